@@ -1,0 +1,23 @@
+// Views of bytes, the only form in which payload crosses the library's interface.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+namespace moqlite {
+
+/// Bytes that somebody else owns. Who, and for how long, is said where one is handed out.
+using byte_view = std::span<const std::byte>;
+
+/// The bytes of `text`, without a terminator.
+[[nodiscard]] inline byte_view as_bytes(std::string_view text) noexcept {
+    return std::as_bytes(std::span{text.data(), text.size()});
+}
+
+/// `bytes` read as text; nothing is checked.
+[[nodiscard]] inline std::string_view as_text(byte_view bytes) noexcept {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+} // namespace moqlite

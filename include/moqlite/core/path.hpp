@@ -1,0 +1,62 @@
+// Broadcast paths: segments separated by '/', slashes at the ends and doubled ones mean nothing.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace moqlite::path {
+
+/// Segments of a normalised path; the empty path has none.
+[[nodiscard]] constexpr std::size_t segments(std::string_view p) noexcept {
+    return p.empty() ? 0 : static_cast<std::size_t>(std::count(p.begin(), p.end(), '/')) + 1;
+}
+
+/// True if `p` has no slash at its ends and none doubled.
+[[nodiscard]] constexpr bool is_normal(std::string_view p) noexcept {
+    if (p.empty()) return true;
+    return p.front() != '/' && p.back() != '/' && p.find("//") == std::string_view::npos;
+}
+
+/// Writes the normalised form of `p` to `out`, reusing its memory.
+inline void normalise(std::string_view p, std::string& out) {
+    out.clear();
+    for (char c : p)
+        if (c != '/' || (!out.empty() && out.back() != '/')) out.push_back(c);
+    if (!out.empty() && out.back() == '/') out.pop_back();
+}
+
+[[nodiscard]] inline std::string normalise(std::string_view p) {
+    std::string out;
+    normalise(p, out);
+    return out;
+}
+
+/// What follows `prefix` in `p`, if its segments begin `p`: "a" in "a/b" leaves "b", in "ab" nothing.
+/// Both are normalised.
+[[nodiscard]] constexpr std::optional<std::string_view> strip(std::string_view p,
+                                                              std::string_view prefix) noexcept {
+    if (prefix.empty()) return p;
+    if (!p.starts_with(prefix)) return std::nullopt;
+    p.remove_prefix(prefix.size());
+    if (p.empty()) return p;
+    if (p.front() != '/') return std::nullopt;
+    return p.substr(1);
+}
+
+/// Writes `root` / `name` to `out`; either may be empty. Both are normalised.
+inline void join(std::string_view root, std::string_view name, std::string& out) {
+    out.assign(root);
+    if (!root.empty() && !name.empty()) out.push_back('/');
+    out.append(name);
+}
+
+[[nodiscard]] inline std::string join(std::string_view root, std::string_view name) {
+    std::string out;
+    join(root, name, out);
+    return out;
+}
+
+} // namespace moqlite::path

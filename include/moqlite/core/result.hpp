@@ -1,0 +1,52 @@
+// A value or an error: the small subset of std::expected that the library needs, in C++20 and 23.
+#pragma once
+
+#include <cassert>
+#include <moqlite/core/error.hpp>
+#include <optional>
+#include <utility>
+
+namespace moqlite {
+
+/// The value of a command, or why it was refused. Never empty, never throws.
+template <class T>
+class [[nodiscard]] result {
+public:
+    constexpr result(T value) : value_(std::move(value)) {}
+    constexpr result(errc error) noexcept : error_(error) { assert(error != errc::ok); }
+
+    [[nodiscard]] constexpr bool has_value() const noexcept { return value_.has_value(); }
+    [[nodiscard]] constexpr explicit operator bool() const noexcept { return has_value(); }
+    /// errc::ok if there is a value.
+    [[nodiscard]] constexpr errc error() const noexcept { return error_; }
+
+    /// Precondition: has_value().
+    [[nodiscard]] constexpr T& value() & noexcept { return assert(value_), *value_; }
+    [[nodiscard]] constexpr const T& value() const& noexcept { return assert(value_), *value_; }
+    [[nodiscard]] constexpr T&& value() && noexcept { return assert(value_), *std::move(value_); }
+    [[nodiscard]] constexpr T& operator*() & noexcept { return value(); }
+    [[nodiscard]] constexpr const T& operator*() const& noexcept { return value(); }
+    [[nodiscard]] constexpr T* operator->() noexcept { return &value(); }
+    [[nodiscard]] constexpr const T* operator->() const noexcept { return &value(); }
+
+private:
+    std::optional<T> value_;
+    errc error_ = errc::ok;
+};
+
+template <>
+class [[nodiscard]] result<void> {
+public:
+    constexpr result() noexcept = default;
+    constexpr result(errc error) noexcept : error_(error) {}
+
+    [[nodiscard]] constexpr bool has_value() const noexcept { return error_ == errc::ok; }
+    [[nodiscard]] constexpr explicit operator bool() const noexcept { return has_value(); }
+    [[nodiscard]] constexpr errc error() const noexcept { return error_; }
+    constexpr void value() const noexcept { assert(has_value()); }
+
+private:
+    errc error_ = errc::ok;
+};
+
+} // namespace moqlite

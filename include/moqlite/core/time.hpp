@@ -1,0 +1,26 @@
+// Time is a parameter: whoever drives the library reads a clock, the library never does.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+namespace moqlite {
+
+using duration = std::chrono::nanoseconds;
+
+/// Tag of the caller's monotonic clock. It has no now(): nothing in this library can ask.
+struct caller_clock {
+    using rep = std::chrono::nanoseconds::rep;
+    using period = std::chrono::nanoseconds::period;
+    using duration = std::chrono::nanoseconds;
+    using time_point = std::chrono::time_point<caller_clock, std::chrono::nanoseconds>;
+    static constexpr bool is_steady = true;
+};
+
+/// A moment on the caller's clock; its epoch is the caller's affair, but it never goes backwards.
+using time_point = caller_clock::time_point;
+
+/// A frame's media time, in ticks of its track's timescale.
+enum class timestamp : std::uint64_t {};
+
+} // namespace moqlite

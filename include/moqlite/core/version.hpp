@@ -1,0 +1,61 @@
+// The protocol versions, and what each can do. Code asks for a capability, never for a number.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace moqlite {
+
+enum class version : std::uint8_t { lite_03, lite_04, lite_05, lite_06_wip };
+
+/// The ALPN of native QUIC, and the WebTransport sub-protocol.
+[[nodiscard]] constexpr std::string_view alpn(version v) noexcept {
+    switch (v) {
+    case version::lite_03: return "moq-lite-03";
+    case version::lite_04: return "moq-lite-04";
+    case version::lite_05: return "moq-lite-05";
+    case version::lite_06_wip: return "moq-lite-06-wip";
+    }
+    return {};
+}
+
+[[nodiscard]] constexpr std::optional<version> version_from_alpn(std::string_view name) noexcept {
+    for (auto v : {version::lite_03, version::lite_04, version::lite_05, version::lite_06_wip})
+        if (alpn(v) == name) return v;
+    return std::nullopt;
+}
+
+// What a later version keeps it inherits; what it drops is said with `<`.
+[[nodiscard]] constexpr bool has_setup(version v) noexcept { return v >= version::lite_05; }
+[[nodiscard]] constexpr bool has_announce_ok(version v) noexcept { return v >= version::lite_05; }
+[[nodiscard]] constexpr bool has_exclude_hop(version v) noexcept {
+    return v == version::lite_04 || v == version::lite_05;
+}
+[[nodiscard]] constexpr bool has_hop_ids(version v) noexcept { return v >= version::lite_04; }
+/// The sender's own hop closes the list (or is counted in it); later the receiver adds it.
+[[nodiscard]] constexpr bool hops_include_sender(version v) noexcept {
+    return v < version::lite_05;
+}
+/// Announcements have a type and an implicit id (START, END, UPDATE) instead of a status byte.
+[[nodiscard]] constexpr bool has_typed_announces(version v) noexcept {
+    return v >= version::lite_06_wip;
+}
+/// A second ACTIVE for a live path replaces it.
+[[nodiscard]] constexpr bool has_announce_restart(version v) noexcept {
+    return v == version::lite_05;
+}
+[[nodiscard]] constexpr bool has_route_cost(version v) noexcept {
+    return v >= version::lite_06_wip;
+}
+/// SUBSCRIBE_OK carries the publisher's options, not the first group.
+[[nodiscard]] constexpr bool has_options_in_ok(version v) noexcept { return v < version::lite_05; }
+[[nodiscard]] constexpr bool has_subscribe_end(version v) noexcept { return v >= version::lite_05; }
+[[nodiscard]] constexpr bool has_track_info(version v) noexcept { return v >= version::lite_05; }
+[[nodiscard]] constexpr bool has_timestamps(version v) noexcept { return v >= version::lite_05; }
+[[nodiscard]] constexpr bool has_datagrams(version v) noexcept { return v >= version::lite_05; }
+[[nodiscard]] constexpr bool has_fetch(version v) noexcept { return v >= version::lite_05; }
+[[nodiscard]] constexpr bool has_probe_rtt(version v) noexcept { return v >= version::lite_04; }
+[[nodiscard]] constexpr bool has_goaway(version v) noexcept { return v >= version::lite_04; }
+
+} // namespace moqlite

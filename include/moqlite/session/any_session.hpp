@@ -1,0 +1,162 @@
+// Either protocol's session in one object, visited here and nowhere else.
+#pragma once
+
+#include <moqlite/session/session.hpp>
+#include <utility>
+#include <variant>
+
+namespace moqlite {
+
+/// One of several kinds of session, with the members that they share and that mean the same in each.
+/// What each member does is said at session.
+template <class... Sessions>
+class basic_any_session {
+public:
+    /// Makes a session of kind S in place; it never moves.
+    template <class S, class... Args>
+    explicit basic_any_session(std::in_place_type_t<S> kind, Args&&... args) : is_(kind, std::forward<Args>(args)...) {}
+
+    // Inputs.
+    void stream_received(stream_id id, byte_view data, bool fin, time_point now) {
+        visit([&](auto& s) { s.stream_received(id, data, fin, now); });
+    }
+    void stream_reset(stream_id id, app_error code, time_point now) {
+        visit([&](auto& s) { s.stream_reset(id, code, now); });
+    }
+    void stream_stopped(stream_id id, app_error code, time_point now) {
+        visit([&](auto& s) { s.stream_stopped(id, code, now); });
+    }
+    void stream_writable(stream_id id, time_point now) {
+        visit([&](auto& s) { s.stream_writable(id, now); });
+    }
+    void stream_acked(stream_id id, std::uint64_t n, time_point now) {
+        visit([&](auto& s) { s.stream_acked(id, n, now); });
+    }
+    void stream_closed(stream_id id, std::optional<app_error> code, time_point now) {
+        visit([&](auto& s) { s.stream_closed(id, code, now); });
+    }
+    void streams_available(direction kind, time_point now) {
+        visit([&](auto& s) { s.streams_available(kind, now); });
+    }
+    void connection_closed(const closed_by& how, time_point now) {
+        visit([&](auto& s) { s.connection_closed(how, now); });
+    }
+    void tick(time_point now) {
+        visit([&](auto& s) { s.tick(now); });
+    }
+
+    // Events and outputs.
+    [[nodiscard]] std::optional<event> poll_event() {
+        return visit([](auto& s) { return s.poll_event(); });
+    }
+    [[nodiscard]] std::optional<output> poll_output() {
+        return visit([](auto& s) { return s.poll_output(); });
+    }
+    void stream_opened(direction kind, std::optional<stream_id> id) {
+        visit([&](auto& s) { s.stream_opened(kind, id); });
+    }
+    void stream_written(stream_id id, std::size_t taken) {
+        visit([&](auto& s) { s.stream_written(id, taken); });
+    }
+    void flushed() noexcept {
+        visit([](auto& s) { s.flushed(); });
+    }
+    [[nodiscard]] std::optional<time_point> deadline() const noexcept {
+        return std::visit([](const auto& s) { return s.deadline(); }, is_);
+    }
+
+    // Commands.
+    result<void> admit(scope allowed) {
+        return visit([&](auto& s) { return s.admit(std::move(allowed)); });
+    }
+    result<void> refuse(app_error code = app_error::unauthorized) {
+        return visit([&](auto& s) { return s.refuse(code); });
+    }
+    result<watch_id> watch(std::string_view prefix) {
+        return visit([&](auto& s) { return s.watch(prefix); });
+    }
+    result<void> unwatch(watch_id id) {
+        return visit([&](auto& s) { return s.unwatch(id); });
+    }
+    result<subscribe_id> subscribe(const track_ref& track, const subscribe_options& options = {}) {
+        return visit([&](auto& s) { return s.subscribe(track, options); });
+    }
+    result<void> update(subscribe_id id, const subscribe_options& options) {
+        return visit([&](auto& s) { return s.update(id, options); });
+    }
+    result<void> unsubscribe(subscribe_id id) {
+        return visit([&](auto& s) { return s.unsubscribe(id); });
+    }
+    result<query_id> request_track(const track_ref& track) {
+        return visit([&](auto& s) { return s.request_track(track); });
+    }
+    result<void> collect(group_id id, group_ref log) {
+        return visit([&](auto& s) { return s.collect(id, std::move(log)); });
+    }
+    result<void> release(group_id id, std::uint64_t bytes) {
+        return visit([&](auto& s) { return s.release(id, bytes); });
+    }
+    result<void> stop(group_id id, app_error code) {
+        return visit([&](auto& s) { return s.stop(id, code); });
+    }
+    result<void> announce(std::string_view path, std::vector<hop_id> hops = {}) {
+        return visit([&](auto& s) { return s.announce(path, std::move(hops)); });
+    }
+    result<void> unannounce(std::string_view path) {
+        return visit([&](auto& s) { return s.unannounce(path); });
+    }
+    result<void> answer_track(request_id id, const track_info& info) {
+        return visit([&](auto& s) { return s.answer_track(id, info); });
+    }
+    result<void> accept(request_id id, std::optional<group_sequence> start = {}, priority publisher = 0) {
+        return visit([&](auto& s) { return s.accept(id, start, publisher); });
+    }
+    result<void> reject(request_id id, app_error code) {
+        return visit([&](auto& s) { return s.reject(id, code); });
+    }
+    result<void> serve(request_id id, group_ref g) {
+        return visit([&](auto& s) { return s.serve(id, std::move(g)); });
+    }
+    result<group_ref> open_group(request_id id, group_sequence sequence) {
+        return visit([&](auto& s) { return s.open_group(id, sequence); });
+    }
+    result<void> drop(request_id id, group_sequence first, group_sequence last, app_error code) {
+        return visit([&](auto& s) { return s.drop(id, first, last, code); });
+    }
+    result<void> end_track(request_id id, group_sequence end) {
+        return visit([&](auto& s) { return s.end_track(id, end); });
+    }
+    result<void> finish(request_id id) {
+        return visit([&](auto& s) { return s.finish(id); });
+    }
+    void close(app_error code, std::string_view reason = {}) {
+        visit([&](auto& s) { s.close(code, reason); });
+    }
+
+    // Facts.
+    [[nodiscard]] bool is_closed() const noexcept {
+        return std::visit([](const auto& s) { return s.is_closed(); }, is_);
+    }
+    [[nodiscard]] version negotiated() const noexcept {
+        return std::visit([](const auto& s) { return s.negotiated(); }, is_);
+    }
+    [[nodiscard]] const scope& allowed() const noexcept {
+        return std::visit([](const auto& s) -> const scope& { return s.allowed(); }, is_);
+    }
+    /// nullptr: it is another kind.
+    template <class S>
+    [[nodiscard]] S* as() noexcept {
+        return std::get_if<S>(&is_);
+    }
+
+private:
+    template <class F>
+    decltype(auto) visit(F&& f) {
+        return std::visit(std::forward<F>(f), is_);
+    }
+    std::variant<Sessions...> is_;
+};
+
+using any_session = basic_any_session<session>;
+
+} // namespace moqlite

@@ -1,0 +1,263 @@
+// What the parts of a session share: its streams, its queues, and the one way to fail.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <moqlite/core/limits.hpp>
+#include <moqlite/core/path.hpp>
+#include <moqlite/core/version.hpp>
+#include <moqlite/session/detail/containers.hpp>
+#include <moqlite/session/detail/send_buffer.hpp>
+#include <moqlite/session/event.hpp>
+#include <moqlite/session/output.hpp>
+#include <moqlite/session/ready.hpp>
+#include <moqlite/session/slab.hpp>
+#include <moqlite/wire/lite/codec.hpp>
+#include <moqlite/wire/lite/stream_type.hpp>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace moqlite {
+
+/// What a session may do, decided by the application: names on the wire are relative to `root`, and
+/// below it the peer may publish and subscribe to what has one of these prefixes ("" is everything).
+struct scope {
+    std::string root;
+    std::vector<std::string> publish{""};
+    std::vector<std::string> subscribe{""};
+};
+
+namespace detail {
+
+struct send_tag;
+struct credit_tag;
+struct opening_tag;
+struct parked_tag;
+struct subscription;
+struct incoming_request;
+
+/// A stream that we read.
+struct receiving : list_hook<credit_tag> {
+    stream_id id{};
+    std::uint64_t credit_due = 0; ///< Bytes read, for which no credit was given yet.
+};
+
+enum class control_kind : std::uint8_t {
+    unread,       ///< The peer's; its type has not arrived.
+    ignored,      ///< Refused; what still comes is dropped.
+    setup_in,
+    setup_out,
+    announce_in,  ///< The peer asks for our announcements.
+    announce_out, ///< We ask for the peer's.
+    subscribe_in,
+    subscribe_out,
+    track_in,
+    track_out,
+};
+
+/// A stream of control messages: SETUP, or a request and what answers it.
+struct control_stream : receiving,
+                        list_hook<owned_tag>,
+                        list_hook<send_tag>,
+                        list_hook<opening_tag>,
+                        list_hook<parked_tag> {
+    control_kind kind = control_kind::unread;
+    bool bound = false;      ///< Has an id.
+    bool read_ended = false; ///< Their FIN or reset has arrived.
+    bool fin_arrived = false;
+    bool fin_wanted = false;
+    bool fin_written = false;
+    bool write_ended = false; ///< We reset it.
+    bool request_read = false; ///< The first message has arrived.
+    bool stuck = false;       ///< Waits for stream credit.
+    std::uint64_t owner = 0;  ///< Number of the request, subscription, query or watch.
+    std::vector<std::byte> in; ///< The beginning of a message.
+    send_buffer out;
+
+    [[nodiscard]] bool to_send() const noexcept {
+        return !write_ended && (out.unsent() != 0 || (fin_wanted && !fin_written));
+    }
+};
+
+struct incoming_group;
+struct served_group;
+using any_stream = std::variant<control_stream*, incoming_group*, served_group*>;
+using stop_or_reset = std::variant<std::monostate, reset_stream, stop_sending>;
+
+/// State and queues that the parts of a session have in common.
+struct context {
+    context(role r, version v, const limits& b, slab_pool* p, ready_list* list, std::uint64_t name)
+        : side(r), dialect(v), bounds(b), own_pool(b.memory), pool(p != nullptr ? *p : own_pool),
+          ready(list, name), key(name) {
+        wake.entry = &ready;
+    }
+
+    role side;
+    version dialect;
+    limits bounds;
+    slab_pool own_pool;
+    slab_pool& pool;
+    ready_entry ready;
+    std::uint64_t key;
+    wake_queue wake;
+    hop_id origin{};      ///< Our own hop.
+    hop_id peer_origin{}; ///< The one in the peer's SETUP.
+    scope allowed;
+    bool admitted = false;
+    time_point now{};
+    time_point progress{};        ///< When a control or uncapped stream was last acknowledged or given credit.
+    std::size_t owing = 0;        ///< Control and uncapped streams that have bytes unsent or unacknowledged.
+    std::size_t control_unsent = 0;
+
+    object_pool<control_stream> controls;
+    id_table<any_stream> streams;
+    list<control_stream, send_tag> sendable;
+    list<control_stream, opening_tag> opening;
+    list<control_stream, parked_tag> parked;
+    std::size_t parked_count = 0;
+    std::size_t parked_bytes = 0;
+    list<receiving, credit_tag> credits;
+    ring<stop_or_reset> stops;
+    ring<event> events;
+    std::vector<std::byte> scratch;
+    std::string path_scratch;
+    std::string name_scratch;
+
+    std::optional<session_closed> closing; ///< Why the session ended, once it has.
+    std::string closing_reason;
+    bool close_wanted = false;             ///< We end it: a close_connection is due.
+
+    void emit(event e) { events.push(std::move(e)); }
+
+    void reset(stream_id id, app_error code) {
+        stops.push(reset_stream{id, code});
+        ready.mark();
+    }
+    void stop(stream_id id, app_error code) {
+        stops.push(stop_sending{id, code});
+        ready.mark();
+    }
+
+    /// Ends the session for what the peer, or the application, did.
+    void close(app_error code, errc why, std::string_view reason) {
+        if (closing) return;
+        closing_reason = reason;
+        closing = session_closed{code, why, false, closing_reason};
+        close_wanted = true;
+        ready.mark();
+    }
+    void fail(errc why) { close(wire_code(why), why, to_string(why)); }
+
+    void give_credit(receiving& r, std::uint64_t n) {
+        if (n == 0) return;
+        r.credit_due += n;
+        if (r.list_hook<credit_tag>::linked()) return;
+        credits.push_back(r);
+        ready.mark();
+    }
+
+    /// Queues `s` if it has something to send.
+    void touch(control_stream& s) {
+        if (!s.bound || s.stuck || !s.to_send() || s.list_hook<send_tag>::linked()) return;
+        sendable.push_back(s);
+        ready.mark();
+    }
+    void append(control_stream& s, byte_view bytes) {
+        if (s.write_ended || s.fin_wanted || bytes.empty()) return;
+        if (s.out.unacked() == 0) ++owing;
+        control_unsent += bytes.size();
+        s.out.append(bytes);
+        touch(s);
+    }
+    /// Appends a message; what cannot be encoded was checked before.
+    template <class M>
+    errc send(control_stream& s, const M& message) {
+        scratch.clear();
+        const auto why = wire::lite::encode(dialect, message, scratch);
+        if (why == errc::ok) append(s, scratch);
+        return why;
+    }
+    void finish(control_stream& s) {
+        if (s.write_ended) return;
+        s.fin_wanted = true;
+        touch(s);
+    }
+    /// Says that nothing more will be sent on it, or that this was for nothing.
+    void abandon_writing(control_stream& s, app_error code) {
+        if (s.write_ended || (s.fin_written && s.out.unacked() == 0)) return;
+        forget_output(s);
+        s.write_ended = true;
+        if (s.bound && !(direction_of(s.id) == direction::uni && initiator_of(s.id) != side)) reset(s.id, code);
+    }
+    void forget_output(control_stream& s) {
+        if (s.out.unacked() != 0) --owing;
+        control_unsent -= static_cast<std::size_t>(s.out.unsent());
+        s.out.clear();
+        s.list_hook<send_tag>::unlink();
+    }
+    /// Reads no more of it; what still arrives is dropped.
+    void abandon_reading(control_stream& s, app_error code) {
+        s.kind = control_kind::ignored;
+        s.in.clear();
+        unpark(s);
+        if (s.bound && !s.read_ended) stop(s.id, code);
+        s.read_ended = true;
+    }
+    /// Ends both directions and says why in the log.
+    void reject(control_stream& s, errc why) {
+        emit(stream_rejected{s.id, why});
+        abandon_reading(s, wire_code(why));
+        abandon_writing(s, wire_code(why));
+    }
+    void unpark(control_stream& s) {
+        if (!s.list_hook<parked_tag>::linked()) return;
+        s.list_hook<parked_tag>::unlink();
+        --parked_count;
+    }
+
+    /// A stream of ours that waits for its id.
+    control_stream& open_control(control_kind kind, wire::lite::bidi_type type) {
+        auto& s = controls.make();
+        s.kind = kind;
+        scratch.clear();
+        wire::lite::encode(type, scratch);
+        append(s, scratch);
+        opening.push_back(s);
+        ready.mark();
+        return s;
+    }
+    /// Ends a stream that we opened, or would have.
+    void drop_control(control_stream& s, app_error code) {
+        if (!s.bound) {
+            forget_output(s);
+            controls.destroy(s);
+            return;
+        }
+        abandon_reading(s, code);
+        abandon_writing(s, code);
+    }
+
+    /// The whole name of what the wire calls `relative`; in `into`, which the view aliases.
+    std::string_view whole(std::string_view relative, std::string& into) {
+        name_scratch.clear();
+        path::normalise(relative, name_scratch);
+        path::join(allowed.root, name_scratch, into);
+        return into;
+    }
+    /// The name on the wire of `whole_path`; nullopt: not below the root.
+    [[nodiscard]] std::optional<std::string_view> relative(std::string_view whole_path) const noexcept {
+        return path::strip(whole_path, allowed.root);
+    }
+    /// True if one of `prefixes`, which are relative to the root, begins `name`, which is too.
+    [[nodiscard]] static bool covered(const std::vector<std::string>& prefixes, std::string_view name) noexcept {
+        for (const auto& p : prefixes)
+            if (path::strip(name, p)) return true;
+        return false;
+    }
+};
+
+} // namespace detail
+} // namespace moqlite

@@ -1,0 +1,78 @@
+// Intrusive lists: membership is a member of the element, so joining and leaving never allocate.
+#pragma once
+
+#include <cassert>
+
+namespace moqlite::detail {
+
+/// Membership in one list of a kind; an element derives from one hook a kind. Leaves when destroyed.
+template <class Tag>
+class list_hook {
+public:
+    list_hook() noexcept = default;
+    list_hook(const list_hook&) = delete;
+    list_hook& operator=(const list_hook&) = delete;
+    ~list_hook() { unlink(); }
+
+    [[nodiscard]] bool linked() const noexcept { return next_ != nullptr; }
+    void unlink() noexcept {
+        if (!linked()) return;
+        prev_->next_ = next_;
+        next_->prev_ = prev_;
+        prev_ = next_ = nullptr;
+    }
+
+private:
+    template <class, class>
+    friend class list;
+    list_hook* prev_ = nullptr;
+    list_hook* next_ = nullptr;
+};
+
+/// A list of T by its hook of kind Tag. Owns nothing; its elements leave when it is destroyed.
+template <class T, class Tag>
+class list {
+    using hook = list_hook<Tag>;
+
+public:
+    list() noexcept { root_.prev_ = root_.next_ = &root_; }
+    list(const list&) = delete;
+    list& operator=(const list&) = delete;
+    ~list() {
+        while (!empty()) root_.next_->unlink();
+        root_.prev_ = root_.next_ = nullptr;
+    }
+
+    [[nodiscard]] bool empty() const noexcept { return root_.next_ == &root_; }
+    [[nodiscard]] T& front() noexcept { return assert(!empty()), *element(root_.next_); }
+
+    void push_back(T& item) noexcept {
+        hook& h = item;
+        assert(!h.linked());
+        h.prev_ = root_.prev_;
+        h.next_ = &root_;
+        root_.prev_->next_ = &h;
+        root_.prev_ = &h;
+    }
+    T* pop_front() noexcept {
+        if (empty()) return nullptr;
+        T& item = front();
+        static_cast<hook&>(item).unlink();
+        return &item;
+    }
+    /// Calls f(T&) on each; f may unlink the one it is given, and no other.
+    template <class F>
+    void for_each(F&& f) {
+        for (hook* h = root_.next_; h != &root_;) {
+            hook* following = h->next_;
+            f(*element(h));
+            h = following;
+        }
+    }
+
+private:
+    static T* element(hook* h) noexcept { return static_cast<T*>(h); }
+    hook root_;
+};
+
+} // namespace moqlite::detail

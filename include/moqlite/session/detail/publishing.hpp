@@ -1,0 +1,434 @@
+// The publisher's half of a session: the peer's requests, and the groups that serve them.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <moqlite/core/result.hpp>
+#include <moqlite/session/detail/context.hpp>
+#include <moqlite/session/group.hpp>
+#include <moqlite/session/scheduler.hpp>
+#include <moqlite/wire/lite/group.hpp>
+#include <moqlite/wire/lite/subscribe_response.hpp>
+
+namespace moqlite::detail {
+
+struct of_request_tag;
+
+/// A SUBSCRIBE or TRACK of the peer.
+struct incoming_request : list_hook<owned_tag> {
+    request_id id{};
+    control_stream* stream = nullptr;
+    bool is_track = false;
+    bool accepted = false;
+    bool ok_written = false;
+    bool end_written = false;
+    bool finishing = false; ///< The application serves nothing more.
+    bool left = false;      ///< The peer did.
+    std::uint64_t wire_id = 0;
+    subscribe_options options;
+    moqlite::priority publisher = 0;
+    flow groups_to_send;
+    list<served_group, of_request_tag> groups;
+    std::size_t group_count = 0;
+};
+
+/// A group on its way to one subscriber.
+struct served_group : group_reader, send_item, list_hook<owned_tag>, list_hook<of_request_tag> {
+    served_group(incoming_request& r, group_sequence s) noexcept : send_item(r.groups_to_send, s), request(&r) {}
+    incoming_request* request;
+    std::optional<stream_id> stream;
+    bool blocked = false;     ///< Waits for stream credit.
+    bool fin_written = false;
+    bool lost = false;        ///< Was reset; waits for its stream to close.
+    bool owes = false;        ///< Counted in context::owing.
+    std::uint8_t prefix_size = 0;
+    std::uint8_t prefix_written = 0;
+    std::uint8_t prefix_acked = 0;
+    std::array<std::byte, wire::lite::group_prefix_size_max> prefix;
+};
+
+class publishing {
+public:
+    explicit publishing(context& c) noexcept : c_(c) {}
+
+    // Commands.
+
+    result<void> accept(request_id id, std::optional<group_sequence> start, moqlite::priority publisher) {
+        incoming_request* r = find(id);
+        if (r == nullptr || r->is_track) return errc::not_found;
+        if (r->ok_written) return errc::already_answered;
+        r->accepted = true;
+        r->publisher = publisher;
+        rank(*r);
+        if (!start)
+            r->groups.for_each([&](served_group& s) { start = std::min(start.value_or(s.sequence()), s.sequence()); });
+        if (start) write_ok(*r, *start);
+        return {};
+    }
+    result<void> answer_track(request_id id, const track_info& info) {
+        incoming_request* r = find(id);
+        if (r == nullptr || !r->is_track) return errc::not_found;
+        if (const auto why = c_.send(*r->stream, info); why != errc::ok) return why;
+        c_.finish(*r->stream);
+        forget(*r);
+        return {};
+    }
+    result<void> reject(request_id id, app_error code) {
+        incoming_request* r = find(id);
+        if (r == nullptr) return errc::not_found;
+        lose_all(*r, code);
+        c_.abandon_reading(*r->stream, code);
+        c_.abandon_writing(*r->stream, code);
+        forget(*r);
+        return {};
+    }
+    result<void> serve(request_id id, group_ref g) {
+        incoming_request* r = find(id);
+        if (r == nullptr || r->is_track || !g) return errc::not_found;
+        if (r->finishing) return errc::already_answered;
+        const auto sequence = g->sequence();
+        if (r->options.end && sequence > *r->options.end) return errc::beyond_group_end;
+        if (r->options.start && sequence < *r->options.start) return errc::before_group_start;
+        if (has_timestamps(g->dialect()) != has_timestamps(c_.dialect)) return errc::unsupported;
+        if (g->lost_head() != 0) return errc::not_found;
+        if (g->ended() == group::state::aborted) return errc::group_ended;
+        auto& s = served_.make(*r, sequence);
+        s.prefix_size = static_cast<std::uint8_t>(wire::lite::write_group_prefix({r->wire_id, sequence}, s.prefix));
+        s.attach(std::move(g), c_.wake);
+        r->groups.push_back(s);
+        ++r->group_count;
+        owe(s, true);
+        schedule(s);
+        if (r->accepted && !r->ok_written) write_ok(*r, sequence);
+        bound_backlog(*r);
+        return {};
+    }
+    /// Says that groups will not come.
+    result<void> drop(request_id id, group_sequence first, group_sequence last, app_error code) {
+        incoming_request* r = find(id);
+        if (r == nullptr || r->is_track) return errc::not_found;
+        if (last < first) return errc::invalid_argument;
+        write_drop(*r, first, last, code);
+        return {};
+    }
+    result<void> end_track(request_id id, group_sequence end) {
+        incoming_request* r = find(id);
+        if (r == nullptr || r->is_track) return errc::not_found;
+        if (r->end_written) return errc::already_answered;
+        r->end_written = true;
+        if (has_subscribe_end(c_.dialect)) return c_.send(*r->stream, wire::lite::subscribe_end{end});
+        return {};
+    }
+    result<void> finish(request_id id) {
+        incoming_request* r = find(id);
+        if (r == nullptr || r->is_track) return errc::not_found;
+        r->finishing = true;
+        finish_if_delivered(*r);
+        return {};
+    }
+    /// Bytes that wait to be written for one subscription.
+    [[nodiscard]] std::uint64_t unsent(request_id id) {
+        std::uint64_t sum = 0;
+        if (incoming_request* r = find(id)) r->groups.for_each([&](served_group& g) { sum += g.lost ? 0 : g.unsent(); });
+        return sum;
+    }
+
+    // The peer's requests. Each returns errc::ok or the rule that was broken.
+
+    errc subscribe_arrived(control_stream& stream, byte_view body) {
+        const auto m = wire::lite::decode<wire::lite::subscribe>(c_.dialect, body, c_.bounds);
+        if (!m) return m.error();
+        if (by_wire_id_.find(m->id) != nullptr) return errc::duplicate_subscription;
+        if (!may_have(m->broadcast)) return errc::unauthorized;
+        auto& r = make(stream, control_kind::subscribe_in);
+        r.wire_id = m->id;
+        r.options = m->options;
+        by_wire_id_.insert(r.wire_id, &r);
+        rank(r);
+        c_.emit(subscribe_requested{r.id, {c_.whole(m->broadcast, c_.path_scratch), m->track}, m->options});
+        c_.emit(groups_wanted{r.id, m->options.end});
+        return errc::ok;
+    }
+    errc update_arrived(control_stream& stream, byte_view body) {
+        const auto m = wire::lite::decode<wire::lite::subscribe_update>(c_.dialect, body, c_.bounds);
+        if (!m) return m.error();
+        incoming_request* r = find(request_id{stream.owner});
+        if (r == nullptr) return errc::ok;
+        const auto start = m->options.start ? m->options.start : r->options.start;
+        const bool capped_anew = r->options.end != m->options.end;
+        const bool was_capped = r->options.end.has_value();
+        r->options = m->options;
+        r->options.start = start;
+        rank(*r);
+        if (was_capped != r->options.end.has_value()) recount(*r);
+        c_.emit(subscribe_updated{r->id, r->options});
+        if (capped_anew) c_.emit(groups_wanted{r->id, r->options.end});
+        return errc::ok;
+    }
+    errc track_arrived(control_stream& stream, byte_view body) {
+        const auto m = wire::lite::decode<wire::lite::track>(c_.dialect, body, c_.bounds);
+        if (!m) return m.error();
+        if (!may_have(m->broadcast)) return errc::unauthorized;
+        auto& r = make(stream, control_kind::track_in);
+        r.is_track = true;
+        c_.emit(track_requested{r.id, {c_.whole(m->broadcast, c_.path_scratch), m->name}});
+        return errc::ok;
+    }
+    /// The requester has ended its side: it wants no more.
+    void peer_left(control_stream& stream) {
+        incoming_request* r = find(request_id{stream.owner});
+        if (r == nullptr) return;
+        // A FIN right after TRACK only says that there is nothing to add.
+        if (r->is_track) return;
+        r->left = true;
+        if (r->finishing && r->group_count == 0) return; // Our FIN is on its way; it may arrive yet.
+        lose_all(*r, app_error::cancel);
+        c_.finish(stream);
+        end(*r, false);
+    }
+    /// Both sides of a request stream are done.
+    void stream_gone(control_stream& stream, bool clean) {
+        incoming_request* r = find(request_id{stream.owner});
+        if (r == nullptr) return;
+        const bool delivered = clean && r->finishing && r->group_count == 0;
+        lose_all(*r, app_error::cancel);
+        end(*r, delivered);
+    }
+    [[nodiscard]] std::size_t requests() const noexcept { return requests_.size(); }
+
+    // Sending.
+
+    /// Streams that groups wait for.
+    [[nodiscard]] std::size_t unbound() const noexcept { return scheduler_.unbound(); }
+
+    /// Groups that have grown, ended or been evicted since the last pump.
+    void take_woken() {
+        while (group_reader* reader = c_.wake.woken.pop_front()) {
+            auto& s = static_cast<served_group&>(*reader);
+            if (s.lost) continue;
+            if (s.evicted()) {
+                lose(s, *s.evicted(), true);
+                continue;
+            }
+            if (s.source()->ended() == group::state::aborted) {
+                lose(s, s.source()->abort_code(), true);
+                continue;
+            }
+            owe(s, true);
+            schedule(s);
+        }
+    }
+    /// What to write next, bound to a stream; nullptr: nothing can be.
+    served_group* next(ring<stream_id>& ids) {
+        auto* item = scheduler_.top(!ids.empty());
+        if (item == nullptr) return nullptr;
+        auto& s = static_cast<served_group&>(*item);
+        if (!s.stream) {
+            scheduler_.remove(s);
+            s.stream = ids.pop();
+            c_.streams.insert(number(*s.stream), &s);
+            scheduler_.add(s, scheduler::lane::bound);
+        }
+        return &s;
+    }
+    /// The ranges to write for it, and whether FIN follows them.
+    write_stream lend(served_group& s, std::span<byte_view> out) {
+        std::size_t count = 0;
+        std::size_t size = 0;
+        if (s.prefix_written < s.prefix_size) {
+            out[count++] = byte_view{s.prefix}.first(s.prefix_size).subspan(s.prefix_written);
+            size = out[0].size();
+        }
+        count += s.lend(out.subspan(count), most_at_once, size);
+        const auto whole = s.unsent() + static_cast<std::uint64_t>(s.prefix_size - s.prefix_written);
+        const bool fin = s.source()->ended() == group::state::finished && size == whole;
+        return {*s.stream, out.first(count), size, fin};
+    }
+    void written(served_group& s, std::size_t offered, std::size_t n, bool fin) {
+        if (n == 0 && offered != 0) {
+            s.blocked = true;
+            scheduler_.remove(s);
+            return;
+        }
+        scheduler_.served(s);
+        const auto of_prefix = std::min<std::size_t>(n, static_cast<std::size_t>(s.prefix_size - s.prefix_written));
+        s.prefix_written = static_cast<std::uint8_t>(s.prefix_written + of_prefix);
+        s.wrote(n - of_prefix);
+        if (fin && n == offered) s.fin_written = true;
+        if (s.fin_written || nothing_to_write(s)) {
+            scheduler_.remove(s);
+            if (!s.fin_written) s.wait();
+        }
+    }
+    void acked(served_group& s, std::uint64_t n) {
+        const auto of_prefix = std::min<std::uint64_t>(n, static_cast<std::uint64_t>(s.prefix_written - s.prefix_acked));
+        s.prefix_acked = static_cast<std::uint8_t>(s.prefix_acked + of_prefix);
+        if (!s.lost && n > of_prefix) s.acked(n - of_prefix);
+        if (!s.request->options.end) c_.progress = c_.now;
+        if (!s.lost && s.unacked() == 0 && nothing_to_write(s)) owe(s, false);
+    }
+    void writable(served_group& s) {
+        if (!s.blocked || s.lost) return;
+        s.blocked = false;
+        if (!s.request->options.end) c_.progress = c_.now;
+        schedule(s);
+    }
+    void stopped(served_group& s, app_error code) {
+        if (!s.lost) lose(s, code, false);
+    }
+    void closed(served_group& s, std::optional<app_error> code) {
+        auto& r = *s.request;
+        if (!s.lost) {
+            if (!code && s.fin_written)
+                c_.emit(group_delivered{r.id, s.sequence()});
+            else
+                c_.emit(group_lost{r.id, s.sequence(), code.value_or(app_error::cancel)});
+        }
+        destroy(s);
+        finish_if_delivered(r);
+    }
+
+    /// One thing that the end of the connection ends; false: nothing is left.
+    bool end_one() {
+        incoming_request* r = requests_.first();
+        if (r == nullptr) return false;
+        while (!r->groups.empty()) destroy(r->groups.front());
+        end(*r, false);
+        return true;
+    }
+    /// Groups of requests that have left; destroyed with their streams.
+    void release_all() {
+        while (served_group* s = served_.first()) destroy(*s);
+    }
+
+private:
+    incoming_request* find(request_id id) noexcept {
+        auto* found = by_id_.find(number(id));
+        return found != nullptr ? *found : nullptr;
+    }
+    bool may_have(std::string_view wire_path) {
+        path::normalise(wire_path, c_.path_scratch);
+        return context::covered(c_.allowed.subscribe, c_.path_scratch);
+    }
+    incoming_request& make(control_stream& stream, control_kind kind) {
+        auto& r = requests_.make();
+        r.id = request_id{next_id_++};
+        r.stream = &stream;
+        stream.kind = kind;
+        stream.owner = number(r.id);
+        by_id_.insert(number(r.id), &r);
+        return r;
+    }
+    void forget(incoming_request& r) {
+        by_id_.erase(number(r.id));
+        if (!r.is_track) by_wire_id_.erase(r.wire_id);
+        assert(r.groups.empty());
+        requests_.destroy(r);
+    }
+    void end(incoming_request& r, bool delivered) {
+        c_.emit(request_ended{r.id, delivered});
+        forget(r);
+    }
+    void rank(incoming_request& r) {
+        scheduler_.rank(r.groups_to_send, {r.options.priority, r.publisher, r.options.ordered});
+    }
+    void schedule(served_group& s) {
+        if (s.scheduled() || s.blocked || s.lost || s.fin_written) return;
+        scheduler_.add(s, s.stream ? scheduler::lane::bound : scheduler::lane::unbound);
+        c_.ready.mark();
+    }
+    [[nodiscard]] static bool nothing_to_write(const served_group& s) noexcept {
+        return s.prefix_written == s.prefix_size && s.unsent() == 0 &&
+               (s.fin_written || s.source()->ended() != group::state::finished);
+    }
+    // Only what nobody holds back by a cap counts towards a stall.
+    void owe(served_group& s, bool yes) noexcept {
+        yes = yes && !s.request->options.end;
+        if (s.owes == yes) return;
+        s.owes = yes;
+        yes ? ++c_.owing : --c_.owing;
+    }
+    void recount(incoming_request& r) {
+        r.groups.for_each([&](served_group& s) { owe(s, !s.lost && (s.unacked() != 0 || !nothing_to_write(s))); });
+    }
+
+    void write_ok(incoming_request& r, group_sequence first) {
+        r.ok_written = true;
+        static_cast<void>(c_.send(*r.stream, wire::lite::subscribe_ok{first, r.options}));
+    }
+    void write_drop(incoming_request& r, group_sequence first, group_sequence last, app_error code) {
+        if (!r.ok_written) write_ok(r, first);
+        static_cast<void>(c_.send(*r.stream, wire::lite::subscribe_drop{first, last, code}));
+    }
+
+    /// Gives up on delivering it: what was not sent will not be.
+    void lose(served_group& s, app_error code, bool tell) {
+        auto& r = *s.request;
+        if (s.scheduled()) scheduler_.remove(s);
+        owe(s, false);
+        s.lost = true;
+        const auto sequence = s.sequence();
+        c_.emit(group_lost{r.id, sequence, code});
+        if (tell) write_drop(r, sequence, sequence, code);
+        if (s.stream) {
+            c_.reset(*s.stream, code);
+            s.detach();
+        } else {
+            destroy(s);
+            finish_if_delivered(r);
+        }
+    }
+    void lose_all(incoming_request& r, app_error code) {
+        r.groups.for_each([&](served_group& s) {
+            if (!s.lost && !(s.fin_written && s.unacked() == 0)) {
+                if (s.scheduled()) scheduler_.remove(s);
+                owe(s, false);
+                if (s.stream) c_.reset(*s.stream, code);
+            }
+            if (s.stream) c_.streams.erase(number(*s.stream));
+            destroy(s);
+        });
+    }
+    void destroy(served_group& s) {
+        if (s.scheduled()) scheduler_.remove(s);
+        owe(s, false);
+        --s.request->group_count;
+        served_.destroy(s);
+    }
+    void finish_if_delivered(incoming_request& r) {
+        if (r.finishing && r.group_count == 0) c_.finish(*r.stream);
+    }
+    /// A live reader slows nobody: beyond the bound the oldest group goes, never the latest.
+    void bound_backlog(incoming_request& r) {
+        if (r.options.end) return;
+        for (;;) {
+            std::uint64_t unsent = 0;
+            served_group* oldest = nullptr;
+            served_group* latest = nullptr;
+            std::size_t waiting = 0;
+            r.groups.for_each([&](served_group& s) {
+                if (s.lost) return;
+                if (latest == nullptr || s.sequence() > latest->sequence()) latest = &s;
+                if (nothing_to_write(s)) return;
+                ++waiting;
+                unsent += s.unsent();
+                if (oldest == nullptr || s.sequence() < oldest->sequence()) oldest = &s;
+            });
+            const bool over = unsent > c_.bounds.live_backlog || waiting > c_.bounds.live_groups;
+            if (!over || oldest == nullptr || oldest == latest) return;
+            lose(*oldest, app_error::lagged, true);
+        }
+    }
+
+    static constexpr std::size_t most_at_once = 64 * 1024;
+    context& c_;
+    scheduler scheduler_;
+    object_pool<incoming_request> requests_;
+    object_pool<served_group> served_;
+    id_table<incoming_request*> by_id_;
+    id_table<incoming_request*> by_wire_id_;
+    std::uint64_t next_id_ = 0;
+};
+
+} // namespace moqlite::detail

@@ -1,0 +1,84 @@
+// Control bytes that wait to be sent and acknowledged. They never move.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <moqlite/core/bytes.hpp>
+#include <new>
+#include <span>
+#include <utility>
+
+namespace moqlite::detail {
+
+/// A queue of bytes in small blocks that stay in place until they are acknowledged.
+class send_buffer {
+public:
+    send_buffer() = default;
+    send_buffer(const send_buffer&) = delete;
+    send_buffer& operator=(const send_buffer&) = delete;
+    ~send_buffer() { clear(); }
+
+    void append(byte_view bytes) {
+        while (!bytes.empty()) {
+            if (tail_ == nullptr || tail_->size == tail_->capacity) add_block(bytes.size());
+            const auto n = std::min<std::size_t>(bytes.size(), tail_->capacity - tail_->size);
+            std::memcpy(tail_->data() + tail_->size, bytes.data(), n);
+            tail_->size += static_cast<std::uint32_t>(n);
+            end_ += n;
+            bytes = bytes.subspan(n);
+        }
+    }
+    /// Fills `out` with what is unsent; returns the number of ranges and adds their sizes to `total`.
+    [[nodiscard]] std::size_t lend(std::span<byte_view> out, std::size_t& total) noexcept {
+        std::size_t count = 0;
+        auto from = written_;
+        for (block* b = head_; b != nullptr && count < out.size(); b = b->next) {
+            if (from >= b->begin + b->size) continue;
+            const auto skip = static_cast<std::size_t>(from - b->begin);
+            out[count++] = {b->data() + skip, b->size - skip};
+            total += b->size - skip;
+            from = b->begin + b->size;
+        }
+        return count;
+    }
+    void wrote(std::uint64_t n) noexcept { written_ += n; }
+    void acked(std::uint64_t n) noexcept {
+        acked_ += n;
+        while (head_ != nullptr && acked_ >= head_->begin + head_->size && (head_->next != nullptr || acked_ == end_)) {
+            ::operator delete(static_cast<void*>(std::exchange(head_, head_->next)));
+            if (head_ == nullptr) tail_ = nullptr;
+        }
+    }
+    void clear() noexcept {
+        while (head_ != nullptr) ::operator delete(static_cast<void*>(std::exchange(head_, head_->next)));
+        tail_ = nullptr;
+        written_ = acked_ = end_;
+    }
+    [[nodiscard]] std::uint64_t unsent() const noexcept { return end_ - written_; }
+    [[nodiscard]] std::uint64_t unacked() const noexcept { return end_ - acked_; }
+
+private:
+    struct block {
+        block* next;
+        std::uint64_t begin;
+        std::uint32_t size;
+        std::uint32_t capacity;
+        [[nodiscard]] std::byte* data() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
+    };
+    void add_block(std::size_t wanted) {
+        const auto capacity = std::clamp<std::size_t>(wanted, 104, 4072);
+        void* memory = ::operator new(sizeof(block) + capacity);
+        auto* b = new (memory) block{nullptr, end_, 0, static_cast<std::uint32_t>(capacity)};
+        (tail_ != nullptr ? tail_->next : head_) = b;
+        tail_ = b;
+    }
+    block* head_ = nullptr;
+    block* tail_ = nullptr;
+    std::uint64_t end_ = 0;
+    std::uint64_t written_ = 0;
+    std::uint64_t acked_ = 0;
+};
+
+} // namespace moqlite::detail

@@ -1,0 +1,424 @@
+// The subscriber's half of a session: subscriptions, track queries, and groups as they arrive.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <moqlite/core/result.hpp>
+#include <moqlite/session/detail/context.hpp>
+#include <moqlite/session/group.hpp>
+#include <moqlite/wire/lite/group.hpp>
+#include <moqlite/wire/lite/subscribe_response.hpp>
+#include <string>
+
+namespace moqlite::detail {
+
+struct of_subscription_tag;
+
+/// A track of the peer that we subscribe to.
+struct subscription : list_hook<owned_tag> {
+    subscribe_id id{};
+    control_stream* stream = nullptr;
+    subscribe_options options;
+    bool fin_arrived = false;
+    list<incoming_group, of_subscription_tag> groups;
+};
+
+/// A group as it arrives on its stream.
+struct incoming_group : receiving, list_hook<owned_tag>, list_hook<of_subscription_tag> {
+    enum class stage : std::uint8_t { prefix, header, payload, ended };
+    stage at = stage::prefix;
+    bool fin_arrived = false;
+    subscription* of = nullptr;
+    group_sequence sequence{};
+    timestamp time{};
+    std::uint64_t frame = 0;     ///< Number of the frame that is arriving.
+    std::uint64_t size = 0;      ///< Of its payload.
+    std::uint64_t offset = 0;    ///< Of the next byte in it.
+    std::uint64_t unreleased = 0; ///< Bytes of a capped subscription that the application holds.
+    group_ref log;
+    std::array<std::byte, 40> partial; ///< The beginning of a prefix or frame header.
+    std::size_t partial_size = 0;
+};
+
+/// A TRACK of ours that was not answered yet.
+struct track_query {
+    control_stream* stream = nullptr;
+};
+
+class subscribing {
+public:
+    explicit subscribing(context& c) noexcept : c_(c) {}
+
+    result<subscribe_id> subscribe(const track_ref& track, const subscribe_options& options) {
+        const auto broadcast = c_.relative(track.broadcast);
+        if (!broadcast) return errc::out_of_scope;
+        wire::lite::subscribe message{next_id_, *broadcast, track.track, options};
+        if (const auto why = encodable(message); why != errc::ok) return why;
+        auto& s = subscriptions_.make();
+        s.id = subscribe_id{next_id_++};
+        s.options = options;
+        s.stream = &c_.open_control(control_kind::subscribe_out, wire::lite::bidi_type::subscribe);
+        s.stream->owner = number(s.id);
+        by_id_.insert(number(s.id), &s);
+        static_cast<void>(c_.send(*s.stream, message));
+        return s.id;
+    }
+
+    result<void> update(subscribe_id id, const subscribe_options& options) {
+        subscription* s = find(id);
+        if (s == nullptr) return errc::not_found;
+        if (s->options == options) return {};
+        const auto start = options.start ? options.start : s->options.start;
+        if (const auto why = c_.send(*s->stream, wire::lite::subscribe_update{options}); why != errc::ok) return why;
+        s->options = options;
+        s->options.start = start;
+        return {};
+    }
+
+    result<void> unsubscribe(subscribe_id id) {
+        subscription* s = find(id);
+        if (s == nullptr) return errc::not_found;
+        s->groups.for_each([&](incoming_group& g) { refuse(g, app_error::cancel); });
+        // A FIN says that we leave; nobody reads what the publisher still answers.
+        auto& stream = *s->stream;
+        if (stream.bound) {
+            c_.finish(stream);
+            c_.abandon_reading(stream, app_error::cancel);
+        } else {
+            c_.drop_control(stream, app_error::cancel);
+        }
+        forget(*s);
+        return {};
+    }
+
+    result<query_id> request_track(const track_ref& track) {
+        if (!has_track_info(c_.dialect)) return errc::unsupported;
+        const auto broadcast = c_.relative(track.broadcast);
+        if (!broadcast) return errc::out_of_scope;
+        const wire::lite::track message{*broadcast, track.track};
+        if (const auto why = encodable(message); why != errc::ok) return why;
+        auto& stream = c_.open_control(control_kind::track_out, wire::lite::bidi_type::track);
+        static_cast<void>(c_.send(stream, message));
+        // The publisher answers once and needs nothing more from us.
+        c_.finish(stream);
+        stream.owner = next_query_;
+        queries_.insert(next_query_, {&stream});
+        return query_id{next_query_++};
+    }
+
+    result<void> collect(group_id id, group_ref log) {
+        incoming_group* g = group(id);
+        if (g == nullptr || g->at == incoming_group::stage::ended) return errc::not_found;
+        if (!log || log->size() != 0 || log->ended() != group::state::open) return errc::invalid_argument;
+        if (has_timestamps(log->dialect()) != has_timestamps(c_.dialect)) return errc::unsupported;
+        if (g->frame != 0 || g->at != incoming_group::stage::header) return errc::invalid_argument;
+        g->log = std::move(log);
+        return {};
+    }
+
+    result<void> release(group_id id, std::uint64_t bytes) {
+        incoming_group* g = group(id);
+        if (g == nullptr) return errc::not_found;
+        if (bytes > g->unreleased) return errc::invalid_argument;
+        g->unreleased -= bytes;
+        c_.give_credit(*g, bytes);
+        return {};
+    }
+
+    result<void> stop(group_id id, app_error code) {
+        incoming_group* g = group(id);
+        if (g == nullptr || g->at == incoming_group::stage::ended) return errc::not_found;
+        refuse(*g, code);
+        return {};
+    }
+
+    // Facts about streams.
+
+    incoming_group& open_group_stream(stream_id id) {
+        auto& g = groups_.make();
+        g.id = id;
+        return g;
+    }
+    [[nodiscard]] std::size_t open_groups() const noexcept { return groups_.size(); }
+    void destroy(incoming_group& g) {
+        if (g.at != incoming_group::stage::ended) cut(g, app_error::cancel);
+        groups_.destroy(g);
+    }
+
+    /// Parses on until an event is due or `in` is used up. True: the stream turned out to be no
+    /// group but a SETUP, whose remaining bytes are `in`.
+    bool parse(incoming_group& g, byte_view& in) {
+        while (c_.events.empty() && !c_.closing) {
+            switch (g.at) {
+            case incoming_group::stage::prefix: {
+                bool setup = false;
+                if (!parse_prefix(g, in, setup)) return setup;
+                break;
+            }
+            case incoming_group::stage::header:
+                if (!parse_header(g, in)) return false;
+                break;
+            case incoming_group::stage::payload:
+                if (!parse_payload(g, in)) return false;
+                break;
+            case incoming_group::stage::ended: in = {}; return false;
+            }
+        }
+        return false;
+    }
+
+    /// Their FIN, after all bytes were parsed.
+    void finished(incoming_group& g) {
+        g.fin_arrived = true;
+        if (g.at == incoming_group::stage::ended) return;
+        if (g.at == incoming_group::stage::header && g.partial_size == 0) return close_group(g, true, app_error::cancel);
+        c_.emit(stream_rejected{g.id, errc::stream_ended_early});
+        cut(g, wire_code(errc::stream_ended_early));
+    }
+    void was_reset(incoming_group& g, app_error code) {
+        g.fin_arrived = true;
+        if (g.at != incoming_group::stage::ended) cut(g, code);
+    }
+
+    // Messages on our own request streams; false: the message broke a rule.
+
+    errc response(control_stream& stream, const wire::typed_framed& message) {
+        subscription* s = find(subscribe_id{stream.owner});
+        if (s == nullptr) return errc::ok;
+        const auto decoded = wire::lite::decode_subscribe_response(c_.dialect, message, c_.bounds);
+        if (!decoded) return decoded.error();
+        if (const auto* ok = std::get_if<wire::lite::subscribe_ok>(&*decoded)) {
+            c_.emit(subscription_accepted{s->id, has_options_in_ok(c_.dialect) ? ok->options.start.value_or(group_sequence{})
+                                                                              : ok->group});
+        } else if (const auto* end = std::get_if<wire::lite::subscribe_end>(&*decoded)) {
+            c_.emit(subscription_end_known{s->id, end->group});
+        } else if (const auto* drop = std::get_if<wire::lite::subscribe_drop>(&*decoded)) {
+            if (drop->end < drop->start) return errc::group_out_of_range;
+            c_.emit(groups_dropped{s->id, drop->start, drop->end, drop->code});
+        }
+        return errc::ok;
+    }
+    errc track_answer(control_stream& stream, byte_view body) {
+        const auto info = wire::lite::decode<track_info>(c_.dialect, body, c_.bounds);
+        if (!info) return info.error();
+        if (!queries_.erase(stream.owner)) return errc::unexpected_message;
+        c_.emit(track_info_received{query_id{stream.owner}, *info});
+        return errc::ok;
+    }
+    /// The peer's side of a subscribe stream of ours has ended.
+    void stream_ended(control_stream& stream, bool finished, app_error code) {
+        if (subscription* s = find(subscribe_id{stream.owner})) {
+            s->fin_arrived = finished;
+            // What still arrives was sent before the FIN.
+            if (finished && has_open_groups(*s)) return;
+            end(*s, finished, code);
+        }
+    }
+    /// A subscribe stream of ours is no more.
+    void stream_gone(control_stream& stream) {
+        subscription* s = find(subscribe_id{stream.owner});
+        if (s == nullptr) return;
+        s->stream = nullptr;
+        if (!s->fin_arrived || !has_open_groups(*s)) end(*s, s->fin_arrived, app_error::cancel);
+    }
+    void query_ended(control_stream& stream, app_error code) {
+        if (!queries_.erase(stream.owner)) return;
+        c_.emit(track_refused{query_id{stream.owner}, code});
+    }
+
+    /// One thing that the end of the connection ends; false: nothing is left.
+    bool end_one(app_error code) {
+        for (incoming_group* g = groups_.first(); g != nullptr; g = groups_.first()) {
+            const bool told = g->at != incoming_group::stage::ended;
+            if (told) cut(*g, code);
+            groups_.destroy(*g);
+            if (!c_.events.empty()) return true;
+        }
+        if (subscription* s = subscriptions_.first()) return end(*s, false, code), true;
+        if (!queries_.empty()) {
+            std::uint64_t query = 0;
+            queries_.for_each([&](std::uint64_t key, track_query&) { query = key; });
+            queries_.erase(query);
+            c_.emit(track_refused{query_id{query}, code});
+            return true;
+        }
+        return false;
+    }
+
+private:
+    subscription* find(subscribe_id id) noexcept {
+        auto* found = by_id_.find(number(id));
+        return found != nullptr ? *found : nullptr;
+    }
+    incoming_group* group(group_id id) noexcept {
+        auto* found = c_.streams.find(number(id));
+        if (found == nullptr) return nullptr;
+        auto* const* g = std::get_if<incoming_group*>(found);
+        return g != nullptr ? *g : nullptr;
+    }
+    static bool has_open_groups(subscription& s) {
+        bool open = false;
+        s.groups.for_each([&](incoming_group& g) { open = open || g.at != incoming_group::stage::ended; });
+        return open;
+    }
+    template <class M>
+    errc encodable(const M& message) {
+        c_.scratch.clear();
+        return wire::lite::encode(c_.dialect, message, c_.scratch);
+    }
+    void forget(subscription& s) {
+        by_id_.erase(number(s.id));
+        s.groups.for_each([](incoming_group& g) { g.of = nullptr; });
+        subscriptions_.destroy(s);
+    }
+    void end(subscription& s, bool finished, app_error code) {
+        c_.emit(subscription_ended{s.id, finished, code});
+        if (s.stream != nullptr && !c_.closing) c_.finish(*s.stream);
+        forget(s);
+    }
+
+    // Joins what was kept of a header with `in`; the view to parse, of which `kept` bytes are old.
+    static byte_view join(incoming_group& g, byte_view in, std::size_t& kept) {
+        kept = g.partial_size;
+        if (kept == 0) return in;
+        const auto n = std::min(in.size(), g.partial.size() - kept);
+        std::copy_n(in.begin(), n, g.partial.begin() + static_cast<std::ptrdiff_t>(kept));
+        return byte_view{g.partial}.first(kept + n);
+    }
+    static void keep(incoming_group& g, byte_view& in) {
+        const auto n = std::min(in.size(), g.partial.size() - g.partial_size);
+        std::copy_n(in.begin(), n, g.partial.begin() + static_cast<std::ptrdiff_t>(g.partial_size));
+        g.partial_size += n;
+        in = {};
+    }
+
+    bool parse_prefix(incoming_group& g, byte_view& in, bool& setup) {
+        std::size_t kept = 0;
+        const auto view = join(g, in, kept);
+        const auto type = wire::lite::take_uni_type(c_.dialect, view);
+        if (type.status == wire::progress::error) return reject(g, type.error), in = {}, false;
+        if (!type) return credit_read(g, in.size()), keep(g, in), false;
+        if (type->type == wire::lite::uni_type::setup) {
+            in = in.subspan(type->size - kept);
+            setup = true;
+            return false;
+        }
+        const auto message = wire::take_message(view.subspan(type->size), 16);
+        if (message.status == wire::progress::error) return reject(g, message.error), in = {}, false;
+        if (!message) return credit_read(g, in.size()), keep(g, in), false;
+        const auto header = wire::lite::decode<wire::lite::group_header>(c_.dialect, message->body, c_.bounds);
+        const auto fresh = type->size + message->size - kept;
+        in = in.subspan(fresh);
+        credit_read(g, fresh);
+        g.partial_size = 0;
+        if (!header) return reject(g, header.error()), in = {}, false;
+        return begin(g, *header);
+    }
+    bool begin(incoming_group& g, const wire::lite::group_header& header) {
+        subscription* s = find(subscribe_id{header.subscription});
+        if (s == nullptr && header.subscription < next_id_) return refuse(g, app_error::cancel), true; // We left it.
+        if (s == nullptr) return reject(g, errc::unknown_subscription), true;
+        g.of = s;
+        g.sequence = header.sequence;
+        s->groups.push_back(g);
+        const auto& o = s->options;
+        const bool wanted = (!o.start || *o.start <= g.sequence) && (!o.end || g.sequence <= *o.end);
+        if (!wanted) return reject(g, errc::group_out_of_range), true;
+        g.at = incoming_group::stage::header;
+        c_.emit(group_opened{group_id{number(g.id)}, s->id, g.sequence});
+        return true;
+    }
+
+    bool parse_header(incoming_group& g, byte_view& in) {
+        if (in.empty() && g.partial_size == 0) return false;
+        std::size_t kept = 0;
+        const auto view = join(g, in, kept);
+        const auto header = wire::lite::take_frame_header(c_.dialect, view, c_.bounds.frame);
+        if (header.status == wire::progress::error) return reject(g, header.error), in = {}, false;
+        if (!header) return credit_read(g, in.size()), keep(g, in), false;
+        const auto time = wire::lite::apply_delta(g.time, header->delta);
+        if (!time) return reject(g, errc::timestamp_out_of_range), in = {}, false;
+        const auto fresh = header->consumed - kept;
+        in = in.subspan(fresh);
+        credit_read(g, fresh);
+        g.partial_size = 0;
+        g.time = *time;
+        g.size = header->size;
+        g.offset = 0;
+        g.at = incoming_group::stage::payload;
+        if (g.log) {
+            if (const auto begun = g.log->begin_frame(g.time, g.size); !begun) return reject(g, begun.error()), in = {}, false;
+            if (g.size == 0) next_frame(g);
+        } else if (g.size == 0) {
+            c_.emit(frame_data{group_id{number(g.id)}, g.of->id, g.sequence, g.frame, 0, 0, g.time, {}});
+            next_frame(g);
+        }
+        return true;
+    }
+    bool parse_payload(incoming_group& g, byte_view& in) {
+        if (in.empty()) return false;
+        const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(in.size(), g.size - g.offset));
+        const auto data = in.first(n);
+        in = in.subspan(n);
+        if (g.log) {
+            if (const auto done = g.log->append_payload(data); !done) return reject(g, done.error()), in = {}, false;
+            credit_read(g, n);
+        } else {
+            c_.emit(frame_data{group_id{number(g.id)}, g.of->id, g.sequence, g.frame, g.size, g.offset, g.time, data});
+            if (g.of->options.end)
+                g.unreleased += n;
+            else
+                credit_read(g, n);
+        }
+        g.offset += n;
+        if (g.offset == g.size) next_frame(g);
+        return true;
+    }
+    static void next_frame(incoming_group& g) noexcept {
+        ++g.frame;
+        g.at = incoming_group::stage::header;
+    }
+    void credit_read(incoming_group& g, std::size_t n) { c_.give_credit(g, n); }
+
+    /// The peer broke a rule on it: stops it, and tells what was open.
+    void reject(incoming_group& g, errc why) {
+        c_.emit(stream_rejected{g.id, why});
+        c_.stop(g.id, wire_code(why));
+        if (g.of != nullptr && g.at != incoming_group::stage::prefix) return cut(g, wire_code(why));
+        leave(g);
+    }
+    void refuse(incoming_group& g, app_error code) {
+        if (g.at == incoming_group::stage::ended) return;
+        if (!g.fin_arrived) c_.stop(g.id, code);
+        if (g.log) g.log->abort(code);
+        leave(g);
+    }
+    void cut(incoming_group& g, app_error code) {
+        if (g.log) g.log->abort(code);
+        if (g.of == nullptr) return leave(g);
+        close_group(g, false, code);
+    }
+    void close_group(incoming_group& g, bool complete, app_error code) {
+        if (complete && g.log) static_cast<void>(g.log->finish());
+        subscription* s = g.of;
+        c_.emit(group_closed{group_id{number(g.id)}, s->id, g.sequence, complete, code});
+        leave(g);
+        if (s->fin_arrived && !has_open_groups(*s)) end(*s, true, app_error::cancel);
+    }
+    static void leave(incoming_group& g) {
+        g.at = incoming_group::stage::ended;
+        g.log = {};
+        g.of = nullptr;
+        g.list_hook<of_subscription_tag>::unlink();
+    }
+
+    context& c_;
+    object_pool<subscription> subscriptions_;
+    object_pool<incoming_group> groups_;
+    id_table<subscription*> by_id_;
+    id_table<track_query> queries_;
+    std::uint64_t next_id_ = 0;
+    std::uint64_t next_query_ = 0;
+};
+
+} // namespace moqlite::detail

@@ -1,0 +1,198 @@
+// What a session tells its application. Views and strings in an event die with the next input.
+#pragma once
+
+#include <cstdint>
+#include <moqlite/core/bytes.hpp>
+#include <moqlite/core/error.hpp>
+#include <moqlite/core/ids.hpp>
+#include <moqlite/core/time.hpp>
+#include <moqlite/wire/lite/subscribe.hpp>
+#include <moqlite/wire/lite/track.hpp>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <variant>
+
+namespace moqlite {
+
+using wire::lite::subscribe_options;
+using wire::lite::track_info;
+
+/// A broadcast and one of its tracks, by name. Paths are whole: the session's root in front.
+struct track_ref {
+    std::string_view broadcast;
+    std::string_view track;
+    bool operator==(const track_ref&) const = default;
+};
+
+/// What the peer's SETUP says of itself; empty on versions that have none. Answer with admit() or refuse().
+struct setup_received {
+    std::string_view path;              ///< Path and query, as the client gave them.
+    std::optional<std::uint64_t> role;  ///< 1 publishes, 2 subscribes; a hint.
+    hop_id origin{};
+    bool operator==(const setup_received&) const = default;
+};
+
+// Announcements of the peer.
+
+struct broadcast_available {
+    watch_id watch{};
+    std::string_view path;
+    std::span<const hop_id> hops; ///< Origin first, the peer last.
+    bool restart = false;         ///< Replaces the one that was there.
+};
+struct broadcast_ended {
+    watch_id watch{};
+    std::string_view path;
+    bool operator==(const broadcast_ended&) const = default;
+};
+/// All that was there when we asked has been told.
+struct announcements_synced {
+    watch_id watch{};
+    bool operator==(const announcements_synced&) const = default;
+};
+/// The peer announces no more; its broadcasts ended before this.
+struct watch_ended {
+    watch_id watch{};
+    app_error code = app_error::cancel;
+    bool operator==(const watch_ended&) const = default;
+};
+
+// Tracks and groups of the peer.
+
+struct track_info_received {
+    query_id query{};
+    track_info info;
+    bool operator==(const track_info_received&) const = default;
+};
+struct track_refused {
+    query_id query{};
+    app_error code = app_error::cancel;
+    bool operator==(const track_refused&) const = default;
+};
+/// `start` is the first group that will be served.
+struct subscription_accepted {
+    subscribe_id subscription{};
+    group_sequence start{};
+    bool operator==(const subscription_accepted&) const = default;
+};
+/// No group at or after `end` will ever come.
+struct subscription_end_known {
+    subscribe_id subscription{};
+    group_sequence end{};
+    bool operator==(const subscription_end_known&) const = default;
+};
+struct groups_dropped {
+    subscribe_id subscription{};
+    group_sequence first{};
+    group_sequence last{}; ///< Inclusive.
+    app_error code = app_error::cancel;
+    bool operator==(const groups_dropped&) const = default;
+};
+/// The last event of a subscription. `finished`: the peer ended it cleanly, so every group stream
+/// has been acknowledged or reset (05 and later).
+struct subscription_ended {
+    subscribe_id subscription{};
+    bool finished = false;
+    app_error code = app_error::cancel;
+    bool operator==(const subscription_ended&) const = default;
+};
+/// collect() now to have it in a log, or take the frame_data that follows.
+struct group_opened {
+    group_id group{};
+    subscribe_id subscription{};
+    group_sequence sequence{};
+    bool operator==(const group_opened&) const = default;
+};
+/// A piece of one frame; a frame without payload comes as one empty piece.
+struct frame_data {
+    group_id group{};
+    subscribe_id subscription{};
+    group_sequence sequence{};
+    std::uint64_t frame = 0;  ///< Its number in the group, from 0.
+    std::uint64_t size = 0;   ///< Of the whole frame, in bytes.
+    std::uint64_t offset = 0; ///< Of `data` in the frame.
+    timestamp time{};
+    byte_view data;
+};
+/// The last event of a group. Not `complete`: it was cut off with `code`.
+struct group_closed {
+    group_id group{};
+    subscribe_id subscription{};
+    group_sequence sequence{};
+    bool complete = false;
+    app_error code = app_error::cancel;
+    bool operator==(const group_closed&) const = default;
+};
+
+// Requests of the peer.
+
+/// Answer with answer_track() or reject().
+struct track_requested {
+    request_id request{};
+    track_ref track;
+    bool operator==(const track_requested&) const = default;
+};
+/// Answer with accept() or reject(); serve() may come before either.
+struct subscribe_requested {
+    request_id request{};
+    track_ref track;
+    subscribe_options options;
+};
+struct subscribe_updated {
+    request_id request{};
+    subscribe_options options;
+};
+/// The subscriber takes groups up to this one, inclusive; nullopt: without bound. Follows each
+/// subscribe_requested and each update that changes it.
+struct groups_wanted {
+    request_id request{};
+    std::optional<group_sequence> up_to;
+    bool operator==(const groups_wanted&) const = default;
+};
+/// The last event of a request: the peer left, or all that was served has been delivered after finish().
+struct request_ended {
+    request_id request{};
+    bool delivered = false;
+    bool operator==(const request_ended&) const = default;
+};
+/// Every byte of a served group has been acknowledged.
+struct group_delivered {
+    request_id request{};
+    group_sequence sequence{};
+    bool operator==(const group_delivered&) const = default;
+};
+/// A served group will not be delivered: it fell behind, was evicted or aborted, or the peer stopped it.
+struct group_lost {
+    request_id request{};
+    group_sequence sequence{};
+    app_error code = app_error::cancel;
+    bool operator==(const group_lost&) const = default;
+};
+
+// The session itself.
+
+/// The peer broke a rule on one stream, which was ended; for the log.
+struct stream_rejected {
+    stream_id stream{};
+    errc why = errc::ok;
+    bool operator==(const stream_rejected&) const = default;
+};
+/// The last event of all.
+struct session_closed {
+    app_error code = app_error::cancel;
+    errc why = errc::ok;
+    bool by_peer = false;
+    std::string_view reason;
+    bool operator==(const session_closed&) const = default;
+};
+
+using event =
+    std::variant<setup_received, broadcast_available, broadcast_ended, announcements_synced,
+                 watch_ended, track_info_received, track_refused, subscription_accepted,
+                 subscription_end_known, groups_dropped, subscription_ended, group_opened,
+                 frame_data, group_closed, track_requested, subscribe_requested, subscribe_updated,
+                 groups_wanted, request_ended, group_delivered, group_lost, stream_rejected,
+                 session_closed>;
+
+} // namespace moqlite

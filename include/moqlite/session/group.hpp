@@ -1,0 +1,364 @@
+// The only owner of payload: the log of one group, written once and read by every subscriber.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <moqlite/core/bytes.hpp>
+#include <moqlite/core/error.hpp>
+#include <moqlite/core/ids.hpp>
+#include <moqlite/core/result.hpp>
+#include <moqlite/core/time.hpp>
+#include <moqlite/core/version.hpp>
+#include <moqlite/session/detail/list.hpp>
+#include <moqlite/session/ready.hpp>
+#include <moqlite/session/slab.hpp>
+#include <moqlite/wire/lite/frame.hpp>
+#include <new>
+#include <utility>
+
+namespace moqlite {
+
+class group;
+class group_reader;
+
+namespace detail {
+struct reader_tag;
+struct waiting_tag;
+} // namespace detail
+
+/// A counted reference to a group. Not atomic: one thread at a time, like everything here.
+class group_ref {
+public:
+    group_ref() noexcept = default;
+    group_ref(const group_ref& other) noexcept;
+    group_ref(group_ref&& other) noexcept : group_(std::exchange(other.group_, nullptr)) {}
+    group_ref& operator=(group_ref other) noexcept {
+        std::swap(group_, other.group_);
+        return *this;
+    }
+    ~group_ref();
+
+    [[nodiscard]] explicit operator bool() const noexcept { return group_ != nullptr; }
+    [[nodiscard]] group& operator*() const noexcept { return *group_; }
+    [[nodiscard]] group* operator->() const noexcept { return group_; }
+    [[nodiscard]] bool operator==(const group_ref&) const noexcept = default;
+
+private:
+    friend class group;
+    explicit group_ref(group* g) noexcept;
+    group* group_ = nullptr;
+};
+
+/// An append-only log of the frames of one group, in the wire image of one dialect (the body of a
+/// group stream after its GROUP message): a subscriber of that dialect is lent it as it stands.
+/// Its memory goes, from the front, when no reader and no pin needs it any more.
+class group {
+public:
+    enum class state : std::uint8_t { open, finished, aborted };
+
+    /// An empty group whose bytes come from `pool`; an empty reference if there is no memory.
+    [[nodiscard]] static group_ref make(slab_pool& pool, group_sequence sequence, version dialect) {
+        return group_ref{new (std::nothrow) group(pool, sequence, dialect)};
+    }
+    group(const group&) = delete;
+    group& operator=(const group&) = delete;
+
+    // Writing.
+
+    /// Appends a whole frame. Copies it once.
+    result<void> write_frame(timestamp time, byte_view payload) {
+        if (auto begun = begin_frame(time, payload.size()); !begun) return begun;
+        return append_payload(payload);
+    }
+
+    /// Begins a frame of `size` bytes; append_payload() brings them, as they arrive.
+    result<void> begin_frame(timestamp time, std::uint64_t size) {
+        if (state_ != state::open) return errc::group_ended;
+        if (missing_ != 0) return errc::frame_incomplete;
+        const auto delta = wire::lite::delta(last_time_, time);
+        if (!delta) return errc::value_too_large;
+        std::array<std::byte, wire::lite::frame_header_size_max> header;
+        const auto used = wire::lite::write_frame_header(dialect_, *delta, size, header);
+        if (used == 0) return errc::value_too_large;
+        if (!append(byte_view{header}.first(used), used + size)) return errc::out_of_memory_limit;
+        last_time_ = time;
+        missing_ = size;
+        ++frames_;
+        if (size == 0) wake_readers();
+        return {};
+    }
+
+    /// Appends to the frame that was begun. On errc::out_of_memory_limit the group cannot go on: abort it.
+    result<void> append_payload(byte_view bytes) {
+        if (state_ != state::open) return errc::group_ended;
+        if (bytes.size() > missing_) return errc::invalid_argument;
+        if (!append(bytes, static_cast<std::size_t>(missing_))) return errc::out_of_memory_limit;
+        missing_ -= bytes.size();
+        wake_readers();
+        return {};
+    }
+
+    /// No more frames: subscribers see FIN.
+    result<void> finish() {
+        if (state_ != state::open) return errc::group_ended;
+        if (missing_ != 0) return errc::frame_incomplete;
+        state_ = state::finished;
+        wake_readers();
+        return {};
+    }
+
+    /// Cut off: subscribers that have not been sent all of it see a reset with `code`.
+    void abort(app_error code) {
+        if (state_ != state::open) return;
+        state_ = state::aborted;
+        abort_code_ = code;
+        wake_all();
+    }
+
+    /// Resets every reader that still has bytes to send, with `code`, so that the memory can go.
+    void evict_readers(app_error code);
+
+    // Facts.
+
+    [[nodiscard]] group_sequence sequence() const noexcept { return sequence_; }
+    [[nodiscard]] version dialect() const noexcept { return dialect_; }
+    [[nodiscard]] state ended() const noexcept { return state_; }
+    [[nodiscard]] app_error abort_code() const noexcept { return abort_code_; }
+    [[nodiscard]] std::uint64_t frames() const noexcept { return frames_; }
+    /// Payload bytes that the last frame still misses.
+    [[nodiscard]] std::uint64_t missing() const noexcept { return missing_; }
+    /// Bytes of wire image written so far.
+    [[nodiscard]] std::uint64_t size() const noexcept { return tail_ != nullptr ? tail_->end() : 0; }
+    /// Bytes at the front that are gone; a new reader needs 0.
+    [[nodiscard]] std::uint64_t lost_head() const noexcept { return head_ != nullptr ? head_->begin : 0; }
+    /// Bytes of memory that it holds, unused room included.
+    [[nodiscard]] std::size_t memory() const noexcept { return memory_; }
+    [[nodiscard]] bool has_readers() const noexcept { return !readers_.empty(); }
+
+private:
+    friend class group_ref;
+    friend class group_pin;
+    friend class group_reader;
+
+    group(slab_pool& pool, group_sequence sequence, version dialect) noexcept
+        : pool_(pool), sequence_(sequence), dialect_(dialect) {}
+    ~group() {
+        while (head_ != nullptr) pool_.give_back(std::exchange(head_, head_->next));
+    }
+
+    bool append(byte_view bytes, std::size_t expected) noexcept {
+        do {
+            if (tail_ == nullptr || (tail_->room() == 0 && !bytes.empty()))
+                if (!add_slab(expected)) return false;
+            const auto n = std::min<std::size_t>(bytes.size(), tail_->room());
+            if (n != 0) std::memcpy(tail_->data() + tail_->size, bytes.data(), n);
+            tail_->size += static_cast<std::uint32_t>(n);
+            bytes = bytes.subspan(n);
+        } while (!bytes.empty());
+        return true;
+    }
+
+    bool add_slab(std::size_t expected) noexcept {
+        slab* s = pool_.take(expected, tail_);
+        if (s == nullptr) return false;
+        s->begin = size();
+        memory_ += s->capacity;
+        (tail_ != nullptr ? tail_->next : head_) = s;
+        tail_ = s;
+        if (head_ == s) s->pins = std::exchange(early_pins_, 0);
+        return true;
+    }
+
+    // A pin on a group without a slab yet waits for the first.
+    slab* pin_head() noexcept {
+        ++(head_ != nullptr ? head_->pins : early_pins_);
+        return head_;
+    }
+    void unpin(slab* s) noexcept {
+        // A pin taken before the first slab went to that slab, which it keeps in place.
+        --(s != nullptr ? s->pins : head_ != nullptr ? head_->pins : early_pins_);
+    }
+    void free_head() noexcept {
+        while (head_ != tail_ && head_->pins == 0) {
+            memory_ -= head_->capacity;
+            pool_.give_back(std::exchange(head_, head_->next));
+        }
+    }
+    void wake_readers() noexcept;
+    void wake_all() noexcept;
+
+    slab_pool& pool_;
+    slab* head_ = nullptr;
+    slab* tail_ = nullptr;
+    std::size_t memory_ = 0;
+    std::uint64_t missing_ = 0;
+    std::uint64_t frames_ = 0;
+    group_sequence sequence_;
+    timestamp last_time_{};
+    detail::list<group_reader, detail::reader_tag> readers_;
+    detail::list<group_reader, detail::waiting_tag> waiting_;
+    app_error abort_code_ = app_error::cancel;
+    std::uint32_t references_ = 0;
+    std::uint32_t early_pins_ = 0;
+    version dialect_;
+    state state_ = state::open;
+};
+
+/// Keeps a group and its bytes, from the first that is still there when the pin is made.
+class group_pin {
+public:
+    group_pin() noexcept = default;
+    explicit group_pin(group_ref g) noexcept : group_(std::move(g)), at_(group_->pin_head()) {}
+    group_pin(group_pin&& other) noexcept
+        : group_(std::move(other.group_)), at_(std::exchange(other.at_, nullptr)) {}
+    group_pin& operator=(group_pin&& other) noexcept {
+        release();
+        group_ = std::move(other.group_);
+        at_ = std::exchange(other.at_, nullptr);
+        return *this;
+    }
+    ~group_pin() { release(); }
+
+    void release() noexcept {
+        if (!group_) return;
+        group_->unpin(at_);
+        group_->free_head();
+        group_ = {};
+        at_ = nullptr;
+    }
+    [[nodiscard]] const group_ref& get() const noexcept { return group_; }
+    [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(group_); }
+
+private:
+    group_ref group_;
+    slab* at_ = nullptr;
+};
+
+/// One subscriber's two marks on a group: what has been written to its stream, and what has been
+/// acknowledged. Bytes between them stay where they are.
+class group_reader : public detail::list_hook<detail::reader_tag>,
+                     public detail::list_hook<detail::waiting_tag>,
+                     public detail::list_hook<detail::woken_tag> {
+public:
+    group_reader() noexcept = default;
+    ~group_reader() { detach(); }
+
+    /// Begins to read from the front, which must not be lost. `wake` hears of growth after wait().
+    void attach(group_ref g, wake_queue& wake) noexcept {
+        assert(!group_ && g && g->lost_head() == 0);
+        group_ = std::move(g);
+        wake_ = &wake;
+        acked_at_ = written_at_ = group_->pin_head();
+        group_->readers_.push_back(*this);
+    }
+
+    /// Lets go of everything; what was lent must not be read any more.
+    void detach() noexcept {
+        if (!group_) return;
+        detail::list_hook<detail::reader_tag>::unlink();
+        detail::list_hook<detail::waiting_tag>::unlink();
+        detail::list_hook<detail::woken_tag>::unlink();
+        group_->unpin(acked_at_);
+        group_->free_head();
+        group_ = {};
+        written_ = acked_ = 0;
+        written_at_ = acked_at_ = nullptr;
+        evicted_.reset();
+    }
+
+    /// Fills `out` with what follows the written mark, at most `most` bytes in all; returns the
+    /// number of ranges and adds their sizes to `total`.
+    [[nodiscard]] std::size_t lend(std::span<byte_view> out, std::size_t most, std::size_t& total) noexcept {
+        if (written_at_ == nullptr) written_at_ = group_->head_;
+        std::size_t count = 0;
+        auto from = written_;
+        for (slab* s = written_at_; s != nullptr && count < out.size() && most != 0; s = s->next) {
+            const auto n = std::min<std::size_t>(static_cast<std::size_t>(s->end() - from), most);
+            if (n == 0) continue;
+            out[count++] = {s->data() + (from - s->begin), n};
+            from += n;
+            most -= n;
+            total += n;
+        }
+        return count;
+    }
+
+    /// The next `n` bytes have been written.
+    void wrote(std::uint64_t n) noexcept {
+        written_ += n;
+        while (written_at_ != nullptr && written_ >= written_at_->end() && written_at_->next != nullptr)
+            written_at_ = written_at_->next;
+    }
+
+    /// The next `n` of the written bytes have arrived and are no longer needed.
+    void acked(std::uint64_t n) noexcept {
+        acked_ += n;
+        assert(acked_ <= written_);
+        if (acked_at_ == nullptr) acked_at_ = group_->head_;
+        slab* s = acked_at_;
+        while (s != nullptr && acked_ >= s->end() && s->next != nullptr) s = s->next;
+        if (s == acked_at_) return;
+        --acked_at_->pins;
+        ++s->pins;
+        acked_at_ = s;
+        group_->free_head();
+    }
+
+    /// Puts it on its wake queue when the group next grows or ends.
+    void wait() noexcept {
+        if (!detail::list_hook<detail::waiting_tag>::linked()) group_->waiting_.push_back(*this);
+    }
+    /// Puts it on its wake queue now.
+    void wake() noexcept {
+        detail::list_hook<detail::waiting_tag>::unlink();
+        if (detail::list_hook<detail::woken_tag>::linked()) return;
+        wake_->woken.push_back(*this);
+        if (wake_->entry != nullptr) wake_->entry->mark();
+    }
+
+    [[nodiscard]] std::uint64_t unsent() const noexcept { return group_->size() - written_; }
+    [[nodiscard]] std::uint64_t unacked() const noexcept { return written_ - acked_; }
+    [[nodiscard]] const group_ref& source() const noexcept { return group_; }
+    /// Set once the group was evicted under this reader.
+    [[nodiscard]] std::optional<app_error> evicted() const noexcept { return evicted_; }
+
+private:
+    friend class group;
+    group_ref group_;
+    wake_queue* wake_ = nullptr;
+    std::uint64_t written_ = 0;
+    std::uint64_t acked_ = 0;
+    slab* written_at_ = nullptr;
+    slab* acked_at_ = nullptr;
+    std::optional<app_error> evicted_;
+};
+
+inline void group::wake_readers() noexcept {
+    while (!waiting_.empty()) waiting_.front().wake();
+}
+
+inline void group::wake_all() noexcept {
+    readers_.for_each([](group_reader& r) { r.wake(); });
+}
+
+inline void group::evict_readers(app_error code) {
+    readers_.for_each([&](group_reader& r) {
+        if (state_ == state::finished && r.unsent() == 0 && r.unacked() == 0) return;
+        r.evicted_ = code;
+        r.wake();
+    });
+}
+
+inline group_ref::group_ref(group* g) noexcept : group_(g) {
+    if (group_ != nullptr) ++group_->references_;
+}
+inline group_ref::group_ref(const group_ref& other) noexcept : group_ref(other.group_) {}
+inline group_ref::~group_ref() {
+    if (group_ != nullptr && --group_->references_ == 0) delete group_;
+}
+
+} // namespace moqlite

@@ -1,0 +1,61 @@
+// What a session asks of its transport.
+#pragma once
+
+#include <moqlite/core/bytes.hpp>
+#include <moqlite/core/error.hpp>
+#include <moqlite/core/ids.hpp>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <variant>
+
+namespace moqlite {
+
+/// End the connection with an application code. The last output of a session.
+struct close_connection {
+    app_error code = app_error::cancel;
+    std::string_view reason;
+    bool operator==(const close_connection&) const = default;
+};
+
+/// RESET_STREAM: what we have not sent on it will not be sent.
+struct reset_stream {
+    stream_id stream{};
+    app_error code = app_error::cancel;
+    bool operator==(const reset_stream&) const = default;
+};
+
+/// STOP_SENDING: we read no more of it.
+struct stop_sending {
+    stream_id stream{};
+    app_error code = app_error::cancel;
+    bool operator==(const stop_sending&) const = default;
+};
+
+/// `bytes` more may be sent to us on this stream (MAX_STREAM_DATA grows by them).
+struct credit {
+    stream_id stream{};
+    std::uint64_t bytes = 0;
+    bool operator==(const credit&) const = default;
+};
+
+/// Take a stream of this kind; answered by session::stream_opened.
+struct open_stream {
+    direction kind = direction::bidi;
+    bool operator==(const open_stream&) const = default;
+};
+
+/// Send some prefix of `data`, and after all of it FIN if `fin`; answered by session::stream_written.
+/// The bytes stay where they are until stream_acked says that they arrived; the span itself only
+/// until the answer.
+struct write_stream {
+    stream_id stream{};
+    std::span<const byte_view> data;
+    std::size_t size = 0; ///< Sum of the sizes in `data`.
+    bool fin = false;
+};
+
+using output =
+    std::variant<close_connection, reset_stream, stop_sending, credit, open_stream, write_stream>;
+
+} // namespace moqlite

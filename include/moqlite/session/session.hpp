@@ -1,0 +1,297 @@
+// One moq-lite session over one QUIC or WebTransport connection, as a state machine.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <cstdint>
+#include <moqlite/core/result.hpp>
+#include <moqlite/session/announcements.hpp>
+#include <moqlite/session/detail/announcing.hpp>
+#include <moqlite/session/detail/publishing.hpp>
+#include <moqlite/session/detail/subscribing.hpp>
+#include <moqlite/session/detail/watching.hpp>
+#include <moqlite/session/event.hpp>
+#include <moqlite/session/group.hpp>
+#include <moqlite/session/output.hpp>
+#include <moqlite/wire/lite/setup.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace moqlite {
+
+/// How a session is made. What it points to must outlive the session.
+struct session_options {
+    limits bounds{};
+    std::string path{};                ///< A client's SETUP Path: the URL's path and query; "" says nothing.
+    hop_id origin{};                   ///< Our own hop; 0 says nothing.
+    slab_pool* pool = nullptr;         ///< Memory of the groups it makes; its own if there is none.
+    announcements* table = nullptr;    ///< What it announces; its own if there is none.
+    ready_list* ready = nullptr;       ///< Where it says that it wants to be pumped.
+    std::uint64_t key = 0;             ///< Its name there, and the `source` of its routes.
+};
+
+/// Why a connection ended, as the transport knows it.
+struct closed_by {
+    app_error code = app_error::cancel;
+    bool by_peer = false;
+    std::string_view reason;
+};
+
+/// A session opens no socket, starts no thread, reads no clock and calls nobody back. Four kinds of
+/// member, and no others:
+///   inputs    stream_*, connection_closed, tick: facts from the transport, each stamped with `now`;
+///   events    poll_event(): what the application should know;
+///   outputs   poll_output(), deadline(): what the transport should do, and when to call tick();
+///   commands  everything else: what the application wants. They change state; they send nothing.
+/// After an input, poll events until nullopt; after that, pump() outputs (transport.hpp).
+class session {
+public:
+    session(role side, version v, session_options options, time_point now);
+    session(const session&) = delete;
+    session& operator=(const session&) = delete;
+    ~session() { publishing_.release_all(); }
+
+    // Inputs.
+
+    void stream_received(stream_id id, byte_view data, bool fin, time_point now);
+    void stream_reset(stream_id id, app_error code, time_point now);   ///< RESET_STREAM arrived.
+    void stream_stopped(stream_id id, app_error code, time_point now); ///< STOP_SENDING arrived.
+    void stream_writable(stream_id id, time_point now);                ///< A blocked stream got credit.
+    void stream_acked(stream_id id, std::uint64_t n, time_point now);  ///< The next n > 0 of our bytes arrived.
+    /// All of ours is acknowledged and theirs has ended; with a code it was cut off.
+    void stream_closed(stream_id id, std::optional<app_error> code, time_point now);
+    void streams_available(direction kind, time_point now);            ///< MAX_STREAMS grew.
+    void connection_closed(const closed_by& how, time_point now);
+    void tick(time_point now);
+
+    // Events.
+
+    /// Views in it alias the last input and die with the next.
+    [[nodiscard]] std::optional<event> poll_event();
+
+    // Outputs, most urgent first. Answer an open_stream or write_stream before polling again.
+
+    [[nodiscard]] std::optional<output> poll_output();
+    void stream_opened(direction kind, std::optional<stream_id> id); ///< nullopt: no stream credit left.
+    void stream_written(stream_id id, std::size_t taken);            ///< 0 of a non-empty write: blocked.
+    void flushed() noexcept { writing_ = false; }                    ///< The pump is over.
+    [[nodiscard]] std::optional<time_point> deadline() const noexcept;
+
+    // Commands: admission.
+
+    /// Lets the peer in; answers setup_received. A client's session is admitted from the beginning.
+    result<void> admit(scope allowed);
+    result<void> refuse(app_error code = app_error::unauthorized);
+
+    // Commands: subscribe to the peer.
+
+    /// Asks for the broadcasts below `prefix`, as they come and go.
+    result<watch_id> watch(std::string_view prefix) { return open() ? watching_.start(path::normalise(prefix)) : errc::closed; }
+    /// Ends without further events.
+    result<void> unwatch(watch_id id) { return watching_.stop(id); }
+    result<subscribe_id> subscribe(const track_ref& track, const subscribe_options& options = {});
+    /// Without `start`, the start stays as it was; without `end`, there is none any more.
+    result<void> update(subscribe_id id, const subscribe_options& options) { return subscribing_.update(id, options); }
+    /// Ends without further events, and with it the groups that are arriving.
+    result<void> unsubscribe(subscribe_id id) { return subscribing_.unsubscribe(id); }
+    /// Asks what a track is like; errc::unsupported before moq-lite-05.
+    result<query_id> request_track(const track_ref& track);
+    /// Takes the group into `log` (empty, open) instead of frame_data; only as answer to group_opened.
+    result<void> collect(group_id id, group_ref log) { return subscribing_.collect(id, std::move(log)); }
+    /// Payload of a capped subscription (one with `end`) has been used: as many bytes may follow.
+    result<void> release(group_id id, std::uint64_t bytes) { return subscribing_.release(id, bytes); }
+    /// Refuses the rest of a group. No further event tells of it.
+    result<void> stop(group_id id, app_error code) { return subscribing_.stop(id, code); }
+
+    // Commands: publish to the peer.
+
+    /// Tells every peer of the table that a broadcast is there, or how to reach it now.
+    result<void> announce(std::string_view path, std::vector<hop_id> hops = {});
+    result<void> unannounce(std::string_view path);
+    result<void> answer_track(request_id id, const track_info& info) { return publishing_.answer_track(id, info); }
+    /// Takes a subscription. With `start`, that is the first group that will be served, and said at
+    /// once; without it is the first that serve() brings.
+    result<void> accept(request_id id, std::optional<group_sequence> start = {}, priority publisher = 0) {
+        return publishing_.accept(id, start, publisher);
+    }
+    /// Refuses a request, or ends it by force.
+    result<void> reject(request_id id, app_error code) { return publishing_.reject(id, code); }
+    /// Sends a group as far as it is there, and the rest as it grows. errc::beyond_group_end and
+    /// errc::before_group_start: the subscriber does not want it (yet).
+    result<void> serve(request_id id, group_ref g) { return open() ? publishing_.serve(id, std::move(g)) : errc::closed; }
+    /// Makes a group for one subscriber, and serves it.
+    result<group_ref> open_group(request_id id, group_sequence sequence);
+    /// Says that groups first .. last will not be served.
+    result<void> drop(request_id id, group_sequence first, group_sequence last, app_error code) {
+        return publishing_.drop(id, first, last, code);
+    }
+    /// Says that no group at or after `end` will ever come. Earlier ones may still be served.
+    result<void> end_track(request_id id, group_sequence end) { return publishing_.end_track(id, end); }
+    /// Serves nothing more: once all that was served has arrived, the subscription ends cleanly.
+    result<void> finish(request_id id) { return publishing_.finish(id); }
+
+    // Commands: the session itself.
+
+    /// Ends the session; poll_event tells what ended with it.
+    void close(app_error code, std::string_view reason = {}) { c_.close(code, errc::closed, reason); }
+
+    // Facts.
+
+    [[nodiscard]] version negotiated() const noexcept { return c_.dialect; }
+    [[nodiscard]] role side() const noexcept { return c_.side; }
+    [[nodiscard]] bool is_closed() const noexcept { return c_.closing.has_value(); }
+    [[nodiscard]] slab_pool& pool() noexcept { return c_.pool; }
+    [[nodiscard]] const scope& allowed() const noexcept { return c_.allowed; }
+    /// Bytes that wait to be written for one subscription.
+    [[nodiscard]] std::uint64_t unsent(request_id id) { return publishing_.unsent(id); }
+
+private:
+    struct pending_input {
+        bool active = false;
+        bool fin = false;
+        bool joined = false; ///< `rest` is the stream's own buffer.
+        detail::control_stream* control = nullptr;
+        detail::incoming_group* group = nullptr;
+        byte_view rest;
+    };
+    struct pending_write {
+        detail::control_stream* control = nullptr;
+        detail::served_group* group = nullptr;
+        std::size_t size = 0;
+        bool fin = false;
+    };
+
+    [[nodiscard]] bool open() const noexcept { return !c_.closing; }
+    [[nodiscard]] bool begin_input(time_point now);
+    void write_setup(const std::string& path);
+
+    // session_input.hpp
+    detail::any_stream* find_or_accept(stream_id id);
+    void parse_group();
+    void become_setup(detail::incoming_group& g);
+    void parse_control();
+    [[nodiscard]] bool must_wait(const detail::control_stream& s) const noexcept;
+    void park(detail::control_stream& s);
+    bool unpark_one();
+    wire::taken<std::size_t> parse_one(detail::control_stream& s, byte_view in);
+    wire::taken<std::size_t> parse_type(detail::control_stream& s, byte_view in);
+    wire::taken<std::size_t> parse_request(detail::control_stream& s, byte_view in);
+    wire::taken<std::size_t> parse_setup(byte_view in);
+    void control_broke(detail::control_stream& s, errc why);
+    void control_finished(detail::control_stream& s);
+    void control_ended(detail::control_stream& s, detail::control_kind kind, bool finished, app_error code);
+    void control_gone(detail::control_stream& s, bool clean);
+    bool end_one();
+
+    // session_output.hpp
+    std::optional<output> next_open();
+    std::optional<output> next_write();
+    void control_written(detail::control_stream& s, std::size_t n);
+    void check_stall();
+
+    detail::context c_;
+    detail::watching watching_;
+    detail::announcing announcing_;
+    detail::subscribing subscribing_;
+    detail::publishing publishing_;
+    pending_input input_;
+    pending_write write_;
+    std::array<byte_view, 16> ranges_;
+    detail::control_stream* setup_ = nullptr; ///< Our SETUP, until it has a stream.
+    detail::ring<stream_id> ids_;             ///< Unidirectional streams in hand.
+    bool uni_blocked_ = false;
+    bool bidi_blocked_ = false;
+    bool writing_ = false;
+    bool close_told_ = false;
+    bool ended_ = false; ///< session_closed was told.
+    bool setup_seen_ = false;
+    bool setup_due_ = false; ///< A version without SETUP: say so first.
+    bool viewing_ = false;   ///< Events that alias the last input may be waiting.
+    time_point created_;
+    std::optional<time_point> owing_since_;
+    bool inside_ = false; ///< Catches overlapping calls.
+};
+
+inline session::session(role side, version v, session_options options, time_point now)
+    : c_(side, v, options.bounds, options.pool, options.ready, options.key), watching_(c_),
+      announcing_(c_, options.table), subscribing_(c_), publishing_(c_), created_(now) {
+    c_.now = now;
+    c_.origin = options.origin;
+    c_.admitted = side == role::client;
+    if (has_setup(v))
+        write_setup(options.path);
+    else
+        setup_due_ = true;
+}
+
+inline void session::write_setup(const std::string& path) {
+    setup_ = &c_.controls.make();
+    setup_->kind = detail::control_kind::setup_out;
+    c_.scratch.clear();
+    wire::lite::encode(wire::lite::uni_type::setup, c_.scratch);
+    c_.append(*setup_, c_.scratch);
+    wire::lite::setup message{.origin = c_.origin};
+    if (c_.side == role::client && !path.empty()) message.path = path;
+    static_cast<void>(c_.send(*setup_, message));
+    c_.finish(*setup_);
+    c_.ready.mark();
+}
+
+inline result<void> session::admit(scope allowed) {
+    if (!open()) return errc::closed;
+    if (c_.admitted && c_.side == role::server) return errc::already_answered;
+    allowed.root = path::normalise(allowed.root);
+    for (auto* prefixes : {&allowed.publish, &allowed.subscribe})
+        for (auto& p : *prefixes) p = path::normalise(p);
+    c_.allowed = std::move(allowed);
+    c_.admitted = true;
+    c_.ready.mark();
+    return {};
+}
+
+inline result<void> session::refuse(app_error code) {
+    if (!open()) return errc::closed;
+    c_.close(code, errc::refused, to_string(errc::refused));
+    return {};
+}
+
+inline result<subscribe_id> session::subscribe(const track_ref& track, const subscribe_options& options) {
+    if (!open()) return errc::closed;
+    const auto whole = path::normalise(track.broadcast);
+    return subscribing_.subscribe({whole, track.track}, options);
+}
+
+inline result<query_id> session::request_track(const track_ref& track) {
+    if (!open()) return errc::closed;
+    const auto whole = path::normalise(track.broadcast);
+    return subscribing_.request_track({whole, track.track});
+}
+
+inline result<void> session::announce(std::string_view path, std::vector<hop_id> hops) {
+    if (!open()) return errc::closed;
+    const auto whole = path::normalise(path);
+    if (path::segments(whole) > c_.bounds.path_segments) return errc::too_many_segments;
+    if (!c_.relative(whole)) return errc::out_of_scope;
+    if (hops.size() > c_.bounds.hops) return errc::too_many_hops;
+    announcing_.table().set(whole, {std::move(hops), 0});
+    return {};
+}
+
+inline result<void> session::unannounce(std::string_view path) {
+    if (!announcing_.table().remove(path::normalise(path), 0)) return errc::not_found;
+    return {};
+}
+
+inline result<group_ref> session::open_group(request_id id, group_sequence sequence) {
+    auto g = group::make(c_.pool, sequence, c_.dialect);
+    if (!g) return errc::out_of_memory_limit;
+    if (const auto served = serve(id, g); !served) return served.error();
+    return g;
+}
+
+} // namespace moqlite
+
+#include <moqlite/session/session_input.hpp>
+#include <moqlite/session/session_output.hpp>

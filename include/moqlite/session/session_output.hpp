@@ -1,0 +1,124 @@
+// How a session tells its transport what to do, and when it wants to be woken. Part of session.hpp.
+#pragma once
+
+#include <moqlite/session/session.hpp>
+
+namespace moqlite {
+
+inline std::optional<output> session::poll_output() {
+    if (!open()) {
+        if (!c_.close_wanted || close_told_) return std::nullopt;
+        close_told_ = true;
+        return close_connection{c_.closing->code, c_.closing_reason};
+    }
+    publishing_.take_woken();
+    if (!writing_) announcing_.write();
+    if (!c_.stops.empty()) {
+        const auto next = c_.stops.pop();
+        if (const auto* r = std::get_if<reset_stream>(&next)) return *r;
+        return std::get<stop_sending>(next);
+    }
+    if (!writing_) {
+        if (auto* r = c_.credits.pop_front()) return credit{r->id, std::exchange(r->credit_due, 0)};
+        if (auto next = next_open()) return next;
+    }
+    return next_write();
+}
+
+inline std::optional<output> session::next_open() {
+    if (!bidi_blocked_ && !c_.opening.empty()) return open_stream{direction::bidi};
+    const auto wanted = std::min(c_.bounds.streams_in_hand, publishing_.unbound()) + (setup_ != nullptr ? 1 : 0);
+    if (!uni_blocked_ && ids_.size() < wanted) return open_stream{direction::uni};
+    return std::nullopt;
+}
+
+inline void session::stream_opened(direction kind, std::optional<stream_id> id) {
+    if (!id) {
+        (kind == direction::uni ? uni_blocked_ : bidi_blocked_) = true;
+        return;
+    }
+    detail::control_stream* s = nullptr;
+    if (kind == direction::bidi)
+        s = c_.opening.pop_front();
+    else if (setup_ != nullptr)
+        s = std::exchange(setup_, nullptr);
+    else
+        return ids_.push(*id);
+    assert(s != nullptr);
+    s->id = *id;
+    s->bound = true;
+    s->read_ended = kind == direction::uni;
+    c_.streams.insert(number(*id), s);
+    c_.touch(*s);
+}
+
+inline std::optional<output> session::next_write() {
+    write_ = {};
+    if (!c_.sendable.empty()) {
+        auto& s = c_.sendable.front();
+        const auto count = s.out.lend(ranges_, write_.size);
+        write_.control = &s;
+        write_.fin = s.fin_wanted && write_.size == s.out.unsent();
+        writing_ = true;
+        return write_stream{s.id, std::span{ranges_}.first(count), write_.size, write_.fin};
+    }
+    auto* s = publishing_.next(ids_);
+    if (s == nullptr) return std::nullopt;
+    const auto w = publishing_.lend(*s, ranges_);
+    write_.group = s;
+    write_.size = w.size;
+    write_.fin = w.fin;
+    writing_ = true;
+    return w;
+}
+
+inline void session::stream_written(stream_id id, std::size_t taken) {
+    assert(taken <= write_.size);
+    static_cast<void>(id);
+    if (write_.control != nullptr)
+        control_written(*write_.control, taken);
+    else if (write_.group != nullptr)
+        publishing_.written(*write_.group, write_.size, taken, write_.fin);
+    write_ = {};
+}
+
+inline void session::control_written(detail::control_stream& s, std::size_t n) {
+    if (n == 0 && write_.size != 0) {
+        s.stuck = true;
+        s.detail::list_hook<detail::send_tag>::unlink();
+        return;
+    }
+    s.out.wrote(n);
+    c_.control_unsent -= n;
+    if (write_.fin && n == write_.size) s.fin_written = true;
+    if (!s.to_send()) s.detail::list_hook<detail::send_tag>::unlink();
+    if (!c_.parked.empty() && !must_wait(c_.parked.front())) c_.ready.mark();
+}
+
+inline void session::tick(time_point now) {
+    if (!begin_input(now)) return;
+    if (has_setup(c_.dialect) && !setup_seen_ && now >= created_ + c_.bounds.handshake_timeout)
+        return c_.fail(errc::setup_timeout);
+    check_stall();
+}
+
+/// A peer that owes us acknowledgements or credit, and gives neither, is let go.
+inline void session::check_stall() {
+    if (!owing_since_) return;
+    const auto since = std::max(*owing_since_, c_.progress);
+    if (c_.now >= since + c_.bounds.stall_timeout) c_.fail(errc::lagged);
+}
+
+inline std::optional<time_point> session::deadline() const noexcept {
+    if (c_.closing) return std::nullopt;
+    std::optional<time_point> at;
+    if (has_setup(c_.dialect) && !setup_seen_) at = created_ + c_.bounds.handshake_timeout;
+    if (c_.owing != 0) {
+        // Commands do not tell the time: the first tick after one starts the clock.
+        const auto stalled = owing_since_ ? std::max(*owing_since_, c_.progress) + c_.bounds.stall_timeout : c_.now;
+        at = at ? std::min(*at, stalled) : stalled;
+    }
+    return at;
+}
+
+} // namespace moqlite

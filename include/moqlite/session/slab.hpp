@@ -1,0 +1,92 @@
+// Pooled memory for payload: a few sizes, taken and given back, and counted.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <new>
+
+namespace moqlite {
+
+/// One piece of a group's log. Its bytes follow the object.
+struct slab {
+    slab* next = nullptr;
+    std::uint64_t begin = 0; ///< Offset in the group of its first byte.
+    std::uint32_t size = 0;  ///< Bytes written.
+    std::uint32_t capacity = 0;
+    std::uint32_t pins = 0;  ///< Readers whose first unacknowledged byte is here, and caches.
+    std::uint32_t kind = 0;  ///< Index of its size.
+
+    [[nodiscard]] std::byte* data() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
+    [[nodiscard]] std::uint32_t room() const noexcept { return capacity - size; }
+    [[nodiscard]] std::uint64_t end() const noexcept { return begin + size; }
+};
+
+/// Gives out slabs up to a limit and keeps those that come back. Must outlive its slabs.
+class slab_pool {
+public:
+    /// `limit`: bytes in use, headers included.
+    explicit slab_pool(std::size_t limit = SIZE_MAX) noexcept : limit_(limit) {}
+    slab_pool(const slab_pool&) = delete;
+    slab_pool& operator=(const slab_pool&) = delete;
+    ~slab_pool() { trim(); }
+
+    /// A slab for about `wanted` bytes, of a size after `previous` so that long groups have few;
+    /// nullptr at the limit, or when there is no memory.
+    [[nodiscard]] slab* take(std::size_t wanted, const slab* previous) noexcept {
+        std::uint32_t kind = 0;
+        while (kind + 1 < sizes.size() && sizes[kind] < wanted) ++kind;
+        if (previous != nullptr && kind <= previous->kind)
+            kind = previous->kind + 1 < sizes.size() ? previous->kind + 1 : previous->kind;
+        const auto total = sizes[kind] + sizeof(slab);
+        if (total > limit_ - (in_use_ < limit_ ? in_use_ : limit_)) return nullptr;
+        slab* s = free_[kind];
+        if (s != nullptr) {
+            free_[kind] = s->next;
+            kept_ -= total;
+        } else {
+            void* memory = ::operator new(total, std::nothrow);
+            if (memory == nullptr) return nullptr;
+            s = static_cast<slab*>(memory);
+        }
+        in_use_ += total;
+        return new (s) slab{.capacity = static_cast<std::uint32_t>(sizes[kind]), .kind = kind};
+    }
+
+    void give_back(slab* s) noexcept {
+        const auto total = sizes[s->kind] + sizeof(slab);
+        in_use_ -= total;
+        if (kept_ + total > keep_max) {
+            ::operator delete(static_cast<void*>(s));
+            return;
+        }
+        s->next = free_[s->kind];
+        free_[s->kind] = s;
+        kept_ += total;
+    }
+
+    /// Returns what is kept for reuse to the heap.
+    void trim() noexcept {
+        for (auto& first : free_)
+            while (first != nullptr) {
+                slab* s = first;
+                first = s->next;
+                ::operator delete(static_cast<void*>(s));
+            }
+        kept_ = 0;
+    }
+
+    [[nodiscard]] std::size_t in_use() const noexcept { return in_use_; }
+    [[nodiscard]] std::size_t limit() const noexcept { return limit_; }
+
+private:
+    // A frame of 64 KiB and its header fit the largest.
+    static constexpr std::array<std::size_t, 4> sizes{960, 4032, 16320, 65536 + 128};
+    static constexpr std::size_t keep_max = 8 * 1024 * 1024;
+    std::array<slab*, sizes.size()> free_{};
+    std::size_t limit_;
+    std::size_t in_use_ = 0;
+    std::size_t kept_ = 0;
+};
+
+} // namespace moqlite

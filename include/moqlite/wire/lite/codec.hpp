@@ -1,0 +1,86 @@
+// One message to bytes and back. Each message M has beside it:
+//   void read(reader&, version, M&, const limits&)      its fields, in order;
+//   void write(writer&, version, const M&)              the same;
+//   std::uint64_t message_type(version, const M&)       if it is a typed message.
+// A message that the version does not have is refused with errc::unsupported.
+#pragma once
+
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <moqlite/core/ids.hpp>
+#include <moqlite/core/limits.hpp>
+#include <moqlite/core/result.hpp>
+#include <moqlite/core/version.hpp>
+#include <moqlite/wire/message.hpp>
+#include <moqlite/wire/reader.hpp>
+#include <moqlite/wire/writer.hpp>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace moqlite::wire::lite {
+
+/// Latencies as they travel: the whole range of a varint.
+using milliseconds = std::chrono::duration<std::uint64_t, std::milli>;
+
+/// Messages that tell their type before their length.
+template <class M>
+concept typed_message = requires(version v, const M& m) {
+    { message_type(v, m) } -> std::same_as<std::uint64_t>;
+};
+
+/// The message in `body`, whose views alias it. A typed message's type is the caller's to check.
+template <class M>
+[[nodiscard]] result<M> decode(version v, byte_view body, const limits& bounds = default_limits) noexcept {
+    reader in{body};
+    M message{};
+    read(in, v, message, bounds);
+    if (const auto error = in.finish(); error != errc::ok) return error;
+    return message;
+}
+
+/// Appends the whole message, its type and length included, or nothing at all.
+template <class M>
+[[nodiscard]] errc encode(version v, const M& message, std::vector<std::byte>& out) {
+    writer to{out};
+    if constexpr (typed_message<M>) to.varint(message_type(v, message));
+    to.prefixed([&] { write(to, v, message); });
+    if (to.error() != errc::ok) to.rollback();
+    return to.error();
+}
+
+namespace detail {
+
+/// Segments of `path` once normalised: runs of anything but slashes.
+[[nodiscard]] constexpr std::size_t path_segments(std::string_view path) noexcept {
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < path.size(); ++i)
+        if (path[i] != '/' && (i == 0 || path[i - 1] == '/')) ++count;
+    return count;
+}
+
+/// A path as it stands on the wire: whoever uses it normalises it.
+[[nodiscard]] inline std::string_view read_path(reader& in, const limits& bounds) noexcept {
+    const auto path = in.string();
+    if (path_segments(path) > bounds.path_segments) in.fail(errc::too_many_segments);
+    return path;
+}
+
+/// 0 is none, n + 1 is group n.
+[[nodiscard]] inline std::optional<group_sequence> read_optional_group(reader& in) noexcept {
+    const auto value = in.varint();
+    if (value == 0) return std::nullopt;
+    return group_sequence{value - 1};
+}
+
+inline void write_optional_group(writer& out, std::optional<group_sequence> group) {
+    if (!group) return out.varint(0);
+    if (number(*group) >= varint_max) return out.fail(errc::value_too_large);
+    out.varint(number(*group) + 1);
+}
+
+} // namespace detail
+
+} // namespace moqlite::wire::lite

@@ -1,0 +1,25 @@
+// GOAWAY, moq-lite-05: please connect again, perhaps elsewhere.
+#pragma once
+
+#include <moqlite/wire/lite/codec.hpp>
+#include <string_view>
+
+namespace moqlite::wire::lite {
+
+struct goaway {
+    std::string_view uri = {}; ///< Empty: the same place.
+
+    friend constexpr bool operator==(const goaway&, const goaway&) = default;
+};
+
+inline void read(reader& in, version v, goaway& m, const limits&) noexcept {
+    if (!has_goaway(v)) return in.fail(errc::unsupported);
+    m.uri = in.string();
+}
+
+inline void write(writer& out, version v, const goaway& m) {
+    if (!has_goaway(v)) return out.fail(errc::unsupported);
+    out.string(m.uri);
+}
+
+} // namespace moqlite::wire::lite

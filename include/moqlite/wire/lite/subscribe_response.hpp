@@ -1,0 +1,93 @@
+// What a publisher answers on a subscribe stream, moq-lite-05: SUBSCRIBE_OK, _END and _DROP.
+#pragma once
+
+#include <cstdint>
+#include <moqlite/core/error.hpp>
+#include <moqlite/core/ids.hpp>
+#include <moqlite/wire/lite/codec.hpp>
+#include <moqlite/wire/lite/subscribe.hpp>
+#include <variant>
+
+namespace moqlite::wire::lite {
+
+/// Where has_options_in_ok(v), `options` travels and `group` does not; else the other way round.
+struct subscribe_ok {
+    group_sequence group = {}; ///< The first group that will be served.
+    subscribe_options options = {};
+
+    friend constexpr bool operator==(const subscribe_ok&, const subscribe_ok&) = default;
+};
+
+struct subscribe_end {
+    group_sequence group = {}; ///< The first that will never come; 0 if none ever came.
+
+    friend constexpr bool operator==(const subscribe_end&, const subscribe_end&) = default;
+};
+
+/// The groups from `start` to `end`, both included, will not come.
+struct subscribe_drop {
+    group_sequence start = {};
+    group_sequence end = {};
+    app_error code = app_error::cancel;
+
+    friend constexpr bool operator==(const subscribe_drop&, const subscribe_drop&) = default;
+};
+
+inline void read(reader& in, version v, subscribe_ok& m, const limits&) noexcept {
+    if (has_options_in_ok(v)) return detail::read_options(in, m.options);
+    m.group = group_sequence{in.varint()};
+}
+
+inline void write(writer& out, version v, const subscribe_ok& m) {
+    if (has_options_in_ok(v)) return detail::write_options(out, m.options);
+    out.varint(number(m.group));
+}
+
+inline void read(reader& in, version v, subscribe_end& m, const limits&) noexcept {
+    if (!has_subscribe_end(v)) return in.fail(errc::unsupported);
+    m.group = group_sequence{in.varint()};
+}
+
+inline void write(writer& out, version v, const subscribe_end& m) {
+    if (!has_subscribe_end(v)) return out.fail(errc::unsupported);
+    out.varint(number(m.group));
+}
+
+inline void read(reader& in, version, subscribe_drop& m, const limits&) noexcept {
+    m.start = group_sequence{in.varint()};
+    m.end = group_sequence{in.varint()};
+    m.code = app_error{in.varint()};
+}
+
+inline void write(writer& out, version, const subscribe_drop& m) {
+    out.varint(number(m.start));
+    out.varint(number(m.end));
+    out.varint(static_cast<std::uint64_t>(m.code));
+}
+
+[[nodiscard]] constexpr std::uint64_t message_type(version, const subscribe_ok&) noexcept { return 0; }
+[[nodiscard]] constexpr std::uint64_t message_type(version, const subscribe_end&) noexcept { return 1; }
+[[nodiscard]] constexpr std::uint64_t message_type(version v, const subscribe_drop&) noexcept {
+    return has_subscribe_end(v) ? 2 : 1;
+}
+
+/// How many types there are, for take_typed_message().
+[[nodiscard]] constexpr std::uint64_t subscribe_response_types(version v) noexcept {
+    return message_type(v, subscribe_drop{}) + 1;
+}
+
+using subscribe_response = std::variant<subscribe_ok, subscribe_end, subscribe_drop>;
+
+[[nodiscard]] inline result<subscribe_response>
+decode_subscribe_response(version v, const typed_framed& message, const limits& bounds = default_limits) noexcept {
+    const auto as = [](auto decoded) -> result<subscribe_response> {
+        if (!decoded) return decoded.error();
+        return subscribe_response{*decoded};
+    };
+    if (message.type == message_type(v, subscribe_ok{})) return as(decode<subscribe_ok>(v, message.body, bounds));
+    if (message.type == message_type(v, subscribe_drop{})) return as(decode<subscribe_drop>(v, message.body, bounds));
+    if (message.type == message_type(v, subscribe_end{})) return as(decode<subscribe_end>(v, message.body, bounds));
+    return errc::unknown_message_type;
+}
+
+} // namespace moqlite::wire::lite

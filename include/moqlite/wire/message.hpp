@@ -1,0 +1,73 @@
+// Finds whole messages at the front of a stream's bytes, moq-lite-05: Length, Body; some with a Type.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <moqlite/core/bytes.hpp>
+#include <moqlite/core/error.hpp>
+#include <moqlite/core/limits.hpp>
+#include <moqlite/wire/varint.hpp>
+
+namespace moqlite::wire {
+
+/// The bounds that hold where a caller names none.
+inline constexpr limits default_limits{};
+
+enum class progress : std::uint8_t { need_more, ok, error };
+
+/// A T taken off the front of a stream's bytes; or not yet; or, whatever follows, never.
+template <class T>
+struct taken {
+    progress status = progress::need_more;
+    errc error = errc::ok; ///< Not ok if and only if status is error.
+    T value{};             ///< Means something only if status is ok.
+
+    constexpr taken() noexcept = default;
+    constexpr taken(const T& whole) noexcept : status(progress::ok), value(whole) {}
+    constexpr taken(errc why) noexcept : status(progress::error), error(why) {}
+
+    [[nodiscard]] constexpr explicit operator bool() const noexcept { return status == progress::ok; }
+    [[nodiscard]] constexpr const T& operator*() const noexcept { return value; }
+    [[nodiscard]] constexpr const T* operator->() const noexcept { return &value; }
+};
+
+/// One message. `body` aliases the input; `size` counts its length too: what to drop from the input.
+struct framed {
+    byte_view body = {};
+    std::size_t size = 0;
+};
+
+/// One message that says its type; `size` counts type and length too.
+struct typed_framed {
+    std::uint64_t type = 0;
+    byte_view body = {};
+    std::size_t size = 0;
+};
+
+/// Takes the message that begins `in`. A body above `max_body` is refused before it has arrived.
+[[nodiscard]] constexpr taken<framed>
+take_message(byte_view in, std::size_t max_body = default_limits.control_message) noexcept {
+    auto rest = in;
+    const auto length = read_varint(rest);
+    if (length.value_or(varint_at_least(in)) > max_body) return errc::message_too_large;
+    if (!length || rest.size() < *length) return {};
+    const auto size = static_cast<std::size_t>(*length);
+    return framed{rest.first(size), in.size() - rest.size() + size};
+}
+
+/// The same for a message with a type. A type of `types` or above is refused at once.
+[[nodiscard]] constexpr taken<typed_framed>
+take_typed_message(byte_view in, std::size_t max_body = default_limits.control_message,
+                   std::uint64_t types = std::numeric_limits<std::uint64_t>::max()) noexcept {
+    auto rest = in;
+    const auto type = read_varint(rest);
+    if (type.value_or(varint_at_least(in)) >= types) return errc::unknown_message_type;
+    if (!type) return {};
+    const auto message = take_message(rest, max_body);
+    if (message.status == progress::error) return message.error;
+    if (!message) return {};
+    return typed_framed{*type, message->body, in.size() - rest.size() + message->size};
+}
+
+} // namespace moqlite::wire

@@ -1,0 +1,81 @@
+// Reads the fields of one complete message body.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <moqlite/core/bytes.hpp>
+#include <moqlite/core/error.hpp>
+#include <moqlite/wire/utf8.hpp>
+#include <moqlite/wire/varint.hpp>
+#include <string_view>
+
+namespace moqlite::wire {
+
+/// A cursor over a message body, total over any bytes: the first error sticks, and from then on every
+/// field reads as 0 or empty. Ask finish() once at the end. What it returns aliases the body.
+class reader {
+public:
+    constexpr explicit reader(byte_view body) noexcept : in_(body) {}
+
+    [[nodiscard]] constexpr std::uint64_t varint() noexcept {
+        const auto value = read_varint(in_);
+        if (!value) fail(errc::message_too_short);
+        return value.value_or(0);
+    }
+
+    [[nodiscard]] constexpr std::uint8_t u8() noexcept {
+        const auto byte = bytes(1);
+        return byte.empty() ? std::uint8_t{0} : std::to_integer<std::uint8_t>(byte[0]);
+    }
+
+    /// One byte; whatever is not 0 is true.
+    [[nodiscard]] constexpr bool boolean() noexcept { return u8() != 0; }
+
+    /// The next `size` bytes, or none if there are fewer.
+    [[nodiscard]] constexpr byte_view bytes(std::uint64_t size) noexcept {
+        if (size > in_.size()) {
+            fail(errc::message_too_short);
+            return {};
+        }
+        const auto out = in_.first(static_cast<std::size_t>(size));
+        in_ = in_.subspan(out.size());
+        return out;
+    }
+
+    /// All that is left.
+    [[nodiscard]] constexpr byte_view rest() noexcept { return bytes(in_.size()); }
+
+    /// Its length, then UTF-8.
+    [[nodiscard]] std::string_view string() noexcept { return text(bytes(varint())); }
+
+    /// All that is left, as UTF-8.
+    [[nodiscard]] std::string_view rest_as_text() noexcept { return text(rest()); }
+
+    /// Refuses the body for a reason that the fields' shape does not show. Only the first counts.
+    constexpr void fail(errc why) noexcept {
+        if (error_ != errc::ok) return;
+        error_ = why;
+        in_ = {};
+    }
+
+    [[nodiscard]] constexpr errc error() const noexcept { return error_; }
+
+    /// The first error; message_too_long if bytes are left; else ok.
+    [[nodiscard]] constexpr errc finish() const noexcept {
+        if (error_ == errc::ok && !in_.empty()) return errc::message_too_long;
+        return error_;
+    }
+
+private:
+    [[nodiscard]] std::string_view text(byte_view bytes) noexcept {
+        const auto out = as_text(bytes);
+        if (is_utf8(out)) return out;
+        fail(errc::bad_utf8);
+        return {};
+    }
+
+    byte_view in_;
+    errc error_ = errc::ok;
+};
+
+} // namespace moqlite::wire

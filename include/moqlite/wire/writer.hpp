@@ -1,0 +1,61 @@
+// Writes the fields of messages.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <moqlite/core/bytes.hpp>
+#include <moqlite/core/error.hpp>
+#include <moqlite/wire/varint.hpp>
+#include <string_view>
+#include <vector>
+
+namespace moqlite::wire {
+
+/// Appends to `out`, whose memory is reused. The first error sticks; rollback() then undoes the rest.
+class writer {
+public:
+    explicit writer(std::vector<std::byte>& out) noexcept : out_(out), start_(out.size()) {}
+
+    void varint(std::uint64_t value) {
+        if (value > varint_max) return fail(errc::value_too_large);
+        std::array<std::byte, varint_size_max> form{};
+        bytes(byte_view{form}.first(write_varint(value, form)));
+    }
+
+    void u8(std::uint8_t value) { out_.push_back(std::byte{value}); }
+    void boolean(bool value) { u8(value ? 1 : 0); }
+    void bytes(byte_view value) { out_.insert(out_.end(), value.begin(), value.end()); }
+
+    /// Its length, then the text, which should be UTF-8.
+    void string(std::string_view text) {
+        varint(text.size());
+        bytes(as_bytes(text));
+    }
+
+    /// Puts the length of what `body()` writes in front of it.
+    template <class Body>
+    void prefixed(Body&& body) {
+        const auto at = out_.size();
+        body();
+        std::array<std::byte, varint_size_max> form{};
+        const auto length = byte_view{form}.first(write_varint(out_.size() - at, form));
+        out_.insert(out_.begin() + static_cast<std::ptrdiff_t>(at), length.begin(), length.end());
+    }
+
+    void fail(errc why) noexcept {
+        if (error_ == errc::ok) error_ = why;
+    }
+
+    [[nodiscard]] errc error() const noexcept { return error_; }
+
+    /// Takes back all that this writer has written.
+    void rollback() { out_.resize(start_); }
+
+private:
+    std::vector<std::byte>& out_;
+    std::size_t start_;
+    errc error_ = errc::ok;
+};
+
+} // namespace moqlite::wire

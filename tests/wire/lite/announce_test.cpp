@@ -1,0 +1,155 @@
+#include "../messages.hpp"
+
+using namespace moqlite;
+using namespace moqlite::wire::lite;
+using test::check_both_ways;
+using test::encoded;
+using test::hex;
+using test::refusal;
+
+namespace {
+
+constexpr auto v = version::lite_05;
+constexpr auto wip = version::lite_06_wip;
+
+/// A hop list of `n` hops, all of them 1.
+hop_list hops(std::size_t n) {
+    hop_list out;
+    while (out.size() < n) REQUIRE(out.push_back(hop_id{1}));
+    return out;
+}
+
+/// "a/a/…" with `n` segments, and its hexadecimal with the length in front.
+std::pair<std::string, std::string> path(std::size_t n) {
+    std::string text = "a";
+    while (--n > 0) text += "/a";
+    std::vector<std::byte> wire;
+    moqlite::wire::writer{wire}.string(text);
+    return {text, test::to_hex(wire)};
+}
+
+} // namespace
+
+TEST_CASE("an ANNOUNCE_REQUEST has a prefix and the hop to leave out", "[announce]") {
+    check_both_ways(v, announce_request{"room", hop_id{0x1111}}, "07 04 726f6f6d 5111");
+    check_both_ways(v, announce_request{}, "02 00 00");
+    check_both_ways(version::lite_04, announce_request{"room", hop_id{0x1111}}, "07 04 726f6f6d 5111");
+}
+
+TEST_CASE("an ANNOUNCE_REQUEST of lite-03 and lite-06 has no hop to leave out", "[announce]") {
+    check_both_ways(version::lite_03, announce_request{"room", {}}, "05 04 726f6f6d");
+    check_both_ways(wip, announce_request{"room", {}}, "05 04 726f6f6d");
+}
+
+TEST_CASE("a path is read as it stands on the wire, slashes and all", "[announce]") {
+    check_both_ways(v, announce_request{"//room/", {}}, "09 07 2f2f726f6f6d2f 00");
+}
+
+TEST_CASE("ANNOUNCE_OK says who answers and how many announcements follow", "[announce]") {
+    check_both_ways(v, announce_ok{hop_id{0x2222}, 1}, "03 6222 01");
+    check_both_ways(wip, announce_ok{hop_id{0}, 0}, "02 00 00");
+    CHECK(refusal<announce_ok>(version::lite_04, "02 00 00") == errc::unsupported);
+    CHECK(encoded(version::lite_04, announce_ok{}) == "unsupported");
+}
+
+TEST_CASE("an announcement says what came or went and which way it took", "[announce]") {
+    check_both_ways(v, announce{announce_status::active, "cam", {}}, "06 01 03 63616d 00");
+    check_both_ways(v, announce{announce_status::ended, "cam", {}}, "06 00 03 63616d 00");
+    check_both_ways(v, announce{announce_status::active, "", {}}, "03 01 00 00");
+    check_both_ways(v, announce{announce_status::active, "cam", {hop_id{1}, hop_id{16384}}},
+        "0b 01 03 63616d 02 01 80004000");
+}
+
+TEST_CASE("an announcement of lite-03 has only the number of hops", "[announce]") {
+    check_both_ways(version::lite_03, announce{announce_status::active, "cam", {hop_id{0}, hop_id{0}}},
+        "06 01 03 63616d 02");
+    CHECK(encoded(version::lite_03, announce{announce_status::active, "cam", {hop_id{7}}}) == "06010363616d01");
+}
+
+TEST_CASE("an explicit restart counts as active, on lite-05 alone", "[announce]") {
+    const auto body = hex("02 03 63616d 00");
+    const auto m = decode<announce>(v, body);
+    REQUIRE(m);
+    CHECK(*m == announce{announce_status::active, "cam", {}});
+    CHECK(refusal<announce>(version::lite_03, "06 02 03 63616d 00") == errc::bad_status);
+    CHECK(refusal<announce>(version::lite_04, "06 02 03 63616d 00") == errc::bad_status);
+}
+
+TEST_CASE("a status that the version does not have is refused", "[announce]") {
+    for (auto old : {version::lite_03, version::lite_04, v}) {
+        CHECK(refusal<announce>(old, "06 03 03 63616d 00") == errc::bad_status);
+        CHECK(refusal<announce>(old, "07 4001 03 63616d 00") == errc::bad_status); // Status is one byte.
+    }
+}
+
+TEST_CASE("32 hops are read and 33 refused", "[announce]") {
+    std::string ones;
+    for (int i = 0; i < 32; ++i) ones += "01";
+    check_both_ways(v, announce{announce_status::active, "cam", hops(32)}, "26 01 03 63616d 20" + ones);
+    CHECK(refusal<announce>(v, "27 01 03 63616d 21" + ones + "01") == errc::too_many_hops);
+    CHECK(refusal<announce>(version::lite_03, "06 01 03 63616d 21") == errc::too_many_hops);
+    CHECK(refusal<announce>(v, "08 01 03 63616d 02 01 01", {.hops = 1}) == errc::too_many_hops);
+}
+
+TEST_CASE("a hop count beyond the message is too short", "[announce]") {
+    CHECK(refusal<announce>(v, "07 01 03 63616d 02 07") == errc::message_too_short);
+    CHECK(refusal<announce>(v, "05 01 03 63616d") == errc::message_too_short);
+}
+
+TEST_CASE("a path of 32 segments is read and of 33 refused, as normalised", "[announce]") {
+    const auto [fits, fits_hex] = path(32);
+    check_both_ways(v, announce{announce_status::active, fits, {}}, "4042 01" + fits_hex + "00");
+    const auto [long_path, long_hex] = path(33);
+    CHECK(refusal<announce>(v, "4045 01" + long_hex + "00") == errc::too_many_segments);
+    CHECK(refusal<announce_request>(v, "4044" + long_hex + "00") == errc::too_many_segments);
+
+    const auto bytes = hex("06 2f2f612f2f62 00"); // "//a//b" has two segments.
+    CHECK(decode<announce_request>(v, bytes, {.path_segments = 2}));
+    CHECK(decode<announce_request>(v, bytes, {.path_segments = 1}).error() == errc::too_many_segments);
+}
+
+TEST_CASE("a name that is not UTF-8 is refused", "[announce]") {
+    CHECK(refusal<announce>(v, "05 01 02 c328 00") == errc::bad_utf8);
+}
+
+TEST_CASE("announcements of lite-06 have types, ids and a cost", "[announce]") {
+    check_both_ways(wip, announce_start{"cam", {hop_id{7}}, 12}, "00 07 03 63616d 01 07 0c");
+    check_both_ways(wip, announce_end{0x4000}, "01 04 80004000");
+    check_both_ways(wip, announce_update{3, {hop_id{7}}, 12}, "02 04 03 01 07 0c");
+}
+
+TEST_CASE("announcements are told apart by their type", "[announce]") {
+    const auto decoded = [](std::string_view text) {
+        const auto bytes = hex(text);
+        return decode_announcement(wip, *moqlite::wire::take_typed_message(bytes));
+    };
+    CHECK(std::holds_alternative<announce_start>(*decoded("00 03 00 00 00")));
+    CHECK(std::get<announce_end>(*decoded("01 01 05")) == announce_end{5});
+    CHECK(std::get<announce_update>(*decoded("02 03 05 00 09")) == announce_update{5, {}, 9});
+    CHECK(decoded("03 00").error() == errc::unknown_message_type);
+    CHECK(decoded("00 02 00 00").error() == errc::message_too_short);
+    CHECK(decoded("01 02 00 00").error() == errc::message_too_long);
+}
+
+TEST_CASE("each version has one form of announcements and refuses the other", "[announce]") {
+    CHECK(encoded(wip, announce{}) == "unsupported");
+    CHECK(refusal<announce>(wip, "03 01 00 00") == errc::unsupported);
+    CHECK(encoded(v, announce_start{}) == "unsupported");
+    CHECK(encoded(v, announce_end{}) == "unsupported");
+    CHECK(encoded(v, announce_update{}) == "unsupported");
+    CHECK(refusal<announce_start>(v, "00 03 00 00 00") == errc::unsupported);
+    CHECK(refusal<announce_end>(v, "01 01 00") == errc::unsupported);
+    CHECK(refusal<announce_update>(v, "02 03 00 00 00") == errc::unsupported);
+}
+
+TEST_CASE("a hop list holds 32 hops in order and finds them", "[announce]") {
+    hop_list list{hop_id{3}, hop_id{1}};
+    CHECK(list.size() == 2);
+    CHECK(list[0] == hop_id{3});
+    CHECK(list.contains(hop_id{1}));
+    CHECK_FALSE(list.contains(hop_id{0}));
+    CHECK(list != hop_list{hop_id{3}});
+    while (list.size() < hop_list::capacity) CHECK(list.push_back(hop_id{0}));
+    CHECK_FALSE(list.push_back(hop_id{9}));
+    CHECK_FALSE(list.contains(hop_id{9}));
+}

@@ -1,0 +1,65 @@
+// TRACK, FETCH, PROBE and GOAWAY.
+#include "../messages.hpp"
+
+using namespace moqlite;
+using namespace moqlite::wire::lite;
+using test::check_both_ways;
+using test::check_in_all_versions;
+using test::encoded;
+using test::refusal;
+
+namespace {
+
+constexpr auto v = version::lite_05;
+
+} // namespace
+
+TEST_CASE("a TRACK names a track and TRACK_INFO describes it", "[track]") {
+    check_both_ways(v, track{"room/cam", "video"}, "0f 08 726f6f6d2f63616d 05 766964656f");
+    check_both_ways(v,
+        track_info{.priority = 5, .ordered = false, .max_latency = milliseconds{2000}, .timescale = 90000},
+        "08 05 00 47d0 80015f90");
+}
+
+TEST_CASE("the default TRACK_INFO is the one of the other implementations", "[track]") {
+    check_both_ways(v, track_info{}, "06 00 00 5388 43e8");
+}
+
+TEST_CASE("a timescale of 0 is neither read nor written", "[track]") {
+    CHECK(refusal<track_info>(v, "04 00 00 00 00") == errc::zero_timescale);
+    CHECK(encoded(v, track_info{.timescale = 0}) == "zero_timescale");
+    CHECK(refusal<track_info>(v, "03 00 00 00") == errc::message_too_short);
+}
+
+TEST_CASE("there is no TRACK before lite-05", "[track]") {
+    CHECK(encoded(version::lite_04, track{}) == "unsupported");
+    CHECK(encoded(version::lite_04, track_info{}) == "unsupported");
+    CHECK(refusal<track>(version::lite_04, "02 00 00") == errc::unsupported);
+    CHECK(refusal<track_info>(version::lite_04, "06 00 00 5388 43e8") == errc::unsupported);
+}
+
+TEST_CASE("a FETCH names one group", "[fetch]") {
+    check_in_all_versions(
+        fetch{"room/cam", "video", 4, group_sequence{7}}, "11 08 726f6f6d2f63616d 05 766964656f 04 07");
+    CHECK(refusal<fetch>(v, "0a 04 726f6f6d 05 7669646f") == errc::message_too_short);
+}
+
+TEST_CASE("a PROBE reports bitrate and round trip", "[probe]") {
+    check_both_ways(v, probe{1'000'000, milliseconds{40}}, "05 800f4240 28");
+    check_both_ways(version::lite_03, probe{1'000'000, {}}, "04 800f4240");
+    CHECK(refusal<probe>(version::lite_04, "01 00") == errc::message_too_short);
+    CHECK(refusal<probe>(version::lite_03, "02 00 00") == errc::message_too_long);
+}
+
+TEST_CASE("what a PROBE does not know is 0, and a measured 0 becomes 1", "[probe]") {
+    check_both_ways(v, probe{}, "02 00 00");
+    CHECK(encoded(v, probe{0, milliseconds{0}}) == "020101");
+}
+
+TEST_CASE("a GOAWAY names where to go", "[goaway]") {
+    check_both_ways(v, goaway{"https://b/"}, "0b 0a 68747470733a2f2f622f");
+    check_both_ways(version::lite_04, goaway{}, "01 00");
+    CHECK(refusal<goaway>(v, "02 05 68") == errc::message_too_short);
+    CHECK(refusal<goaway>(version::lite_03, "01 00") == errc::unsupported);
+    CHECK(encoded(version::lite_03, goaway{}) == "unsupported");
+}

@@ -1,0 +1,74 @@
+#include "../messages.hpp"
+
+using namespace moqlite;
+using namespace moqlite::wire::lite;
+using test::check_in_all_versions;
+using test::encoded;
+using test::refusal;
+
+namespace {
+
+constexpr auto v = version::lite_05;
+constexpr auto largest = moqlite::wire::varint_max;
+
+} // namespace
+
+TEST_CASE("a SUBSCRIBE names a track and how it is wanted", "[subscribe]") {
+    check_in_all_versions(subscribe{.id = 0,
+                              .broadcast = "room/cam",
+                              .track = "video",
+                              .options = {.priority = 3, .max_latency = milliseconds{250}}},
+        "16 00 08 726f6f6d2f63616d 05 766964656f 03 00 40fa 00 00");
+    check_in_all_versions(subscribe{.id = largest, .broadcast = "", .track = ""},
+        "0f ffffffffffffffff 00 00 00 00 00 00 00");
+}
+
+TEST_CASE("a SUBSCRIBE_UPDATE changes how a track is wanted", "[subscribe]") {
+    check_in_all_versions(subscribe_update{{.priority = 9,
+                              .ordered = true,
+                              .max_latency = milliseconds{500},
+                              .start = group_sequence{7},
+                              .end = group_sequence{100}}},
+        "07 09 01 41f4 08 4065");
+}
+
+TEST_CASE("group 0 is not the same as no group", "[subscribe]") {
+    check_in_all_versions(
+        subscribe_update{{.start = group_sequence{0}, .end = group_sequence{0}}}, "05 00 00 00 01 01");
+    check_in_all_versions(subscribe_update{}, "05 00 00 00 00 00");
+}
+
+TEST_CASE("a latency and an optional group span all that a varint can carry", "[subscribe]") {
+    check_in_all_versions(
+        subscribe_update{{.max_latency = milliseconds{largest}, .start = group_sequence{largest - 1}}},
+        "13 00 00 ffffffffffffffff ffffffffffffffff 00");
+    CHECK(encoded(v, subscribe_update{{.max_latency = milliseconds{largest + 1}}}) == "value_too_large");
+    CHECK(encoded(v, subscribe_update{{.start = group_sequence{largest}}}) == "value_too_large");
+    CHECK(encoded(v, subscribe_update{{.end = group_sequence{~std::uint64_t{0}}}}) == "value_too_large");
+    CHECK(encoded(v, subscribe{.id = largest + 1}) == "value_too_large");
+}
+
+TEST_CASE("an ordered byte other than 0 and 1 is read as true and never written", "[subscribe]") {
+    const auto body = test::hex("00 02 00 00 00");
+    const auto m = decode<subscribe_update>(v, body);
+    REQUIRE(m);
+    CHECK(m->options.ordered);
+    CHECK(encoded(v, *m) == "050001000000");
+}
+
+TEST_CASE("a SUBSCRIBE that ends early or late is refused", "[subscribe]") {
+    CHECK(refusal<subscribe>(v, "0b 00 03 666f6f 01 76 00 00 00 00") == errc::message_too_short);
+    CHECK(refusal<subscribe>(v, "0d 00 03 666f6f 01 76 00 00 00 00 00 00") == errc::message_too_long);
+    CHECK(refusal<subscribe>(v, "0c 00 03 666f6f 01 76 00 00 00 00 00") == errc::ok);
+}
+
+TEST_CASE("a SUBSCRIBE whose names are not UTF-8 is refused", "[subscribe]") {
+    CHECK(refusal<subscribe>(v, "0b 00 02 c328 01 76 00 00 00 00 00") == errc::bad_utf8);
+    CHECK(refusal<subscribe>(v, "0b 00 01 76 02 c328 00 00 00 00 00") == errc::bad_utf8);
+}
+
+TEST_CASE("a broadcast has bounded segments, a track's name has none", "[subscribe]") {
+    CHECK(refusal<subscribe>(v, "0b 00 03 612f62 00 00 00 00 00 00", {.path_segments = 1}) ==
+          errc::too_many_segments);
+    CHECK(refusal<subscribe>(v, "0b 00 00 03 612f62 00 00 00 00 00", {.path_segments = 1}) == errc::ok);
+}

@@ -1,0 +1,28 @@
+#include <catch2/catch_test_macros.hpp>
+#include <moqlite/wire/utf8.hpp>
+
+using moqlite::wire::is_utf8;
+
+static_assert(is_utf8("room/cam") && !is_utf8("\xff"));
+
+TEST_CASE("text in any script is UTF-8", "[utf8]") {
+    CHECK(is_utf8(""));
+    CHECK(is_utf8(std::string_view{"\0", 1}));
+    CHECK(is_utf8("\x7f \xc2\x80 \xdf\xbf \xe0\xa0\x80 \xef\xbf\xbf \xf0\x90\x80\x80 \xf4\x8f\xbf\xbf"));
+    CHECK(is_utf8("\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e"));
+    CHECK(is_utf8("\xed\x9f\xbf \xee\x80\x80")); // Beside the surrogates.
+}
+
+TEST_CASE("a character that is cut short is not UTF-8", "[utf8]") {
+    for (const auto* text : {"\xc2", "\xe6\x97", "\xf0\x90\x80", "a\xe6", "\xe6\x97 \xa5"}) CHECK_FALSE(is_utf8(text));
+}
+
+TEST_CASE("a continuation without its first byte is not UTF-8", "[utf8]") {
+    for (const auto* text : {"\x80", "\xbf", "a\xbf", "\xc2\x80\x80"}) CHECK_FALSE(is_utf8(text));
+}
+
+TEST_CASE("overlong forms, surrogates and numbers beyond U+10FFFF are not UTF-8", "[utf8]") {
+    for (const auto* text : {"\xc0\x80", "\xc1\xbf", "\xe0\x9f\xbf", "\xf0\x8f\xbf\xbf", "\xed\xa0\x80", "\xed\xbf\xbf",
+             "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff"})
+        CHECK_FALSE(is_utf8(text));
+}

@@ -1,0 +1,144 @@
+// Every recorded message of other implementations, and every one that they refuse.
+//
+// Reads *.json in $MOQLITE_VECTORS: {version, message, fields, hex, source, kind, [decoded], ...}.
+#include "vector_codecs.hpp"
+
+#include <algorithm>
+#include <catch2/catch_test_macros.hpp>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <fstream>
+#include <hex.hpp>
+#include <iostream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#ifndef MOQLITE_VECTORS_DIR
+#define MOQLITE_VECTORS_DIR MOQLITE_TESTS_DIR "/wire/vectors"
+#endif
+
+namespace moqlite::test::vectors {
+namespace {
+
+/// The parameters of a SETUP as a sorted list: their order says nothing.
+std::vector<std::string> setup_parameters(const std::string& message) {
+    const auto bytes = hex(message);
+    std::vector<std::string> out;
+    reader in{bytes};
+    static_cast<void>(in.varint()); // Message Length.
+    for (auto left = in.varint(); left > 0 && in.error() == errc::ok; --left) {
+        std::string parameter;
+        put_varint(in.varint(), parameter);
+        out.push_back(parameter + ":" + to_hex(in.bytes(in.varint())));
+    }
+    if (in.finish() != errc::ok) out.push_back(std::string{to_string(in.finish())});
+    std::sort(out.begin(), out.end());
+    return out;
+}
+
+/// Two encodings of an entry's message that say the same in as many bytes.
+bool same(const entry& e, const std::string& a, const std::string& b) {
+    if (a == b) return true;
+    if (e.data.at("message") != "SETUP" || a.size() != b.size()) return false;
+    return setup_parameters(a) == setup_parameters(b);
+}
+
+/// What is wrong with the codec, by this entry; empty if nothing.
+std::string verdict(const entry& e, const outcome& o) {
+    const auto text = to_hex(e.bytes);
+    const auto why = std::string{to_string(o.error)};
+    if (e.is_told()) {
+        if (o.error != errc::ok) return "refused with " + why;
+        if (!o.as_told) return "other fields; encodes as " + o.reencoded;
+        if (!e.is_positive()) return {};
+        if (!same(e, o.encoded, text)) return "the fields encode as " + o.encoded;
+        // What decodes to other fields than were encoded must still yield the same bytes.
+        if (!same(e, o.reencoded, text)) return "encodes again as " + o.reencoded;
+        return {};
+    }
+    if (o.error != errc::ok || e.data.value("disputed", false)) return {};
+    return "accepted";
+}
+
+std::optional<version> version_of(const std::string& name) {
+    if (name == "all") return version::lite_05;
+    // The text of draft-06, whose extra fields nobody sends.
+    if (name.starts_with("moq-lite-06")) return version::lite_06_wip;
+    return version_from_alpn(name);
+}
+
+struct tally {
+    std::size_t passed = 0;
+    std::size_t failed = 0;
+    std::size_t skipped = 0;
+};
+
+/// By kind, then version; and the reasons for skipping.
+struct report {
+    std::map<std::string, std::map<std::string, tally>> counts;
+    std::map<std::string, std::size_t> skips;
+
+    tally& of(const std::string& kind, const std::string& version) { return counts[kind][version]; }
+
+    void print() const {
+        for (const auto& [kind, versions] : counts)
+            for (const auto& [version, t] : versions)
+                std::cout << "vectors: " << kind << ", " << version << ": " << t.passed << " passed, " << t.failed
+                          << " failed, " << t.skipped << " skipped\n";
+        for (const auto& [why, count] : skips) std::cout << "vectors: " << count << " skipped: " << why << '\n';
+    }
+};
+
+void run_entry(const json& data, report& to) {
+    const std::string message = data.at("message");
+    const std::string kind = data.at("kind");
+    if (data.contains("draft")) {
+        ++to.of(kind, "moq-transport").skipped;
+        ++to.skips["moq-transport has no codec yet"];
+        return;
+    }
+    const std::string name = data.at("version");
+    auto& tally = to.of(kind, name);
+    if (message.starts_with("STREAM ")) {
+        ++tally.skipped;
+        ++to.skips["a whole stream needs a session"];
+        return;
+    }
+    const auto v = version_of(name);
+    const auto found = runners().find(message);
+    const bool known_kind = kind == "positive" || kind == "decode-only" || kind == "negative" || kind == "draft-only";
+    std::string problem = "unknown version, message or kind";
+    if (v && found != runners().end() && known_kind) {
+        try {
+            const entry e{data, *v, hex(data.at("hex").get<std::string>())};
+            problem = verdict(e, found->second(e));
+        } catch (const std::exception& e) {
+            problem = std::string{"unknown fields: "} + e.what();
+        }
+    }
+    ++(problem.empty() ? tally.passed : tally.failed);
+    if (!problem.empty()) FAIL_CHECK(name << ' ' << message << ' ' << kind << ' ' << data.at("hex") << ": " << problem);
+}
+
+} // namespace
+
+TEST_CASE("every recorded message is encoded, decoded or refused as elsewhere", "[vectors]") {
+    const auto* given = std::getenv("MOQLITE_VECTORS");
+    const std::filesystem::path folder = given != nullptr && *given != '\0' ? given : MOQLITE_VECTORS_DIR;
+    CAPTURE(folder);
+    REQUIRE(std::filesystem::is_directory(folder));
+    report out;
+    for (const auto& file : std::filesystem::directory_iterator(folder)) {
+        if (file.path().extension() != ".json") continue;
+        CAPTURE(file.path());
+        std::ifstream in(file.path());
+        for (const auto& data : json::parse(in)) run_entry(data, out);
+    }
+    CHECK_FALSE(out.counts.empty());
+    out.print();
+}
+
+} // namespace moqlite::test::vectors
