@@ -140,6 +140,9 @@ public:
     [[nodiscard]] version negotiated() const noexcept {
         return std::visit([](const auto& s) { return s.negotiated(); }, is_);
     }
+    [[nodiscard]] role side() const noexcept {
+        return std::visit([](const auto& s) { return s.side(); }, is_);
+    }
     [[nodiscard]] const scope& allowed() const noexcept {
         return std::visit([](const auto& s) -> const scope& { return s.allowed(); }, is_);
     }

@@ -361,7 +361,7 @@ inline void session::control_ended(detail::control_stream& s, detail::control_ki
     case control_kind::subscribe_out: return subscribing_.stream_ended(s, finished, code);
     case control_kind::track_out: return subscribing_.query_ended(s, code);
     case control_kind::unread: return c_.abandon_writing(s, app_error::cancel);
-    case control_kind::setup_in: return finished ? void() : c_.fail(errc::stream_ended_early);
+    case control_kind::setup_in: return finished || setup_seen_ ? void() : c_.fail(errc::stream_ended_early);
     case control_kind::setup_out:
     case control_kind::ignored: return;
     }

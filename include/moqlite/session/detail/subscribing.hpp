@@ -299,6 +299,7 @@ private:
         if (type.status == wire::progress::error) return reject(g, type.error), in = {}, false;
         if (!type) return credit_read(g, in.size()), keep(g, in), false;
         if (type->type == wire::lite::uni_type::setup) {
+            credit_read(g, type->size - kept);
             in = in.subspan(type->size - kept);
             setup = true;
             return false;

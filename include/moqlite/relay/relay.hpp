@@ -1,0 +1,265 @@
+// A relay: many sessions, one table of broadcasts, one upstream subscription a track. Sans-I/O.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <moqlite/core/result.hpp>
+#include <moqlite/relay/cache.hpp>
+#include <moqlite/relay/track.hpp>
+#include <moqlite/session/acceptor.hpp>
+#include <moqlite/session/announcements.hpp>
+#include <moqlite/session/any_session.hpp>
+#include <moqlite/session/detail/containers.hpp>
+#include <moqlite/session/ready.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace moqlite {
+
+struct relay_options {
+    limits bounds{};
+    hop_id origin{}; ///< Our own hop, different for every relay; 0 says nothing and stops no loops.
+};
+
+// What a relay tells its operator.
+
+/// A peer wants to come in with this path; answer with relay::admit() or relay::refuse().
+struct admission_wanted {
+    std::uint64_t session = 0;
+    std::string path; ///< And query.
+};
+struct session_ended {
+    std::uint64_t session = 0;
+    session_closed how;
+    std::string reason;
+};
+struct peer_misbehaved {
+    std::uint64_t session = 0;
+    stream_id stream{};
+    errc why = errc::ok;
+};
+struct broadcast_changed {
+    std::uint64_t session = 0;
+    std::string path;
+    bool available = false;
+};
+/// A reader was too slow, or the cache too small: groups were not delivered to it.
+struct reader_lost_group {
+    std::uint64_t session = 0;
+    std::string broadcast;
+    std::string track;
+    group_sequence sequence{};
+    app_error code = app_error::cancel;
+};
+using relay_notice = std::variant<admission_wanted, session_ended, peer_misbehaved, broadcast_changed, reader_lost_group>;
+
+struct relay_stats {
+    std::size_t sessions = 0;
+    std::size_t broadcasts = 0;
+    std::size_t tracks = 0;
+    std::size_t readers = 0;
+    std::size_t cached_bytes = 0;  ///< Complete groups in the cache.
+    std::size_t memory = 0;        ///< Slabs in use: cached, arriving, and held by readers.
+    std::uint64_t groups_lost = 0; ///< Not delivered to a reader that wanted them.
+};
+
+/// Feed each session its inputs, and handle() its events; poll_ready() names the sessions that want
+/// to be pumped, whoever caused it. Nothing here loops over all sessions, tracks or readers.
+class relay {
+public:
+    explicit relay(relay_options options)
+        : options_(std::move(options)), pool_(options_.bounds.memory), cache_(pool_, options_.bounds) {}
+    relay(const relay&) = delete;
+    relay& operator=(const relay&) = delete;
+
+    // Sessions.
+
+    /// A session on a new connection, by its ALPN; errc::unsupported: nobody here speaks it. `path` is
+    /// for a client's side: where we connect to.
+    result<std::uint64_t> add(role side, std::string_view alpn, time_point now, std::string path = {});
+    /// nullptr: there is none (any more).
+    [[nodiscard]] any_session* session(std::uint64_t key) noexcept {
+        peer* p = find(key);
+        return p != nullptr ? &*p->session : nullptr;
+    }
+    /// Acts on an event of that session. Call it for every one.
+    void handle(std::uint64_t key, const event& e, time_point now) {
+        now_ = now;
+        if (peer* p = find(key)) std::visit([&](const auto& what) { on(*p, what); }, e);
+    }
+    /// Lets a peer in, and begins to watch what it announces.
+    result<void> admit(std::uint64_t key, scope allowed);
+    result<void> refuse(std::uint64_t key, app_error code = app_error::unauthorized);
+    /// Forgets a session, after its session_closed has been handled.
+    void remove(std::uint64_t key) { peers_.erase(key); }
+
+    /// A session that wants to be pumped; nullopt: none.
+    [[nodiscard]] std::optional<std::uint64_t> poll_ready() noexcept { return ready_.pop(); }
+    [[nodiscard]] std::optional<relay_notice> poll_notice() {
+        if (notices_.empty()) return std::nullopt;
+        return notices_.pop();
+    }
+
+    // Time and memory.
+
+    [[nodiscard]] std::optional<time_point> deadline() noexcept;
+    /// Keeps the cache within its bounds. Call it once a turn; it costs nothing when there is nothing to do.
+    void tick(time_point now);
+    /// Returns memory kept for reuse to the heap.
+    void trim() noexcept { pool_.trim(); }
+
+    [[nodiscard]] relay_stats stats() const noexcept;
+    [[nodiscard]] announcements& broadcasts() noexcept { return table_; }
+
+private:
+    struct peer {
+        std::uint64_t key = 0;
+        std::optional<any_session> session;
+        moqlite::detail::id_table<relaying::track*> subscriptions; ///< Ours, upstream.
+        moqlite::detail::id_table<relaying::reader*> requests;     ///< Theirs.
+        moqlite::detail::id_table<std::size_t> queries;            ///< Ours: index of a pending_info.
+    };
+    /// TRACK requests that wait for one answer.
+    struct pending_info {
+        std::string broadcast;
+        std::string name;
+        std::vector<std::pair<std::uint64_t, request_id>> waiting;
+    };
+    using track_key = std::pair<std::string, std::string>;
+
+    peer* find(std::uint64_t key) noexcept {
+        const auto found = peers_.find(key);
+        return found == peers_.end() ? nullptr : found->second.get();
+    }
+    void notice(relay_notice n) {
+        if (notices_.size() < most_notices) notices_.push(std::move(n));
+    }
+
+    // relay_events.hpp: what sessions say
+    void on(peer&, const setup_received&);
+    void on(peer&, const broadcast_available&);
+    void on(peer&, const broadcast_ended&);
+    void on(peer&, const track_requested&);
+    void on(peer&, const track_info_received&);
+    void on(peer&, const track_refused&);
+    void on(peer&, const subscribe_requested&);
+    void on(peer&, const subscribe_updated&);
+    void on(peer&, const groups_wanted&);
+    void on(peer&, const request_ended&);
+    void on(peer&, const group_lost&);
+    void on(peer&, const subscription_accepted&);
+    void on(peer&, const subscription_end_known&);
+    void on(peer&, const groups_dropped&);
+    void on(peer&, const subscription_ended&);
+    void on(peer&, const group_opened&);
+    void on(peer&, const group_closed&);
+    void on(peer&, const stream_rejected&);
+    void on(peer&, const session_closed&);
+    template <class Other>
+    void on(peer&, const Other&) {}
+    relaying::track* upstream_track(peer&, subscribe_id) noexcept;
+
+    // relay_tracks.hpp: who gets what
+    peer* source_of(std::string_view broadcast, std::uint64_t asking);
+    relaying::track* find_or_open(std::string_view broadcast, std::string_view name, std::uint64_t asking,
+                                  const subscribe_options& options, errc& why);
+    relaying::track* open(std::string_view broadcast, std::string_view name, peer& source, const subscribe_options& options,
+                          errc& why);
+    void join(relaying::track& t, relaying::reader& r);
+    void accept(relaying::track& t, relaying::reader& r);
+    void serve(relaying::reader& r, relaying::log_entry& e);
+    void serve_up_to_cap(relaying::track& t, relaying::reader& r, group_sequence from);
+    void finish_if_served(relaying::track& t, relaying::reader& r);
+    void leave(relaying::reader& r);
+    void set_cap(relaying::track& t, relaying::reader& r, std::optional<group_sequence> cap);
+    void ask_upstream(relaying::track& t);
+    void ask_up_to(relaying::track& t);
+    void retire(relaying::track& t);
+    void destroy_if_unused(relaying::track& t);
+    void expire_ended(time_point now);
+
+    static constexpr std::size_t most_notices = 4096;
+    relay_options options_;
+    slab_pool pool_;
+    ready_list ready_;
+    announcements table_;
+    relaying::cache cache_;
+    moqlite::detail::object_pool<relaying::reader> readers_;
+    moqlite::detail::object_pool<relaying::track> tracks_;
+    std::map<track_key, relaying::track*> index_;
+    std::map<track_key, track_info> infos_; ///< As long as their broadcast is announced.
+    std::unordered_map<std::size_t, pending_info> pending_;
+    std::unordered_map<std::uint64_t, std::unique_ptr<peer>> peers_;
+    moqlite::detail::ring<relay_notice> notices_;
+    std::multimap<time_point, relaying::track*> ended_; ///< Complete tracks, until they are forgotten.
+    std::uint64_t next_key_ = 1;
+    std::size_t next_pending_ = 0;
+    std::uint64_t groups_lost_ = 0;
+    time_point now_{};
+};
+
+inline result<std::uint64_t> relay::add(role side, std::string_view alpn, time_point now, std::string path) {
+    now_ = now;
+    auto p = std::make_unique<peer>();
+    p->key = next_key_++;
+    session_options o{.bounds = options_.bounds,
+                      .path = std::move(path),
+                      .origin = options_.origin,
+                      .pool = &pool_,
+                      .table = &table_,
+                      .ready = &ready_,
+                      .key = p->key};
+    if (const auto made = acceptor{side}.make(alpn, std::move(o), now, p->session); !made) return made.error();
+    const auto key = p->key;
+    peers_.emplace(key, std::move(p));
+    return key;
+}
+
+inline result<void> relay::admit(std::uint64_t key, scope allowed) {
+    any_session* s = session(key);
+    if (s == nullptr) return errc::not_found;
+    const auto root = allowed.root;
+    const bool may_publish = !allowed.publish.empty();
+    if (const auto admitted = s->admit(std::move(allowed)); !admitted) return admitted;
+    if (may_publish) static_cast<void>(s->watch(root));
+    return {};
+}
+
+inline result<void> relay::refuse(std::uint64_t key, app_error code) {
+    any_session* s = session(key);
+    if (s == nullptr) return errc::not_found;
+    return s->refuse(code);
+}
+
+inline std::optional<time_point> relay::deadline() noexcept {
+    auto at = cache_.deadline();
+    if (!ended_.empty() && (!at || ended_.begin()->first < *at)) at = ended_.begin()->first;
+    return at;
+}
+
+inline void relay::tick(time_point now) {
+    now_ = now;
+    cache_.enforce(now);
+    expire_ended(now);
+}
+
+inline relay_stats relay::stats() const noexcept {
+    return {.sessions = peers_.size(),
+            .broadcasts = table_.size(),
+            .tracks = tracks_.size(),
+            .readers = readers_.size(),
+            .cached_bytes = cache_.bytes(),
+            .memory = pool_.in_use(),
+            .groups_lost = groups_lost_};
+}
+
+} // namespace moqlite
+
+#include <moqlite/relay/relay_events.hpp>
+#include <moqlite/relay/relay_tracks.hpp>

@@ -1,0 +1,188 @@
+// Who gets which groups of which track, and what that asks of its publisher. Part of relay.hpp.
+#pragma once
+
+#include <algorithm>
+#include <moqlite/relay/relay.hpp>
+
+namespace moqlite {
+
+/// Whom to ask for a broadcast; nullptr: nobody but `asking` has it.
+inline relay::peer* relay::source_of(std::string_view broadcast, std::uint64_t asking) {
+    const auto* e = table_.find(broadcast);
+    if (e == nullptr) return nullptr;
+    for (const auto& way : e->routes)
+        if (way.source != asking)
+            if (peer* p = find(way.source)) return p;
+    return nullptr;
+}
+
+inline relaying::track* relay::find_or_open(std::string_view broadcast, std::string_view name, std::uint64_t asking,
+                                            const subscribe_options& options, errc& why) {
+    const auto known = index_.find(track_key{broadcast, name});
+    if (known != index_.end()) return known->second;
+    peer* source = source_of(broadcast, asking);
+    if (source == nullptr) return why = errc::not_found, nullptr;
+    return open(broadcast, name, *source, options, why);
+}
+
+inline relaying::track* relay::open(std::string_view broadcast, std::string_view name, peer& source,
+                                    const subscribe_options& options, errc& why) {
+    const auto id = source.session->subscribe({broadcast, name}, options);
+    if (!id) return why = id.error(), nullptr;
+    auto& t = tracks_.make();
+    t.broadcast = broadcast;
+    t.name = name;
+    t.upstream = source.key;
+    t.subscription = *id;
+    t.asked = options;
+    source.subscriptions.insert(number(*id), &t);
+    index_.emplace(track_key{broadcast, name}, &t);
+    return &t;
+}
+
+/// Gives a new reader what is there: from its start, or else the newest group.
+inline void relay::join(relaying::track& t, relaying::reader& r) {
+    r.first = r.options.start;
+    if (!r.first) {
+        if (auto* newest = t.log.newest())
+            r.first = newest->group->sequence();
+        else if (t.start)
+            r.first = t.highest ? next(*t.highest) : *t.start;
+    }
+    any_session* s = session(r.session);
+    accept(t, r);
+    if (t.end) static_cast<void>(s->end_track(r.request, *t.end));
+    serve_up_to_cap(t, r, r.first.value_or(group_sequence{}));
+}
+
+/// Says where the reader's groups begin, once that is known.
+inline void relay::accept(relaying::track& t, relaying::reader& r) {
+    if (r.accepted || !t.start) return;
+    r.accepted = true;
+    r.first = std::max(r.first.value_or(*t.start), t.log.floor.value_or(*t.start));
+    priority publisher = 0;
+    if (const auto info = infos_.find({t.broadcast, t.name}); info != infos_.end()) publisher = info->second.priority;
+    if (any_session* s = session(r.session)) static_cast<void>(s->accept(r.request, r.first, publisher));
+}
+
+inline void relay::serve(relaying::reader& r, relaying::log_entry& e) {
+    const auto sequence = e.group->sequence();
+    if (r.first && sequence < *r.first) return;
+    if (r.options.end && *r.options.end < sequence) return;
+    any_session* s = session(r.session);
+    if (s == nullptr || s->serve(r.request, e.group)) return;
+    // It was cut off, or has lost its head.
+    static_cast<void>(s->drop(r.request, sequence, sequence, app_error::evicted));
+}
+
+/// Serves what is there from `from` on, as far as the reader wants it.
+inline void relay::serve_up_to_cap(relaying::track& t, relaying::reader& r, group_sequence from) {
+    const auto cap = r.options.end;
+    const auto floor = t.log.floor.value_or(from);
+    if (r.accepted && from < floor && (!cap || from <= *cap)) {
+        // The cache did not wait for it.
+        const auto last = group_sequence{number(floor) - 1};
+        const auto first = std::max(from, *r.first);
+        if (any_session* s = session(r.session); s != nullptr && first <= last)
+            static_cast<void>(s->drop(r.request, first, cap ? std::min(*cap, last) : last, app_error::evicted));
+    }
+    t.log.for_each(from, cap, [&](relaying::log_entry& e) { serve(r, e); });
+    finish_if_served(t, r);
+}
+
+inline void relay::finish_if_served(relaying::track& t, relaying::reader& r) {
+    if (!t.complete || r.finished) return;
+    if (r.options.end && t.highest && *r.options.end < *t.highest) return;
+    r.finished = true;
+    if (any_session* s = session(r.session)) static_cast<void>(s->finish(r.request));
+}
+
+inline void relay::leave(relaying::reader& r) {
+    auto& t = *r.of;
+    if (r.options.end)
+        t.caps.erase(t.caps.find(*r.options.end));
+    else
+        --t.uncapped;
+    --t.reader_count;
+    readers_.destroy(r);
+    if (t.reader_count != 0) return ask_upstream(t);
+    // Nobody reads it: its publisher need not send it. What ended stays, for its time.
+    if (t.subscription) {
+        if (peer* source = find(t.upstream)) {
+            source->subscriptions.erase(number(*t.subscription));
+            static_cast<void>(source->session->unsubscribe(*t.subscription));
+        }
+        t.subscription.reset();
+        retire(t);
+    } else {
+        t.log.wanted.reset();
+        destroy_if_unused(t);
+    }
+}
+
+inline void relay::set_cap(relaying::track& t, relaying::reader& r, std::optional<group_sequence> cap) {
+    if (r.options.end)
+        t.caps.erase(t.caps.find(*r.options.end));
+    else
+        --t.uncapped;
+    r.options.end = cap;
+    if (cap)
+        t.caps.insert(*cap);
+    else
+        ++t.uncapped;
+}
+
+/// Asks the publisher for what the readers want in sum.
+inline void relay::ask_upstream(relaying::track& t) {
+    subscribe_options sum{.priority = 0, .ordered = true};
+    t.readers.for_each([&](relaying::reader& r) {
+        sum.priority = std::max(sum.priority, r.options.priority);
+        sum.ordered = sum.ordered && r.options.ordered;
+        sum.max_latency = std::max(sum.max_latency, r.options.max_latency);
+    });
+    t.sum = sum;
+    ask_up_to(t);
+}
+
+/// The same where only a Group End has changed: the largest counts, and none is larger than any.
+inline void relay::ask_up_to(relaying::track& t) {
+    t.log.wanted = t.caps.empty() ? std::nullopt : std::optional{*t.caps.begin()};
+    peer* source = find(t.upstream);
+    if (source == nullptr || !t.subscription || t.reader_count == 0) return;
+    auto wanted = t.sum;
+    if (t.uncapped == 0) wanted.end = *t.caps.rbegin();
+    wanted.start = t.asked.start;
+    if (wanted == t.asked) return;
+    t.asked = wanted;
+    wanted.start.reset(); // Stays as it was.
+    static_cast<void>(source->session->update(*t.subscription, wanted));
+}
+
+/// New subscribers do not find it any more; those that it has are served to its end.
+inline void relay::retire(relaying::track& t) {
+    if (!t.retired) index_.erase(track_key{t.broadcast, t.name});
+    t.retired = true;
+    destroy_if_unused(t);
+}
+
+inline void relay::destroy_if_unused(relaying::track& t) {
+    if (!t.retired || t.reader_count != 0 || t.subscription) return;
+    for (auto i = ended_.begin(); i != ended_.end(); ++i)
+        if (i->second == &t) {
+            ended_.erase(i);
+            break;
+        }
+    cache_.forget(t.log);
+    tracks_.destroy(t);
+}
+
+/// Tracks that ended are kept as long as the cache keeps anything.
+inline void relay::expire_ended(time_point now) {
+    while (!ended_.empty() && ended_.begin()->first <= now) {
+        relaying::track& t = *ended_.begin()->second;
+        ended_.erase(ended_.begin());
+        retire(t);
+    }
+}
+
+} // namespace moqlite

@@ -1,0 +1,49 @@
+// One track that a relay carries: where it comes from, what is there, and who reads it.
+#pragma once
+
+#include <cstdint>
+#include <moqlite/relay/cache.hpp>
+#include <moqlite/session/any_session.hpp>
+#include <moqlite/session/detail/containers.hpp>
+#include <optional>
+#include <set>
+#include <string>
+
+namespace moqlite::relaying {
+
+struct track;
+struct of_track_tag;
+
+/// A subscriber of a track.
+struct reader : moqlite::detail::list_hook<moqlite::detail::owned_tag>, moqlite::detail::list_hook<of_track_tag> {
+    std::uint64_t session = 0;
+    request_id request{};
+    track* of = nullptr;
+    subscribe_options options;
+    bool accepted = false;
+    bool finished = false;
+    std::optional<group_sequence> first; ///< Lower ones are not for it; none: not known yet.
+};
+
+/// A track, from one publisher, under one subscription of ours.
+struct track : moqlite::detail::list_hook<moqlite::detail::owned_tag> {
+    std::string broadcast;
+    std::string name;
+    std::uint64_t upstream = 0; ///< Key of the session that it comes from.
+    std::optional<subscribe_id> subscription;
+    subscribe_options asked; ///< What its publisher was asked for.
+    subscribe_options sum;   ///< What its readers want together, Group End apart.
+    std::optional<group_sequence> start; ///< The first that the publisher serves, once it has said so.
+    std::optional<group_sequence> end;
+    std::optional<group_sequence> highest;
+    bool complete = false;  ///< It ended cleanly; the log is all there will be.
+    bool retired = false;   ///< New subscribers do not find it.
+    time_point ended_at{};
+    track_log log;
+    moqlite::detail::list<reader, of_track_tag> readers;
+    std::size_t reader_count = 0;
+    std::size_t uncapped = 0;
+    std::multiset<group_sequence> caps; ///< Group End of each reader that has one.
+};
+
+} // namespace moqlite::relaying

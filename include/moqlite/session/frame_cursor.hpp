@@ -1,0 +1,85 @@
+// Takes a group's log apart into frames again.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <moqlite/core/limits.hpp>
+#include <moqlite/session/group.hpp>
+#include <moqlite/wire/lite/frame.hpp>
+#include <optional>
+
+namespace moqlite {
+
+/// Reads the frames of a group in order, as far as they are there; frees what it has read.
+class frame_cursor {
+public:
+    /// A part of a frame that lies in one piece. A frame without payload comes as one empty piece.
+    struct piece {
+        std::uint64_t frame = 0;  ///< Its number in the group, from 0.
+        std::uint64_t size = 0;   ///< Of the whole frame's payload.
+        std::uint64_t offset = 0; ///< Of `data` in it.
+        timestamp time{};
+        byte_view data;
+    };
+
+    /// Precondition: nothing of the group is lost.
+    explicit frame_cursor(group_ref g) noexcept { reader_.attach(std::move(g), nobody_); }
+
+    /// The next piece; the same until consume(). nullopt: no more is there (yet).
+    [[nodiscard]] std::optional<piece> next() noexcept {
+        if (!inside_ && !enter()) return std::nullopt;
+        std::array<byte_view, 1> range;
+        std::size_t size = 0;
+        const auto left = std::min<std::uint64_t>(size_ - offset_, SIZE_MAX);
+        if (left != 0 && reader_.lend(range, static_cast<std::size_t>(left), size) == 0) return std::nullopt;
+        return piece{frame_, size_, offset_, time_, range[0]};
+    }
+
+    /// The first `n` bytes of the piece have been used; its view is gone. 0 for an empty frame.
+    void consume(std::size_t n) noexcept {
+        advance(n);
+        offset_ += n;
+        if (offset_ != size_) return;
+        inside_ = false;
+        ++frame_;
+    }
+
+    [[nodiscard]] const group_ref& source() const noexcept { return reader_.source(); }
+    /// All that the group will ever hold has been read.
+    [[nodiscard]] bool at_end() const noexcept {
+        return !inside_ && reader_.unsent() == 0 && reader_.source()->ended() != group::state::open;
+    }
+
+private:
+    bool enter() noexcept {
+        std::array<byte_view, 4> ranges;
+        std::size_t size = 0;
+        const auto count = reader_.lend(ranges, wire::lite::frame_header_size_max, size);
+        std::array<std::byte, wire::lite::frame_header_size_max> bytes;
+        auto to = bytes.begin();
+        for (const auto& r : std::span{ranges}.first(count)) to = std::copy(r.begin(), r.end(), to);
+        const auto header = wire::lite::take_frame_header(source()->dialect(), byte_view{bytes}.first(size), UINT64_MAX);
+        if (!header) return false;
+        advance(header->consumed);
+        time_ = wire::lite::apply_delta(time_, header->delta).value_or(time_); // The log wrote it.
+        size_ = header->size;
+        offset_ = 0;
+        inside_ = true;
+        return true;
+    }
+    void advance(std::size_t n) noexcept {
+        reader_.wrote(n);
+        reader_.acked(n);
+    }
+
+    wake_queue nobody_;
+    group_reader reader_;
+    std::uint64_t frame_ = 0;
+    std::uint64_t size_ = 0;
+    std::uint64_t offset_ = 0;
+    timestamp time_{};
+    bool inside_ = false;
+};
+
+} // namespace moqlite

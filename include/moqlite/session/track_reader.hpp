@@ -1,0 +1,338 @@
+// Reads one track in group and frame order: completely, or live, skipping what is late.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <moqlite/core/limits.hpp>
+#include <moqlite/core/result.hpp>
+#include <moqlite/session/detail/containers.hpp>
+#include <moqlite/session/event.hpp>
+#include <moqlite/session/frame_cursor.hpp>
+#include <moqlite/session/group.hpp>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace moqlite {
+
+enum class reading : std::uint8_t {
+    complete, ///< Nothing is skipped: the publisher waits for us, by Group End (design: flow control).
+    live,     ///< What is late is skipped; we slow nobody.
+};
+
+struct track_reader_options {
+    reading mode = reading::complete;
+    std::optional<group_sequence> start{}; ///< None: the newest group.
+    moqlite::priority priority = 128;
+    limits bounds{};
+    duration patience = std::chrono::milliseconds{500};      ///< Live: how long a group may hold up later ones.
+    duration gap_patience = std::chrono::seconds{2};         ///< Complete: how long a number may be missing before later, whole groups.
+};
+
+/// Groups that will not be read, though they were wanted.
+struct lost_groups {
+    group_sequence first{};
+    group_sequence last{}; ///< Inclusive.
+    app_error code = app_error::cancel;
+    bool operator==(const lost_groups&) const = default;
+};
+
+/// Sits on a session, of any kind that has its commands: feed it every event, and take pieces.
+/// Whoever takes no pieces stops the publisher (complete), or loses the oldest (live).
+template <class Session>
+class track_reader {
+public:
+    struct piece : frame_cursor::piece {
+        group_sequence sequence{};
+    };
+
+    track_reader(Session& s, track_reader_options options)
+        : session_(s), options_(std::move(options)), pool_(3 * options_.bounds.read_ahead + spare_memory) {}
+
+    /// Subscribes.
+    result<void> start(const track_ref& track) {
+        broadcast_ = track.broadcast;
+        track_ = track.track;
+        next_ = options_.start;
+        return subscribe();
+    }
+
+    /// Takes note of an event; those of other subscriptions are passed over.
+    void handle(const event& e, time_point now) {
+        now_ = now;
+        std::visit([this](const auto& what) { on(what); }, e);
+        watch_gap();
+    }
+
+    /// What to read next; the same until consume(). nullopt: nothing is there (yet).
+    [[nodiscard]] std::optional<piece> next() {
+        while (next_) {
+            const auto found = groups_.find(*next_);
+            if (found == groups_.end()) {
+                if (!skip_known_gap()) return std::nullopt;
+                continue;
+            }
+            if (const auto p = found->second.cursor.next()) return piece{*p, *next_};
+            if (!found->second.complete) return std::nullopt;
+            last_complete_ = *next_;
+            ++groups_read_;
+            groups_.erase(found);
+            next_ = moqlite::next(*next_);
+            raise_cap();
+        }
+        return std::nullopt;
+    }
+
+    /// The first `bytes` of the piece that next() gave have been used.
+    void consume(std::size_t bytes) {
+        auto& g = groups_.at(*next_);
+        g.cursor.consume(bytes);
+        held_ -= bytes;
+        if (!g.complete && options_.mode == reading::complete && capped()) static_cast<void>(session_.release(g.id, bytes));
+        watch_gap();
+    }
+
+    [[nodiscard]] std::optional<time_point> deadline() const noexcept { return gap_until_; }
+    void tick(time_point now) {
+        now_ = now;
+        if (!gap_until_ || now < *gap_until_) return;
+        gap_until_.reset();
+        if (next_) skip_to_first(options_.mode == reading::live);
+        watch_gap();
+    }
+
+    /// Groups that were wanted and will not come, in the order in which that became known.
+    [[nodiscard]] std::optional<lost_groups> poll_lost() {
+        if (lost_.empty()) return std::nullopt;
+        return lost_.pop();
+    }
+    [[nodiscard]] std::optional<group_sequence> last_complete_group() const noexcept { return last_complete_; }
+    [[nodiscard]] std::uint64_t groups_read() const noexcept { return groups_read_; }
+    /// The track has ended and all of it was read.
+    [[nodiscard]] bool finished() const noexcept { return ended_ && groups_.empty(); }
+    /// The subscription was refused or cut off.
+    [[nodiscard]] std::optional<app_error> failed() const noexcept { return failed_; }
+    /// Payload that arrived and was not consumed, in bytes.
+    [[nodiscard]] std::uint64_t held() const noexcept { return held_; }
+
+private:
+    struct arriving {
+        arriving(group_id i, group_ref g) noexcept : id(i), log(g), cursor(std::move(g)) {}
+        group_id id;
+        group_ref log;
+        frame_cursor cursor;
+        std::uint64_t size = 0;
+        bool complete = false;
+    };
+
+    [[nodiscard]] bool mine(subscribe_id id) const noexcept { return subscription_ && *subscription_ == id; }
+    [[nodiscard]] bool capped() const noexcept { return cap_.has_value(); }
+
+    result<void> subscribe() {
+        asked_ = {.priority = options_.priority, .start = next_};
+        if (options_.mode == reading::complete) {
+            asked_.ordered = true;
+            asked_.max_latency = wire::lite::milliseconds{86'400'000};
+            if (next_) asked_.end = cap_ = last_wanted();
+        }
+        const auto id = session_.subscribe({broadcast_, track_}, asked_);
+        if (!id) return id.error();
+        subscription_ = *id;
+        return {};
+    }
+
+    // Group End as credit.
+
+    /// How many groups fill the read-ahead, by the size of those seen; small ones cost memory too.
+    [[nodiscard]] std::uint64_t distance() const noexcept {
+        if (!seen_) return 2;
+        const auto each = group_size_ + group_overhead;
+        return std::clamp<std::uint64_t>(options_.bounds.read_ahead / each, 2, most_ahead);
+    }
+    [[nodiscard]] group_sequence last_wanted() const noexcept { return group_sequence{number(*next_) + distance() - 1}; }
+    void raise_cap() {
+        if (options_.mode != reading::complete || !next_ || !subscription_) return;
+        const auto wanted = last_wanted();
+        if (cap_ && number(wanted) < number(*cap_) + std::max<std::uint64_t>(1, distance() / 4)) return;
+        cap_ = wanted;
+        asked_.end = cap_;
+        asked_.start.reset(); // Stays as it was.
+        static_cast<void>(session_.update(*subscription_, asked_));
+    }
+
+    // Events.
+
+    void on(const subscription_accepted& e) {
+        if (!mine(e.subscription)) return;
+        if (next_ && e.start > *next_ && (options_.mode == reading::complete || options_.start))
+            lose(*next_, group_sequence{number(e.start) - 1}, app_error::not_found);
+        if (!next_ || e.start > *next_) next_ = e.start;
+        raise_cap();
+    }
+    void on(const subscription_end_known& e) {
+        if (mine(e.subscription)) end_ = e.end;
+    }
+    void on(const groups_dropped& e) {
+        if (!mine(e.subscription)) return;
+        lose(next_ ? std::max(*next_, e.first) : e.first, e.last, e.code);
+        if (next_ && e.last < *next_) return;
+        if (dropped_.size() == most_dropped) dropped_.erase(dropped_.begin());
+        dropped_.push_back(e);
+    }
+    void on(const subscription_ended& e) {
+        if (!mine(e.subscription)) return;
+        subscription_.reset();
+        if (!e.finished) {
+            failed_ = e.code;
+            return;
+        }
+        // Some publishers end a subscription at its Group End: there is more to ask for.
+        const bool at_cap = cap_ && !end_ && !groups_.empty() && groups_.rbegin()->first == *cap_;
+        const bool past_cap = cap_ && !end_ && next_ && *next_ > *cap_;
+        if (at_cap || past_cap) {
+            const auto reading_at = next_;
+            next_ = moqlite::next(*cap_);
+            if (!subscribe()) failed_ = app_error::closed;
+            next_ = reading_at;
+            return;
+        }
+        ended_ = true;
+    }
+    void on(const group_opened& e) {
+        if (!mine(e.subscription)) return;
+        const bool late = next_ && e.sequence < *next_;
+        if (late || groups_.contains(e.sequence)) {
+            static_cast<void>(session_.stop(e.group, app_error::cancel));
+            return;
+        }
+        auto log = group::make(pool_, e.sequence, session_.negotiated());
+        if (!log) return static_cast<void>(session_.stop(e.group, app_error::bounds_exceeded));
+        groups_.try_emplace(e.sequence, e.group, std::move(log));
+        // Until the publisher says where it starts, the first group does for a bound.
+        if (options_.mode == reading::complete && !next_ && !cap_) {
+            cap_ = group_sequence{number(e.sequence) + 1};
+            asked_.end = cap_;
+            static_cast<void>(session_.update(*subscription_, asked_));
+        }
+    }
+    void on(const frame_data& e) {
+        if (!mine(e.subscription)) return;
+        const auto found = groups_.find(e.sequence);
+        if (found == groups_.end() || found->second.id != e.group) return;
+        auto& g = found->second;
+        auto stored = e.offset == 0 ? g.log->begin_frame(e.time, e.size) : result<void>{};
+        if (stored) stored = g.log->append_payload(e.data);
+        if (!stored) return drop(found, app_error::bounds_exceeded);
+        g.size += e.data.size();
+        held_ += e.data.size();
+        if (options_.mode == reading::live && held_ > options_.bounds.read_ahead) keep_newest();
+    }
+    void on(const group_closed& e) {
+        if (!mine(e.subscription)) return;
+        const auto found = groups_.find(e.sequence);
+        if (found == groups_.end() || found->second.id != e.group) return;
+        if (!e.complete) return drop(found, e.code);
+        static_cast<void>(found->second.log->finish());
+        found->second.complete = true;
+        group_size_ = std::max(group_size_ - group_size_ / 8, found->second.size);
+        seen_ = true;
+        raise_cap();
+    }
+    void on(const session_closed& e) {
+        if (!ended_ && !failed_) failed_ = e.code;
+    }
+    template <class Other>
+    void on(const Other&) {}
+
+    // Gaps and losses.
+
+    void lose(group_sequence first, group_sequence last, app_error code) {
+        if (first <= last) lost_.push({first, last, code});
+    }
+    /// Gives up on a group: what was not read of it will not be.
+    void drop(typename std::map<group_sequence, arriving>::iterator at, app_error code) {
+        auto& g = at->second;
+        if (!g.complete) static_cast<void>(session_.stop(g.id, code));
+        while (const auto p = g.cursor.next()) {
+            held_ -= p->data.size();
+            g.cursor.consume(p->data.size());
+        }
+        const auto sequence = at->first;
+        groups_.erase(at);
+        lose(sequence, sequence, code);
+        if (next_ && *next_ == sequence) next_ = moqlite::next(sequence);
+    }
+    /// Moves past numbers of which it is known that they will not come.
+    bool skip_known_gap() {
+        for (auto d = dropped_.begin(); d != dropped_.end(); ++d) {
+            if (*next_ < d->first || d->last < *next_) continue;
+            next_ = moqlite::next(d->last);
+            dropped_.erase(d);
+            raise_cap();
+            return true;
+        }
+        // After a clean end, what is missing was never sent.
+        return ended_ && skip_to_first(false);
+    }
+    bool skip_to_first(bool cut_current) {
+        if (cut_current)
+            if (const auto current = groups_.find(*next_); current != groups_.end()) drop(current, app_error::old);
+        const auto first = groups_.lower_bound(*next_);
+        if (first == groups_.end()) return false;
+        if (first->first == *next_) return true;
+        if (options_.mode == reading::live) lose(*next_, group_sequence{number(first->first) - 1}, app_error::old);
+        next_ = first->first;
+        raise_cap();
+        return true;
+    }
+    /// Live: the reader is too slow for what comes; only the newest group is worth keeping.
+    void keep_newest() {
+        while (groups_.size() > 1) drop(groups_.begin(), app_error::lagged);
+        if (!groups_.empty()) next_ = groups_.begin()->first;
+    }
+    /// Sets or clears the clock of a group that holds up later ones.
+    void watch_gap() {
+        if (!next_ || groups_.empty() || ended_) return gap_until_.reset();
+        const auto current = groups_.find(*next_);
+        const bool live = options_.mode == reading::live;
+        bool stuck = false;
+        if (current == groups_.end())
+            stuck = std::any_of(groups_.begin(), groups_.end(), [&](const auto& g) { return live || g.second.complete; });
+        else
+            stuck = live && groups_.size() > 1 && !current->second.complete && !current->second.cursor.next();
+        if (!stuck) return gap_until_.reset();
+        if (!gap_until_) gap_until_ = now_ + (live ? options_.patience : options_.gap_patience);
+    }
+
+    static constexpr std::uint64_t group_overhead = 2048;
+    static constexpr std::uint64_t most_ahead = 512;
+    static constexpr std::size_t most_dropped = 1024;
+    static constexpr std::size_t spare_memory = 40 * 1024 * 1024; ///< One frame of the largest size, and a half.
+
+    Session& session_;
+    track_reader_options options_;
+    slab_pool pool_;
+    std::string broadcast_;
+    std::string track_;
+    std::optional<subscribe_id> subscription_;
+    subscribe_options asked_;
+    std::optional<group_sequence> next_; ///< The group that is being read; none until the start is known.
+    std::optional<group_sequence> cap_;  ///< The Group End that we asked for.
+    std::optional<group_sequence> end_;
+    std::optional<group_sequence> last_complete_;
+    std::map<group_sequence, arriving> groups_;
+    std::vector<groups_dropped> dropped_;
+    detail::ring<lost_groups> lost_;
+    std::uint64_t groups_read_ = 0;
+    std::uint64_t held_ = 0;
+    std::uint64_t group_size_ = 0; ///< Of recent groups, the largest.
+    bool seen_ = false;
+    bool ended_ = false;
+    std::optional<app_error> failed_;
+    std::optional<time_point> gap_until_;
+    time_point now_{};
+};
+
+} // namespace moqlite
