@@ -48,6 +48,7 @@ enum class errc : std::uint8_t {
     bad_status,             ///< ANNOUNCE status that the version does not have.
     too_many_hops,
     too_many_segments,
+    name_too_long,
     too_many_parameters,
     duplicate_parameter,
     parameter_size,         ///< A varint parameter does not fill its length exactly.
@@ -114,6 +115,7 @@ inline std::string_view to_string(errc e) noexcept {
     case errc::bad_status: return "bad_status";
     case errc::too_many_hops: return "too_many_hops";
     case errc::too_many_segments: return "too_many_segments";
+    case errc::name_too_long: return "name_too_long";
     case errc::too_many_parameters: return "too_many_parameters";
     case errc::duplicate_parameter: return "duplicate_parameter";
     case errc::parameter_size: return "parameter_size";
@@ -174,6 +176,7 @@ inline app_error wire_code(errc e) noexcept {
     case errc::message_too_large:
     case errc::too_many_hops:
     case errc::too_many_segments:
+    case errc::name_too_long:
     case errc::timestamp_out_of_range:
     case errc::value_too_large:
     case errc::too_many_streams:

@@ -13,6 +13,7 @@ struct limits {
     // What a message may hold (moq-lite-wire §7).
     std::size_t control_message = 64 * 1024; ///< Body of one control message.
     std::size_t path_segments = 32;
+    std::size_t name = 4096;                 ///< Bytes of a broadcast path or track name.
     std::size_t hops = 32;
     std::size_t setup_parameters = 64;
     std::uint64_t frame = 32 * 1024 * 1024;
@@ -21,6 +22,7 @@ struct limits {
     std::size_t requests = 4096;          ///< SUBSCRIBE, TRACK and ANNOUNCE_REQUEST streams of one peer.
     std::size_t announcements = 65536;    ///< Paths that one peer may announce.
     std::size_t incoming_groups = 4096;   ///< Group streams of one peer that are open at once.
+    std::size_t partial_messages = 1024 * 1024; ///< Bytes of control messages that have not all arrived, or wait.
     std::size_t parked_streams = 32;      ///< Request streams that wait for admission.
     std::size_t control_unsent = 64 * 1024; ///< Replies a peer has not taken; beyond it its requests are not read.
 

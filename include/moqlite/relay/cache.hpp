@@ -24,6 +24,7 @@ struct log_entry : moqlite::detail::list_hook<aged_tag> {
     group_ref group;
     group_pin pin;       ///< Keeps its bytes; let go where they are not worth it.
     time_point arrived;
+    std::uint64_t number = 0; ///< The n-th that the cache took, from 1.
     std::size_t counted = 0; ///< Bytes of it in the cache's sum; 0 while it is arriving.
 };
 
@@ -34,6 +35,10 @@ public:
     [[nodiscard]] log_entry* find(group_sequence s) noexcept {
         const auto found = entries_.find(s);
         return found == entries_.end() ? nullptr : &found->second;
+    }
+    [[nodiscard]] std::optional<group_sequence> lowest() const noexcept {
+        if (entries_.empty()) return std::nullopt;
+        return entries_.begin()->first;
     }
     [[nodiscard]] log_entry* newest() noexcept { return entries_.empty() ? nullptr : &entries_.rbegin()->second; }
     /// Calls f(log_entry&) on those from `first` to `last`, in order; f must not change the log.
@@ -60,6 +65,7 @@ public:
     log_entry& add(track_log& log, group_ref g, time_point now) {
         const auto sequence = g->sequence();
         auto& e = log.entries_.try_emplace(sequence, log, std::move(g), now).first->second;
+        e.number = ++taken_;
         aged_.push_back(e);
         ++count_;
         return e;
@@ -83,7 +89,7 @@ public:
             else
                 drop(oldest);
         }
-        for (std::size_t seen = 0; seen < count_ && aged_.front().arrived + bounds_.cache_age <= now; ++seen) {
+        for (std::size_t left = count_; left != 0 && aged_.front().arrived + bounds_.cache_age <= now; --left) {
             auto& oldest = aged_.front();
             // What a complete reader has not asked for yet waits for it.
             const bool waits = oldest.log->wanted && *oldest.log->wanted < oldest.group->sequence();
@@ -100,6 +106,7 @@ public:
         if (aged_.empty()) return std::nullopt;
         return aged_.front().arrived + bounds_.cache_age;
     }
+    [[nodiscard]] std::uint64_t taken() const noexcept { return taken_; }
     [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
 
 private:
@@ -130,11 +137,16 @@ private:
         aged_.for_each([&](log_entry& e) {
             if (pool_.in_use() > high && e.counted == 0) e.pin.release();
         });
-        for (; pool_.in_use() > high && !lingering_.empty(); lingering_.pop_front())
-            lingering_.front()->evict_readers(app_error::evicted);
-        while (pool_.in_use() > high && !aged_.empty()) {
+        // What readers hold goes when their sessions are pumped: reckon with it.
+        auto left = pool_.in_use();
+        const auto evict = [&](group& g) {
+            left -= std::min(left, g.memory());
+            g.evict_readers(app_error::evicted);
+        };
+        for (; left > high && !lingering_.empty(); lingering_.pop_front()) evict(*lingering_.front());
+        while (left > high && !aged_.empty()) {
             auto& e = aged_.front();
-            e.group->evict_readers(app_error::evicted);
+            evict(*e.group);
             drop(e);
         }
     }
@@ -144,6 +156,7 @@ private:
     limits bounds_;
     std::size_t bytes_ = 0; ///< Of the groups that are complete.
     std::size_t count_ = 0; ///< Of entries.
+    std::uint64_t taken_ = 0; ///< Entries there ever were.
     moqlite::detail::list<log_entry, aged_tag> aged_;
     std::deque<group_ref> lingering_; ///< Dropped, but held by readers.
 };

@@ -13,6 +13,7 @@
 #include <moqlite/session/detail/containers.hpp>
 #include <moqlite/session/ready.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -118,27 +119,27 @@ public:
     [[nodiscard]] announcements& broadcasts() noexcept { return table_; }
 
 private:
+    using track_key = std::pair<std::string, std::string>; ///< Broadcast, track.
+    /// Sessions and their TRACK requests that wait for one answer.
+    using askers = std::set<std::pair<std::uint64_t, request_id>>;
+    using pending_info = std::pair<const track_key, askers>;
     struct peer {
         std::uint64_t key = 0;
         std::optional<any_session> session;
         moqlite::detail::id_table<relaying::track*> subscriptions; ///< Ours, upstream.
         moqlite::detail::id_table<relaying::reader*> requests;     ///< Theirs.
-        moqlite::detail::id_table<std::size_t> queries;            ///< Ours: index of a pending_info.
+        moqlite::detail::id_table<pending_info*> queries;          ///< TRACKs of ours, upstream.
+        moqlite::detail::id_table<pending_info*> asked;            ///< TRACKs of theirs that wait.
     };
-    /// TRACK requests that wait for one answer.
-    struct pending_info {
-        std::string broadcast;
-        std::string name;
-        std::vector<std::pair<std::uint64_t, request_id>> waiting;
-    };
-    using track_key = std::pair<std::string, std::string>;
 
     peer* find(std::uint64_t key) noexcept {
         const auto found = peers_.find(key);
         return found == peers_.end() ? nullptr : found->second.get();
     }
+    /// What nobody reads is dropped; but who comes and goes is always told.
     void notice(relay_notice n) {
-        if (notices_.size() < most_notices) notices_.push(std::move(n));
+        const bool vital = std::holds_alternative<admission_wanted>(n) || std::holds_alternative<session_ended>(n);
+        if (vital || notices_.size() < most_notices) notices_.push(std::move(n));
     }
 
     // relay_events.hpp: what sessions say
@@ -163,6 +164,9 @@ private:
     void on(peer&, const session_closed&);
     template <class Other>
     void on(peer&, const Other&) {}
+    void forget_infos(std::string_view broadcast);
+    void await(peer& p, request_id request, pending_info& info);
+    askers answered(peer& source, query_id query, track_key& about);
     relaying::track* upstream_track(peer&, subscribe_id) noexcept;
 
     // relay_tracks.hpp: who gets what
@@ -185,6 +189,7 @@ private:
     void expire_ended(time_point now);
 
     static constexpr std::size_t most_notices = 4096;
+    static constexpr std::size_t most_infos = 4096;
     relay_options options_;
     slab_pool pool_;
     ready_list ready_;
@@ -194,12 +199,11 @@ private:
     moqlite::detail::object_pool<relaying::track> tracks_;
     std::map<track_key, relaying::track*> index_;
     std::map<track_key, track_info> infos_; ///< As long as their broadcast is announced.
-    std::unordered_map<std::size_t, pending_info> pending_;
+    std::map<track_key, askers> pending_;
     std::unordered_map<std::uint64_t, std::unique_ptr<peer>> peers_;
     moqlite::detail::ring<relay_notice> notices_;
     std::multimap<time_point, relaying::track*> ended_; ///< Complete tracks, until they are forgotten.
     std::uint64_t next_key_ = 1;
-    std::size_t next_pending_ = 0;
     std::uint64_t groups_lost_ = 0;
     time_point now_{};
 };

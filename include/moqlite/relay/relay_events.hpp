@@ -26,16 +26,22 @@ inline void relay::on(peer& p, const broadcast_available& e) {
     const track_key from{e.path, ""};
     for (auto i = index_.lower_bound(from); i != index_.end() && i->first.first == e.path;) {
         relaying::track* t = i++->second;
-        if (t->upstream != p.key) retire(*t);
+        if (t->upstream != p.key || t->complete) retire(*t);
     }
-    std::erase_if(infos_, [&](const auto& info) { return info.first.first == e.path; });
+    forget_infos(e.path);
+}
+
+inline void relay::forget_infos(std::string_view broadcast) {
+    const auto first = infos_.lower_bound(track_key{broadcast, ""});
+    auto last = first;
+    while (last != infos_.end() && last->first.first == broadcast) ++last;
+    infos_.erase(first, last);
 }
 
 inline void relay::on(peer& p, const broadcast_ended& e) {
     if (!table_.remove(e.path, p.key)) return;
     notice(broadcast_changed{p.key, std::string(e.path), false});
-    if (table_.find(e.path) == nullptr)
-        std::erase_if(infos_, [&](const auto& info) { return info.first.first == e.path; });
+    if (table_.find(e.path) == nullptr) forget_infos(e.path);
 }
 
 // TRACK.
@@ -44,11 +50,7 @@ inline void relay::on(peer& p, const track_requested& e) {
     const track_key key{e.track.broadcast, e.track.track};
     if (const auto known = infos_.find(key); known != infos_.end())
         return static_cast<void>(p.session->answer_track(e.request, known->second));
-    for (auto& [id, info] : pending_) {
-        if (info.broadcast != key.first || info.name != key.second) continue;
-        info.waiting.emplace_back(p.key, e.request);
-        return;
-    }
+    if (const auto asked = pending_.find(key); asked != pending_.end()) return await(p, e.request, *asked);
     peer* source = source_of(e.track.broadcast, p.key);
     if (source == nullptr) return static_cast<void>(p.session->reject(e.request, app_error::not_found));
     const auto query = source->session->request_track(e.track);
@@ -57,29 +59,41 @@ inline void relay::on(peer& p, const track_requested& e) {
         if (query.error() == errc::unsupported) return static_cast<void>(p.session->answer_track(e.request, {}));
         return static_cast<void>(p.session->reject(e.request, wire_code(query.error())));
     }
-    const auto id = next_pending_++;
-    pending_.emplace(id, pending_info{key.first, key.second, {{p.key, e.request}}});
-    source->queries.insert(number(*query), id);
+    const auto asked = pending_.try_emplace(key).first;
+    source->queries.insert(number(*query), &*asked);
+    await(p, e.request, *asked);
+}
+
+inline void relay::await(peer& p, request_id request, pending_info& info) {
+    info.second.emplace(p.key, request);
+    p.asked.insert(number(request), &info);
+}
+
+/// Those who asked for what has been answered; they wait no longer.
+inline relay::askers relay::answered(peer& source, query_id query, track_key& about) {
+    auto* const* found = source.queries.find(number(query));
+    if (found == nullptr) return {};
+    about = (*found)->first;
+    askers waiting = std::move((*found)->second);
+    source.queries.erase(number(query));
+    pending_.erase(about);
+    for (const auto& [key, request] : waiting)
+        if (peer* asker = find(key)) asker->asked.erase(number(request));
+    return waiting;
 }
 
 inline void relay::on(peer& p, const track_info_received& e) {
-    const auto* id = p.queries.find(number(e.query));
-    if (id == nullptr) return;
-    const auto info = pending_.extract(*id);
-    p.queries.erase(number(e.query));
-    const auto& about = info.mapped();
-    if (infos_.size() >= options_.bounds.announcements) infos_.clear();
-    if (table_.find(about.broadcast) != nullptr) infos_.insert_or_assign({about.broadcast, about.name}, e.info);
-    for (const auto& [key, request] : about.waiting)
+    track_key about;
+    const auto waiting = answered(p, e.query, about);
+    if (infos_.size() >= most_infos) infos_.clear();
+    if (table_.find(about.first) != nullptr) infos_.insert_or_assign(std::move(about), e.info);
+    for (const auto& [key, request] : waiting)
         if (any_session* s = session(key)) static_cast<void>(s->answer_track(request, e.info));
 }
 
 inline void relay::on(peer& p, const track_refused& e) {
-    const auto* id = p.queries.find(number(e.query));
-    if (id == nullptr) return;
-    const auto info = pending_.extract(*id);
-    p.queries.erase(number(e.query));
-    for (const auto& [key, request] : info.mapped().waiting)
+    track_key about;
+    for (const auto& [key, request] : answered(p, e.query, about))
         if (any_session* s = session(key)) static_cast<void>(s->reject(request, e.code));
 }
 
@@ -109,9 +123,12 @@ inline void relay::on(peer& p, const subscribe_updated& e) {
     auto* const* r = p.requests.find(number(e.request));
     if (r == nullptr) return;
     const auto cap = (*r)->options.end; // groups_wanted follows, if it has changed.
+    const auto& o = (*r)->options;
+    const bool same = o.priority == e.options.priority && o.ordered == e.options.ordered &&
+                      o.max_latency == e.options.max_latency;
     (*r)->options = e.options;
     (*r)->options.end = cap;
-    ask_upstream(*(*r)->of);
+    if (!same) ask_upstream(*(*r)->of);
 }
 
 inline void relay::on(peer& p, const groups_wanted& e) {
@@ -120,12 +137,17 @@ inline void relay::on(peer& p, const groups_wanted& e) {
     auto& r = **found;
     auto& t = *r.of;
     const auto before = r.options.end;
+    if (!before) r.had = cache_.taken();
     set_cap(t, r, e.up_to);
     if (before) serve_up_to_cap(t, r, next(*before));
     ask_up_to(t);
 }
 
 inline void relay::on(peer& p, const request_ended& e) {
+    if (auto* const* info = p.asked.find(number(e.request))) {
+        (*info)->second.erase({p.key, e.request});
+        p.asked.erase(number(e.request));
+    }
     auto* const* found = p.requests.find(number(e.request));
     if (found == nullptr) return;
     relaying::reader* r = *found;
@@ -207,7 +229,8 @@ inline void relay::on(peer& p, const subscription_ended& e) {
         }
         return;
     }
-    t->ended_at = now_;
+    // Who ends it without having said where it starts starts where we have it from.
+    if (!t->start) t->start = t->log.lowest().value_or(t->end.value_or(group_sequence{}));
     ended_.emplace(now_ + options_.bounds.cache_age, t);
     t->readers.for_each([&](relaying::reader& r) {
         accept(*t, r);
@@ -231,7 +254,9 @@ inline void relay::on(peer& p, const group_opened& e) {
 inline void relay::on(peer& p, const group_closed& e) {
     relaying::track* t = upstream_track(p, e.subscription);
     if (t == nullptr) return;
-    if (auto* entry = t->log.find(e.sequence)) cache_.complete(*entry);
+    auto* entry = t->log.find(e.sequence);
+    // Of a number that was dropped and came again, the second may still be arriving.
+    if (entry != nullptr && entry->counted == 0 && entry->group->ended() != group::state::open) cache_.complete(*entry);
 }
 
 // The log.

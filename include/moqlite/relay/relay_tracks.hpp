@@ -86,7 +86,9 @@ inline void relay::serve_up_to_cap(relaying::track& t, relaying::reader& r, grou
         if (any_session* s = session(r.session); s != nullptr && first <= last)
             static_cast<void>(s->drop(r.request, first, cap ? std::min(*cap, last) : last, app_error::evicted));
     }
-    t.log.for_each(from, cap, [&](relaying::log_entry& e) { serve(r, e); });
+    t.log.for_each(from, cap, [&](relaying::log_entry& e) {
+        if (e.number > r.had) serve(r, e);
+    });
     finish_if_served(t, r);
 }
 
@@ -105,7 +107,7 @@ inline void relay::leave(relaying::reader& r) {
         --t.uncapped;
     --t.reader_count;
     readers_.destroy(r);
-    if (t.reader_count != 0) return ask_upstream(t);
+    if (t.reader_count != 0) return t.subscription ? ask_upstream(t) : void();
     // Nobody reads it: its publisher need not send it. What ended stays, for its time.
     if (t.subscription) {
         if (peer* source = find(t.upstream)) {

@@ -22,6 +22,7 @@ struct reader : moqlite::detail::list_hook<moqlite::detail::owned_tag>, moqlite:
     subscribe_options options;
     bool accepted = false;
     bool finished = false;
+    std::uint64_t had = 0; ///< Entries up to this number were offered to it before it set a Group End.
     std::optional<group_sequence> first; ///< Lower ones are not for it; none: not known yet.
 };
 
@@ -38,7 +39,6 @@ struct track : moqlite::detail::list_hook<moqlite::detail::owned_tag> {
     std::optional<group_sequence> highest;
     bool complete = false;  ///< It ended cleanly; the log is all there will be.
     bool retired = false;   ///< New subscribers do not find it.
-    time_point ended_at{};
     track_log log;
     moqlite::detail::list<reader, of_track_tag> readers;
     std::size_t reader_count = 0;

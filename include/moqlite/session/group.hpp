@@ -84,7 +84,7 @@ public:
         std::array<std::byte, wire::lite::frame_header_size_max> header;
         const auto used = wire::lite::write_frame_header(dialect_, *delta, size, header);
         if (used == 0) return errc::value_too_large;
-        if (!append(byte_view{header}.first(used), used + size)) return errc::out_of_memory_limit;
+        if (!append(byte_view{header}.first(used), used + size)) return no_memory();
         last_time_ = time;
         missing_ = size;
         ++frames_;
@@ -92,11 +92,11 @@ public:
         return {};
     }
 
-    /// Appends to the frame that was begun. On errc::out_of_memory_limit the group cannot go on: abort it.
+    /// Appends to the frame that was begun. errc::out_of_memory_limit, here as above, aborts the group.
     result<void> append_payload(byte_view bytes) {
         if (state_ != state::open) return errc::group_ended;
         if (bytes.size() > missing_) return errc::invalid_argument;
-        if (!append(bytes, static_cast<std::size_t>(missing_))) return errc::out_of_memory_limit;
+        if (!append(bytes, static_cast<std::size_t>(missing_))) return no_memory();
         missing_ -= bytes.size();
         wake_readers();
         return {};
@@ -150,6 +150,11 @@ private:
         while (head_ != nullptr) pool_.give_back(std::exchange(head_, head_->next));
     }
 
+    /// Some of the bytes may be in the log: what follows them would be read as the rest.
+    errc no_memory() {
+        abort(wire_code(errc::out_of_memory_limit));
+        return errc::out_of_memory_limit;
+    }
     bool append(byte_view bytes, std::size_t expected) noexcept {
         do {
             if (tail_ == nullptr || (tail_->room() == 0 && !bytes.empty()))
@@ -170,6 +175,7 @@ private:
         (tail_ != nullptr ? tail_->next : head_) = s;
         tail_ = s;
         if (head_ == s) s->pins = std::exchange(early_pins_, 0);
+        if (passing_) free_head();
         return true;
     }
 
@@ -183,6 +189,7 @@ private:
         --(s != nullptr ? s->pins : head_ != nullptr ? head_->pins : early_pins_);
     }
     void free_head() noexcept {
+        passing_ = true;
         while (head_ != tail_ && head_->pins == 0) {
             memory_ -= head_->capacity;
             pool_.give_back(std::exchange(head_, head_->next));
@@ -204,6 +211,7 @@ private:
     app_error abort_code_ = app_error::cancel;
     std::uint32_t references_ = 0;
     std::uint32_t early_pins_ = 0;
+    bool passing_ = false; ///< Somebody has let go of its front: what nobody pins is not kept.
     version dialect_;
     state state_ = state::open;
 };

@@ -39,6 +39,23 @@ struct closed_by {
     std::string_view reason;
 };
 
+namespace detail {
+/// Catches calls that overlap: a session belongs to one thread at a time.
+class entry_mark {
+public:
+    explicit entry_mark(bool& inside) noexcept : inside_(inside) {
+        assert(!inside_ && "two threads in one session");
+        inside_ = true;
+    }
+    entry_mark(const entry_mark&) = delete;
+    entry_mark& operator=(const entry_mark&) = delete;
+    ~entry_mark() { inside_ = false; }
+
+private:
+    bool& inside_;
+};
+} // namespace detail
+
 /// A session opens no socket, starts no thread, reads no clock and calls nobody back. Four kinds of
 /// member, and no others:
 ///   inputs    stream_*, connection_closed, tick: facts from the transport, each stamped with `now`;
@@ -121,7 +138,8 @@ public:
     /// Sends a group as far as it is there, and the rest as it grows. errc::beyond_group_end and
     /// errc::before_group_start: the subscriber does not want it (yet).
     result<void> serve(request_id id, group_ref g) { return open() ? publishing_.serve(id, std::move(g)) : errc::closed; }
-    /// Makes a group for one subscriber, and serves it.
+    /// Makes a group for one subscriber, and serves it. It must not outlive the session, unless the
+    /// session was given a pool.
     result<group_ref> open_group(request_id id, group_sequence sequence);
     /// Says that groups first .. last will not be served.
     result<void> drop(request_id id, group_sequence first, group_sequence last, app_error code) {
@@ -207,10 +225,10 @@ private:
     bool close_told_ = false;
     bool ended_ = false; ///< session_closed was told.
     bool setup_seen_ = false;
+    bool setup_stream_ = false; ///< The peer has opened one for its SETUP.
     bool setup_due_ = false; ///< A version without SETUP: say so first.
     bool viewing_ = false;   ///< Events that alias the last input may be waiting.
     time_point created_;
-    std::optional<time_point> owing_since_;
     bool inside_ = false; ///< Catches overlapping calls.
 };
 

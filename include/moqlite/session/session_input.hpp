@@ -7,19 +7,16 @@ namespace moqlite {
 
 /// Stamps the time; false: the session has ended and takes nothing in.
 inline bool session::begin_input(time_point now) {
-    assert(!inside_ && "a session belongs to one thread at a time");
     assert(now >= c_.now && "time goes backwards");
     c_.now = std::max(c_.now, now);
     if (!open()) return false;
     if (input_.active || viewing_) c_.fail(errc::undrained_input);
-    if (c_.owing == 0)
-        owing_since_.reset();
-    else if (!owing_since_)
-        owing_since_ = now;
+    c_.note_time();
     return open();
 }
 
 inline void session::stream_received(stream_id id, byte_view data, bool fin, time_point now) {
+    const detail::entry_mark mark{inside_};
     if (!begin_input(now)) return;
     detail::any_stream* found = find_or_accept(id);
     if (found == nullptr) return;
@@ -28,7 +25,7 @@ inline void session::stream_received(stream_id id, byte_view data, bool fin, tim
         input_.group = *g;
     } else if (auto* const* s = std::get_if<detail::control_stream*>(found)) {
         input_.control = *s;
-        if ((*s)->kind != detail::control_kind::ignored && !must_wait(**s)) c_.give_credit(**s, data.size());
+        (*s)->uncredited += data.size();
     } else {
         input_ = {};
         c_.fail(errc::unexpected_stream); // Data on a stream that only we may send on.
@@ -42,8 +39,9 @@ inline detail::any_stream* session::find_or_accept(stream_id id) {
         if (subscribing_.open_groups() >= c_.bounds.incoming_groups) return c_.fail(errc::too_many_streams), nullptr;
         c_.streams.insert(number(id), &subscribing_.open_group_stream(id));
     } else {
-        if (c_.controls.size() >= c_.bounds.requests) return c_.fail(errc::too_many_requests), nullptr;
+        if (c_.peer_requests >= c_.bounds.requests) return c_.fail(errc::too_many_requests), nullptr;
         auto& s = c_.controls.make();
+        ++c_.peer_requests;
         s.id = id;
         s.bound = true;
         c_.streams.insert(number(id), &s);
@@ -52,8 +50,9 @@ inline detail::any_stream* session::find_or_accept(stream_id id) {
 }
 
 inline void session::stream_reset(stream_id id, app_error code, time_point now) {
+    const detail::entry_mark mark{inside_};
     if (!begin_input(now)) return;
-    auto* found = c_.streams.find(number(id));
+    auto* found = find_or_accept(id); // It may be the first that we hear of it.
     if (found == nullptr) return;
     if (auto* const* g = std::get_if<detail::incoming_group*>(found)) return subscribing_.was_reset(**g, code);
     auto* const* s = std::get_if<detail::control_stream*>(found);
@@ -64,6 +63,7 @@ inline void session::stream_reset(stream_id id, app_error code, time_point now) 
 }
 
 inline void session::stream_stopped(stream_id id, app_error code, time_point now) {
+    const detail::entry_mark mark{inside_};
     if (!begin_input(now)) return;
     auto* found = c_.streams.find(number(id));
     if (found == nullptr) return;
@@ -79,18 +79,21 @@ inline void session::stream_stopped(stream_id id, app_error code, time_point now
 }
 
 inline void session::stream_writable(stream_id id, time_point now) {
+    const detail::entry_mark mark{inside_};
     if (!begin_input(now)) return;
     auto* found = c_.streams.find(number(id));
     if (found == nullptr) return;
     if (auto* const* g = std::get_if<detail::served_group*>(found)) return publishing_.writable(**g);
     if (auto* const* s = std::get_if<detail::control_stream*>(found)) {
         (*s)->stuck = false;
+        (*s)->detail::list_hook<detail::blocked_tag>::unlink();
         c_.progress = now;
         c_.touch(**s);
     }
 }
 
 inline void session::stream_acked(stream_id id, std::uint64_t n, time_point now) {
+    const detail::entry_mark mark{inside_};
     if (!begin_input(now)) return;
     auto* found = c_.streams.find(number(id));
     if (found == nullptr) return;
@@ -99,10 +102,11 @@ inline void session::stream_acked(stream_id id, std::uint64_t n, time_point now)
     if (s == nullptr || (*s)->out.unacked() == 0) return;
     (*s)->out.acked(n);
     c_.progress = now;
-    if ((*s)->out.unacked() == 0) --c_.owing;
+    if ((*s)->out.unacked() == 0) c_.settled();
 }
 
 inline void session::stream_closed(stream_id id, std::optional<app_error> code, time_point now) {
+    const detail::entry_mark mark{inside_};
     if (!begin_input(now)) return;
     auto* found = c_.streams.find(number(id));
     if (found == nullptr) return;
@@ -118,12 +122,14 @@ inline void session::stream_closed(stream_id id, std::optional<app_error> code, 
 }
 
 inline void session::streams_available(direction kind, time_point now) {
+    const detail::entry_mark mark{inside_};
     if (!begin_input(now)) return;
     (kind == direction::uni ? uni_blocked_ : bidi_blocked_) = false;
     c_.ready.mark();
 }
 
 inline void session::connection_closed(const closed_by& how, time_point now) {
+    const detail::entry_mark mark{inside_};
     c_.now = std::max(c_.now, now);
     if (!open()) return;
     c_.closing_reason = how.reason;
@@ -132,6 +138,7 @@ inline void session::connection_closed(const closed_by& how, time_point now) {
 }
 
 inline std::optional<event> session::poll_event() {
+    const detail::entry_mark mark{inside_};
     if (std::exchange(setup_due_, false)) return setup_received{};
     while (!ended_) {
         if (!c_.events.empty()) return c_.events.pop();
@@ -174,6 +181,7 @@ inline void session::parse_group() {
 
 /// The stream that looked like a group's carries the peer's SETUP.
 inline void session::become_setup(detail::incoming_group& g) {
+    if (std::exchange(setup_stream_, true)) return c_.fail(errc::duplicate_setup);
     auto& s = c_.controls.make();
     s.id = g.id;
     s.bound = true;
@@ -206,7 +214,8 @@ inline void session::park(detail::control_stream& s) {
         c_.parked.push_back(s);
         ++c_.parked_count;
     }
-    if (s.in.size() > 2 * c_.bounds.control_message) control_broke(s, errc::control_backlog);
+    if (s.in.size() > 2 * c_.bounds.control_message) return control_broke(s, errc::control_backlog);
+    if (!c_.keep_partial(s)) c_.fail(errc::control_backlog);
 }
 
 inline bool session::unpark_one() {
@@ -214,7 +223,6 @@ inline bool session::unpark_one() {
     auto& s = c_.parked.front();
     c_.unpark(s);
     input_ = {.active = true, .fin = s.fin_arrived, .joined = true, .control = &s, .rest = s.in};
-    c_.give_credit(s, s.in.size());
     return true;
 }
 
@@ -222,6 +230,7 @@ inline void session::parse_control() {
     auto& s = *input_.control;
     if (s.kind == detail::control_kind::ignored) input_.rest = {};
     if (!input_.joined && must_wait(s)) return park(s);
+    if (s.kind != detail::control_kind::ignored) c_.give_credit(s, std::exchange(s.uncredited, 0));
     if (!input_.joined && !s.in.empty()) {
         s.in.insert(s.in.end(), input_.rest.begin(), input_.rest.end());
         input_.rest = s.in;
@@ -243,6 +252,7 @@ inline void session::parse_control() {
         s.in.erase(s.in.begin(), s.in.end() - static_cast<std::ptrdiff_t>(input_.rest.size()));
     else
         s.in.assign(input_.rest.begin(), input_.rest.end());
+    if (!c_.keep_partial(s)) return c_.fail(errc::control_backlog);
     const bool fin = input_.fin;
     input_ = {};
     if (fin) control_finished(s);
@@ -379,7 +389,9 @@ inline void session::control_gone(detail::control_stream& s, bool clean) {
     default: break;
     }
     c_.unpark(s);
+    c_.forget_partial(s);
     c_.forget_output(s);
+    if (initiator_of(s.id) != c_.side && direction_of(s.id) == direction::bidi) --c_.peer_requests;
     c_.controls.destroy(s);
 }
 

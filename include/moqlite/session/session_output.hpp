@@ -6,6 +6,7 @@
 namespace moqlite {
 
 inline std::optional<output> session::poll_output() {
+    const detail::entry_mark mark{inside_};
     if (!open()) {
         if (!c_.close_wanted || close_told_) return std::nullopt;
         close_told_ = true;
@@ -63,7 +64,11 @@ inline std::optional<output> session::next_write() {
         return write_stream{s.id, std::span{ranges_}.first(count), write_.size, write_.fin};
     }
     auto* s = publishing_.next(ids_);
-    if (s == nullptr) return std::nullopt;
+    if (s == nullptr) {
+        // Ids are asked for at the start of a pump only: groups that still wait for one need another.
+        if (publishing_.unbound() != 0 && !uni_blocked_) c_.ready.mark();
+        return std::nullopt;
+    }
     const auto w = publishing_.lend(*s, ranges_);
     write_.group = s;
     write_.size = w.size;
@@ -85,6 +90,7 @@ inline void session::stream_written(stream_id id, std::size_t taken) {
 inline void session::control_written(detail::control_stream& s, std::size_t n) {
     if (n == 0 && write_.size != 0) {
         s.stuck = true;
+        c_.mark_blocked(s);
         s.detail::list_hook<detail::send_tag>::unlink();
         return;
     }
@@ -92,10 +98,13 @@ inline void session::control_written(detail::control_stream& s, std::size_t n) {
     c_.control_unsent -= n;
     if (write_.fin && n == write_.size) s.fin_written = true;
     if (!s.to_send()) s.detail::list_hook<detail::send_tag>::unlink();
-    if (!c_.parked.empty() && !must_wait(c_.parked.front())) c_.ready.mark();
+    // The peer takes our replies again: there may be more to tell, and requests that waited.
+    const bool room = c_.control_unsent < c_.bounds.control_unsent;
+    if (room && (announcing_.is_behind() || !c_.parked.empty())) c_.ready.mark();
 }
 
 inline void session::tick(time_point now) {
+    const detail::entry_mark mark{inside_};
     if (!begin_input(now)) return;
     if (has_setup(c_.dialect) && !setup_seen_ && now >= created_ + c_.bounds.handshake_timeout)
         return c_.fail(errc::setup_timeout);
@@ -104,20 +113,15 @@ inline void session::tick(time_point now) {
 
 /// A peer that owes us acknowledgements or credit, and gives neither, is let go.
 inline void session::check_stall() {
-    if (!owing_since_) return;
-    const auto since = std::max(*owing_since_, c_.progress);
-    if (c_.now >= since + c_.bounds.stall_timeout) c_.fail(errc::lagged);
+    const auto at = c_.stalled_at();
+    if (at && *at <= c_.now) c_.fail(errc::lagged);
 }
 
 inline std::optional<time_point> session::deadline() const noexcept {
     if (c_.closing) return std::nullopt;
     std::optional<time_point> at;
     if (has_setup(c_.dialect) && !setup_seen_) at = created_ + c_.bounds.handshake_timeout;
-    if (c_.owing != 0) {
-        // Commands do not tell the time: the first tick after one starts the clock.
-        const auto stalled = owing_since_ ? std::max(*owing_since_, c_.progress) + c_.bounds.stall_timeout : c_.now;
-        at = at ? std::min(*at, stalled) : stalled;
-    }
+    if (const auto stalled = c_.stalled_at()) at = at ? std::min(*at, *stalled) : stalled;
     return at;
 }
 

@@ -66,7 +66,8 @@ public:
         watch_gap();
     }
 
-    /// What to read next; the same until consume(). nullopt: nothing is there (yet).
+    /// What to read next; the same until consume(), its view until handle() or tick(). nullopt: nothing
+    /// is there (yet).
     [[nodiscard]] std::optional<piece> next() {
         while (next_) {
             const auto found = groups_.find(*next_);
@@ -74,7 +75,10 @@ public:
                 if (!skip_known_gap()) return std::nullopt;
                 continue;
             }
-            if (const auto p = found->second.cursor.next()) return piece{*p, *next_};
+            if (const auto p = found->second.cursor.next()) {
+                reading_ = next_;
+                return piece{*p, *next_};
+            }
             if (!found->second.complete) return std::nullopt;
             last_complete_ = *next_;
             ++groups_read_;
@@ -87,7 +91,9 @@ public:
 
     /// The first `bytes` of the piece that next() gave have been used.
     void consume(std::size_t bytes) {
-        auto& g = groups_.at(*next_);
+        const auto found = groups_.find(*reading_);
+        if (found == groups_.end()) return; // It was cut off meanwhile.
+        auto& g = found->second;
         g.cursor.consume(bytes);
         held_ -= bytes;
         if (!g.complete && options_.mode == reading::complete && capped()) static_cast<void>(session_.release(g.id, bytes));
@@ -131,6 +137,7 @@ private:
     [[nodiscard]] bool capped() const noexcept { return cap_.has_value(); }
 
     result<void> subscribe() {
+        asked_from_ = next_;
         asked_ = {.priority = options_.priority, .start = next_};
         if (options_.mode == reading::complete) {
             asked_.ordered = true;
@@ -166,9 +173,9 @@ private:
 
     void on(const subscription_accepted& e) {
         if (!mine(e.subscription)) return;
-        if (next_ && e.start > *next_ && (options_.mode == reading::complete || options_.start))
-            lose(*next_, group_sequence{number(e.start) - 1}, app_error::not_found);
-        if (!next_ || e.start > *next_) next_ = e.start;
+        if (asked_from_ && e.start > *asked_from_)
+            on(groups_dropped{e.subscription, *asked_from_, group_sequence{number(e.start) - 1}, app_error::not_found});
+        if (!next_) next_ = e.start;
         raise_cap();
     }
     void on(const subscription_end_known& e) {
@@ -198,18 +205,20 @@ private:
             next_ = reading_at;
             return;
         }
+        if (!next_ && !groups_.empty()) next_ = groups_.begin()->first;
         ended_ = true;
     }
     void on(const group_opened& e) {
         if (!mine(e.subscription)) return;
         const bool late = next_ && e.sequence < *next_;
         if (late || groups_.contains(e.sequence)) {
-            static_cast<void>(session_.stop(e.group, app_error::cancel));
-            return;
+            if (holds(skipped_, e.sequence)) lose(e.sequence, e.sequence, app_error::old);
+            return static_cast<void>(session_.stop(e.group, app_error::cancel));
         }
         auto log = group::make(pool_, e.sequence, session_.negotiated());
         if (!log) return static_cast<void>(session_.stop(e.group, app_error::bounds_exceeded));
         groups_.try_emplace(e.sequence, e.group, std::move(log));
+        if (options_.mode == reading::live && groups_.size() > most_ahead) keep_newest();
         // Until the publisher says where it starts, the first group does for a bound.
         if (options_.mode == reading::complete && !next_ && !cap_) {
             cap_ = group_sequence{number(e.sequence) + 1};
@@ -248,6 +257,13 @@ private:
 
     // Gaps and losses.
 
+    static bool holds(const std::vector<groups_dropped>& in, group_sequence s) {
+        return std::any_of(in.begin(), in.end(), [&](const auto& d) { return d.first <= s && s <= d.last; });
+    }
+    /// Unless a DROP has said so before.
+    void lose_once(group_sequence s, app_error code) {
+        if (!holds(dropped_, s)) lose(s, s, code);
+    }
     void lose(group_sequence first, group_sequence last, app_error code) {
         if (first <= last) lost_.push({first, last, code});
     }
@@ -261,15 +277,22 @@ private:
         }
         const auto sequence = at->first;
         groups_.erase(at);
-        lose(sequence, sequence, code);
-        if (next_ && *next_ == sequence) next_ = moqlite::next(sequence);
+        lose_once(sequence, code);
+        if (!next_ || *next_ != sequence) return;
+        next_ = moqlite::next(sequence);
+        raise_cap();
     }
     /// Moves past numbers of which it is known that they will not come.
     bool skip_known_gap() {
         for (auto d = dropped_.begin(); d != dropped_.end(); ++d) {
             if (*next_ < d->first || d->last < *next_) continue;
-            next_ = moqlite::next(d->last);
-            dropped_.erase(d);
+            const auto here = groups_.lower_bound(*next_); // It was dropped, but came.
+            if (here != groups_.end() && here->first <= d->last) {
+                next_ = here->first;
+            } else {
+                next_ = moqlite::next(d->last);
+                dropped_.erase(d);
+            }
             raise_cap();
             return true;
         }
@@ -283,6 +306,8 @@ private:
         if (first == groups_.end()) return false;
         if (first->first == *next_) return true;
         if (options_.mode == reading::live) lose(*next_, group_sequence{number(first->first) - 1}, app_error::old);
+        else if (skipped_.size() < most_dropped)
+            skipped_.push_back({{}, *next_, group_sequence{number(first->first) - 1}, app_error::old});
         next_ = first->first;
         raise_cap();
         return true;
@@ -299,7 +324,7 @@ private:
         const bool live = options_.mode == reading::live;
         bool stuck = false;
         if (current == groups_.end())
-            stuck = std::any_of(groups_.begin(), groups_.end(), [&](const auto& g) { return live || g.second.complete; });
+            stuck = true;
         else
             stuck = live && groups_.size() > 1 && !current->second.complete && !current->second.cursor.next();
         if (!stuck) return gap_until_.reset();
@@ -319,11 +344,14 @@ private:
     std::optional<subscribe_id> subscription_;
     subscribe_options asked_;
     std::optional<group_sequence> next_; ///< The group that is being read; none until the start is known.
+    std::optional<group_sequence> reading_; ///< The group of the piece that next() gave last.
     std::optional<group_sequence> cap_;  ///< The Group End that we asked for.
     std::optional<group_sequence> end_;
     std::optional<group_sequence> last_complete_;
     std::map<group_sequence, arriving> groups_;
     std::vector<groups_dropped> dropped_;
+    std::vector<groups_dropped> skipped_; ///< Complete: passed over after gap_patience; late ones are losses.
+    std::optional<group_sequence> asked_from_; ///< The start of the last SUBSCRIBE.
     detail::ring<lost_groups> lost_;
     std::uint64_t groups_read_ = 0;
     std::uint64_t held_ = 0;

@@ -30,12 +30,14 @@ public:
         r.stream = &stream;
         r.ready = &c_.ready;
         r.source = c_.key;
+        if (!c_.fits(m->prefix)) return replies_.destroy(r), errc::name_too_long;
         r.prefix = path::normalise(m->prefix);
         r.exclude = m->exclude_hop;
         stream.kind = control_kind::announce_in;
         stream.owner = next_id_++;
         by_stream_.insert(stream.owner, &r);
         table_->listen(r);
+        behind_ = true;
         c_.ready.mark();
         return errc::ok;
     }
@@ -51,16 +53,24 @@ public:
 
     /// Writes what is new, as far as the peer takes it.
     void write() {
+        if (!behind_ && written_up_to_ == table_->newest()) return;
+        behind_ = false;
+        written_up_to_ = table_->newest();
         replies_.for_each([&](announce_reply& r) {
             if (r.overrun) return c_.fail(errc::control_backlog);
+            behind_ = behind_ || c_.control_unsent >= c_.bounds.control_unsent;
+            if (behind_) return;
             if (!r.begun) begin(r);
-            while (r.stream->out.unsent() < c_.bounds.control_unsent) {
+            while (c_.control_unsent < c_.bounds.control_unsent) {
                 const auto* e = table_->after(r.seen);
-                if (e == nullptr) break;
+                if (e == nullptr) return;
                 tell(r, *e);
             }
+            behind_ = behind_ || table_->after(r.seen) != nullptr;
         });
     }
+    /// There is more to tell than was written.
+    [[nodiscard]] bool is_behind() const noexcept { return behind_; }
     void clear() {
         while (announce_reply* r = replies_.first()) replies_.destroy(*r);
         by_stream_ = {};
@@ -124,6 +134,8 @@ private:
     announcements* table_;
     object_pool<announce_reply> replies_;
     id_table<announce_reply*> by_stream_;
+    std::uint64_t written_up_to_ = 0; ///< The change up to which all replies were written, unless one is behind.
+    bool behind_ = false;
     std::uint64_t next_id_ = 0;
 };
 

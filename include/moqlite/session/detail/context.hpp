@@ -36,6 +36,7 @@ struct send_tag;
 struct credit_tag;
 struct opening_tag;
 struct parked_tag;
+struct blocked_tag;
 struct subscription;
 struct incoming_request;
 
@@ -43,6 +44,11 @@ struct incoming_request;
 struct receiving : list_hook<credit_tag> {
     stream_id id{};
     std::uint64_t credit_due = 0; ///< Bytes read, for which no credit was given yet.
+};
+
+/// A stream that waits for stream credit to send what it has.
+struct sending : list_hook<blocked_tag> {
+    time_point blocked_since{};
 };
 
 enum class control_kind : std::uint8_t {
@@ -60,10 +66,12 @@ enum class control_kind : std::uint8_t {
 
 /// A stream of control messages: SETUP, or a request and what answers it.
 struct control_stream : receiving,
+                        sending,
                         list_hook<owned_tag>,
                         list_hook<send_tag>,
                         list_hook<opening_tag>,
                         list_hook<parked_tag> {
+    static constexpr std::uint64_t nobody = UINT64_MAX;
     control_kind kind = control_kind::unread;
     bool bound = false;      ///< Has an id.
     bool read_ended = false; ///< Their FIN or reset has arrived.
@@ -73,8 +81,10 @@ struct control_stream : receiving,
     bool write_ended = false; ///< We reset it.
     bool request_read = false; ///< The first message has arrived.
     bool stuck = false;       ///< Waits for stream credit.
-    std::uint64_t owner = 0;  ///< Number of the request, subscription, query or watch.
+    std::uint64_t owner = nobody; ///< Number of the request, subscription, query or watch.
+    std::size_t uncredited = 0; ///< Bytes that arrived and for which credit is given when they are read.
     std::vector<std::byte> in; ///< The beginning of a message.
+    std::size_t counted = 0;   ///< Its bytes in context::partial_bytes.
     send_buffer out;
 
     [[nodiscard]] bool to_send() const noexcept {
@@ -110,6 +120,7 @@ struct context {
     time_point now{};
     time_point progress{};        ///< When a control or uncapped stream was last acknowledged or given credit.
     std::size_t owing = 0;        ///< Control and uncapped streams that have bytes unsent or unacknowledged.
+    std::optional<time_point> owing_since; ///< None while nothing is owed, or until an input has told the time.
     std::size_t control_unsent = 0;
 
     object_pool<control_stream> controls;
@@ -118,7 +129,10 @@ struct context {
     list<control_stream, opening_tag> opening;
     list<control_stream, parked_tag> parked;
     std::size_t parked_count = 0;
-    std::size_t parked_bytes = 0;
+    std::size_t partial_bytes = 0;       ///< In the `in` of all control streams.
+    std::size_t peer_requests = 0;       ///< Bidirectional streams that the peer opened.
+    list<sending, blocked_tag> blocked;  ///< Control and uncapped streams, the longest blocked first.
+    list<sending, blocked_tag> newly_blocked; ///< The same, until an input tells the time.
     list<receiving, credit_tag> credits;
     ring<stop_or_reset> stops;
     ring<event> events;
@@ -129,6 +143,40 @@ struct context {
     std::optional<session_closed> closing; ///< Why the session ended, once it has.
     std::string closing_reason;
     bool close_wanted = false;             ///< We end it: a close_connection is due.
+
+    void settled() noexcept {
+        if (--owing == 0) owing_since.reset();
+    }
+    void mark_blocked(sending& s) {
+        if (!s.list_hook<blocked_tag>::linked()) newly_blocked.push_back(s);
+    }
+    /// An input has told the time.
+    void note_time() {
+        if (owing != 0 && !owing_since) owing_since = now;
+        while (sending* s = newly_blocked.pop_front()) {
+            s->blocked_since = now;
+            blocked.push_back(*s);
+        }
+    }
+    /// When a stream will have been blocked, or bytes owed, for too long; in the past: until the time is known.
+    [[nodiscard]] std::optional<time_point> stalled_at() const noexcept {
+        if (!newly_blocked.empty() || (owing != 0 && !owing_since)) return now;
+        std::optional<time_point> since;
+        if (owing != 0) since = std::max(*owing_since, progress);
+        if (!blocked.empty()) since = std::min(since.value_or(time_point::max()), blocked.front().blocked_since);
+        if (!since) return std::nullopt;
+        return *since + bounds.stall_timeout;
+    }
+    /// The beginning of a message is kept for later; false: the peer has begun too many.
+    [[nodiscard]] bool keep_partial(control_stream& s) noexcept {
+        partial_bytes = partial_bytes - s.counted + s.in.size();
+        s.counted = s.in.size();
+        return partial_bytes <= bounds.partial_messages;
+    }
+    void forget_partial(control_stream& s) noexcept {
+        partial_bytes -= std::exchange(s.counted, 0);
+        s.in.clear();
+    }
 
     void emit(event e) { events.push(std::move(e)); }
 
@@ -193,15 +241,16 @@ struct context {
         if (s.bound && !(direction_of(s.id) == direction::uni && initiator_of(s.id) != side)) reset(s.id, code);
     }
     void forget_output(control_stream& s) {
-        if (s.out.unacked() != 0) --owing;
+        if (s.out.unacked() != 0) settled();
         control_unsent -= static_cast<std::size_t>(s.out.unsent());
         s.out.clear();
         s.list_hook<send_tag>::unlink();
+        s.list_hook<blocked_tag>::unlink();
     }
     /// Reads no more of it; what still arrives is dropped.
     void abandon_reading(control_stream& s, app_error code) {
         s.kind = control_kind::ignored;
-        s.in.clear();
+        forget_partial(s);
         unpark(s);
         if (s.bound && !s.read_ended) stop(s.id, code);
         s.read_ended = true;
@@ -247,6 +296,7 @@ struct context {
         path::join(allowed.root, name_scratch, into);
         return into;
     }
+    [[nodiscard]] bool fits(std::string_view name) const noexcept { return name.size() <= bounds.name; }
     /// The name on the wire of `whole_path`; nullopt: not below the root.
     [[nodiscard]] std::optional<std::string_view> relative(std::string_view whole_path) const noexcept {
         return path::strip(whole_path, allowed.root);

@@ -45,6 +45,7 @@ public:
 
     [[nodiscard]] bool empty() const noexcept { return root_.next_ == &root_; }
     [[nodiscard]] T& front() noexcept { return assert(!empty()), *element(root_.next_); }
+    [[nodiscard]] const T& front() const noexcept { return assert(!empty()), *static_cast<const T*>(root_.next_); }
 
     void push_back(T& item) noexcept {
         hook& h = item;

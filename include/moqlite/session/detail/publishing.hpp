@@ -24,6 +24,7 @@ struct incoming_request : list_hook<owned_tag> {
     bool ok_written = false;
     bool end_written = false;
     bool finishing = false; ///< The application serves nothing more.
+    bool capped = false;    ///< A Group End was set; from then on it may only be raised.
     bool left = false;      ///< The peer did.
     std::uint64_t wire_id = 0;
     subscribe_options options;
@@ -34,7 +35,7 @@ struct incoming_request : list_hook<owned_tag> {
 };
 
 /// A group on its way to one subscriber.
-struct served_group : group_reader, send_item, list_hook<owned_tag>, list_hook<of_request_tag> {
+struct served_group : group_reader, send_item, sending, list_hook<owned_tag>, list_hook<of_request_tag> {
     served_group(incoming_request& r, group_sequence s) noexcept : send_item(r.groups_to_send, s), request(&r) {}
     incoming_request* request;
     std::optional<stream_id> stream;
@@ -93,6 +94,7 @@ public:
         if (has_timestamps(g->dialect()) != has_timestamps(c_.dialect)) return errc::unsupported;
         if (g->lost_head() != 0) return errc::not_found;
         if (g->ended() == group::state::aborted) return errc::group_ended;
+        if (number(sequence) > wire::varint_max) return errc::value_too_large;
         auto& s = served_.make(*r, sequence);
         s.prefix_size = static_cast<std::uint8_t>(wire::lite::write_group_prefix({r->wire_id, sequence}, s.prefix));
         s.attach(std::move(g), c_.wake);
@@ -139,11 +141,13 @@ public:
     errc subscribe_arrived(control_stream& stream, byte_view body) {
         const auto m = wire::lite::decode<wire::lite::subscribe>(c_.dialect, body, c_.bounds);
         if (!m) return m.error();
+        if (!c_.fits(m->broadcast) || !c_.fits(m->track)) return errc::name_too_long;
         if (by_wire_id_.find(m->id) != nullptr) return errc::duplicate_subscription;
         if (!may_have(m->broadcast)) return errc::unauthorized;
         auto& r = make(stream, control_kind::subscribe_in);
         r.wire_id = m->id;
         r.options = m->options;
+        r.capped = r.options.end.has_value();
         by_wire_id_.insert(r.wire_id, &r);
         rank(r);
         c_.emit(subscribe_requested{r.id, {c_.whole(m->broadcast, c_.path_scratch), m->track}, m->options});
@@ -156,19 +160,26 @@ public:
         incoming_request* r = find(request_id{stream.owner});
         if (r == nullptr) return errc::ok;
         const auto start = m->options.start ? m->options.start : r->options.start;
-        const bool capped_anew = r->options.end != m->options.end;
-        const bool was_capped = r->options.end.has_value();
+        const auto before = r->options.end;
+        // Once there is a Group End it can only be raised: what was sent before is not asked for again.
+        const auto raised = [&]() -> std::optional<group_sequence> {
+            if (!r->capped || !m->options.end) return m->options.end;
+            return r->options.end ? std::max(r->options.end, m->options.end) : std::nullopt;
+        }();
         r->options = m->options;
         r->options.start = start;
+        r->options.end = raised;
+        r->capped = r->capped || raised.has_value();
         rank(*r);
-        if (was_capped != r->options.end.has_value()) recount(*r);
+        if (before.has_value() != raised.has_value()) recount(*r);
         c_.emit(subscribe_updated{r->id, r->options});
-        if (capped_anew) c_.emit(groups_wanted{r->id, r->options.end});
+        if (before != raised) c_.emit(groups_wanted{r->id, r->options.end});
         return errc::ok;
     }
     errc track_arrived(control_stream& stream, byte_view body) {
         const auto m = wire::lite::decode<wire::lite::track>(c_.dialect, body, c_.bounds);
         if (!m) return m.error();
+        if (!c_.fits(m->broadcast) || !c_.fits(m->name)) return errc::name_too_long;
         if (!may_have(m->broadcast)) return errc::unauthorized;
         auto& r = make(stream, control_kind::track_in);
         r.is_track = true;
@@ -182,7 +193,8 @@ public:
         // A FIN right after TRACK only says that there is nothing to add.
         if (r->is_track) return;
         r->left = true;
-        if (r->finishing && r->group_count == 0) return; // Our FIN is on its way; it may arrive yet.
+        // Our FIN is on its way and may arrive yet, unless the stream was given up.
+        if (r->finishing && r->group_count == 0 && stream.kind == control_kind::subscribe_in) return;
         lose_all(*r, app_error::cancel);
         c_.finish(stream);
         end(*r, false);
@@ -213,6 +225,10 @@ public:
             }
             if (s.source()->ended() == group::state::aborted) {
                 lose(s, s.source()->abort_code(), true);
+                continue;
+            }
+            if (nothing_to_write(s)) {
+                s.wait();
                 continue;
             }
             owe(s, true);
@@ -248,6 +264,7 @@ public:
     void written(served_group& s, std::size_t offered, std::size_t n, bool fin) {
         if (n == 0 && offered != 0) {
             s.blocked = true;
+            if (!s.request->options.end) c_.mark_blocked(s);
             scheduler_.remove(s);
             return;
         }
@@ -271,6 +288,7 @@ public:
     void writable(served_group& s) {
         if (!s.blocked || s.lost) return;
         s.blocked = false;
+        s.list_hook<blocked_tag>::unlink();
         if (!s.request->options.end) c_.progress = c_.now;
         schedule(s);
     }
@@ -347,10 +365,14 @@ private:
         yes = yes && !s.request->options.end;
         if (s.owes == yes) return;
         s.owes = yes;
-        yes ? ++c_.owing : --c_.owing;
+        yes ? static_cast<void>(++c_.owing) : c_.settled();
     }
     void recount(incoming_request& r) {
-        r.groups.for_each([&](served_group& s) { owe(s, !s.lost && (s.unacked() != 0 || !nothing_to_write(s))); });
+        r.groups.for_each([&](served_group& s) {
+            owe(s, !s.lost && (s.unacked() != 0 || !nothing_to_write(s)));
+            s.list_hook<blocked_tag>::unlink();
+            if (s.blocked && !r.options.end) c_.mark_blocked(s);
+        });
     }
 
     void write_ok(incoming_request& r, group_sequence first) {
@@ -367,6 +389,7 @@ private:
         auto& r = *s.request;
         if (s.scheduled()) scheduler_.remove(s);
         owe(s, false);
+        s.list_hook<blocked_tag>::unlink();
         s.lost = true;
         const auto sequence = s.sequence();
         c_.emit(group_lost{r.id, sequence, code});

@@ -17,7 +17,7 @@ struct of_subscription_tag;
 /// A track of the peer that we subscribe to.
 struct subscription : list_hook<owned_tag> {
     subscribe_id id{};
-    control_stream* stream = nullptr;
+    control_stream* stream = nullptr; ///< None once it has closed under groups that still arrive.
     subscribe_options options;
     bool fin_arrived = false;
     list<incoming_group, of_subscription_tag> groups;
@@ -66,7 +66,7 @@ public:
 
     result<void> update(subscribe_id id, const subscribe_options& options) {
         subscription* s = find(id);
-        if (s == nullptr) return errc::not_found;
+        if (s == nullptr || s->stream == nullptr) return errc::not_found;
         if (s->options == options) return {};
         const auto start = options.start ? options.start : s->options.start;
         if (const auto why = c_.send(*s->stream, wire::lite::subscribe_update{options}); why != errc::ok) return why;
@@ -80,12 +80,12 @@ public:
         if (s == nullptr) return errc::not_found;
         s->groups.for_each([&](incoming_group& g) { refuse(g, app_error::cancel); });
         // A FIN says that we leave; nobody reads what the publisher still answers.
-        auto& stream = *s->stream;
-        if (stream.bound) {
-            c_.finish(stream);
-            c_.abandon_reading(stream, app_error::cancel);
-        } else {
-            c_.drop_control(stream, app_error::cancel);
+        control_stream* stream = s->stream;
+        if (stream != nullptr && stream->bound) {
+            c_.finish(*stream);
+            c_.abandon_reading(*stream, app_error::cancel);
+        } else if (stream != nullptr) {
+            c_.drop_control(*stream, app_error::cancel);
         }
         forget(*s);
         return {};
@@ -128,7 +128,9 @@ public:
     result<void> stop(group_id id, app_error code) {
         incoming_group* g = group(id);
         if (g == nullptr || g->at == incoming_group::stage::ended) return errc::not_found;
+        subscription* s = g->of;
         refuse(*g, code);
+        if (s != nullptr && s->fin_arrived && !has_open_groups(*s)) end(*s, true, app_error::cancel);
         return {};
     }
 
@@ -229,6 +231,7 @@ public:
     /// One thing that the end of the connection ends; false: nothing is left.
     bool end_one(app_error code) {
         for (incoming_group* g = groups_.first(); g != nullptr; g = groups_.first()) {
+            if (g->of != nullptr) g->of->fin_arrived = false; // It does not end well any more.
             const bool told = g->at != incoming_group::stage::ended;
             if (told) cut(*g, code);
             groups_.destroy(*g);
@@ -272,6 +275,10 @@ private:
         subscriptions_.destroy(s);
     }
     void end(subscription& s, bool finished, app_error code) {
+        s.groups.for_each([&](incoming_group& g) {
+            if (!g.fin_arrived) c_.stop(g.id, code);
+            cut(g, code);
+        });
         c_.emit(subscription_ended{s.id, finished, code});
         if (s.stream != nullptr && !c_.closing) c_.finish(*s.stream);
         forget(s);

@@ -119,6 +119,7 @@ private:
     errc announced(watch& w, byte_view body) {
         const auto m = wire::lite::decode<wire::lite::announce>(c_.dialect, body, c_.bounds);
         if (!m) return m.error();
+        if (!c_.fits(m->suffix)) return errc::name_too_long;
         path::normalise(m->suffix, c_.name_scratch);
         const auto name = path::join(w.prefix, c_.name_scratch);
         path::join(c_.allowed.root, name, c_.path_scratch);

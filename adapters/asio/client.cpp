@@ -1,0 +1,169 @@
+#include "detail/loop.hpp"
+
+#include <algorithm>
+#include <boost/asio/ip/udp.hpp>
+#include <boost/asio/post.hpp>
+#include <moqlite/asio/client.hpp>
+#include <moqlite/asio/clock.hpp>
+#include <utility>
+
+namespace moqlite::asio {
+
+namespace net = boost::asio;
+
+namespace {
+
+/// After so long without an answer the next address is tried as well (RFC 8305 §5).
+constexpr auto next_address_after = std::chrono::milliseconds{250};
+
+/// As an IPv6 socket names it.
+ngtcp2::address for_socket(const ngtcp2::address& remote, bool v6) {
+    if (!v6 || remote.is_v6()) return remote;
+    const std::string text = to_string(remote); // "a.b.c.d:port"
+    return *ngtcp2::address::parse("::ffff:" + text.substr(0, text.find(':')), remote.port());
+}
+
+} // namespace
+
+class client::state final : public detail::loop {
+public:
+    using loop::loop;
+
+    bool ensure_open(std::string& why) {
+        if (!open_) open_ = open(detail::any_address(0), why);
+        return open_;
+    }
+    [[nodiscard]] bool is_open() const noexcept { return open_; }
+    bool ending = false;
+
+private:
+    bool open_ = false;
+};
+
+namespace {
+
+/// One connect(): the race of the connections to all addresses of a host.
+template <class State>
+class attempt final : public std::enable_shared_from_this<attempt<State>> {
+public:
+    attempt(std::shared_ptr<State> home, connect_options o, ngtcp2::accept_function accept,
+            ngtcp2::failed_function failed)
+        : home_{home}, options_{std::move(o)}, accept_{std::move(accept)},
+          failed_{std::move(failed)}, resolver_{home->executor()}, timer_{home->executor()} {
+        if (options_.server_name.empty()) options_.server_name = options_.host;
+    }
+
+    void start() {
+        if (const auto numeric = ngtcp2::address::parse(options_.host, options_.port)) {
+            addresses_.push_back(*numeric);
+            net::post(timer_.get_executor(), [self = this->shared_from_this()] { self->next(); });
+            return;
+        }
+        resolver_.async_resolve(
+            options_.host, std::to_string(options_.port),
+            [self = this->shared_from_this()](const auto& error, const auto& found) {
+                for (const auto& entry : found)
+                    self->addresses_.emplace_back(entry.endpoint().data(), entry.endpoint().size());
+                self->last_.reason = "cannot resolve " + self->options_.host +
+                                     (error ? ": " + error.message() : std::string{});
+                self->next();
+            });
+    }
+
+private:
+    void next() {
+        const auto home = home_.lock();
+        if (!home || decided_) return;
+        if (home->ending) return fail({0, false, false, "the client is shutting down"});
+        if (tried_ == addresses_.size()) {
+            if (running_.empty()) fail(last_);
+            return;
+        }
+        std::string why;
+        ngtcp2::connection* made = nullptr;
+        const auto self = this->shared_from_this();
+        const auto& to = addresses_[tried_++];
+        if (home->ensure_open(why)) {
+            // Which of the connections it is becomes known by connecting.
+            auto which = std::make_shared<ngtcp2::connection*>(nullptr);
+            made = home->endpoint().connect(
+                options_.tls,
+                {for_socket(to, home->local().is_v6()), home->local(), options_.server_name,
+                 options_.alpn},
+                [self](ngtcp2::connection& c, time_point t) { return self->won(c, t); },
+                [self, which](const ngtcp2::closed& how) { self->lost(*which, how); }, why, now());
+            *which = made;
+        }
+        if (made == nullptr) {
+            last_ = {0, false, false, why};
+            return next();
+        }
+        running_.push_back(made);
+        if (tried_ == addresses_.size()) return;
+        timer_.expires_after(next_address_after);
+        timer_.async_wait([self](const boost::system::error_code& error) {
+            if (!error) self->next();
+        });
+    }
+
+    std::unique_ptr<ngtcp2::handler> won(ngtcp2::connection& c, time_point t) {
+        std::erase(running_, &c);
+        if (std::exchange(decided_, true)) return nullptr;
+        timer_.cancel();
+        for (auto* other : running_) other->close(app_error::cancel, "another address answered");
+        return std::exchange(accept_, nullptr)(c, t);
+    }
+
+    void lost(ngtcp2::connection* c, const ngtcp2::closed& how) {
+        std::erase(running_, c);
+        if (decided_) return;
+        // An answer says more than silence.
+        if (last_.reason.empty() || how.code != 0 || tried_ == 1) last_ = how;
+        timer_.cancel();
+        next();
+    }
+
+    void fail(const ngtcp2::closed& how) {
+        decided_ = true;
+        accept_ = nullptr;
+        std::exchange(failed_, nullptr)(how);
+    }
+
+    std::weak_ptr<State> home_;
+    connect_options options_;
+    ngtcp2::accept_function accept_;
+    ngtcp2::failed_function failed_;
+    net::ip::udp::resolver resolver_;
+    net::steady_timer timer_;
+    std::vector<ngtcp2::address> addresses_;
+    std::size_t tried_ = 0;
+    std::vector<ngtcp2::connection*> running_;
+    ngtcp2::closed last_;
+    bool decided_ = false;
+};
+
+} // namespace
+
+client::client(net::any_io_executor executor, options o)
+    : state_{std::make_shared<state>(std::move(executor), std::move(o))} {}
+
+client::~client() { state_->stop(); }
+
+void client::connect(connect_options o, ngtcp2::accept_function accept,
+                     ngtcp2::failed_function failed) {
+    std::make_shared<attempt<state>>(state_, std::move(o), std::move(accept), std::move(failed))
+        ->start();
+}
+
+void client::shutdown(app_error code, std::string_view reason, duration grace,
+                      std::function<void()> done) {
+    state_->ending = true;
+    state_->shutdown(code, reason, grace, std::move(done));
+}
+
+ngtcp2::endpoint* client::endpoint() {
+    return state_->is_open() ? &state_->endpoint() : nullptr;
+}
+const socket_stats& client::stats() const { return state_->stats(); }
+
+} // namespace moqlite::asio

@@ -1,0 +1,42 @@
+// What the kernel says beside a datagram, and what it is told beside one.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <moqlite/ngtcp2/address.hpp>
+#include <netinet/udp.h>
+#include <sys/socket.h>
+
+// Older C libraries do not name what their kernels can do.
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+#ifndef UDP_GRO
+#define UDP_GRO 104
+#endif
+
+namespace moqlite::asio::detail {
+
+/// Room for every message that we ask for or send, with some to spare.
+inline constexpr std::size_t control_size = 256;
+
+struct arrival {
+    ngtcp2::address local;
+    std::uint8_t ecn = 0;
+    std::size_t segment = 0; ///< Of several datagrams in one; 0: one datagram.
+};
+
+/// `bound` is the socket's own address.
+[[nodiscard]] arrival parse_control(msghdr&, const ngtcp2::address& bound) noexcept;
+
+// These append to the message's control bytes, which are zeroed and have room for all of them.
+
+/// The address that the datagram leaves from; nothing for a wildcard.
+void add_source(msghdr&, const ngtcp2::address& from) noexcept;
+void add_ecn(msghdr&, const ngtcp2::address& to, std::uint8_t ecn) noexcept;
+/// The bytes are datagrams of this size.
+void add_segment(msghdr&, std::uint16_t segment) noexcept;
+
+[[nodiscard]] bool is_wildcard(const ngtcp2::address&) noexcept;
+
+} // namespace moqlite::asio::detail

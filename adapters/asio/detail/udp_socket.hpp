@@ -1,0 +1,64 @@
+// One UDP socket by its native handle: GSO, GRO, destination addresses, ECN. Never blocks.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <moqlite/asio/options.hpp>
+#include <moqlite/ngtcp2/address.hpp>
+#include <moqlite/ngtcp2/endpoint.hpp>
+#include <moqlite/ngtcp2/log.hpp>
+#include <string>
+
+namespace moqlite::asio::detail {
+
+/// The wildcard address of the widest kind: IPv6, which takes IPv4 too, where the kernel has it.
+[[nodiscard]] ngtcp2::address any_address(std::uint16_t port);
+
+class udp_socket {
+public:
+    udp_socket(socket_options, ngtcp2::log_function);
+    ~udp_socket();
+    udp_socket(const udp_socket&) = delete;
+    udp_socket& operator=(const udp_socket&) = delete;
+
+    /// An IPv6 wildcard address takes IPv4 too. False: `why`.
+    [[nodiscard]] bool open(const ngtcp2::address& local, std::string& why);
+    void close() noexcept;
+    [[nodiscard]] int handle() const noexcept { return fd_; }
+    [[nodiscard]] const ngtcp2::address& local() const noexcept { return local_; }
+
+    /// Calls `take` for each datagram that has come, until there were `most` and the rest of a batch;
+    /// false: the socket has no more at present.
+    [[nodiscard]] bool read(std::size_t most,
+                            const std::function<void(const ngtcp2::datagram&)>& take);
+
+    enum class sent : std::uint8_t { all, full, lost };
+    /// Full: from `done` bytes on nothing was taken. Lost: the kernel will never take it.
+    [[nodiscard]] sent write(const ngtcp2::burst&, std::size_t& done);
+
+    [[nodiscard]] const socket_stats& stats() const noexcept { return stats_; }
+    socket_stats& stats() noexcept { return stats_; }
+
+private:
+    /// Hands on one message, which GRO may have made of several datagrams; how many.
+    std::size_t take_message(std::size_t i, const std::function<void(const ngtcp2::datagram&)>&);
+    void set_options();
+    void set_buffers();
+    [[nodiscard]] sent send_piece(const ngtcp2::burst&, byte_view piece, std::size_t segment);
+    void log(ngtcp2::log_level, const std::string&) const;
+
+    socket_options options_;
+    ngtcp2::log_function log_;
+    ngtcp2::address local_;
+    struct arrivals;
+    std::unique_ptr<arrivals> arrivals_;
+    socket_stats stats_;
+    int fd_ = -1;
+    bool v6_ = false;
+    bool gso_ = false;
+    bool gro_ = false;
+};
+
+} // namespace moqlite::asio::detail

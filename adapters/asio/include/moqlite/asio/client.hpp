@@ -1,0 +1,54 @@
+// Outgoing QUIC connections, many on one UDP socket, on your executor, which must run one thing at a
+// time.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <moqlite/asio/options.hpp>
+#include <moqlite/ngtcp2/connection.hpp>
+#include <moqlite/ngtcp2/endpoint.hpp>
+#include <moqlite/ngtcp2/tls.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace moqlite::asio {
+
+/// Whom to connect to, and as whom the answer is believed.
+struct connect_options {
+    std::string host; ///< A DNS name, or an IP address without brackets.
+    std::uint16_t port = 0;
+    std::string server_name; ///< Expected in the certificate; empty: `host`.
+    std::vector<std::string> alpn;
+    ngtcp2::tls tls;
+};
+
+/// Destroying it, which is not for its own callbacks, ends its connections without another word and
+/// drops what connect() was given. All members, like all callbacks, belong to the executor.
+class client {
+public:
+    explicit client(boost::asio::any_io_executor, options = {});
+    ~client();
+    client(const client&) = delete;
+    client& operator=(const client&) = delete;
+
+    /// Resolves, tries the addresses in order, and calls either `accept`, for the connection's
+    /// handler, or `failed`, once, never from within connect().
+    void connect(connect_options, ngtcp2::accept_function accept, ngtcp2::failed_function failed);
+
+    /// As server::shutdown(); a connect() that is under way fails.
+    void shutdown(app_error code, std::string_view reason, duration grace,
+                  std::function<void()> done);
+
+    /// Null until the first connect().
+    [[nodiscard]] ngtcp2::endpoint* endpoint();
+    [[nodiscard]] const socket_stats& stats() const;
+
+private:
+    class state;
+    std::shared_ptr<state> state_;
+};
+
+} // namespace moqlite::asio

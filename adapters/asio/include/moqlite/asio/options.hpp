@@ -1,0 +1,38 @@
+// What server and client have in common.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <moqlite/ngtcp2/endpoint.hpp>
+
+namespace moqlite::asio {
+
+struct socket_options {
+    std::size_t buffer = 4 * 1024 * 1024; ///< Asked for in both directions; what was got is logged.
+    bool gso = true;                      ///< UDP_SEGMENT, where the kernel has it.
+    bool gro = true;                      ///< UDP_GRO, where the kernel has it.
+};
+
+struct options {
+    ngtcp2::endpoint_options quic; ///< Its log is the loop's log too.
+    socket_options socket;
+    /// Called once a turn, after everything that arrived was fed and before connections are pumped:
+    /// the place to wake() those whose sessions have something to say.
+    std::function<void(time_point)> before_pump;
+};
+
+/// What a socket has done since it was opened.
+struct socket_stats {
+    std::uint64_t turns = 0;
+    std::uint64_t reads = 0; ///< recvmsg calls that gave something.
+    std::uint64_t datagrams_received = 0;
+    std::uint64_t bytes_received = 0;
+    std::uint64_t writes = 0; ///< sendmsg calls that took something.
+    std::uint64_t datagrams_sent = 0;
+    std::uint64_t bytes_sent = 0;
+    std::uint64_t full = 0;    ///< Times that the socket took nothing more.
+    std::uint64_t dropped = 0; ///< Datagrams that the kernel refused for good.
+};
+
+} // namespace moqlite::asio

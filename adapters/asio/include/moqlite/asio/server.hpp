@@ -1,0 +1,47 @@
+// A QUIC server on your executor, which must run one thing at a time: one thread, or a strand.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <functional>
+#include <memory>
+#include <moqlite/asio/options.hpp>
+#include <moqlite/ngtcp2/connection.hpp>
+#include <moqlite/ngtcp2/endpoint.hpp>
+#include <moqlite/ngtcp2/tls.hpp>
+#include <string>
+#include <string_view>
+
+namespace moqlite::asio {
+
+/// Destroying it, which is not for its own callbacks, ends its connections without another word;
+/// shutdown() is the polite way. All members, like all callbacks, belong to the executor.
+class server {
+public:
+    explicit server(boost::asio::any_io_executor, options = {});
+    ~server();
+    server(const server&) = delete;
+    server& operator=(const server&) = delete;
+
+    /// `where` is HOST:PORT with a numeric host or none (any address, IPv4 and IPv6 on one socket);
+    /// port 0 takes a free one. `accept` makes the handler of each connection, whose alpn() is known.
+    [[nodiscard]] bool listen(std::string_view where, ngtcp2::tls, ngtcp2::accept_function accept,
+                              std::string& why);
+
+    [[nodiscard]] const ngtcp2::address& local_address() const;
+
+    /// Takes no new connections.
+    void refuse();
+    /// Closes every connection with `code`, then calls `done`: when the last close was sent and its
+    /// closing period is over, but `grace` from now at the latest.
+    void shutdown(app_error code, std::string_view reason, duration grace,
+                  std::function<void()> done);
+
+    [[nodiscard]] ngtcp2::endpoint& endpoint();
+    [[nodiscard]] const socket_stats& stats() const;
+
+private:
+    class state;
+    std::shared_ptr<state> state_;
+};
+
+} // namespace moqlite::asio

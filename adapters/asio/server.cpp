@@ -1,0 +1,45 @@
+#include "detail/loop.hpp"
+
+#include <moqlite/asio/host_port.hpp>
+#include <moqlite/asio/server.hpp>
+
+namespace moqlite::asio {
+
+class server::state final : public detail::loop {
+    using loop::loop;
+};
+
+server::server(boost::asio::any_io_executor executor, options o)
+    : state_{std::make_shared<state>(std::move(executor), std::move(o))} {}
+
+server::~server() { state_->stop(); }
+
+bool server::listen(std::string_view where, ngtcp2::tls configuration,
+                    ngtcp2::accept_function accept, std::string& why) {
+    const auto parsed = parse_host_port(where, 0, why);
+    if (!parsed) return false;
+    const auto local = parsed->host.empty()
+                           ? detail::any_address(parsed->port)
+                           : ngtcp2::address::parse(parsed->host, parsed->port);
+    if (!local) {
+        why = "cannot listen on \"" + parsed->host + "\": it is not an IP address";
+        return false;
+    }
+    if (!state_->open(*local, why)) return false;
+    state_->endpoint().serve(std::move(configuration), std::move(accept));
+    return true;
+}
+
+const ngtcp2::address& server::local_address() const { return state_->local(); }
+
+void server::refuse() { state_->endpoint().refuse(); }
+
+void server::shutdown(app_error code, std::string_view reason, duration grace,
+                      std::function<void()> done) {
+    state_->shutdown(code, reason, grace, std::move(done));
+}
+
+ngtcp2::endpoint& server::endpoint() { return state_->endpoint(); }
+const socket_stats& server::stats() const { return state_->stats(); }
+
+} // namespace moqlite::asio

@@ -1,0 +1,241 @@
+#include "detail/udp_socket.hpp"
+
+#include "detail/control_message.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <utility>
+
+namespace moqlite::asio::detail {
+
+namespace {
+
+using ngtcp2::address;
+using ngtcp2::log_level;
+
+template <class T>
+bool set(int fd, int level, int name, T value) noexcept {
+    return setsockopt(fd, level, name, &value, sizeof value) == 0;
+}
+
+} // namespace
+
+/// Where one recvmmsg lands. Memory that no datagram reaches is never touched.
+struct udp_socket::arrivals {
+    static constexpr std::size_t batch = 16;
+    static constexpr std::size_t size = 65536; ///< What GRO makes of one message at most.
+
+    arrivals() noexcept {
+        for (std::size_t i = 0; i < batch; ++i) {
+            pieces[i] = {buffer.get() + i * size, size};
+            heads[i].msg_hdr.msg_name = &from[i];
+            heads[i].msg_hdr.msg_iov = &pieces[i];
+            heads[i].msg_hdr.msg_iovlen = 1;
+            heads[i].msg_hdr.msg_control = control[i];
+            reset(i);
+        }
+    }
+    /// The kernel overwrites the room with what it used.
+    void reset(std::size_t i) noexcept {
+        heads[i].msg_hdr.msg_namelen = sizeof from[i];
+        heads[i].msg_hdr.msg_controllen = control_size;
+    }
+
+    arrivals(const arrivals&) = delete;
+    arrivals& operator=(const arrivals&) = delete;
+
+    /// Not zeroed: that would touch it.
+    std::unique_ptr<std::byte[]> buffer{new std::byte[batch * size]};
+    mmsghdr heads[batch] = {};
+    iovec pieces[batch] = {};
+    sockaddr_storage from[batch] = {};
+    alignas(cmsghdr) std::byte control[batch][control_size] = {};
+};
+
+address any_address(std::uint16_t port) {
+    const int probe = ::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (probe >= 0) ::close(probe);
+    return *address::parse(probe >= 0 ? "::" : "0.0.0.0", port);
+}
+
+udp_socket::udp_socket(socket_options options, ngtcp2::log_function log)
+    : options_{options}, log_{std::move(log)}, arrivals_{std::make_unique<arrivals>()} {}
+
+udp_socket::~udp_socket() { close(); }
+
+void udp_socket::close() noexcept {
+    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+}
+
+void udp_socket::log(log_level level, const std::string& line) const {
+    if (log_) log_(level, line);
+}
+
+bool udp_socket::open(const address& local, std::string& why) {
+    const auto failed = [&](const char* what) {
+        why = std::string{what} + ' ' + to_string(local) + ": " + std::strerror(errno);
+        close();
+        return false;
+    };
+    v6_ = local.is_v6();
+    fd_ = ::socket(v6_ ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd_ < 0) return failed("no UDP socket for");
+    if (v6_) set(fd_, IPPROTO_IPV6, IPV6_V6ONLY, is_wildcard(local) ? 0 : 1);
+    if (::bind(fd_, static_cast<const sockaddr*>(local.data()),
+               static_cast<socklen_t>(local.size())) != 0)
+        return failed("cannot listen on");
+    sockaddr_storage bound{};
+    socklen_t size = sizeof bound;
+    if (::getsockname(fd_, reinterpret_cast<sockaddr*>(&bound), &size) != 0)
+        return failed("no name for the socket on");
+    local_ = address{&bound, size};
+    set_options();
+    set_buffers();
+    return true;
+}
+
+void udp_socket::set_options() {
+    set(fd_, IPPROTO_IP, IP_PKTINFO, 1);
+    set(fd_, IPPROTO_IP, IP_RECVTOS, 1); // Also on IPv6 sockets, for their IPv4 peers.
+    // Never fragmented, and path MTU is found by probing: the kernel's cache can be poisoned.
+    set(fd_, IPPROTO_IP, IP_MTU_DISCOVER, int{IP_PMTUDISC_PROBE});
+    if (v6_) {
+        set(fd_, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+        set(fd_, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
+        set(fd_, IPPROTO_IPV6, IPV6_MTU_DISCOVER, int{IPV6_PMTUDISC_PROBE});
+    }
+    gro_ = options_.gro && set(fd_, IPPROTO_UDP, UDP_GRO, 1);
+    if (options_.gro && !gro_)
+        log(log_level::warning, std::string{"UDP_GRO is not available: "} + std::strerror(errno));
+    // Asking for the present value changes nothing and shows whether the kernel knows it.
+    int segment = 0;
+    socklen_t size = sizeof segment;
+    gso_ = options_.gso && ::getsockopt(fd_, IPPROTO_UDP, UDP_SEGMENT, &segment, &size) == 0;
+    if (options_.gso && !gso_)
+        log(log_level::warning, std::string{"UDP_SEGMENT is not available: "} + std::strerror(errno));
+}
+
+void udp_socket::set_buffers() {
+    const int want = static_cast<int>(std::min<std::size_t>(options_.buffer, 1 << 30));
+    const auto ask = [&](int force, int normal) {
+        // Root may exceed the system's limit.
+        if (!set(fd_, SOL_SOCKET, force, want)) set(fd_, SOL_SOCKET, normal, want);
+        int got = 0;
+        socklen_t size = sizeof got;
+        ::getsockopt(fd_, SOL_SOCKET, normal, &got, &size);
+        return got / 2; // The kernel doubles what it is asked for, for its own book-keeping.
+    };
+    const int in = ask(SO_RCVBUFFORCE, SO_RCVBUF);
+    const int out = ask(SO_SNDBUFFORCE, SO_SNDBUF);
+    std::string line = "UDP socket " + to_string(local_) + ": buffers of " +
+                       std::to_string(in / 1024) + " KiB in, " + std::to_string(out / 1024) +
+                       " KiB out";
+    const bool enough = in >= want && out >= want;
+    if (!enough)
+        line += "; more with: sysctl -w net.core.rmem_max=" + std::to_string(want) +
+                " net.core.wmem_max=" + std::to_string(want);
+    log(enough ? log_level::debug : log_level::warning, line);
+}
+
+bool udp_socket::read(std::size_t most, const std::function<void(const ngtcp2::datagram&)>& take) {
+    for (std::size_t count = 0; fd_ >= 0 && count < most;) {
+        const int n = ::recvmmsg(fd_, arrivals_->heads, arrivals::batch, MSG_DONTWAIT, nullptr);
+        if (n < 0) {
+            if (errno == EINTR) continue;
+            // An ICMP error for some earlier datagram is told here; QUIC finds out by itself.
+            const bool icmp = errno == ECONNREFUSED || errno == EHOSTUNREACH ||
+                              errno == ENETUNREACH || errno == EMSGSIZE || errno == EPROTO;
+            if (!icmp) return false;
+            ++count;
+            continue;
+        }
+        for (int i = 0; i < n; ++i) count += take_message(static_cast<std::size_t>(i), take);
+        // Fewer than there was room for: that was all, and the call that says so is saved.
+        if (n < static_cast<int>(arrivals::batch)) return false;
+    }
+    return fd_ >= 0;
+}
+
+std::size_t udp_socket::take_message(std::size_t i,
+                                     const std::function<void(const ngtcp2::datagram&)>& take) {
+    auto& head = arrivals_->heads[i];
+    const arrival a = parse_control(head.msg_hdr, local_);
+    ngtcp2::datagram d{a.local, address{&arrivals_->from[i], head.msg_hdr.msg_namelen}, a.ecn, {}};
+    const byte_view all{arrivals_->buffer.get() + i * arrivals::size, head.msg_len};
+    const std::size_t segment = a.segment != 0 ? a.segment : std::max<std::size_t>(all.size(), 1);
+    std::size_t count = 0;
+    ++stats_.reads;
+    stats_.bytes_received += all.size();
+    for (std::size_t at = 0; at < all.size(); at += segment, ++count) {
+        d.bytes = all.subspan(at, std::min(segment, all.size() - at));
+        take(d);
+    }
+    stats_.datagrams_received += count;
+    arrivals_->reset(i);
+    return std::max<std::size_t>(count, 1);
+}
+
+udp_socket::sent udp_socket::send_piece(const ngtcp2::burst& b, byte_view bytes,
+                                        std::size_t segment) {
+    alignas(cmsghdr) std::byte control[control_size] = {};
+    iovec piece{const_cast<std::byte*>(bytes.data()), bytes.size()};
+    msghdr m{};
+    m.msg_name = const_cast<void*>(b.remote.data());
+    m.msg_namelen = static_cast<socklen_t>(b.remote.size());
+    m.msg_iov = &piece;
+    m.msg_iovlen = 1;
+    m.msg_control = control;
+    add_source(m, b.local);
+    add_ecn(m, b.remote, b.ecn);
+    if (bytes.size() > segment)
+        add_segment(m, static_cast<std::uint16_t>(segment));
+    if (m.msg_controllen == 0) m.msg_control = nullptr;
+    for (;;) {
+        if (::sendmsg(fd_, &m, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) {
+            ++stats_.writes;
+            stats_.datagrams_sent += (bytes.size() + segment - 1) / segment;
+            stats_.bytes_sent += bytes.size();
+            return sent::all;
+        }
+        if (errno == EINTR) continue;
+        if (errno == EAGAIN || errno == EWOULDBLOCK) return sent::full;
+        return sent::lost;
+    }
+}
+
+udp_socket::sent udp_socket::write(const ngtcp2::burst& b, std::size_t& done) {
+    sent result = sent::all;
+    while (done < b.bytes.size()) {
+        const bool together = gso_ && b.bytes.size() - done > b.segment;
+        const auto piece = b.bytes.subspan(
+            done, together ? b.bytes.size() - done : std::min(b.segment, b.bytes.size() - done));
+        const sent s = send_piece(b, piece, b.segment);
+        if (s == sent::full) {
+            ++stats_.full;
+            return s;
+        }
+        if (s == sent::lost) {
+            // EIO: the device cannot checksum a burst, and never will. EINVAL, EMSGSIZE: a segment is
+            // above some MTU. One by one finds out which; a path probe that is too large is just lost.
+            if (together && (errno == EIO || errno == EINVAL || errno == EMSGSIZE)) {
+                const bool for_good = errno == EIO;
+                if (for_good)
+                    log(log_level::warning, "the kernel refuses UDP_SEGMENT; sending one by one");
+                gso_ = false;
+                const sent rest = write(b, done);
+                gso_ = !for_good;
+                return rest;
+            }
+            ++stats_.dropped;
+            result = s;
+        }
+        done += piece.size();
+    }
+    return result;
+}
+
+} // namespace moqlite::asio::detail

@@ -1,0 +1,215 @@
+// What ngtcp2 reports, passed on to the handler.
+#include "detail/compat.hpp"
+#include "detail/endpoint_state.hpp"
+
+#include <algorithm>
+#include <moqlite/ngtcp2/error_code.hpp>
+
+namespace moqlite::ngtcp2::detail {
+
+namespace {
+
+connection_state& at(void* user) noexcept { return *static_cast<connection_state*>(user); }
+stream_id id_of(std::int64_t id) noexcept { return stream_id{static_cast<std::uint64_t>(id)}; }
+
+/// A quarter of the idle timeout, which is the shorter one of the two ends' (RFC 9000 §10.1).
+void keep_alive(connection_state& c) {
+    auto idle = static_cast<ngtcp2_duration>(c.home.options.idle_timeout.count());
+    const auto* peer = ngtcp2_conn_get_remote_transport_params(c.conn);
+    if (peer != nullptr && peer->max_idle_timeout != 0)
+        idle = idle == 0 ? peer->max_idle_timeout : std::min(idle, peer->max_idle_timeout);
+    if (idle != 0) ngtcp2_conn_set_keep_alive_timeout(c.conn, idle / 4);
+}
+
+int recv_crypto_data(ngtcp2_conn* conn, ngtcp2_encryption_level level, std::uint64_t offset,
+                     const std::uint8_t* data, std::size_t size, void* user) {
+    // A client has nothing to say in TLS after its Finished (RFC 9001 §4.4, §6).
+    if (at(user).crypto == nullptr) return NGTCP2_ERR_CRYPTO;
+    return ngtcp2_crypto_recv_crypto_data_cb(conn, level, offset, data, size, user);
+}
+
+int handshake_completed(ngtcp2_conn*, void* user) {
+    auto& c = at(user);
+    keep_alive(c);
+    const unsigned char* name = nullptr;
+    unsigned int size = 0;
+    SSL_get0_alpn_selected(ngtcp2_crypto_ossl_ctx_get_ssl(c.crypto), &name, &size);
+    c.alpn.assign(reinterpret_cast<const char*>(name), size);
+    if (c.alpn.empty()) {
+        // A server without ALPN speaks none of ours (RFC 9001 §8.1).
+        c.home.end(c, {NGTCP2_CRYPTO_ERROR + 120, false, false,
+                       "no common ALPN: the peer chose none of " + c.handshake->alpn});
+        return 0;
+    }
+    const auto opening = std::move(c.handshake);
+    if (c.side == role::server) --c.home.handshakes;
+    c.upper = opening->accept(c, c.home.now);
+    if (!c.upper)
+        c.home.end(c, {static_cast<std::uint64_t>(app_error::unauthorized), true, false,
+                       "not accepted"});
+    return 0;
+}
+
+int recv_stream_data(ngtcp2_conn* conn, std::uint32_t flags, std::int64_t id, std::uint64_t,
+                     const std::uint8_t* data, std::size_t size, void* user, void*) {
+    auto& c = at(user);
+    // At once, whatever becomes of the bytes: withheld, it would stall every stream.
+    ngtcp2_conn_extend_max_offset(conn, size);
+    if (c.upper)
+        c.upper->stream_received(id_of(id), std::as_bytes(std::span{data, size}),
+                                 (flags & NGTCP2_STREAM_DATA_FLAG_FIN) != 0, c.home.now);
+    return 0;
+}
+
+int acked_stream_data(ngtcp2_conn*, std::int64_t id, std::uint64_t, std::uint64_t size, void* user,
+                      void*) {
+    auto& c = at(user);
+    if (size > 0 && c.upper) c.upper->stream_acked(id_of(id), size, c.home.now);
+    return 0;
+}
+
+int stream_close(ngtcp2_conn* conn, std::uint32_t flags, std::int64_t id, std::uint64_t code,
+                 void* user, void*) {
+    auto& c = at(user);
+    const stream_id stream = id_of(id);
+    if (initiator_of(stream) != c.side) {
+        if (direction_of(stream) == direction::uni)
+            ngtcp2_conn_extend_max_streams_uni(conn, 1);
+        else
+            ngtcp2_conn_extend_max_streams_bidi(conn, 1);
+    }
+    if (c.interrupted == stream) c.interrupted.reset();
+    if (!c.upper) return 0;
+    std::optional<app_error> why;
+    if ((flags & NGTCP2_STREAM_CLOSE_FLAG_APP_ERROR_CODE_SET) != 0) why = from_wire_code(code);
+    c.upper->stream_closed(stream, why, c.home.now);
+    return 0;
+}
+
+int stream_reset(ngtcp2_conn*, std::int64_t id, std::uint64_t, std::uint64_t code, void* user,
+                 void*) {
+    auto& c = at(user);
+    if (c.upper) c.upper->stream_reset(id_of(id), from_wire_code(code), c.home.now);
+    return 0;
+}
+
+int recv_stop_sending(ngtcp2_conn*, std::int64_t id, std::uint64_t code, void* user, void*) {
+    auto& c = at(user);
+    if (c.upper) c.upper->stream_stopped(id_of(id), from_wire_code(code), c.home.now);
+    return 0;
+}
+
+int extend_max_stream_data(ngtcp2_conn*, std::int64_t id, std::uint64_t, void* user, void*) {
+    auto& c = at(user);
+    if (c.upper) c.upper->stream_writable(id_of(id), c.home.now);
+    return 0;
+}
+
+int extend_max_uni(ngtcp2_conn*, std::uint64_t, void* user) {
+    auto& c = at(user);
+    if (c.upper) c.upper->streams_available(direction::uni, c.home.now);
+    return 0;
+}
+
+int extend_max_bidi(ngtcp2_conn*, std::uint64_t, void* user) {
+    auto& c = at(user);
+    if (c.upper) c.upper->streams_available(direction::bidi, c.home.now);
+    return 0;
+}
+
+int recv_datagram(ngtcp2_conn*, std::uint32_t, const std::uint8_t* data, std::size_t size,
+                  void* user) {
+    auto& c = at(user);
+    if (c.upper) c.upper->datagram_received(std::as_bytes(std::span{data, size}), c.home.now);
+    return 0;
+}
+
+int recv_stateless_reset(ngtcp2_conn*, const ngtcp2_pkt_stateless_reset*, void* user) {
+    at(user).complaint = "the peer knows nothing of this connection any more (stateless reset)";
+    return 0;
+}
+
+// A stateless reset hides its connection id, so a client finds it by its token. Servers need none:
+// their clients do not come back to the same port.
+int peer_id_changed(ngtcp2_conn*, ngtcp2_connection_id_status_type what, std::uint64_t,
+                    const ngtcp2_cid*, const std::uint8_t* token, void* user) {
+    auto& c = at(user);
+    if (c.side == role::server || token == nullptr) return 0;
+    const cid_key key{token, NGTCP2_STATELESS_RESET_TOKENLEN};
+    if (what == NGTCP2_CONNECTION_ID_STATUS_TYPE_ACTIVATE) {
+        if (c.home.reset_tokens.try_emplace(key, &c).second) c.reset_tokens.push_back(key);
+    } else {
+        if (std::erase(c.reset_tokens, key) != 0) c.home.reset_tokens.erase(key);
+    }
+    return 0;
+}
+
+void random_bytes(std::uint8_t* out, std::size_t size, const ngtcp2_rand_ctx* context) {
+    static_cast<endpoint_state*>(context->native_handle)
+        ->random(std::as_writable_bytes(std::span{out, size}));
+}
+
+int new_connection_id(ngtcp2_conn*, ngtcp2_cid* cid, std::uint8_t* token, std::size_t, void* user) {
+    auto& c = at(user);
+    *cid = c.home.new_cid();
+    c.home.stateless_reset_token(*cid, token);
+    c.home.routes[cid_key{*cid}] = {&c, nullptr};
+    return 0;
+}
+
+int remove_connection_id(ngtcp2_conn*, const ngtcp2_cid* cid, void* user) {
+    at(user).home.routes.erase(cid_key{*cid});
+    return 0;
+}
+
+int path_validated(ngtcp2_conn*, std::uint32_t, const ngtcp2_path* path, const ngtcp2_path*,
+                   ngtcp2_path_validation_result result, void* user) {
+    if (result == NGTCP2_PATH_VALIDATION_RESULT_SUCCESS)
+        at(user).remote = address{path->remote.addr, path->remote.addrlen};
+    return 0;
+}
+
+int path_challenge_data(ngtcp2_conn*, std::uint8_t* out, void* user) {
+    at(user).home.random(std::as_writable_bytes(std::span{out, NGTCP2_PATH_CHALLENGE_DATALEN}));
+    return 0;
+}
+
+} // namespace
+
+ngtcp2_callbacks callbacks(role side) {
+    ngtcp2_callbacks cb{};
+    if (side == role::client) {
+        cb.client_initial = ngtcp2_crypto_client_initial_cb;
+        cb.recv_retry = ngtcp2_crypto_recv_retry_cb;
+    } else {
+        cb.recv_client_initial = ngtcp2_crypto_recv_client_initial_cb;
+    }
+    cb.recv_crypto_data = recv_crypto_data;
+    cb.encrypt = ngtcp2_crypto_encrypt_cb;
+    cb.decrypt = ngtcp2_crypto_decrypt_cb;
+    cb.hp_mask = ngtcp2_crypto_hp_mask_cb;
+    cb.update_key = ngtcp2_crypto_update_key_cb;
+    cb.delete_crypto_aead_ctx = ngtcp2_crypto_delete_crypto_aead_ctx_cb;
+    cb.delete_crypto_cipher_ctx = ngtcp2_crypto_delete_crypto_cipher_ctx_cb;
+    cb.version_negotiation = ngtcp2_crypto_version_negotiation_cb;
+    cb.handshake_completed = handshake_completed;
+    cb.recv_stream_data = recv_stream_data;
+    cb.acked_stream_data_offset = acked_stream_data;
+    cb.stream_close = stream_close;
+    cb.stream_reset = stream_reset;
+    cb.extend_max_stream_data = extend_max_stream_data;
+    cb.extend_max_local_streams_uni = extend_max_uni;
+    cb.extend_max_local_streams_bidi = extend_max_bidi;
+    cb.recv_datagram = recv_datagram;
+    cb.recv_stateless_reset = recv_stateless_reset;
+    cb.dcid_status = peer_id_changed;
+    cb.rand = random_bytes;
+    cb.get_new_connection_id = new_connection_id;
+    cb.remove_connection_id = remove_connection_id;
+    cb.path_validation = path_validated;
+    cb.get_path_challenge_data = path_challenge_data;
+    set_stop_sending(cb, recv_stop_sending);
+    return cb;
+}
+
+} // namespace moqlite::ngtcp2::detail

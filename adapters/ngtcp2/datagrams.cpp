@@ -1,0 +1,137 @@
+// Incoming datagrams: whose they are, and what becomes of those that are nobody's.
+#include "detail/endpoint_state.hpp"
+
+#include <algorithm>
+
+namespace moqlite::ngtcp2 {
+
+namespace detail {
+
+namespace {
+
+constexpr std::uint64_t resets_per_second = 100;
+
+const std::uint8_t* octets(byte_view b) noexcept {
+    return reinterpret_cast<const std::uint8_t*>(b.data());
+}
+
+} // namespace
+
+void endpoint_state::feed(connection_state& c, const datagram& d) {
+    if (c.ending) return;
+    // A client's own address is what it connected with: the wildcard, usually. The one that the
+    // datagram names would look like another path.
+    const address& local = c.side == role::client ? c.local : d.local;
+    const ngtcp2_path path{to_ngtcp2(local), to_ngtcp2(d.remote), nullptr};
+    const ngtcp2_pkt_info info{d.ecn};
+    const int rv = ngtcp2_conn_read_pkt(c.conn, &path, &info, octets(d.bytes), d.bytes.size(),
+                                        to_ngtcp2(now));
+    if (rv != 0) fail(c, rv);
+    ready(c);
+}
+
+void endpoint_state::answer(farewell& f, const datagram& d) {
+    ++f.heard;
+    // Ever more rarely, and never more than three times what came.
+    if (f.packet.empty() || (f.heard & (f.heard - 1)) != 0) return;
+    if (f.packet.size() <= 3 * d.bytes.size() && !writer.full())
+        writer.send(f.local, f.remote, f.ecn, f.packet);
+}
+
+void endpoint_state::accept(const datagram& d) {
+    ngtcp2_pkt_hd first;
+    // Initial packets only, in datagrams of 1200 bytes or more.
+    if (ngtcp2_accept(&first, octets(d.bytes), d.bytes.size()) != 0) return;
+    if (connections.size() >= options.connections || handshakes >= options.handshakes) return;
+    const ngtcp2_cid scid = new_cid();
+    std::string why;
+    auto made = make(role::server, first.scid, scid, &first, d.local, d.remote, why);
+    if (!made || !start_tls(*made, server->get(), {}, {}, why)) {
+        log(log_level::error, "no connection for " + to_string(d.remote) + ": " + why);
+        return;
+    }
+    made->handshake = std::make_unique<opening>(opening{*server, accepted, {}, {}, {}});
+    auto& c = adopt(std::move(made));
+    ++handshakes;
+    routes[cid_key{scid}] = {&c, nullptr};
+    routes[cid_key{first.dcid}] = {&c, nullptr};
+    feed(c, d);
+    if (!c.ending || !c.silent) return;
+    // Nonsense, or a ClientHello whose end came before its beginning: the packet is dropped with all
+    // that it has brought about, so that the beginning finds nothing in its way.
+    waiting.pop_back();
+    bury(c);
+}
+
+void endpoint_state::refuse_version(const datagram& d, const ngtcp2_version_cid& id) {
+    if (!server || d.bytes.size() < NGTCP2_MAX_UDP_PAYLOAD_SIZE || writer.full()) return;
+    const std::uint32_t known[] = {NGTCP2_PROTO_VER_V1};
+    std::uint8_t grease = 0;
+    random(std::as_writable_bytes(std::span{&grease, 1}));
+    const auto space = writer.scratch();
+    const auto n = ngtcp2_pkt_write_version_negotiation(space.data(), NGTCP2_MAX_UDP_PAYLOAD_SIZE,
+                                                        grease, id.scid, id.scidlen, id.dcid,
+                                                        id.dcidlen, known, 1);
+    if (n > 0)
+        writer.send(d.local, d.remote, 0, std::as_bytes(space.first(static_cast<std::size_t>(n))));
+}
+
+void endpoint_state::feed_reset(const datagram& d) {
+    constexpr std::size_t token_size = NGTCP2_STATELESS_RESET_TOKENLEN;
+    if (!reset_tokens.empty() && d.bytes.size() > token_size) {
+        const cid_key token{octets(d.bytes) + d.bytes.size() - token_size, token_size};
+        if (const auto found = reset_tokens.find(token); found != reset_tokens.end())
+            return feed(*found->second, d);
+    }
+    reset(d);
+}
+
+// Tells a peer of a former life of this endpoint that its connection is gone, so that it need not
+// wait for its idle timeout.
+void endpoint_state::reset(const datagram& d) {
+    constexpr std::size_t smallest = NGTCP2_STATELESS_RESET_TOKENLEN +
+                                     NGTCP2_MIN_STATELESS_RESET_RANDLEN + 1;
+    if (!server || d.bytes.size() <= smallest + cid_length || writer.full()) return;
+    if (now - resets_since >= std::chrono::seconds{1}) {
+        resets_since = now;
+        resets_left = resets_per_second;
+    }
+    if (resets_left == 0) return;
+    --resets_left;
+    ngtcp2_cid cid;
+    ngtcp2_cid_init(&cid, octets(d.bytes) + 1, cid_length);
+    std::uint8_t token[NGTCP2_STATELESS_RESET_TOKENLEN];
+    stateless_reset_token(cid, token);
+    std::uint8_t noise[24];
+    random(std::as_writable_bytes(std::span{noise}));
+    // Shorter than what came: two endpoints that reset each other come to an end.
+    const std::size_t size = std::min(sizeof noise + sizeof token, d.bytes.size() - 1);
+    const auto space = writer.scratch();
+    const auto n = ngtcp2_pkt_write_stateless_reset(space.data(), size, token, noise,
+                                                    size - sizeof token);
+    if (n > 0)
+        writer.send(d.local, d.remote, 0, std::as_bytes(space.first(static_cast<std::size_t>(n))));
+}
+
+} // namespace detail
+
+void endpoint::receive(const datagram& d, time_point t) {
+    auto& s = *state_;
+    s.at(t);
+    if (d.bytes.empty()) return;
+    ngtcp2_version_cid id;
+    const auto* bytes = detail::octets(d.bytes);
+    const int rv = ngtcp2_pkt_decode_version_cid(&id, bytes, d.bytes.size(), detail::cid_length);
+    if (rv == NGTCP2_ERR_VERSION_NEGOTIATION) return s.refuse_version(d, id);
+    if (rv != 0 || id.dcidlen > NGTCP2_MAX_CIDLEN) return;
+    const auto found = s.routes.find(detail::cid_key{id.dcid, id.dcidlen});
+    if (found != s.routes.end()) {
+        if (found->second.live != nullptr) return s.feed(*found->second.live, d);
+        return s.answer(*found->second.gone, d);
+    }
+    constexpr std::uint8_t long_header = 0x80;
+    if ((bytes[0] & long_header) == 0) return s.feed_reset(d);
+    if (s.server) s.accept(d);
+}
+
+} // namespace moqlite::ngtcp2

@@ -1,0 +1,104 @@
+// What a connection is made of.
+#pragma once
+
+#include "cid.hpp"
+#include "deadlines.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <moqlite/ngtcp2/connection.hpp>
+#include <moqlite/ngtcp2/endpoint.hpp>
+#include <ngtcp2/ngtcp2.h>
+#include <ngtcp2/ngtcp2_crypto.h>
+#include <ngtcp2/ngtcp2_crypto_ossl.h>
+#include <openssl/ssl.h>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace moqlite::ngtcp2::detail {
+
+struct endpoint_state;
+
+[[nodiscard]] inline ngtcp2_tstamp to_ngtcp2(time_point t) noexcept {
+    return static_cast<ngtcp2_tstamp>(t.time_since_epoch().count());
+}
+[[nodiscard]] inline std::optional<time_point> to_time(ngtcp2_tstamp t) noexcept {
+    if (t > static_cast<ngtcp2_tstamp>(duration::max().count())) return std::nullopt;
+    return time_point{duration{static_cast<duration::rep>(t)}};
+}
+[[nodiscard]] inline ngtcp2_addr to_ngtcp2(const address& a) noexcept {
+    // ngtcp2 copies addresses and never writes to those that it is given.
+    return {static_cast<ngtcp2_sockaddr*>(const_cast<void*>(a.data())),
+            static_cast<ngtcp2_socklen>(a.size())};
+}
+
+/// What a connection needs until its handshake is complete.
+struct opening {
+    tls configuration; ///< OpenSSL's callbacks point into it.
+    accept_function accept;
+    failed_function failed;
+    std::string server_name;
+    std::string alpn; ///< What we offered, for the error message.
+};
+
+struct connection_state final : connection, timed {
+    connection_state(endpoint_state& at, moqlite::role r) : timed{kind::connection}, home{at}, side{r} {
+        reference.get_conn = [](ngtcp2_crypto_conn_ref* ref) {
+            return static_cast<connection_state*>(ref->user_data)->conn;
+        };
+        reference.user_data = this;
+    }
+    ~connection_state();
+    void release_tls() noexcept;
+
+    endpoint_state& home;
+    const moqlite::role side;
+
+    ngtcp2_conn* conn = nullptr;
+    ngtcp2_crypto_ossl_ctx* crypto = nullptr; ///< Null once a server needs it no more.
+    ngtcp2_crypto_conn_ref reference{};
+
+    std::unique_ptr<opening> handshake; ///< Null once it is complete.
+    std::unique_ptr<handler> upper;     ///< Null until then.
+    std::unique_ptr<closed> ending;     ///< Decided, not done yet.
+    bool silent = false;                ///< End without CONNECTION_CLOSE.
+    bool draining = false;              ///< The peer has closed.
+
+    address local, remote;
+    std::string alpn;
+    std::string complaint; ///< What is known better than by the error that will come of it.
+
+    std::vector<cid_key> reset_tokens; ///< Of the ids that a client writes to.
+
+    std::optional<stream_id> interrupted; ///< To be reported writable at the next pump.
+
+    bool queued = false;   ///< On the endpoint's ready list.
+    std::size_t index = 0; ///< In the endpoint's connections.
+};
+
+[[nodiscard]] inline connection_state& state_of(connection& c) noexcept {
+    return static_cast<connection_state&>(c);
+}
+[[nodiscard]] inline const connection_state& state_of(const connection& c) noexcept {
+    return static_cast<const connection_state&>(c);
+}
+/// The connection of an SSL object.
+[[nodiscard]] inline connection_state& connection_of(SSL* ssl) noexcept {
+    auto* ref = static_cast<ngtcp2_crypto_conn_ref*>(SSL_get_app_data(ssl));
+    return *static_cast<connection_state*>(ref->user_data);
+}
+
+/// The callbacks of every connection; its user data is the connection_state.
+[[nodiscard]] ngtcp2_callbacks callbacks(moqlite::role);
+
+/// Makes the TLS side of `c`; false: `why`.
+[[nodiscard]] bool start_tls(connection_state& c, const tls::state&, const std::string& server_name,
+                             const std::vector<std::string>& alpn, std::string& why);
+
+/// Why the connection ended, from what an ngtcp2 function returned.
+[[nodiscard]] closed explain(const connection_state&, int error);
+/// A transport error's name (RFC 9000 §20.1), "" if it has none.
+[[nodiscard]] std::string_view transport_error_name(std::uint64_t code) noexcept;
+
+} // namespace moqlite::ngtcp2::detail

@@ -1,0 +1,112 @@
+// What an endpoint is made of.
+#pragma once
+
+#include "cid.hpp"
+#include "connection_state.hpp"
+#include "deadlines.hpp"
+#include "packet_writer.hpp"
+
+#include <memory>
+#include <moqlite/ngtcp2/endpoint.hpp>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace moqlite::ngtcp2::detail {
+
+/// What is left of a closed connection for three PTO: it repeats its CONNECTION_CLOSE, or is silent
+/// where the peer closed, so that stray packets start nothing.
+struct farewell final : timed {
+    farewell() : timed{kind::farewell} {}
+    std::vector<cid_key> ids;
+    std::vector<std::byte> packet; ///< Empty: the peer closed.
+    address local, remote;
+    std::uint8_t ecn = 0;
+    std::uint64_t heard = 0; ///< Packets since.
+    std::size_t index = 0;
+};
+
+/// Where a connection id leads.
+struct route {
+    connection_state* live = nullptr;
+    farewell* gone = nullptr;
+};
+
+struct endpoint_state {
+    endpoint_state(endpoint_options o, sink& s);
+    ~endpoint_state();
+
+    // Time.
+    time_point now{};
+    /// The caller's clock may stand still, but ngtcp2 asserts that it never goes back.
+    void at(time_point t) noexcept {
+        if (t > now) now = t;
+    }
+
+    // Randomness.
+    void random(std::span<std::byte>);
+    [[nodiscard]] ngtcp2_cid new_cid();
+    void stateless_reset_token(const ngtcp2_cid&, std::uint8_t* out);
+
+    // Connections.
+    [[nodiscard]] std::unique_ptr<connection_state> make(role, const ngtcp2_cid& dcid,
+                                                         const ngtcp2_cid& scid,
+                                                         const ngtcp2_pkt_hd* first, const address& local,
+                                                         const address& remote, std::string& why);
+    connection_state& adopt(std::unique_ptr<connection_state>);
+    /// Puts it on the ready list and, outside of a turn, asks for one.
+    void ready(connection_state&);
+    /// It ends in the next pump(). The first reason given stays.
+    void end(connection_state&, closed how, bool silent = false);
+    /// It ends with what an ngtcp2 function returned.
+    void fail(connection_state&, int error);
+
+    // Timers.
+    void due(connection_state&);
+
+    // Datagrams.
+    void feed(connection_state&, const datagram&);
+    void answer(farewell&, const datagram&);
+    void accept(const datagram&);
+    void refuse_version(const datagram&, const ngtcp2_version_cid&);
+    /// A short header that leads nowhere: the end of a client's connection, or a stranger.
+    void feed_reset(const datagram&);
+    void reset(const datagram&);
+
+    // Turns.
+    void turn(connection_state&);
+    void forget_tls(connection_state&);
+    /// Ends and destroys a connection whose end was decided.
+    void bury(connection_state&);
+    void say_goodbye(connection_state&, const closed&);
+    [[nodiscard]] static std::vector<cid_key> ids_of(const connection_state&);
+    void remember(connection_state&, std::span<const std::byte> packet, std::uint8_t ecn);
+    void forget(farewell&);
+    void schedule(connection_state&);
+
+    void log(log_level, std::string_view) const;
+
+    endpoint_options options;
+    sink& out;
+    packet_writer writer;
+    std::unordered_map<cid_key, route, cid_hash> routes;
+    std::unordered_map<cid_key, connection_state*, cid_hash> reset_tokens; ///< Of clients' peers.
+    deadlines timers;
+
+    std::vector<std::unique_ptr<connection_state>> connections;
+    std::vector<std::unique_ptr<farewell>> farewells;
+    std::vector<connection_state*> waiting; ///< For their pump.
+    std::vector<connection_state*> pumping; ///< Those of the pump under way.
+    std::size_t handshakes = 0;             ///< Incoming ones.
+    std::size_t ending = 0;                 ///< Connections whose end was decided.
+
+    std::vector<std::uint16_t> probes; ///< For path MTU discovery, in order.
+
+    std::optional<tls> server;
+    accept_function accepted;
+    std::uint8_t reset_secret[32] = {};
+    std::uint64_t resets_left = 0; ///< Stateless resets that may still be sent in this second.
+    time_point resets_since{};
+};
+
+} // namespace moqlite::ngtcp2::detail

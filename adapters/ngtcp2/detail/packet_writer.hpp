@@ -1,0 +1,93 @@
+// Builds the packets of one connection's turn, back to back, and hands them on as bursts of equal
+// segments. One per endpoint: a connection owns no packet buffer.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <moqlite/ngtcp2/endpoint.hpp>
+#include <moqlite/session/output.hpp>
+#include <ngtcp2/ngtcp2.h>
+#include <optional>
+#include <vector>
+
+namespace moqlite::ngtcp2::detail {
+
+class packet_writer {
+public:
+    static constexpr std::size_t largest_packet = 65000; ///< Below the largest IP packet.
+
+    explicit packet_writer(sink& to) : sink_{to}, buffer_(capacity) {}
+
+    // One turn.
+
+    /// Everything up to end() is written for this connection.
+    void begin(ngtcp2_conn*, ngtcp2_tstamp);
+    /// The tri-state of moqlite::transport.
+    [[nodiscard]] std::optional<std::size_t> write(const write_stream&);
+    [[nodiscard]] bool write_datagram(byte_view);
+    /// Finishes the open packet, if one is open.
+    void flush();
+    /// Writes what ngtcp2 has to say of its own, sends everything. Not 0: the error of ngtcp2 that
+    /// ends the connection.
+    int end();
+
+    /// The quantum ended, not the congestion window: another turn would send more.
+    [[nodiscard]] bool exhausted() const noexcept { return exhausted_; }
+    /// The stream of which a write took a part only because the turn ended.
+    [[nodiscard]] std::optional<stream_id> interrupted() const noexcept { return interrupted_; }
+    [[nodiscard]] const ngtcp2_conn* current() const noexcept { return conn_; }
+
+    // The socket.
+
+    /// A packet that is none of a turn's.
+    void send(const address& local, const address& remote, std::uint8_t ecn, byte_view);
+    [[nodiscard]] bool full() const noexcept { return full_; }
+    void writable() noexcept { full_ = false; }
+
+    /// Room for one packet outside of a turn.
+    [[nodiscard]] std::span<std::uint8_t> scratch() noexcept { return buffer_; }
+
+private:
+    static constexpr std::size_t capacity = 144 * 1024;
+    static constexpr std::size_t burst_bytes = largest_packet;
+    static constexpr std::size_t burst_segments = 64; ///< UDP_MAX_SEGMENTS of older kernels.
+
+    /// Makes room for a packet; false: the turn is over.
+    bool may_write();
+    /// A packet of `size` bytes is complete at tail_.
+    void complete(std::size_t size);
+    void send_burst();
+    [[nodiscard]] ngtcp2_ssize write_rest();
+    /// Acts on what a writing function of ngtcp2 returned.
+    enum class outcome : std::uint8_t { more, packet, blocked_stream, no_stream, stop };
+    outcome judge(ngtcp2_ssize);
+
+    sink& sink_;
+    std::vector<std::uint8_t> buffer_;
+
+    ngtcp2_conn* conn_ = nullptr;
+    ngtcp2_tstamp now_ = 0;
+    std::size_t packet_size_ = 0; ///< Largest that ngtcp2 may write, a path probe.
+    std::size_t path_size_ = 0;   ///< Of a full packet on this path.
+    std::size_t limit_ = 0;       ///< Of this turn, in bytes.
+    std::size_t produced_ = 0;
+    int error_ = 0;
+    bool open_ = false;      ///< A packet at tail_ waits for more.
+    bool blocked_ = false;   ///< By congestion or pacing.
+    bool starved_ = false;   ///< By the connection's flow control, which stops stream data alone.
+    bool exhausted_ = false;
+    bool full_ = false;      ///< The socket.
+    std::optional<stream_id> interrupted_;
+
+    ngtcp2_path_storage path_{}; ///< Of the packet at tail_.
+    ngtcp2_pkt_info info_{};
+
+    std::size_t base_ = 0; ///< Of the burst.
+    std::size_t tail_ = 0; ///< Its end.
+    std::size_t segment_ = 0;
+    std::size_t segments_ = 0;
+    address burst_local_, burst_remote_;
+    std::uint8_t burst_ecn_ = 0;
+};
+
+} // namespace moqlite::ngtcp2::detail

@@ -1,0 +1,140 @@
+// endpoint's members: connecting, timers, turns.
+#include "detail/endpoint_state.hpp"
+
+namespace moqlite::ngtcp2 {
+
+namespace detail {
+
+void endpoint_state::turn(connection_state& c) {
+    writer.begin(c.conn, to_ngtcp2(now));
+    if (c.upper && !c.ending) {
+        if (const auto id = std::exchange(c.interrupted, std::nullopt))
+            c.upper->stream_writable(*id, now);
+        c.upper->pump(c, now);
+        c.interrupted = writer.interrupted();
+    }
+    const int error = writer.end();
+    if (writer.exhausted()) ready(c);
+    // Nothing of TLS is used after a server's handshake: no tickets, and key updates are ngtcp2's own.
+    if (c.crypto != nullptr && c.side == role::server && !c.handshake) forget_tls(c);
+    if (error != 0) fail(c, error);
+    if (c.ending) return;
+    schedule(c);
+}
+
+void endpoint_state::forget_tls(connection_state& c) {
+    ngtcp2_conn_set_tls_native_handle(c.conn, nullptr);
+    c.release_tls();
+}
+
+void endpoint_state::schedule(connection_state& c) {
+    auto when = to_time(ngtcp2_conn_get_expiry(c.conn));
+    if (c.upper)
+        if (const auto theirs = c.upper->deadline(); theirs && (!when || *theirs < *when))
+            when = theirs;
+    if (when)
+        timers.set(c, *when);
+    else
+        timers.remove(c);
+}
+
+/// What is due on one connection; its next deadline is known after its pump.
+void endpoint_state::due(connection_state& c) {
+    ready(c);
+    if (c.ending) return;
+    const auto ts = to_ngtcp2(now);
+    if (ngtcp2_conn_get_expiry(c.conn) <= ts)
+        if (const int rv = ngtcp2_conn_handle_expiry(c.conn, ts); rv != 0) return fail(c, rv);
+    if (!c.upper) return;
+    if (const auto theirs = c.upper->deadline(); theirs && *theirs <= now) c.upper->tick(now);
+}
+
+} // namespace detail
+
+endpoint::endpoint(endpoint_options options, sink& out)
+    : state_{std::make_unique<detail::endpoint_state>(std::move(options), out)} {}
+
+endpoint::~endpoint() = default;
+
+void endpoint::serve(tls configuration, accept_function accept) {
+    state_->server = std::move(configuration);
+    state_->accepted = std::move(accept);
+}
+
+void endpoint::refuse() { state_->server.reset(); }
+
+connection* endpoint::connect(const tls& configuration, const target& to, accept_function accept,
+                              failed_function failed, std::string& why, time_point t) {
+    auto& s = *state_;
+    s.at(t);
+    if (s.connections.size() >= s.options.connections) {
+        why = "too many connections";
+        return nullptr;
+    }
+    const ngtcp2_cid scid = s.new_cid();
+    ngtcp2_cid dcid{}; // The server's until it chooses one; long enough to be hard to guess.
+    dcid.datalen = 18;
+    s.random(std::as_writable_bytes(std::span{dcid.data, dcid.datalen}));
+    auto made = s.make(role::client, dcid, scid, nullptr, to.local, to.remote, why);
+    if (!made || !start_tls(*made, configuration.get(), to.server_name, to.alpn, why))
+        return nullptr;
+    std::string offered;
+    for (const auto& name : to.alpn) offered += (offered.empty() ? "" : ", ") + name;
+    made->handshake = std::make_unique<detail::opening>(detail::opening{
+        configuration, std::move(accept), std::move(failed), to.server_name, std::move(offered)});
+    auto& c = s.adopt(std::move(made));
+    s.routes[detail::cid_key{scid}] = {&c, nullptr};
+    s.ready(c);
+    return &c;
+}
+
+void endpoint::expire(time_point t) {
+    auto& s = *state_;
+    s.at(t);
+    while (auto* next = s.timers.top()) {
+        if (next->due > s.now) break;
+        s.timers.remove(*next);
+        if (next->what == detail::timed::kind::farewell)
+            s.forget(*static_cast<detail::farewell*>(next));
+        else
+            s.due(*static_cast<detail::connection_state*>(next));
+    }
+}
+
+bool endpoint::pump(time_point t) {
+    auto& s = *state_;
+    s.at(t);
+    // Those that become ready from here on have their turn next time.
+    s.pumping.swap(s.waiting);
+    for (auto* c : s.pumping) {
+        c->queued = false;
+        if (c->ending) {
+            s.bury(*c);
+        } else if (s.writer.full()) {
+            c->queued = true;
+            s.waiting.push_back(c);
+        } else {
+            s.turn(*c); // Where it decides to end it is ready again, and buried next time.
+        }
+    }
+    s.pumping.clear();
+    return !s.waiting.empty() && !s.writer.full();
+}
+
+void endpoint::writable() { state_->writer.writable(); }
+
+std::optional<time_point> endpoint::deadline() const {
+    if (const auto* next = state_->timers.top()) return next->due;
+    return std::nullopt;
+}
+
+void endpoint::close_all(app_error code, std::string_view reason) {
+    // Closing only notes; nobody leaves the list before the next pump.
+    for (const auto& c : state_->connections) c->close(code, reason);
+}
+
+std::size_t endpoint::connections() const { return state_->connections.size() - state_->ending; }
+
+std::size_t endpoint::closing() const { return state_->farewells.size() + state_->ending; }
+
+} // namespace moqlite::ngtcp2

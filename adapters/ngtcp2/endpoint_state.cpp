@@ -1,0 +1,249 @@
+// How connections are made, how they end, and what is left of them.
+#include "detail/endpoint_state.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <openssl/rand.h>
+
+namespace moqlite::ngtcp2::detail {
+
+namespace {
+
+/// UDP payloads to try, in this order, as far as the options allow: Ethernet first, because it is
+/// nearly always right and a failure takes five PTO; then the largest; then tunnels. A probe that is
+/// lost costs one packet and no congestion window; one above the interface's MTU is not even sent.
+std::vector<std::uint16_t> probes_for(std::size_t packet_size) {
+    const auto largest = static_cast<std::uint16_t>(std::clamp<std::size_t>(
+        packet_size, NGTCP2_MAX_UDP_PAYLOAD_SIZE + 1, packet_writer::largest_packet));
+    constexpr std::uint16_t ethernet = 1452, jumbo = 8952;
+    std::vector<std::uint16_t> out;
+    if (ethernet < largest) out.push_back(ethernet);
+    out.push_back(largest);
+    for (const std::uint16_t size : {jumbo, std::uint16_t{1392}, std::uint16_t{1342}, std::uint16_t{1232}})
+        if (size < largest) out.push_back(size);
+    return out;
+}
+
+ngtcp2_settings settings_for(endpoint_state& at) {
+    ngtcp2_settings s;
+    ngtcp2_settings_default(&s);
+    const auto& o = at.options;
+    s.cc_algo = o.control == congestion::bbr ? NGTCP2_CC_ALGO_BBR : NGTCP2_CC_ALGO_CUBIC;
+    s.initial_ts = to_ngtcp2(at.now);
+    s.initial_rtt = static_cast<ngtcp2_duration>(o.initial_rtt.count());
+    s.handshake_timeout = static_cast<ngtcp2_duration>(o.handshake_timeout.count());
+    s.max_tx_udp_payload_size = std::ranges::max(at.probes);
+    s.pmtud_probes = at.probes.data();
+    s.pmtud_probeslen = at.probes.size();
+    s.rand_ctx.native_handle = &at;
+    return s;
+}
+
+ngtcp2_transport_params parameters_for(endpoint_state& at, const ngtcp2_cid& scid,
+                                       const ngtcp2_pkt_hd* first) {
+    ngtcp2_transport_params p;
+    ngtcp2_transport_params_default(&p);
+    const auto& o = at.options;
+    p.initial_max_data = o.connection_window;
+    p.initial_max_stream_data_bidi_local = o.stream_window;
+    p.initial_max_stream_data_bidi_remote = o.stream_window;
+    p.initial_max_stream_data_uni = o.stream_window;
+    p.initial_max_streams_bidi = o.bidi_streams;
+    p.initial_max_streams_uni = o.uni_streams;
+    p.max_idle_timeout = static_cast<ngtcp2_duration>(o.idle_timeout.count());
+    p.max_datagram_frame_size = 65535;
+    p.active_connection_id_limit = 4;
+    p.grease_quic_bit = 1;
+    if (first != nullptr) {
+        p.original_dcid = first->dcid;
+        p.original_dcid_present = 1;
+        p.stateless_reset_token_present = 1;
+        at.stateless_reset_token(scid, p.stateless_reset_token);
+    }
+    return p;
+}
+
+} // namespace
+
+endpoint_state::endpoint_state(endpoint_options o, sink& s)
+    : options{std::move(o)}, out{s}, writer{s} {
+    std::uint64_t key = 0;
+    random(std::as_writable_bytes(std::span{&key, 1}));
+    random(std::as_writable_bytes(std::span{reset_secret}));
+    routes = decltype(routes){16, cid_hash{key}};
+    reset_tokens = decltype(reset_tokens){0, cid_hash{key}};
+    probes = probes_for(options.packet_size);
+}
+
+endpoint_state::~endpoint_state() = default;
+
+void endpoint_state::random(std::span<std::byte> out_bytes) {
+    if (options.random) return options.random(out_bytes);
+    auto* p = reinterpret_cast<unsigned char*>(out_bytes.data());
+    // OpenSSL's generator fails only where the kernel's does; guessable ids are worse than no program.
+    if (RAND_bytes(p, static_cast<int>(out_bytes.size())) != 1) std::abort();
+}
+
+ngtcp2_cid endpoint_state::new_cid() {
+    ngtcp2_cid cid{};
+    cid.datalen = cid_length;
+    random(std::as_writable_bytes(std::span{cid.data, cid_length}));
+    cid.data[0] = options.shard;
+    return cid;
+}
+
+void endpoint_state::stateless_reset_token(const ngtcp2_cid& cid, std::uint8_t* to) {
+    ngtcp2_crypto_generate_stateless_reset_token(to, reset_secret, sizeof reset_secret, &cid);
+}
+
+std::unique_ptr<connection_state> endpoint_state::make(role side, const ngtcp2_cid& dcid,
+                                                       const ngtcp2_cid& scid,
+                                                       const ngtcp2_pkt_hd* first,
+                                                       const address& local,
+                                                       const address& remote, std::string& why) {
+    auto c = std::make_unique<connection_state>(*this, side);
+    c->local = local;
+    c->remote = remote;
+    const ngtcp2_path path{to_ngtcp2(local), to_ngtcp2(remote), nullptr};
+    const auto cb = callbacks(side);
+    const auto settings = settings_for(*this);
+    const auto parameters = parameters_for(*this, scid, first);
+    const int rv = first != nullptr
+                       ? ngtcp2_conn_server_new(&c->conn, &dcid, &scid, &path, first->version, &cb,
+                                                &settings, &parameters, nullptr, c.get())
+                       : ngtcp2_conn_client_new(&c->conn, &dcid, &scid, &path, NGTCP2_PROTO_VER_V1,
+                                                &cb, &settings, &parameters, nullptr, c.get());
+    if (rv == 0) return c;
+    why = ngtcp2_strerror(rv);
+    return nullptr;
+}
+
+connection_state& endpoint_state::adopt(std::unique_ptr<connection_state> c) {
+    c->index = connections.size();
+    connections.push_back(std::move(c));
+    return *connections.back();
+}
+
+void endpoint_state::ready(connection_state& c) {
+    if (c.queued) return;
+    c.queued = true;
+    waiting.push_back(&c);
+    if (waiting.size() == 1) out.ready();
+}
+
+void endpoint_state::end(connection_state& c, closed how, bool silent) {
+    if (c.ending) return;
+    c.ending = std::make_unique<closed>(std::move(how));
+    c.silent = silent;
+    ++ending;
+    ready(c);
+}
+
+void endpoint_state::fail(connection_state& c, int error) {
+    const bool silent = error == NGTCP2_ERR_IDLE_CLOSE || error == NGTCP2_ERR_DROP_CONN ||
+                        error == NGTCP2_ERR_RETRY || error == NGTCP2_ERR_RECV_VERSION_NEGOTIATION ||
+                        error == NGTCP2_ERR_DRAINING || error == NGTCP2_ERR_CLOSING;
+    end(c, explain(c, error), silent);
+    // The peer's close counts also where we had decided to close and had not yet.
+    if (error == NGTCP2_ERR_DRAINING) c.draining = c.silent = true;
+}
+
+void endpoint_state::say_goodbye(connection_state& c, const closed& how) {
+    ngtcp2_ccerr error;
+    ngtcp2_ccerr_default(&error);
+    const auto* text = reinterpret_cast<const std::uint8_t*>(how.reason.data());
+    if (how.application)
+        ngtcp2_ccerr_set_application_error(&error, how.code, text, how.reason.size());
+    else
+        ngtcp2_ccerr_set_transport_error(&error, how.code, text, how.reason.size());
+    const auto space = writer.scratch();
+    ngtcp2_path_storage path;
+    ngtcp2_path_storage_zero(&path);
+    ngtcp2_pkt_info info{};
+    const auto n = ngtcp2_conn_write_connection_close(
+        c.conn, &path.path, &info, space.data(), NGTCP2_MAX_UDP_PAYLOAD_SIZE, &error, to_ngtcp2(now));
+    if (n <= 0) return; // The peer cannot read us yet, or no more may be sent to it.
+    const auto packet = std::as_bytes(space.first(static_cast<std::size_t>(n)));
+    c.local = address{path.path.local.addr, path.path.local.addrlen};
+    c.remote = address{path.path.remote.addr, path.path.remote.addrlen};
+    writer.send(c.local, c.remote, info.ecn, packet);
+    remember(c, packet, info.ecn);
+}
+
+void endpoint_state::bury(connection_state& c) {
+    c.queued = true; // Nothing that happens from here on makes it ready again.
+    --ending;
+    const closed how = std::move(*c.ending);
+    if (!c.silent)
+        say_goodbye(c, how);
+    else if (c.draining)
+        remember(c, {}, 0);
+    for (const auto& id : ids_of(c))
+        if (const auto r = routes.find(id); r != routes.end() && r->second.live == &c)
+            routes.erase(r);
+    for (const auto& token : c.reset_tokens) reset_tokens.erase(token);
+    timers.remove(c);
+    if (c.upper) {
+        c.upper->on_closed(how, now);
+    } else if (c.handshake) {
+        if (c.side == role::server) {
+            --handshakes;
+            if (!c.silent || how.by_peer)
+                log(log_level::info, "handshake with " + to_string(c.remote) + " failed: " + how.reason);
+        }
+        if (c.handshake->failed) c.handshake->failed(how);
+    }
+    const std::size_t at = c.index;
+    if (at + 1 != connections.size()) {
+        std::swap(connections[at], connections.back());
+        connections[at]->index = at;
+    }
+    connections.pop_back();
+}
+
+std::vector<cid_key> endpoint_state::ids_of(const connection_state& c) {
+    std::vector<ngtcp2_cid> ids(ngtcp2_conn_get_scid(c.conn, nullptr));
+    ngtcp2_conn_get_scid(c.conn, ids.data());
+    std::vector<cid_key> keys;
+    for (const auto& id : ids) keys.emplace_back(id);
+    if (c.side == role::server)
+        if (const auto* first = ngtcp2_conn_get_client_initial_dcid(c.conn))
+            keys.emplace_back(*first);
+    return keys;
+}
+
+void endpoint_state::remember(connection_state& c, std::span<const std::byte> packet,
+                              std::uint8_t ecn) {
+    if (farewells.size() >= options.connections) return;
+    auto f = std::make_unique<farewell>();
+    f->ids = ids_of(c);
+    f->packet.assign(packet.begin(), packet.end());
+    f->local = c.local;
+    f->remote = c.remote;
+    f->ecn = ecn;
+    f->index = farewells.size();
+    for (const auto& id : f->ids) routes[id] = {nullptr, f.get()};
+    constexpr duration longest = std::chrono::seconds{10};
+    const duration pto{static_cast<duration::rep>(ngtcp2_conn_get_pto(c.conn))};
+    timers.set(*f, now + std::min(3 * pto, longest));
+    farewells.push_back(std::move(f));
+}
+
+void endpoint_state::forget(farewell& f) {
+    for (const auto& id : f.ids)
+        if (const auto r = routes.find(id); r != routes.end() && r->second.gone == &f)
+            routes.erase(r);
+    timers.remove(f);
+    const std::size_t at = f.index;
+    if (at + 1 != farewells.size()) {
+        std::swap(farewells[at], farewells.back());
+        farewells[at]->index = at;
+    }
+    farewells.pop_back();
+}
+
+void endpoint_state::log(log_level level, std::string_view line) const {
+    if (options.log) options.log(level, line);
+}
+
+} // namespace moqlite::ngtcp2::detail

@@ -1,0 +1,139 @@
+// Many QUIC connections on one UDP socket, without the socket: datagrams in, datagrams out, time is
+// a parameter. Belongs to one thread at a time.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <moqlite/core/bytes.hpp>
+#include <moqlite/core/time.hpp>
+#include <moqlite/ngtcp2/address.hpp>
+#include <moqlite/ngtcp2/connection.hpp>
+#include <moqlite/ngtcp2/handler.hpp>
+#include <moqlite/ngtcp2/log.hpp>
+#include <moqlite/ngtcp2/tls.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace moqlite::ngtcp2 {
+
+namespace detail {
+struct endpoint_state;
+}
+
+/// One UDP datagram that arrived. `local` is where it was sent to.
+struct datagram {
+    address local;
+    address remote;
+    std::uint8_t ecn = 0; ///< The two ECN bits of the IP header.
+    byte_view bytes;
+};
+
+/// Datagrams to one destination, of `segment` bytes each, the last one perhaps shorter: what one
+/// sendmsg with UDP_SEGMENT takes. At most 64 segments and 65 000 bytes.
+struct burst {
+    address local;
+    address remote;
+    std::uint8_t ecn = 0;
+    std::size_t segment = 0;
+    byte_view bytes;
+};
+
+/// Where an endpoint's datagrams go.
+class sink {
+public:
+    virtual ~sink() = default;
+    /// Sends or keeps a copy. False: the socket is full; nothing more is built until writable().
+    virtual bool send(const burst&) = 0;
+    /// A connection became ready outside of a turn: have one soon.
+    virtual void ready() = 0;
+};
+
+enum class congestion : std::uint8_t { cubic, bbr };
+
+struct endpoint_options {
+    std::uint8_t shard = 0; ///< The first byte of every connection id that we issue.
+
+    duration idle_timeout = std::chrono::seconds{8}; ///< Keep-alive is sent at a quarter of it.
+    duration handshake_timeout = std::chrono::seconds{10};
+    duration initial_rtt = std::chrono::milliseconds{100};
+    congestion control = congestion::cubic;
+    /// The largest UDP payload that path MTU discovery tries, 1201 to 65000. More than Ethernet's is
+    /// for networks of jumbo frames (8952): there it halves the cost of a byte.
+    std::size_t packet_size = 1452;
+
+    // What a peer may send before we say more.
+    std::uint64_t connection_window = 8 * 1024 * 1024;
+    std::uint64_t stream_window = 1024 * 1024;
+    std::uint64_t uni_streams = 1024;
+    std::uint64_t bidi_streams = 256;
+
+    std::size_t connections = 16384; ///< Those in handshake included; more are not answered.
+    std::size_t handshakes = 1024;   ///< Incoming ones that are under way.
+
+    /// Fills with unpredictable bytes; empty: the libcrypto's. A simulation gives its own.
+    std::function<void(std::span<std::byte>)> random;
+    log_function log;
+};
+
+/// Makes the handler of a connection whose handshake is complete; null: it is closed again.
+using accept_function = std::function<std::unique_ptr<handler>(connection&, time_point)>;
+/// A connection came to nothing before it had a handler.
+using failed_function = std::function<void(const closed&)>;
+
+/// Whom to connect to.
+struct target {
+    address remote;
+    address local;           ///< Of our socket; the wildcard address will do.
+    std::string server_name; ///< DNS name or IP address, as in the certificate.
+    std::vector<std::string> alpn;
+};
+
+/// A turn is: receive() each datagram that has come, expire() if deadline() has, then pump().
+class endpoint {
+public:
+    endpoint(endpoint_options, sink&);
+    ~endpoint();
+    endpoint(const endpoint&) = delete;
+    endpoint& operator=(const endpoint&) = delete;
+
+    /// Takes connections from now on.
+    void serve(tls, accept_function);
+    /// Takes no new connections from now on; those there are stay.
+    void refuse();
+
+    /// Null: too many connections, or `why`; otherwise accept or failed is called, once, from a
+    /// later turn. Nothing is sent before the next pump().
+    connection* connect(const tls&, const target&, accept_function, failed_function,
+                        std::string& why, time_point now);
+
+    /// Any bytes at all may come in; what is not QUIC is dropped.
+    void receive(const datagram&, time_point now);
+    /// Does what is due; nothing if deadline() has not come.
+    void expire(time_point now);
+    /// Lets each ready connection send, once; true: some want another turn at once.
+    bool pump(time_point now);
+    /// The socket takes datagrams again.
+    void writable();
+
+    /// When expire() is wanted next.
+    [[nodiscard]] std::optional<time_point> deadline() const;
+
+    /// Closes every connection, as connection::close() does.
+    void close_all(app_error, std::string_view reason);
+
+    /// Connections that are neither closing nor closed.
+    [[nodiscard]] std::size_t connections() const;
+    /// Those that were closed less than three PTO ago; for each a close that got lost is repeated.
+    [[nodiscard]] std::size_t closing() const;
+
+private:
+    std::unique_ptr<detail::endpoint_state> state_;
+};
+
+} // namespace moqlite::ngtcp2

@@ -1,0 +1,77 @@
+// Binds a session, of any kind that has its inputs, to a connection.
+#pragma once
+
+#include <moqlite/ngtcp2/connection.hpp>
+#include <moqlite/ngtcp2/handler.hpp>
+#include <moqlite/session/transport.hpp>
+#include <utility>
+
+namespace moqlite::ngtcp2 {
+
+/// `Session` points to a session (a raw or smart pointer); `on_event(event)` is called for every
+/// event, within the input that caused it. It may command any session, and wake() their connections.
+template <class Session, class OnEvent>
+class session_handler final : public handler {
+public:
+    session_handler(Session session, OnEvent on_event)
+        : session_{std::move(session)}, on_event_{std::move(on_event)} {}
+
+    void stream_received(stream_id id, byte_view bytes, bool fin, time_point now) override {
+        session_->stream_received(id, bytes, fin, now);
+        drain();
+    }
+    void stream_reset(stream_id id, app_error code, time_point now) override {
+        session_->stream_reset(id, code, now);
+        drain();
+    }
+    void stream_stopped(stream_id id, app_error code, time_point now) override {
+        session_->stream_stopped(id, code, now);
+        drain();
+    }
+    void stream_writable(stream_id id, time_point now) override {
+        session_->stream_writable(id, now);
+        drain();
+    }
+    void stream_acked(stream_id id, std::uint64_t n, time_point now) override {
+        session_->stream_acked(id, n, now);
+        drain();
+    }
+    void stream_closed(stream_id id, std::optional<app_error> code, time_point now) override {
+        session_->stream_closed(id, code, now);
+        drain();
+    }
+    void streams_available(direction kind, time_point now) override {
+        session_->streams_available(kind, now);
+        drain();
+    }
+    void datagram_received(byte_view bytes, time_point now) override {
+        if constexpr (requires { session_->datagram_received(bytes, now); }) {
+            session_->datagram_received(bytes, now);
+            drain();
+        }
+    }
+
+    void pump(connection& to, time_point) override {
+        moqlite::pump(*session_, to);
+        drain();
+    }
+    std::optional<time_point> deadline() const override { return session_->deadline(); }
+    void tick(time_point now) override {
+        session_->tick(now);
+        drain();
+    }
+    void on_closed(const closed& how, time_point now) override {
+        session_->connection_closed({how.app_code(), how.by_peer, how.reason}, now);
+        drain();
+    }
+
+private:
+    void drain() {
+        while (auto e = session_->poll_event()) on_event_(*std::move(e));
+    }
+
+    Session session_;
+    OnEvent on_event_;
+};
+
+} // namespace moqlite::ngtcp2

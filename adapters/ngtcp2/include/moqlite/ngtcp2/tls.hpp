@@ -1,0 +1,79 @@
+// Who we are and whom we trust. TLS 1.3 only; failures are one line of text.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace moqlite::ngtcp2 {
+
+/// A certificate chain, leaf first, and its private key, both PEM.
+struct identity {
+    std::string chain;
+    std::string key;
+};
+
+enum class key_kind : std::uint8_t { p256, ed25519 };
+
+/// Reads both files; they are checked when a tls is made of them.
+[[nodiscard]] std::optional<identity> load_identity(const std::string& chain_file,
+                                                    const std::string& key_file, std::string& why);
+
+/// A self-signed certificate for `name`, an IP address or a DNS name, valid from an hour ago for
+/// 13 days: browsers pin certificates by hash only when they live less than 14.
+[[nodiscard]] std::optional<identity> generate_identity(std::string_view name, std::string& why,
+                                                        key_kind kind = key_kind::p256);
+
+/// SHA-256 of the leaf's DER as 64 lowercase hex digits.
+[[nodiscard]] std::optional<std::string> fingerprint(const identity&, std::string& why);
+
+/// What a client believes a server's certificate by.
+class trust {
+public:
+    /// The platform's roots; chain, dates and name are checked.
+    [[nodiscard]] static trust system_roots();
+    /// The certificates of one PEM file instead; chain, dates and name are checked.
+    [[nodiscard]] static trust ca_file(std::string path);
+    /// Exactly the leaf with this SHA-256: hex of either case, colons allowed. Nothing else is checked.
+    [[nodiscard]] static trust fingerprint(std::string hex);
+    /// Anybody. For tests.
+    [[nodiscard]] static trust insecure();
+
+    enum class kind : std::uint8_t { system_roots, ca_file, fingerprint, insecure };
+    [[nodiscard]] kind what() const noexcept { return kind_; }
+    [[nodiscard]] const std::string& text() const noexcept { return text_; }
+
+private:
+    trust(kind k, std::string text) : kind_{k}, text_{std::move(text)} {}
+    kind kind_;
+    std::string text_;
+};
+
+/// TLS configuration of one side, immutable and shared by copies.
+class tls {
+public:
+    /// `alpn` in the order of our preference; a client that has none of them is refused with the
+    /// alert no_application_protocol.
+    [[nodiscard]] static std::optional<tls> server(const identity&, std::vector<std::string> alpn,
+                                                   std::string& why);
+    [[nodiscard]] static std::optional<tls> client(const trust&, std::string& why);
+
+    struct state;
+    [[nodiscard]] const state& get() const noexcept { return *state_; }
+
+private:
+    explicit tls(std::shared_ptr<const state> s) : state_{std::move(s)} {}
+    std::shared_ptr<const state> state_;
+};
+
+/// The QUIC and TLS libraries in use ("ngtcp2 1.24.0, OpenSSL 3.5.6"), for a program's first log line.
+[[nodiscard]] std::string library_versions();
+
+/// Bytes per second of AES-128-GCM in `block`-byte pieces in this process's libcrypto, measured for
+/// about `milliseconds`; what a transport's throughput is judged by.
+[[nodiscard]] double aes_128_gcm_speed(std::size_t block, int milliseconds);
+
+} // namespace moqlite::ngtcp2

@@ -1,0 +1,223 @@
+#include "detail/packet_writer.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <cstring>
+
+namespace moqlite::ngtcp2::detail {
+
+namespace {
+
+bool same(const address& a, const ngtcp2_addr& b) noexcept {
+    return a.size() == b.addrlen && std::memcmp(a.data(), b.addr, a.size()) == 0;
+}
+
+/// What is left of a write_stream: spans as ngtcp2 wants them, a few at a time.
+class remainder {
+public:
+    explicit remainder(std::span<const byte_view> data) : data_{data} {}
+
+    /// The next spans, at least `want` bytes of them if there are so many and they fit.
+    std::span<const ngtcp2_vec> next(std::size_t want) noexcept {
+        std::size_t count = 0, bytes = 0, skip = offset_;
+        for (std::size_t i = index_; i < data_.size() && count < vectors_.size() && bytes < want;
+             ++i) {
+            const byte_view piece = data_[i].subspan(skip);
+            skip = 0;
+            if (piece.empty()) continue;
+            // ngtcp2 only reads; its vectors serve for both directions.
+            auto* base = reinterpret_cast<std::uint8_t*>(const_cast<std::byte*>(piece.data()));
+            vectors_[count++] = {base, piece.size()};
+            bytes += piece.size();
+        }
+        offered_ = bytes;
+        return {vectors_.data(), count};
+    }
+    [[nodiscard]] std::size_t offered() const noexcept { return offered_; }
+
+    void take(std::size_t n) noexcept {
+        while (n > 0) {
+            const std::size_t here = std::min(n, data_[index_].size() - offset_);
+            offset_ += here;
+            n -= here;
+            if (offset_ == data_[index_].size()) {
+                ++index_;
+                offset_ = 0;
+            }
+        }
+    }
+
+private:
+    std::span<const byte_view> data_;
+    std::size_t index_ = 0, offset_ = 0, offered_ = 0;
+    std::array<ngtcp2_vec, 16> vectors_;
+};
+
+} // namespace
+
+void packet_writer::begin(ngtcp2_conn* conn, ngtcp2_tstamp now) {
+    assert(!open_ && base_ == tail_);
+    conn_ = conn;
+    now_ = now;
+    packet_size_ = ngtcp2_conn_get_max_tx_udp_payload_size(conn);
+    path_size_ = ngtcp2_conn_get_path_max_tx_udp_payload_size(conn);
+    limit_ = std::min(burst_bytes, ngtcp2_conn_get_send_quantum(conn));
+    produced_ = 0;
+    error_ = 0;
+    blocked_ = starved_ = exhausted_ = false;
+    interrupted_.reset();
+    base_ = tail_ = segments_ = 0;
+    ngtcp2_path_storage_zero(&path_);
+}
+
+bool packet_writer::may_write() {
+    if (open_) return true;
+    if (error_ != 0 || blocked_ || exhausted_) return false;
+    // Whole packets only: the one too many would be a burst of its own.
+    if (full_ || (produced_ > 0 && produced_ + path_size_ > limit_)) {
+        exhausted_ = true;
+        return false;
+    }
+    if (tail_ + packet_size_ > capacity) {
+        send_burst();
+        base_ = tail_ = 0;
+    }
+    return true;
+}
+
+void packet_writer::complete(std::size_t size) {
+    open_ = false;
+    produced_ += size;
+    const bool fits = segments_ == 0 ||
+                      (size <= segment_ && tail_ - base_ + size <= burst_bytes &&
+                       info_.ecn == burst_ecn_ && same(burst_remote_, path_.path.remote) &&
+                       same(burst_local_, path_.path.local));
+    if (!fits) send_burst();
+    if (segments_ == 0) {
+        segment_ = size;
+        burst_ecn_ = info_.ecn;
+        if (!same(burst_remote_, path_.path.remote))
+            burst_remote_ = address{path_.path.remote.addr, path_.path.remote.addrlen};
+        if (!same(burst_local_, path_.path.local))
+            burst_local_ = address{path_.path.local.addr, path_.path.local.addrlen};
+    }
+    tail_ += size;
+    ++segments_;
+    // A path probe goes alone: the kernel may refuse it, and what else is in the burst.
+    if (size < segment_ || size > path_size_ || segments_ == burst_segments) send_burst();
+}
+
+void packet_writer::send_burst() {
+    if (segments_ == 0) return;
+    const burst b{burst_local_, burst_remote_, burst_ecn_, segment_,
+                  std::as_bytes(std::span{buffer_}).subspan(base_, tail_ - base_)};
+    if (!sink_.send(b)) full_ = true;
+    base_ = tail_;
+    segments_ = 0;
+}
+
+packet_writer::outcome packet_writer::judge(ngtcp2_ssize n) {
+    if (n > 0) {
+        complete(static_cast<std::size_t>(n));
+        return outcome::packet;
+    }
+    switch (n) {
+    case 0: // Nothing fits: congestion, pacing or amplification limit.
+        open_ = false;
+        blocked_ = true;
+        return outcome::stop;
+    case NGTCP2_ERR_WRITE_MORE: open_ = true; return outcome::more;
+    case NGTCP2_ERR_STREAM_DATA_BLOCKED:
+        open_ = true; // With MORE it may have begun a packet, for what else it had to say.
+        if (ngtcp2_conn_get_max_data_left(conn_) > 0) return outcome::blocked_stream;
+        starved_ = true;
+        return outcome::stop;
+    case NGTCP2_ERR_STREAM_NOT_FOUND:
+    case NGTCP2_ERR_STREAM_SHUT_WR: return outcome::no_stream;
+    default:
+        open_ = false;
+        error_ = static_cast<int>(n);
+        return outcome::stop;
+    }
+}
+
+std::optional<std::size_t> packet_writer::write(const write_stream& w) {
+    if (w.size == 0 && !w.fin) return 0;
+    remainder rest{w.data};
+    std::size_t taken = 0;
+    while (!starved_ && may_write()) {
+        const auto vectors = rest.next(packet_size_);
+        const bool last = taken + rest.offered() == w.size;
+        // Padding fills the few bytes that no frame fits into: equal packets make one burst.
+        const std::uint32_t flags =
+            NGTCP2_WRITE_STREAM_FLAG_MORE | NGTCP2_WRITE_STREAM_FLAG_PADDING |
+            (last && w.fin ? NGTCP2_WRITE_STREAM_FLAG_FIN : NGTCP2_WRITE_STREAM_FLAG_NONE);
+        ngtcp2_ssize accepted = -1;
+        const auto n = ngtcp2_conn_writev_stream(
+            conn_, &path_.path, &info_, buffer_.data() + tail_, packet_size_, &accepted, flags,
+            static_cast<std::int64_t>(number(w.stream)), vectors.data(), vectors.size(), now_);
+        if (accepted > 0) {
+            rest.take(static_cast<std::size_t>(accepted));
+            taken += static_cast<std::size_t>(accepted);
+        }
+        const outcome o = judge(n);
+        if (accepted >= 0 && taken == w.size) return taken; // With the FIN, if there is one.
+        if (o == outcome::blocked_stream || o == outcome::no_stream) return taken;
+        if (o == outcome::stop) break;
+    }
+    if (taken == 0) return std::nullopt;
+    // By the transport's rule less than all means a blocked stream, so it has to be unblocked.
+    interrupted_ = w.stream;
+    return taken;
+}
+
+bool packet_writer::write_datagram(byte_view bytes) {
+    while (may_write()) {
+        auto* base = reinterpret_cast<std::uint8_t*>(const_cast<std::byte*>(bytes.data()));
+        const ngtcp2_vec vector{base, bytes.size()};
+        int accepted = 0;
+        const auto n = ngtcp2_conn_writev_datagram(
+            conn_, &path_.path, &info_, buffer_.data() + tail_, packet_size_, &accepted,
+            NGTCP2_WRITE_DATAGRAM_FLAG_MORE | NGTCP2_WRITE_DATAGRAM_FLAG_PADDING, 0, &vector, 1, now_);
+        // Too long for the peer, or it takes none: a datagram lost, not a connection.
+        if (n == NGTCP2_ERR_INVALID_ARGUMENT || n == NGTCP2_ERR_INVALID_STATE) return false;
+        const outcome o = judge(n);
+        if (accepted != 0) return true;
+        if (o != outcome::packet) return false;
+    }
+    return false;
+}
+
+/// Writes what ngtcp2 has to say of its own, after what is in the open packet.
+ngtcp2_ssize packet_writer::write_rest() {
+    return ngtcp2_conn_writev_stream(conn_, &path_.path, &info_, buffer_.data() + tail_,
+                                     packet_size_, nullptr, NGTCP2_WRITE_STREAM_FLAG_NONE, -1,
+                                     nullptr, 0, now_);
+}
+
+void packet_writer::flush() {
+    if (!open_) return;
+    // 0: the packet had not really been begun. Whether more may be sent is for the next write to say.
+    if (const auto n = write_rest(); n == 0)
+        open_ = false;
+    else
+        judge(n);
+}
+
+int packet_writer::end() {
+    flush();
+    // Where congestion stopped a write, ngtcp2 has sent the acknowledgements that it had already.
+    while (may_write()) judge(write_rest());
+    send_burst();
+    if (produced_ > 0) ngtcp2_conn_update_pkt_tx_time(conn_, now_);
+    conn_ = nullptr;
+    return error_;
+}
+
+void packet_writer::send(const address& local, const address& remote, std::uint8_t ecn,
+                         byte_view packet) {
+    if (!sink_.send({local, remote, ecn, packet.size(), packet})) full_ = true;
+}
+
+} // namespace moqlite::ngtcp2::detail

@@ -1,0 +1,118 @@
+// Every end of a connection in one line.
+#include "detail/connection_state.hpp"
+
+#include <openssl/x509_vfy.h>
+
+namespace moqlite::ngtcp2::detail {
+
+namespace {
+
+constexpr std::uint8_t alert_no_application_protocol = 120;
+
+std::string hex(std::uint64_t n) {
+    std::string out;
+    do out.insert(out.begin(), "0123456789abcdef"[n & 15]);
+    while ((n >>= 4) != 0);
+    return "0x" + out;
+}
+
+bool is_alert(std::uint64_t code) noexcept { return code >= 0x100 && code <= 0x1ff; }
+
+/// What a peer writes goes into our log: one line of it, and only what can be printed.
+std::string printable(const std::uint8_t* text, std::size_t size) {
+    std::string out;
+    for (std::size_t i = 0; i < size && i < 256; ++i)
+        out += text[i] >= 0x20 && text[i] < 0x7f ? static_cast<char>(text[i]) : '?';
+    return out;
+}
+
+std::string transport_error_text(std::uint64_t code) {
+    if (is_alert(code))
+        return std::string{"TLS alert "} + SSL_alert_desc_string_long(static_cast<int>(code & 0xff));
+    const auto name = transport_error_name(code);
+    return name.empty() ? "transport error " + hex(code) : std::string{name};
+}
+
+closed peer_closed(const connection_state& c) {
+    const auto* error = ngtcp2_conn_get_ccerr(c.conn);
+    closed how{error->error_code, error->type == NGTCP2_CCERR_TYPE_APPLICATION, true, c.complaint};
+    if (!how.reason.empty()) return how;
+    const std::string said = printable(error->reason, error->reasonlen);
+    if (how.application) {
+        how.reason = said.empty() ? "closed by the peer with code " + std::to_string(how.code) : said;
+        return how;
+    }
+    if (how.code == NGTCP2_CRYPTO_ERROR + alert_no_application_protocol)
+        how.reason = "no common ALPN" +
+                     (c.handshake ? ": the peer knows none of " + c.handshake->alpn : std::string{});
+    else
+        how.reason = "the peer closed: " + transport_error_text(how.code);
+    if (!said.empty()) how.reason += " (" + said + ')';
+    return how;
+}
+
+closed tls_failed(const connection_state& c) {
+    const std::uint8_t alert = ngtcp2_conn_get_tls_alert(c.conn);
+    closed how{NGTCP2_CRYPTO_ERROR + alert, false, false, c.complaint};
+    if (!how.reason.empty()) return how;
+    how.reason = "TLS failed: " + transport_error_text(how.code);
+    if (c.crypto == nullptr) return how;
+    SSL* ssl = ngtcp2_crypto_ossl_ctx_get_ssl(c.crypto);
+    const long verified = SSL_get_verify_result(ssl);
+    if (c.side == role::client && verified != X509_V_OK) {
+        how.reason = std::string{"certificate verify failed: "} + X509_verify_cert_error_string(verified);
+        if (verified == X509_V_ERR_HOSTNAME_MISMATCH || verified == X509_V_ERR_IP_ADDRESS_MISMATCH)
+            how.reason += ", expected " + (c.handshake ? c.handshake->server_name : std::string{});
+    } else if (alert == alert_no_application_protocol) {
+        how.reason = "no common ALPN";
+    }
+    return how;
+}
+
+} // namespace
+
+std::string_view transport_error_name(std::uint64_t code) noexcept {
+    switch (code) {
+    case 0x00: return "NO_ERROR";
+    case 0x01: return "INTERNAL_ERROR";
+    case 0x02: return "CONNECTION_REFUSED";
+    case 0x03: return "FLOW_CONTROL_ERROR";
+    case 0x04: return "STREAM_LIMIT_ERROR";
+    case 0x05: return "STREAM_STATE_ERROR";
+    case 0x06: return "FINAL_SIZE_ERROR";
+    case 0x07: return "FRAME_ENCODING_ERROR";
+    case 0x08: return "TRANSPORT_PARAMETER_ERROR";
+    case 0x09: return "CONNECTION_ID_LIMIT_ERROR";
+    case 0x0a: return "PROTOCOL_VIOLATION";
+    case 0x0b: return "INVALID_TOKEN";
+    case 0x0c: return "APPLICATION_ERROR";
+    case 0x0d: return "CRYPTO_BUFFER_EXCEEDED";
+    case 0x0e: return "KEY_UPDATE_ERROR";
+    case 0x0f: return "AEAD_LIMIT_REACHED";
+    case 0x10: return "NO_VIABLE_PATH";
+    case 0x11: return "VERSION_NEGOTIATION_ERROR";
+    }
+    return {};
+}
+
+closed explain(const connection_state& c, int error) {
+    switch (error) {
+    case NGTCP2_ERR_DRAINING: return peer_closed(c);
+    case NGTCP2_ERR_CRYPTO: return tls_failed(c);
+    case NGTCP2_ERR_IDLE_CLOSE:
+        return {NGTCP2_NO_ERROR, false, false, c.handshake ? "handshake timeout" : "idle timeout"};
+    case NGTCP2_ERR_HANDSHAKE_TIMEOUT: return {NGTCP2_NO_ERROR, false, false, "handshake timeout"};
+    case NGTCP2_ERR_DROP_CONN:
+    case NGTCP2_ERR_RETRY: return {NGTCP2_NO_ERROR, false, false, "the handshake began badly"};
+    case NGTCP2_ERR_RECV_VERSION_NEGOTIATION:
+    case NGTCP2_ERR_VERSION_NEGOTIATION_FAILURE:
+        return {NGTCP2_VERSION_NEGOTIATION_ERROR, false, false, "no common QUIC version"};
+    case NGTCP2_ERR_NOMEM: return {NGTCP2_INTERNAL_ERROR, false, false, "out of memory"};
+    default: break;
+    }
+    const auto code = ngtcp2_err_infer_quic_transport_error_code(error);
+    return {code, false, false,
+            transport_error_text(code) + ": " + std::string{ngtcp2_strerror(error)}};
+}
+
+} // namespace moqlite::ngtcp2::detail

@@ -1,0 +1,60 @@
+// The TLS side of one connection.
+#include "detail/connection_state.hpp"
+#include "detail/tls_state.hpp"
+
+#include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
+
+namespace moqlite::ngtcp2::detail {
+
+namespace {
+
+/// Whom the certificate must name; a DNS name is also sent as SNI, an address never (RFC 6066 §3).
+bool expect_name(SSL* ssl, const std::string& name, bool verify) {
+    X509_VERIFY_PARAM* checks = SSL_get0_param(ssl);
+    if (address::parse(name, 0))
+        return !verify || X509_VERIFY_PARAM_set1_ip_asc(checks, name.c_str()) == 1;
+    if (SSL_set_tlsext_host_name(ssl, name.c_str()) != 1) return false;
+    X509_VERIFY_PARAM_set_hostflags(checks, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    return !verify || SSL_set1_host(ssl, name.c_str()) == 1;
+}
+
+bool configure_client(SSL* ssl, const tls::state& from, const std::string& server_name,
+                      const std::vector<std::string>& alpn, std::string& why) {
+    SSL_set_connect_state(ssl);
+    const auto wire = wire_alpn(alpn);
+    if (wire.empty()) {
+        why = "a client needs at least one ALPN, each of 1 to 255 bytes";
+        return false;
+    }
+    // This one answers 0 where all others answer 1.
+    if (SSL_set_alpn_protos(ssl, wire.data(), static_cast<unsigned int>(wire.size())) != 0 ||
+        !expect_name(ssl, server_name, from.verify_name)) {
+        why = openssl_error("\"" + server_name + "\" cannot be used as the server's name");
+        return false;
+    }
+    return ngtcp2_crypto_ossl_configure_client_session(ssl) == 0;
+}
+
+} // namespace
+
+bool start_tls(connection_state& c, const tls::state& from, const std::string& server_name,
+               const std::vector<std::string>& alpn, std::string& why) {
+    why = "out of memory";
+    if (ngtcp2_crypto_ossl_ctx_new(&c.crypto, nullptr) != 0) return false;
+    SSL* ssl = SSL_new(from.context.get());
+    if (ssl == nullptr) return false;
+    ngtcp2_crypto_ossl_ctx_set_ssl(c.crypto, ssl); // From here on freed with it.
+    SSL_set_app_data(ssl, &c.reference);
+    if (from.server) {
+        SSL_set_accept_state(ssl);
+        if (ngtcp2_crypto_ossl_configure_server_session(ssl) != 0) return false;
+    } else if (!configure_client(ssl, from, server_name, alpn, why)) {
+        return false;
+    }
+    ngtcp2_conn_set_tls_native_handle(c.conn, c.crypto);
+    why.clear();
+    return true;
+}
+
+} // namespace moqlite::ngtcp2::detail

@@ -1,0 +1,201 @@
+// Who is believed, who is not, and what is said about it.
+#include "memory_pair.hpp"
+
+#include <cstdio>
+#include <fstream>
+#include <moqlite/ngtcp2/tls.hpp>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <unistd.h>
+
+using namespace moqlite;
+using namespace moqlite::test;
+using ngtcp2::trust;
+
+namespace {
+
+struct x509 {
+    explicit x509(const ngtcp2::identity& of) {
+        BIO* in = BIO_new_mem_buf(of.chain.data(), static_cast<int>(of.chain.size()));
+        certificate = PEM_read_bio_X509(in, nullptr, nullptr, nullptr);
+        BIO_free(in);
+        REQUIRE(certificate != nullptr);
+    }
+    ~x509() { X509_free(certificate); }
+    x509(const x509&) = delete;
+    x509& operator=(const x509&) = delete;
+    X509* certificate;
+};
+
+/// A file that is gone again at the end of the test.
+struct temporary_file {
+    explicit temporary_file(const std::string& text) {
+        char path[] = "/tmp/moqlite-test-XXXXXX";
+        const int fd = mkstemp(path);
+        REQUIRE(fd >= 0);
+        close(fd);
+        name = path;
+        std::ofstream{name} << text;
+    }
+    ~temporary_file() { std::remove(name.c_str()); }
+    temporary_file(const temporary_file&) = delete;
+    temporary_file& operator=(const temporary_file&) = delete;
+    std::string name;
+};
+
+ngtcp2::identity make(std::string_view name) {
+    std::string why;
+    auto made = ngtcp2::generate_identity(name, why);
+    INFO(why);
+    return made.value();
+}
+
+/// "" where the handshake succeeds, else why the client says that it failed.
+std::string outcome(const trust& whom, const std::string& name,
+                    const ngtcp2::identity& who = test_identity(),
+                    std::vector<std::string> alpn = {"moq-lite-05"}) {
+    memory_pair pair{{}, server_tls(who)};
+    pair.connect(client_tls(whom), name, std::move(alpn));
+    REQUIRE(pair.run(
+        [&] { return !pair.client.handlers.empty() || !pair.client.failures.empty(); }));
+    pair.run_for(2s);
+    CHECK(pair.server.handlers.empty() == !pair.client.failures.empty());
+    return pair.client.failures.empty() ? "" : pair.client.failures[0];
+}
+
+bool contains(const std::string& text, const std::string& part) {
+    INFO(text);
+    CHECK(text.find(part) != std::string::npos);
+    return text.find(part) != std::string::npos;
+}
+
+} // namespace
+
+TEST_CASE("a generated certificate names its host and lives less than 14 days") {
+    for (const std::string name : {"relay.example", "192.0.2.7", "2001:db8::7"}) {
+        CAPTURE(name);
+        const x509 made{make(name)};
+        const bool ip = name != "relay.example";
+        CHECK((ip ? X509_check_ip_asc(made.certificate, name.c_str(), X509_CHECK_FLAG_NEVER_CHECK_SUBJECT)
+                  : X509_check_host(made.certificate, name.c_str(), 0,
+                                    X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, nullptr)) == 1);
+        CHECK(X509_check_host(made.certificate, "other.example", 0,
+                              X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, nullptr) == 0);
+        int days = 0, seconds = 0;
+        REQUIRE(ASN1_TIME_diff(&days, &seconds, X509_get0_notBefore(made.certificate),
+                               X509_get0_notAfter(made.certificate)) == 1);
+        CHECK(days == 13);
+        CHECK(X509_cmp_current_time(X509_get0_notBefore(made.certificate)) < 0);
+        CHECK(X509_cmp_current_time(X509_get0_notAfter(made.certificate)) > 0);
+        CHECK(EVP_PKEY_get_base_id(X509_get0_pubkey(made.certificate)) == EVP_PKEY_EC);
+    }
+}
+
+TEST_CASE("no certificate is made for what is no name") {
+    std::string why;
+    CHECK_FALSE(ngtcp2::generate_identity("", why));
+    CHECK_FALSE(ngtcp2::generate_identity("two words", why));
+    CHECK_FALSE(ngtcp2::generate_identity("a,DNS:b", why));
+    CHECK(contains(why, "neither an IP address nor a DNS name"));
+}
+
+TEST_CASE("an Ed25519 identity works as well") {
+    std::string why;
+    const auto made = ngtcp2::generate_identity("localhost", why, ngtcp2::key_kind::ed25519);
+    REQUIRE(made);
+    CHECK(outcome(trust::insecure(), "localhost", *made).empty());
+}
+
+TEST_CASE("a fingerprint is 64 lowercase hex digits, and is accepted in every usual form") {
+    std::string why;
+    const auto hex = ngtcp2::fingerprint(test_identity(), why).value();
+    CHECK(hex.size() == 64);
+    CHECK(hex.find_first_not_of("0123456789abcdef") == std::string::npos);
+    CHECK(outcome(trust::fingerprint(hex), "not.the.name").empty());
+    std::string colons;
+    for (std::size_t i = 0; i < 64; i += 2) {
+        if (i != 0) colons += ':';
+        for (const char c : hex.substr(i, 2)) colons += static_cast<char>(std::toupper(c));
+    }
+    CHECK(outcome(trust::fingerprint(colons), "localhost").empty());
+}
+
+TEST_CASE("another fingerprint is refused with both of them named") {
+    const std::string other(64, 'a');
+    const auto why = outcome(trust::fingerprint(other), "localhost");
+    CHECK(contains(why, "certificate verify failed"));
+    CHECK(contains(why, other));
+}
+
+TEST_CASE("a fingerprint that is none is refused before anything is sent") {
+    std::string why;
+    CHECK_FALSE(ngtcp2::tls::client(trust::fingerprint("abc"), why));
+    CHECK(contains(why, "64 hex digits"));
+}
+
+TEST_CASE("the system's roots do not know a self-signed certificate") {
+    CHECK(contains(outcome(trust::system_roots(), "localhost"),
+                   "certificate verify failed: self-signed certificate"));
+}
+
+TEST_CASE("a CA file makes its certificate good for its name only") {
+    const temporary_file ca{test_identity().chain};
+    CHECK(outcome(trust::ca_file(ca.name), "localhost").empty());
+    const auto why = outcome(trust::ca_file(ca.name), "other.example");
+    CHECK(contains(why, "certificate verify failed: hostname mismatch"));
+    CHECK(contains(why, "other.example"));
+}
+
+TEST_CASE("an IP address is verified as one") {
+    const auto who = make("192.0.2.7");
+    const temporary_file ca{who.chain};
+    CHECK(outcome(trust::ca_file(ca.name), "192.0.2.7", who).empty());
+    CHECK(contains(outcome(trust::ca_file(ca.name), "192.0.2.8", who), "IP address mismatch"));
+    CHECK(contains(outcome(trust::ca_file(ca.name), "localhost", who), "hostname mismatch"));
+}
+
+TEST_CASE("another CA does not know the certificate") {
+    const temporary_file ca{make("localhost").chain};
+    CHECK(contains(outcome(trust::ca_file(ca.name), "localhost"), "certificate verify failed: "));
+}
+
+TEST_CASE("files that cannot be read, and keys that do not fit, are told in one line") {
+    std::string why;
+    CHECK_FALSE(ngtcp2::load_identity("/nowhere/chain.pem", "/nowhere/key.pem", why));
+    CHECK(contains(why, "cannot read /nowhere/chain.pem"));
+    CHECK_FALSE(ngtcp2::tls::client(trust::ca_file("/nowhere/ca.pem"), why));
+    CHECK(contains(why, "/nowhere/ca.pem"));
+    CHECK_FALSE(ngtcp2::tls::server({test_identity().chain, make("x").key}, {"a"}, why));
+    CHECK(contains(why, "not the certificate's"));
+    CHECK_FALSE(ngtcp2::tls::server({"nothing", "nothing"}, {"a"}, why));
+    CHECK_FALSE(ngtcp2::tls::server(test_identity(), {}, why));
+    CHECK(contains(why, "ALPN"));
+}
+
+TEST_CASE("an identity read from files is the one that was written") {
+    const temporary_file chain{test_identity().chain}, key{test_identity().key};
+    std::string why;
+    const auto read = ngtcp2::load_identity(chain.name, key.name, why);
+    REQUIRE(read);
+    CHECK(outcome(trust::insecure(), "localhost", *read).empty());
+}
+
+TEST_CASE("without a common ALPN both ends say so") {
+    std::vector<std::string> lines;
+    pair_options options;
+    options.server.log = [&](ngtcp2::log_level, std::string_view line) { lines.emplace_back(line); };
+    memory_pair pair{std::move(options)};
+    pair.connect(client_tls(), "localhost", {"h3", "hq"});
+    REQUIRE(pair.run([&] { return !pair.client.failures.empty(); }));
+    CHECK(pair.client.failures[0].starts_with("no common ALPN: the peer knows none of h3, hq"));
+    pair.run_for(1s);
+    CHECK(pair.server.handlers.empty());
+    REQUIRE(lines.size() == 1);
+    CHECK(contains(lines[0], "no common ALPN"));
+}
+
+TEST_CASE("the libraries are the ones that we were built with") {
+    CHECK(ngtcp2::library_versions().starts_with("ngtcp2 1."));
+    CHECK(contains(ngtcp2::library_versions(), "OpenSSL 3."));
+    CHECK(ngtcp2::aes_128_gcm_speed(1400, 20) > 1e6);
+}
