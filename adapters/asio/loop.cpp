@@ -78,7 +78,11 @@ bool loop::one_turn(time_point t) {
     if (const auto due = endpoint_.deadline(); due && *due <= t) endpoint_.expire(t);
     if (before_pump_) before_pump_(t);
     if (stopped_) return false;
-    return endpoint_.pump(t) || unread;
+    const bool more = endpoint_.pump(t) || unread;
+    // Pumping drains events too: what those make ready does not wait for the next datagram.
+    woken_ = false;
+    if (before_pump_) before_pump_(t);
+    return !stopped_ && (more || woken_);
 }
 
 void loop::post_turn() {
@@ -150,6 +154,7 @@ bool loop::send_kept() {
 }
 
 void loop::ready() {
+    woken_ = true;
     if (!in_turn_ && !stopped_) post_turn();
 }
 

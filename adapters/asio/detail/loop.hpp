@@ -72,6 +72,7 @@ private:
     bool writing_ = false;  ///< Waiting until it takes more.
     bool posted_ = false;   ///< A turn is on its way.
     bool in_turn_ = false;
+    bool woken_ = false;    ///< A connection became ready.
     bool stopped_ = false;
 
     std::function<void()> done_; ///< Of shutdown().

@@ -17,8 +17,8 @@ struct socket_options {
 struct options {
     ngtcp2::endpoint_options quic; ///< Its log is the loop's log too.
     socket_options socket;
-    /// Called once a turn, after everything that arrived was fed and before connections are pumped:
-    /// the place to wake() those whose sessions have something to say.
+    /// Called in each turn after everything that arrived was fed, before connections are pumped, and
+    /// once more after that: the place to wake() those whose sessions have something to say.
     std::function<void(time_point)> before_pump;
 };
 
