@@ -1,0 +1,123 @@
+#include "client_link.hpp"
+
+#include "exit_code.hpp"
+#include "log.hpp"
+#include "text.hpp"
+
+#include <boost/asio/post.hpp>
+#include <csignal>
+#include <cstdlib>
+#include <moqlite/asio/clock.hpp>
+#include <moqlite/ngtcp2/session_handler.hpp>
+#include <utility>
+
+namespace moqlite::programs {
+
+namespace {
+
+/// Until the last word has left, or nobody answers.
+constexpr auto farewell = std::chrono::milliseconds{500};
+
+duration to_duration(double seconds) {
+    return std::chrono::duration_cast<duration>(std::chrono::duration<double>{seconds});
+}
+
+} // namespace
+
+client_link::client_link(const client_options& options, session_options for_session, client_user& user)
+    : options_{options}, session_options_{std::move(for_session)}, user_{user} {
+    session_options_.path = options_.where.path;
+}
+
+int client_link::run() {
+    watch_signals();
+    limit_handshake();
+    if (!connect()) return exit_failure;
+    io_.run();
+    return code_.value_or(exit_failure);
+}
+
+bool client_link::connect() {
+    std::string why;
+    const auto tls = ngtcp2::tls::client(options_.trust(), why);
+    if (!tls) {
+        spdlog::error("{}", why);
+        return false;
+    }
+    asio::options o;
+    o.quic.idle_timeout = to_duration(options_.idle_timeout);
+    o.quic.log = adapter_log(log_style::tool);
+    o.before_pump = [this](time_point now) {
+        if (session_ && !finishing()) user_.turn(now);
+    };
+    client_.emplace(io_.get_executor(), std::move(o));
+    client_->connect(
+        {options_.where.host, options_.where.port, {}, {options_.protocol}, *tls},
+        [this](ngtcp2::connection& c, time_point now) { return start_session(c, now); },
+        [this](const ngtcp2::closed& how) {
+            finish(exit_failure, "cannot connect to " + options_.url + ": " + how.reason);
+        });
+    return true;
+}
+
+void client_link::watch_signals() {
+    signals_.add(SIGINT);
+    signals_.add(SIGTERM);
+    signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+        if (error) return;
+        finish(exit_by_signal(signal), signal == SIGINT ? "interrupted" : "terminated");
+        // Who asks twice does not want to wait.
+        signals_.async_wait([](const boost::system::error_code& again, int second) {
+            if (!again) std::_Exit(exit_by_signal(second));
+        });
+    });
+}
+
+/// Resolving the name counts, too.
+void client_link::limit_handshake() {
+    handshake_.expires_after(std::chrono::seconds{10});
+    handshake_.async_wait([this](const boost::system::error_code& error) {
+        if (!error) finish(exit_failure, "cannot connect to " + options_.url + ": no answer for 10 s");
+    });
+}
+
+std::unique_ptr<ngtcp2::handler> client_link::start_session(ngtcp2::connection& c, time_point now) {
+    const auto spoken = version_from_alpn(c.alpn());
+    if (!spoken || finishing()) return nullptr;
+    handshake_.cancel();
+    connection_ = &c;
+    session_.emplace(role::client, *spoken, session_options_, now);
+    spdlog::info("connected to {}, {}", to_string(c.remote()), c.alpn());
+    user_.connected();
+    auto handle = [this](const event& e) { on_event(e); };
+    return std::make_unique<ngtcp2::session_handler<session*, decltype(handle)>>(&*session_, std::move(handle));
+}
+
+void client_link::on_event(const event& e) {
+    const auto* closed = std::get_if<session_closed>(&e);
+    if (closed != nullptr) connection_ = nullptr;
+    if (finishing()) return;
+    if (const auto* rejected = std::get_if<stream_rejected>(&e))
+        spdlog::warn("the relay broke a rule on stream {}: {}", number(rejected->stream), to_string(rejected->why));
+    user_.on_event(e, asio::now());
+    if (closed != nullptr) finish(exit_failure, "session " + to_text(*closed));
+}
+
+void client_link::wake() {
+    if (connection_ != nullptr) connection_->wake();
+}
+
+void client_link::finish(int code, const std::string& why) {
+    if (finishing()) return;
+    code_ = code;
+    user_.ending(code, why);
+    handshake_.cancel();
+    // Not from within the connection's own callbacks.
+    boost::asio::post(io_, [this] {
+        if (!client_) return io_.stop();
+        const auto* reason = *code_ == exit_ok ? "done" : *code_ > exit_by_signal(0) ? "interrupted" : "failed";
+        client_->shutdown(app_error::cancel, reason, farewell, [this] { io_.stop(); });
+    });
+}
+
+} // namespace moqlite::programs

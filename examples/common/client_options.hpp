@@ -1,0 +1,42 @@
+// The flags that publish and watch have in common.
+#pragma once
+
+#include "command_line.hpp"
+#include "url.hpp"
+
+#include <moqlite/ngtcp2/tls.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace moqlite::programs {
+
+struct client_options {
+    std::string url;
+    std::string broadcast;
+    std::string track;
+    std::string protocol = "moq-lite-05";
+    std::string fingerprint;
+    std::string ca;
+    bool tls_insecure = false;
+    double idle_timeout = 8;
+    bool quiet = false;
+    std::string log_level = "info";
+
+    void add_to(command_line&);
+    /// What the flags amount to; false: `why` says which of them is wrong.
+    [[nodiscard]] bool check(std::string& why);
+
+    relay_url where; ///< By check().
+
+    [[nodiscard]] ngtcp2::trust trust() const;
+    [[nodiscard]] std::string level() const { return quiet ? "error" : log_level; }
+};
+
+/// The protocols that the programs speak, best first.
+[[nodiscard]] const std::vector<std::string>& supported_protocols();
+[[nodiscard]] bool is_supported(const std::string& protocol, std::string& why);
+/// The names that --log-level takes.
+[[nodiscard]] const std::vector<std::string>& log_levels();
+
+} // namespace moqlite::programs

@@ -1,0 +1,45 @@
+// What the programs say on stderr, and the line that shows how far they are.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <moqlite/ngtcp2/log.hpp>
+#include <spdlog/spdlog.h>
+#include <string>
+
+namespace moqlite::programs {
+
+enum class log_style : std::uint8_t {
+    tool,   ///< "moqlite-watch: error: no such file"
+    service ///< with the time in front
+};
+
+/// Makes spdlog's default logger write to stderr. Call once, first.
+void start_log(const std::string& name, log_style style, spdlog::level::level_enum level);
+
+/// The adapters' log, in ours; what they call info is debug to a tool.
+[[nodiscard]] ngtcp2::log_function adapter_log(log_style style);
+
+/// A line on stderr that is written over while it changes; nothing when stderr is no terminal.
+class progress_line {
+public:
+    /// `text` is asked a few times a second.
+    progress_line(boost::asio::any_io_executor, bool wanted, std::function<std::string()> text);
+    ~progress_line() { stop(); }
+    progress_line(const progress_line&) = delete;
+    progress_line& operator=(const progress_line&) = delete;
+
+    /// Leaves the last state standing.
+    void stop();
+
+private:
+    void show(bool last);
+    void again();
+
+    boost::asio::steady_timer timer_;
+    std::function<std::string()> text_;
+    bool on_ = false;
+};
+
+} // namespace moqlite::programs

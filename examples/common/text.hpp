@@ -1,0 +1,43 @@
+// Sizes, and names of errors, as people write and read them.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <moqlite/core/error.hpp>
+#include <moqlite/core/time.hpp>
+#include <moqlite/session/event.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace moqlite::programs {
+
+/// "300", "16K", "1.5G": K, M and G are powers of 1024, of either case, "KiB" and "KB" too.
+[[nodiscard]] std::optional<std::uint64_t> parse_size(std::string_view text);
+
+/// "12.3 MiB"
+[[nodiscard]] std::string size_text(double bytes);
+
+/// Bytes a second over the last second or so, by what it is told a few times a second.
+class speed {
+public:
+    /// "4.1 MiB/s"
+    [[nodiscard]] std::string text(std::uint64_t bytes, time_point now);
+
+private:
+    struct sample {
+        time_point at{};
+        std::uint64_t bytes = 0;
+    };
+    std::array<sample, 5> samples_{};
+    std::size_t next_ = 0;
+};
+
+/// "lagged (26)", or "code 77".
+[[nodiscard]] std::string to_text(app_error code);
+
+/// Why a session ended: "closed by the peer: not_found (13), no such root".
+[[nodiscard]] std::string to_text(const session_closed& how);
+
+} // namespace moqlite::programs

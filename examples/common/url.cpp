@@ -1,0 +1,42 @@
+#include "url.hpp"
+
+#include <algorithm>
+#include <moqlite/asio/host_port.hpp>
+
+namespace moqlite::programs {
+
+namespace {
+
+std::optional<relay_url> refuse(std::string_view text, std::string_view what, std::string& why) {
+    why = "'" + std::string{text} + "' " + std::string{what};
+    return std::nullopt;
+}
+
+} // namespace
+
+std::optional<relay_url> parse_url(std::string_view text, std::string& why) {
+    constexpr std::string_view scheme = "moqt://";
+    if (text.starts_with("https://"))
+        return refuse(text, "is WebTransport, which is not there yet; use moqt://HOST:PORT", why);
+    if (!text.starts_with(scheme)) return refuse(text, "is not a URL of the form moqt://HOST:PORT/PATH", why);
+    const auto unfit = [](unsigned char c) { return c <= ' ' || c == 0x7f; };
+    if (std::any_of(text.begin(), text.end(), unfit))
+        return refuse(text, "has a space or control character in it", why);
+    if (text.find('#') != text.npos) return refuse(text, "has a fragment, which means nothing here", why);
+    if (text.find('@') < text.find('/', scheme.size()))
+        return refuse(text, "has a user name, which means nothing here", why);
+
+    const auto rest = text.substr(scheme.size());
+    const auto host_ends = std::min(rest.find_first_of("/?"), rest.size());
+    const auto where = asio::parse_host_port(rest.substr(0, host_ends), 443, why);
+    if (!where) return refuse(text, "names no host: " + why, why);
+    if (where->host.empty()) return refuse(text, "names no host", why);
+    if (where->port == 0) return refuse(text, "has port 0, to which nothing can connect", why);
+
+    relay_url url{where->host, where->port, std::string{rest.substr(host_ends)}};
+    if (url.path == "/") url.path.clear();
+    if (url.path.starts_with('?')) url.path.insert(0, "/");
+    return url;
+}
+
+} // namespace moqlite::programs

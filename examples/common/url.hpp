@@ -1,0 +1,21 @@
+// moqt://host:port/path?query
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace moqlite::programs {
+
+/// Where a relay is, and below which root.
+struct relay_url {
+    std::string host; ///< A name or an address, without brackets.
+    std::uint16_t port = 443;
+    std::string path; ///< With the query; "" where the URL has none, or only "/".
+};
+
+/// Native QUIC only; nullopt: `why` says what is wrong with it.
+[[nodiscard]] std::optional<relay_url> parse_url(std::string_view text, std::string& why);
+
+} // namespace moqlite::programs

@@ -1,0 +1,186 @@
+#include "publisher.hpp"
+
+#include "exit_code.hpp"
+#include "text.hpp"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <moqlite/asio/clock.hpp>
+#include <utility>
+
+namespace moqlite::programs {
+
+namespace {
+
+constexpr std::size_t a_slice = 512 * 1024; ///< Read at most, before others have their turn.
+constexpr std::size_t a_mebibyte = 1024 * 1024;
+
+session_options for_session(slab_pool& memory) {
+    session_options o{.pool = &memory};
+    o.bounds.live_backlog = 8 * a_mebibyte; // As much again is kept for who comes late.
+    return o;
+}
+
+} // namespace
+
+publisher::publisher(const publish_options& options)
+    : options_{options},
+      memory_{48 * a_mebibyte + 2 * options.frame_size},
+      link_{options.client, for_session(memory_), *this},
+      input_{link_.io().get_executor()},
+      timer_{link_.io()},
+      progress_{link_.io().get_executor(), !options.client.quiet, [this] { return progress(); }},
+      pace_{options.rate},
+      frame_(options.frame_size) {}
+
+int publisher::run() {
+    if (!input_.open_input(options_.input)) {
+        progress_.stop();
+        spdlog::error("{}", input_.why());
+        return exit_failure;
+    }
+    return link_.run();
+}
+
+void publisher::connected() {
+    outbox_options o{.group_frames = options_.group_frames, .keep_until_taken = options_.wait_subscriber};
+    if (options_.wait_subscriber) o.hold_most *= 2;
+    outbox_.emplace(link_.get(), memory_, o);
+    if (const auto announced = link_.get().announce(options_.client.broadcast); !announced)
+        return link_.finish(exit_failure,
+            "cannot announce " + options_.client.broadcast + ": " + std::string{to_string(announced.error())});
+    go_on();
+}
+
+void publisher::on_event(const event& e, time_point) {
+    if (const auto* subscribed = std::get_if<subscribe_requested>(&e))
+        answer(*subscribed);
+    else if (const auto* asked = std::get_if<track_requested>(&e))
+        answer(*asked);
+    else if (const auto* wanted = std::get_if<groups_wanted>(&e))
+        outbox_->wanted(*wanted);
+    else if (const auto* delivered = std::get_if<group_delivered>(&e))
+        outbox_->delivered(*delivered);
+    else if (const auto* lost = std::get_if<group_lost>(&e))
+        outbox_->lost(*lost);
+    else if (const auto* ended = std::get_if<request_ended>(&e))
+        outbox_->left(*ended);
+    else
+        return;
+    finish_if_done();
+}
+
+bool publisher::is_ours(const track_ref& track) const {
+    return track.broadcast == options_.client.broadcast && track.track == options_.client.track;
+}
+
+void publisher::answer(const subscribe_requested& e) {
+    if (is_ours(e.track)) return outbox_->subscribe(e);
+    static_cast<void>(link_.get().reject(e.request, app_error::not_found));
+}
+
+void publisher::answer(const track_requested& e) {
+    if (is_ours(e.track))
+        static_cast<void>(link_.get().answer_track(e.request, {.timescale = 1'000'000}));
+    else
+        static_cast<void>(link_.get().reject(e.request, app_error::not_found));
+}
+
+void publisher::turn(time_point) {
+    // Acknowledgements and the last pump have made room, or a subscriber came.
+    if (held_up_) go_on();
+}
+
+/// In a turn of its own, so that the network has its turns in between.
+void publisher::go_on() {
+    if (std::exchange(scheduled_, true)) return;
+    boost::asio::post(link_.io(), [this] {
+        scheduled_ = false;
+        step();
+    });
+}
+
+/// Moves frames from the input to the outbox as far as it will go; whatever stops it calls again.
+void publisher::step() {
+    for (std::size_t moved = 0; moved < a_slice; moved += frame_.size()) {
+        if (link_.finishing() || outbox_->ended()) return;
+        const auto now = asio::now();
+        if (!may_read(now) || !fill() || !send(now)) return;
+    }
+    go_on();
+}
+
+bool publisher::may_read(time_point now) {
+    const bool nobody = options_.wait_subscriber && !outbox_->has_subscribers();
+    if (nobody || (idle_ && pace_.due(now) < now)) pace_.restart(now);
+    idle_ = nobody;
+    // A source with a rate of its own waits for nobody.
+    const bool waits = options_.wait_subscriber || !pace_.is_paced();
+    held_up_ = nobody || (waits && !outbox_->has_room());
+    return !held_up_;
+}
+
+/// True: a frame is there, or the input has ended.
+bool publisher::fill() {
+    while (filled_ < frame_.size() && !at_end_) {
+        const auto got = input_.read(std::span{frame_}.subspan(filled_));
+        filled_ += got.bytes;
+        if (got.what == transfer::state::ended) at_end_ = true;
+        if (got.what == transfer::state::waiting) {
+            idle_ = true;
+            input_.when_ready([this] { go_on(); });
+            return false;
+        }
+        if (got.what == transfer::state::failed) {
+            link_.finish(exit_failure, input_.why());
+            return false;
+        }
+    }
+    return true;
+}
+
+/// False: it is too early, or that was all.
+bool publisher::send(time_point now) {
+    if (filled_ != 0) {
+        const auto due = pace_.due(now);
+        if (due > now) {
+            timer_.expires_at(asio::to_steady(due));
+            timer_.async_wait([this](const boost::system::error_code& error) {
+                if (!error) go_on();
+            });
+            return false;
+        }
+        outbox_->write(unix_microseconds(due, now), std::span{frame_}.first(filled_));
+        pace_.next(due);
+        ++frames_;
+        bytes_ += filled_;
+        filled_ = 0;
+    }
+    if (at_end_) outbox_->end();
+    link_.wake();
+    finish_if_done();
+    return !at_end_;
+}
+
+void publisher::finish_if_done() {
+    if (outbox_->ended() && !outbox_->has_subscribers()) link_.finish(exit_ok);
+}
+
+void publisher::ending(int code, const std::string& why) {
+    timer_.cancel();
+    static_cast<void>(input_.close());
+    progress_.stop();
+    if (code != exit_ok) return spdlog::error("{}", why);
+    spdlog::info(
+        "published {} groups, {} frames, {}", outbox_->groups(), frames_, size_text(static_cast<double>(bytes_)));
+    if (const auto n = outbox_->untaken(); n != 0) spdlog::warn("nobody took {} of {} groups", n, outbox_->groups());
+}
+
+std::string publisher::progress() {
+    if (!outbox_) return "connecting to " + options_.client.url;
+    const auto size = size_text(static_cast<double>(bytes_));
+    return fmt::format("{}  {}  {} groups{}", size, speed_.text(bytes_, asio::now()), outbox_->groups(),
+        outbox_->has_subscribers() ? "" : "  (nobody is subscribed)");
+}
+
+} // namespace moqlite::programs

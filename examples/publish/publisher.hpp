@@ -1,0 +1,71 @@
+// Reads frames from a file or pipe and publishes them as one track.
+#pragma once
+
+#include "client_link.hpp"
+#include "descriptor.hpp"
+#include "log.hpp"
+#include "outbox.hpp"
+#include "pace.hpp"
+#include "text.hpp"
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace moqlite::programs {
+
+struct publish_options {
+    client_options client;
+    std::string input = "-";
+    std::uint64_t frame_size = 16 * 1024;
+    std::uint64_t group_frames = 64;
+    double rate = 0;
+    bool wait_subscriber = false;
+};
+
+class publisher final : public client_user {
+public:
+    explicit publisher(const publish_options&);
+
+    /// Returns the exit code.
+    [[nodiscard]] int run();
+
+private:
+    void connected() override;
+    void on_event(const event&, time_point now) override;
+    void turn(time_point now) override;
+    void ending(int code, const std::string& why) override;
+
+    void answer(const subscribe_requested&);
+    void answer(const track_requested&);
+    [[nodiscard]] bool is_ours(const track_ref&) const;
+
+    void go_on();
+    void step();
+    [[nodiscard]] bool may_read(time_point now);
+    [[nodiscard]] bool fill();
+    [[nodiscard]] bool send(time_point now);
+    void finish_if_done();
+    [[nodiscard]] std::string progress();
+
+    publish_options options_;
+    slab_pool memory_; ///< Must outlive the session, and what the outbox pins.
+    client_link link_;
+    descriptor input_;
+    boost::asio::steady_timer timer_;
+    progress_line progress_;
+    std::optional<outbox> outbox_;
+    pace pace_;
+    std::vector<std::byte> frame_;
+    std::size_t filled_ = 0;
+    std::uint64_t frames_ = 0;
+    std::uint64_t bytes_ = 0;
+    speed speed_;
+    bool scheduled_ = false; ///< step() will be called.
+    bool held_up_ = false;   ///< By flow control, or because nobody is subscribed.
+    bool idle_ = false;      ///< Nobody is subscribed, or there was no input.
+    bool at_end_ = false;    ///< Of the input.
+};
+
+} // namespace moqlite::programs

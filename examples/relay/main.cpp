@@ -1,0 +1,81 @@
+// moqlite-relay: brings what is published to whoever watches.
+#include "client_options.hpp"
+#include "command_line.hpp"
+#include "log.hpp"
+#include "service.hpp"
+
+#include <moqlite/asio/host_port.hpp>
+
+namespace moqlite::programs {
+
+namespace {
+
+constexpr const char* name = "moqlite-relay";
+constexpr const char* purpose =
+    "Takes broadcasts from publishers and brings each track to everybody who watches it, over native QUIC.";
+constexpr const char* examples =
+    "  moqlite-relay --listen :4443 --tls-generate localhost\n"
+    "  moqlite-relay --listen 0.0.0.0:443 --listen [::]:443 --cert fullchain.pem --key privkey.pem --cache-bytes 1G\n"
+    "\n"
+    "For each listener one line goes to stdout when all are ready, and nothing else does:\n"
+    "  listening HOST:PORT protocols LIST sha256 HEX-OF-THE-CERTIFICATE\n"
+    "Signals: SIGTERM and SIGINT end the sessions cleanly and then the relay; SIGUSR1 logs a line of statistics\n"
+    "and returns unused memory. Exit codes: 0 ended by a signal; 1 failure; 2 usage.";
+
+void add_options(command_line& line, relay_program_options& o) {
+    o.protocols = supported_protocols();
+    line.option("--listen", o.listen,
+            "Address to listen on, also several times; port 0 takes a free one; no HOST is every address")
+        ->required()
+        ->delimiter(',')
+        ->type_name("HOST:PORT");
+    auto* generate = line.option("--tls-generate", o.tls_generate,
+                             "Make a self-signed certificate for this DNS name or IP address, for 13 days")
+                         ->type_name("NAME");
+    auto* cert =
+        line.option("--cert", o.cert, "Certificate chain, PEM, leaf first")->type_name("FILE")->excludes(generate);
+    auto* key = line.option("--key", o.key, "Its private key, PEM")->type_name("FILE")->excludes(generate);
+    cert->needs(key);
+    key->needs(cert);
+    line.option("--protocols", o.protocols, "What to accept, comma-separated, best first")
+        ->delimiter(',')
+        ->default_str(CLI::detail::join(o.protocols, ","))
+        ->type_name("LIST");
+    line.size("--cache-bytes", o.cache_bytes, "64M", "Keep so much of what passed for those who come late", 0,
+        std::uint64_t{1} << 40);
+    line.seconds("--cache-age", o.cache_age, "Keep it for so long", 0, 1e6)->capture_default_str();
+    line.seconds("--idle-timeout", o.idle_timeout, "Give a connection up when nothing is heard for so long", 1, 3600)
+        ->capture_default_str();
+    line.option("--log-level", o.log_level, "How much to say")
+        ->capture_default_str()
+        ->check(CLI::IsMember(log_levels()))
+        ->type_name("LEVEL");
+}
+
+std::string check(const relay_program_options& o) {
+    std::string why;
+    if (o.tls_generate.empty() && o.cert.empty()) return "--tls-generate NAME, or --cert and --key, must be given";
+    for (const auto& protocol : o.protocols)
+        if (!is_supported(protocol, why)) return why;
+    for (const auto& where : o.listen)
+        if (!asio::parse_host_port(where, 0, why)) return "--listen: " + why;
+    return {};
+}
+
+int serve(int argc, char** argv) {
+    command_line line{name, purpose, examples};
+    relay_program_options o;
+    add_options(line, o);
+    if (const auto code = line.parse(argc, argv)) return *code;
+    if (const auto why = check(o); !why.empty()) return line.refuse(why);
+    start_log(name, log_style::service, spdlog::level::from_str(o.log_level));
+    return service{o}.run();
+}
+
+} // namespace
+
+} // namespace moqlite::programs
+
+int main(int argc, char** argv) {
+    return moqlite::programs::run_program("moqlite-relay", moqlite::programs::serve, argc, argv);
+}

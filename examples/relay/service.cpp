@@ -1,0 +1,226 @@
+#include "service.hpp"
+
+#include "client_options.hpp"
+#include "exit_code.hpp"
+#include "log.hpp"
+#include "text.hpp"
+
+#include <boost/asio/ip/udp.hpp>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <malloc.h>
+#include <moqlite/asio/clock.hpp>
+#include <moqlite/asio/host_port.hpp>
+#include <moqlite/ngtcp2/session_handler.hpp>
+#include <random>
+#include <utility>
+
+namespace moqlite::programs {
+
+namespace {
+
+constexpr auto farewell = std::chrono::seconds{4}; ///< For sessions to end when we stop.
+constexpr auto quiet_after_loss = std::chrono::seconds{5};
+constexpr std::size_t beside_the_cache = 48 * 1024 * 1024; ///< Bytes that readers and arriving groups may hold.
+
+duration to_duration(double seconds) {
+    return std::chrono::duration_cast<duration>(std::chrono::duration<double>{seconds});
+}
+
+relay_options for_relay(const relay_program_options& o) {
+    relay_options made;
+    made.bounds.cache = o.cache_bytes;
+    made.bounds.memory = o.cache_bytes + beside_the_cache;
+    made.bounds.cache_age = to_duration(o.cache_age);
+    std::random_device random;
+    made.origin = hop_id{(std::uint64_t{random()} << 29 | random()) + 1};
+    return made;
+}
+
+/// A name becomes the first of its addresses.
+std::string numeric(const std::string& where, std::string& why) {
+    const auto parsed = asio::parse_host_port(where, 443, why);
+    if (!parsed) return {};
+    const auto port = ":" + std::to_string(parsed->port);
+    if (parsed->host.empty()) return port;
+    if (const auto ready = ngtcp2::address::parse(parsed->host, parsed->port)) return to_string(*ready);
+    boost::asio::io_context io;
+    boost::system::error_code error;
+    const auto found = boost::asio::ip::udp::resolver{io}.resolve(parsed->host, std::to_string(parsed->port), error);
+    if (!error && !found.empty()) return to_string(ngtcp2::address{found->endpoint().data(), found->endpoint().size()});
+    why = "cannot resolve " + parsed->host + ": " + error.message();
+    return {};
+}
+
+} // namespace
+
+struct service::guest {
+    guest(service& h, std::uint64_t k) noexcept : home(&h), key(k) {}
+    guest(guest&& other) noexcept : home(std::exchange(other.home, nullptr)), key(other.key) {}
+    ~guest() {
+        if (home != nullptr) home->forget(key);
+    }
+    void operator()(const event& e) { home->relay_.handle(key, e, asio::now()); }
+    service* home;
+    std::uint64_t key;
+};
+
+service::service(const relay_program_options& options) : options_{options}, relay_{for_relay(options)} {}
+
+int service::run() {
+    std::string why;
+    if (!start(why)) {
+        spdlog::error("{}", why);
+        return exit_failure;
+    }
+    watch_signals();
+    io_.run();
+    return exit_ok;
+}
+
+std::optional<ngtcp2::identity> service::identify(std::string& why) const {
+    if (!options_.tls_generate.empty()) return ngtcp2::generate_identity(options_.tls_generate, why);
+    return ngtcp2::load_identity(options_.cert, options_.key, why);
+}
+
+bool service::start(std::string& why) {
+    const auto identity = identify(why);
+    if (!identity) return false;
+    const auto tls = ngtcp2::tls::server(*identity, options_.protocols, why);
+    const auto print = ngtcp2::fingerprint(*identity, why);
+    if (!tls || !print) return false;
+    for (const auto& where : options_.listen)
+        if (!listen(where, *tls, why)) return false;
+    spdlog::info("moqlite-relay " MOQLITE_VERSION ", {}", ngtcp2::library_versions());
+    const auto protocols = CLI::detail::join(options_.protocols, ",");
+    for (const auto& server : servers_)
+        std::printf("listening %s protocols %s sha256 %s\n", to_string(server->local_address()).c_str(),
+            protocols.c_str(), print->c_str());
+    std::fflush(stdout);
+    return true;
+}
+
+bool service::listen(const std::string& where, const ngtcp2::tls& tls, std::string& why) {
+    const auto address = numeric(where, why);
+    if (address.empty()) return false;
+    asio::options o;
+    o.quic.idle_timeout = to_duration(options_.idle_timeout);
+    o.quic.log = adapter_log(log_style::service);
+    o.before_pump = [this](time_point now) { turn(now); };
+    auto& server = servers_.emplace_back(std::make_unique<asio::server>(io_.get_executor(), std::move(o)));
+    return server->listen(address, tls, [this](ngtcp2::connection& c, time_point now) { return accept(c, now); }, why);
+}
+
+// Connections.
+
+std::unique_ptr<ngtcp2::handler> service::accept(ngtcp2::connection& c, time_point now) {
+    const auto key = relay_.add(role::server, c.alpn(), now);
+    if (!key) {
+        spdlog::warn("{} was turned away: {} is {}", to_string(c.remote()), c.alpn(), to_string(key.error()));
+        return nullptr;
+    }
+    connections_.emplace(*key, &c);
+    spdlog::info("#{} connected from {}, {}", *key, to_string(c.remote()), c.alpn());
+    return std::make_unique<ngtcp2::session_handler<any_session*, guest>>(relay_.session(*key), guest{*this, *key});
+}
+
+void service::forget(std::uint64_t key) {
+    connections_.erase(key);
+    losses_.erase(key);
+    relay_.remove(key);
+}
+
+/// Once a turn of each listener, before connections are pumped.
+void service::turn(time_point now) {
+    relay_.tick(now);
+    while (const auto notice = relay_.poll_notice()) std::visit([this](const auto& what) { say(what); }, *notice);
+    while (const auto key = relay_.poll_ready())
+        if (const auto found = connections_.find(*key); found != connections_.end()) found->second->wake();
+    set_timer();
+}
+
+void service::set_timer() {
+    const auto at = relay_.deadline();
+    if (at == timer_at_) return;
+    timer_at_ = at;
+    timer_.cancel();
+    if (!at) return;
+    timer_.expires_at(asio::to_steady(*at));
+    timer_.async_wait([this](const boost::system::error_code& error) {
+        if (error) return;
+        timer_at_.reset();
+        turn(asio::now());
+    });
+}
+
+// What happened.
+
+void service::say(const admission_wanted& e) {
+    const auto root = path::normalise(std::string_view{e.path}.substr(0, e.path.find('?')));
+    if (const auto admitted = relay_.admit(e.session, {.root = root}); !admitted) return;
+    spdlog::info("#{} admitted to /{}", e.session, root);
+}
+
+void service::say(const session_ended& e) {
+    auto how = e.how;
+    how.reason = e.reason;
+    spdlog::info("#{} ended: {}", e.session, to_text(how));
+}
+
+void service::say(const peer_misbehaved& e) {
+    spdlog::warn("#{} broke a rule on stream {}: {}", e.session, number(e.stream), to_string(e.why));
+}
+
+void service::say(const broadcast_changed& e) {
+    spdlog::info("#{} {} {}", e.session, e.available ? "announces" : "no longer announces", e.path);
+}
+
+void service::say(const reader_lost_group& e) {
+    auto& l = losses_[e.session];
+    ++l.groups;
+    const auto now = asio::now();
+    if (l.said != time_point{} && now - l.said < quiet_after_loss) return;
+    spdlog::warn("#{} was not given {} groups, the last of them {} of {} {}: {}", e.session, l.groups,
+        number(e.sequence), e.broadcast, e.track, to_text(e.code));
+    l = {0, now};
+}
+
+// Signals.
+
+void service::watch_signals() {
+    for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) signals_.add(signal);
+    signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+        if (!error) on_signal(signal);
+    });
+}
+
+void service::on_signal(int signal) {
+    signals_.async_wait([this](const boost::system::error_code& error, int next_one) {
+        if (!error) on_signal(next_one);
+    });
+    if (signal == SIGUSR1) return say_statistics();
+    if (stopped_) std::_Exit(exit_by_signal(signal)); // Who asks twice does not want to wait.
+    stop(signal);
+}
+
+void service::stop(int signal) {
+    stopped_ = true;
+    stopping_ = servers_.size();
+    spdlog::info("{}: ending {} sessions", signal == SIGINT ? "SIGINT" : "SIGTERM", connections_.size());
+    for (const auto& server : servers_)
+        server->shutdown(app_error::cancel, "the relay is shutting down", farewell, [this] {
+            if (--stopping_ == 0) io_.stop();
+        });
+}
+
+void service::say_statistics() {
+    relay_.trim();
+    ::malloc_trim(0);
+    const auto s = relay_.stats();
+    spdlog::info("{} sessions, {} broadcasts, {} tracks, {} readers; {} cached, {} in use; {} groups not delivered",
+        s.sessions, s.broadcasts, s.tracks, s.readers, size_text(static_cast<double>(s.cached_bytes)),
+        size_text(static_cast<double>(s.memory)), s.groups_lost);
+}
+
+} // namespace moqlite::programs

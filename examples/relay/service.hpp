@@ -1,0 +1,81 @@
+// The relay, its listeners and its connections.
+#pragma once
+
+#include "command_line.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstdint>
+#include <memory>
+#include <moqlite/asio/server.hpp>
+#include <moqlite/relay/relay.hpp>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace moqlite::programs {
+
+struct relay_program_options {
+    std::vector<std::string> listen;
+    std::string tls_generate; ///< Empty: `cert` and `key`.
+    std::string cert;
+    std::string key;
+    std::vector<std::string> protocols;
+    std::uint64_t cache_bytes = limits{}.cache;
+    double cache_age = 30;   ///< Seconds.
+    double idle_timeout = 8; ///< Seconds.
+    std::string log_level = "info";
+};
+
+class service {
+public:
+    explicit service(const relay_program_options&);
+    service(const service&) = delete;
+    service& operator=(const service&) = delete;
+
+    /// Returns the exit code.
+    [[nodiscard]] int run();
+
+private:
+    struct guest; ///< A connection's place here; gone when the connection is.
+    /// Groups that the readers of one session did not get, and that were not logged yet.
+    struct losses {
+        std::uint64_t groups = 0;
+        time_point said{};
+    };
+
+    [[nodiscard]] std::optional<ngtcp2::identity> identify(std::string& why) const;
+    [[nodiscard]] bool listen(const std::string& where, const ngtcp2::tls&, std::string& why);
+    [[nodiscard]] bool start(std::string& why);
+    void watch_signals();
+    void on_signal(int signal);
+    void stop(int signal);
+    void say_statistics();
+
+    [[nodiscard]] std::unique_ptr<ngtcp2::handler> accept(ngtcp2::connection&, time_point now);
+    void forget(std::uint64_t key);
+    void turn(time_point now);
+    void set_timer();
+
+    void say(const admission_wanted&);
+    void say(const session_ended&);
+    void say(const peer_misbehaved&);
+    void say(const broadcast_changed&);
+    void say(const reader_lost_group&);
+
+    relay_program_options options_;
+    boost::asio::io_context io_{1};
+    boost::asio::signal_set signals_{io_};
+    boost::asio::steady_timer timer_{io_};
+    std::optional<time_point> timer_at_;
+    relay relay_;
+    std::unordered_map<std::uint64_t, ngtcp2::connection*> connections_;
+    std::unordered_map<std::uint64_t, losses> losses_;
+    std::vector<std::unique_ptr<asio::server>> servers_;
+    std::size_t stopping_ = 0; ///< Listeners that are still saying goodbye.
+    bool stopped_ = false;
+};
+
+} // namespace moqlite::programs

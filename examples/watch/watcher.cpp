@@ -1,0 +1,240 @@
+#include "watcher.hpp"
+
+#include "exit_code.hpp"
+#include "text.hpp"
+
+#include <boost/asio/post.hpp>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <moqlite/asio/clock.hpp>
+#include <nlohmann/json.hpp>
+#include <utility>
+#include <variant>
+
+namespace moqlite::programs {
+
+namespace {
+
+constexpr std::size_t a_slice = 1024 * 1024; ///< Written at most, before others have their turn.
+constexpr std::uint64_t microseconds = 1'000'000;
+/// A loss may be the first sign that all is over, which is another failure.
+constexpr auto second_sign = std::chrono::milliseconds{200};
+
+} // namespace
+
+watcher::watcher(const watch_options& options)
+    : options_{options},
+      link_{options.client, {}, *this},
+      output_{link_.io().get_executor()},
+      patience_{link_.io()},
+      timer_{link_.io()},
+      progress_{link_.io().get_executor(), !options.client.quiet, [this] { return progress(); }} {}
+
+int watcher::run() {
+    if (!output_.open_output(options_.output)) {
+        progress_.stop();
+        spdlog::error("{}", output_.why());
+        return exit_failure;
+    }
+    return link_.run();
+}
+
+void watcher::connected() {
+    connected_ = true;
+    limit_wait();
+    if (const auto watching = link_.get().watch(options_.client.broadcast); !watching)
+        link_.finish(exit_failure,
+            "cannot ask for " + options_.client.broadcast + ": " + std::string{to_string(watching.error())});
+}
+
+void watcher::limit_wait() {
+    if (options_.timeout <= 0) return;
+    patience_.expires_after(
+        std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>{options_.timeout}));
+    patience_.async_wait([this](const boost::system::error_code& error) {
+        if (!error)
+            link_.finish(exit_failure,
+                fmt::format("nobody announced {} within {} s", options_.client.broadcast, options_.timeout));
+    });
+}
+
+void watcher::on_event(const event& e, time_point now) {
+    if (reader_) reader_->handle(e, now);
+    report_losses();
+    if (!link_.finishing()) std::visit([this](const auto& what) { on(what); }, e);
+}
+
+void watcher::on(const broadcast_available& e) {
+    // An earlier one of that name may still be in the relay's cache: only what is announced is meant.
+    if (reader_ || e.path != options_.client.broadcast) return;
+    patience_.cancel();
+    subscribe();
+}
+
+void watcher::on(const subscription_accepted& e) {
+    spdlog::info(
+        "subscribed to {} {} from group {}", options_.client.broadcast, options_.client.track, number(e.start));
+}
+
+void watcher::subscribe() {
+    track_reader_options o{.mode = options_.live ? reading::live : reading::complete};
+    if (options_.from) o.start = group_sequence{*options_.from};
+    o.bounds.read_ahead = options_.read_ahead;
+    reader_.emplace(link_.get(), std::move(o));
+    if (const auto query = link_.get().request_track(track())) asked_ = *query;
+    if (const auto started = reader_->start(track()); !started)
+        link_.finish(exit_failure, "cannot subscribe: " + std::string{to_string(started.error())});
+}
+
+void watcher::on(const watch_ended& e) {
+    if (reader_ || link_.get().is_closed()) return; // session_closed says why.
+    link_.finish(exit_failure, "the relay tells of no broadcasts: " + to_text(e.code));
+}
+
+void watcher::on(const track_info_received& e) {
+    if (asked_ == e.query) timescale_ = e.info.timescale;
+}
+
+/// What has come is good, though no more will.
+void watcher::on(const session_closed&) {
+    while (const auto piece = reader_ && !hole_ ? reader_->next() : std::nullopt)
+        if (!write_piece(*piece)) break;
+}
+
+void watcher::turn(time_point) {
+    if (!reader_) return;
+    if (!scheduled_) write_out();
+    end_if_over();
+}
+
+/// Takes what has come in order, as long as the output takes it.
+void watcher::write_out() {
+    for (std::size_t written = 0; written < a_slice;) {
+        const auto piece = reader_->next();
+        report_losses();
+        if (!piece || hole_ || !write_piece(*piece)) return set_timer();
+        written += piece->data.size();
+    }
+    later([this](auto go_on) { boost::asio::post(link_.io(), go_on); });
+}
+
+/// Lets `when` call write_out() again.
+template <class When>
+void watcher::later(When when) {
+    if (std::exchange(scheduled_, true)) return;
+    when([this] {
+        scheduled_ = false;
+        if (link_.finishing()) return;
+        write_out();
+        end_if_over();
+        link_.wake(); // What was written gives credit.
+    });
+}
+
+/// False: the output takes no more at present, or not at all.
+bool watcher::write_piece(const reader::piece& piece) {
+    auto done = transfer{};
+    if (!piece.data.empty()) done = output_.write(piece.data);
+    if (done.what == transfer::state::failed) link_.finish(exit_failure, output_.why());
+    if (done.what == transfer::state::waiting) later([this](auto go_on) { output_.when_ready(go_on); });
+    if (done.what != transfer::state::done) return false;
+    stats_.bytes += done.bytes;
+    if (piece.offset + done.bytes == piece.size) frame_done(piece.time);
+    reader_->consume(done.bytes);
+    return true;
+}
+
+void watcher::frame_done(timestamp time) {
+    ++stats_.frames;
+    if (timescale_ != microseconds) return;
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    const auto us =
+        std::chrono::duration_cast<std::chrono::microseconds>(now).count() - static_cast<std::int64_t>(time);
+    stats_.latency_us.add(us > 0 ? static_cast<std::uint64_t>(us) : 0); // Clocks differ.
+}
+
+void watcher::end_if_over() {
+    if (link_.finishing()) return;
+    if (const auto code = reader_->failed()) {
+        link_.finish(exit_failure, "the subscription ended: " + to_text(*code));
+    } else if (reader_->finished() && !hole_) {
+        const bool written = output_.close();
+        link_.finish(written ? exit_ok : exit_failure, output_.why());
+    }
+}
+
+void watcher::report_losses() {
+    while (const auto lost = reader_ && !link_.finishing() ? reader_->poll_lost() : std::nullopt) report(*lost);
+}
+
+void watcher::report(const lost_groups& lost) {
+    const auto first = number(lost.first);
+    const auto last = number(lost.last);
+    stats_.lost += last - first + 1;
+    const auto which = first == last ? fmt::format("group {}", first) : fmt::format("groups {} to {}", first, last);
+    const auto line = fmt::format("{} lost: {}", which, to_text(lost.code));
+    if (options_.live) return spdlog::info("{}", line);
+    // The output ends before the hole.
+    if (std::exchange(hole_, true)) return;
+    patience_.expires_after(second_sign);
+    patience_.async_wait([this, line](const boost::system::error_code& error) {
+        if (!error) link_.finish(exit_groups_lost, line);
+    });
+}
+
+std::string watcher::last_group() const {
+    if (!reader_) return {};
+    const auto last = reader_->last_complete_group();
+    return last ? fmt::format("; the last complete group is {}", number(*last)) : "; no group is complete";
+}
+
+void watcher::set_timer() {
+    const auto at = reader_->deadline();
+    if (at == timer_at_) return;
+    timer_at_ = at;
+    timer_.cancel();
+    if (!at) return;
+    timer_.expires_at(asio::to_steady(*at));
+    timer_.async_wait([this](const boost::system::error_code& error) {
+        if (error) return; // Moved.
+        timer_at_.reset();
+        if (link_.finishing()) return;
+        reader_->tick(asio::now());
+        report_losses();
+        if (!scheduled_) write_out();
+        end_if_over();
+        link_.wake();
+    });
+}
+
+void watcher::ending(int code, const std::string& why) {
+    patience_.cancel();
+    timer_.cancel();
+    progress_.stop();
+    if (code != exit_ok) spdlog::error("{}{}", why, last_group());
+    if (options_.stats) print_statistics();
+}
+
+void watcher::print_statistics() const {
+    const auto milliseconds = [](std::optional<double> us) -> nlohmann::ordered_json {
+        if (!us) return nullptr;
+        return std::round(*us) / 1000;
+    };
+    const nlohmann::ordered_json all{{"groups", reader_ ? reader_->groups_read() : 0}, {"frames", stats_.frames},
+        {"bytes", stats_.bytes}, {"lost", stats_.lost},
+        {"latency_ms", {{"p50", milliseconds(stats_.latency_us.quantile(0.5))},
+                           {"p99", milliseconds(stats_.latency_us.quantile(0.99))}}}};
+    std::fprintf(stderr, "%s\n", all.dump().c_str());
+}
+
+std::string watcher::progress() {
+    if (!connected_) return "connecting to " + options_.client.url;
+    if (!reader_) return "waiting for " + options_.client.broadcast;
+    const auto size = size_text(static_cast<double>(stats_.bytes));
+    const auto lost = stats_.lost != 0 ? fmt::format(", {} lost", stats_.lost) : std::string{};
+    return fmt::format(
+        "{}  {}  {} groups{}", size, speed_.text(stats_.bytes, asio::now()), reader_->groups_read(), lost);
+}
+
+} // namespace moqlite::programs

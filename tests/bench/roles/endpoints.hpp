@@ -1,0 +1,73 @@
+// What the roles' sockets have in common.
+#pragma once
+
+#include "channel.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <cstdlib>
+#include <iostream>
+#include <moqlite/asio/client.hpp>
+#include <moqlite/asio/server.hpp>
+#include <string>
+#include <vector>
+
+namespace moqlite::bench {
+
+[[noreturn]] inline void give_up(const std::string& why) {
+    channel::say({{"error", why}});
+    std::_Exit(1);
+}
+
+inline ngtcp2::log_function log_of(const char* role) {
+    return [role](ngtcp2::log_level level, std::string_view line) {
+        if (level >= ngtcp2::log_level::warning) std::cerr << role << ": " << line << '\n';
+    };
+}
+
+/// Listens on a free port of 127.0.0.1, with a fresh certificate.
+inline void listen(asio::server& server, std::vector<std::string> alpn, ngtcp2::accept_function accept) {
+    std::string why;
+    const auto who = ngtcp2::generate_identity("localhost", why);
+    if (!who) give_up(why);
+    const auto tls = ngtcp2::tls::server(*who, std::move(alpn), why);
+    if (!tls || !server.listen("127.0.0.1:0", *tls, std::move(accept), why)) give_up(why);
+    channel::say({{"port", server.local_address().port()}});
+}
+
+/// Closes the client's connections, and then ends the program.
+inline void leave(boost::asio::io_context& io, asio::client& client) {
+    client.shutdown(app_error::cancel, "", std::chrono::milliseconds{500}, [&io] { io.stop(); });
+}
+
+/// Opens `count` connections, a few at a time: a burst of handshakes would only time out.
+class dialer {
+public:
+    dialer(asio::client& client, std::uint16_t port, std::string alpn, unsigned count, ngtcp2::accept_function accept)
+        : client_{client}, left_{count}, accept_{std::move(accept)} {
+        std::string why;
+        const auto tls = ngtcp2::tls::client(ngtcp2::trust::insecure(), why);
+        if (!tls) give_up(why);
+        whom_ = {"127.0.0.1", port, "localhost", {std::move(alpn)}, *tls};
+        for (int i = 0; i < 16; ++i) next();
+    }
+
+private:
+    void next() {
+        if (left_ == 0) return;
+        --left_;
+        client_.connect(
+            *whom_,
+            [this](ngtcp2::connection& c, time_point now) {
+                next();
+                return accept_(c, now);
+            },
+            [](const ngtcp2::closed& how) { give_up(how.reason); });
+    }
+
+    asio::client& client_;
+    unsigned left_;
+    ngtcp2::accept_function accept_;
+    std::optional<asio::connect_options> whom_;
+};
+
+} // namespace moqlite::bench

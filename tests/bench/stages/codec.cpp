@@ -1,0 +1,118 @@
+// What a message costs to write and to read, next to a memcpy of the same bytes.
+#include "stages.hpp"
+
+#include "../measure.hpp"
+
+#include <algorithm>
+#include <array>
+#include <benchmark/benchmark.h>
+#include <cstring>
+#include <moqlite/wire/lite/frame.hpp>
+#include <moqlite/wire/lite/group.hpp>
+#include <moqlite/wire/lite/subscribe.hpp>
+#include <vector>
+
+namespace moqlite::bench {
+
+namespace {
+
+constexpr auto dialect = version::lite_05;
+constexpr limits bounds{};
+
+/// Nanoseconds a call: the median of nine batches, each long enough for the clock.
+template <class F>
+double nanoseconds(F&& call) {
+    std::size_t batch = 1000;
+    const auto run = [&] {
+        const double begin = seconds_now();
+        for (std::size_t i = 0; i < batch; ++i) call();
+        return seconds_now() - begin;
+    };
+    while (run() < 0.002) batch *= 2;
+    std::vector<double> each;
+    for (int i = 0; i < 9; ++i) each.push_back(run() / static_cast<double>(batch) * 1e9);
+    return median(each);
+}
+
+double copy_of(std::size_t size) {
+    std::vector<std::byte> from(size), to(size);
+    return nanoseconds([&] {
+        benchmark::DoNotOptimize(from.data());
+        std::memcpy(to.data(), from.data(), size);
+        benchmark::DoNotOptimize(to.data());
+        benchmark::ClobberMemory();
+    });
+}
+
+void row(report& out, const char* name, std::size_t size, double write, double read) {
+    const double copy = copy_of(size);
+    out.line("%-10s %5zu B  write %7.1f ns  read %7.1f ns  memcpy %6.1f ns", name, size, write, read, copy);
+    out.data()["codec"][name] = {{"bytes", size}, {"write_ns", write}, {"read_ns", read}, {"memcpy_ns", copy}};
+}
+
+void control_message(report& out) {
+    using namespace wire::lite;
+    const subscribe m{7, "room/alice/camera", "video/1080p", {128, true, milliseconds{500}, group_sequence{12345}, {}}};
+    std::vector<std::byte> bytes;
+    const double write = nanoseconds([&] {
+        bytes.clear();
+        benchmark::DoNotOptimize(wire::lite::encode(dialect, m, bytes));
+        benchmark::ClobberMemory();
+    });
+    const double read = nanoseconds([&] {
+        benchmark::DoNotOptimize(bytes.data());
+        const auto message = wire::take_message(bytes);
+        benchmark::DoNotOptimize(decode<subscribe>(dialect, message->body, bounds));
+    });
+    row(out, "SUBSCRIBE", bytes.size(), write, read);
+}
+
+void group_message(report& out) {
+    using namespace wire::lite;
+    group_header m{7, group_sequence{12345}};
+    std::array<std::byte, group_prefix_size_max> prefix;
+    std::size_t size = 0;
+    const double write = nanoseconds([&] {
+        benchmark::DoNotOptimize(m);
+        size = write_group_prefix(m, prefix);
+        benchmark::DoNotOptimize(prefix);
+    });
+    const double read = nanoseconds([&] {
+        benchmark::DoNotOptimize(prefix);
+        const byte_view in = byte_view{prefix}.first(size);
+        const auto type = take_uni_type(dialect, in);
+        const auto message = wire::take_message(in.subspan(type->size), 16);
+        benchmark::DoNotOptimize(decode<group_header>(dialect, message->body, bounds));
+    });
+    row(out, "GROUP", size, write, read);
+}
+
+void frame_message(report& out) {
+    using namespace wire::lite;
+    std::array<std::byte, frame_header_size_max> header;
+    std::int64_t delta = 16'667;
+    std::uint64_t payload = 8192;
+    std::size_t size = 0;
+    const double write = nanoseconds([&] {
+        benchmark::DoNotOptimize(delta);
+        benchmark::DoNotOptimize(payload);
+        size = write_frame_header(dialect, delta, payload, header);
+        benchmark::DoNotOptimize(header);
+    });
+    const double read = nanoseconds([&] {
+        benchmark::DoNotOptimize(header);
+        benchmark::DoNotOptimize(take_frame_header(dialect, byte_view{header}.first(size), bounds.frame));
+    });
+    row(out, "FRAME", size, write, read);
+}
+
+} // namespace
+
+void bench_codec(report& out, const run_plan&) {
+    out.title("codec, moq-lite-05: one message");
+    control_message(out);
+    group_message(out);
+    frame_message(out);
+}
+
+} // namespace moqlite::bench

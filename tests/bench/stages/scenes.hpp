@@ -1,0 +1,55 @@
+// Processes put together for one measurement.
+#pragma once
+
+#include "../child.hpp"
+#include "stages.hpp"
+
+#include <string>
+#include <vector>
+
+namespace moqlite::bench {
+
+struct cell {
+    unsigned watchers = 1;
+    std::size_t size = 0; ///< Of a frame, bytes.
+    /// Frames in a group: about a MiB of them, 16 to 100.
+    [[nodiscard]] std::uint64_t group() const noexcept;
+    [[nodiscard]] std::string name() const;
+};
+
+/// What came through, and at which price. Rates are a second, of all watchers together.
+struct through {
+    double bytes = 0;                        ///< Payload.
+    double deliveries = 0;                   ///< Frames.
+    double server = 0;                       ///< CPU of the process under test, parts of its core.
+    double clients = 0;                      ///< CPU of publisher and watchers, parts of their one core.
+    double p50 = 0, p99 = 0;                 ///< ms
+    double rss = 0;                          ///< Bytes of the process under test.
+    double turns = 0, reads = 0, writes = 0; ///< Of the process under test.
+    double delivered = 0, expected = 0;
+    /// Bytes a second of the server's CPU: its speed where it has its core for itself and is kept busy.
+    [[nodiscard]] double speed() const noexcept { return server > 0 ? bytes / server : 0; }
+    [[nodiscard]] double each() const noexcept { return deliveries > 0 ? server / deliveries * 1e6 : 0; } ///< CPU µs
+};
+
+/// The command lines of roles.
+[[nodiscard]] std::vector<std::string> relay_arguments(std::uint64_t cache);
+[[nodiscard]] std::vector<std::string> watch_arguments(int port, unsigned count, const std::string& how, const cell& c);
+
+/// A relay with a publisher of "bench" behind it.
+class relay_scene {
+public:
+    relay_scene(const run_plan&, std::uint64_t cache, std::vector<std::string> publisher);
+    child relay;
+    int port;
+    child publisher;
+};
+
+/// `rate` frames a second; 0: as many as complete readers take.
+[[nodiscard]] through through_relay(const run_plan&, const cell&, double rate);
+/// The same frames at the same rate from memory, on bare connections.
+[[nodiscard]] through raw_fan_out(const run_plan&, const cell&, double rate);
+[[nodiscard]] through raw_forwarder(const run_plan&);
+[[nodiscard]] through raw_pair(const run_plan&);
+
+} // namespace moqlite::bench

@@ -1,0 +1,90 @@
+# How programs end: by signals, by the loss of a peer, and what they say then.
+. "$(dirname "$0")/common.sh"
+
+# flows <name> <bytes>: a program's output has come so far.
+flows() { [ "$(size_of "$1.out")" -gt "$2" ]; }
+
+say "SIGTERM and SIGINT end a client cleanly, with a code that is not 0"
+start_relay relay
+start_publish publish film --wait-subscriber --input /dev/zero --rate 200
+start_watch watch film
+until_true 10 flows watch 100000 || fail "nothing flows"
+kill -INT "${pid_of[watch]}"
+finished watch 130 5
+said watch 'error: interrupted; the last complete group is|error: interrupted; no group is complete'
+until_true 5 has_said relay 'ended: closed by the peer' || fail "the relay was not told"
+kill -TERM "${pid_of[publish]}"
+finished publish 143 5
+said publish 'error: terminated'
+until_true 5 has_said relay 'no longer announces film' || fail "the relay was not told"
+
+say "SIGTERM ends a relay within 5 s, with exit code 0; its clients are told"
+start_publish publish film --wait-subscriber --input /dev/zero --rate 200
+start_watch watch film
+until_true 10 flows watch 100000 || fail "nothing flows"
+kill -TERM "${pid_of[relay]}"
+finished relay 0 5
+finished publish 1 5
+finished watch 1 5
+said publish 'closed by the peer with cancel \(0\): the relay is shutting down'
+said watch 'closed by the peer with cancel \(0\): the relay is shutting down; (no group is complete|the last complete group is [0-9]+)'
+
+say "kill -9 of the publisher in mid-file: its watchers exit with 1 within 10 s and name the last complete group"
+start_relay relay
+mkfifo input
+start_publish publish film --wait-subscriber --input input --frame-size 1K --group-frames 8
+for n in 1 2; do start_watch watch$n film --from 0; done
+exec 3>input
+for n in 1 2; do until_true 10 has_said watch$n 'subscribed to film data from group 0' || fail "watch$n is not subscribed"; done
+random_file part 20K
+cat part >&3
+for n in 1 2; do until_true 10 flows watch$n 20479 || fail "watch$n did not get what was published"; done
+kill -9 "${pid_of[publish]}"
+finished publish 137
+exec 3>&-
+for n in 1 2; do
+    finished watch$n 1 10
+    said watch$n 'the last complete group is 1$'
+    same part watch$n.out
+done
+said relay 'ended: .*idle'
+
+say "kill -9 of the relay: both sides exit with 1 and say so"
+start_publish publish film --wait-subscriber --idle-timeout 2 --input /dev/zero --rate 200
+start_watch watch film --idle-timeout 2
+until_true 10 flows watch 100000 || fail "nothing flows"
+kill -9 "${pid_of[relay]}"
+finished relay 137
+finished publish 1 10
+finished watch 1 10
+said publish 'session connection lost'
+said watch 'session connection lost.*; (no group is complete|the last complete group is [0-9]+)'
+
+say "a watcher that is stopped costs the others nothing, and is gone after the idle timeout"
+start_relay relay --idle-timeout 2
+for n in 1 2 3; do start_watch watch$n film --from 0 --stats --output out$n; done
+start_publish publish film --wait-subscriber --input /dev/zero --rate 200 --frame-size 8K --group-frames 20
+for n in 1 2 3; do until_true 10 test -s out$n || fail "watch$n has nothing"; done
+kill -STOP "${pid_of[watch3]}"
+until_true 10 has_said relay 'ended: .*idle' || fail "the relay keeps a client that is silent"
+sizes() { [ "$(size_of out1)" -gt "$1" ] && [ "$(size_of out2)" -gt "$1" ]; }
+until_true 10 sizes $(($(size_of out1) + 1000000)) || fail "the others get nothing any more"
+kill -CONT "${pid_of[watch3]}"
+finished watch3 1 15
+for n in 1 2; do kill "${pid_of[watch$n]}"; done
+for n in 1 2; do
+    finished watch$n 143
+    said watch$n '"lost":0,'
+done
+
+say "a signal while nobody answers yet"
+start early watch moqt://127.0.0.1:9 film data
+until_true 5 test -d "/proc/${pid_of[early]}/fd/5" -o -e "/proc/${pid_of[early]}/fd/5" || fail "it does not start"
+kill -INT "${pid_of[early]}"
+finished early 130 5
+said_once early 'interrupted'
+
+say "a relay that nobody uses ends at once"
+start_relay idle
+kill -INT "${pid_of[idle]}"
+finished idle 0 2
