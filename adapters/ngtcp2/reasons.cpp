@@ -47,7 +47,7 @@ closed peer_closed(const connection_state& c) {
                      (c.handshake ? ": the peer knows none of " + c.handshake->alpn : std::string{});
     else
         how.reason = "the peer closed: " + transport_error_text(how.code);
-    if (!said.empty()) how.reason += " (" + said + ')';
+    if (!said.empty() && !how.reason.starts_with(said)) how.reason += " (" + said + ')';
     return how;
 }
 

@@ -34,6 +34,9 @@ private:
     std::size_t next_ = 0;
 };
 
+/// What a peer wrote, for one line of a log: control characters become '?', and what is long is cut.
+[[nodiscard]] std::string printable(std::string_view utf8);
+
 /// "lagged (26)", or "code 77".
 [[nodiscard]] std::string to_text(app_error code);
 

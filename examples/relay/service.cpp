@@ -20,8 +20,8 @@ namespace moqlite::programs {
 
 namespace {
 
-constexpr auto farewell = std::chrono::seconds{4}; ///< For sessions to end when we stop.
-constexpr auto quiet_after_loss = std::chrono::seconds{5};
+constexpr auto farewell = std::chrono::seconds{4};         ///< For sessions to end when we stop.
+constexpr auto between_lines = std::chrono::seconds{5};    ///< About the same kind of thing of one session.
 constexpr std::size_t beside_the_cache = 48 * 1024 * 1024; ///< Bytes that readers and arriving groups may hold.
 
 duration to_duration(double seconds) {
@@ -127,7 +127,6 @@ std::unique_ptr<ngtcp2::handler> service::accept(ngtcp2::connection& c, time_poi
 
 void service::forget(std::uint64_t key) {
     connections_.erase(key);
-    losses_.erase(key);
     relay_.remove(key);
 }
 
@@ -158,32 +157,46 @@ void service::set_timer() {
 
 void service::say(const admission_wanted& e) {
     const auto root = path::normalise(std::string_view{e.path}.substr(0, e.path.find('?')));
+    if (root.size() > limits{}.name || path::segments(root) > limits{}.path_segments)
+        return static_cast<void>(relay_.refuse(e.session, app_error::bounds_exceeded));
     if (const auto admitted = relay_.admit(e.session, {.root = root}); !admitted) return;
-    spdlog::info("#{} admitted to /{}", e.session, root);
+    spdlog::info("#{} admitted to /{}", e.session, printable(root));
 }
 
 void service::say(const session_ended& e) {
     auto how = e.how;
     how.reason = e.reason;
+    const auto broken = broken_rules_.extract(e.session); // Nothing more is heard of it.
+    if (broken && broken.mapped().count != 0)
+        spdlog::warn("#{} broke rules {} times more", e.session, broken.mapped().count);
+    lost_groups_.erase(e.session);
     spdlog::info("#{} ended: {}", e.session, to_text(how));
 }
 
+bool service::tally::add(time_point now) {
+    ++count;
+    if (said != time_point{} && now - said < between_lines) return false;
+    said = now;
+    return true;
+}
+
 void service::say(const peer_misbehaved& e) {
-    spdlog::warn("#{} broke a rule on stream {}: {}", e.session, number(e.stream), to_string(e.why));
+    auto& broken = broken_rules_[e.session];
+    if (!broken.add(asio::now())) return;
+    const auto n = std::exchange(broken.count, 0);
+    const auto more = n > 1 ? fmt::format(", and {} times before", n - 1) : std::string{};
+    spdlog::warn("#{} broke a rule on stream {}: {}{}", e.session, number(e.stream), to_string(e.why), more);
 }
 
 void service::say(const broadcast_changed& e) {
-    spdlog::info("#{} {} {}", e.session, e.available ? "announces" : "no longer announces", e.path);
+    spdlog::info("#{} {} {}", e.session, e.available ? "announces" : "no longer announces", printable(e.path));
 }
 
 void service::say(const reader_lost_group& e) {
-    auto& l = losses_[e.session];
-    ++l.groups;
-    const auto now = asio::now();
-    if (l.said != time_point{} && now - l.said < quiet_after_loss) return;
-    spdlog::warn("#{} was not given {} groups, the last of them {} of {} {}: {}", e.session, l.groups,
-        number(e.sequence), e.broadcast, e.track, to_text(e.code));
-    l = {0, now};
+    auto& lost = lost_groups_[e.session];
+    if (!lost.add(asio::now())) return;
+    spdlog::warn("#{} was not given {} groups, the last of them {} of {} {}: {}", e.session,
+        std::exchange(lost.count, 0), number(e.sequence), printable(e.broadcast), printable(e.track), to_text(e.code));
 }
 
 // Signals.

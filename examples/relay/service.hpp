@@ -40,9 +40,11 @@ public:
 
 private:
     struct guest; ///< A connection's place here; gone when the connection is.
-    /// Groups that the readers of one session did not get, and that were not logged yet.
-    struct losses {
-        std::uint64_t groups = 0;
+    /// What one session has to answer for, or has missed, often: not every time is logged.
+    struct tally {
+        /// True: say it now, and start again.
+        [[nodiscard]] bool add(time_point now);
+        std::uint64_t count = 0; ///< Since it was said last.
         time_point said{};
     };
 
@@ -72,7 +74,8 @@ private:
     std::optional<time_point> timer_at_;
     relay relay_;
     std::unordered_map<std::uint64_t, ngtcp2::connection*> connections_;
-    std::unordered_map<std::uint64_t, losses> losses_;
+    std::unordered_map<std::uint64_t, tally> lost_groups_;
+    std::unordered_map<std::uint64_t, tally> broken_rules_;
     std::vector<std::unique_ptr<asio::server>> servers_;
     std::size_t stopping_ = 0; ///< Listeners that are still saying goodbye.
     bool stopped_ = false;

@@ -164,6 +164,8 @@ private:
     void on(peer&, const session_closed&);
     template <class Other>
     void on(peer&, const Other&) {}
+    [[nodiscard]] std::optional<route> best_route(std::string_view broadcast) const;
+    void take_over(std::string_view broadcast, const std::optional<route>& before, std::uint64_t changer);
     void forget_infos(std::string_view broadcast);
     void await(peer& p, request_id request, pending_info& info);
     askers answered(peer& source, query_id query, track_key& about);
@@ -178,6 +180,7 @@ private:
     void join(relaying::track& t, relaying::reader& r);
     void accept(relaying::track& t, relaying::reader& r);
     void serve(relaying::reader& r, relaying::log_entry& e);
+    void drop(relaying::reader& r, group_sequence first, group_sequence last, app_error code);
     void serve_up_to_cap(relaying::track& t, relaying::reader& r, group_sequence from);
     void finish_if_served(relaying::track& t, relaying::reader& r);
     void leave(relaying::reader& r);
@@ -190,6 +193,7 @@ private:
 
     static constexpr std::size_t most_notices = 4096;
     static constexpr std::size_t most_infos = 4096;
+    static constexpr std::size_t most_gaps = 64; ///< Of one track.
     relay_options options_;
     slab_pool pool_;
     ready_list ready_;

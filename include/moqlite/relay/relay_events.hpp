@@ -15,20 +15,38 @@ inline void relay::on(peer& p, const setup_received& e) {
 // Announcements.
 
 inline void relay::on(peer& p, const broadcast_available& e) {
-    const auto* known = table_.find(e.path);
-    const auto publisher = [](const auto& hops) { return hops.empty() ? hop_id{} : hops.front(); };
-    const bool taken_over = known == nullptr || publisher(e.hops) == hop_id{} ||
-                            publisher(known->routes.front().hops) != publisher(e.hops);
+    const auto before = best_route(e.path);
     table_.set(e.path, {{e.hops.begin(), e.hops.end()}, p.key});
     notice(broadcast_changed{p.key, std::string(e.path), true});
-    if (!taken_over) return;
-    // Another publisher: what its predecessor left behind is not its track.
-    const track_key from{e.path, ""};
-    for (auto i = index_.lower_bound(from); i != index_.end() && i->first.first == e.path;) {
+    take_over(e.path, before, p.key);
+}
+
+inline void relay::on(peer& p, const broadcast_ended& e) {
+    const auto before = best_route(e.path);
+    if (!table_.remove(e.path, p.key)) return;
+    notice(broadcast_changed{p.key, std::string(e.path), false});
+    take_over(e.path, before, p.key);
+}
+
+inline std::optional<route> relay::best_route(std::string_view broadcast) const {
+    const auto* e = table_.find(broadcast);
+    return e != nullptr ? std::optional{e->routes.front()} : std::nullopt;
+}
+
+/// After a change by `changer`: what one publisher left behind is not the track of the next.
+inline void relay::take_over(std::string_view broadcast, const std::optional<route>& before, std::uint64_t changer) {
+    const auto now = best_route(broadcast);
+    if (!now) return forget_infos(broadcast);
+    const auto publisher = [](const route& way) { return way.hops.empty() ? hop_id{} : way.hops.front(); };
+    const bool untouched = before && before->source != changer && now->source != changer;
+    const bool same = before && publisher(*now) != hop_id{} && publisher(*before) == publisher(*now);
+    if (untouched || same) return;
+    const track_key from{broadcast, ""};
+    for (auto i = index_.lower_bound(from); i != index_.end() && i->first.first == broadcast;) {
         relaying::track* t = i++->second;
-        if (t->upstream != p.key || t->complete) retire(*t);
+        if (t->upstream != now->source || t->complete) retire(*t);
     }
-    forget_infos(e.path);
+    forget_infos(broadcast);
 }
 
 inline void relay::forget_infos(std::string_view broadcast) {
@@ -36,12 +54,6 @@ inline void relay::forget_infos(std::string_view broadcast) {
     auto last = first;
     while (last != infos_.end() && last->first.first == broadcast) ++last;
     infos_.erase(first, last);
-}
-
-inline void relay::on(peer& p, const broadcast_ended& e) {
-    if (!table_.remove(e.path, p.key)) return;
-    notice(broadcast_changed{p.key, std::string(e.path), false});
-    if (table_.find(e.path) == nullptr) forget_infos(e.path);
 }
 
 // TRACK.
@@ -173,7 +185,13 @@ inline relaying::track* relay::upstream_track(peer& p, subscribe_id id) noexcept
 
 inline void relay::on(peer& p, const subscription_accepted& e) {
     relaying::track* t = upstream_track(p, e.subscription);
-    if (t == nullptr || t->start) return;
+    if (t == nullptr) return;
+    if (t->start) {
+        // Subscribed again where it had ended: what lies between is gone.
+        if (t->asked.start && *t->asked.start < e.start)
+            on(p, groups_dropped{e.subscription, *t->asked.start, group_sequence{number(e.start) - 1}, app_error::not_found});
+        return;
+    }
     t->start = e.start;
     if (!t->log.floor) t->log.floor = e.start;
     t->readers.for_each([&](relaying::reader& r) { accept(*t, r); });
@@ -190,12 +208,11 @@ inline void relay::on(peer& p, const subscription_end_known& e) {
 
 inline void relay::on(peer& p, const groups_dropped& e) {
     relaying::track* t = upstream_track(p, e.subscription);
-    if (t == nullptr) return;
-    t->readers.for_each([&](relaying::reader& r) {
-        const auto from = r.first ? std::max(*r.first, e.first) : e.first;
-        any_session* s = session(r.session);
-        if (s != nullptr && from <= e.last) static_cast<void>(s->drop(r.request, from, e.last, e.code));
-    });
+    // Of one that is here its own end will tell.
+    if (t == nullptr || (e.first == e.last && t->log.find(e.first) != nullptr)) return;
+    if (t->gaps.size() == most_gaps) t->gaps.erase(t->gaps.begin());
+    t->gaps.push_back(e);
+    t->readers.for_each([&](relaying::reader& r) { drop(r, e.first, e.last, e.code); });
 }
 
 inline void relay::on(peer& p, const subscription_ended& e) {

@@ -18,8 +18,13 @@ inline relay::peer* relay::source_of(std::string_view broadcast, std::uint64_t a
 
 inline relaying::track* relay::find_or_open(std::string_view broadcast, std::string_view name, std::uint64_t asking,
                                             const subscribe_options& options, errc& why) {
-    const auto known = index_.find(track_key{broadcast, name});
-    if (known != index_.end()) return known->second;
+    if (const auto known = index_.find(track_key{broadcast, name}); known != index_.end()) {
+        relaying::track& t = *known->second;
+        // Whoever asked for a start that has not come yet waits for it alone.
+        const bool too_late = t.asked.start && !t.highest && options.start.value_or(group_sequence{}) < *t.asked.start;
+        if (!too_late) return &t;
+        retire(t);
+    }
     peer* source = source_of(broadcast, asking);
     if (source == nullptr) return why = errc::not_found, nullptr;
     return open(broadcast, name, *source, options, why);
@@ -52,6 +57,7 @@ inline void relay::join(relaying::track& t, relaying::reader& r) {
     any_session* s = session(r.session);
     accept(t, r);
     if (t.end) static_cast<void>(s->end_track(r.request, *t.end));
+    for (const auto& gap : t.gaps) drop(r, gap.first, gap.last, gap.code);
     serve_up_to_cap(t, r, r.first.value_or(group_sequence{}));
 }
 
@@ -72,7 +78,15 @@ inline void relay::serve(relaying::reader& r, relaying::log_entry& e) {
     any_session* s = session(r.session);
     if (s == nullptr || s->serve(r.request, e.group)) return;
     // It was cut off, or has lost its head.
-    static_cast<void>(s->drop(r.request, sequence, sequence, app_error::evicted));
+    const bool cut = e.group->ended() == group::state::aborted;
+    drop(r, sequence, sequence, cut ? e.group->abort_code() : app_error::evicted);
+}
+
+/// Says that groups will not come, as far as they are for this reader.
+inline void relay::drop(relaying::reader& r, group_sequence first, group_sequence last, app_error code) {
+    first = std::max(first, r.first.value_or(first));
+    if (any_session* s = session(r.session); s != nullptr && first <= last)
+        static_cast<void>(s->drop(r.request, first, last, code));
 }
 
 /// Serves what is there from `from` on, as far as the reader wants it.
@@ -80,11 +94,14 @@ inline void relay::serve_up_to_cap(relaying::track& t, relaying::reader& r, grou
     const auto cap = r.options.end;
     const auto floor = t.log.floor.value_or(from);
     if (r.accepted && from < floor && (!cap || from <= *cap)) {
-        // The cache did not wait for it.
-        const auto last = group_sequence{number(floor) - 1};
+        // The cache did not wait for it: our doing, and the operator's affair.
         const auto first = std::max(from, *r.first);
-        if (any_session* s = session(r.session); s != nullptr && first <= last)
-            static_cast<void>(s->drop(r.request, first, cap ? std::min(*cap, last) : last, app_error::evicted));
+        const auto last = std::min(group_sequence{number(floor) - 1}, cap.value_or(floor));
+        drop(r, first, last, app_error::evicted);
+        if (first <= last) {
+            groups_lost_ += number(last) - number(first) + 1;
+            notice(reader_lost_group{r.session, t.broadcast, t.name, last, app_error::evicted});
+        }
     }
     t.log.for_each(from, cap, [&](relaying::log_entry& e) {
         if (e.number > r.had) serve(r, e);
@@ -107,7 +124,7 @@ inline void relay::leave(relaying::reader& r) {
         --t.uncapped;
     --t.reader_count;
     readers_.destroy(r);
-    if (t.reader_count != 0) return t.subscription ? ask_upstream(t) : void();
+    if (t.reader_count != 0) return t.subscription ? ask_upstream(t) : ask_up_to(t);
     // Nobody reads it: its publisher need not send it. What ended stays, for its time.
     if (t.subscription) {
         if (peer* source = find(t.upstream)) {

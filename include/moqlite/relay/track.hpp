@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace moqlite::relaying {
 
@@ -40,6 +41,7 @@ struct track : moqlite::detail::list_hook<moqlite::detail::owned_tag> {
     bool complete = false;  ///< It ended cleanly; the log is all there will be.
     bool retired = false;   ///< New subscribers do not find it.
     track_log log;
+    std::vector<groups_dropped> gaps; ///< What the publisher said will not come, the latest of it; for who comes later.
     moqlite::detail::list<reader, of_track_tag> readers;
     std::size_t reader_count = 0;
     std::size_t uncapped = 0;

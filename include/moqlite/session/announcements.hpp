@@ -23,6 +23,7 @@ struct listener_tag;
 struct route {
     std::vector<hop_id> hops;  ///< Origin first; empty for one of our own.
     std::uint64_t source = 0;  ///< Key of the session that it came by; 0 for one of our own.
+    bool operator==(const route&) const = default;
 };
 
 /// A table of broadcasts. Each change gets the next number; a listener remembers the last number
@@ -51,9 +52,10 @@ public:
     announcements(const announcements&) = delete;
     announcements& operator=(const announcements&) = delete;
 
-    /// Adds a route, or replaces the one from the same source. `path` is normalised.
+    /// Adds a route, or replaces the one from the same source; the same again changes nothing. `path` is normalised.
     void set(std::string_view path, route r) {
         auto& e = at(path);
+        if (std::find(e.routes.begin(), e.routes.end(), r) != e.routes.end()) return;
         std::erase_if(e.routes, [&](const route& old) { return old.source == r.source; });
         const auto better = [&](const route& old) { return old.hops.size() >= r.hops.size(); };
         e.routes.insert(std::find_if(e.routes.begin(), e.routes.end(), better), std::move(r));

@@ -303,10 +303,10 @@ inline wire::taken<std::size_t> session::parse_type(detail::control_stream& s, b
 }
 
 inline wire::taken<std::size_t> session::parse_request(detail::control_stream& s, byte_view in) {
-    const auto message = wire::take_message(in, c_.bounds.control_message);
-    if (message.status == wire::progress::error) return message.error;
     // After these requests nothing may follow; do not wait for the end of what follows.
     if (s.request_read && s.kind != detail::control_kind::subscribe_in) return errc::unexpected_message;
+    const auto message = wire::take_message(in, c_.bounds.control_message);
+    if (message.status == wire::progress::error) return message.error;
     if (!message) return {};
     errc why = errc::ok;
     if (s.kind == detail::control_kind::announce_in)

@@ -62,7 +62,7 @@ public:
     /// Takes note of an event; those of other subscriptions are passed over.
     void handle(const event& e, time_point now) {
         now_ = now;
-        std::visit([this](const auto& what) { on(what); }, e);
+        std::visit([this](const auto& what) { this->on(what); }, e);
         watch_gap();
     }
 
@@ -182,11 +182,7 @@ private:
         if (mine(e.subscription)) end_ = e.end;
     }
     void on(const groups_dropped& e) {
-        if (!mine(e.subscription)) return;
-        lose(next_ ? std::max(*next_, e.first) : e.first, e.last, e.code);
-        if (next_ && e.last < *next_) return;
-        if (dropped_.size() == most_dropped) dropped_.erase(dropped_.begin());
-        dropped_.push_back(e);
+        if (mine(e.subscription)) lose(e.first, e.last, e.code);
     }
     void on(const subscription_ended& e) {
         if (!mine(e.subscription)) return;
@@ -212,7 +208,7 @@ private:
         if (!mine(e.subscription)) return;
         const bool late = next_ && e.sequence < *next_;
         if (late || groups_.contains(e.sequence)) {
-            if (holds(skipped_, e.sequence)) lose(e.sequence, e.sequence, app_error::old);
+            if (holds(skipped_, e.sequence)) lost_.push({e.sequence, e.sequence, app_error::old});
             return static_cast<void>(session_.stop(e.group, app_error::cancel));
         }
         auto log = group::make(pool_, e.sequence, session_.negotiated());
@@ -260,12 +256,20 @@ private:
     static bool holds(const std::vector<groups_dropped>& in, group_sequence s) {
         return std::any_of(in.begin(), in.end(), [&](const auto& d) { return d.first <= s && s <= d.last; });
     }
-    /// Unless a DROP has said so before.
-    void lose_once(group_sequence s, app_error code) {
-        if (!holds(dropped_, s)) lose(s, s, code);
-    }
+    /// Notes that groups will not come, and tells of those that are still wanted and were not told of before.
     void lose(group_sequence first, group_sequence last, app_error code) {
-        if (first <= last) lost_.push({first, last, code});
+        if (next_) {
+            first = std::max(first, *next_);
+            std::erase_if(dropped_, [&](const auto& d) { return d.last < *next_; });
+        }
+        for (const auto& d : dropped_) {
+            if (d.first <= first && first <= d.last) first = moqlite::next(d.last);
+            if (first <= last && d.first <= last && last <= d.last) last = group_sequence{number(d.first) - 1};
+        }
+        if (last < first) return;
+        lost_.push({first, last, code});
+        if (dropped_.size() == most_dropped) dropped_.erase(dropped_.begin());
+        dropped_.push_back({{}, first, last, code});
     }
     /// Gives up on a group: what was not read of it will not be.
     void drop(typename std::map<group_sequence, arriving>::iterator at, app_error code) {
@@ -277,7 +281,7 @@ private:
         }
         const auto sequence = at->first;
         groups_.erase(at);
-        lose_once(sequence, code);
+        lose(sequence, sequence, code);
         if (!next_ || *next_ != sequence) return;
         next_ = moqlite::next(sequence);
         raise_cap();

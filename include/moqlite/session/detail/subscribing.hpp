@@ -19,6 +19,9 @@ struct subscription : list_hook<owned_tag> {
     subscribe_id id{};
     control_stream* stream = nullptr; ///< None once it has closed under groups that still arrive.
     subscribe_options options;
+    // What was ever asked for: groups that left before an update arrived are no mistake of the peer's.
+    std::optional<group_sequence> lowest;  ///< None: any.
+    std::optional<group_sequence> highest; ///< None: any.
     bool fin_arrived = false;
     list<incoming_group, of_subscription_tag> groups;
 };
@@ -57,6 +60,8 @@ public:
         auto& s = subscriptions_.make();
         s.id = subscribe_id{next_id_++};
         s.options = options;
+        s.lowest = options.start;
+        s.highest = options.end;
         s.stream = &c_.open_control(control_kind::subscribe_out, wire::lite::bidi_type::subscribe);
         s.stream->owner = number(s.id);
         by_id_.insert(number(s.id), &s);
@@ -72,6 +77,11 @@ public:
         if (const auto why = c_.send(*s->stream, wire::lite::subscribe_update{options}); why != errc::ok) return why;
         s->options = options;
         s->options.start = start;
+        if (s->lowest && options.start) s->lowest = std::min(*s->lowest, *options.start);
+        if (!options.end)
+            s->highest.reset();
+        else if (s->highest)
+            s->highest = std::max(*s->highest, *options.end);
         return {};
     }
 
@@ -329,8 +339,7 @@ private:
         g.of = s;
         g.sequence = header.sequence;
         s->groups.push_back(g);
-        const auto& o = s->options;
-        const bool wanted = (!o.start || *o.start <= g.sequence) && (!o.end || g.sequence <= *o.end);
+        const bool wanted = (!s->lowest || *s->lowest <= g.sequence) && (!s->highest || g.sequence <= *s->highest);
         if (!wanted) return reject(g, errc::group_out_of_range), true;
         g.at = incoming_group::stage::header;
         c_.emit(group_opened{group_id{number(g.id)}, s->id, g.sequence});

@@ -1,0 +1,182 @@
+// The cache of a relay: what goes first, and what stays.
+#include <catch2/catch_test_macros.hpp>
+#include <chrono>
+#include <moqlite/relay/cache.hpp>
+#include <string>
+#include <vector>
+
+using namespace moqlite;
+using namespace std::chrono_literals;
+using relaying::log_entry;
+using relaying::track_log;
+
+namespace {
+
+constexpr time_point t0{1s};
+constexpr std::size_t smallest = 960; ///< A group of a few bytes takes a slab of this size.
+
+struct shelf {
+    explicit shelf(std::size_t cached = 10 * smallest, std::size_t memory = SIZE_MAX)
+        : bounds{.cache = cached, .memory = memory, .cache_age = 30s}, pool(memory), kept(pool, bounds) {}
+    ~shelf() {
+        for (auto* log : {&a, &b}) kept.forget(*log);
+    }
+    log_entry& arriving(track_log& log, std::uint64_t sequence, std::size_t size = 10, time_point now = t0) {
+        auto g = group::make(pool, group_sequence{sequence}, version::lite_05);
+        auto& e = kept.add(log, g, now);
+        // As it comes from the network, in pieces.
+        REQUIRE(g->begin_frame(timestamp{0}, size));
+        for (const std::string part(1000, 'x'); size != 0;) {
+            const auto n = std::min(size, part.size());
+            REQUIRE(g->append_payload(as_bytes(part).first(n)));
+            size -= n;
+        }
+        return e;
+    }
+    log_entry& whole(track_log& log, std::uint64_t sequence, std::size_t size = 10, time_point now = t0) {
+        auto& e = arriving(log, sequence, size, now);
+        REQUIRE(e.group->finish());
+        kept.complete(e);
+        return e;
+    }
+    static std::vector<std::uint64_t> numbers(track_log& log) {
+        std::vector<std::uint64_t> out;
+        log.for_each(group_sequence{}, {}, [&](log_entry& e) { out.push_back(number(e.group->sequence())); });
+        return out;
+    }
+    limits bounds;
+    slab_pool pool;
+    relaying::cache kept;
+    track_log a, b;
+};
+
+using numbers = std::vector<std::uint64_t>;
+
+} // namespace
+
+TEST_CASE("a log finds its groups by number", "[relay][cache]") {
+    shelf s;
+    CHECK(s.a.empty());
+    CHECK(s.a.newest() == nullptr);
+    s.whole(s.a, 3);
+    s.whole(s.a, 1);
+    CHECK(s.a.lowest() == group_sequence{1});
+    CHECK(s.a.newest()->group->sequence() == group_sequence{3});
+    CHECK(s.a.find(group_sequence{1}) != nullptr);
+    CHECK(s.a.find(group_sequence{2}) == nullptr);
+    numbers seen;
+    s.a.for_each(group_sequence{2}, group_sequence{3}, [&](log_entry& e) { seen.push_back(number(e.group->sequence())); });
+    CHECK(seen == numbers{3});
+}
+
+TEST_CASE("a cache counts what has arrived whole, and gives it all back", "[relay][cache]") {
+    shelf s;
+    s.whole(s.a, 0);
+    auto& second = s.arriving(s.a, 1);
+    CHECK(s.kept.bytes() == smallest);
+    CHECK(second.group->finish());
+    s.kept.complete(second);
+    CHECK(s.kept.bytes() == 2 * smallest);
+    CHECK(s.kept.taken() == 2);
+    s.kept.forget(s.a);
+    CHECK(s.a.empty());
+    CHECK(s.kept.bytes() == 0);
+    CHECK(s.pool.in_use() == 0);
+}
+
+TEST_CASE("over its bytes the oldest groups go, of any track, but the newest of a track last", "[relay][cache]") {
+    shelf s{3 * smallest};
+    s.whole(s.b, 7);
+    for (unsigned n = 0; n < 4; ++n) s.whole(s.a, n);
+    s.kept.enforce(t0);
+    CHECK(s.kept.bytes() <= s.bounds.cache);
+    CHECK(shelf::numbers(s.b) == numbers{7});
+    CHECK(shelf::numbers(s.a) == numbers{2, 3});
+    CHECK(s.a.floor == group_sequence{2});
+    CHECK_FALSE(s.b.floor);
+}
+
+TEST_CASE("even the newest goes where there is no room for it", "[relay][cache]") {
+    shelf s{3 * smallest};
+    s.whole(s.a, 0);
+    s.whole(s.b, 5000, 20 * smallest);
+    s.kept.enforce(t0);
+    CHECK(s.kept.bytes() <= s.bounds.cache);
+    CHECK(s.b.empty());
+    CHECK(s.b.floor == group_sequence{5001});
+}
+
+TEST_CASE("over its age a group goes, but the newest of a quiet track stays", "[relay][cache]") {
+    shelf s;
+    s.whole(s.a, 0);
+    s.whole(s.a, 1);
+    s.whole(s.a, 2, 10, t0 + 10s);
+    s.whole(s.b, 9);
+    CHECK(s.kept.deadline() == t0 + 30s);
+    s.kept.enforce(t0 + 29s);
+    CHECK(shelf::numbers(s.a) == numbers{0, 1, 2});
+    s.kept.enforce(t0 + 30s);
+    CHECK(shelf::numbers(s.a) == numbers{2});
+    CHECK(shelf::numbers(s.b) == numbers{9});
+    CHECK(s.kept.deadline() == t0 + 40s);
+    s.kept.enforce(t0 + 1h);
+    CHECK(shelf::numbers(s.a) == numbers{2});
+    CHECK(s.kept.deadline() == t0 + 1h + 30s);
+}
+
+TEST_CASE("what a complete reader has not asked for yet outlives its age, but not the cache's bytes", "[relay][cache]") {
+    shelf s;
+    for (unsigned n = 0; n < 5; ++n) s.whole(s.a, n);
+    s.a.wanted = group_sequence{1};
+    s.kept.enforce(t0 + 1h);
+    CHECK(shelf::numbers(s.a) == numbers{2, 3, 4});
+    s.a.wanted = group_sequence{3};
+    s.kept.enforce(t0 + 2h);
+    CHECK(shelf::numbers(s.a) == numbers{4});
+    s.a.wanted = group_sequence{0};
+    for (unsigned n = 5; n < 50; ++n) s.whole(s.a, n, 10, t0 + 2h);
+    s.kept.enforce(t0 + 2h);
+    CHECK(s.a.lowest() == group_sequence{40});
+}
+
+TEST_CASE("near the limit of memory, a group that is arriving loses its head first", "[relay][cache][memory]") {
+    shelf s{1 << 20, 1 << 20};
+    s.whole(s.a, 0, 300'000);
+    auto& large = s.arriving(s.b, 0, 600'000);
+    CHECK(s.pool.in_use() > (1 << 20) / 8 * 7);
+    s.kept.enforce(t0);
+    CHECK(large.group->lost_head() > 0);
+    CHECK(large.group->memory() < 100'000);
+    CHECK(shelf::numbers(s.a) == numbers{0});
+    CHECK(shelf::numbers(s.b) == numbers{0});
+}
+
+TEST_CASE("near the limit of memory, who holds what the cache has dropped loses it before anybody else", "[relay][cache][memory]") {
+    shelf s{530'000, 1 << 20};
+    wake_queue queue;
+    group_reader slow, fresh;
+    slow.attach(s.whole(s.a, 0, 460'000).group, queue);
+    s.whole(s.a, 1, 60'000);
+    s.kept.enforce(t0);
+    CHECK(shelf::numbers(s.a) == numbers{1});
+    CHECK_FALSE(slow.evicted());
+    fresh.attach(s.whole(s.b, 0, 350'000).group, queue);
+    s.kept.enforce(t0);
+    CHECK(slow.evicted() == app_error::evicted);
+    CHECK_FALSE(fresh.evicted());
+}
+
+TEST_CASE("near the limit of memory, no more is evicted than brings it below", "[relay][cache][memory][regression]") {
+    shelf s{2 << 20, 1 << 20};
+    wake_queue queue;
+    std::vector<group_reader> readers(15);
+    for (unsigned n = 0; n < 15; ++n) readers[n].attach(s.whole(s.a, n, 60'000).group, queue);
+    CHECK(s.pool.in_use() > (1 << 20) / 8 * 7);
+    s.kept.enforce(t0);
+    // The readers hold on until their sessions are pumped: that is reckoned with.
+    numbers evicted;
+    for (const auto& r : readers)
+        if (r.evicted()) evicted.push_back(number(r.source()->sequence()));
+    CHECK(evicted == numbers{0, 1});
+    CHECK(s.a.lowest() == group_sequence{2});
+}

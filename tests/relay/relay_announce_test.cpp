@@ -1,0 +1,192 @@
+// Who is let in, and what a relay tells whom of the broadcasts that are there.
+#include "scene.hpp"
+
+#include <algorithm>
+#include <catch2/catch_test_macros.hpp>
+
+using namespace moqlite;
+using namespace moqlite::test;
+
+TEST_CASE("a broadcast is announced through, with the relay's hop behind the publisher's", "[relay][announce]") {
+    scene s{{.origin = hop_id{77}}};
+    auto& camera = s.publisher("room/cam", hop_id{5});
+    auto& viewer = s.join();
+    viewer.watch();
+    s.settle();
+    CHECK(viewer.heard() == list{"broadcast_available 0 room/cam hops 5 77"});
+    camera.unannounce("room/cam");
+    s.settle();
+    CHECK(viewer.heard() == list{"broadcast_ended 0 room/cam"});
+}
+
+TEST_CASE("a broadcast is not announced to whom it came from", "[relay][announce]") {
+    scene s;
+    auto& camera = s.publisher();
+    camera.watch();
+    s.settle();
+    CHECK(camera.heard().empty());
+}
+
+TEST_CASE("a broadcast is not announced to a peer that its path already leads through", "[relay][announce]") {
+    scene s;
+    auto& camera = s.join();
+    camera.announce("room/cam", {hop_id{3}, hop_id{9}});
+    auto& neighbour = s.join({}, version::lite_05, hop_id{9});
+    auto& other = s.join({}, version::lite_05, hop_id{10});
+    neighbour.watch();
+    other.watch();
+    s.settle();
+    CHECK(neighbour.heard().empty());
+    CHECK(other.heard() == list{"broadcast_available 0 room/cam hops 3 9 0 0"});
+}
+
+TEST_CASE("a path that leads through the relay itself is a loop, and not taken", "[relay][announce]") {
+    scene s{{.origin = hop_id{77}}};
+    auto& neighbour = s.join();
+    neighbour.announce("room/cam", {hop_id{3}, hop_id{77}});
+    neighbour.announce("room/mic", {hop_id{3}});
+    s.settle();
+    CHECK(s.r.broadcasts().find("room/cam") == nullptr);
+    CHECK(s.r.broadcasts().find("room/mic") != nullptr);
+}
+
+TEST_CASE("of two ways to a broadcast the shorter is told, and the other when it ends", "[relay][announce]") {
+    scene s{{.origin = hop_id{77}}};
+    auto& viewer = s.join();
+    viewer.watch("room");
+    auto& far = s.join();
+    far.announce("room/cam", {hop_id{1}, hop_id{2}});
+    s.settle();
+    auto& near = s.join();
+    near.announce("room/cam", {hop_id{1}});
+    s.settle();
+    near.unannounce("room/cam");
+    s.settle();
+    CHECK(viewer.heard() == list{"broadcast_available 0 room/cam hops 1 2 0 77",
+                                 "broadcast_available 0 room/cam hops 1 0 77 restart",
+                                 "broadcast_available 0 room/cam hops 1 2 0 77 restart"});
+}
+
+TEST_CASE("each of two publishers of one name hears of the other", "[relay][announce]") {
+    scene s;
+    auto& first = s.publisher();
+    auto& second = s.publisher();
+    first.watch();
+    second.watch();
+    s.settle();
+    CHECK(first.heard() == list{"broadcast_available 0 room/cam hops 0 0"});
+    CHECK(second.heard() == list{"broadcast_available 0 room/cam hops 0 0"});
+}
+
+TEST_CASE("a publisher that dies takes its broadcasts with it", "[relay][announce]") {
+    scene s;
+    auto& camera = s.publisher();
+    auto& viewer = s.join();
+    viewer.watch();
+    s.settle();
+    s.cut(camera);
+    CHECK(viewer.heard() == list{"broadcast_available 0 room/cam hops 0 0", "broadcast_ended 0 room/cam"});
+    CHECK(s.r.stats().broadcasts == 0);
+    CHECK(s.r.stats().sessions == 1);
+}
+
+TEST_CASE("nobody is told anything before it is let in", "[relay][admission]") {
+    scene s;
+    static_cast<void>(s.publisher());
+    auto& viewer = s.arrive(version::lite_05, "/live?token=1");
+    viewer.watch();
+    s.settle();
+    CHECK(viewer.heard().empty());
+    CHECK(s.notices() == list{"admission_wanted 1 ", "broadcast_changed 1 room/cam", "admission_wanted 2 /live?token=1"});
+    REQUIRE(s.r.admit(viewer.key, {}));
+    s.settle();
+    CHECK(viewer.heard() == list{"broadcast_available 0 room/cam hops 0 0"});
+    CHECK(s.r.admit(viewer.key, {}).error() == errc::already_answered);
+}
+
+TEST_CASE("a peer that is refused is told why, and is gone", "[relay][admission]") {
+    scene s;
+    auto& stranger = s.arrive();
+    REQUIRE(s.r.refuse(stranger.key));
+    s.settle();
+    CHECK(stranger.heard() == list{"session_closed unauthorized peer_closed by peer"});
+    CHECK(s.notices() == list{"admission_wanted 1 ", "session_ended 1 refused"});
+    CHECK(s.r.stats().sessions == 0);
+    CHECK(s.r.refuse(stranger.key).error() == errc::not_found);
+    CHECK(s.r.admit(stranger.key, {}).error() == errc::not_found);
+}
+
+TEST_CASE("names are relative to a peer's root, and what is outside is not there", "[relay][admission]") {
+    scene s;
+    auto& camera = s.join({.root = "eu"});
+    camera.announce("room/cam");
+    auto& neighbour = s.join({.root = "/eu/room/"});
+    auto& stranger = s.join({.root = "us"});
+    auto& everybody = s.join();
+    for (auto* g : {&neighbour, &stranger, &everybody}) g->watch();
+    s.settle();
+    CHECK(neighbour.heard() == list{"broadcast_available 0 cam hops 0 0"});
+    CHECK(stranger.heard().empty());
+    CHECK(everybody.heard() == list{"broadcast_available 0 eu/room/cam hops 0 0"});
+    neighbour.subscribe({"cam", "video"});
+    s.settle();
+    CHECK(camera.heard() == list{"subscribe_requested 0 room/cam video priority 0 latency 0 ..", "groups_wanted 0 all"});
+    stranger.subscribe({"room/cam", "video"});
+    s.settle();
+    CHECK(stranger.heard() == list{"subscription_ended 0 not_found"});
+}
+
+TEST_CASE("a peer publishes and subscribes below its prefixes only", "[relay][admission]") {
+    scene s;
+    auto& camera = s.join({.root = "eu", .publish = {"cams"}, .subscribe = {}});
+    camera.announce("cams/1");
+    camera.announce("mics/1");
+    camera.watch();
+    auto& viewer = s.join({.root = "", .publish = {}, .subscribe = {"eu/cams"}});
+    viewer.announce("eu/cams/2");
+    viewer.watch();
+    s.settle();
+    CHECK(s.r.stats().broadcasts == 1);
+    CHECK(camera.heard().empty());
+    CHECK(viewer.heard() == list{"broadcast_available 0 eu/cams/1 hops 0 0"});
+    viewer.subscribe({"eu/mics/1", "audio"});
+    s.settle();
+    CHECK(viewer.heard() == list{"subscription_ended 0 unauthorized"});
+    CHECK(s.notices().back() == "peer_misbehaved 2 unauthorized");
+}
+
+TEST_CASE("who wants to come in and who has gone is told, however many broadcasts came before", "[relay][admission]") {
+    scene s;
+    auto& camera = s.join();
+    for (int i = 0; i < 5000; ++i) camera.announce("cam/" + std::to_string(i));
+    s.settle();
+    auto& stranger = s.arrive();
+    s.cut(camera);
+    REQUIRE(s.r.refuse(stranger.key));
+    s.settle();
+    const auto told = s.notices();
+    CHECK(told.size() == 4096 + 3);
+    CHECK(list(told.end() - 3, told.end()) ==
+          list{"admission_wanted 2 ", "session_ended 1 transport_closed", "session_ended 2 refused"});
+}
+
+TEST_CASE("a relay that goes to a server watches what it has, and tells it what there is", "[relay][upstream]") {
+    scene s{{.origin = hop_id{77}}};
+    static_cast<void>(s.publisher("local", hop_id{5}));
+    auto& origin = s.dial("/eu?token=1");
+    CHECK(origin.heard() == list{"setup_received /eu?token=1 origin 77"});
+    REQUIRE(origin->admit({}));
+    origin.announce("room/cam");
+    origin.watch();
+    s.settle();
+    CHECK(origin.heard() == list{"broadcast_available 0 local hops 5 77"});
+    auto& viewer = s.viewer();
+    CHECK(origin.heard() == list{"subscribe_requested 0 room/cam video priority 0 latency 0 ..", "groups_wanted 0 all"});
+    origin.accept(0, 0);
+    origin.send(0, 0, "from afar");
+    s.settle();
+    CHECK(viewer.groups() == list{"0: from afar"});
+    // It is not one of the peers that somebody has to let in.
+    const auto told = s.notices();
+    CHECK(std::ranges::count(told, "admission_wanted 2 ") == 0);
+}

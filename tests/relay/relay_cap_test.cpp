@@ -1,0 +1,188 @@
+// Group End through a relay: how far each reader wants to be served, and what that asks of the publisher.
+#include "scene.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+using namespace moqlite;
+using namespace moqlite::test;
+
+namespace {
+
+/// A relay with a publisher whose groups 0 .. 4 an uncapped reader takes.
+struct with_groups : scene {
+    explicit with_groups(relay_options o = {}) : scene(std::move(o)), camera(publisher()), live(viewer()) {
+        camera.accept(0, 0);
+        for (unsigned n = 0; n < 5; ++n) camera.send(0, n, std::to_string(n));
+        settle();
+        static_cast<void>(camera.heard());
+    }
+    guest& camera;
+    guest& live;
+};
+
+subscribe_options up_to(std::uint64_t last, std::optional<std::uint64_t> first = {}) {
+    return {.ordered = true, .start = first ? std::optional{at(*first)} : std::nullopt, .end = at(last)};
+}
+
+} // namespace
+
+TEST_CASE("a capped reader gets what it asked for, and more when it raises its Group End", "[relay][group end]") {
+    with_groups s;
+    auto& reader = s.viewer(up_to(1, 0));
+    CHECK(reader.groups() == list{"0: 0", "1: 1"});
+    reader.update(up_to(3));
+    s.settle();
+    CHECK(reader.groups() == list{"2: 2", "3: 3"});
+    s.camera.send(0, 5, "5");
+    s.settle();
+    CHECK(reader.groups().empty());
+    reader.update(up_to(9));
+    s.settle();
+    CHECK(reader.groups() == list{"4: 4", "5: 5"});
+    s.camera.send(0, 6, "6");
+    s.settle();
+    CHECK(reader.groups() == list{"6: 6"});
+}
+
+TEST_CASE("one reader's Group End holds up no other", "[relay][group end]") {
+    with_groups s;
+    auto& capped = s.viewer(up_to(0, 0));
+    static_cast<void>(s.live.groups());
+    for (unsigned n = 5; n < 8; ++n) s.camera.send(0, n, std::to_string(n));
+    s.settle();
+    CHECK(s.live.groups() == list{"7: 7", "6: 6", "5: 5"});
+    CHECK(capped.groups() == list{"0: 0"});
+    CHECK(s.camera.heard().empty());
+}
+
+TEST_CASE("a publisher is asked no further than its readers ask, and goes on when one does", "[relay][group end]") {
+    scene s;
+    auto& camera = s.publisher();
+    auto& reader = s.viewer(up_to(1, 0));
+    camera.accept(0, 0);
+    camera.send(0, 0, "0");
+    camera.send(0, 1, "1");
+    CHECK(camera->open_group(request_id{0}, at(2)).error() == errc::beyond_group_end);
+    s.settle();
+    static_cast<void>(camera.heard());
+    reader.update(up_to(2));
+    s.settle();
+    CHECK(camera.heard() == list{"subscribe_updated 0 priority 0 ordered latency 0 0..2", "groups_wanted 0 to 2"});
+    camera.send(0, 2, "2");
+    s.settle();
+    CHECK(reader.groups() == list{"0: 0", "1: 1", "2: 2"});
+}
+
+TEST_CASE("what the cache did not keep for a capped reader is dropped, and said to be, before what there is", "[relay][group end]") {
+    relay_options o;
+    o.bounds.cache_age = 10s;
+    o.bounds.cache = 3000;
+    with_groups s{o};
+    auto& reader = s.viewer(up_to(1, 0));
+    static_cast<void>(reader.heard());
+    CHECK(reader.groups() == list{"0: 0", "1: 1"});
+    s.pass(1s);
+    reader.update(up_to(8));
+    s.settle();
+    CHECK(reader.heard() == list{"groups_dropped 0 2 to 3 evicted"});
+    CHECK(reader.groups() == list{"4: 4"});
+    CHECK(s.r.stats().groups_lost == 2);
+    CHECK(s.notices().back() == "reader_lost_group 3 room/cam video 3 evicted");
+}
+
+TEST_CASE("a drop says no more than the reader has asked for", "[relay][group end]") {
+    relay_options o;
+    o.bounds.cache = 1500;
+    with_groups s{o};
+    auto& reader = s.viewer(up_to(0, 0));
+    static_cast<void>(reader.heard());
+    s.pass(1s);
+    reader.update(up_to(2));
+    s.settle();
+    CHECK(reader.heard() == list{"groups_dropped 0 1 to 2 evicted"});
+    reader.update(up_to(4));
+    s.settle();
+    CHECK(reader.heard() == list{"groups_dropped 0 3 to 3 evicted"});
+    CHECK(reader.groups() == list{"0: 0", "4: 4"});
+}
+
+TEST_CASE("a Group End that is lowered, or raised again, serves no group twice", "[relay][group end][regression]") {
+    with_groups s;
+    auto& reader = s.viewer(up_to(4, 0));
+    CHECK(reader.groups().size() == 5);
+    for (int i = 0; i < 3; ++i) {
+        reader.update(up_to(0));
+        s.settle();
+        reader.update(up_to(4));
+        s.settle();
+    }
+    CHECK(reader.groups().empty());
+    CHECK(s.session_of(reader).as<session>()->unsent(request_id{0}) == 0);
+    reader.update(up_to(5));
+    s.camera.send(0, 5, "5");
+    s.settle();
+    CHECK(reader.groups() == list{"5: 5"});
+}
+
+TEST_CASE("a first Group End after none serves no group again, and later ones in their turn", "[relay][group end][regression]") {
+    with_groups s;
+    CHECK(s.live.groups().size() == 5);
+    s.live.update(up_to(1));
+    s.settle();
+    s.live.update(up_to(4));
+    s.settle();
+    CHECK(s.live.groups().empty());
+    auto& other = s.viewer();
+    s.camera.send(0, 5, "5");
+    s.camera.send(0, 6, "6");
+    s.settle();
+    CHECK(other.groups().size() == 3);
+    CHECK(s.live.groups().empty());
+    s.live.update(up_to(6));
+    s.settle();
+    CHECK(s.live.groups() == list{"5: 5", "6: 6"});
+}
+
+TEST_CASE("a Group End that is lifted stays lifted", "[relay][group end]") {
+    with_groups s;
+    auto& reader = s.viewer(up_to(1, 0));
+    reader.update({.ordered = true});
+    s.settle();
+    CHECK(reader.groups().size() == 5);
+    reader.update(up_to(1));
+    s.settle();
+    s.camera.send(0, 5, "5");
+    s.settle();
+    CHECK(reader.groups() == list{"5: 5"});
+}
+
+TEST_CASE("a publisher that ends a subscription at its Group End is subscribed again from the next group", "[relay][group end]") {
+    scene s;
+    auto& camera = s.publisher();
+    auto& reader = s.viewer(up_to(1, 0));
+    camera.accept(0, 0);
+    camera.send(0, 0, "0");
+    camera.send(0, 1, "1");
+    static_cast<void>(camera.heard());
+    REQUIRE(camera->finish(request_id{0}));
+    s.settle();
+    CHECK(camera.heard() == list{"request_ended 0 delivered", "subscribe_requested 1 room/cam video priority 0 ordered latency 0 2..2",
+                                 "groups_wanted 1 to 2"});
+    reader.update(up_to(4));
+    s.settle();
+    CHECK(reader.heard() == list{"subscription_accepted 0 from 0"});
+    SECTION("and serves on") {
+        camera.accept(1, 2);
+        camera.send(1, 2, "2");
+        camera.send(1, 3, "3");
+        camera.end_track(1, 4);
+        s.settle();
+        CHECK(reader.groups() == list{"0: 0", "1: 1", "2: 2", "3: 3"});
+        CHECK(reader.heard() == list{"subscription_end_known 0 before 4", "subscription_ended 0 finished"});
+    }
+    SECTION("or from a later one, if it has no longer kept that") {
+        camera.accept(1, 4);
+        s.settle();
+        CHECK(reader.heard() == list{"groups_dropped 0 2 to 3 not_found"});
+    }
+}

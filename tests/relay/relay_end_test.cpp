@@ -1,0 +1,189 @@
+// The end of a track, as its readers learn of it, and what is left of it for a while.
+#include "scene.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+using namespace moqlite;
+using namespace moqlite::test;
+
+namespace {
+
+/// A relay with a publisher of groups 0 and 1, which one reader takes.
+struct with_track : scene {
+    explicit with_track(relay_options o = {}) : scene(std::move(o)), camera(publisher()), reader(viewer({.start = at(0)})) {
+        camera.accept(0, 0);
+        camera.send(0, 0, "a");
+        settle();
+        camera.send(0, 1, "b");
+        settle();
+        static_cast<void>(reader.heard());
+    }
+    void end() {
+        camera.end_track(0, 2);
+        settle();
+    }
+    guest& camera;
+    guest& reader;
+};
+
+} // namespace
+
+TEST_CASE("END is passed on at once, FIN when everything has been delivered", "[relay][end of track]") {
+    with_track s;
+    const auto g = s.camera.begin(0, 2);
+    REQUIRE(g->write_frame(timestamp{0}, as_bytes("c")));
+    s.settle();
+    REQUIRE(s.camera->end_track(request_id{0}, at(3)));
+    s.settle();
+    CHECK(s.reader.heard() == list{"subscription_end_known 0 before 3"});
+    s.reader.end.acknowledges = false;
+    REQUIRE(g->finish());
+    REQUIRE(s.camera->finish(request_id{0}));
+    s.settle();
+    CHECK(s.reader.groups() == list{"0: a", "1: b", "2: c"});
+    CHECK(s.reader.heard().empty());
+    s.reader.end.acknowledges = true;
+    s.reader.end.resume();
+    s.settle();
+    CHECK(s.reader.heard() == list{"subscription_ended 0 finished"});
+    CHECK(s.r.stats().readers == 0);
+}
+
+TEST_CASE("a reader that cannot take the last groups yet is served to the end when it can", "[relay][end of track]") {
+    with_track s;
+    s.reader.relay_end.takes = false;
+    for (unsigned n = 2; n < 6; ++n) s.camera.send(0, n, std::to_string(n));
+    s.settle();
+    s.camera.end_track(0, 6);
+    s.settle();
+    s.cut(s.camera);
+    CHECK(s.reader.heard().empty());
+    static_cast<void>(s.reader.groups());
+    s.open_window(s.reader);
+    CHECK(s.reader.groups() == list{"5: 5", "4: 4", "3: 3", "2: 2"});
+    CHECK(s.reader.heard() == list{"subscription_end_known 0 before 6", "subscription_ended 0 finished"});
+}
+
+TEST_CASE("who comes between END and the last groups gets those too", "[relay][end of track]") {
+    with_track s;
+    REQUIRE(s.camera->end_track(request_id{0}, at(3)));
+    s.settle();
+    auto& late = s.viewer();
+    s.camera.send(0, 2, "c");
+    REQUIRE(s.camera->finish(request_id{0}));
+    s.settle();
+    CHECK(late.groups() == list{"1: b", "2: c"});
+    CHECK(late.heard() == list{"subscription_accepted 0 from 1", "subscription_end_known 0 before 3", "subscription_ended 0 finished"});
+}
+
+TEST_CASE("a track without groups ends too", "[relay][end of track]") {
+    scene s;
+    auto& camera = s.publisher();
+    auto& reader = s.viewer();
+    camera.end_track(0, 0);
+    s.settle();
+    CHECK(reader.heard() == list{"subscription_end_known 0 before 0", "subscription_accepted 0 from 0", "subscription_ended 0 finished"});
+}
+
+TEST_CASE("an ended track is served from the log while that is kept", "[relay][end of track][log]") {
+    with_track s;
+    s.end();
+    static_cast<void>(s.camera.heard());
+    SECTION("to who wants all of it") {
+        auto& late = s.viewer({.ordered = true, .start = at(0)});
+        CHECK(late.groups() == list{"0: a", "1: b"});
+        CHECK(late.heard() == list{"subscription_accepted 0 from 0", "subscription_end_known 0 before 2", "subscription_ended 0 finished"});
+    }
+    SECTION("to who wants the newest") {
+        auto& late = s.viewer();
+        CHECK(late.groups() == list{"1: b"});
+        CHECK(late.heard() == list{"subscription_accepted 0 from 1", "subscription_end_known 0 before 2", "subscription_ended 0 finished"});
+    }
+    SECTION("also after the broadcast was un-announced") {
+        s.camera.unannounce();
+        s.settle();
+        CHECK(s.viewer({.start = at(0)}).groups().size() == 2);
+    }
+    SECTION("also after its publisher has gone") {
+        s.cut(s.camera);
+        CHECK(s.viewer({.start = at(0)}).groups().size() == 2);
+    }
+    CHECK(s.camera.heard().empty());
+}
+
+TEST_CASE("an ended track is forgotten after the cache's age", "[relay][end of track][log]") {
+    with_track s;
+    s.end();
+    CHECK(s.r.deadline() <= s.now + 30s);
+    s.pass(31s);
+    CHECK(s.r.stats().tracks == 0);
+    CHECK(s.r.stats().cached_bytes == 0);
+    CHECK(s.r.stats().memory == 0);
+    CHECK_FALSE(s.r.deadline());
+    SECTION("its publisher is asked again") {
+        static_cast<void>(s.camera.heard());
+        static_cast<void>(s.viewer());
+        CHECK(s.camera.heard()[0] == "subscribe_requested 1 room/cam video priority 0 latency 0 ..");
+    }
+    SECTION("and where there is none it is not found") {
+        s.camera.unannounce();
+        s.settle();
+        CHECK(s.viewer().heard() == list{"subscription_ended 0 not_found"});
+    }
+}
+
+TEST_CASE("a reader of an ended track keeps it, capped or slow, beyond the cache's age", "[relay][end of track][log]") {
+    with_track s;
+    auto& capped = s.viewer({.ordered = true, .start = at(0), .end = at(0)});
+    s.end();
+    CHECK(capped.groups() == list{"0: a"});
+    CHECK(capped.heard() == list{"subscription_accepted 0 from 0", "subscription_end_known 0 before 2"});
+    s.pass(31s);
+    s.pass(31s);
+    capped.update({.ordered = true, .end = at(5)});
+    s.settle();
+    CHECK(capped.groups() == list{"1: b"});
+    CHECK(capped.heard() == list{"subscription_ended 0 finished"});
+    s.pass(31s);
+    CHECK(s.r.stats().tracks == 0);
+}
+
+TEST_CASE("un-announcing ends no subscription", "[relay][end of track]") {
+    with_track s;
+    s.camera.unannounce();
+    s.settle();
+    s.camera.send(0, 2, "c");
+    s.settle();
+    CHECK(s.reader.groups() == list{"0: a", "1: b", "2: c"});
+    CHECK(s.reader.heard().empty());
+    SECTION("and who comes now is still served") {
+        CHECK(s.viewer().groups() == list{"2: c"});
+    }
+}
+
+TEST_CASE("a drop of the publisher reaches the readers that want those groups, also who comes later", "[relay][end of track]") {
+    with_track s;
+    auto& later = s.viewer({.start = at(5)});
+    REQUIRE(s.camera->drop(request_id{0}, at(2), at(3), app_error::old));
+    s.camera.send(0, 4, "e");
+    s.settle();
+    CHECK(s.reader.heard() == list{"groups_dropped 0 2 to 3 old"});
+    CHECK(later.heard() == list{"subscription_accepted 0 from 5"});
+    auto& late = s.viewer({.ordered = true, .start = at(0)});
+    CHECK(late.groups() == list{"0: a", "1: b", "4: e"});
+    CHECK(late.heard() == list{"subscription_accepted 0 from 0", "groups_dropped 0 2 to 3 old"});
+}
+
+TEST_CASE("a group that was cut off does not keep a track from ending", "[relay][end of track]") {
+    with_track s;
+    const auto g = s.camera.begin(0, 2);
+    REQUIRE(g->begin_frame(timestamp{0}, 10));
+    REQUIRE(g->append_payload(as_bytes("part")));
+    s.settle();
+    REQUIRE(s.camera->end_track(request_id{0}, at(3)));
+    REQUIRE(s.camera->finish(request_id{0}));
+    g->abort(app_error::old);
+    s.settle();
+    CHECK(s.reader.groups() == list{"0: a", "1: b", "2: part cut old"});
+    CHECK(s.reader.heard().back() == "subscription_ended 0 finished");
+}

@@ -1,0 +1,143 @@
+// One object for every protocol: what it is told reaches the session inside, whichever that is.
+#include "subject.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <moqlite/session/acceptor.hpp>
+#include <moqlite/session/any_session.hpp>
+
+using namespace moqlite;
+using namespace moqlite::test;
+
+namespace {
+
+/// A session of no protocol, which notes what it is told.
+class dummy {
+public:
+    explicit dummy(list& notes) : notes_(&notes) {}
+
+    void stream_received(stream_id, byte_view, bool, time_point) { note("received"); }
+    void stream_reset(stream_id, app_error, time_point) { note("reset"); }
+    void stream_stopped(stream_id, app_error, time_point) { note("stopped"); }
+    void stream_writable(stream_id, time_point) { note("writable"); }
+    void stream_acked(stream_id, std::uint64_t, time_point) { note("acked"); }
+    void stream_closed(stream_id, std::optional<app_error>, time_point) { note("closed"); }
+    void streams_available(direction, time_point) { note("available"); }
+    void connection_closed(const closed_by&, time_point) { note("connection_closed"); }
+    void tick(time_point) { note("tick"); }
+    std::optional<event> poll_event() { return note("poll_event"), std::nullopt; }
+    std::optional<output> poll_output() { return note("poll_output"), std::nullopt; }
+    void stream_opened(direction, std::optional<stream_id>) { note("opened"); }
+    void stream_written(stream_id, std::size_t) { note("written"); }
+    void flushed() noexcept { note("flushed"); }
+    [[nodiscard]] std::optional<time_point> deadline() const noexcept { return t0; }
+    result<void> admit(scope) { return done("admit"); }
+    result<void> refuse(app_error) { return done("refuse"); }
+    result<watch_id> watch(std::string_view) { return note("watch"), watch_id{1}; }
+    result<void> unwatch(watch_id) { return done("unwatch"); }
+    result<subscribe_id> subscribe(const track_ref&, const subscribe_options&) { return note("subscribe"), subscribe_id{2}; }
+    result<void> update(subscribe_id, const subscribe_options&) { return done("update"); }
+    result<void> unsubscribe(subscribe_id) { return done("unsubscribe"); }
+    result<query_id> request_track(const track_ref&) { return note("request_track"), query_id{3}; }
+    result<void> collect(group_id, group_ref) { return done("collect"); }
+    result<void> release(group_id, std::uint64_t) { return done("release"); }
+    result<void> stop(group_id, app_error) { return done("stop"); }
+    result<void> announce(std::string_view, std::vector<hop_id>) { return done("announce"); }
+    result<void> unannounce(std::string_view) { return done("unannounce"); }
+    result<void> answer_track(request_id, const track_info&) { return done("answer_track"); }
+    result<void> accept(request_id, std::optional<group_sequence>, priority) { return done("accept"); }
+    result<void> reject(request_id, app_error) { return done("reject"); }
+    result<void> serve(request_id, group_ref) { return done("serve"); }
+    result<group_ref> open_group(request_id, group_sequence) { return note("open_group"), group_ref{}; }
+    result<void> drop(request_id, group_sequence, group_sequence, app_error) { return done("drop"); }
+    result<void> end_track(request_id, group_sequence) { return done("end_track"); }
+    result<void> finish(request_id) { return done("finish"); }
+    void close(app_error, std::string_view) { note("close"); }
+    [[nodiscard]] bool is_closed() const noexcept { return true; }
+    [[nodiscard]] version negotiated() const noexcept { return version::lite_04; }
+    [[nodiscard]] const scope& allowed() const noexcept { return allowed_; }
+
+private:
+    void note(const char* what) const { notes_->push_back(what); }
+    result<void> done(const char* what) const {
+        note(what);
+        return {};
+    }
+    list* notes_;
+    scope allowed_;
+};
+
+using either = basic_any_session<session, dummy>;
+
+} // namespace
+
+TEST_CASE("every input, command and output of an any_session is the inner session's", "[any_session]") {
+    list notes;
+    either any{std::in_place_type<dummy>, notes};
+    REQUIRE(any.as<dummy>() != nullptr);
+    CHECK(any.as<session>() == nullptr);
+    any.stream_received({}, {}, false, t0);
+    any.stream_reset({}, {}, t0);
+    any.stream_stopped({}, {}, t0);
+    any.stream_writable({}, t0);
+    any.stream_acked({}, 1, t0);
+    any.stream_closed({}, {}, t0);
+    any.streams_available(direction::uni, t0);
+    any.connection_closed({}, t0);
+    any.tick(t0);
+    any.stream_opened(direction::uni, {});
+    any.stream_written({}, 0);
+    recorder link{role::client};
+    CHECK(pump(any, link));
+    CHECK_FALSE(any.poll_event());
+    CHECK(notes == list{"received", "reset", "stopped", "writable", "acked", "closed", "available", "connection_closed", "tick",
+                        "opened", "written", "poll_output", "flushed", "poll_event"});
+    notes.clear();
+    CHECK(any.admit({}));
+    CHECK(any.refuse());
+    CHECK(any.watch("").value() == watch_id{1});
+    CHECK(any.unwatch({}));
+    CHECK(any.subscribe({}).value() == subscribe_id{2});
+    CHECK(any.update({}, {}));
+    CHECK(any.unsubscribe({}));
+    CHECK(any.request_track({}).value() == query_id{3});
+    CHECK(any.collect({}, {}));
+    CHECK(any.release({}, 1));
+    CHECK(any.stop({}, {}));
+    CHECK(any.announce(""));
+    CHECK(any.unannounce(""));
+    CHECK(any.answer_track({}, {}));
+    CHECK(any.accept({}));
+    CHECK(any.reject({}, {}));
+    CHECK(any.serve({}, {}));
+    CHECK(any.open_group({}, {}));
+    CHECK(any.drop({}, {}, {}, {}));
+    CHECK(any.end_track({}, {}));
+    CHECK(any.finish({}));
+    any.close({});
+    CHECK(notes == list{"admit", "refuse", "watch", "unwatch", "subscribe", "update", "unsubscribe", "request_track", "collect",
+                        "release", "stop", "announce", "unannounce", "answer_track", "accept", "reject", "serve", "open_group",
+                        "drop", "end_track", "finish", "close"});
+    CHECK(any.is_closed());
+    CHECK(any.negotiated() == version::lite_04);
+    CHECK(any.deadline() == t0);
+    CHECK(any.allowed().publish.size() == 1);
+}
+
+TEST_CASE("an any_session that holds a session behaves as the session does", "[any_session]") {
+    std::optional<any_session> any;
+    REQUIRE(acceptor{role::client}.make("moq-lite-05", {.path = "/x"}, t0, any));
+    CHECK(any->negotiated() == version::lite_05);
+    recorder link{role::client};
+    CHECK(pump(*any, link));
+    CHECK(link.said == list{"open uni", "write 2 01050102022f78 fin"});
+    const auto bytes = hex("01 01 00");
+    any->stream_received(stream_id{3}, bytes, true, t0);
+    CHECK(text(any->poll_event().value()) == "setup_received");
+    CHECK_FALSE(any->poll_event());
+}
+
+TEST_CASE("an acceptor makes nothing for a protocol that nobody here speaks", "[any_session]") {
+    std::optional<any_session> any;
+    CHECK(acceptor{role::server}.make("h3", {}, t0, any).error() == errc::unsupported);
+    CHECK_FALSE(any);
+}

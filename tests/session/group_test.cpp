@@ -1,0 +1,242 @@
+// The log of a group: what readers are lent, and when its memory goes.
+#include "hex.hpp"
+
+#include <algorithm>
+#include <array>
+#include <catch2/catch_test_macros.hpp>
+#include <memory>
+#include <moqlite/session/group.hpp>
+#include <string>
+#include <vector>
+
+using namespace moqlite;
+using namespace moqlite::test;
+
+namespace {
+
+constexpr auto v = version::lite_05;
+
+/// Everything that a reader can be lent now, taken by it.
+std::string take(group_reader& reader, std::size_t most = SIZE_MAX) {
+    std::string out;
+    while (most != 0) {
+        std::array<byte_view, 3> ranges;
+        std::size_t total = 0;
+        const auto count = reader.lend(ranges, most, total);
+        if (count == 0) break;
+        for (auto range : std::span{ranges}.first(count)) out += to_hex(range);
+        reader.wrote(total);
+        most -= total;
+    }
+    return out;
+}
+
+} // namespace
+
+TEST_CASE("a log is the wire image of its frames", "[group]") {
+    slab_pool pool;
+    auto g = group::make(pool, group_sequence{7}, v);
+    REQUIRE(g->write_frame(timestamp{90000}, as_bytes("hello")));
+    REQUIRE(g->write_frame(timestamp{93000}, {}));
+    REQUIRE(g->write_frame(timestamp{91500}, as_bytes("b-frame")));
+    wake_queue wake;
+    group_reader reader;
+    reader.attach(g, wake);
+    CHECK(take(reader) == "8002bf200568656c6c6f" "577000" "4bb707622d6672616d65");
+    CHECK(g->size() == 23);
+    CHECK(g->frames() == 3);
+
+    auto old = group::make(pool, group_sequence{7}, version::lite_03);
+    REQUIRE(old->write_frame(timestamp{90000}, as_bytes("hello")));
+    group_reader second;
+    second.attach(old, wake);
+    CHECK(take(second) == "0568656c6c6f");
+}
+
+TEST_CASE("a log takes frames one after the other, whole, until it ends", "[group]") {
+    slab_pool pool;
+    auto g = group::make(pool, group_sequence{0}, v);
+    CHECK(g->append_payload(as_bytes("x")).error() == errc::invalid_argument);
+    REQUIRE(g->begin_frame(timestamp{0}, 3));
+    CHECK(g->begin_frame(timestamp{0}, 3).error() == errc::frame_incomplete);
+    CHECK(g->finish().error() == errc::frame_incomplete);
+    CHECK(g->append_payload(as_bytes("four")).error() == errc::invalid_argument);
+    REQUIRE(g->append_payload(as_bytes("abc")));
+    CHECK(g->write_frame(timestamp{wire::varint_max + 1}, {}).error() == errc::value_too_large);
+    REQUIRE(g->finish());
+    CHECK(g->finish().error() == errc::group_ended);
+    CHECK(g->write_frame(timestamp{0}, {}).error() == errc::group_ended);
+    g->abort(app_error::old);
+    CHECK(g->ended() == group::state::finished);
+}
+
+TEST_CASE("a reader that waits is woken by growth and by the end, and its session with it", "[group]") {
+    slab_pool pool;
+    ready_list ready;
+    ready_entry entry{&ready, 5};
+    wake_queue wake;
+    wake.entry = &entry;
+    auto g = group::make(pool, group_sequence{0}, v);
+    group_reader reader;
+    reader.attach(g, wake);
+    REQUIRE(g->write_frame(timestamp{0}, as_bytes("a")));
+    CHECK(wake.woken.empty());
+    reader.wait();
+    REQUIRE(g->begin_frame(timestamp{0}, 2));
+    CHECK(wake.woken.empty());
+    REQUIRE(g->append_payload(as_bytes("b")));
+    CHECK(wake.woken.pop_front() == &reader);
+    CHECK(ready.pop() == 5);
+    REQUIRE(g->append_payload(as_bytes("c")));
+    CHECK(wake.woken.empty());
+    reader.wait();
+    REQUIRE(g->finish());
+    CHECK(wake.woken.pop_front() == &reader);
+}
+
+TEST_CASE("aborting wakes every reader, whether it waits or not", "[group]") {
+    slab_pool pool;
+    wake_queue wake;
+    auto g = group::make(pool, group_sequence{0}, v);
+    group_reader a;
+    group_reader b;
+    a.attach(g, wake);
+    b.attach(g, wake);
+    a.wait();
+    g->abort(app_error::old);
+    CHECK(wake.woken.pop_front() != nullptr);
+    CHECK(wake.woken.pop_front() != nullptr);
+    CHECK(g->abort_code() == app_error::old);
+    CHECK(g->write_frame(timestamp{0}, {}).error() == errc::group_ended);
+}
+
+TEST_CASE("eviction reaches those who have something left to get, and nobody else", "[group]") {
+    slab_pool pool;
+    wake_queue wake;
+    auto g = group::make(pool, group_sequence{0}, v);
+    REQUIRE(g->write_frame(timestamp{0}, as_bytes("a")));
+    group_reader done;
+    group_reader behind;
+    done.attach(g, wake);
+    behind.attach(g, wake);
+    static_cast<void>(take(done));
+    done.acked(3);
+    static_cast<void>(take(behind));
+    REQUIRE(g->finish());
+    g->evict_readers(app_error::evicted);
+    CHECK(behind.evicted() == app_error::evicted);
+    CHECK_FALSE(done.evicted());
+}
+
+TEST_CASE("memory that nobody needs any more goes, from the front", "[group]") {
+    slab_pool pool;
+    wake_queue wake;
+    const std::string big(200'000, 'x');
+    auto g = group::make(pool, group_sequence{0}, v);
+    group_pin cache{g};
+    group_reader reader;
+    reader.attach(g, wake);
+    REQUIRE(g->write_frame(timestamp{0}, as_bytes(big)));
+    const auto all = pool.in_use();
+    CHECK(all >= big.size());
+    CHECK(g->memory() <= all);
+    static_cast<void>(take(reader));
+    reader.acked(150'000);
+    CHECK(pool.in_use() == all);
+    cache.release();
+    CHECK(pool.in_use() < all - 60'000);
+    CHECK(g->lost_head() > 0);
+    reader.acked(g->size() - 150'000);
+    reader.detach();
+    g = {};
+    CHECK(pool.in_use() == 0);
+}
+
+TEST_CASE("a group that finds no memory says so and ends, rather than go on with a hole", "[group]") {
+    slab_pool pool{5000};
+    wake_queue wake;
+    auto g = group::make(pool, group_sequence{0}, v);
+    group_reader reader;
+    reader.attach(g, wake);
+    const std::string frame(900, 'x');
+    result<void> written;
+    for (int i = 0; i < 10 && written; ++i) written = g->write_frame(timestamp{0}, as_bytes(frame));
+    CHECK(written.error() == errc::out_of_memory_limit);
+    CHECK(pool.in_use() <= 5000);
+    CHECK(g->ended() == group::state::aborted);
+    CHECK(g->write_frame(timestamp{0}, {}).error() == errc::group_ended);
+}
+
+namespace {
+
+/// One small world of pins and readers on one group, driven by numbers.
+struct accounts {
+    slab_pool pool;
+    wake_queue wake;
+    group_ref g = group::make(pool, group_sequence{0}, v);
+    std::array<std::unique_ptr<group_reader>, 2> readers;
+    std::array<std::string, 2> got;
+    group_pin pin;
+    std::string image;
+    bool right = true;
+
+    void step(unsigned what) {
+        switch (what) {
+        case 0: append(10); break;
+        case 1: append(1500); break;
+        case 2: pin = group_pin{g}; break;
+        case 3: pin.release(); break;
+        default: reader(what / 4 - 1, what % 4);
+        }
+        const auto held = pool.in_use();
+        right = right && held <= image.size() / 2 * 6 + 3 * 17'000 && g->memory() <= held;
+    }
+    void append(std::size_t n) {
+        const std::string payload(n, static_cast<char>('a' + image.size() % 26));
+        right = right && static_cast<bool>(g->write_frame(timestamp{0}, as_bytes(payload)));
+        std::array<std::byte, wire::lite::frame_header_size_max> header;
+        const auto used = wire::lite::write_frame_header(v, 0, n, header);
+        image += to_hex(byte_view{header}.first(used)) + to_hex(as_bytes(payload));
+    }
+    void reader(std::size_t which, unsigned what) {
+        auto& r = readers[which];
+        if (what == 0) {
+            if (r || g->lost_head() != 0) return;
+            r = std::make_unique<group_reader>();
+            r->attach(g, wake);
+            got[which].clear();
+        } else if (r && what == 1) {
+            got[which] += take(*r, 700);
+            right = right && image.starts_with(got[which]);
+        } else if (r && what == 2 && r->unacked() != 0) {
+            r->acked((r->unacked() + 1) / 2);
+        } else if (what == 3) {
+            r.reset();
+        }
+    }
+    bool finish() {
+        for (auto& r : readers) r.reset();
+        pin.release();
+        // Whoever comes and goes now leaves the last slab alone: what others had is gone.
+        group_pin{g}.release();
+        constexpr std::array<std::size_t, 5> one_slab{0, 960, 4032, 16320, 65664};
+        right = right && std::find(one_slab.begin(), one_slab.end(), g->memory()) != one_slab.end();
+        g = {};
+        return right && pool.in_use() == 0;
+    }
+};
+
+} // namespace
+
+TEST_CASE("after every history of writing, reading, pinning and letting go the pool is empty", "[group]") {
+    constexpr unsigned choices = 12;
+    unsigned long wrong = 0;
+    for (unsigned long history = 0; history < 248832ul; ++history) { // 12^5
+        accounts a;
+        a.step(8); // a reader that comes before the first byte
+        auto rest = history;
+        for (int i = 0; i < 5; ++i, rest /= choices) a.step(static_cast<unsigned>(rest % choices));
+        if (!a.finish()) ++wrong;
+    }
+    CHECK(wrong == 0);
+}

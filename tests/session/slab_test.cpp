@@ -1,0 +1,37 @@
+// The pool of slabs: counted, bounded, used again.
+#include <catch2/catch_test_macros.hpp>
+#include <moqlite/session/slab.hpp>
+#include <vector>
+
+using namespace moqlite;
+
+TEST_CASE("a slab is of a size for what is wanted, and larger after the one before", "[slab]") {
+    slab_pool pool;
+    slab* small = pool.take(1, nullptr);
+    slab* next = pool.take(1, small);
+    slab* huge = pool.take(1'000'000, next);
+    slab* last = pool.take(1, huge);
+    CHECK(small->capacity < next->capacity);
+    CHECK(huge->capacity >= 65536);
+    CHECK(last->capacity == huge->capacity);
+    CHECK(pool.in_use() == small->capacity + next->capacity + huge->capacity + last->capacity + 4 * sizeof(slab));
+    for (auto* s : {small, next, huge, last}) pool.give_back(s);
+    CHECK(pool.in_use() == 0);
+}
+
+TEST_CASE("a pool gives nothing beyond its limit, and again when something came back", "[slab]") {
+    slab_pool pool{3000};
+    slab* a = pool.take(1, nullptr);
+    slab* b = pool.take(1, nullptr);
+    REQUIRE(a != nullptr);
+    REQUIRE(b != nullptr);
+    slab* c = pool.take(900, nullptr);
+    CHECK(pool.take(1, nullptr) == nullptr);
+    CHECK(pool.in_use() <= pool.limit());
+    pool.give_back(a);
+    a = pool.take(1, nullptr);
+    CHECK(a != nullptr);
+    for (auto* s : {a, b, c})
+        if (s != nullptr) pool.give_back(s);
+    CHECK(pool.in_use() == 0);
+}

@@ -1,0 +1,182 @@
+// A session under test: facts in as hexadecimal, events and outputs out as lines of text.
+#pragma once
+
+#include "hex.hpp"
+#include "sim/print.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <moqlite/session/session.hpp>
+#include <moqlite/session/transport.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace moqlite::test {
+
+using namespace std::chrono_literals;
+using list = std::vector<std::string>;
+
+inline constexpr time_point t0{1s};
+
+/// The lines without those that begin with `word`.
+[[nodiscard]] inline list without(list lines, std::string_view word) {
+    std::erase_if(lines, [&](const std::string& l) { return l.starts_with(word); });
+    return lines;
+}
+
+/// A transport that does as it is told, unless it is told not to, and writes it all down.
+class recorder {
+public:
+    explicit recorder(role side) : side_(side) {}
+
+    std::optional<stream_id> open(direction kind) {
+        auto& left = kind == direction::uni ? uni_streams : bidi_streams;
+        said.push_back(std::string(kind == direction::uni ? "open uni" : "open bidi") + (left == 0 ? " in vain" : ""));
+        if (left == 0) return std::nullopt;
+        --left;
+        auto& next = kind == direction::uni ? next_uni_ : next_bidi_;
+        const auto id = 4 * next++ + (kind == direction::uni ? 2u : 0u) + (side_ == role::server ? 1u : 0u);
+        return stream_id{id};
+    }
+    std::optional<std::size_t> write(const write_stream& w) {
+        if (budget == 0) return std::nullopt;
+        const auto room = stream_room.contains(w.stream) ? stream_room[w.stream] : SIZE_MAX;
+        const auto n = std::min({w.size, room, budget});
+        if (n == 0 && w.size != 0) return 0;
+        if (stream_room.contains(w.stream)) stream_room[w.stream] -= n;
+        budget -= n;
+        std::vector<std::byte> bytes;
+        for (auto part : w.data) bytes.insert(bytes.end(), part.begin(), part.end());
+        if (bytes.size() != w.size) said.push_back("size is wrong");
+        bytes.resize(n);
+        const byte_view one[] = {bytes};
+        said.push_back(text(write_stream{w.stream, one, n, w.fin && n == w.size}));
+        unacked[w.stream] += n;
+        return n;
+    }
+    void reset(stream_id id, app_error code) { said.push_back(text(reset_stream{id, code})); }
+    void stop(stream_id id, app_error code) { said.push_back(text(stop_sending{id, code})); }
+    void credit(stream_id id, std::uint64_t n) { said.push_back(text(moqlite::credit{id, n})); }
+    void close(app_error code, std::string_view reason) { said.push_back(text(close_connection{code, reason})); }
+    void flush() {}
+
+    list said;
+    std::size_t bidi_streams = 1000;
+    std::size_t uni_streams = 1000;
+    std::size_t budget = SIZE_MAX;                 ///< What the connection takes.
+    std::map<stream_id, std::size_t> stream_room;  ///< What a stream takes; without an entry everything.
+    std::map<stream_id, std::uint64_t> unacked;
+
+private:
+    role side_;
+    std::uint64_t next_bidi_ = 0;
+    std::uint64_t next_uni_ = 0;
+};
+
+static_assert(transport<recorder>);
+
+/// A session, its recorder, and a clock that stands still until it is moved.
+class subject {
+public:
+    explicit subject(role side, version v = version::lite_05, session_options options = {})
+        : link(side), session_(side, v, std::move(options), t0) {}
+
+    session* operator->() { return &session_; }
+    session& operator*() { return session_; }
+
+    /// All events that are due.
+    list events() {
+        list out;
+        while (const auto e = session_.poll_event()) out.push_back(text(*e));
+        return out;
+    }
+    /// All that the session wants said, said.
+    list outputs() {
+        link.said.clear();
+        pump(session_, link);
+        return std::exchange(link.said, {});
+    }
+    /// Bytes arrive; what the session says of it.
+    list receive(std::uint64_t id, std::string_view bytes, bool fin = false) {
+        const auto data = hex(bytes);
+        session_.stream_received(stream_id{id}, data, fin, now);
+        return events();
+    }
+    list reset(std::uint64_t id, app_error code = app_error::cancel) {
+        session_.stream_reset(stream_id{id}, code, now);
+        return events();
+    }
+    list stopped(std::uint64_t id, app_error code = app_error::cancel) {
+        session_.stream_stopped(stream_id{id}, code, now);
+        return events();
+    }
+    list acked(std::uint64_t id, std::uint64_t n) {
+        session_.stream_acked(stream_id{id}, n, now);
+        return events();
+    }
+    /// Everything that was written on the stream arrives.
+    list all_acked(std::uint64_t id) {
+        const auto n = std::exchange(link.unacked[stream_id{id}], 0);
+        return n != 0 ? acked(id, n) : list{};
+    }
+    list stream_closed(std::uint64_t id, std::optional<app_error> code = {}) {
+        session_.stream_closed(stream_id{id}, code, now);
+        return events();
+    }
+    list tick_after(duration d) {
+        now += d;
+        session_.tick(now);
+        return events();
+    }
+
+    recorder link;
+    time_point now = t0;
+
+private:
+    session session_;
+};
+
+/// Takes a session through its beginning: SETUP out and in, and for a server admission.
+inline void begin(subject& s, scope allowed = {}) {
+    const bool server = s->side() == role::server;
+    static_cast<void>(s.outputs());
+    if (has_setup(s->negotiated())) {
+        static_cast<void>(s.receive(server ? 2 : 3, "01 01 00", true));
+        static_cast<void>(s.all_acked(server ? 3 : 2));
+        static_cast<void>(s.stream_closed(server ? 3 : 2));
+        static_cast<void>(s.stream_closed(server ? 2 : 3));
+    } else {
+        static_cast<void>(s.events());
+    }
+    if (server) static_cast<void>(s->admit(std::move(allowed)));
+    static_cast<void>(s.outputs());
+}
+
+/// `body` (hexadecimal) with its length in front.
+[[nodiscard]] inline std::string sized(std::string_view body) {
+    std::array<std::byte, wire::varint_size_max> form{};
+    const auto used = wire::write_varint(hex(body).size(), form);
+    return to_hex(byte_view{form}.first(used)).append(" ").append(body);
+}
+/// Text as a string on the wire.
+[[nodiscard]] inline std::string wire_text(std::string_view text) { return sized(to_hex(as_bytes(text))); }
+
+/// A subscribe stream's first bytes; `options` are priority, ordered, latency, start, end.
+[[nodiscard]] inline std::string subscribe_bytes(std::string_view id, std::string_view broadcast, std::string_view track,
+                                                 std::string_view options = "00 00 00 00 00") {
+    return "02 " + sized(std::string(id) + wire_text(broadcast) + wire_text(track) + std::string(options));
+}
+[[nodiscard]] inline std::string track_bytes(std::string_view broadcast, std::string_view track) {
+    return "06 " + sized(wire_text(broadcast) + wire_text(track));
+}
+
+/// What follows a server's or client's first request streams and groups: ids as QUIC counts them.
+[[nodiscard]] constexpr std::uint64_t client_bidi(std::uint64_t n) noexcept { return 4 * n; }
+[[nodiscard]] constexpr std::uint64_t server_bidi(std::uint64_t n) noexcept { return 4 * n + 1; }
+[[nodiscard]] constexpr std::uint64_t client_uni(std::uint64_t n) noexcept { return 4 * n + 2; }
+[[nodiscard]] constexpr std::uint64_t server_uni(std::uint64_t n) noexcept { return 4 * n + 3; }
+
+} // namespace moqlite::test

@@ -1,0 +1,151 @@
+// A track in order: with Group End as credit, to its end.
+#include "desk.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+using namespace moqlite;
+using namespace moqlite::test;
+
+TEST_CASE("a complete reader gives credit as it reads: it asks for two groups, and for more as it goes on", "[session][reader]") {
+    desk d{from(5)};
+    CHECK(d.said() == list{"subscribe room video ordered 5..6"});
+    d.accepted(5);
+    CHECK(d.said().empty());
+    d.whole(5, "abc");
+    // It has seen that groups are small.
+    CHECK(d.said() == list{"update 0 ..516"});
+    CHECK(d.read() == list{"5.0 abc"});
+    for (std::uint64_t n = 6; n < 133; ++n) d.whole(n);
+    CHECK(d.read().size() == 127);
+    CHECK(d.said() == list{"update 0 ..644"});
+}
+
+TEST_CASE("large groups are asked for two at a time", "[session][reader]") {
+    auto o = from(0);
+    o.bounds.read_ahead = 1000;
+    desk d{o};
+    d.whole(0, std::string(5000, 'x'));
+    d.whole(1, std::string(5000, 'x'));
+    CHECK(d.said() == list{"subscribe room video ordered 0..1"});
+    CHECK(d.read().size() == 2);
+    CHECK(d.said() == list{"update 0 ..2", "update 0 ..3"});
+    CHECK(d.reader.held() == 0);
+}
+
+TEST_CASE("where the start is not known, the first answer bounds a complete reader", "[session][reader]") {
+    desk d;
+    CHECK(d.said() == list{"subscribe room video ordered .."});
+    SECTION("OK") {
+        d.accepted(7);
+        CHECK(d.said() == list{"update 0 ..8"});
+        d.whole(7);
+        CHECK(d.read() == list{"7.0 x"});
+    }
+    SECTION("or a group") {
+        d.opened(7);
+        CHECK(d.said() == list{"update 0 ..8"});
+        CHECK(d.read().empty());
+    }
+}
+
+TEST_CASE("groups are read in order, and frames as far as they are there", "[session][reader]") {
+    desk d{from(0)};
+    d.whole(1, "late");
+    CHECK(d.read().empty());
+    d.opened(0);
+    d.data(0, "a", 0);
+    CHECK(d.read() == list{"0.0 a"});
+    d.data(0, "b", 1);
+    d.closed(0);
+    CHECK(d.read() == list{"0.1 b", "1.0 late"});
+    CHECK(d.reader.last_complete_group() == group_sequence{1});
+    CHECK(d.reader.groups_read() == 2);
+    CHECK(d.lost().empty());
+}
+
+TEST_CASE("credit is released for what was used of a group that is arriving, and only where it is held back", "[session][reader]") {
+    desk d{from(0)};
+    static_cast<void>(d.said());
+    d.partial(0, "abcd");
+    d.reader.consume(d.reader.next()->data.size() - 1);
+    CHECK(d.said() == list{"release 100 3"});
+    CHECK(d.reader.held() == 1);
+    desk l{live};
+    l.partial(0, "abcd");
+    l.accepted(0);
+    CHECK(l.read().size() == 1);
+    CHECK(l.said() == list{"subscribe room video .."});
+}
+
+TEST_CASE("a track has ended when all of it was read", "[session][reader][end of track]") {
+    desk d{from(0)};
+    d.accepted(0);
+    d.whole(0);
+    d.whole(1);
+    d.end_known(2);
+    d.ended();
+    CHECK_FALSE(d.reader.finished());
+    CHECK(d.read().size() == 2);
+    CHECK(d.reader.finished());
+    CHECK_FALSE(d.reader.failed());
+}
+
+TEST_CASE("a track ends though its publisher said no OK, or names no groups", "[session][reader][end of track][regression]") {
+    desk d;
+    SECTION("with a group") {
+        d.whole(4);
+        d.end_known(5);
+        d.ended();
+        CHECK(d.read() == list{"4.0 x"});
+    }
+    SECTION("without one") {
+        d.end_known(0);
+        d.ended();
+        CHECK(d.read().empty());
+    }
+    CHECK(d.reader.finished());
+    CHECK(d.lost().empty());
+}
+
+TEST_CASE("a subscription that is refused, or cut off with its session, has failed", "[session][reader]") {
+    desk d;
+    SECTION("refused") { d.tell(subscription_ended{d.id, false, app_error::not_found}); }
+    SECTION("cut off") { d.tell(session_closed{app_error::not_found, errc::peer_closed, true, {}}); }
+    CHECK(d.reader.failed() == app_error::not_found);
+    CHECK_FALSE(d.reader.finished());
+}
+
+TEST_CASE("events of other subscriptions are passed over", "[session][reader]") {
+    desk d{from(0)};
+    static_cast<void>(d.said());
+    d.id = subscribe_id{9};
+    d.accepted(3);
+    d.whole(0);
+    d.dropped(0, 5);
+    d.ended();
+    CHECK(d.said().empty());
+    CHECK(d.read().empty());
+    CHECK(d.lost().empty());
+    CHECK_FALSE(d.reader.finished());
+}
+
+TEST_CASE("a publisher that ends at the Group End is subscribed again, and what is unread stays", "[session][reader][end of track][regression]") {
+    auto o = from(0);
+    o.bounds.read_ahead = 1;
+    desk d{o};
+    d.accepted(0);
+    d.whole(0);
+    d.whole(1);
+    static_cast<void>(d.said());
+    d.ended();
+    CHECK(d.said() == list{"subscribe room video ordered 2..3"});
+    d.id = subscribe_id{1};
+    d.accepted(2);
+    CHECK(d.read() == list{"0.0 x", "1.0 x"});
+    d.whole(2);
+    d.end_known(3);
+    d.ended();
+    CHECK(d.read() == list{"2.0 x"});
+    CHECK(d.reader.finished());
+    CHECK(d.lost().empty());
+}
