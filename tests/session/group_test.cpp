@@ -240,3 +240,14 @@ TEST_CASE("after every history of writing, reading, pinning and letting go the p
     }
     CHECK(wrong == 0);
 }
+
+TEST_CASE("a group outlives the pool that its memory comes from", "[group]") {
+    group_ref g;
+    {
+        slab_pool pool;
+        g = group::make(pool, group_sequence{0}, version::lite_05);
+        REQUIRE(g->write_frame(timestamp{1}, as_bytes("while the pool is there")));
+    }
+    CHECK(g->write_frame(timestamp{2}, as_bytes("after it")));
+    CHECK(g->frames() == 2);
+}

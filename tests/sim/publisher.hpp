@@ -138,8 +138,8 @@ private:
         for (auto& one : subscribers_) one.serve(group_);
         const auto frames = clip_.frames_of(s);
         for (std::uint64_t f = 0; f < frames; ++f)
-            world_.after(every_ * static_cast<int>(f) / static_cast<int>(frames), [this, g = group_, f] {
-                clip_.write(*g, f);
+            world_.after(every_ * static_cast<int>(f) / static_cast<int>(frames), [this, f] {
+                clip_.write(*group_, f); // The next group begins after the last frame of this one.
                 for (auto& one : subscribers_) world_.touch(*one.owner);
             });
         world_.after(every_, [this, s] { begin(next(s)); });

@@ -145,9 +145,12 @@ private:
     friend class group_reader;
 
     group(slab_pool& pool, group_sequence sequence, version dialect) noexcept
-        : pool_(pool), sequence_(sequence), dialect_(dialect) {}
+        : pool_(pool.store_), sequence_(sequence), dialect_(dialect) {
+        pool_.retain();
+    }
     ~group() {
         while (head_ != nullptr) pool_.give_back(std::exchange(head_, head_->next));
+        pool_.release();
     }
 
     /// Some of the bytes may be in the log: what follows them would be read as the rest.
@@ -198,7 +201,7 @@ private:
     void wake_readers() noexcept;
     void wake_all() noexcept;
 
-    slab_pool& pool_;
+    detail::slab_store& pool_;
     slab* head_ = nullptr;
     slab* tail_ = nullptr;
     std::size_t memory_ = 0;

@@ -138,8 +138,7 @@ public:
     /// Sends a group as far as it is there, and the rest as it grows. errc::beyond_group_end and
     /// errc::before_group_start: the subscriber does not want it (yet).
     result<void> serve(request_id id, group_ref g) { return open() ? publishing_.serve(id, std::move(g)) : errc::closed; }
-    /// Makes a group for one subscriber, and serves it. It must not outlive the session, unless the
-    /// session was given a pool.
+    /// Makes a group for one subscriber, and serves it.
     result<group_ref> open_group(request_id id, group_sequence sequence);
     /// Says that groups first .. last will not be served.
     result<void> drop(request_id id, group_sequence first, group_sequence last, app_error code) {

@@ -22,14 +22,24 @@ struct slab {
     [[nodiscard]] std::uint64_t end() const noexcept { return begin + size; }
 };
 
-/// Gives out slabs up to a limit and keeps those that come back. Must outlive its slabs.
-class slab_pool {
+namespace detail {
+
+/// What a pool and the groups that take from it share: it lives as long as the last of them.
+class slab_store {
 public:
-    /// `limit`: bytes in use, headers included.
-    explicit slab_pool(std::size_t limit = SIZE_MAX) noexcept : limit_(limit) {}
-    slab_pool(const slab_pool&) = delete;
-    slab_pool& operator=(const slab_pool&) = delete;
-    ~slab_pool() { trim(); }
+    explicit slab_store(std::size_t limit) noexcept : limit_(limit) {}
+    slab_store(const slab_store&) = delete;
+    slab_store& operator=(const slab_store&) = delete;
+
+    void retain() noexcept { ++references_; }
+    void release() noexcept {
+        if (--references_ == 0) delete this;
+    }
+    /// The pool is gone: what comes back is not kept.
+    void close() noexcept {
+        keep_max_ = 0;
+        trim();
+    }
 
     /// A slab for about `wanted` bytes, of a size after `previous` so that long groups have few;
     /// nullptr at the limit, or when there is no memory.
@@ -56,7 +66,7 @@ public:
     void give_back(slab* s) noexcept {
         const auto total = sizes[s->kind] + sizeof(slab);
         in_use_ -= total;
-        if (kept_ + total > keep_max) {
+        if (kept_ + total > keep_max_) {
             ::operator delete(static_cast<void*>(s));
             return;
         }
@@ -80,13 +90,40 @@ public:
     [[nodiscard]] std::size_t limit() const noexcept { return limit_; }
 
 private:
+    ~slab_store() { trim(); }
     // A frame of 64 KiB and its header fit the largest.
     static constexpr std::array<std::size_t, 4> sizes{960, 4032, 16320, 65536 + 128};
-    static constexpr std::size_t keep_max = 8 * 1024 * 1024;
     std::array<slab*, sizes.size()> free_{};
     std::size_t limit_;
     std::size_t in_use_ = 0;
     std::size_t kept_ = 0;
+    std::size_t keep_max_ = 8 * 1024 * 1024;
+    std::size_t references_ = 1;
+};
+
+} // namespace detail
+
+/// Gives out slabs up to a limit and keeps those that come back. Groups may outlive it.
+class slab_pool {
+public:
+    /// `limit`: bytes in use, headers included.
+    explicit slab_pool(std::size_t limit = SIZE_MAX) : store_(*new detail::slab_store(limit)) {}
+    slab_pool(const slab_pool&) = delete;
+    slab_pool& operator=(const slab_pool&) = delete;
+    ~slab_pool() {
+        store_.close();
+        store_.release();
+    }
+    [[nodiscard]] slab* take(std::size_t wanted, const slab* previous) noexcept { return store_.take(wanted, previous); }
+    void give_back(slab* s) noexcept { store_.give_back(s); }
+    /// Returns what is kept for reuse to the heap.
+    void trim() noexcept { store_.trim(); }
+    [[nodiscard]] std::size_t in_use() const noexcept { return store_.in_use(); }
+    [[nodiscard]] std::size_t limit() const noexcept { return store_.limit(); }
+
+private:
+    friend class group;
+    detail::slab_store& store_;
 };
 
 } // namespace moqlite
