@@ -202,3 +202,14 @@ TEST_CASE("a peer that does not read is told states, not a history, and no more 
     for (const auto& line : server.outputs()) bytes += line.size() / 2;
     CHECK(bytes < 101 * 20);
 }
+
+TEST_CASE("a name that is too long only with its prefix is refused, for nobody could be told of it", "[session][announce]") {
+    watcher client;
+    client.receive(0, "03 6222 00");
+    std::string deep = "1";
+    while (path::segments(deep) < limits{}.path_segments - 1) deep += "/1";
+    REQUIRE(client.receive(0, active(deep)).size() == 1);
+    const auto said = client.receive(0, active(deep + "/1"));
+    REQUIRE_FALSE(said.empty());
+    CHECK(said.front() == "stream_rejected 0 too_many_segments");
+}

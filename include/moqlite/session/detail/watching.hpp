@@ -123,6 +123,9 @@ private:
         path::normalise(m->suffix, c_.name_scratch);
         const auto name = path::join(w.prefix, c_.name_scratch);
         path::join(c_.allowed.root, name, c_.path_scratch);
+        // Below its root a name may be short enough and the whole not: nobody could be told of that.
+        if (path::segments(c_.path_scratch) > c_.bounds.path_segments) return errc::too_many_segments;
+        if (!c_.fits(c_.path_scratch)) return errc::name_too_long;
         if (m->status == wire::lite::announce_status::ended) {
             // One that we never heard of: other implementations ignore it too.
             if (w.live.erase(name) == 0) return errc::ok;
