@@ -60,6 +60,7 @@ enum class errc : std::uint8_t {
     duplicate_setup,
     setup_from_server,      ///< A server's SETUP carries Path or Role.
     setup_timeout,
+    stream_timeout,         ///< A stream did not say in time what it is for.
     announce_before_ok,
     duplicate_announce,
     unexpected_message,     ///< A message that may not stand here, such as a second request.
@@ -126,6 +127,7 @@ inline std::string_view to_string(errc e) noexcept {
     case errc::duplicate_setup: return "duplicate_setup";
     case errc::setup_from_server: return "setup_from_server";
     case errc::setup_timeout: return "setup_timeout";
+    case errc::stream_timeout: return "stream_timeout";
     case errc::announce_before_ok: return "announce_before_ok";
     case errc::duplicate_announce: return "duplicate_announce";
     case errc::unexpected_message: return "unexpected_message";
@@ -185,7 +187,8 @@ inline app_error wire_code(errc e) noexcept {
     case errc::out_of_memory_limit: return app_error::bounds_exceeded;
     case errc::too_many_parameters: return app_error::bounds_exceeded;
     case errc::frame_too_large: return app_error::frame_too_large;
-    case errc::setup_timeout: return app_error::timeout;
+    case errc::setup_timeout:
+    case errc::stream_timeout: return app_error::timeout;
     case errc::duplicate_subscription:
     case errc::duplicate_group:
     case errc::duplicate: return app_error::duplicate;

@@ -38,7 +38,7 @@ struct limits {
     duration cache_age = std::chrono::seconds{30};
 
     // Time.
-    duration handshake_timeout = std::chrono::seconds{10};     ///< No SETUP for so long closes the session.
+    duration handshake_timeout = std::chrono::seconds{10};     ///< No SETUP for so long closes the session; no request or group on a new stream, the stream.
     duration stall_timeout = std::chrono::seconds{15};         ///< Bytes to send and neither acknowledgement nor credit for so long.
     duration latency_min = std::chrono::milliseconds{500};         ///< A Subscriber Max Latency below it counts as this.
 };

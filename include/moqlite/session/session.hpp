@@ -207,6 +207,7 @@ private:
     std::optional<output> next_write();
     void control_written(detail::control_stream& s, std::size_t n);
     void check_stall();
+    void end_silent(detail::receiving& r);
 
     detail::context c_;
     detail::watching watching_;

@@ -37,13 +37,16 @@ inline detail::any_stream* session::find_or_accept(stream_id id) {
     if (initiator_of(id) == c_.side) return nullptr; // One of ours that is over.
     if (direction_of(id) == direction::uni) {
         if (subscribing_.open_groups() >= c_.bounds.incoming_groups) return c_.fail(errc::too_many_streams), nullptr;
-        c_.streams.insert(number(id), &subscribing_.open_group_stream(id));
+        auto& g = subscribing_.open_group_stream(id);
+        c_.expect_message(g);
+        c_.streams.insert(number(id), &g);
     } else {
         if (c_.peer_requests >= c_.bounds.requests) return c_.fail(errc::too_many_requests), nullptr;
         auto& s = c_.controls.make();
         ++c_.peer_requests;
         s.id = id;
         s.bound = true;
+        c_.expect_message(s);
         c_.streams.insert(number(id), &s);
     }
     return c_.streams.find(number(id));
@@ -208,6 +211,7 @@ inline void session::park(detail::control_stream& s) {
     s.in.insert(s.in.end(), input_.rest.begin(), input_.rest.end());
     s.fin_arrived = s.fin_arrived || input_.fin;
     input_ = {};
+    s.detail::list_hook<detail::silent_tag>::unlink(); // Now it is we who keep it waiting.
     if (!s.detail::list_hook<detail::parked_tag>::linked()) {
         const bool full = c_.parked_count >= c_.bounds.parked_streams && !c_.admitted;
         if (full) return control_broke(s, errc::too_many_requests);
@@ -222,6 +226,7 @@ inline bool session::unpark_one() {
     if (c_.parked.empty() || must_wait(c_.parked.front())) return false;
     auto& s = c_.parked.front();
     c_.unpark(s);
+    if (!s.request_read) c_.expect_message(s);
     input_ = {.active = true, .fin = s.fin_arrived, .joined = true, .control = &s, .rest = s.in};
     return true;
 }
@@ -319,6 +324,7 @@ inline wire::taken<std::size_t> session::parse_request(detail::control_stream& s
         why = publishing_.subscribe_arrived(s, message->body);
     if (why != errc::ok) return why;
     s.request_read = true;
+    s.detail::list_hook<detail::silent_tag>::unlink();
     return message->size;
 }
 

@@ -108,7 +108,16 @@ inline void session::tick(time_point now) {
     if (!begin_input(now)) return;
     if (has_setup(c_.dialect) && !setup_seen_ && now >= created_ + c_.bounds.handshake_timeout)
         return c_.fail(errc::setup_timeout);
+    while (!c_.silent.empty() && now >= c_.silent.front().since + c_.bounds.handshake_timeout)
+        end_silent(*c_.silent.pop_front());
     check_stall();
+}
+
+inline void session::end_silent(detail::receiving& r) {
+    auto* found = c_.streams.find(number(r.id));
+    if (found == nullptr) return;
+    if (auto* const* g = std::get_if<detail::incoming_group*>(found)) return subscribing_.timed_out(**g);
+    if (auto* const* s = std::get_if<detail::control_stream*>(found)) control_broke(**s, errc::stream_timeout);
 }
 
 /// A peer that owes us acknowledgements or credit, and gives neither, is let go.
@@ -121,6 +130,10 @@ inline std::optional<time_point> session::deadline() const noexcept {
     if (c_.closing) return std::nullopt;
     std::optional<time_point> at;
     if (has_setup(c_.dialect) && !setup_seen_) at = created_ + c_.bounds.handshake_timeout;
+    if (!c_.silent.empty()) {
+        const auto due = c_.silent.front().since + c_.bounds.handshake_timeout;
+        at = at ? std::min(*at, due) : due;
+    }
     if (const auto stalled = c_.stalled_at()) at = at ? std::min(*at, *stalled) : stalled;
     return at;
 }

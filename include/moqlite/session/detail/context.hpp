@@ -34,6 +34,7 @@ namespace detail {
 
 struct send_tag;
 struct credit_tag;
+struct silent_tag;
 struct opening_tag;
 struct parked_tag;
 struct blocked_tag;
@@ -41,8 +42,9 @@ struct subscription;
 struct incoming_request;
 
 /// A stream that we read.
-struct receiving : list_hook<credit_tag> {
+struct receiving : list_hook<credit_tag>, list_hook<silent_tag> {
     stream_id id{};
+    time_point since{}; ///< When it began to owe its first message.
     std::uint64_t credit_due = 0; ///< Bytes read, for which no credit was given yet.
 };
 
@@ -134,6 +136,7 @@ struct context {
     list<sending, blocked_tag> blocked;  ///< Control and uncapped streams, the longest blocked first.
     list<sending, blocked_tag> newly_blocked; ///< The same, until an input tells the time.
     list<receiving, credit_tag> credits;
+    list<receiving, silent_tag> silent; ///< Streams of the peer that owe their first message, the oldest first.
     ring<stop_or_reset> stops;
     ring<event> events;
     std::vector<std::byte> scratch;
@@ -149,6 +152,10 @@ struct context {
     }
     void mark_blocked(sending& s) {
         if (!s.list_hook<blocked_tag>::linked()) newly_blocked.push_back(s);
+    }
+    void expect_message(receiving& r) {
+        r.since = now;
+        silent.push_back(r);
     }
     /// An input has told the time.
     void note_time() {
@@ -250,6 +257,7 @@ struct context {
     /// Reads no more of it; what still arrives is dropped.
     void abandon_reading(control_stream& s, app_error code) {
         s.kind = control_kind::ignored;
+        s.list_hook<silent_tag>::unlink();
         forget_partial(s);
         unpark(s);
         if (s.bound && !s.read_ended) stop(s.id, code);

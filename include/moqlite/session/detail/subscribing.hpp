@@ -151,6 +151,8 @@ public:
         g.id = id;
         return g;
     }
+    /// It has not said in time which group it brings.
+    void timed_out(incoming_group& g) { reject(g, errc::stream_timeout); }
     [[nodiscard]] std::size_t open_groups() const noexcept { return groups_.size(); }
     void destroy(incoming_group& g) {
         if (g.at != incoming_group::stage::ended) cut(g, app_error::cancel);
@@ -333,6 +335,7 @@ private:
         return begin(g, *header);
     }
     bool begin(incoming_group& g, const wire::lite::group_header& header) {
+        g.list_hook<silent_tag>::unlink();
         subscription* s = find(subscribe_id{header.subscription});
         if (s == nullptr && header.subscription < next_id_) return refuse(g, app_error::cancel), true; // We left it.
         if (s == nullptr) return reject(g, errc::unknown_subscription), true;
@@ -424,6 +427,7 @@ private:
     }
     static void leave(incoming_group& g) {
         g.at = incoming_group::stage::ended;
+        g.list_hook<silent_tag>::unlink();
         g.log = {};
         g.of = nullptr;
         g.list_hook<of_subscription_tag>::unlink();
