@@ -22,6 +22,7 @@ namespace {
 
 constexpr auto farewell = std::chrono::seconds{4};         ///< For sessions to end when we stop.
 constexpr auto between_lines = std::chrono::seconds{5};    ///< About the same kind of thing of one session.
+constexpr unsigned announcements_at_once = 32;             ///< That are listed, within that time.
 constexpr std::size_t beside_the_cache = 48 * 1024 * 1024; ///< Bytes that readers and arriving groups may hold.
 
 duration to_duration(double seconds) {
@@ -61,7 +62,11 @@ struct service::guest {
     ~guest() {
         if (home != nullptr) home->forget(key);
     }
-    void operator()(const event& e) { home->relay_.handle(key, e, asio::now()); }
+    void operator()(const event& e) {
+        home->relay_.handle(key, e, asio::now());
+        // Who asks to come in is answered before his next message is read.
+        if (std::holds_alternative<setup_received>(e)) home->tell();
+    }
     service* home;
     std::uint64_t key;
 };
@@ -133,7 +138,7 @@ void service::forget(std::uint64_t key) {
 /// Once a turn of each listener, before connections are pumped.
 void service::turn(time_point now) {
     relay_.tick(now);
-    while (const auto notice = relay_.poll_notice()) std::visit([this](const auto& what) { say(what); }, *notice);
+    tell();
     while (const auto key = relay_.poll_ready())
         if (const auto found = connections_.find(*key); found != connections_.end()) found->second->wake();
     set_timer();
@@ -155,6 +160,10 @@ void service::set_timer() {
 
 // What happened.
 
+void service::tell() {
+    while (const auto notice = relay_.poll_notice()) std::visit([this](const auto& what) { say(what); }, *notice);
+}
+
 void service::say(const admission_wanted& e) {
     const auto root = path::normalise(std::string_view{e.path}.substr(0, e.path.find('?')));
     if (root.size() > limits{}.name || path::segments(root) > limits{}.path_segments)
@@ -170,14 +179,17 @@ void service::say(const session_ended& e) {
     if (broken && broken.mapped().count != 0)
         spdlog::warn("#{} broke rules {} times more", e.session, broken.mapped().count);
     lost_groups_.erase(e.session);
+    announcements_.erase(e.session);
     spdlog::info("#{} ended: {}", e.session, to_text(how));
 }
 
-bool service::tally::add(time_point now) {
+bool service::tally::add(time_point now, unsigned burst) {
     ++count;
-    if (said != time_point{} && now - said < between_lines) return false;
-    said = now;
-    return true;
+    if (since == time_point{} || now - since >= between_lines) {
+        since = now;
+        lines = 0;
+    }
+    return lines++ < burst;
 }
 
 void service::say(const peer_misbehaved& e) {
@@ -189,7 +201,11 @@ void service::say(const peer_misbehaved& e) {
 }
 
 void service::say(const broadcast_changed& e) {
-    spdlog::info("#{} {} {}", e.session, e.available ? "announces" : "no longer announces", printable(e.path));
+    auto& told = announcements_[e.session];
+    if (!told.add(asio::now(), announcements_at_once)) return;
+    const auto n = std::exchange(told.count, 0);
+    const auto more = n > 1 ? fmt::format(", after {} changes that are not listed", n - 1) : std::string{};
+    spdlog::info("#{} {} {}{}", e.session, e.available ? "announces" : "no longer announces", printable(e.path), more);
 }
 
 void service::say(const reader_lost_group& e) {

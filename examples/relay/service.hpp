@@ -42,10 +42,11 @@ private:
     struct guest; ///< A connection's place here; gone when the connection is.
     /// What one session has to answer for, or has missed, often: not every time is logged.
     struct tally {
-        /// True: say it now, and start again.
-        [[nodiscard]] bool add(time_point now);
+        /// True: say it now, and count from 0; at most `burst` times in a while.
+        [[nodiscard]] bool add(time_point now, unsigned burst = 1);
         std::uint64_t count = 0; ///< Since it was said last.
-        time_point said{};
+        time_point since{};
+        unsigned lines = 0; ///< Since then.
     };
 
     [[nodiscard]] std::optional<ngtcp2::identity> identify(std::string& why) const;
@@ -59,6 +60,7 @@ private:
     [[nodiscard]] std::unique_ptr<ngtcp2::handler> accept(ngtcp2::connection&, time_point now);
     void forget(std::uint64_t key);
     void turn(time_point now);
+    void tell();
     void set_timer();
 
     void say(const admission_wanted&);
@@ -76,6 +78,7 @@ private:
     std::unordered_map<std::uint64_t, ngtcp2::connection*> connections_;
     std::unordered_map<std::uint64_t, tally> lost_groups_;
     std::unordered_map<std::uint64_t, tally> broken_rules_;
+    std::unordered_map<std::uint64_t, tally> announcements_;
     std::vector<std::unique_ptr<asio::server>> servers_;
     std::size_t stopping_ = 0; ///< Listeners that are still saying goodbye.
     bool stopped_ = false;

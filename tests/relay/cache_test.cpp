@@ -1,8 +1,10 @@
 // The cache of a relay: what goes first, and what stays.
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <chrono>
 #include <moqlite/relay/cache.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace moqlite;
@@ -23,7 +25,7 @@ struct shelf {
     }
     log_entry& arriving(track_log& log, std::uint64_t sequence, std::size_t size = 10, time_point now = t0) {
         auto g = group::make(pool, group_sequence{sequence}, version::lite_05);
-        auto& e = kept.add(log, g, now);
+        auto& e = kept.add(log, g, {.session = publisher, .group = group_id{sequence}}, now);
         // As it comes from the network, in pieces.
         REQUIRE(g->begin_frame(timestamp{0}, size));
         for (const std::string part(1000, 'x'); size != 0;) {
@@ -39,6 +41,9 @@ struct shelf {
         kept.complete(e);
         return e;
     }
+    void enforce(time_point now) {
+        kept.enforce(now, [&](relaying::source from) { stopped.emplace_back(from.session, number(from.group)); });
+    }
     static std::vector<std::uint64_t> numbers(track_log& log) {
         std::vector<std::uint64_t> out;
         log.for_each(group_sequence{}, {}, [&](log_entry& e) { out.push_back(number(e.group->sequence())); });
@@ -48,6 +53,8 @@ struct shelf {
     slab_pool pool;
     relaying::cache kept;
     track_log a, b;
+    std::uint64_t publisher = 1; ///< Of what comes next.
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> stopped; ///< Publisher and group.
 };
 
 using numbers = std::vector<std::uint64_t>;
@@ -88,7 +95,7 @@ TEST_CASE("over its bytes the oldest groups go, of any track, but the newest of 
     shelf s{3 * smallest};
     s.whole(s.b, 7);
     for (unsigned n = 0; n < 4; ++n) s.whole(s.a, n);
-    s.kept.enforce(t0);
+    s.enforce(t0);
     CHECK(s.kept.bytes() <= s.bounds.cache);
     CHECK(shelf::numbers(s.b) == numbers{7});
     CHECK(shelf::numbers(s.a) == numbers{2, 3});
@@ -100,7 +107,7 @@ TEST_CASE("even the newest goes where there is no room for it", "[relay][cache]"
     shelf s{3 * smallest};
     s.whole(s.a, 0);
     s.whole(s.b, 5000, 20 * smallest);
-    s.kept.enforce(t0);
+    s.enforce(t0);
     CHECK(s.kept.bytes() <= s.bounds.cache);
     CHECK(s.b.empty());
     CHECK(s.b.floor == group_sequence{5001});
@@ -113,13 +120,13 @@ TEST_CASE("over its age a group goes, but the newest of a quiet track stays", "[
     s.whole(s.a, 2, 10, t0 + 10s);
     s.whole(s.b, 9);
     CHECK(s.kept.deadline() == t0 + 30s);
-    s.kept.enforce(t0 + 29s);
+    s.enforce(t0 + 29s);
     CHECK(shelf::numbers(s.a) == numbers{0, 1, 2});
-    s.kept.enforce(t0 + 30s);
+    s.enforce(t0 + 30s);
     CHECK(shelf::numbers(s.a) == numbers{2});
     CHECK(shelf::numbers(s.b) == numbers{9});
     CHECK(s.kept.deadline() == t0 + 40s);
-    s.kept.enforce(t0 + 1h);
+    s.enforce(t0 + 1h);
     CHECK(shelf::numbers(s.a) == numbers{2});
     CHECK(s.kept.deadline() == t0 + 1h + 30s);
 }
@@ -128,14 +135,14 @@ TEST_CASE("what a complete reader has not asked for yet outlives its age, but no
     shelf s;
     for (unsigned n = 0; n < 5; ++n) s.whole(s.a, n);
     s.a.wanted = group_sequence{1};
-    s.kept.enforce(t0 + 1h);
+    s.enforce(t0 + 1h);
     CHECK(shelf::numbers(s.a) == numbers{2, 3, 4});
     s.a.wanted = group_sequence{3};
-    s.kept.enforce(t0 + 2h);
+    s.enforce(t0 + 2h);
     CHECK(shelf::numbers(s.a) == numbers{4});
     s.a.wanted = group_sequence{0};
     for (unsigned n = 5; n < 50; ++n) s.whole(s.a, n, 10, t0 + 2h);
-    s.kept.enforce(t0 + 2h);
+    s.enforce(t0 + 2h);
     CHECK(s.a.lowest() == group_sequence{40});
 }
 
@@ -144,7 +151,7 @@ TEST_CASE("near the limit of memory, a group that is arriving loses its head fir
     s.whole(s.a, 0, 300'000);
     auto& large = s.arriving(s.b, 0, 600'000);
     CHECK(s.pool.in_use() > (1 << 20) / 8 * 7);
-    s.kept.enforce(t0);
+    s.enforce(t0);
     CHECK(large.group->lost_head() > 0);
     CHECK(large.group->memory() < 100'000);
     CHECK(shelf::numbers(s.a) == numbers{0});
@@ -157,11 +164,11 @@ TEST_CASE("near the limit of memory, who holds what the cache has dropped loses 
     group_reader slow, fresh;
     slow.attach(s.whole(s.a, 0, 460'000).group, queue);
     s.whole(s.a, 1, 60'000);
-    s.kept.enforce(t0);
+    s.enforce(t0);
     CHECK(shelf::numbers(s.a) == numbers{1});
     CHECK_FALSE(slow.evicted());
     fresh.attach(s.whole(s.b, 0, 350'000).group, queue);
-    s.kept.enforce(t0);
+    s.enforce(t0);
     CHECK(slow.evicted() == app_error::evicted);
     CHECK_FALSE(fresh.evicted());
 }
@@ -172,11 +179,59 @@ TEST_CASE("near the limit of memory, no more is evicted than brings it below", "
     std::vector<group_reader> readers(15);
     for (unsigned n = 0; n < 15; ++n) readers[n].attach(s.whole(s.a, n, 60'000).group, queue);
     CHECK(s.pool.in_use() > (1 << 20) / 8 * 7);
-    s.kept.enforce(t0);
+    s.enforce(t0);
     // The readers hold on until their sessions are pumped: that is reckoned with.
     numbers evicted;
     for (const auto& r : readers)
         if (r.evicted()) evicted.push_back(number(r.source()->sequence()));
     CHECK(evicted == numbers{0, 1});
     CHECK(s.a.lowest() == group_sequence{2});
+}
+
+TEST_CASE("near the limit of memory, the publisher that has left most unfinished loses the oldest of it", "[relay][cache][memory]") {
+    shelf s{1 << 20, 1 << 20};
+    s.publisher = 7;
+    auto& healthy = s.arriving(s.a, 0, 50'000);
+    s.publisher = 8;
+    for (unsigned n = 0; n < 13; ++n) s.arriving(s.b, n, 60'000);
+    CHECK(s.pool.in_use() > (1 << 20) / 8 * 7);
+    s.enforce(t0);
+    const auto before = s.pool.in_use();
+    CHECK(before <= (1 << 20) / 8 * 7);
+    CHECK(healthy.group->lost_head() == 0);
+    CHECK(shelf::numbers(s.a) == numbers{0});
+    // Letting go of heads was enough. Now there is nothing of that kind left.
+    for (unsigned n = 13; s.stopped.empty() && n < 100; ++n) {
+        s.arriving(s.b, n, 900);
+        for (int i = 0; i < 16; ++i) s.arriving(s.b, 1000 + 16 * n + static_cast<unsigned>(i), 900);
+        s.enforce(t0);
+    }
+    REQUIRE_FALSE(s.stopped.empty());
+    CHECK(s.stopped.front() == std::pair<std::uint64_t, std::uint64_t>{8, 0});
+    CHECK(std::all_of(s.stopped.begin(), s.stopped.end(), [](const auto& x) { return x.first == 8; }));
+    CHECK(healthy.group->lost_head() == 0);
+    CHECK(s.pool.in_use() <= (1 << 20) / 8 * 7);
+}
+
+TEST_CASE("near the limit of memory, a reader that is far behind in a long group loses it, one that keeps up does not",
+    "[relay][cache][memory]") {
+    shelf s{1 << 20, 1 << 20};
+    wake_queue queue;
+    group_reader slow, quick;
+    auto g = group::make(s.pool, group_sequence{0}, version::lite_05);
+    slow.attach(g, queue);
+    quick.attach(g, queue);
+    s.kept.add(s.a, g, {.session = 1}, t0);
+    const std::string part(1000, 'x');
+    REQUIRE(g->begin_frame(timestamp{0}, 10'000'000));
+    for (int i = 0; i < 950; ++i) {
+        REQUIRE(g->append_payload(as_bytes(part)));
+        quick.wrote(quick.unsent());
+        quick.acked(quick.unacked());
+    }
+    s.enforce(t0);
+    CHECK(slow.evicted() == app_error::evicted);
+    CHECK_FALSE(quick.evicted());
+    CHECK(shelf::numbers(s.a) == numbers{0});
+    CHECK(s.stopped.empty());
 }

@@ -103,6 +103,44 @@ TEST_CASE("a reader that takes nothing costs a healthy one no group", "[relay][m
     CHECK(std::none_of(told.begin(), told.end(), [](const auto& n) { return n.starts_with("reader_lost_group 2"); }));
 }
 
+TEST_CASE("a publisher that finishes nothing costs a healthy one no group", "[relay][memory][regression]") {
+    scene s{bounded(4 * mib, mib)};
+    auto& camera = s.publisher();
+    auto& good = s.viewer();
+    camera.accept(0, 0);
+    auto& hostile = s.publisher("bad");
+    auto& prey = s.join();
+    prey.subscribe({"bad", "video"});
+    s.settle();
+    hostile.accept(0, 0);
+    group_ref healthy;
+    std::vector<group_ref> unfinished;
+    for (unsigned n = 0; n < 600; ++n) {
+        if (n % 10 == 0) healthy = camera.begin(0, n / 10);
+        REQUIRE(healthy->write_frame(timestamp{n}, as_bytes(std::string(2000, 'x'))));
+        if (n % 10 == 9) REQUIRE(healthy->finish());
+        unfinished.push_back(hostile.begin(0, n));
+        REQUIRE(unfinished.back()->begin_frame(timestamp{0}, 16 * mib));
+        static_cast<void>(unfinished.back()->append_payload(as_bytes(std::string(50'000, 'x'))));
+        s.settle();
+        s.pass(1ms);
+        CHECK(s.r.stats().memory <= 4 * mib);
+        if (n == 595) {
+            auto& late = s.viewer();
+            s.settle();
+            CHECK(late.arriving() == list{"59: 12000 bytes"});
+        }
+    }
+    const auto got = good.groups();
+    CHECK(got.size() == 60);
+    CHECK(lost(got) == 0);
+    const auto told = hostile.heard();
+    CHECK(std::count(told.begin(), told.end(), "group_lost 0 sequence 0 bounds_exceeded") == 1);
+    const auto notices = s.notices();
+    CHECK(std::count(notices.begin(), notices.end(), "peer_misbehaved 3 out_of_memory_limit") > 0);
+    CHECK(std::none_of(notices.begin(), notices.end(), [](const auto& n) { return n.starts_with("reader_lost_group 2"); }));
+}
+
 TEST_CASE("a group that nobody reads and the cache has dropped keeps nothing while it arrives", "[relay][memory][regression]") {
     scene s{bounded(4 * mib, mib)};
     auto& camera = s.publisher();

@@ -213,6 +213,65 @@ TEST_CASE("announcements of one peer are bounded", "[session][bad input]") {
     CHECK(client.receive(0, "04 01 01 64 00").back() == "session_closed bounds_exceeded too_many_announcements");
 }
 
+TEST_CASE("announcements of one peer are bounded in bytes, with its root, and those that ended do not count",
+    "[session][bad input]") {
+    limits small;
+    small.announced_bytes = 20;
+    subject client{role::client, version::lite_05, {.bounds = small}};
+    begin(client);
+    REQUIRE(client->watch(""));
+    static_cast<void>(client.outputs());
+    const auto announce = [](std::string_view status, const std::string& name) {
+        return sized(std::string(status) + wire_text(name) + "00");
+    };
+    CHECK(client.receive(0, "02 00 00" + announce("01", "0123456789")).size() == 2);
+    for (int i = 0; i < 5; ++i) {
+        CHECK(client.receive(0, announce("01", "abcdefghij")).size() == 1);
+        CHECK(client.receive(0, announce("00", "abcdefghij")).size() == 1);
+    }
+    CHECK(client.receive(0, announce("01", "abcdefghij")).size() == 1);
+    CHECK(client.receive(0, announce("01", "x")).back() == "session_closed bounds_exceeded too_many_announcements");
+
+    subject server{role::server, version::lite_05, {.bounds = small}};
+    begin(server, {.root = "a/root/of/twenty/byte"});
+    REQUIRE(server->watch("a/root/of/twenty/byte"));
+    static_cast<void>(server.outputs());
+    CHECK(server.receive(server_bidi(0), "02 00 00" + announce("01", "x")).size() == 2);
+    CHECK(server.receive(server_bidi(0), announce("01", "y")).back() == "session_closed bounds_exceeded too_many_announcements");
+}
+
+TEST_CASE("a stream that does not say in time what it is for is ended, and no other", "[session][bad input]") {
+    subject server{role::server};
+    begin(server);
+    CHECK_FALSE(server->deadline());
+    CHECK(server.receive(client_bidi(0), "02 40").empty());      // The beginning of a SUBSCRIBE.
+    CHECK(server.receive(client_uni(1), "00 02").empty());       // The beginning of a GROUP.
+    CHECK(server.receive(client_bidi(1), subscribe_bytes("00", "room", "video")).size() == 2);
+    CHECK(server->deadline() == server.now + 10s);
+    CHECK(server.tick_after(9s).empty());
+    CHECK(server.receive(client_bidi(2), "01").empty());
+    CHECK(server.tick_after(1s) == list{"stream_rejected 0 stream_timeout", "stream_rejected 6 stream_timeout"});
+    CHECK(server->deadline() == server.now + 9s);
+    const auto said = server.outputs();
+    CHECK(std::count(said.begin(), said.end(), "stop 0 timeout") == 1);
+    CHECK(std::count(said.begin(), said.end(), "reset 0 timeout") == 1);
+    CHECK(std::count(said.begin(), said.end(), "stop 6 timeout") == 1);
+    CHECK(server.receive(client_bidi(2), "02 00 00").empty());
+    CHECK(server->deadline() != server.now + 9s);
+    CHECK_FALSE(server->is_closed());
+}
+
+TEST_CASE("a request that waits for admission is not late", "[session][bad input]") {
+    subject server{role::server};
+    static_cast<void>(server.outputs());
+    CHECK(server.receive(client_uni(0), "01 01 00", true).size() == 1);
+    CHECK(server.receive(client_bidi(0), subscribe_bytes("00", "room", "video")).empty());
+    CHECK(server.receive(client_bidi(1), "01").empty());
+    for (const auto& line : server.tick_after(11s)) CHECK(line == "stream_rejected 4 stream_timeout");
+    REQUIRE(server->admit({}));
+    CHECK(server.events().size() == 2); // It asks for the track, and to be served.
+}
+
 TEST_CASE("any bytes at all, on any stream, leave a session that can be closed", "[session][bad input]") {
     std::uint64_t dice = 1;
     const auto roll = [&](std::uint64_t n) { return (dice = dice * 6364136223846793005u + 1442695040888963407u) >> 33 & (n - 1); };

@@ -128,6 +128,37 @@ TEST_CASE("eviction reaches those who have something left to get, and nobody els
     CHECK_FALSE(done.evicted());
 }
 
+TEST_CASE("eviction may spare those who are not far behind", "[group]") {
+    slab_pool pool;
+    wake_queue wake;
+    auto g = group::make(pool, group_sequence{0}, v);
+    group_reader near;
+    group_reader far;
+    near.attach(g, wake);
+    far.attach(g, wake);
+    REQUIRE(g->write_frame(timestamp{0}, as_bytes(std::string(100, 'x'))));
+    near.wrote(near.unsent());
+    near.acked(60);
+    CHECK_FALSE(g->evict_readers(app_error::evicted, 200));
+    CHECK(g->evict_readers(app_error::evicted, 50));
+    CHECK(far.evicted() == app_error::evicted);
+    CHECK_FALSE(near.evicted());
+}
+
+TEST_CASE("a peer that promises much and sends little does not get much memory", "[group]") {
+    slab_pool pool;
+    auto g = group::make(pool, group_sequence{0}, v);
+    REQUIRE(g->begin_frame(timestamp{0}, 16 * 1024 * 1024, 10));
+    for (std::size_t sent = 10; sent < 1'000'000; sent += sent) {
+        REQUIRE(g->append_payload(as_bytes(std::string(sent - (16 * 1024 * 1024 - g->missing()), 'x'))));
+        CHECK(g->memory() <= 1000 + 5 * sent);
+    }
+    // What is there whole is kept in one piece.
+    auto whole = group::make(pool, group_sequence{1}, v);
+    REQUIRE(whole->begin_frame(timestamp{0}, 60'000, 60'000));
+    CHECK(whole->memory() > 60'000);
+}
+
 TEST_CASE("memory that nobody needs any more goes, from the front", "[group]") {
     slab_pool pool;
     wake_queue wake;

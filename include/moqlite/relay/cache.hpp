@@ -11,16 +11,25 @@
 #include <moqlite/session/group.hpp>
 #include <moqlite/session/slab.hpp>
 #include <optional>
+#include <vector>
 
 namespace moqlite::relaying {
 
 struct aged_tag;
 class track_log;
 
+/// The session that brings a group, and its name for it.
+struct source {
+    std::uint64_t session = 0;
+    group_id group{};
+};
+
 /// One group of a log.
 struct log_entry : moqlite::detail::list_hook<aged_tag> {
-    log_entry(track_log& l, group_ref g, time_point now) : log(&l), group(g), pin(std::move(g)), arrived(now) {}
+    log_entry(track_log& l, group_ref g, source s, time_point now)
+        : log(&l), from(s), group(g), pin(std::move(g)), arrived(now) {}
     track_log* log;
+    source from;
     group_ref group;
     group_pin pin;       ///< Keeps its bytes; let go where they are not worth it.
     time_point arrived;
@@ -62,9 +71,9 @@ public:
     cache(slab_pool& pool, const limits& bounds) noexcept : pool_(pool), bounds_(bounds) {}
 
     /// Precondition: the log has no group of this number.
-    log_entry& add(track_log& log, group_ref g, time_point now) {
+    log_entry& add(track_log& log, group_ref g, source from, time_point now) {
         const auto sequence = g->sequence();
-        auto& e = log.entries_.try_emplace(sequence, log, std::move(g), now).first->second;
+        auto& e = log.entries_.try_emplace(sequence, log, std::move(g), from, now).first->second;
         e.number = ++taken_;
         aged_.push_back(e);
         ++count_;
@@ -80,8 +89,10 @@ public:
         while (!log.entries_.empty()) drop(log.entries_.begin()->second);
     }
     /// Drops what is over the bounds, oldest first. The newest group of a track serves whoever comes,
-    /// so it goes last, and never for its age.
-    void enforce(time_point now) {
+    /// so it goes last, and never for its age. Near the limit of memory, stop(source) is called for
+    /// groups that must not arrive any further.
+    template <class Stop>
+    void enforce(time_point now, Stop&& stop) {
         for (std::size_t spared = 0; bytes_ > bounds_.cache && !aged_.empty();) {
             auto& oldest = aged_.front();
             if (is_newest(oldest) && spared++ < count_)
@@ -100,7 +111,7 @@ public:
             oldest.arrived = now;
             to_back(oldest);
         }
-        relieve();
+        relieve(stop);
     }
     [[nodiscard]] std::optional<time_point> deadline() noexcept {
         if (aged_.empty()) return std::nullopt;
@@ -124,29 +135,93 @@ private:
         log.entries_.erase(sequence);
         --count_;
     }
-    /// Near the limit of memory, first the heads of groups that outgrew the cache go, then readers
-    /// that hold on to what the cache has dropped.
-    void relieve() {
+    void forget_released() {
         for (std::size_t i = std::min(lingering_.size(), most_at_once); i != 0; --i) {
             auto g = std::move(lingering_.front());
             lingering_.pop_front();
             if (g->has_readers()) lingering_.push_back(std::move(g));
         }
+    }
+
+    /// The groups that one session has begun and not finished, the oldest first.
+    struct arriving {
+        std::size_t bytes = 0;
+        std::vector<log_entry*> groups;
+    };
+    /// Of every session, the one that holds most first.
+    [[nodiscard]] std::vector<arriving> all_arriving() {
+        std::map<std::uint64_t, arriving> by_session;
+        aged_.for_each([&](log_entry& e) {
+            if (e.counted != 0 || e.group->ended() != group::state::open) return;
+            auto& its = by_session[e.from.session];
+            its.bytes += e.group->memory();
+            its.groups.push_back(&e);
+        });
+        std::vector<arriving> all;
+        for (auto& [session, its] : by_session) all.push_back(std::move(its));
+        std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.bytes > b.bytes; });
+        return all;
+    }
+
+    /// Near the limit of memory whoever holds most of it loses first: a publisher that finishes nothing,
+    /// or readers of what the cache has dropped. The rest goes from the oldest on.
+    template <class Stop>
+    void relieve(Stop& stop) {
+        forget_released();
         const auto high = bounds_.memory - bounds_.memory / 8;
         if (pool_.in_use() <= high) return;
-        aged_.for_each([&](log_entry& e) {
-            if (pool_.in_use() > high && e.counted == 0) e.pin.release();
-        });
-        // What readers hold goes when their sessions are pumped: reckon with it.
-        auto left = pool_.in_use();
-        const auto evict = [&](group& g) {
-            left -= std::min(left, g.memory());
-            g.evict_readers(app_error::evicted);
-        };
-        for (; left > high && !lingering_.empty(); lingering_.pop_front()) evict(*lingering_.front());
-        while (left > high && !aged_.empty()) {
+        shortage s{pool_.in_use(), high - bounds_.memory / 32};
+        auto all = all_arriving();
+        std::size_t held = 0;
+        for (const auto& g : lingering_) held += g->memory();
+        if (all.empty() || held >= all.front().bytes) evict_lingering(s);
+        for (std::size_t i = 0; i != all.size() && s; ++i) {
+            const auto share = i + 1 != all.size() ? all[i + 1].bytes : 0;
+            reduce(all[i], std::max(share, bounds_.memory / 16), s, stop);
+        }
+        evict_lingering(s);
+        while (s && !aged_.empty()) {
             auto& e = aged_.front();
-            evict(*e.group);
+            s.freed(e.group->memory());
+            e.group->evict_readers(app_error::evicted);
+            drop(e);
+        }
+    }
+    /// Bytes in use and bytes that may be. What readers hold goes when their sessions are pumped: it is reckoned with.
+    struct shortage {
+        std::size_t left;
+        std::size_t enough;
+        explicit operator bool() const noexcept { return left > enough; }
+        void freed(std::size_t n) noexcept { left -= std::min(left, n); }
+    };
+    void evict_lingering(shortage& s) {
+        for (; s && !lingering_.empty(); lingering_.pop_front()) {
+            s.freed(lingering_.front()->memory());
+            lingering_.front()->evict_readers(app_error::evicted);
+        }
+    }
+    /// Takes from one publisher's groups: first the heads, then the readers that are far behind, then,
+    /// as long as it has more than `share`, the groups.
+    template <class Stop>
+    void reduce(arriving& a, std::size_t share, shortage& s, Stop& stop) {
+        const auto freed = [&](std::size_t n) {
+            s.freed(n);
+            a.bytes -= std::min(a.bytes, n);
+        };
+        for (std::size_t i = 0; i != a.groups.size() && s; ++i) {
+            const auto before = a.groups[i]->group->memory();
+            a.groups[i]->pin.release();
+            freed(before - a.groups[i]->group->memory());
+        }
+        const auto far = bounds_.memory / 64;
+        for (std::size_t i = 0; i != a.groups.size() && s; ++i) {
+            auto& g = *a.groups[i]->group;
+            if (g.memory() > far && g.evict_readers(app_error::evicted, far)) freed(g.memory() - far);
+        }
+        for (std::size_t i = 0; i != a.groups.size() && s && a.bytes > share; ++i) {
+            auto& e = *a.groups[i];
+            freed(e.group->memory());
+            stop(e.from);
             drop(e);
         }
     }

@@ -190,6 +190,7 @@ private:
     void retire(relaying::track& t);
     void destroy_if_unused(relaying::track& t);
     void expire_ended(time_point now);
+    void stop_arriving(relaying::source from);
 
     static constexpr std::size_t most_notices = 4096;
     static constexpr std::size_t most_infos = 4096;
@@ -253,7 +254,7 @@ inline std::optional<time_point> relay::deadline() noexcept {
 
 inline void relay::tick(time_point now) {
     now_ = now;
-    cache_.enforce(now);
+    cache_.enforce(now, [this](relaying::source from) { stop_arriving(from); });
     expire_ended(now);
 }
 

@@ -263,7 +263,7 @@ inline void relay::on(peer& p, const group_opened& e) {
     auto g = group::make(pool_, e.sequence, p.session->negotiated());
     if (!g || !p.session->collect(e.group, g))
         return static_cast<void>(p.session->stop(e.group, app_error::bounds_exceeded));
-    auto& entry = cache_.add(t->log, std::move(g), now_);
+    auto& entry = cache_.add(t->log, std::move(g), {p.key, e.group}, now_);
     t->highest = std::max(t->highest.value_or(e.sequence), e.sequence);
     t->readers.for_each([&](relaying::reader& r) { serve(r, entry); });
 }

@@ -195,6 +195,13 @@ inline void relay::destroy_if_unused(relaying::track& t) {
     tracks_.destroy(t);
 }
 
+/// Takes no more of a group: its publisher has left too much unfinished.
+inline void relay::stop_arriving(relaying::source from) {
+    peer* p = find(from.session);
+    if (p == nullptr || !p->session->stop(from.group, wire_code(errc::out_of_memory_limit))) return;
+    notice(peer_misbehaved{from.session, stream_id{number(from.group)}, errc::out_of_memory_limit});
+}
+
 /// Tracks that ended are kept as long as the cache keeps anything.
 inline void relay::expire_ended(time_point now) {
     while (!ended_.empty() && ended_.begin()->first <= now) {

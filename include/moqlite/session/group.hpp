@@ -75,8 +75,9 @@ public:
         return append_payload(payload);
     }
 
-    /// Begins a frame of `size` bytes; append_payload() brings them, as they arrive.
-    result<void> begin_frame(timestamp time, std::uint64_t size) {
+    /// Begins a frame of `size` bytes; append_payload() brings them, as they arrive. Memory is taken by
+    /// how much of it is `at_hand` already: a peer cannot have it for a promise.
+    result<void> begin_frame(timestamp time, std::uint64_t size, std::size_t at_hand = SIZE_MAX) {
         if (state_ != state::open) return errc::group_ended;
         if (missing_ != 0) return errc::frame_incomplete;
         const auto delta = wire::lite::delta(last_time_, time);
@@ -84,7 +85,8 @@ public:
         std::array<std::byte, wire::lite::frame_header_size_max> header;
         const auto used = wire::lite::write_frame_header(dialect_, *delta, size, header);
         if (used == 0) return errc::value_too_large;
-        if (!append(byte_view{header}.first(used), used + size)) return no_memory();
+        const auto soon = std::min<std::uint64_t>(size, at_hand < SIZE_MAX / 4 ? 4 * at_hand : at_hand);
+        if (!append(byte_view{header}.first(used), used + static_cast<std::size_t>(soon))) return no_memory();
         last_time_ = time;
         missing_ = size;
         ++frames_;
@@ -96,7 +98,7 @@ public:
     result<void> append_payload(byte_view bytes) {
         if (state_ != state::open) return errc::group_ended;
         if (bytes.size() > missing_) return errc::invalid_argument;
-        if (!append(bytes, static_cast<std::size_t>(missing_))) return no_memory();
+        if (!append(bytes, bytes.size())) return no_memory();
         missing_ -= bytes.size();
         wake_readers();
         return {};
@@ -119,8 +121,9 @@ public:
         wake_all();
     }
 
-    /// Resets every reader that still has bytes to send, with `code`, so that the memory can go.
-    void evict_readers(app_error code);
+    /// Resets every reader that waits for more, or for more than `least` bytes to be acknowledged, with
+    /// `code`, so that the memory can go. False: there is none.
+    bool evict_readers(app_error code, std::uint64_t least = 0);
 
     // Facts.
 
@@ -356,12 +359,16 @@ inline void group::wake_all() noexcept {
     readers_.for_each([](group_reader& r) { r.wake(); });
 }
 
-inline void group::evict_readers(app_error code) {
+inline bool group::evict_readers(app_error code, std::uint64_t least) {
+    bool any = false;
     readers_.for_each([&](group_reader& r) {
-        if (state_ == state::finished && r.unsent() == 0 && r.unacked() == 0) return;
+        const auto held = r.unsent() + r.unacked();
+        if (held < least || (state_ == state::finished && held == 0)) return;
         r.evicted_ = code;
         r.wake();
+        any = true;
     });
+    return any;
 }
 
 inline group_ref::group_ref(group* g) noexcept : group_(g) {

@@ -1,6 +1,7 @@
 // Pooled memory for payload: a few sizes, taken and given back, and counted.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -41,13 +42,14 @@ public:
         trim();
     }
 
-    /// A slab for about `wanted` bytes, of a size after `previous` so that long groups have few;
-    /// nullptr at the limit, or when there is no memory.
+    /// A slab for about `wanted` bytes; after `previous` of the next size, so that long groups have few
+    /// and short ones waste little. nullptr at the limit, or when there is no memory.
     [[nodiscard]] slab* take(std::size_t wanted, const slab* previous) noexcept {
         std::uint32_t kind = 0;
-        while (kind + 1 < sizes.size() && sizes[kind] < wanted) ++kind;
-        if (previous != nullptr && kind <= previous->kind)
-            kind = previous->kind + 1 < sizes.size() ? previous->kind + 1 : previous->kind;
+        if (previous != nullptr)
+            kind = std::min<std::uint32_t>(previous->kind + 1, sizes.size() - 1);
+        else
+            while (kind + 1 < sizes.size() && sizes[kind] < wanted) ++kind;
         const auto total = sizes[kind] + sizeof(slab);
         if (total > limit_ - (in_use_ < limit_ ? in_use_ : limit_)) return nullptr;
         slab* s = free_[kind];

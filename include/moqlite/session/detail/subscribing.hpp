@@ -367,7 +367,7 @@ private:
         g.offset = 0;
         g.at = incoming_group::stage::payload;
         if (g.log) {
-            if (const auto begun = g.log->begin_frame(g.time, g.size); !begun) return reject(g, begun.error()), in = {}, false;
+            if (const auto begun = g.log->begin_frame(g.time, g.size, in.size()); !begun) return reject(g, begun.error()), in = {}, false;
             if (g.size == 0) next_frame(g);
         } else if (g.size == 0) {
             c_.emit(frame_data{group_id{number(g.id)}, g.of->id, g.sequence, g.frame, 0, 0, g.time, {}});

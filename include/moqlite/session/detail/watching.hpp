@@ -20,6 +20,7 @@ struct watch : list_hook<owned_tag> {
     std::uint64_t snapshot_left = 0;  ///< Announcements of the initial set that have not come yet.
     hop_id publisher{};               ///< The peer's own hop, which it leaves out.
     std::set<std::string, std::less<>> live; ///< Paths relative to the root.
+    std::size_t live_bytes = 0;              ///< Of those, each with the root.
 };
 
 class watching {
@@ -46,6 +47,7 @@ public:
         if (w == nullptr) return errc::not_found;
         c_.drop_control(*w->stream, app_error::cancel);
         announced_ -= w->live.size();
+        announced_bytes_ -= w->live_bytes;
         by_id_.erase(number(id));
         watches_.destroy(*w);
         return {};
@@ -83,8 +85,7 @@ public:
             return true;
         }
         path::join(c_.allowed.root, *w.live.begin(), c_.path_scratch);
-        w.live.erase(w.live.begin());
-        --announced_;
+        static_cast<void>(forget(w, *w.live.begin()));
         c_.emit(broadcast_ended{w.id, c_.path_scratch});
         return true;
     }
@@ -128,8 +129,7 @@ private:
         if (!c_.fits(c_.path_scratch)) return errc::name_too_long;
         if (m->status == wire::lite::announce_status::ended) {
             // One that we never heard of: other implementations ignore it too.
-            if (w.live.erase(name) == 0) return errc::ok;
-            --announced_;
+            if (!forget(w, name)) return errc::ok;
             c_.emit(broadcast_ended{w.id, c_.path_scratch});
             return errc::ok;
         }
@@ -149,20 +149,36 @@ private:
         if (known && !has_announce_restart(c_.dialect)) return errc::duplicate_announce;
         // A path that leads through ourselves is a loop; if it was there another way, it is no more.
         if (c_.origin != hop_id{} && std::find(hops_.begin(), hops_.end(), c_.origin) != hops_.end()) {
-            if (!known) return errc::ok;
-            w.live.erase(name);
-            --announced_;
+            if (!forget(w, name)) return errc::ok;
             c_.emit(broadcast_ended{w.id, c_.path_scratch});
             return errc::ok;
         }
         if (!context::covered(c_.allowed.publish, name)) return errc::ok; // It may not; nobody is told.
         if (!known) {
-            if (announced_ >= c_.bounds.announcements) return errc::too_many_announcements;
-            w.live.insert(name);
-            ++announced_;
+            const bool fits = announced_ < c_.bounds.announcements && announced_bytes_ < c_.bounds.announced_bytes;
+            if (!fits) return errc::too_many_announcements;
+            remember(w, name);
         }
         c_.emit(broadcast_available{w.id, c_.path_scratch, hops_, known});
         return errc::ok;
+    }
+
+    [[nodiscard]] std::size_t weight(const std::string& name) const noexcept { return c_.allowed.root.size() + name.size(); }
+    void remember(watch& w, const std::string& name) {
+        w.live.insert(name);
+        w.live_bytes += weight(name);
+        announced_bytes_ += weight(name);
+        ++announced_;
+    }
+    /// False: it was not there.
+    bool forget(watch& w, const std::string& name) {
+        const auto found = w.live.find(name);
+        if (found == w.live.end()) return false;
+        w.live_bytes -= weight(name);
+        announced_bytes_ -= weight(name);
+        --announced_;
+        w.live.erase(found); // `name` may be this one.
+        return true;
     }
 
     context& c_;
@@ -171,6 +187,7 @@ private:
     std::vector<watch*> ending_;
     app_error ending_code_ = app_error::cancel;
     std::size_t announced_ = 0;
+    std::size_t announced_bytes_ = 0;
     std::vector<hop_id> hops_;
     std::uint64_t next_id_ = 0;
 };
