@@ -33,7 +33,8 @@ struct limits {
     std::size_t live_groups = 256;        ///< Groups of one subscription that wait or are in flight; then the oldest is dropped.
 
     // Memory.
-    std::size_t read_ahead = 8 * 1024 * 1024; ///< Distance of a complete reader's Group End from where it reads.
+    std::size_t read_ahead = 8 * 1024 * 1024; ///< Distance of a complete reader's Group End from where it reads, at most.
+    std::size_t read_ahead_start = 2 * 1024 * 1024; ///< The same, until it is found too short.
     std::size_t cache = 64 * 1024 * 1024;
     std::size_t memory = 128 * 1024 * 1024; ///< Slabs allocated: cache, and everything pinned.
     duration cache_age = std::chrono::seconds{30};

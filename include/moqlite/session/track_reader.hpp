@@ -10,6 +10,7 @@
 #include <moqlite/session/event.hpp>
 #include <moqlite/session/frame_cursor.hpp>
 #include <moqlite/session/group.hpp>
+#include <moqlite/session/read_ahead.hpp>
 #include <optional>
 #include <string>
 #include <variant>
@@ -49,7 +50,7 @@ public:
     };
 
     track_reader(Session& s, track_reader_options options)
-        : session_(s), options_(std::move(options)), pool_(3 * options_.bounds.read_ahead + spare_memory) {}
+        : session_(s), options_(std::move(options)), pool_(3 * options_.bounds.read_ahead + spare_memory), ahead_(options_.bounds) {}
 
     /// Subscribes.
     result<void> start(const track_ref& track) {
@@ -152,17 +153,12 @@ private:
 
     // Group End as credit.
 
-    /// How many groups fill the read-ahead, by the size of those seen; small ones cost memory too.
-    [[nodiscard]] std::uint64_t distance() const noexcept {
-        if (!seen_) return 2;
-        const auto each = group_size_ + group_overhead;
-        return std::clamp<std::uint64_t>(options_.bounds.read_ahead / each, 2, most_ahead);
-    }
-    [[nodiscard]] group_sequence last_wanted() const noexcept { return group_sequence{number(*next_) + distance() - 1}; }
+    [[nodiscard]] group_sequence last_wanted() const noexcept { return group_sequence{number(*next_) + ahead_.distance() - 1}; }
     void raise_cap() {
         if (options_.mode != reading::complete || !next_ || !subscription_) return;
         const auto wanted = last_wanted();
-        if (cap_ && number(wanted) < number(*cap_) + std::max<std::uint64_t>(1, distance() / 4)) return;
+        if (cap_ && !ahead_.worth_it(*cap_, wanted)) return;
+        if (cap_) ahead_.raised(*cap_, now_);
         cap_ = wanted;
         asked_.end = cap_;
         asked_.start.reset(); // Stays as it was.
@@ -213,8 +209,9 @@ private:
         }
         auto log = group::make(pool_, e.sequence, session_.negotiated());
         if (!log) return static_cast<void>(session_.stop(e.group, app_error::bounds_exceeded));
+        ahead_.group_opened(e.sequence, held_ == 0, now_);
         groups_.try_emplace(e.sequence, e.group, std::move(log));
-        if (options_.mode == reading::live && groups_.size() > most_ahead) keep_newest();
+        if (options_.mode == reading::live && groups_.size() > read_ahead::most_groups) keep_newest();
         // Until the publisher says where it starts, the first group does for a bound.
         if (options_.mode == reading::complete && !next_ && !cap_) {
             cap_ = group_sequence{number(e.sequence) + 1};
@@ -241,8 +238,7 @@ private:
         if (!e.complete) return drop(found, e.code);
         static_cast<void>(found->second.log->finish());
         found->second.complete = true;
-        group_size_ = std::max(group_size_ - group_size_ / 8, found->second.size);
-        seen_ = true;
+        ahead_.group_closed(e.sequence, found->second.size, now_);
         raise_cap();
     }
     void on(const session_closed& e) {
@@ -335,8 +331,6 @@ private:
         if (!gap_until_) gap_until_ = now_ + (live ? options_.patience : options_.gap_patience);
     }
 
-    static constexpr std::uint64_t group_overhead = 2048;
-    static constexpr std::uint64_t most_ahead = 512;
     static constexpr std::size_t most_dropped = 1024;
     static constexpr std::size_t spare_memory = 40 * 1024 * 1024; ///< One frame of the largest size, and a half.
 
@@ -359,8 +353,7 @@ private:
     detail::ring<lost_groups> lost_;
     std::uint64_t groups_read_ = 0;
     std::uint64_t held_ = 0;
-    std::uint64_t group_size_ = 0; ///< Of recent groups, the largest.
-    bool seen_ = false;
+    read_ahead ahead_;
     bool ended_ = false;
     std::optional<app_error> failed_;
     std::optional<time_point> gap_until_;

@@ -7,12 +7,6 @@
 
 namespace moqlite::bench {
 
-namespace {
-
-constexpr std::uint64_t read_ahead = 8 * 1024 * 1024;
-
-} // namespace
-
 watcher::watcher(const watcher_role& plan, const std::vector<std::byte>& expected, tally& counts,
     ngtcp2::connection& on, time_point now)
     : plan_{plan},
@@ -32,7 +26,7 @@ watcher::watcher(const watcher_role& plan, const std::vector<std::byte>& expecte
         asked_.max_latency = wire::lite::milliseconds{86'400'000};
         // From the first group on, so that there is a Group End from the beginning.
         asked_.start = group_sequence{0};
-        asked_.end = group_sequence{groups_ahead() - 1};
+        asked_.end = group_sequence{ahead_.distance() - 1};
     }
     if (const auto id = session_.subscribe(track, asked_)) subscription_ = *id;
 }
@@ -90,41 +84,40 @@ void watcher::take_events(time_point now) {
     }
 }
 
-void watcher::on(const subscription_accepted& e, time_point) {
+void watcher::on(const subscription_accepted& e, time_point now) {
     ++tally_.accepted;
     lowest_ = e.start;
-    raise_cap();
-}
-
-/// As fill the read-ahead.
-std::uint64_t watcher::groups_ahead() const noexcept {
-    return std::max<std::uint64_t>(2, read_ahead / (plan_.plan.size * plan_.plan.group));
+    raise_cap(now);
 }
 
 /// Group End as credit: counted from the oldest group that is not done.
-void watcher::raise_cap() {
+void watcher::raise_cap(time_point now) {
     if (plan_.how != watching::capped) return;
-    const group_sequence wanted{number(open_.empty() ? lowest_ : *open_.begin()) + groups_ahead() - 1};
-    if (number(wanted) < number(*asked_.end) + std::max<std::uint64_t>(1, groups_ahead() / 4)) return;
+    const group_sequence wanted{number(open_.empty() ? lowest_ : *open_.begin()) + ahead_.distance() - 1};
+    if (!ahead_.worth_it(*asked_.end, wanted)) return;
+    ahead_.raised(*asked_.end, now);
     asked_.end = wanted;
     asked_.start.reset(); // Stays as it was.
     static_cast<void>(session_.update(*subscription_, asked_));
 }
 
-void watcher::on(const group_opened& e, time_point) {
-    if (plan_.how == watching::capped) open_.insert(e.sequence);
+void watcher::on(const group_opened& e, time_point now) {
+    if (plan_.how != watching::capped) return;
+    ahead_.group_opened(e.sequence, true, now); // What comes is used at once.
+    open_.insert(e.sequence);
 }
-void watcher::on(const group_closed& e, time_point) {
+void watcher::on(const group_closed& e, time_point now) {
     if (!e.complete) ++tally_.lost;
     if (plan_.how != watching::capped) return;
     open_.erase(e.sequence);
+    ahead_.group_closed(e.sequence, plan_.plan.size * plan_.plan.group, now);
     lowest_ = std::max(lowest_, next(e.sequence));
-    raise_cap();
+    raise_cap(now);
 }
-void watcher::on(const groups_dropped& e, time_point) {
+void watcher::on(const groups_dropped& e, time_point now) {
     tally_.lost += number(e.last) - number(e.first) + 1;
     lowest_ = std::max(lowest_, next(e.last));
-    raise_cap();
+    raise_cap(now);
 }
 void watcher::on(const subscription_ended&, time_point) { ++tally_.ended; }
 void watcher::on(const session_closed&, time_point) { ++tally_.closed; }

@@ -6,6 +6,7 @@
 
 #include <moqlite/ngtcp2/connection.hpp>
 #include <moqlite/ngtcp2/handler.hpp>
+#include <moqlite/session/read_ahead.hpp>
 #include <moqlite/session/session.hpp>
 #include <moqlite/session/track_reader.hpp>
 #include <optional>
@@ -69,8 +70,7 @@ private:
     void on(const session_closed&, time_point);
     template <class Other>
     void on(const Other&, time_point) {}
-    [[nodiscard]] std::uint64_t groups_ahead() const noexcept;
-    void raise_cap();
+    void raise_cap(time_point now);
     void take_piece(std::uint64_t frame_size, std::uint64_t offset, byte_view data, time_point now);
     void frame_done(const frame_head& head, time_point now);
 
@@ -82,6 +82,7 @@ private:
     std::optional<track_reader<session>> reader_;
     std::optional<subscribe_id> subscription_;
     subscribe_options asked_;
+    read_ahead ahead_{limits{}};
     std::set<group_sequence> open_; ///< Groups that are arriving (capped).
     group_sequence lowest_{};       ///< All before it are done (capped).
     head_collector head_;
