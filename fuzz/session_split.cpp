@@ -81,7 +81,8 @@ private:
     void act(const event& e) {
         admit_ = admit_ || (std::holds_alternative<setup_received>(e) && session_.side() == role::server);
         if (const auto* r = std::get_if<subscribe_requested>(&e)) {
-            if (number(r->request) % 4 == 3) return static_cast<void>(session_.reject(r->request, app_error::not_found));
+            if (number(r->request) % 4 == 3)
+                return static_cast<void>(session_.reject(r->request, app_error::not_found));
             static_cast<void>(session_.accept(r->request, group_sequence{1}));
         }
         if (const auto* r = std::get_if<track_requested>(&e)) static_cast<void>(session_.answer_track(r->request, {}));
@@ -90,7 +91,8 @@ private:
     }
     /// Pieces of one frame are one line.
     void add(const frame_data& f) {
-        const bool goes_on = frame_ && frame_->group == f.group && frame_->frame == f.frame && offset_ == f.offset && f.offset != 0;
+        const bool goes_on =
+            frame_ && frame_->group == f.group && frame_->frame == f.frame && offset_ == f.offset && f.offset != 0;
         if (!goes_on) {
             finish_frame();
             frame_ = f;
@@ -156,7 +158,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (fin) ended |= 1u << n;
 
         whole.receive(stream_id{n}, bytes, fin);
-        for (std::size_t i = 0; i < bytes.size(); ++i) split.receive(stream_id{n}, bytes.subspan(i, 1), fin && i + 1 == bytes.size());
+        for (std::size_t i = 0; i < bytes.size(); ++i)
+            split.receive(stream_id{n}, bytes.subspan(i, 1), fin && i + 1 == bytes.size());
         if (bytes.empty()) split.receive(stream_id{n}, bytes, fin);
         whole.end_of_piece();
         split.end_of_piece();

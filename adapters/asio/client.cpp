@@ -46,10 +46,14 @@ namespace {
 template <class State>
 class attempt final : public std::enable_shared_from_this<attempt<State>> {
 public:
-    attempt(std::shared_ptr<State> home, connect_options o, ngtcp2::accept_function accept,
-            ngtcp2::failed_function failed)
-        : home_{home}, options_{std::move(o)}, accept_{std::move(accept)},
-          failed_{std::move(failed)}, resolver_{home->executor()}, timer_{home->executor()} {
+    attempt(
+        std::shared_ptr<State> home, connect_options o, ngtcp2::accept_function accept, ngtcp2::failed_function failed)
+        : home_{home},
+          options_{std::move(o)},
+          accept_{std::move(accept)},
+          failed_{std::move(failed)},
+          resolver_{home->executor()},
+          timer_{home->executor()} {
         if (options_.server_name.empty()) options_.server_name = options_.host;
     }
 
@@ -59,13 +63,12 @@ public:
             net::post(timer_.get_executor(), [self = this->shared_from_this()] { self->next(); });
             return;
         }
-        resolver_.async_resolve(
-            options_.host, std::to_string(options_.port),
+        resolver_.async_resolve(options_.host, std::to_string(options_.port),
             [self = this->shared_from_this()](const auto& error, const auto& found) {
                 for (const auto& entry : found)
                     self->addresses_.emplace_back(entry.endpoint().data(), entry.endpoint().size());
-                self->last_.reason = "cannot resolve " + self->options_.host +
-                                     (error ? ": " + error.message() : std::string{});
+                self->last_.reason =
+                    "cannot resolve " + self->options_.host + (error ? ": " + error.message() : std::string{});
                 self->next();
             });
     }
@@ -88,8 +91,7 @@ private:
             auto which = std::make_shared<ngtcp2::connection*>(nullptr);
             made = home->endpoint().connect(
                 options_.tls,
-                {for_socket(to, home->local().is_v6()), home->local(), options_.server_name,
-                 options_.alpn},
+                {for_socket(to, home->local().is_v6()), home->local(), options_.server_name, options_.alpn},
                 [self](ngtcp2::connection& c, time_point t) { return self->won(c, t); },
                 [self, which](const ngtcp2::closed& how) { self->lost(*which, how); }, why, now());
             *which = made;
@@ -149,21 +151,16 @@ client::client(net::any_io_executor executor, options o)
 
 client::~client() { state_->stop(); }
 
-void client::connect(connect_options o, ngtcp2::accept_function accept,
-                     ngtcp2::failed_function failed) {
-    std::make_shared<attempt<state>>(state_, std::move(o), std::move(accept), std::move(failed))
-        ->start();
+void client::connect(connect_options o, ngtcp2::accept_function accept, ngtcp2::failed_function failed) {
+    std::make_shared<attempt<state>>(state_, std::move(o), std::move(accept), std::move(failed))->start();
 }
 
-void client::shutdown(app_error code, std::string_view reason, duration grace,
-                      std::function<void()> done) {
+void client::shutdown(app_error code, std::string_view reason, duration grace, std::function<void()> done) {
     state_->ending = true;
     state_->shutdown(code, reason, grace, std::move(done));
 }
 
-ngtcp2::endpoint* client::endpoint() {
-    return state_->is_open() ? &state_->endpoint() : nullptr;
-}
+ngtcp2::endpoint* client::endpoint() { return state_->is_open() ? &state_->endpoint() : nullptr; }
 const socket_stats& client::stats() const { return state_->stats(); }
 
 } // namespace moqlite::asio

@@ -100,8 +100,6 @@ arrival parse_control(msghdr& m, const address& bound) noexcept {
     return out;
 }
 
-void add_segment(msghdr& m, std::uint16_t segment) noexcept {
-    add_control(m, IPPROTO_UDP, UDP_SEGMENT, segment);
-}
+void add_segment(msghdr& m, std::uint16_t segment) noexcept { add_control(m, IPPROTO_UDP, UDP_SEGMENT, segment); }
 
 } // namespace moqlite::asio::detail

@@ -14,8 +14,7 @@ bool parse_port(std::string_view text, std::uint16_t& port) {
 
 } // namespace
 
-std::optional<host_port> parse_host_port(std::string_view text, std::uint16_t default_port,
-                                         std::string& why) {
+std::optional<host_port> parse_host_port(std::string_view text, std::uint16_t default_port, std::string& why) {
     host_port out{{}, default_port};
     std::string_view rest = text;
     const auto refuse = [&](const char* what) {

@@ -20,9 +20,13 @@ constexpr duration soon = std::chrono::microseconds{20};
 } // namespace
 
 loop::loop(net::any_io_executor executor, options o)
-    : executor_{std::move(executor)}, before_pump_{std::move(o.before_pump)},
-      socket_{o.socket, o.quic.log}, endpoint_{std::move(o.quic), *this}, waiter_{executor_},
-      timer_{executor_}, grace_{executor_} {}
+    : executor_{std::move(executor)},
+      before_pump_{std::move(o.before_pump)},
+      socket_{o.socket, o.quic.log},
+      endpoint_{std::move(o.quic), *this},
+      waiter_{executor_},
+      timer_{executor_},
+      grace_{executor_} {}
 
 bool loop::open(const ngtcp2::address& local, std::string& why) {
     if (!socket_.open(local, why)) return false;
@@ -73,8 +77,7 @@ void loop::turn() {
 bool loop::one_turn(time_point t) {
     ++socket_.stats().turns;
     if (!kept_.empty() && send_kept()) endpoint_.writable();
-    const bool unread = socket_.read(
-        reads_per_turn, [&](const ngtcp2::datagram& d) { endpoint_.receive(d, t); });
+    const bool unread = socket_.read(reads_per_turn, [&](const ngtcp2::datagram& d) { endpoint_.receive(d, t); });
     if (const auto due = endpoint_.deadline(); due && *due <= t) endpoint_.expire(t);
     if (before_pump_) before_pump_(t);
     if (stopped_) return false;
@@ -97,21 +100,21 @@ void loop::post_turn() {
 void loop::wait_readable() {
     if (reading_ || posted_ || stopped_) return;
     reading_ = true;
-    waiter_.async_wait(net::posix::descriptor_base::wait_read,
-                       [self = shared_from_this()](const boost::system::error_code& error) {
-                           self->reading_ = false;
-                           if (!error) self->turn();
-                       });
+    waiter_.async_wait(
+        net::posix::descriptor_base::wait_read, [self = shared_from_this()](const boost::system::error_code& error) {
+            self->reading_ = false;
+            if (!error) self->turn();
+        });
 }
 
 void loop::wait_writable() {
     if (kept_.empty() || writing_) return;
     writing_ = true;
-    waiter_.async_wait(net::posix::descriptor_base::wait_write,
-                       [self = shared_from_this()](const boost::system::error_code& error) {
-                           self->writing_ = false;
-                           if (!error) self->turn();
-                       });
+    waiter_.async_wait(
+        net::posix::descriptor_base::wait_write, [self = shared_from_this()](const boost::system::error_code& error) {
+            self->writing_ = false;
+            if (!error) self->turn();
+        });
 }
 
 // A timer that rings too early costs one turn; moving it to each later deadline would cost a system
@@ -143,8 +146,7 @@ bool loop::send_kept() {
     while (!kept_.empty()) {
         auto& k = kept_.front();
         std::size_t done = 0;
-        if (socket_.write({k.local, k.remote, k.ecn, k.segment, k.bytes}, done) ==
-            udp_socket::sent::full) {
+        if (socket_.write({k.local, k.remote, k.ecn, k.segment, k.bytes}, done) == udp_socket::sent::full) {
             k.bytes.erase(k.bytes.begin(), k.bytes.begin() + static_cast<std::ptrdiff_t>(done));
             return false;
         }
@@ -158,8 +160,7 @@ void loop::ready() {
     if (!in_turn_ && !stopped_) post_turn();
 }
 
-void loop::shutdown(app_error code, std::string_view reason, duration grace,
-                    std::function<void()> done) {
+void loop::shutdown(app_error code, std::string_view reason, duration grace, std::function<void()> done) {
     endpoint_.refuse();
     endpoint_.close_all(code, reason);
     done_ = std::move(done);

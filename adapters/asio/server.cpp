@@ -14,13 +14,12 @@ server::server(boost::asio::any_io_executor executor, options o)
 
 server::~server() { state_->stop(); }
 
-bool server::listen(std::string_view where, ngtcp2::tls configuration,
-                    ngtcp2::accept_function accept, std::string& why) {
+bool server::listen(
+    std::string_view where, ngtcp2::tls configuration, ngtcp2::accept_function accept, std::string& why) {
     const auto parsed = parse_host_port(where, 0, why);
     if (!parsed) return false;
-    const auto local = parsed->host.empty()
-                           ? detail::any_address(parsed->port)
-                           : ngtcp2::address::parse(parsed->host, parsed->port);
+    const auto local =
+        parsed->host.empty() ? detail::any_address(parsed->port) : ngtcp2::address::parse(parsed->host, parsed->port);
     if (!local) {
         why = "cannot listen on \"" + parsed->host + "\": it is not an IP address";
         return false;
@@ -34,8 +33,7 @@ const ngtcp2::address& server::local_address() const { return state_->local(); }
 
 void server::refuse() { state_->endpoint().refuse(); }
 
-void server::shutdown(app_error code, std::string_view reason, duration grace,
-                      std::function<void()> done) {
+void server::shutdown(app_error code, std::string_view reason, duration grace, std::function<void()> done) {
     state_->shutdown(code, reason, grace, std::move(done));
 }
 

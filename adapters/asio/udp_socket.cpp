@@ -85,13 +85,11 @@ bool udp_socket::open(const address& local, std::string& why) {
     fd_ = ::socket(v6_ ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd_ < 0) return failed("no UDP socket for");
     if (v6_) set(fd_, IPPROTO_IPV6, IPV6_V6ONLY, is_wildcard(local) ? 0 : 1);
-    if (::bind(fd_, static_cast<const sockaddr*>(local.data()),
-               static_cast<socklen_t>(local.size())) != 0)
+    if (::bind(fd_, static_cast<const sockaddr*>(local.data()), static_cast<socklen_t>(local.size())) != 0)
         return failed("cannot listen on");
     sockaddr_storage bound{};
     socklen_t size = sizeof bound;
-    if (::getsockname(fd_, reinterpret_cast<sockaddr*>(&bound), &size) != 0)
-        return failed("no name for the socket on");
+    if (::getsockname(fd_, reinterpret_cast<sockaddr*>(&bound), &size) != 0) return failed("no name for the socket on");
     local_ = address{&bound, size};
     set_options();
     set_buffers();
@@ -131,9 +129,8 @@ void udp_socket::set_buffers() {
     };
     const int in = ask(SO_RCVBUFFORCE, SO_RCVBUF);
     const int out = ask(SO_SNDBUFFORCE, SO_SNDBUF);
-    std::string line = "UDP socket " + to_string(local_) + ": buffers of " +
-                       std::to_string(in / 1024) + " KiB in, " + std::to_string(out / 1024) +
-                       " KiB out";
+    std::string line = "UDP socket " + to_string(local_) + ": buffers of " + std::to_string(in / 1024) + " KiB in, " +
+                       std::to_string(out / 1024) + " KiB out";
     const bool enough = in >= want && out >= want;
     if (!enough)
         line += "; more with: sysctl -w net.core.rmem_max=" + std::to_string(want) +
@@ -147,8 +144,8 @@ bool udp_socket::read(std::size_t most, const std::function<void(const ngtcp2::d
         if (n < 0) {
             if (errno == EINTR) continue;
             // An ICMP error for some earlier datagram is told here; QUIC finds out by itself.
-            const bool icmp = errno == ECONNREFUSED || errno == EHOSTUNREACH ||
-                              errno == ENETUNREACH || errno == EMSGSIZE || errno == EPROTO;
+            const bool icmp = errno == ECONNREFUSED || errno == EHOSTUNREACH || errno == ENETUNREACH ||
+                              errno == EMSGSIZE || errno == EPROTO;
             if (!icmp) return false;
             ++count;
             continue;
@@ -160,8 +157,7 @@ bool udp_socket::read(std::size_t most, const std::function<void(const ngtcp2::d
     return fd_ >= 0;
 }
 
-std::size_t udp_socket::take_message(std::size_t i,
-                                     const std::function<void(const ngtcp2::datagram&)>& take) {
+std::size_t udp_socket::take_message(std::size_t i, const std::function<void(const ngtcp2::datagram&)>& take) {
     auto& head = arrivals_->heads[i];
     const arrival a = parse_control(head.msg_hdr, local_);
     ngtcp2::datagram d{a.local, address{&arrivals_->from[i], head.msg_hdr.msg_namelen}, a.ecn, {}};
@@ -179,8 +175,7 @@ std::size_t udp_socket::take_message(std::size_t i,
     return std::max<std::size_t>(count, 1);
 }
 
-udp_socket::sent udp_socket::send_piece(const ngtcp2::burst& b, byte_view bytes,
-                                        std::size_t segment) {
+udp_socket::sent udp_socket::send_piece(const ngtcp2::burst& b, byte_view bytes, std::size_t segment) {
     alignas(cmsghdr) std::byte control[control_size] = {};
     iovec piece{const_cast<std::byte*>(bytes.data()), bytes.size()};
     msghdr m{};
@@ -191,8 +186,7 @@ udp_socket::sent udp_socket::send_piece(const ngtcp2::burst& b, byte_view bytes,
     m.msg_control = control;
     add_source(m, b.local);
     add_ecn(m, b.remote, b.ecn);
-    if (bytes.size() > segment)
-        add_segment(m, static_cast<std::uint16_t>(segment));
+    if (bytes.size() > segment) add_segment(m, static_cast<std::uint16_t>(segment));
     if (m.msg_controllen == 0) m.msg_control = nullptr;
     for (;;) {
         if (::sendmsg(fd_, &m, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) {
@@ -211,8 +205,8 @@ udp_socket::sent udp_socket::write(const ngtcp2::burst& b, std::size_t& done) {
     sent result = sent::all;
     while (done < b.bytes.size()) {
         const bool together = gso_ && b.bytes.size() - done > b.segment;
-        const auto piece = b.bytes.subspan(
-            done, together ? b.bytes.size() - done : std::min(b.segment, b.bytes.size() - done));
+        const auto piece =
+            b.bytes.subspan(done, together ? b.bytes.size() - done : std::min(b.segment, b.bytes.size() - done));
         const sent s = send_piece(b, piece, b.segment);
         if (s == sent::full) {
             ++stats_.full;
@@ -223,8 +217,7 @@ udp_socket::sent udp_socket::write(const ngtcp2::burst& b, std::size_t& done) {
             // above some MTU. One by one finds out which; a path probe that is too large is just lost.
             if (together && (errno == EIO || errno == EINVAL || errno == EMSGSIZE)) {
                 const bool for_good = errno == EIO;
-                if (for_good)
-                    log(log_level::warning, "the kernel refuses UDP_SEGMENT; sending one by one");
+                if (for_good) log(log_level::warning, "the kernel refuses UDP_SEGMENT; sending one by one");
                 gso_ = false;
                 const sent rest = write(b, done);
                 gso_ = !for_good;

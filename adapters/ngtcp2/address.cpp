@@ -58,9 +58,7 @@ std::optional<address> address::parse(std::string_view ip, std::uint16_t port) {
 
 bool address::is_v6() const noexcept { return size_ == sizeof(sockaddr_in6); }
 
-bool address::is_v4_mapped() const noexcept {
-    return is_v6() && IN6_IS_ADDR_V4MAPPED(&as_v6(data()).sin6_addr);
-}
+bool address::is_v4_mapped() const noexcept { return is_v6() && IN6_IS_ADDR_V4MAPPED(&as_v6(data()).sin6_addr); }
 
 std::uint16_t address::port() const noexcept {
     if (empty()) return 0;

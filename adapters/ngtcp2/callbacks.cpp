@@ -21,8 +21,8 @@ void keep_alive(connection_state& c) {
     if (idle != 0) ngtcp2_conn_set_keep_alive_timeout(c.conn, idle / 4);
 }
 
-int recv_crypto_data(ngtcp2_conn* conn, ngtcp2_encryption_level level, std::uint64_t offset,
-                     const std::uint8_t* data, std::size_t size, void* user) {
+int recv_crypto_data(ngtcp2_conn* conn, ngtcp2_encryption_level level, std::uint64_t offset, const std::uint8_t* data,
+    std::size_t size, void* user) {
     // A client has nothing to say in TLS after its Finished (RFC 9001 §4.4, §6).
     if (at(user).crypto == nullptr) return NGTCP2_ERR_CRYPTO;
     return ngtcp2_crypto_recv_crypto_data_cb(conn, level, offset, data, size, user);
@@ -37,39 +37,35 @@ int handshake_completed(ngtcp2_conn*, void* user) {
     c.alpn.assign(reinterpret_cast<const char*>(name), size);
     if (c.alpn.empty()) {
         // A server without ALPN speaks none of ours (RFC 9001 §8.1).
-        c.home.end(c, {NGTCP2_CRYPTO_ERROR + 120, false, false,
-                       "no common ALPN: the peer chose none of " + c.handshake->alpn});
+        c.home.end(c,
+            {NGTCP2_CRYPTO_ERROR + 120, false, false, "no common ALPN: the peer chose none of " + c.handshake->alpn});
         return 0;
     }
     const auto opening = std::move(c.handshake);
     if (c.side == role::server) --c.home.handshakes;
     c.upper = opening->accept(c, c.home.now);
-    if (!c.upper)
-        c.home.end(c, {static_cast<std::uint64_t>(app_error::unauthorized), true, false,
-                       "not accepted"});
+    if (!c.upper) c.home.end(c, {static_cast<std::uint64_t>(app_error::unauthorized), true, false, "not accepted"});
     return 0;
 }
 
-int recv_stream_data(ngtcp2_conn* conn, std::uint32_t flags, std::int64_t id, std::uint64_t,
-                     const std::uint8_t* data, std::size_t size, void* user, void*) {
+int recv_stream_data(ngtcp2_conn* conn, std::uint32_t flags, std::int64_t id, std::uint64_t, const std::uint8_t* data,
+    std::size_t size, void* user, void*) {
     auto& c = at(user);
     // At once, whatever becomes of the bytes: withheld, it would stall every stream.
     ngtcp2_conn_extend_max_offset(conn, size);
     if (c.upper)
-        c.upper->stream_received(id_of(id), std::as_bytes(std::span{data, size}),
-                                 (flags & NGTCP2_STREAM_DATA_FLAG_FIN) != 0, c.home.now);
+        c.upper->stream_received(
+            id_of(id), std::as_bytes(std::span{data, size}), (flags & NGTCP2_STREAM_DATA_FLAG_FIN) != 0, c.home.now);
     return 0;
 }
 
-int acked_stream_data(ngtcp2_conn*, std::int64_t id, std::uint64_t, std::uint64_t size, void* user,
-                      void*) {
+int acked_stream_data(ngtcp2_conn*, std::int64_t id, std::uint64_t, std::uint64_t size, void* user, void*) {
     auto& c = at(user);
     if (size > 0 && c.upper) c.upper->stream_acked(id_of(id), size, c.home.now);
     return 0;
 }
 
-int stream_close(ngtcp2_conn* conn, std::uint32_t flags, std::int64_t id, std::uint64_t code,
-                 void* user, void*) {
+int stream_close(ngtcp2_conn* conn, std::uint32_t flags, std::int64_t id, std::uint64_t code, void* user, void*) {
     auto& c = at(user);
     const stream_id stream = id_of(id);
     if (initiator_of(stream) != c.side) {
@@ -86,8 +82,7 @@ int stream_close(ngtcp2_conn* conn, std::uint32_t flags, std::int64_t id, std::u
     return 0;
 }
 
-int stream_reset(ngtcp2_conn*, std::int64_t id, std::uint64_t, std::uint64_t code, void* user,
-                 void*) {
+int stream_reset(ngtcp2_conn*, std::int64_t id, std::uint64_t, std::uint64_t code, void* user, void*) {
     auto& c = at(user);
     if (c.upper) c.upper->stream_reset(id_of(id), from_wire_code(code), c.home.now);
     return 0;
@@ -117,8 +112,7 @@ int extend_max_bidi(ngtcp2_conn*, std::uint64_t, void* user) {
     return 0;
 }
 
-int recv_datagram(ngtcp2_conn*, std::uint32_t, const std::uint8_t* data, std::size_t size,
-                  void* user) {
+int recv_datagram(ngtcp2_conn*, std::uint32_t, const std::uint8_t* data, std::size_t size, void* user) {
     auto& c = at(user);
     if (c.upper) c.upper->datagram_received(std::as_bytes(std::span{data, size}), c.home.now);
     return 0;
@@ -131,8 +125,8 @@ int recv_stateless_reset(ngtcp2_conn*, const ngtcp2_pkt_stateless_reset*, void* 
 
 // A stateless reset hides its connection id, so a client finds it by its token. Servers need none:
 // their clients do not come back to the same port.
-int peer_id_changed(ngtcp2_conn*, ngtcp2_connection_id_status_type what, std::uint64_t,
-                    const ngtcp2_cid*, const std::uint8_t* token, void* user) {
+int peer_id_changed(ngtcp2_conn*, ngtcp2_connection_id_status_type what, std::uint64_t, const ngtcp2_cid*,
+    const std::uint8_t* token, void* user) {
     auto& c = at(user);
     if (c.side == role::server || token == nullptr) return 0;
     const cid_key key{token, NGTCP2_STATELESS_RESET_TOKENLEN};
@@ -145,8 +139,7 @@ int peer_id_changed(ngtcp2_conn*, ngtcp2_connection_id_status_type what, std::ui
 }
 
 void random_bytes(std::uint8_t* out, std::size_t size, const ngtcp2_rand_ctx* context) {
-    static_cast<endpoint_state*>(context->native_handle)
-        ->random(std::as_writable_bytes(std::span{out, size}));
+    static_cast<endpoint_state*>(context->native_handle)->random(std::as_writable_bytes(std::span{out, size}));
 }
 
 int new_connection_id(ngtcp2_conn*, ngtcp2_cid* cid, std::uint8_t* token, std::size_t, void* user) {
@@ -163,7 +156,7 @@ int remove_connection_id(ngtcp2_conn*, const ngtcp2_cid* cid, void* user) {
 }
 
 int path_validated(ngtcp2_conn*, std::uint32_t, const ngtcp2_path* path, const ngtcp2_path*,
-                   ngtcp2_path_validation_result result, void* user) {
+    ngtcp2_path_validation_result result, void* user) {
     if (result == NGTCP2_PATH_VALIDATION_RESULT_SUCCESS)
         at(user).remote = address{path->remote.addr, path->remote.addrlen};
     return 0;

@@ -17,8 +17,8 @@ namespace moqlite::ngtcp2 {
 
 namespace {
 
-using detail::unique;
 using detail::openssl_error;
+using detail::unique;
 
 using certificate = unique<X509, X509_free>;
 using private_key = unique<EVP_PKEY, EVP_PKEY_free>;
@@ -58,8 +58,8 @@ bool add_extension(X509* to, int id, const std::string& value) {
 bool is_dns_name(std::string_view name) {
     if (name.empty() || name.size() > 253) return false;
     for (const char c : name) {
-        const bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                          (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '*';
+        const bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                          c == '.' || c == '_' || c == '*';
         if (!fine) return false;
     }
     return true;
@@ -104,8 +104,7 @@ std::string detail::fingerprint_of(const X509* of) {
     return text;
 }
 
-std::optional<identity> load_identity(const std::string& chain_file, const std::string& key_file,
-                                      std::string& why) {
+std::optional<identity> load_identity(const std::string& chain_file, const std::string& key_file, std::string& why) {
     auto chain = read_file(chain_file, why);
     if (!chain) return std::nullopt;
     auto key = read_file(key_file, why);
@@ -117,12 +116,12 @@ std::optional<identity> generate_identity(std::string_view name, std::string& wh
     if (why = detail::library_problem(); !why.empty()) return std::nullopt;
     const bool is_ip = address::parse(name, 0).has_value();
     if (!is_ip && !is_dns_name(name)) {
-        why = "no certificate can be made for \"" + std::string{name} +
-              "\": it is neither an IP address nor a DNS name";
+        why =
+            "no certificate can be made for \"" + std::string{name} + "\": it is neither an IP address nor a DNS name";
         return std::nullopt;
     }
-    const private_key key{kind == key_kind::p256 ? EVP_EC_gen("P-256")
-                                                 : EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")};
+    const private_key key{
+        kind == key_kind::p256 ? EVP_EC_gen("P-256") : EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")};
     const certificate leaf{X509_new()};
     const EVP_MD* digest = kind == key_kind::p256 ? EVP_sha256() : nullptr;
     if (!key || !leaf || !fill_in(leaf.get(), key.get(), std::string{name}, is_ip) ||
@@ -132,9 +131,8 @@ std::optional<identity> generate_identity(std::string_view name, std::string& wh
     }
     identity made;
     made.chain = to_pem([&](BIO* out) { return PEM_write_bio_X509(out, leaf.get()); });
-    made.key = to_pem([&](BIO* out) {
-        return PEM_write_bio_PKCS8PrivateKey(out, key.get(), nullptr, nullptr, 0, nullptr, nullptr);
-    });
+    made.key = to_pem(
+        [&](BIO* out) { return PEM_write_bio_PKCS8PrivateKey(out, key.get(), nullptr, nullptr, 0, nullptr, nullptr); });
     return made;
 }
 

@@ -33,13 +33,11 @@ std::optional<std::size_t> connection::write(const write_stream& w) {
 
 // Both may come while a packet is open; ngtcp2 allows it.
 void connection::reset(stream_id id, app_error code) {
-    ngtcp2_conn_shutdown_stream_write(state_of(*this).conn, 0, raw(id),
-                                      static_cast<std::uint64_t>(code));
+    ngtcp2_conn_shutdown_stream_write(state_of(*this).conn, 0, raw(id), static_cast<std::uint64_t>(code));
 }
 
 void connection::stop(stream_id id, app_error code) {
-    ngtcp2_conn_shutdown_stream_read(state_of(*this).conn, 0, raw(id),
-                                     static_cast<std::uint64_t>(code));
+    ngtcp2_conn_shutdown_stream_read(state_of(*this).conn, 0, raw(id), static_cast<std::uint64_t>(code));
 }
 
 void connection::credit(stream_id id, std::uint64_t bytes) {
@@ -86,8 +84,7 @@ connection_stats connection::stats() const {
     connection_stats out;
     out.rtt = duration{static_cast<duration::rep>(info.smoothed_rtt)};
     // "Not measured yet" is the largest number.
-    if (info.min_rtt < info.smoothed_rtt * 1000)
-        out.min_rtt = duration{static_cast<duration::rep>(info.min_rtt)};
+    if (info.min_rtt < info.smoothed_rtt * 1000) out.min_rtt = duration{static_cast<duration::rep>(info.min_rtt)};
     out.congestion_window = info.cwnd;
     out.in_flight = info.bytes_in_flight;
     out.packets_sent = counts.packets_sent;

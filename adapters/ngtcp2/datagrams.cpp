@@ -11,9 +11,7 @@ namespace {
 
 constexpr std::uint64_t resets_per_second = 100;
 
-const std::uint8_t* octets(byte_view b) noexcept {
-    return reinterpret_cast<const std::uint8_t*>(b.data());
-}
+const std::uint8_t* octets(byte_view b) noexcept { return reinterpret_cast<const std::uint8_t*>(b.data()); }
 
 } // namespace
 
@@ -24,8 +22,7 @@ void endpoint_state::feed(connection_state& c, const datagram& d) {
     const address& local = c.side == role::client ? c.local : d.local;
     const ngtcp2_path path{to_ngtcp2(local), to_ngtcp2(d.remote), nullptr};
     const ngtcp2_pkt_info info{d.ecn};
-    const int rv = ngtcp2_conn_read_pkt(c.conn, &path, &info, octets(d.bytes), d.bytes.size(),
-                                        to_ngtcp2(now));
+    const int rv = ngtcp2_conn_read_pkt(c.conn, &path, &info, octets(d.bytes), d.bytes.size(), to_ngtcp2(now));
     if (rv != 0) fail(c, rv);
     ready(c);
 }
@@ -34,8 +31,7 @@ void endpoint_state::answer(farewell& f, const datagram& d) {
     ++f.heard;
     // Ever more rarely, and never more than three times what came.
     if (f.packet.empty() || (f.heard & (f.heard - 1)) != 0) return;
-    if (f.packet.size() <= 3 * d.bytes.size() && !writer.full())
-        writer.send(f.local, f.remote, f.ecn, f.packet);
+    if (f.packet.size() <= 3 * d.bytes.size() && !writer.full()) writer.send(f.local, f.remote, f.ecn, f.packet);
 }
 
 void endpoint_state::accept(const datagram& d) {
@@ -69,19 +65,16 @@ void endpoint_state::refuse_version(const datagram& d, const ngtcp2_version_cid&
     std::uint8_t grease = 0;
     random(std::as_writable_bytes(std::span{&grease, 1}));
     const auto space = writer.scratch();
-    const auto n = ngtcp2_pkt_write_version_negotiation(space.data(), NGTCP2_MAX_UDP_PAYLOAD_SIZE,
-                                                        grease, id.scid, id.scidlen, id.dcid,
-                                                        id.dcidlen, known, 1);
-    if (n > 0)
-        writer.send(d.local, d.remote, 0, std::as_bytes(space.first(static_cast<std::size_t>(n))));
+    const auto n = ngtcp2_pkt_write_version_negotiation(
+        space.data(), NGTCP2_MAX_UDP_PAYLOAD_SIZE, grease, id.scid, id.scidlen, id.dcid, id.dcidlen, known, 1);
+    if (n > 0) writer.send(d.local, d.remote, 0, std::as_bytes(space.first(static_cast<std::size_t>(n))));
 }
 
 void endpoint_state::feed_reset(const datagram& d) {
     constexpr std::size_t token_size = NGTCP2_STATELESS_RESET_TOKENLEN;
     if (!reset_tokens.empty() && d.bytes.size() > token_size) {
         const cid_key token{octets(d.bytes) + d.bytes.size() - token_size, token_size};
-        if (const auto found = reset_tokens.find(token); found != reset_tokens.end())
-            return feed(*found->second, d);
+        if (const auto found = reset_tokens.find(token); found != reset_tokens.end()) return feed(*found->second, d);
     }
     reset(d);
 }
@@ -89,8 +82,7 @@ void endpoint_state::feed_reset(const datagram& d) {
 // Tells a peer of a former life of this endpoint that its connection is gone, so that it need not
 // wait for its idle timeout.
 void endpoint_state::reset(const datagram& d) {
-    constexpr std::size_t smallest = NGTCP2_STATELESS_RESET_TOKENLEN +
-                                     NGTCP2_MIN_STATELESS_RESET_RANDLEN + 1;
+    constexpr std::size_t smallest = NGTCP2_STATELESS_RESET_TOKENLEN + NGTCP2_MIN_STATELESS_RESET_RANDLEN + 1;
     if (!server || d.bytes.size() <= smallest + cid_length || writer.full()) return;
     if (now - resets_since >= std::chrono::seconds{1}) {
         resets_since = now;
@@ -107,10 +99,8 @@ void endpoint_state::reset(const datagram& d) {
     // Shorter than what came: two endpoints that reset each other come to an end.
     const std::size_t size = std::min(sizeof noise + sizeof token, d.bytes.size() - 1);
     const auto space = writer.scratch();
-    const auto n = ngtcp2_pkt_write_stateless_reset(space.data(), size, token, noise,
-                                                    size - sizeof token);
-    if (n > 0)
-        writer.send(d.local, d.remote, 0, std::as_bytes(space.first(static_cast<std::size_t>(n))));
+    const auto n = ngtcp2_pkt_write_stateless_reset(space.data(), size, token, noise, size - sizeof token);
+    if (n > 0) writer.send(d.local, d.remote, 0, std::as_bytes(space.first(static_cast<std::size_t>(n))));
 }
 
 } // namespace detail

@@ -8,8 +8,7 @@ namespace detail {
 void endpoint_state::turn(connection_state& c) {
     writer.begin(c.conn, to_ngtcp2(now));
     if (c.upper && !c.ending) {
-        if (const auto id = std::exchange(c.interrupted, std::nullopt))
-            c.upper->stream_writable(*id, now);
+        if (const auto id = std::exchange(c.interrupted, std::nullopt)) c.upper->stream_writable(*id, now);
         c.upper->pump(c, now);
         c.interrupted = writer.interrupted();
     }
@@ -30,8 +29,7 @@ void endpoint_state::forget_tls(connection_state& c) {
 void endpoint_state::schedule(connection_state& c) {
     auto when = to_time(ngtcp2_conn_get_expiry(c.conn));
     if (c.upper)
-        if (const auto theirs = c.upper->deadline(); theirs && (!when || *theirs < *when))
-            when = theirs;
+        if (const auto theirs = c.upper->deadline(); theirs && (!when || *theirs < *when)) when = theirs;
     if (when)
         timers.set(c, *when);
     else
@@ -64,7 +62,7 @@ void endpoint::serve(tls configuration, accept_function accept) {
 void endpoint::refuse() { state_->server.reset(); }
 
 connection* endpoint::connect(const tls& configuration, const target& to, accept_function accept,
-                              failed_function failed, std::string& why, time_point t) {
+    failed_function failed, std::string& why, time_point t) {
     auto& s = *state_;
     s.at(t);
     if (s.connections.size() >= s.options.connections) {
@@ -76,12 +74,11 @@ connection* endpoint::connect(const tls& configuration, const target& to, accept
     dcid.datalen = 18;
     s.random(std::as_writable_bytes(std::span{dcid.data, dcid.datalen}));
     auto made = s.make(role::client, dcid, scid, nullptr, to.local, to.remote, why);
-    if (!made || !start_tls(*made, configuration.get(), to.server_name, to.alpn, why))
-        return nullptr;
+    if (!made || !start_tls(*made, configuration.get(), to.server_name, to.alpn, why)) return nullptr;
     std::string offered;
     for (const auto& name : to.alpn) offered += (offered.empty() ? "" : ", ") + name;
-    made->handshake = std::make_unique<detail::opening>(detail::opening{
-        configuration, std::move(accept), std::move(failed), to.server_name, std::move(offered)});
+    made->handshake = std::make_unique<detail::opening>(
+        detail::opening{configuration, std::move(accept), std::move(failed), to.server_name, std::move(offered)});
     auto& c = s.adopt(std::move(made));
     s.routes[detail::cid_key{scid}] = {&c, nullptr};
     s.ready(c);

@@ -13,8 +13,8 @@ namespace {
 /// nearly always right and a failure takes five PTO; then the largest; then tunnels. A probe that is
 /// lost costs one packet and no congestion window; one above the interface's MTU is not even sent.
 std::vector<std::uint16_t> probes_for(std::size_t packet_size) {
-    const auto largest = static_cast<std::uint16_t>(std::clamp<std::size_t>(
-        packet_size, NGTCP2_MAX_UDP_PAYLOAD_SIZE + 1, packet_writer::largest_packet));
+    const auto largest = static_cast<std::uint16_t>(
+        std::clamp<std::size_t>(packet_size, NGTCP2_MAX_UDP_PAYLOAD_SIZE + 1, packet_writer::largest_packet));
     constexpr std::uint16_t ethernet = 1452, jumbo = 8952;
     std::vector<std::uint16_t> out;
     if (ethernet < largest) out.push_back(ethernet);
@@ -39,8 +39,7 @@ ngtcp2_settings settings_for(endpoint_state& at) {
     return s;
 }
 
-ngtcp2_transport_params parameters_for(endpoint_state& at, const ngtcp2_cid& scid,
-                                       const ngtcp2_pkt_hd* first) {
+ngtcp2_transport_params parameters_for(endpoint_state& at, const ngtcp2_cid& scid, const ngtcp2_pkt_hd* first) {
     ngtcp2_transport_params p;
     ngtcp2_transport_params_default(&p);
     const auto& o = at.options;
@@ -65,8 +64,7 @@ ngtcp2_transport_params parameters_for(endpoint_state& at, const ngtcp2_cid& sci
 
 } // namespace
 
-endpoint_state::endpoint_state(endpoint_options o, sink& s)
-    : options{std::move(o)}, out{s}, writer{s} {
+endpoint_state::endpoint_state(endpoint_options o, sink& s) : options{std::move(o)}, out{s}, writer{s} {
     std::uint64_t key = 0;
     random(std::as_writable_bytes(std::span{&key, 1}));
     random(std::as_writable_bytes(std::span{reset_secret}));
@@ -96,11 +94,8 @@ void endpoint_state::stateless_reset_token(const ngtcp2_cid& cid, std::uint8_t* 
     ngtcp2_crypto_generate_stateless_reset_token(to, reset_secret, sizeof reset_secret, &cid);
 }
 
-std::unique_ptr<connection_state> endpoint_state::make(role side, const ngtcp2_cid& dcid,
-                                                       const ngtcp2_cid& scid,
-                                                       const ngtcp2_pkt_hd* first,
-                                                       const address& local,
-                                                       const address& remote, std::string& why) {
+std::unique_ptr<connection_state> endpoint_state::make(role side, const ngtcp2_cid& dcid, const ngtcp2_cid& scid,
+    const ngtcp2_pkt_hd* first, const address& local, const address& remote, std::string& why) {
     auto c = std::make_unique<connection_state>(*this, side);
     c->local = local;
     c->remote = remote;
@@ -108,11 +103,10 @@ std::unique_ptr<connection_state> endpoint_state::make(role side, const ngtcp2_c
     const auto cb = callbacks(side);
     const auto settings = settings_for(*this);
     const auto parameters = parameters_for(*this, scid, first);
-    const int rv = first != nullptr
-                       ? ngtcp2_conn_server_new(&c->conn, &dcid, &scid, &path, first->version, &cb,
-                                                &settings, &parameters, nullptr, c.get())
-                       : ngtcp2_conn_client_new(&c->conn, &dcid, &scid, &path, NGTCP2_PROTO_VER_V1,
-                                                &cb, &settings, &parameters, nullptr, c.get());
+    const int rv = first != nullptr ? ngtcp2_conn_server_new(&c->conn, &dcid, &scid, &path, first->version, &cb,
+                                          &settings, &parameters, nullptr, c.get())
+                                    : ngtcp2_conn_client_new(&c->conn, &dcid, &scid, &path, NGTCP2_PROTO_VER_V1, &cb,
+                                          &settings, &parameters, nullptr, c.get());
     if (rv == 0) return c;
     why = ngtcp2_strerror(rv);
     return nullptr;
@@ -140,9 +134,9 @@ void endpoint_state::end(connection_state& c, closed how, bool silent) {
 }
 
 void endpoint_state::fail(connection_state& c, int error) {
-    const bool silent = error == NGTCP2_ERR_IDLE_CLOSE || error == NGTCP2_ERR_DROP_CONN ||
-                        error == NGTCP2_ERR_RETRY || error == NGTCP2_ERR_RECV_VERSION_NEGOTIATION ||
-                        error == NGTCP2_ERR_DRAINING || error == NGTCP2_ERR_CLOSING;
+    const bool silent = error == NGTCP2_ERR_IDLE_CLOSE || error == NGTCP2_ERR_DROP_CONN || error == NGTCP2_ERR_RETRY ||
+                        error == NGTCP2_ERR_RECV_VERSION_NEGOTIATION || error == NGTCP2_ERR_DRAINING ||
+                        error == NGTCP2_ERR_CLOSING;
     end(c, explain(c, error), silent);
     // The peer's close counts also where we had decided to close and had not yet.
     if (error == NGTCP2_ERR_DRAINING) c.draining = c.silent = true;
@@ -179,8 +173,7 @@ void endpoint_state::bury(connection_state& c) {
     else if (c.draining)
         remember(c, {}, 0);
     for (const auto& id : ids_of(c))
-        if (const auto r = routes.find(id); r != routes.end() && r->second.live == &c)
-            routes.erase(r);
+        if (const auto r = routes.find(id); r != routes.end() && r->second.live == &c) routes.erase(r);
     for (const auto& token : c.reset_tokens) reset_tokens.erase(token);
     timers.remove(c);
     if (c.upper) {
@@ -207,13 +200,11 @@ std::vector<cid_key> endpoint_state::ids_of(const connection_state& c) {
     std::vector<cid_key> keys;
     for (const auto& id : ids) keys.emplace_back(id);
     if (c.side == role::server)
-        if (const auto* first = ngtcp2_conn_get_client_initial_dcid(c.conn))
-            keys.emplace_back(*first);
+        if (const auto* first = ngtcp2_conn_get_client_initial_dcid(c.conn)) keys.emplace_back(*first);
     return keys;
 }
 
-void endpoint_state::remember(connection_state& c, std::span<const std::byte> packet,
-                              std::uint8_t ecn) {
+void endpoint_state::remember(connection_state& c, std::span<const std::byte> packet, std::uint8_t ecn) {
     if (farewells.size() >= options.connections) return;
     auto f = std::make_unique<farewell>();
     f->ids = ids_of(c);
@@ -231,8 +222,7 @@ void endpoint_state::remember(connection_state& c, std::span<const std::byte> pa
 
 void endpoint_state::forget(farewell& f) {
     for (const auto& id : f.ids)
-        if (const auto r = routes.find(id); r != routes.end() && r->second.gone == &f)
-            routes.erase(r);
+        if (const auto r = routes.find(id); r != routes.end() && r->second.gone == &f) routes.erase(r);
     timers.remove(f);
     const std::size_t at = f.index;
     if (at + 1 != farewells.size()) {

@@ -21,13 +21,10 @@ namespace {
 
 std::string start() {
     // No configuration file: it could name providers that this OpenSSL was not built with.
-    if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr) != 1)
-        return openssl_error("OpenSSL does not start");
+    if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr) != 1) return openssl_error("OpenSSL does not start");
     if (OpenSSL_version_num() < 0x30500000L)
-        return std::string{"OpenSSL 3.5 or later is needed, this is "} +
-               OpenSSL_version(OPENSSL_VERSION_STRING);
-    if (OPENSSL_version_major() != OPENSSL_VERSION_MAJOR)
-        return "OpenSSL is not the one that moqlite was built with";
+        return std::string{"OpenSSL 3.5 or later is needed, this is "} + OpenSSL_version(OPENSSL_VERSION_STRING);
+    if (OPENSSL_version_major() != OPENSSL_VERSION_MAJOR) return "OpenSSL is not the one that moqlite was built with";
     if (ngtcp2_version(NGTCP2_VERSION_NUM) == nullptr)
         return "ngtcp2 is older than the one that moqlite was built with";
     if (ngtcp2_crypto_ossl_init() != 0) return "ngtcp2's OpenSSL binding does not start";
@@ -62,14 +59,11 @@ std::string library_versions() {
 double aes_128_gcm_speed(std::size_t block, int milliseconds) {
     if (!detail::library_problem().empty() || block == 0) return 0;
     const detail::unique<EVP_CIPHER_CTX, EVP_CIPHER_CTX_free> context{EVP_CIPHER_CTX_new()};
-    const detail::unique<EVP_CIPHER, EVP_CIPHER_free> cipher{
-        EVP_CIPHER_fetch(nullptr, "AES-128-GCM", nullptr)};
+    const detail::unique<EVP_CIPHER, EVP_CIPHER_free> cipher{EVP_CIPHER_fetch(nullptr, "AES-128-GCM", nullptr)};
     const unsigned char key[16] = {1};
     unsigned char nonce[12] = {};
     std::vector<unsigned char> in(block), out(block + 16);
-    if (!context || !cipher ||
-        EVP_EncryptInit_ex2(context.get(), cipher.get(), key, nonce, nullptr) != 1)
-        return 0;
+    if (!context || !cipher || EVP_EncryptInit_ex2(context.get(), cipher.get(), key, nonce, nullptr) != 1) return 0;
     using clock = std::chrono::steady_clock;
     const auto start = clock::now();
     const auto end = start + std::chrono::milliseconds{milliseconds};

@@ -21,8 +21,7 @@ public:
     /// The next spans, at least `want` bytes of them if there are so many and they fit.
     std::span<const ngtcp2_vec> next(std::size_t want) noexcept {
         std::size_t count = 0, bytes = 0, skip = offset_;
-        for (std::size_t i = index_; i < data_.size() && count < vectors_.size() && bytes < want;
-             ++i) {
+        for (std::size_t i = index_; i < data_.size() && count < vectors_.size() && bytes < want; ++i) {
             const byte_view piece = data_[i].subspan(skip);
             skip = 0;
             if (piece.empty()) continue;
@@ -89,10 +88,9 @@ bool packet_writer::may_write() {
 void packet_writer::complete(std::size_t size) {
     open_ = false;
     produced_ += size;
-    const bool fits = segments_ == 0 ||
-                      (size <= segment_ && tail_ - base_ + size <= burst_bytes &&
-                       info_.ecn == burst_ecn_ && same(burst_remote_, path_.path.remote) &&
-                       same(burst_local_, path_.path.local));
+    const bool fits =
+        segments_ == 0 || (size <= segment_ && tail_ - base_ + size <= burst_bytes && info_.ecn == burst_ecn_ &&
+                              same(burst_remote_, path_.path.remote) && same(burst_local_, path_.path.local));
     if (!fits) send_burst();
     if (segments_ == 0) {
         segment_ = size;
@@ -111,7 +109,7 @@ void packet_writer::complete(std::size_t size) {
 void packet_writer::send_burst() {
     if (segments_ == 0) return;
     const burst b{burst_local_, burst_remote_, burst_ecn_, segment_,
-                  std::as_bytes(std::span{buffer_}).subspan(base_, tail_ - base_)};
+        std::as_bytes(std::span{buffer_}).subspan(base_, tail_ - base_)};
     if (!sink_.send(b)) full_ = true;
     base_ = tail_;
     segments_ = 0;
@@ -150,13 +148,11 @@ std::optional<std::size_t> packet_writer::write(const write_stream& w) {
         const auto vectors = rest.next(packet_size_);
         const bool last = taken + rest.offered() == w.size;
         // Padding fills the few bytes that no frame fits into: equal packets make one burst.
-        const std::uint32_t flags =
-            NGTCP2_WRITE_STREAM_FLAG_MORE | NGTCP2_WRITE_STREAM_FLAG_PADDING |
-            (last && w.fin ? NGTCP2_WRITE_STREAM_FLAG_FIN : NGTCP2_WRITE_STREAM_FLAG_NONE);
+        const std::uint32_t flags = NGTCP2_WRITE_STREAM_FLAG_MORE | NGTCP2_WRITE_STREAM_FLAG_PADDING |
+                                    (last && w.fin ? NGTCP2_WRITE_STREAM_FLAG_FIN : NGTCP2_WRITE_STREAM_FLAG_NONE);
         ngtcp2_ssize accepted = -1;
-        const auto n = ngtcp2_conn_writev_stream(
-            conn_, &path_.path, &info_, buffer_.data() + tail_, packet_size_, &accepted, flags,
-            static_cast<std::int64_t>(number(w.stream)), vectors.data(), vectors.size(), now_);
+        const auto n = ngtcp2_conn_writev_stream(conn_, &path_.path, &info_, buffer_.data() + tail_, packet_size_,
+            &accepted, flags, static_cast<std::int64_t>(number(w.stream)), vectors.data(), vectors.size(), now_);
         if (accepted > 0) {
             rest.take(static_cast<std::size_t>(accepted));
             taken += static_cast<std::size_t>(accepted);
@@ -177,9 +173,8 @@ bool packet_writer::write_datagram(byte_view bytes) {
         auto* base = reinterpret_cast<std::uint8_t*>(const_cast<std::byte*>(bytes.data()));
         const ngtcp2_vec vector{base, bytes.size()};
         int accepted = 0;
-        const auto n = ngtcp2_conn_writev_datagram(
-            conn_, &path_.path, &info_, buffer_.data() + tail_, packet_size_, &accepted,
-            NGTCP2_WRITE_DATAGRAM_FLAG_MORE | NGTCP2_WRITE_DATAGRAM_FLAG_PADDING, 0, &vector, 1, now_);
+        const auto n = ngtcp2_conn_writev_datagram(conn_, &path_.path, &info_, buffer_.data() + tail_, packet_size_,
+            &accepted, NGTCP2_WRITE_DATAGRAM_FLAG_MORE | NGTCP2_WRITE_DATAGRAM_FLAG_PADDING, 0, &vector, 1, now_);
         // Too long for the peer, or it takes none: a datagram lost, not a connection.
         if (n == NGTCP2_ERR_INVALID_ARGUMENT || n == NGTCP2_ERR_INVALID_STATE) return false;
         const outcome o = judge(n);
@@ -191,9 +186,8 @@ bool packet_writer::write_datagram(byte_view bytes) {
 
 /// Writes what ngtcp2 has to say of its own, after what is in the open packet.
 ngtcp2_ssize packet_writer::write_rest() {
-    return ngtcp2_conn_writev_stream(conn_, &path_.path, &info_, buffer_.data() + tail_,
-                                     packet_size_, nullptr, NGTCP2_WRITE_STREAM_FLAG_NONE, -1,
-                                     nullptr, 0, now_);
+    return ngtcp2_conn_writev_stream(conn_, &path_.path, &info_, buffer_.data() + tail_, packet_size_, nullptr,
+        NGTCP2_WRITE_STREAM_FLAG_NONE, -1, nullptr, 0, now_);
 }
 
 void packet_writer::flush() {
@@ -215,8 +209,7 @@ int packet_writer::end() {
     return error_;
 }
 
-void packet_writer::send(const address& local, const address& remote, std::uint8_t ecn,
-                         byte_view packet) {
+void packet_writer::send(const address& local, const address& remote, std::uint8_t ecn, byte_view packet) {
     if (!sink_.send({local, remote, ecn, packet.size(), packet})) full_ = true;
 }
 

@@ -27,8 +27,7 @@ std::string printable(const std::uint8_t* text, std::size_t size) {
 }
 
 std::string transport_error_text(std::uint64_t code) {
-    if (is_alert(code))
-        return std::string{"TLS alert "} + SSL_alert_desc_string_long(static_cast<int>(code & 0xff));
+    if (is_alert(code)) return std::string{"TLS alert "} + SSL_alert_desc_string_long(static_cast<int>(code & 0xff));
     const auto name = transport_error_name(code);
     return name.empty() ? "transport error " + hex(code) : std::string{name};
 }
@@ -43,8 +42,7 @@ closed peer_closed(const connection_state& c) {
         return how;
     }
     if (how.code == NGTCP2_CRYPTO_ERROR + alert_no_application_protocol)
-        how.reason = "no common ALPN" +
-                     (c.handshake ? ": the peer knows none of " + c.handshake->alpn : std::string{});
+        how.reason = "no common ALPN" + (c.handshake ? ": the peer knows none of " + c.handshake->alpn : std::string{});
     else
         how.reason = "the peer closed: " + transport_error_text(how.code);
     if (!said.empty() && !how.reason.starts_with(said)) how.reason += " (" + said + ')';
@@ -111,8 +109,7 @@ closed explain(const connection_state& c, int error) {
     default: break;
     }
     const auto code = ngtcp2_err_infer_quic_transport_error_code(error);
-    return {code, false, false,
-            transport_error_text(code) + ": " + std::string{ngtcp2_strerror(error)}};
+    return {code, false, false, transport_error_text(code) + ": " + std::string{ngtcp2_strerror(error)}};
 }
 
 } // namespace moqlite::ngtcp2::detail

@@ -47,15 +47,13 @@ unique<SSL_CTX, SSL_CTX_free> make_context(const SSL_METHOD* method, std::string
     SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
     SSL_CTX_set_num_tickets(context.get(), 0); // Nothing is resumed, so nothing is issued.
-    if (std::getenv("SSLKEYLOGFILE") != nullptr)
-        SSL_CTX_set_keylog_callback(context.get(), log_keys);
+    if (std::getenv("SSLKEYLOGFILE") != nullptr) SSL_CTX_set_keylog_callback(context.get(), log_keys);
     return context;
 }
 
 bool use_identity(SSL_CTX* to, const identity& who, std::string& why) {
     const memory chain{BIO_new_mem_buf(who.chain.data(), static_cast<int>(who.chain.size()))};
-    const unique<X509, X509_free> leaf{
-        PEM_read_bio_X509(chain.get(), nullptr, nullptr, nullptr)};
+    const unique<X509, X509_free> leaf{PEM_read_bio_X509(chain.get(), nullptr, nullptr, nullptr)};
     if (!leaf || SSL_CTX_use_certificate(to, leaf.get()) != 1) {
         why = openssl_error("the certificate chain cannot be used");
         return false;
@@ -65,8 +63,7 @@ bool use_identity(SSL_CTX* to, const identity& who, std::string& why) {
     ERR_clear_error(); // The end of the chain is told as an error.
 
     const memory in{BIO_new_mem_buf(who.key.data(), static_cast<int>(who.key.size()))};
-    const unique<EVP_PKEY, EVP_PKEY_free> key{
-        PEM_read_bio_PrivateKey(in.get(), nullptr, nullptr, nullptr)};
+    const unique<EVP_PKEY, EVP_PKEY_free> key{PEM_read_bio_PrivateKey(in.get(), nullptr, nullptr, nullptr)};
     if (!key) {
         why = openssl_error("the private key cannot be read");
         return false;
@@ -78,12 +75,12 @@ bool use_identity(SSL_CTX* to, const identity& who, std::string& why) {
     return true;
 }
 
-int select_alpn(SSL*, const unsigned char** out, unsigned char* out_size, const unsigned char* in,
-                unsigned int in_size, void* arg) {
+int select_alpn(SSL*, const unsigned char** out, unsigned char* out_size, const unsigned char* in, unsigned int in_size,
+    void* arg) {
     const auto& ours = static_cast<const tls::state*>(arg)->alpn;
     unsigned char* chosen = nullptr;
-    const int rv = SSL_select_next_proto(&chosen, out_size, ours.data(),
-                                         static_cast<unsigned int>(ours.size()), in, in_size);
+    const int rv =
+        SSL_select_next_proto(&chosen, out_size, ours.data(), static_cast<unsigned int>(ours.size()), in, in_size);
     *out = chosen;
     return rv == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
@@ -93,10 +90,8 @@ int verify_pinned(X509_STORE_CTX* context, void* arg) {
     const auto& pinned = static_cast<const tls::state*>(arg)->pinned;
     const std::string found = detail::fingerprint_of(X509_STORE_CTX_get0_cert(context));
     if (found == pinned) return 1;
-    auto* ssl = static_cast<SSL*>(
-        X509_STORE_CTX_get_ex_data(context, SSL_get_ex_data_X509_STORE_CTX_idx()));
-    detail::connection_of(ssl).complaint =
-        "certificate verify failed: its SHA-256 is " + found + ", not " + pinned;
+    auto* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(context, SSL_get_ex_data_X509_STORE_CTX_idx()));
+    detail::connection_of(ssl).complaint = "certificate verify failed: its SHA-256 is " + found + ", not " + pinned;
     X509_STORE_CTX_set_error(context, X509_V_ERR_CERT_REJECTED);
     return 0;
 }
@@ -138,9 +133,7 @@ bool use_trust(tls::state& to, const trust& whom, std::string& why) {
         }
         why = "a fingerprint is 64 hex digits, not \"" + whom.text() + '"';
         return false;
-    case trust::kind::insecure:
-        SSL_CTX_set_verify(context, SSL_VERIFY_NONE, nullptr);
-        return true;
+    case trust::kind::insecure: SSL_CTX_set_verify(context, SSL_VERIFY_NONE, nullptr); return true;
     }
     return false;
 }
@@ -162,8 +155,7 @@ trust trust::ca_file(std::string path) { return {kind::ca_file, std::move(path)}
 trust trust::fingerprint(std::string hex) { return {kind::fingerprint, std::move(hex)}; }
 trust trust::insecure() { return {kind::insecure, {}}; }
 
-std::optional<tls> tls::server(const identity& who, std::vector<std::string> alpn,
-                               std::string& why) {
+std::optional<tls> tls::server(const identity& who, std::vector<std::string> alpn, std::string& why) {
     auto made = std::make_shared<state>();
     made->server = true;
     made->context = make_context(TLS_server_method(), why);

@@ -12,15 +12,14 @@ namespace {
 /// Whom the certificate must name; a DNS name is also sent as SNI, an address never (RFC 6066 §3).
 bool expect_name(SSL* ssl, const std::string& name, bool verify) {
     X509_VERIFY_PARAM* checks = SSL_get0_param(ssl);
-    if (address::parse(name, 0))
-        return !verify || X509_VERIFY_PARAM_set1_ip_asc(checks, name.c_str()) == 1;
+    if (address::parse(name, 0)) return !verify || X509_VERIFY_PARAM_set1_ip_asc(checks, name.c_str()) == 1;
     if (SSL_set_tlsext_host_name(ssl, name.c_str()) != 1) return false;
     X509_VERIFY_PARAM_set_hostflags(checks, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     return !verify || SSL_set1_host(ssl, name.c_str()) == 1;
 }
 
 bool configure_client(SSL* ssl, const tls::state& from, const std::string& server_name,
-                      const std::vector<std::string>& alpn, std::string& why) {
+    const std::vector<std::string>& alpn, std::string& why) {
     SSL_set_connect_state(ssl);
     const auto wire = wire_alpn(alpn);
     if (wire.empty()) {
@@ -39,7 +38,7 @@ bool configure_client(SSL* ssl, const tls::state& from, const std::string& serve
 } // namespace
 
 bool start_tls(connection_state& c, const tls::state& from, const std::string& server_name,
-               const std::vector<std::string>& alpn, std::string& why) {
+    const std::vector<std::string>& alpn, std::string& why) {
     why = "out of memory";
     if (ngtcp2_crypto_ossl_ctx_new(&c.crypto, nullptr) != 0) return false;
     SSL* ssl = SSL_new(from.context.get());

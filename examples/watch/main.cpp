@@ -24,8 +24,8 @@ void add_options(command_line& line, watch_options& o) {
         ->check(between(std::uint64_t{0}, largest))
         ->type_name("GROUP");
     line.flag("--live", o.live, "Skip what is late. Without it nothing is skipped: the publisher waits for us");
-    line.size(
-        "--read-ahead", o.read_ahead, "8M", "Ask for up to so much more than was written", 64 * 1024, std::uint64_t{1} << 30);
+    line.size("--read-ahead", o.read_ahead, "8M", "Ask for up to so much more than was written", 64 * 1024,
+        std::uint64_t{1} << 30);
     line.seconds(
             "--timeout", o.timeout, "Give up when the broadcast is not there after so long; 0: wait for ever", 0, 1e9)
         ->capture_default_str();

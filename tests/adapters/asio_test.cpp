@@ -35,8 +35,8 @@ namespace {
 
 /// A server and a client on one thread.
 struct loopback {
-    explicit loopback(asio::options server_options = {}, asio::options client_options = {},
-                      std::string_view where = "127.0.0.1:0")
+    explicit loopback(
+        asio::options server_options = {}, asio::options client_options = {}, std::string_view where = "127.0.0.1:0")
         : server{context.get_executor(), std::move(server_options)},
           client{context.get_executor(), std::move(client_options)} {
         std::string why;
@@ -54,12 +54,11 @@ struct loopback {
         };
     }
 
-    void connect(std::string host = "127.0.0.1", ngtcp2::trust whom = ngtcp2::trust::insecure(),
-                 std::uint16_t port = 0) {
-        client.connect({std::move(host), port != 0 ? port : server.local_address().port(), "localhost",
-                        {"moq-lite-05"}, client_tls(whom)},
-                       keep(at_client),
-                       [this](const ngtcp2::closed& how) { failures.push_back(how.reason); });
+    void connect(
+        std::string host = "127.0.0.1", ngtcp2::trust whom = ngtcp2::trust::insecure(), std::uint16_t port = 0) {
+        client.connect({std::move(host), port != 0 ? port : server.local_address().port(), "localhost", {"moq-lite-05"},
+                           client_tls(whom)},
+            keep(at_client), [this](const ngtcp2::closed& how) { failures.push_back(how.reason); });
     }
 
     /// True if `done` came in time.
@@ -173,9 +172,8 @@ TEST_CASE("50 connections on one client socket each get their own bytes") {
     REQUIRE(net.run([&] { return net.at_client.size() == 50 && net.at_server.size() == 50; }));
     for (std::size_t i = 0; i < 50; ++i) net.at_client[i]->send(direction::bidi, noise(200'000, i));
     REQUIRE(net.run([&] {
-        return std::all_of(net.at_server.begin(), net.at_server.end(), [](const recorder* s) {
-            return !s->received.empty() && s->received.begin()->second.fin;
-        });
+        return std::all_of(net.at_server.begin(), net.at_server.end(),
+            [](const recorder* s) { return !s->received.empty() && s->received.begin()->second.fin; });
     }));
     std::vector<std::string> expected, got;
     for (std::size_t i = 0; i < 50; ++i) expected.push_back(noise(200'000, i));

@@ -29,8 +29,7 @@ TEST_CASE("64 MiB arrive byte for byte, and every byte is acknowledged") {
     const auto [client, server] = pair.connected();
     const auto data = noise(64 * 1024 * 1024);
     client->send(direction::uni, data);
-    REQUIRE(pair.run([&, s = server] { return !s->received.empty() && s->received.begin()->second.fin; },
-                     600s));
+    REQUIRE(pair.run([&, s = server] { return !s->received.empty() && s->received.begin()->second.fin; }, 600s));
     CHECK(server->received.begin()->second.bytes == data);
     REQUIRE(pair.run([&, c = client] { return c->closed_streams.size() == 1; }));
     CHECK(client->sent.begin()->second.acked == data.size());
@@ -61,8 +60,7 @@ TEST_CASE("a thousand small streams share packets and all arrive") {
     for (int i = 0; i < 1000; ++i) client->send(direction::uni, "stream " + std::to_string(i));
     REQUIRE(pair.run([c = client] { return c->closed_streams.size() == 1000; }));
     CHECK(server->received.size() == 1000);
-    for (const auto& [id, in] : server->received)
-        CHECK(in.bytes == "stream " + std::to_string(number(id) / 4));
+    for (const auto& [id, in] : server->received) CHECK(in.bytes == "stream " + std::to_string(number(id) / 4));
     CHECK(client->connection.stats().packets_sent < 200);
 }
 
@@ -135,9 +133,8 @@ TEST_CASE("RESET_STREAM and STOP_SENDING carry their codes raw") {
     server->sent[id].done = true;
     REQUIRE(pair.run([s = server, id] { return s->sent[id].stopped.has_value(); }));
     CHECK(server->sent[id].stopped == app_error::unroutable);
-    REQUIRE(pair.run([c = client, s = server] {
-        return c->closed_streams.size() == 1 && s->closed_streams.size() == 1;
-    }));
+    REQUIRE(
+        pair.run([c = client, s = server] { return c->closed_streams.size() == 1 && s->closed_streams.size() == 1; }));
     CHECK(client->closed_streams.at(id).has_value());
 }
 
@@ -156,9 +153,7 @@ TEST_CASE("stream codes in the HTTP/3 range are understood as well") {
     REQUIRE(pair.run([s = server] { return s->received.size() == 2; }));
     const auto second = client->opened.at(1);
     client->sent[second].done = true;
-    client->in_pump([second](ngtcp2::connection& c) {
-        c.reset(second, app_error{ngtcp2::to_http3_code(30)});
-    });
+    client->in_pump([second](ngtcp2::connection& c) { c.reset(second, app_error{ngtcp2::to_http3_code(30)}); });
     REQUIRE(pair.run([s = server, second] { return s->received[second].reset.has_value(); }));
     CHECK(server->received[second].reset == app_error::unroutable);
 }

@@ -38,8 +38,7 @@ TEST_CASE("damaged packets of a live connection cost nothing but themselves") {
     const auto [client, server] = pair.connected();
     const auto data = noise(1'000'000);
     client->send(direction::uni, data);
-    REQUIRE(pair.run([s = server] { return !s->received.empty() && s->received.begin()->second.fin; },
-                     600s));
+    REQUIRE(pair.run([s = server] { return !s->received.empty() && s->received.begin()->second.fin; }, 600s));
     CHECK(server->received.begin()->second.bytes == data);
 }
 

@@ -46,12 +46,8 @@ public:
         if (give_credit && !bytes.empty()) connection.credit(id, bytes.size());
         if (on_received) on_received(id);
     }
-    void stream_reset(stream_id id, app_error code, time_point) override {
-        received[id].reset = code;
-    }
-    void stream_stopped(stream_id id, app_error code, time_point) override {
-        sent[id].stopped = code;
-    }
+    void stream_reset(stream_id id, app_error code, time_point) override { received[id].reset = code; }
+    void stream_stopped(stream_id id, app_error code, time_point) override { sent[id].stopped = code; }
     void stream_writable(stream_id id, time_point) override { sent[id].blocked = false; }
     void stream_acked(stream_id id, std::uint64_t n, time_point) override {
         REQUIRE(n > 0);
@@ -64,9 +60,7 @@ public:
         REQUIRE(closed_streams.emplace(id, code).second);
     }
     void streams_available(direction kind, time_point) override { ++available[kind]; }
-    void datagram_received(byte_view bytes, time_point) override {
-        datagrams.emplace_back(as_text(bytes));
-    }
+    void datagram_received(byte_view bytes, time_point) override { datagrams.emplace_back(as_text(bytes)); }
     void pump(ngtcp2::connection& to, time_point) override {
         ++pumps;
         while (!wanted.empty()) {
@@ -184,8 +178,8 @@ inline const ngtcp2::identity& test_identity() {
     return made;
 }
 
-inline ngtcp2::tls server_tls(const ngtcp2::identity& who = test_identity(),
-                              std::vector<std::string> alpn = {"moq-lite-05", "moq-lite-04"}) {
+inline ngtcp2::tls server_tls(
+    const ngtcp2::identity& who = test_identity(), std::vector<std::string> alpn = {"moq-lite-05", "moq-lite-04"}) {
     std::string why;
     auto made = ngtcp2::tls::server(who, std::move(alpn), why);
     INFO(why);
@@ -206,12 +200,10 @@ public:
         server.endpoint.serve(std::move(configuration), server.accept());
     }
 
-    ngtcp2::connection* connect(const ngtcp2::tls& with = client_tls(),
-                                std::string name = "localhost",
-                                std::vector<std::string> alpn = {"moq-lite-05"}) {
+    ngtcp2::connection* connect(const ngtcp2::tls& with = client_tls(), std::string name = "localhost",
+        std::vector<std::string> alpn = {"moq-lite-05"}) {
         std::string why;
-        auto* c = client.endpoint.connect(
-            with, {server.address, client.address, std::move(name), std::move(alpn)},
+        auto* c = client.endpoint.connect(with, {server.address, client.address, std::move(name), std::move(alpn)},
             client.accept(), client.failed(), why, now);
         INFO(why);
         REQUIRE(c != nullptr);

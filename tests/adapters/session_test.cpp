@@ -38,12 +38,11 @@ struct party {
 struct broadcast {
     broadcast(int count, std::size_t size, pair_options options = {}, version v = version::lite_05)
         : pair{std::move(options)} {
-        pair.server.endpoint.serve(server_tls(test_identity(), {std::string{alpn(v)}}),
-                                   publisher.accept(role::server));
+        pair.server.endpoint.serve(server_tls(test_identity(), {std::string{alpn(v)}}), publisher.accept(role::server));
         publisher.on_event = [this, count, size](const event& e) { publish(e, count, size); };
         std::string why;
-        REQUIRE(pair.client.endpoint.connect(
-            client_tls(), {pair.server.address, pair.client.address, "localhost", {std::string{alpn(v)}}},
+        REQUIRE(pair.client.endpoint.connect(client_tls(),
+            {pair.server.address, pair.client.address, "localhost", {std::string{alpn(v)}}},
             viewer.accept(role::client), pair.client.failed(), why, pair.now));
         REQUIRE(pair.run([&] { return viewer.session && publisher.session; }));
         REQUIRE(viewer.session->subscribe({"room", "video"}));

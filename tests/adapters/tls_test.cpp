@@ -51,13 +51,11 @@ ngtcp2::identity make(std::string_view name) {
 }
 
 /// "" where the handshake succeeds, else why the client says that it failed.
-std::string outcome(const trust& whom, const std::string& name,
-                    const ngtcp2::identity& who = test_identity(),
-                    std::vector<std::string> alpn = {"moq-lite-05"}) {
+std::string outcome(const trust& whom, const std::string& name, const ngtcp2::identity& who = test_identity(),
+    std::vector<std::string> alpn = {"moq-lite-05"}) {
     memory_pair pair{{}, server_tls(who)};
     pair.connect(client_tls(whom), name, std::move(alpn));
-    REQUIRE(pair.run(
-        [&] { return !pair.client.handlers.empty() || !pair.client.failures.empty(); }));
+    REQUIRE(pair.run([&] { return !pair.client.handlers.empty() || !pair.client.failures.empty(); }));
     pair.run_for(2s);
     CHECK(pair.server.handlers.empty() == !pair.client.failures.empty());
     return pair.client.failures.empty() ? "" : pair.client.failures[0];
@@ -77,13 +75,12 @@ TEST_CASE("a generated certificate names its host and lives less than 14 days") 
         const x509 made{make(name)};
         const bool ip = name != "relay.example";
         CHECK((ip ? X509_check_ip_asc(made.certificate, name.c_str(), X509_CHECK_FLAG_NEVER_CHECK_SUBJECT)
-                  : X509_check_host(made.certificate, name.c_str(), 0,
-                                    X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, nullptr)) == 1);
-        CHECK(X509_check_host(made.certificate, "other.example", 0,
-                              X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, nullptr) == 0);
+                  : X509_check_host(made.certificate, name.c_str(), 0, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, nullptr)) ==
+              1);
+        CHECK(X509_check_host(made.certificate, "other.example", 0, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, nullptr) == 0);
         int days = 0, seconds = 0;
-        REQUIRE(ASN1_TIME_diff(&days, &seconds, X509_get0_notBefore(made.certificate),
-                               X509_get0_notAfter(made.certificate)) == 1);
+        REQUIRE(ASN1_TIME_diff(
+                    &days, &seconds, X509_get0_notBefore(made.certificate), X509_get0_notAfter(made.certificate)) == 1);
         CHECK(days == 13);
         CHECK(X509_cmp_current_time(X509_get0_notBefore(made.certificate)) < 0);
         CHECK(X509_cmp_current_time(X509_get0_notAfter(made.certificate)) > 0);
@@ -134,8 +131,7 @@ TEST_CASE("a fingerprint that is none is refused before anything is sent") {
 }
 
 TEST_CASE("the system's roots do not know a self-signed certificate") {
-    CHECK(contains(outcome(trust::system_roots(), "localhost"),
-                   "certificate verify failed: self-signed certificate"));
+    CHECK(contains(outcome(trust::system_roots(), "localhost"), "certificate verify failed: self-signed certificate"));
 }
 
 TEST_CASE("a CA file makes its certificate good for its name only") {

@@ -165,7 +165,9 @@ heap_use measure(Publish&& open_group, Carry&& carry) {
 
 TEST_CASE("counting counts", "[allocation]") {
     const auto before = allocations();
-    { std::vector<int> not_counted(100); }
+    {
+        std::vector<int> not_counted(100);
+    }
     CHECK(allocations() == before);
     {
         const counting on;
@@ -227,7 +229,8 @@ TEST_CASE("through a relay to ten a frame takes nothing from the heap", "[alloca
 
     const auto notices = [&] {
         while (const auto n = r.poll_notice())
-            if (const auto* wanted = std::get_if<admission_wanted>(&*n)) static_cast<void>(r.admit(wanted->session, {}));
+            if (const auto* wanted = std::get_if<admission_wanted>(&*n))
+                static_cast<void>(r.admit(wanted->session, {}));
     };
     const auto carry = [&] {
         for (int round = 0; round < 3; ++round) {
@@ -243,10 +246,12 @@ TEST_CASE("through a relay to ten a frame takes nothing from the heap", "[alloca
             notices();
             for (auto& one : readers)
                 exchange(
-                    one.at, one.up, [&](const event& e) { one.received += std::holds_alternative<frame_data>(e) ? 1 : 0; },
+                    one.at, one.up,
+                    [&](const event& e) { one.received += std::holds_alternative<frame_data>(e) ? 1 : 0; },
                     *r.session(one.key), one.down, [&](const event& e) { r.handle(one.key, e, t0); });
             notices();
-            while (r.poll_ready()) {}
+            while (r.poll_ready()) {
+            }
             const counting on;
             r.tick(t0);
         }

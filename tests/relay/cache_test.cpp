@@ -53,7 +53,7 @@ struct shelf {
     slab_pool pool;
     relaying::cache kept;
     track_log a, b;
-    std::uint64_t publisher = 1; ///< Of what comes next.
+    std::uint64_t publisher = 1;                                  ///< Of what comes next.
     std::vector<std::pair<std::uint64_t, std::uint64_t>> stopped; ///< Publisher and group.
 };
 
@@ -72,7 +72,8 @@ TEST_CASE("a log finds its groups by number", "[relay][cache]") {
     CHECK(s.a.find(group_sequence{1}) != nullptr);
     CHECK(s.a.find(group_sequence{2}) == nullptr);
     numbers seen;
-    s.a.for_each(group_sequence{2}, group_sequence{3}, [&](log_entry& e) { seen.push_back(number(e.group->sequence())); });
+    s.a.for_each(
+        group_sequence{2}, group_sequence{3}, [&](log_entry& e) { seen.push_back(number(e.group->sequence())); });
     CHECK(seen == numbers{3});
 }
 
@@ -131,7 +132,8 @@ TEST_CASE("over its age a group goes, but the newest of a quiet track stays", "[
     CHECK(s.kept.deadline() == t0 + 1h + 30s);
 }
 
-TEST_CASE("what a complete reader has not asked for yet outlives its age, but not the cache's bytes", "[relay][cache]") {
+TEST_CASE(
+    "what a complete reader has not asked for yet outlives its age, but not the cache's bytes", "[relay][cache]") {
     shelf s;
     for (unsigned n = 0; n < 5; ++n) s.whole(s.a, n);
     s.a.wanted = group_sequence{1};
@@ -158,7 +160,8 @@ TEST_CASE("near the limit of memory, a group that is arriving loses its head fir
     CHECK(shelf::numbers(s.b) == numbers{0});
 }
 
-TEST_CASE("near the limit of memory, who holds what the cache has dropped loses it before anybody else", "[relay][cache][memory]") {
+TEST_CASE("near the limit of memory, who holds what the cache has dropped loses it before anybody else",
+    "[relay][cache][memory]") {
     shelf s{530'000, 1 << 20};
     wake_queue queue;
     group_reader slow, fresh;
@@ -188,7 +191,8 @@ TEST_CASE("near the limit of memory, no more is evicted than brings it below", "
     CHECK(s.a.lowest() == group_sequence{2});
 }
 
-TEST_CASE("near the limit of memory, the publisher that has left most unfinished loses the oldest of it", "[relay][cache][memory]") {
+TEST_CASE("near the limit of memory, the publisher that has left most unfinished loses the oldest of it",
+    "[relay][cache][memory]") {
     shelf s{1 << 20, 1 << 20};
     s.publisher = 7;
     auto& healthy = s.arriving(s.a, 0, 50'000);

@@ -23,8 +23,8 @@ struct fact {
     kind what = kind::data;
     stream_id id{};
     std::vector<std::byte> bytes{};
-    std::uint64_t n = 0;  ///< Bytes that arrived.
-    bool last = false;    ///< With it that direction of the stream is over.
+    std::uint64_t n = 0; ///< Bytes that arrived.
+    bool last = false;   ///< With it that direction of the stream is over.
     std::optional<app_error> code{};
     std::string reason{};
 };
@@ -61,7 +61,9 @@ public:
         far->hear(std::move(f));
         return w.size;
     }
-    void reset(stream_id id, app_error code) { far->hear({.what = fact::kind::reset, .id = id, .last = true, .code = code}); }
+    void reset(stream_id id, app_error code) {
+        far->hear({.what = fact::kind::reset, .id = id, .last = true, .code = code});
+    }
     void stop(stream_id id, app_error code) { far->hear({.what = fact::kind::stopped, .id = id, .code = code}); }
     void credit(stream_id, std::uint64_t) {}
     void close(app_error code, std::string_view reason) {
@@ -85,7 +87,9 @@ public:
         case fact::kind::data: s.stream_received(f.id, f.bytes, f.last, now); break;
         case fact::kind::reset: s.stream_reset(f.id, *f.code, now); break;
         case fact::kind::stopped: s.stream_stopped(f.id, *f.code, now); break;
-        case fact::kind::acked: if (f.n != 0) s.stream_acked(f.id, f.n, now); break;
+        case fact::kind::acked:
+            if (f.n != 0) s.stream_acked(f.id, f.n, now);
+            break;
         case fact::kind::ended: s.connection_closed({*f.code, true, f.reason}, now); break;
         }
         const bool alive = drain();

@@ -63,8 +63,8 @@ TEST_CASE("of two ways to a broadcast the shorter is told, and the other when it
     near.unannounce("room/cam");
     s.settle();
     CHECK(viewer.heard() == list{"broadcast_available 0 room/cam hops 1 2 0 77",
-                                 "broadcast_available 0 room/cam hops 1 0 77 restart",
-                                 "broadcast_available 0 room/cam hops 1 2 0 77 restart"});
+                                "broadcast_available 0 room/cam hops 1 0 77 restart",
+                                "broadcast_available 0 room/cam hops 1 2 0 77 restart"});
 }
 
 TEST_CASE("each of two publishers of one name hears of the other", "[relay][announce]") {
@@ -97,7 +97,8 @@ TEST_CASE("nobody is told anything before it is let in", "[relay][admission]") {
     viewer.watch();
     s.settle();
     CHECK(viewer.heard().empty());
-    CHECK(s.notices() == list{"admission_wanted 1 ", "broadcast_changed 1 room/cam", "admission_wanted 2 /live?token=1"});
+    CHECK(
+        s.notices() == list{"admission_wanted 1 ", "broadcast_changed 1 room/cam", "admission_wanted 2 /live?token=1"});
     REQUIRE(s.r.admit(viewer.key, {}));
     s.settle();
     CHECK(viewer.heard() == list{"broadcast_available 0 room/cam hops 0 0"});
@@ -130,7 +131,8 @@ TEST_CASE("names are relative to a peer's root, and what is outside is not there
     CHECK(everybody.heard() == list{"broadcast_available 0 eu/room/cam hops 0 0"});
     neighbour.subscribe({"cam", "video"});
     s.settle();
-    CHECK(camera.heard() == list{"subscribe_requested 0 room/cam video priority 0 latency 0 ..", "groups_wanted 0 all"});
+    CHECK(
+        camera.heard() == list{"subscribe_requested 0 room/cam video priority 0 latency 0 ..", "groups_wanted 0 all"});
     stranger.subscribe({"room/cam", "video"});
     s.settle();
     CHECK(stranger.heard() == list{"subscription_ended 0 not_found"});
@@ -181,7 +183,8 @@ TEST_CASE("a relay that goes to a server watches what it has, and tells it what 
     s.settle();
     CHECK(origin.heard() == list{"broadcast_available 0 local hops 5 77"});
     auto& viewer = s.viewer();
-    CHECK(origin.heard() == list{"subscribe_requested 0 room/cam video priority 0 latency 0 ..", "groups_wanted 0 all"});
+    CHECK(
+        origin.heard() == list{"subscribe_requested 0 room/cam video priority 0 latency 0 ..", "groups_wanted 0 all"});
     origin.accept(0, 0);
     origin.send(0, 0, "from afar");
     s.settle();

@@ -73,7 +73,8 @@ TEST_CASE("a publisher is asked no further than its readers ask, and goes on whe
     CHECK(reader.groups() == list{"0: 0", "1: 1", "2: 2"});
 }
 
-TEST_CASE("what the cache did not keep for a capped reader is dropped, and said to be, before what there is", "[relay][group end]") {
+TEST_CASE("what the cache did not keep for a capped reader is dropped, and said to be, before what there is",
+    "[relay][group end]") {
     relay_options o;
     o.bounds.cache_age = 10s;
     o.bounds.cache = 3000;
@@ -124,7 +125,8 @@ TEST_CASE("a Group End that is lowered, or raised again, serves no group twice",
     CHECK(reader.groups() == list{"5: 5"});
 }
 
-TEST_CASE("a first Group End after none serves no group again, and later ones in their turn", "[relay][group end][regression]") {
+TEST_CASE("a first Group End after none serves no group again, and later ones in their turn",
+    "[relay][group end][regression]") {
     with_groups s;
     CHECK(s.live.groups().size() == 5);
     s.live.update(up_to(1));
@@ -156,7 +158,8 @@ TEST_CASE("a Group End that is lifted stays lifted", "[relay][group end]") {
     CHECK(reader.groups() == list{"5: 5"});
 }
 
-TEST_CASE("a publisher that ends a subscription at its Group End is subscribed again from the next group", "[relay][group end]") {
+TEST_CASE("a publisher that ends a subscription at its Group End is subscribed again from the next group",
+    "[relay][group end]") {
     scene s;
     auto& camera = s.publisher();
     auto& reader = s.viewer(up_to(1, 0));
@@ -166,8 +169,9 @@ TEST_CASE("a publisher that ends a subscription at its Group End is subscribed a
     static_cast<void>(camera.heard());
     REQUIRE(camera->finish(request_id{0}));
     s.settle();
-    CHECK(camera.heard() == list{"request_ended 0 delivered", "subscribe_requested 1 room/cam video priority 0 ordered latency 0 2..2",
-                                 "groups_wanted 1 to 2"});
+    CHECK(camera.heard() == list{"request_ended 0 delivered",
+                                "subscribe_requested 1 room/cam video priority 0 ordered latency 0 2..2",
+                                "groups_wanted 1 to 2"});
     reader.update(up_to(4));
     s.settle();
     CHECK(reader.heard() == list{"subscription_accepted 0 from 0"});

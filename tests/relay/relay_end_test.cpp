@@ -10,7 +10,8 @@ namespace {
 
 /// A relay with a publisher of groups 0 and 1, which one reader takes.
 struct with_track : scene {
-    explicit with_track(relay_options o = {}) : scene(std::move(o)), camera(publisher()), reader(viewer({.start = at(0)})) {
+    explicit with_track(relay_options o = {})
+        : scene(std::move(o)), camera(publisher()), reader(viewer({.start = at(0)})) {
         camera.accept(0, 0);
         camera.send(0, 0, "a");
         settle();
@@ -73,7 +74,8 @@ TEST_CASE("who comes between END and the last groups gets those too", "[relay][e
     REQUIRE(s.camera->finish(request_id{0}));
     s.settle();
     CHECK(late.groups() == list{"1: b", "2: c"});
-    CHECK(late.heard() == list{"subscription_accepted 0 from 1", "subscription_end_known 0 before 3", "subscription_ended 0 finished"});
+    CHECK(late.heard() ==
+          list{"subscription_accepted 0 from 1", "subscription_end_known 0 before 3", "subscription_ended 0 finished"});
 }
 
 TEST_CASE("a track without groups ends too", "[relay][end of track]") {
@@ -82,7 +84,8 @@ TEST_CASE("a track without groups ends too", "[relay][end of track]") {
     auto& reader = s.viewer();
     camera.end_track(0, 0);
     s.settle();
-    CHECK(reader.heard() == list{"subscription_end_known 0 before 0", "subscription_accepted 0 from 0", "subscription_ended 0 finished"});
+    CHECK(reader.heard() ==
+          list{"subscription_end_known 0 before 0", "subscription_accepted 0 from 0", "subscription_ended 0 finished"});
 }
 
 TEST_CASE("an ended track is served from the log while that is kept", "[relay][end of track][log]") {
@@ -92,12 +95,14 @@ TEST_CASE("an ended track is served from the log while that is kept", "[relay][e
     SECTION("to who wants all of it") {
         auto& late = s.viewer({.ordered = true, .start = at(0)});
         CHECK(late.groups() == list{"0: a", "1: b"});
-        CHECK(late.heard() == list{"subscription_accepted 0 from 0", "subscription_end_known 0 before 2", "subscription_ended 0 finished"});
+        CHECK(late.heard() == list{"subscription_accepted 0 from 0", "subscription_end_known 0 before 2",
+                                  "subscription_ended 0 finished"});
     }
     SECTION("to who wants the newest") {
         auto& late = s.viewer();
         CHECK(late.groups() == list{"1: b"});
-        CHECK(late.heard() == list{"subscription_accepted 0 from 1", "subscription_end_known 0 before 2", "subscription_ended 0 finished"});
+        CHECK(late.heard() == list{"subscription_accepted 0 from 1", "subscription_end_known 0 before 2",
+                                  "subscription_ended 0 finished"});
     }
     SECTION("also after the broadcast was un-announced") {
         s.camera.unannounce();
@@ -156,12 +161,11 @@ TEST_CASE("un-announcing ends no subscription", "[relay][end of track]") {
     s.settle();
     CHECK(s.reader.groups() == list{"0: a", "1: b", "2: c"});
     CHECK(s.reader.heard().empty());
-    SECTION("and who comes now is still served") {
-        CHECK(s.viewer().groups() == list{"2: c"});
-    }
+    SECTION("and who comes now is still served") { CHECK(s.viewer().groups() == list{"2: c"}); }
 }
 
-TEST_CASE("a drop of the publisher reaches the readers that want those groups, also who comes later", "[relay][end of track]") {
+TEST_CASE("a drop of the publisher reaches the readers that want those groups, also who comes later",
+    "[relay][end of track]") {
     with_track s;
     auto& later = s.viewer({.start = at(5)});
     REQUIRE(s.camera->drop(request_id{0}, at(2), at(3), app_error::old));

@@ -19,7 +19,8 @@ constexpr std::size_t kib = 1024;
 constexpr std::size_t mib = 1024 * kib;
 
 std::size_t lost(const list& groups) {
-    return static_cast<std::size_t>(std::count_if(groups.begin(), groups.end(), [](const auto& g) { return g.find("cut") != g.npos; }));
+    return static_cast<std::size_t>(
+        std::count_if(groups.begin(), groups.end(), [](const auto& g) { return g.find("cut") != g.npos; }));
 }
 
 } // namespace
@@ -138,10 +139,12 @@ TEST_CASE("a publisher that finishes nothing costs a healthy one no group", "[re
     CHECK(std::count(told.begin(), told.end(), "group_lost 0 sequence 0 bounds_exceeded") == 1);
     const auto notices = s.notices();
     CHECK(std::count(notices.begin(), notices.end(), "peer_misbehaved 3 out_of_memory_limit") > 0);
-    CHECK(std::none_of(notices.begin(), notices.end(), [](const auto& n) { return n.starts_with("reader_lost_group 2"); }));
+    CHECK(std::none_of(
+        notices.begin(), notices.end(), [](const auto& n) { return n.starts_with("reader_lost_group 2"); }));
 }
 
-TEST_CASE("a group that nobody reads and the cache has dropped keeps nothing while it arrives", "[relay][memory][regression]") {
+TEST_CASE("a group that nobody reads and the cache has dropped keeps nothing while it arrives",
+    "[relay][memory][regression]") {
     scene s{bounded(4 * mib, mib)};
     auto& camera = s.publisher();
     auto& other = s.publisher("other");

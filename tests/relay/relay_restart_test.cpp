@@ -60,7 +60,8 @@ TEST_CASE("a publisher that comes back is asked again", "[relay][restart]") {
     CHECK(reader.groups() == list{"0: new"});
 }
 
-TEST_CASE("a broadcast that begins anew on the same session does not serve its old, ended track", "[relay][restart][regression]") {
+TEST_CASE("a broadcast that begins anew on the same session does not serve its old, ended track",
+    "[relay][restart][regression]") {
     scene s;
     auto& camera = s.publisher();
     auto& first = s.viewer();
@@ -78,14 +79,16 @@ TEST_CASE("a broadcast that begins anew on the same session does not serve its o
     SECTION("or by a restart alone") { camera.announce("room/cam", {hop_id{4}}); }
     s.settle();
     auto& second = s.viewer();
-    CHECK(camera.heard() == list{"subscribe_requested 1 room/cam video priority 0 latency 0 ..", "groups_wanted 1 all"});
+    CHECK(
+        camera.heard() == list{"subscribe_requested 1 room/cam video priority 0 latency 0 ..", "groups_wanted 1 all"});
     camera.accept(1, 0);
     camera.send(1, 0, "new");
     s.settle();
     CHECK(second.groups() == list{"0: new"});
 }
 
-TEST_CASE("another publisher of the name takes over for those who come next, and nobody is cut off", "[relay][restart]") {
+TEST_CASE(
+    "another publisher of the name takes over for those who come next, and nobody is cut off", "[relay][restart]") {
     scene s;
     auto& first = s.publisher("room/cam", hop_id{1});
     auto& reader = s.viewer();
@@ -94,7 +97,8 @@ TEST_CASE("another publisher of the name takes over for those who come next, and
     s.settle();
     auto& second = s.publisher("room/cam", hop_id{2});
     auto& next = s.viewer();
-    CHECK(second.heard() == list{"subscribe_requested 0 room/cam video priority 0 latency 0 ..", "groups_wanted 0 all"});
+    CHECK(
+        second.heard() == list{"subscribe_requested 0 room/cam video priority 0 latency 0 ..", "groups_wanted 0 all"});
     second.accept(0, 0);
     second.send(0, 0, "second");
     first.send(0, 1, "still");

@@ -10,7 +10,8 @@ TEST_CASE("a subscription is asked of the publisher, and its groups come through
     scene s;
     auto& camera = s.publisher();
     auto& viewer = s.viewer();
-    CHECK(camera.heard() == list{"subscribe_requested 0 room/cam video priority 0 latency 0 ..", "groups_wanted 0 all"});
+    CHECK(
+        camera.heard() == list{"subscribe_requested 0 room/cam video priority 0 latency 0 ..", "groups_wanted 0 all"});
     camera.accept(0, 3);
     camera.send(0, 3, "one");
     s.settle();
@@ -82,7 +83,8 @@ TEST_CASE("upstream is asked for what all readers want together", "[relay][subsc
     auto& camera = s.publisher();
     const auto ms = [](unsigned n) { return wire::lite::milliseconds{n}; };
     auto& first = s.viewer({.priority = 5, .ordered = true, .max_latency = ms(100), .end = at(9)});
-    CHECK(camera.heard() == list{"subscribe_requested 0 room/cam video priority 5 ordered latency 100 ..9", "groups_wanted 0 to 9"});
+    CHECK(camera.heard() ==
+          list{"subscribe_requested 0 room/cam video priority 5 ordered latency 100 ..9", "groups_wanted 0 to 9"});
     SECTION("the highest priority, the longest latency, and ordered only if all are") {
         auto& second = s.viewer({.priority = 9, .max_latency = ms(50), .end = at(9)});
         CHECK(camera.heard() == list{"subscribe_updated 0 priority 9 latency 100 ..9"});
@@ -92,13 +94,15 @@ TEST_CASE("upstream is asked for what all readers want together", "[relay][subsc
     }
     SECTION("the largest Group End") {
         static_cast<void>(s.viewer({.priority = 1, .ordered = true, .end = at(20)}));
-        CHECK(camera.heard() == list{"subscribe_updated 0 priority 5 ordered latency 100 ..20", "groups_wanted 0 to 20"});
+        CHECK(
+            camera.heard() == list{"subscribe_updated 0 priority 5 ordered latency 100 ..20", "groups_wanted 0 to 20"});
         first.update({.priority = 5, .ordered = true, .max_latency = ms(100), .end = at(15)});
         s.settle();
         CHECK(camera.heard().empty());
         first.update({.priority = 5, .ordered = true, .max_latency = ms(100), .end = at(30)});
         s.settle();
-        CHECK(camera.heard() == list{"subscribe_updated 0 priority 5 ordered latency 100 ..30", "groups_wanted 0 to 30"});
+        CHECK(
+            camera.heard() == list{"subscribe_updated 0 priority 5 ordered latency 100 ..30", "groups_wanted 0 to 30"});
     }
     SECTION("none is larger than any") {
         auto& second = s.viewer({.ordered = true});
@@ -172,7 +176,8 @@ TEST_CASE("who asks for a start gets every group from there that is kept", "[rel
     CHECK(late.groups() == list{"2: 2", "3: 3", "4: 4"});
 }
 
-TEST_CASE("who asks for a start that is no longer kept is told the first group that it really gets", "[relay][subscribe][start]") {
+TEST_CASE("who asks for a start that is no longer kept is told the first group that it really gets",
+    "[relay][subscribe][start]") {
     relay_options o;
     o.bounds.cache_age = 10s;
     scene s{o};

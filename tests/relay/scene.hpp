@@ -23,7 +23,8 @@ namespace moqlite::test {
 class guest {
 public:
     guest(role side, version v, session_options o, std::deque<pipe_end*>& busy, time_point now)
-        : end(side, busy), relay_end(side == role::client ? role::server : role::client, busy),
+        : end(side, busy),
+          relay_end(side == role::client ? role::server : role::client, busy),
           session_(side, v, std::move(o), now) {
         end.far = &relay_end;
         relay_end.far = &end;
@@ -33,7 +34,9 @@ public:
 
     // Publishing.
 
-    void announce(std::string_view path, std::vector<hop_id> hops = {}) { REQUIRE(session_.announce(path, std::move(hops))); }
+    void announce(std::string_view path, std::vector<hop_id> hops = {}) {
+        REQUIRE(session_.announce(path, std::move(hops)));
+    }
     void unannounce(std::string_view path = "room/cam") { REQUIRE(session_.unannounce(path)); }
     void accept(std::uint64_t request, std::optional<std::uint64_t> start) {
         REQUIRE(session_.accept(request_id{request}, start ? std::optional{group_sequence{*start}} : std::nullopt));
@@ -201,7 +204,8 @@ private:
         session_options o{.path = std::move(path), .origin = origin, .ready = &ready_, .key = guests_.size()};
         guests_.push_back(std::make_unique<guest>(side, v, std::move(o), busy_, now));
         auto& g = *guests_.back();
-        const auto made = r.add(side == role::client ? role::server : role::client, alpn(v), now, std::move(relays_path));
+        const auto made =
+            r.add(side == role::client ? role::server : role::client, alpn(v), now, std::move(relays_path));
         REQUIRE(made);
         g.key = *made;
         ends_[&g.end] = ends_[&g.relay_end] = &g;
@@ -248,13 +252,19 @@ private:
 
 inline list scene::notices() {
     list out;
-    const auto name = [](std::string_view what, std::uint64_t session) { return std::string(what) + " " + std::to_string(session); };
+    const auto name = [](std::string_view what, std::uint64_t session) {
+        return std::string(what) + " " + std::to_string(session);
+    };
     while (const auto n = r.poll_notice())
         out.push_back(std::visit(
             detail::overloaded{
                 [&](const admission_wanted& x) { return name("admission_wanted", x.session) + " " + x.path; },
-                [&](const session_ended& x) { return name("session_ended", x.session) + " " + std::string(to_string(x.how.why)); },
-                [&](const peer_misbehaved& x) { return name("peer_misbehaved", x.session) + " " + std::string(to_string(x.why)); },
+                [&](const session_ended& x) {
+                    return name("session_ended", x.session) + " " + std::string(to_string(x.how.why));
+                },
+                [&](const peer_misbehaved& x) {
+                    return name("peer_misbehaved", x.session) + " " + std::string(to_string(x.why));
+                },
                 [&](const broadcast_changed& x) {
                     return name("broadcast_changed", x.session) + " " + x.path + (x.available ? "" : " ended");
                 },

@@ -68,7 +68,7 @@ TEST_CASE("a second ACTIVE where the version knows no restart closes the session
     CHECK(client.receive(0, active("cam")).size() == 1);
     const auto said = client.receive(0, active("cam"));
     CHECK(said == list{"broadcast_ended 0 room/cam", "watch_ended 0 protocol_violation",
-                       "session_closed protocol_violation duplicate_announce"});
+                      "session_closed protocol_violation duplicate_announce"});
 }
 
 TEST_CASE("ENDED for what was never announced is ignored", "[session][announce]") {
@@ -87,7 +87,8 @@ TEST_CASE("when the peer announces no more, what was there ends first", "[sessio
     watcher client;
     static_cast<void>(client.receive(0, "03 6222 00" + active("cam") + active("mic")));
     SECTION("by FIN") {
-        CHECK(client.receive(0, "", true) == list{"broadcast_ended 0 room/cam", "broadcast_ended 0 room/mic", "watch_ended 0 cancel"});
+        CHECK(client.receive(0, "", true) ==
+              list{"broadcast_ended 0 room/cam", "broadcast_ended 0 room/mic", "watch_ended 0 cancel"});
         CHECK(without(client.outputs(), "credit") == list{"write 0 fin"});
     }
     SECTION("by reset") {
@@ -95,8 +96,9 @@ TEST_CASE("when the peer announces no more, what was there ends first", "[sessio
               list{"broadcast_ended 0 room/cam", "broadcast_ended 0 room/mic", "watch_ended 0 not_found"});
     }
     SECTION("by breaking a rule") {
-        CHECK(client.receive(0, sized("07 03 63616d 00")) == list{"stream_rejected 0 bad_status", "broadcast_ended 0 room/cam",
-                                                              "broadcast_ended 0 room/mic", "watch_ended 0 decode"});
+        CHECK(client.receive(0, sized("07 03 63616d 00")) == list{"stream_rejected 0 bad_status",
+                                                                 "broadcast_ended 0 room/cam",
+                                                                 "broadcast_ended 0 room/mic", "watch_ended 0 decode"});
         CHECK_FALSE(client->is_closed());
     }
 }
@@ -135,7 +137,8 @@ TEST_CASE("a request is answered by ANNOUNCE_OK, the present state, and then the
     CHECK(server->unannounce("room/cam").error() == errc::not_found);
 }
 
-TEST_CASE("moq-lite-04 gets our own hop at the end, and the end of a route before its successor", "[session][announce]") {
+TEST_CASE(
+    "moq-lite-04 gets our own hop at the end, and the end of a route before its successor", "[session][announce]") {
     subject server{role::server, version::lite_04, {.origin = hop_id{9}}};
     begin(server);
     CHECK(server.receive(0, "01 02 00 00").empty());
@@ -155,7 +158,8 @@ TEST_CASE("what came and went before the peer could be told is not told", "[sess
     CHECK(server.outputs().empty());
 }
 
-TEST_CASE("a peer is not told of what came through it, nor of what lies outside its scope or root", "[session][announce]") {
+TEST_CASE(
+    "a peer is not told of what came through it, nor of what lies outside its scope or root", "[session][announce]") {
     subject server{role::server};
     begin(server, {.root = "tenant", .publish = {""}, .subscribe = {"room"}});
     CHECK(server.receive(0, "01 02 00 05").empty());
@@ -194,7 +198,8 @@ TEST_CASE("a peer that does not read is told states, not a history, and no more 
     server.link.stream_room[stream_id{0}] = 0;
     REQUIRE(server->announce("cam"));
     static_cast<void>(server.outputs());
-    for (int i = 0; i < 1000; ++i) REQUIRE(server->announce("cam" + std::to_string(i % 100), {hop_id{static_cast<std::uint64_t>(i)}}));
+    for (int i = 0; i < 1000; ++i)
+        REQUIRE(server->announce("cam" + std::to_string(i % 100), {hop_id{static_cast<std::uint64_t>(i)}}));
     CHECK(server.outputs().empty());
     server.link.stream_room.clear();
     server->stream_writable(stream_id{0}, server.now);
@@ -203,7 +208,8 @@ TEST_CASE("a peer that does not read is told states, not a history, and no more 
     CHECK(bytes < 101 * 20);
 }
 
-TEST_CASE("a name that is too long only with its prefix is refused, for nobody could be told of it", "[session][announce]") {
+TEST_CASE(
+    "a name that is too long only with its prefix is refused, for nobody could be told of it", "[session][announce]") {
     watcher client;
     client.receive(0, "03 6222 00");
     std::string deep = "1";

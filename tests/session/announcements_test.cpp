@@ -34,9 +34,7 @@ struct believer : announcements::listener {
     std::map<std::string, std::size_t> believes;
 };
 
-std::vector<hop_id> hops(std::size_t n) {
-    return std::vector<hop_id>(n, hop_id{1});
-}
+std::vector<hop_id> hops(std::size_t n) { return std::vector<hop_id>(n, hop_id{1}); }
 
 } // namespace
 

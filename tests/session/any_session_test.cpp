@@ -34,7 +34,9 @@ public:
     result<void> refuse(app_error) { return done("refuse"); }
     result<watch_id> watch(std::string_view) { return note("watch"), watch_id{1}; }
     result<void> unwatch(watch_id) { return done("unwatch"); }
-    result<subscribe_id> subscribe(const track_ref&, const subscribe_options&) { return note("subscribe"), subscribe_id{2}; }
+    result<subscribe_id> subscribe(const track_ref&, const subscribe_options&) {
+        return note("subscribe"), subscribe_id{2};
+    }
     result<void> update(subscribe_id, const subscribe_options&) { return done("update"); }
     result<void> unsubscribe(subscribe_id) { return done("unsubscribe"); }
     result<query_id> request_track(const track_ref&) { return note("request_track"), query_id{3}; }
@@ -89,8 +91,8 @@ TEST_CASE("every input, command and output of an any_session is the inner sessio
     recorder link{role::client};
     CHECK(pump(any, link));
     CHECK_FALSE(any.poll_event());
-    CHECK(notes == list{"received", "reset", "stopped", "writable", "acked", "closed", "available", "connection_closed", "tick",
-                        "opened", "written", "poll_output", "flushed", "poll_event"});
+    CHECK(notes == list{"received", "reset", "stopped", "writable", "acked", "closed", "available", "connection_closed",
+                       "tick", "opened", "written", "poll_output", "flushed", "poll_event"});
     notes.clear();
     CHECK(any.admit({}));
     CHECK(any.refuse());
@@ -114,9 +116,9 @@ TEST_CASE("every input, command and output of an any_session is the inner sessio
     CHECK(any.end_track({}, {}));
     CHECK(any.finish({}));
     any.close({});
-    CHECK(notes == list{"admit", "refuse", "watch", "unwatch", "subscribe", "update", "unsubscribe", "request_track", "collect",
-                        "release", "stop", "announce", "unannounce", "answer_track", "accept", "reject", "serve", "open_group",
-                        "drop", "end_track", "finish", "close"});
+    CHECK(notes == list{"admit", "refuse", "watch", "unwatch", "subscribe", "update", "unsubscribe", "request_track",
+                       "collect", "release", "stop", "announce", "unannounce", "answer_track", "accept", "reject",
+                       "serve", "open_group", "drop", "end_track", "finish", "close"});
     CHECK(any.is_closed());
     CHECK(any.negotiated() == version::lite_04);
     CHECK(any.deadline() == t0);

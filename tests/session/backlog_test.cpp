@@ -28,7 +28,8 @@ struct publisher : subject {
 
 } // namespace
 
-TEST_CASE("a live reader that falls behind loses the oldest groups, which are reported, and no other", "[session][backlog]") {
+TEST_CASE(
+    "a live reader that falls behind loses the oldest groups, which are reported, and no other", "[session][backlog]") {
     limits small;
     small.live_backlog = 1000;
     publisher server{small};
@@ -36,7 +37,8 @@ TEST_CASE("a live reader that falls behind loses the oldest groups, which are re
     for (std::uint64_t n = 0; n < 12; ++n) static_cast<void>(server.add(n));
     // The last is served while it is still empty: it drops nothing, but those before it are 1 100 bytes and more.
     CHECK(server.events() == list{"group_lost 0 sequence 0 lagged", "group_lost 0 sequence 1 lagged"});
-    CHECK(server.outputs() == list{"open uni in vain", "write 0 020300001a" "020301011a"});
+    CHECK(server.outputs() == list{"open uni in vain", "write 0 020300001a"
+                                                       "020301011a"});
     server.link.uni_streams = 100;
     server->streams_available(direction::uni, server.now);
     const auto said = without(server.outputs(), "open");
@@ -156,7 +158,8 @@ TEST_CASE("a blocked stream is left alone until it is writable, and others go on
     CHECK(server.outputs() == list{"write 7 78787878 fin"});
 }
 
-TEST_CASE("a peer that does not read our replies is not read either, and is given each credit once", "[session][backlog]") {
+TEST_CASE(
+    "a peer that does not read our replies is not read either, and is given each credit once", "[session][backlog]") {
     limits small;
     small.control_unsent = 8;
     publisher server{small};
@@ -169,8 +172,10 @@ TEST_CASE("a peer that does not read our replies is not read either, and is give
     CHECK(server.receive(0, "00 00 00  05 08 00 00 00 00").empty());
     CHECK(server.outputs().empty());
     server.link.budget = SIZE_MAX;
-    CHECK(server.outputs() == list{"write 0 0203050602" "0203070802"});
-    CHECK(server.events() == list{"subscribe_updated 0 priority 9 latency 0 ..", "subscribe_updated 0 priority 8 latency 0 .."});
+    CHECK(server.outputs() == list{"write 0 0203050602"
+                                   "0203070802"});
+    CHECK(server.events() ==
+          list{"subscribe_updated 0 priority 9 latency 0 ..", "subscribe_updated 0 priority 8 latency 0 .."});
     CHECK(server.outputs() == list{"credit 0 9"});
 }
 

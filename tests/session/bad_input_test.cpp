@@ -10,7 +10,8 @@ namespace {
 
 /// Either side past its SETUP, with a subscription that must not notice.
 struct bystander : subject {
-    explicit bystander(role side, version v = version::lite_05, limits bounds = {}) : subject(side, v, {.bounds = bounds}) {
+    explicit bystander(role side, version v = version::lite_05, limits bounds = {})
+        : subject(side, v, {.bounds = bounds}) {
         begin(*this);
         id = (*this)->subscribe({"room", "video"}).value();
         static_cast<void>(outputs());
@@ -25,9 +26,9 @@ struct bystander : subject {
         CHECK_FALSE((*this)->is_closed());
         const auto stream = group + 400;
         const auto n = std::to_string(stream);
-        CHECK(receive(stream, "00 02 00 3f 00 01 61", true) ==
-              list{"group_opened " + n + " of 0 sequence 63", "frame_data " + n + " frame 0 at 0 of 1 time 0 61",
-                   "group_closed " + n + " of 0 sequence 63 complete"});
+        CHECK(receive(stream, "00 02 00 3f 00 01 61", true) == list{"group_opened " + n + " of 0 sequence 63",
+                                                                   "frame_data " + n + " frame 0 at 0 of 1 time 0 61",
+                                                                   "group_closed " + n + " of 0 sequence 63 complete"});
         CHECK((*this)->open_group(request_id{0}, group_sequence{0}));
         CHECK((*this)->announce("room"));
         static_cast<void>(outputs());
@@ -62,14 +63,17 @@ const std::vector<wrong> on_requests{
     {"a type without a request", "02", errc::stream_ended_early, app_error::decode, true},
     {"half a SUBSCRIBE", "02 0a 00 04", errc::stream_ended_early, app_error::decode, true},
     {"a SUBSCRIBE that ends before its last field", "02 03 00 01 61", errc::message_too_short, app_error::decode},
-    {"a SUBSCRIBE with a byte too many", "02" + sized("00 01 61 01 62 00 00 00 00 00 ff"), errc::message_too_long, app_error::decode},
+    {"a SUBSCRIBE with a byte too many", "02" + sized("00 01 61 01 62 00 00 00 00 00 ff"), errc::message_too_long,
+        app_error::decode},
     {"a message above the limit", "02 80010001", errc::message_too_large, app_error::bounds_exceeded},
     {"a length that can only end above the limit", "02 bf", errc::message_too_large, app_error::bounds_exceeded},
     {"a path that is not UTF-8", "02" + sized("00 01 ff 01 62 00 00 00 00 00"), errc::bad_utf8, app_error::decode},
-    {"a SUBSCRIBE path with 33 segments", "02" + sized("00" + path_of_33() + "01 62 00 00 00 00 00"), errc::too_many_segments,
-     app_error::bounds_exceeded},
-    {"a TRACK path with 33 segments", "06" + sized(path_of_33() + "01 62"), errc::too_many_segments, app_error::bounds_exceeded},
-    {"an announce prefix with 33 segments", "01" + sized(path_of_33() + "00"), errc::too_many_segments, app_error::bounds_exceeded},
+    {"a SUBSCRIBE path with 33 segments", "02" + sized("00" + path_of_33() + "01 62 00 00 00 00 00"),
+        errc::too_many_segments, app_error::bounds_exceeded},
+    {"a TRACK path with 33 segments", "06" + sized(path_of_33() + "01 62"), errc::too_many_segments,
+        app_error::bounds_exceeded},
+    {"an announce prefix with 33 segments", "01" + sized(path_of_33() + "00"), errc::too_many_segments,
+        app_error::bounds_exceeded},
     {"bytes after a TRACK", "06 04 01 61 01 62 00", errc::unexpected_message, app_error::unexpected_message},
 };
 
@@ -85,7 +89,8 @@ const std::vector<wrong> on_groups{
 
 const std::vector<wrong> in_groups{
     {"a frame above the limit", "00 82000001", errc::frame_too_large, app_error::frame_too_large},
-    {"a frame whose length can only end above the limit", "00 c0000001", errc::frame_too_large, app_error::frame_too_large},
+    {"a frame whose length can only end above the limit", "00 c0000001", errc::frame_too_large,
+        app_error::frame_too_large},
     {"a time below 0", "01 01 61", errc::timestamp_out_of_range, app_error::bounds_exceeded},
     {"half a frame header", "00", errc::stream_ended_early, app_error::decode, true},
     {"half a frame", "00 05 6865", errc::stream_ended_early, app_error::decode, true},
@@ -100,10 +105,12 @@ TEST_CASE("a bad request ends its stream by name and disturbs nothing else", "[s
             bystander s{side};
             const auto n = std::to_string(s.theirs);
             auto told = without(s.receive(s.theirs, w.bytes, w.fin), "track_requested");
-            CHECK(without(told, "request_ended 1") == list{std::string("stream_rejected ") + n + " " + std::string(to_string(w.why))});
+            CHECK(without(told, "request_ended 1") ==
+                  list{std::string("stream_rejected ") + n + " " + std::string(to_string(w.why))});
             const auto code = std::string(to_string(w.code));
             const auto said = without(s.outputs(), "credit");
-            CHECK(said == (w.fin ? list{"reset " + n + " " + code} : list{"stop " + n + " " + code, "reset " + n + " " + code}));
+            CHECK(said == (w.fin ? list{"reset " + n + " " + code}
+                                 : list{"stop " + n + " " + code, "reset " + n + " " + code}));
             CHECK(s.receive(s.theirs, "00010203").empty());
             CHECK(s.stream_closed(s.theirs, w.code).empty());
             s.check_undisturbed();
@@ -116,8 +123,10 @@ TEST_CASE("a bad group stream is stopped by name and disturbs nothing else", "[s
             CAPTURE(w.what, side == role::client);
             bystander s{side};
             const auto n = std::to_string(s.group);
-            CHECK(s.receive(s.group, w.bytes, w.fin) == list{std::string("stream_rejected ") + n + " " + std::string(to_string(w.why))});
-            CHECK(without(s.outputs(), "credit") == (w.fin ? list{} : list{"stop " + n + " " + std::string(to_string(w.code))}));
+            CHECK(s.receive(s.group, w.bytes, w.fin) ==
+                  list{std::string("stream_rejected ") + n + " " + std::string(to_string(w.why))});
+            CHECK(without(s.outputs(), "credit") ==
+                  (w.fin ? list{} : list{"stop " + n + " " + std::string(to_string(w.code))}));
             CHECK(s.receive(s.group, "00010203").empty());
             CHECK(s.stream_closed(s.group, w.code).empty());
             s.check_undisturbed();
@@ -131,7 +140,7 @@ TEST_CASE("a group that breaks a rule is closed with its code and disturbs nothi
         CHECK(s.receive(3, "00 02 00 07").size() == 1);
         auto said = without(s.receive(3, w.bytes, w.fin), "frame_data");
         CHECK(said == list{std::string("stream_rejected 3 ") + std::string(to_string(w.why)),
-                           std::string("group_closed 3 of 0 sequence 7 ") + std::string(to_string(w.code))});
+                          std::string("group_closed 3 of 0 sequence 7 ") + std::string(to_string(w.code))});
         CHECK(without(s.outputs(), "credit") == (w.fin ? list{} : list{"stop 3 " + std::string(to_string(w.code))}));
         s.check_undisturbed();
     }
@@ -158,8 +167,7 @@ TEST_CASE("a Subscribe ID that is in use is refused, and its owner keeps it", "[
 
 TEST_CASE("a bad answer ends the request that it answers", "[session][bad input]") {
     for (const auto& [bytes, why, code] : std::vector<std::tuple<std::string, std::string, std::string>>{
-             {"03 01 00", "unknown_message_type", "unexpected_message"},
-             {"00 02 07 07", "message_too_long", "decode"},
+             {"03 01 00", "unknown_message_type", "unexpected_message"}, {"00 02 07 07", "message_too_long", "decode"},
              {"02 03 09 08 00", "group_out_of_range", "protocol_violation"},
              {"00 80010001", "message_too_large", "bounds_exceeded"}}) {
         CAPTURE(bytes);
@@ -237,15 +245,16 @@ TEST_CASE("announcements of one peer are bounded in bytes, with its root, and th
     REQUIRE(server->watch("a/root/of/twenty/byte"));
     static_cast<void>(server.outputs());
     CHECK(server.receive(server_bidi(0), "02 00 00" + announce("01", "x")).size() == 2);
-    CHECK(server.receive(server_bidi(0), announce("01", "y")).back() == "session_closed bounds_exceeded too_many_announcements");
+    CHECK(server.receive(server_bidi(0), announce("01", "y")).back() ==
+          "session_closed bounds_exceeded too_many_announcements");
 }
 
 TEST_CASE("a stream that does not say in time what it is for is ended, and no other", "[session][bad input]") {
     subject server{role::server};
     begin(server);
     CHECK_FALSE(server->deadline());
-    CHECK(server.receive(client_bidi(0), "02 40").empty());      // The beginning of a SUBSCRIBE.
-    CHECK(server.receive(client_uni(1), "00 02").empty());       // The beginning of a GROUP.
+    CHECK(server.receive(client_bidi(0), "02 40").empty()); // The beginning of a SUBSCRIBE.
+    CHECK(server.receive(client_uni(1), "00 02").empty());  // The beginning of a GROUP.
     CHECK(server.receive(client_bidi(1), subscribe_bytes("00", "room", "video")).size() == 2);
     CHECK(server->deadline() == server.now + 10s);
     CHECK(server.tick_after(9s).empty());
@@ -274,7 +283,9 @@ TEST_CASE("a request that waits for admission is not late", "[session][bad input
 
 TEST_CASE("any bytes at all, on any stream, leave a session that can be closed", "[session][bad input]") {
     std::uint64_t dice = 1;
-    const auto roll = [&](std::uint64_t n) { return (dice = dice * 6364136223846793005u + 1442695040888963407u) >> 33 & (n - 1); };
+    const auto roll = [&](std::uint64_t n) {
+        return (dice = dice * 6364136223846793005u + 1442695040888963407u) >> 33 & (n - 1);
+    };
     for (int round = 0; round < 2000; ++round) {
         subject s{roll(2) != 0 ? role::client : role::server, static_cast<version>(roll(4))};
         begin(s);
@@ -283,7 +294,8 @@ TEST_CASE("any bytes at all, on any stream, leave a session that can be closed",
         static_cast<void>(s.outputs());
         for (int step = 0; step < 20; ++step) {
             std::vector<std::byte> bytes;
-            for (auto n = roll(16); n != 0; --n) bytes.push_back(static_cast<std::byte>(roll(8) != 0 ? roll(8) : roll(256)));
+            for (auto n = roll(16); n != 0; --n)
+                bytes.push_back(static_cast<std::byte>(roll(8) != 0 ? roll(8) : roll(256)));
             static_cast<void>(s.receive(roll(32), to_hex(bytes), roll(8) == 0));
             static_cast<void>(s.outputs());
         }

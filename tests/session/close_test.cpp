@@ -20,13 +20,14 @@ struct busy : subject {
         static_cast<void>(receive(4, "02 00 00 04 01 01 61 00"));
         static_cast<void>(receive(1, subscribe_bytes("00", "a", "b")));
         static_cast<void>(receive(5, "01 02 00 00"));
-        static_cast<void>((*this)->open_group(request_id{0}, group_sequence{0}).value()->write_frame(timestamp{}, as_bytes("x")));
+        static_cast<void>(
+            (*this)->open_group(request_id{0}, group_sequence{0}).value()->write_frame(timestamp{}, as_bytes("x")));
         static_cast<void>(outputs());
     }
 };
 
-const list everything_with_cancel{"group_closed 3 of 0 sequence 7 cancel", "subscription_ended 0 cancel", "track_refused 0 cancel",
-                                  "request_ended 0", "broadcast_ended 0 a", "watch_ended 0 cancel"};
+const list everything_with_cancel{"group_closed 3 of 0 sequence 7 cancel", "subscription_ended 0 cancel",
+    "track_refused 0 cancel", "request_ended 0", "broadcast_ended 0 a", "watch_ended 0 cancel"};
 
 } // namespace
 

@@ -37,15 +37,20 @@ struct notebook {
 
 /// A reader of room/video, and what its session tells it. Group n has the id 100 + n.
 struct desk {
-    explicit desk(track_reader_options o = {}) : reader(session, std::move(o)) { REQUIRE(reader.start({"room", "video"})); }
+    explicit desk(track_reader_options o = {}) : reader(session, std::move(o)) {
+        REQUIRE(reader.start({"room", "video"}));
+    }
 
     void tell(const event& e) { reader.handle(e, now); }
     void accepted(std::uint64_t start) { tell(subscription_accepted{id, at(start)}); }
     void end_known(std::uint64_t end) { tell(subscription_end_known{id, at(end)}); }
     void ended() { tell(subscription_ended{id, true, app_error::cancel}); }
-    void dropped(std::uint64_t first, std::uint64_t last) { tell(groups_dropped{id, at(first), at(last), app_error::evicted}); }
+    void dropped(std::uint64_t first, std::uint64_t last) {
+        tell(groups_dropped{id, at(first), at(last), app_error::evicted});
+    }
     void opened(std::uint64_t n) { tell(group_opened{group_id{100 + n}, id, at(n)}); }
-    void data(std::uint64_t n, std::string_view payload, std::uint64_t frame = 0, std::optional<std::uint64_t> size = {}) {
+    void data(
+        std::uint64_t n, std::string_view payload, std::uint64_t frame = 0, std::optional<std::uint64_t> size = {}) {
         const auto bytes = as_bytes(payload);
         tell(frame_data{group_id{100 + n}, id, at(n), frame, size.value_or(bytes.size()), 0, timestamp{frame}, bytes});
     }
@@ -72,7 +77,8 @@ struct desk {
     list lost() {
         list out;
         while (const auto l = reader.poll_lost())
-            out.push_back(std::to_string(number(l->first)) + " to " + std::to_string(number(l->last)) + " " + std::string(to_string(l->code)));
+            out.push_back(std::to_string(number(l->first)) + " to " + std::to_string(number(l->last)) + " " +
+                          std::string(to_string(l->code)));
         return out;
     }
     list said() { return std::exchange(session.said, {}); }

@@ -17,13 +17,15 @@ std::string text(const frame_cursor::piece& p) {
     std::string bytes;
     for (auto b : p.data) bytes.push_back(static_cast<char>(b));
     if (bytes.size() > 20) bytes = std::to_string(bytes.size()) + " bytes";
-    return std::to_string(p.frame) + "@" + std::to_string(static_cast<std::uint64_t>(p.time)) + " " + std::to_string(p.offset) + "/" +
-           std::to_string(p.size) + " " + bytes;
+    return std::to_string(p.frame) + "@" + std::to_string(static_cast<std::uint64_t>(p.time)) + " " +
+           std::to_string(p.offset) + "/" + std::to_string(p.size) + " " + bytes;
 }
 
 struct reading {
     explicit reading(version v = version::lite_05) : log(group::make(pool, group_sequence{3}, v)), cursor(log) {}
-    void write(std::uint64_t time, std::string_view payload) { REQUIRE(log->write_frame(timestamp{time}, as_bytes(payload))); }
+    void write(std::uint64_t time, std::string_view payload) {
+        REQUIRE(log->write_frame(timestamp{time}, as_bytes(payload)));
+    }
     /// All pieces that are there, consumed at most `n` bytes at a time.
     list all(std::size_t n = SIZE_MAX) {
         list out;

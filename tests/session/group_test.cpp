@@ -42,7 +42,9 @@ TEST_CASE("a log is the wire image of its frames", "[group]") {
     wake_queue wake;
     group_reader reader;
     reader.attach(g, wake);
-    CHECK(take(reader) == "8002bf200568656c6c6f" "577000" "4bb707622d6672616d65");
+    CHECK(take(reader) == "8002bf200568656c6c6f"
+                          "577000"
+                          "4bb707622d6672616d65");
     CHECK(g->size() == 23);
     CHECK(g->frames() == 3);
 

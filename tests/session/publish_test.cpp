@@ -33,7 +33,8 @@ struct publisher : subject {
 TEST_CASE("a SUBSCRIBE is told with how far it reaches", "[session][publish]") {
     CHECK(publisher{"03 01 40fa 07 4064"}.asked ==
           list{"subscribe_requested 0 room/cam video priority 3 ordered latency 250 6..99", "groups_wanted 0 to 99"});
-    CHECK(publisher{}.asked == list{"subscribe_requested 0 room/cam video priority 0 latency 0 ..", "groups_wanted 0 all"});
+    CHECK(publisher{}.asked ==
+          list{"subscribe_requested 0 room/cam video priority 0 latency 0 ..", "groups_wanted 0 all"});
 }
 
 TEST_CASE("an accepted subscription says its first group as soon as it is known", "[session][publish]") {
@@ -47,7 +48,9 @@ TEST_CASE("an accepted subscription says its first group as soon as it is known"
         REQUIRE(server->accept(server.id));
         CHECK(server.outputs().empty());
         static_cast<void>(server.whole(5, "hi"));
-        CHECK(server.written() == list{"write 0 000105", "write 7 00020005" "02026869" " fin"});
+        CHECK(server.written() == list{"write 0 000105", "write 7 00020005"
+                                                         "02026869"
+                                                         " fin"});
     }
     SECTION("by the first of the groups that were served before") {
         static_cast<void>(server.whole(9, "a"));
@@ -70,11 +73,14 @@ TEST_CASE("a rejected subscription is stopped and reset", "[session][publish]") 
     CHECK(server.stream_closed(0, app_error::not_found).empty());
 }
 
-TEST_CASE("an UPDATE is told, a start that is not said stays, and how far it reaches only when that changes", "[session][publish]") {
+TEST_CASE("an UPDATE is told, a start that is not said stays, and how far it reaches only when that changes",
+    "[session][publish]") {
     publisher server{"00 00 00 07 0a"};
     CHECK(server.receive(0, "05 09 00 00 00 0a") == list{"subscribe_updated 0 priority 9 latency 0 6..9"});
-    CHECK(server.receive(0, "05 09 00 00 08 14") == list{"subscribe_updated 0 priority 9 latency 0 7..19", "groups_wanted 0 to 19"});
-    CHECK(server.receive(0, "05 09 00 00 00 00") == list{"subscribe_updated 0 priority 9 latency 0 7..", "groups_wanted 0 all"});
+    CHECK(server.receive(0, "05 09 00 00 08 14") ==
+          list{"subscribe_updated 0 priority 9 latency 0 7..19", "groups_wanted 0 to 19"});
+    CHECK(server.receive(0, "05 09 00 00 00 00") ==
+          list{"subscribe_updated 0 priority 9 latency 0 7..", "groups_wanted 0 all"});
 }
 
 TEST_CASE("Group End is a cap that an UPDATE raises", "[session][publish][group end]") {
@@ -85,7 +91,8 @@ TEST_CASE("Group End is a cap that an UPDATE raises", "[session][publish][group 
     CHECK(make(4) == errc::ok);
     CHECK(make(5) == errc::ok);
     CHECK(make(6) == errc::beyond_group_end);
-    CHECK(server.receive(0, "05 00 00 00 00 07") == list{"subscribe_updated 0 priority 0 latency 0 4..6", "groups_wanted 0 to 6"});
+    CHECK(server.receive(0, "05 00 00 00 00 07") ==
+          list{"subscribe_updated 0 priority 0 latency 0 4..6", "groups_wanted 0 to 6"});
     CHECK(make(6) == errc::ok);
     CHECK(make(7) == errc::beyond_group_end);
 }
@@ -117,7 +124,8 @@ TEST_CASE("an aborted group is reset, and said to be dropped", "[session][publis
     auto g = server->open_group(server.id, group_sequence{0}).value();
     static_cast<void>(server.outputs());
     g->abort(app_error::old);
-    CHECK(server.outputs() == list{"reset 7 old", "write 0 020300" "0002"});
+    CHECK(server.outputs() == list{"reset 7 old", "write 0 020300"
+                                                  "0002"});
     CHECK(server.events() == list{"group_lost 0 sequence 0 old"});
     CHECK(server.stream_closed(7, app_error::old).empty());
 }
@@ -181,9 +189,7 @@ TEST_CASE("END is said at once, the FIN only when every group has arrived", "[se
     CHECK(server->open_group(server.id, group_sequence{1}).error() == errc::already_answered);
     CHECK(server.stream_closed(7) == list{"group_delivered 0 sequence 1"});
     CHECK(server.outputs().empty());
-    SECTION("acknowledged") {
-        CHECK(server.stream_closed(11) == list{"group_delivered 0 sequence 0"});
-    }
+    SECTION("acknowledged") { CHECK(server.stream_closed(11) == list{"group_delivered 0 sequence 0"}); }
     SECTION("or reset") {
         CHECK(server.stopped(11) == list{"group_lost 0 sequence 0 cancel"});
         CHECK(server.outputs() == list{"reset 11 cancel"});
@@ -211,8 +217,10 @@ TEST_CASE("groups that will not be served are said to be dropped", "[session][pu
     publisher server;
     REQUIRE(server->accept(server.id, group_sequence{5}));
     REQUIRE(server->drop(server.id, group_sequence{5}, group_sequence{7}, app_error::evicted));
-    CHECK(server->drop(server.id, group_sequence{7}, group_sequence{5}, app_error::evicted).error() == errc::invalid_argument);
-    CHECK(server.outputs() == list{"write 0 000105" "020305071f"});
+    CHECK(server->drop(server.id, group_sequence{7}, group_sequence{5}, app_error::evicted).error() ==
+          errc::invalid_argument);
+    CHECK(server.outputs() == list{"write 0 000105"
+                                   "020305071f"});
 }
 
 TEST_CASE("a TRACK is answered once, and its stream finished", "[session][track]") {

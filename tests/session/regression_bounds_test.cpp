@@ -20,7 +20,8 @@ std::size_t written(const list& said) {
 
 } // namespace
 
-TEST_CASE("announcements that a peer does not take are bounded for all its requests together", "[session][regression][announce]") {
+TEST_CASE("announcements that a peer does not take are bounded for all its requests together",
+    "[session][regression][announce]") {
     limits small;
     small.control_unsent = 2000;
     auto server = server_with(small);
@@ -65,7 +66,8 @@ TEST_CASE("our own requests do not count against what the peer may ask", "[sessi
     CHECK(std::ranges::count(told, "session_closed bounds_exceeded too_many_requests") == 1);
 }
 
-TEST_CASE("a second SETUP stream is one too many, whether or not the first is complete", "[session][regression][setup]") {
+TEST_CASE(
+    "a second SETUP stream is one too many, whether or not the first is complete", "[session][regression][setup]") {
     subject server{role::server};
     SECTION("complete") { CHECK(server.receive(2, "01 01 00", true) == list{"setup_received"}); }
     SECTION("half there") { CHECK(server.receive(2, "01 05 01").empty()); }
@@ -73,20 +75,23 @@ TEST_CASE("a second SETUP stream is one too many, whether or not the first is co
     CHECK(server.receive(6, "01") == list{"session_closed protocol_violation duplicate_setup"});
 }
 
-TEST_CASE("a name that is too long is refused on its stream, and the session goes on", "[session][regression][limits]") {
+TEST_CASE(
+    "a name that is too long is refused on its stream, and the session goes on", "[session][regression][limits]") {
     limits small;
     small.name = 10;
     auto server = server_with(small);
     begin(server);
     const std::string longest(10, 'a'), longer(11, 'a');
     const std::string rejected = "stream_rejected 0 name_too_long";
-    SECTION("of a broadcast subscribed to") { CHECK(server.receive(0, subscribe_bytes("00", longer, "b")) == list{rejected}); }
-    SECTION("of a track subscribed to") { CHECK(server.receive(0, subscribe_bytes("00", "b", longer)) == list{rejected}); }
+    SECTION("of a broadcast subscribed to") {
+        CHECK(server.receive(0, subscribe_bytes("00", longer, "b")) == list{rejected});
+    }
+    SECTION("of a track subscribed to") {
+        CHECK(server.receive(0, subscribe_bytes("00", "b", longer)) == list{rejected});
+    }
     SECTION("of a track asked about") { CHECK(server.receive(0, track_bytes("b", longer)) == list{rejected}); }
     SECTION("of a broadcast asked about") { CHECK(server.receive(0, track_bytes(longer, "b")) == list{rejected}); }
-    SECTION("of a prefix") {
-        CHECK(server.receive(0, "01 " + sized(wire_text(longer) + "00")) == list{rejected});
-    }
+    SECTION("of a prefix") { CHECK(server.receive(0, "01 " + sized(wire_text(longer) + "00")) == list{rejected}); }
     CHECK(without(server.outputs(), "credit") == list{"stop 0 bounds_exceeded", "reset 0 bounds_exceeded"});
     CHECK(server.receive(4, subscribe_bytes("01", longest, longest)).size() == 2);
 }
@@ -114,7 +119,8 @@ TEST_CASE("messages that have not all arrived are bounded for all streams togeth
         for (std::uint64_t n = 0; n < 4; ++n) CHECK(server.receive(client_bidi(n), "02 4fff" + kilobyte).empty());
         SECTION("what is done with counts no longer") {
             for (std::uint64_t n = 0; n < 4; ++n) CHECK(server.reset(client_bidi(n)).empty());
-            for (std::uint64_t n = 0; n < 4; ++n) CHECK(server.stream_closed(client_bidi(n), app_error::cancel).empty());
+            for (std::uint64_t n = 0; n < 4; ++n)
+                CHECK(server.stream_closed(client_bidi(n), app_error::cancel).empty());
             for (std::uint64_t n = 4; n < 8; ++n) CHECK(server.receive(client_bidi(n), "02 4fff" + kilobyte).empty());
         }
         CHECK(server.receive(client_bidi(8), "02 4fff" + kilobyte) == list{"session_closed lagged control_backlog"});

@@ -15,7 +15,8 @@ TEST_CASE("an OK that names a later group than was asked for says what is lost",
     CHECK(d.read() == list{"7.0 x"});
 }
 
-TEST_CASE("groups that are cut off are lost, and do not stop a complete reader", "[session][reader][loss][regression]") {
+TEST_CASE(
+    "groups that are cut off are lost, and do not stop a complete reader", "[session][reader][loss][regression]") {
     auto o = from(0);
     o.bounds.read_ahead = 1;
     desk d{o};
@@ -97,7 +98,8 @@ TEST_CASE("a complete reader waits two seconds for a number that is missing", "[
     }
 }
 
-TEST_CASE("a complete reader whose first number never comes goes on with the next", "[session][reader][gap][regression]") {
+TEST_CASE(
+    "a complete reader whose first number never comes goes on with the next", "[session][reader][gap][regression]") {
     desk d{from(0)};
     d.accepted(0);
     d.partial(1);
@@ -116,7 +118,8 @@ TEST_CASE("after a clean end what is missing was never sent, and nobody waits fo
     CHECK(d.reader.finished());
 }
 
-TEST_CASE("a piece of a group that is cut off may still be consumed, and takes from no other", "[session][reader][regression]") {
+TEST_CASE("a piece of a group that is cut off may still be consumed, and takes from no other",
+    "[session][reader][regression]") {
     desk d{from(0)};
     d.accepted(0);
     d.partial(0, "abc");
@@ -154,7 +157,8 @@ TEST_CASE("a live reader that is too slow goes on with the newest group", "[sess
     CHECK(d.reader.held() == 0);
 }
 
-TEST_CASE("a live reader that reads nothing keeps a bounded number of groups, however small", "[session][reader][live][regression]") {
+TEST_CASE("a live reader that reads nothing keeps a bounded number of groups, however small",
+    "[session][reader][live][regression]") {
     desk d{live};
     for (std::uint64_t n = 0; n < 100'000; ++n) d.opened(n), d.closed(n);
     d.accepted(0);

@@ -36,7 +36,8 @@ struct publisher : subject {
 
 } // namespace
 
-TEST_CASE("a finished subscription that gets a bad UPDATE ends, and its stream is not used for it again", "[session][regression]") {
+TEST_CASE("a finished subscription that gets a bad UPDATE ends, and its stream is not used for it again",
+    "[session][regression]") {
     publisher server;
     REQUIRE(server->finish(request_id{0}));
     CHECK(server.receive(0, "01 00") == list{"stream_rejected 0 message_too_short", "request_ended 0"});
@@ -50,14 +51,17 @@ TEST_CASE("a finished subscription that gets a bad UPDATE ends, and its stream i
 TEST_CASE("a Group End that was set may only rise, or be lifted", "[session][regression][group end]") {
     publisher server{"00 00 00 00 06"};
     CHECK(server.receive(0, "05 00 00 00 00 02") == list{"subscribe_updated 0 priority 0 latency 0 ..5"});
-    CHECK(server.receive(0, "05 00 00 00 00 08") == list{"subscribe_updated 0 priority 0 latency 0 ..7", "groups_wanted 0 to 7"});
-    CHECK(server.receive(0, "05 00 00 00 00 00") == list{"subscribe_updated 0 priority 0 latency 0 ..", "groups_wanted 0 all"});
+    CHECK(server.receive(0, "05 00 00 00 00 08") ==
+          list{"subscribe_updated 0 priority 0 latency 0 ..7", "groups_wanted 0 to 7"});
+    CHECK(server.receive(0, "05 00 00 00 00 00") ==
+          list{"subscribe_updated 0 priority 0 latency 0 ..", "groups_wanted 0 all"});
     CHECK(server.receive(0, "05 00 00 00 00 02") == list{"subscribe_updated 0 priority 0 latency 0 .."});
 }
 
 TEST_CASE("a first Group End may be anything", "[session][regression][group end]") {
     publisher server;
-    CHECK(server.receive(0, "05 00 00 00 00 02") == list{"subscribe_updated 0 priority 0 latency 0 ..1", "groups_wanted 0 to 1"});
+    CHECK(server.receive(0, "05 00 00 00 00 02") ==
+          list{"subscribe_updated 0 priority 0 latency 0 ..1", "groups_wanted 0 to 1"});
     CHECK(server.receive(0, "05 00 00 00 00 01") == list{"subscribe_updated 0 priority 0 latency 0 ..1"});
 }
 
@@ -75,7 +79,8 @@ TEST_CASE("stopping the last open group after the FIN ends the subscription", "[
     CHECK(client.stream_closed(0).empty());
 }
 
-TEST_CASE("a connection that dies with groups open did not end well, though the FIN had come", "[session][regression]") {
+TEST_CASE(
+    "a connection that dies with groups open did not end well, though the FIN had come", "[session][regression]") {
     subscriber client;
     client.half_a_group(server_uni(1), "00");
     client.half_a_group(server_uni(2), "01");
@@ -85,10 +90,11 @@ TEST_CASE("a connection that dies with groups open did not end well, though the 
     REQUIRE(told.size() == 4);
     std::sort(told.begin(), told.begin() + 2);
     CHECK(told == list{"group_closed 11 of 0 sequence 1 timeout", "group_closed 7 of 0 sequence 0 timeout",
-                       "subscription_ended 0 timeout", "session_closed timeout transport_closed"});
+                      "subscription_ended 0 timeout", "session_closed timeout transport_closed"});
 }
 
-TEST_CASE("a request stream that is reset before any byte of it is no request, and counts no longer", "[session][regression]") {
+TEST_CASE("a request stream that is reset before any byte of it is no request, and counts no longer",
+    "[session][regression]") {
     limits small;
     small.requests = 2;
     subject server{role::server, version::lite_05, {.bounds = small}};

@@ -9,7 +9,10 @@ using namespace moqlite::test;
 TEST_CASE("a client says its SETUP at once, with path and origin", "[session][moq-lite-05 §5.1]") {
     subject client{role::client, version::lite_05, {.path = "/room?jwt=x", .origin = hop_id{5}}};
     CHECK(client.events().empty());
-    CHECK(client.outputs() == list{"open uni", "write 2 0111" "02" "020b2f726f6f6d3f6a77743d78" "050105 fin"});
+    CHECK(client.outputs() == list{"open uni", "write 2 0111"
+                                               "02"
+                                               "020b2f726f6f6d3f6a77743d78"
+                                               "050105 fin"});
     CHECK(client.outputs().empty());
 }
 
@@ -109,8 +112,8 @@ TEST_CASE("requests wait for admission and are told after it, in order", "[sessi
     CHECK(server.outputs().empty());
     CHECK(server.receive(2, "01 01 00", true) == list{"setup_received"});
     REQUIRE(server->admit({.root = "/tenant/"}));
-    CHECK(server.events() == list{"subscribe_requested 0 tenant/room/cam video priority 0 latency 0 ..", "groups_wanted 0 all",
-                                 "track_requested 1 tenant/room/cam video"});
+    CHECK(server.events() == list{"subscribe_requested 0 tenant/room/cam video priority 0 latency 0 ..",
+                                 "groups_wanted 0 all", "track_requested 1 tenant/room/cam video"});
     CHECK(server.outputs() == list{"credit 2 3", "credit 0 23", "credit 4 17"});
     CHECK(server->admit({}).error() == errc::already_answered);
 }

@@ -49,7 +49,8 @@ TEST_CASE("a peer to whom nothing is owed may be silent for ever", "[session][st
     CHECK(server.tick_after(1h).empty());
 }
 
-TEST_CASE("a write after a long silence does not close the session, its clock begins with it", "[session][stall][regression]") {
+TEST_CASE("a write after a long silence does not close the session, its clock begins with it",
+    "[session][stall][regression]") {
     publisher server;
     const auto g = server.add(0, 10);
     static_cast<void>(server.outputs());

@@ -66,8 +66,8 @@ public:
     list said;
     std::size_t bidi_streams = 1000;
     std::size_t uni_streams = 1000;
-    std::size_t budget = SIZE_MAX;                 ///< What the connection takes.
-    std::map<stream_id, std::size_t> stream_room;  ///< What a stream takes; without an entry everything.
+    std::size_t budget = SIZE_MAX;                ///< What the connection takes.
+    std::map<stream_id, std::size_t> stream_room; ///< What a stream takes; without an entry everything.
     std::map<stream_id, std::uint64_t> unacked;
 
 private:
@@ -165,8 +165,8 @@ inline void begin(subject& s, scope allowed = {}) {
 [[nodiscard]] inline std::string wire_text(std::string_view text) { return sized(to_hex(as_bytes(text))); }
 
 /// A subscribe stream's first bytes; `options` are priority, ordered, latency, start, end.
-[[nodiscard]] inline std::string subscribe_bytes(std::string_view id, std::string_view broadcast, std::string_view track,
-                                                 std::string_view options = "00 00 00 00 00") {
+[[nodiscard]] inline std::string subscribe_bytes(std::string_view id, std::string_view broadcast,
+    std::string_view track, std::string_view options = "00 00 00 00 00") {
     return "02 " + sized(std::string(id) + wire_text(broadcast) + wire_text(track) + std::string(options));
 }
 [[nodiscard]] inline std::string track_bytes(std::string_view broadcast, std::string_view track) {

@@ -25,8 +25,14 @@ using ms = wire::lite::milliseconds;
 } // namespace
 
 TEST_CASE("a SUBSCRIBE says everything at once", "[session][subscribe]") {
-    const viewer client{{.priority = 3, .ordered = true, .max_latency = ms{250}, .start = group_sequence{6}, .end = group_sequence{99}}};
-    CHECK(client.request == list{"open bidi", "write 0 021700" "08726f6f6d2f63616d05766964656f" "030140fa074064"});
+    const viewer client{{.priority = 3,
+        .ordered = true,
+        .max_latency = ms{250},
+        .start = group_sequence{6},
+        .end = group_sequence{99}}};
+    CHECK(client.request == list{"open bidi", "write 0 021700"
+                                              "08726f6f6d2f63616d05766964656f"
+                                              "030140fa074064"});
 }
 
 TEST_CASE("a change of options is one SUBSCRIBE_UPDATE, no change is none", "[session][subscribe]") {
@@ -39,8 +45,9 @@ TEST_CASE("a change of options is one SUBSCRIBE_UPDATE, no change is none", "[se
 
 TEST_CASE("SUBSCRIBE_OK, _END and _DROP are told", "[session][subscribe]") {
     viewer client;
-    CHECK(client.receive(0, "00 01 07  02 03 08 09 1a  01 01 0a") ==
-          list{"subscription_accepted 0 from 7", "groups_dropped 0 8 to 9 lagged", "subscription_end_known 0 before 10"});
+    CHECK(
+        client.receive(0, "00 01 07  02 03 08 09 1a  01 01 0a") ==
+        list{"subscription_accepted 0 from 7", "groups_dropped 0 8 to 9 lagged", "subscription_end_known 0 before 10"});
     viewer old{{}, version::lite_03};
     CHECK(old.receive(0, "00 05 03 00 00 08 00  01 03 08 09 1a") ==
           list{"subscription_accepted 0 from 7", "groups_dropped 0 8 to 9 lagged"});
@@ -48,7 +55,8 @@ TEST_CASE("SUBSCRIBE_OK, _END and _DROP are told", "[session][subscribe]") {
 
 TEST_CASE("a clean FIN ends a subscription as finished, and is answered", "[session][subscribe]") {
     viewer client;
-    CHECK(client.receive(0, "01 01 00", true) == list{"subscription_end_known 0 before 0", "subscription_ended 0 finished"});
+    CHECK(client.receive(0, "01 01 00", true) ==
+          list{"subscription_end_known 0 before 0", "subscription_ended 0 finished"});
     CHECK(without(client.outputs(), "credit") == list{"write 0 fin"});
     CHECK(client->update(client.id, {}).error() == errc::not_found);
     CHECK(client.stream_closed(0).empty());
@@ -75,8 +83,9 @@ TEST_CASE("a subscription lives on while groups that were sent before the FIN ar
     CHECK(client.receive(0, "01 01 08", true) == list{"subscription_end_known 0 before 8"});
 
     SECTION("to their end") {
-        CHECK(client.receive(3, "02 01 61", true) ==
-              list{"frame_data 3 frame 0 at 0 of 1 time 1 61", "group_closed 3 of 0 sequence 7 complete", "subscription_ended 0 finished"});
+        CHECK(client.receive(3, "02 01 61", true) == list{"frame_data 3 frame 0 at 0 of 1 time 1 61",
+                                                         "group_closed 3 of 0 sequence 7 complete",
+                                                         "subscription_ended 0 finished"});
         CHECK(without(client.outputs(), "credit") == list{"write 0 fin"});
     }
     SECTION("unless we leave, though the stream may be gone") {
@@ -115,7 +124,7 @@ TEST_CASE("frames are told as they arrive, with the time that their deltas add u
     viewer client;
     CHECK(client.receive(3, "00 02 00 07  8002bf20 05 68656c6c6f  5770 00  4bb7 07 622d667261") ==
           list{"group_opened 3 of 0 sequence 7", "frame_data 3 frame 0 at 0 of 5 time 90000 68656c6c6f",
-               "frame_data 3 frame 1 at 0 of 0 time 93000 ", "frame_data 3 frame 2 at 0 of 7 time 91500 622d667261"});
+              "frame_data 3 frame 1 at 0 of 0 time 93000 ", "frame_data 3 frame 2 at 0 of 7 time 91500 622d667261"});
     CHECK(client.receive(3, "6d65", true) ==
           list{"frame_data 3 frame 2 at 5 of 7 time 91500 6d65", "group_closed 3 of 0 sequence 7 complete"});
     CHECK(client.outputs() == list{"credit 3 27"});
@@ -124,8 +133,9 @@ TEST_CASE("frames are told as they arrive, with the time that their deltas add u
 
 TEST_CASE("moq-lite-03 frames have no time", "[session][groups]") {
     viewer client{{}, version::lite_03};
-    CHECK(client.receive(3, "00 02 00 07 02 6869", true) ==
-          list{"group_opened 3 of 0 sequence 7", "frame_data 3 frame 0 at 0 of 2 time 0 6869", "group_closed 3 of 0 sequence 7 complete"});
+    CHECK(client.receive(3, "00 02 00 07 02 6869", true) == list{"group_opened 3 of 0 sequence 7",
+                                                                "frame_data 3 frame 0 at 0 of 2 time 0 6869",
+                                                                "group_closed 3 of 0 sequence 7 complete"});
 }
 
 TEST_CASE("an empty group is a group", "[session][groups]") {
@@ -200,15 +210,12 @@ TEST_CASE("a track is asked about once and answered once", "[session][track]") {
               list{"track_info_received 0 priority 5 ordered latency 2000 timescale 90000"});
         CHECK(client.stream_closed(0).empty());
     }
-    SECTION("by a reset") {
-        CHECK(client.reset(0, app_error::not_found) == list{"track_refused 0 not_found"});
-    }
-    SECTION("by a FIN without an answer") {
-        CHECK(client.receive(0, "", true) == list{"track_refused 0 cancel"});
-    }
+    SECTION("by a reset") { CHECK(client.reset(0, app_error::not_found) == list{"track_refused 0 not_found"}); }
+    SECTION("by a FIN without an answer") { CHECK(client.receive(0, "", true) == list{"track_refused 0 cancel"}); }
     SECTION("a second answer breaks a rule") {
         CHECK(client.receive(0, "06 00 00 53 88 43e8 06 00 00 53 88 43e8") ==
-              list{"track_info_received 0 priority 0 unordered latency 5000 timescale 1000", "stream_rejected 0 unexpected_message"});
+              list{"track_info_received 0 priority 0 unordered latency 5000 timescale 1000",
+                  "stream_rejected 0 unexpected_message"});
     }
     SECTION("not at all where the version cannot say it") {
         subject old{role::client, version::lite_04};

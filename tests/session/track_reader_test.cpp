@@ -6,7 +6,8 @@
 using namespace moqlite;
 using namespace moqlite::test;
 
-TEST_CASE("a complete reader gives credit as it reads: it asks for two groups, and for more as it goes on", "[session][reader]") {
+TEST_CASE("a complete reader gives credit as it reads: it asks for two groups, and for more as it goes on",
+    "[session][reader]") {
     desk d{from(5)};
     CHECK(d.said() == list{"subscribe room video ordered 5..6"});
     d.accepted(5);
@@ -63,7 +64,8 @@ TEST_CASE("groups are read in order, and frames as far as they are there", "[ses
     CHECK(d.lost().empty());
 }
 
-TEST_CASE("credit is released for what was used of a group that is arriving, and only where it is held back", "[session][reader]") {
+TEST_CASE("credit is released for what was used of a group that is arriving, and only where it is held back",
+    "[session][reader]") {
     desk d{from(0)};
     static_cast<void>(d.said());
     d.partial(0, "abcd");
@@ -90,7 +92,8 @@ TEST_CASE("a track has ended when all of it was read", "[session][reader][end of
     CHECK_FALSE(d.reader.failed());
 }
 
-TEST_CASE("a track ends though its publisher said no OK, or names no groups", "[session][reader][end of track][regression]") {
+TEST_CASE(
+    "a track ends though its publisher said no OK, or names no groups", "[session][reader][end of track][regression]") {
     desk d;
     SECTION("with a group") {
         d.whole(4);
@@ -129,7 +132,8 @@ TEST_CASE("events of other subscriptions are passed over", "[session][reader]") 
     CHECK_FALSE(d.reader.finished());
 }
 
-TEST_CASE("a publisher that ends at the Group End is subscribed again, and what is unread stays", "[session][reader][end of track][regression]") {
+TEST_CASE("a publisher that ends at the Group End is subscribed again, and what is unread stays",
+    "[session][reader][end of track][regression]") {
     auto o = from(0);
     o.bounds.read_ahead = 1;
     desk d{o};

@@ -25,7 +25,8 @@ TEST_CASE("who watches believes in the end what was announced in the end", "[sim
                 must(p.server->unannounce(path).has_value(), "what was announced can be unannounced");
                 truth.erase(path);
             } else {
-                must(p.server->announce(path, std::vector<hop_id>(w.dice.below(3), hop_id{5})).has_value(), "a path can be announced");
+                must(p.server->announce(path, std::vector<hop_id>(w.dice.below(3), hop_id{5})).has_value(),
+                    "a path can be announced");
                 truth.insert(path);
             }
         };
@@ -61,8 +62,9 @@ TEST_CASE("both ends may announce and watch at once", "[sim]") {
         of_client.watch("");
         p.server.on<setup_received>([&](const setup_received&) { of_server.watch(""); });
         for (int i = 0; i < 5; ++i) {
-            must(p.client->announce("c" + std::to_string(i)).has_value() && p.server->announce("s" + std::to_string(i)).has_value(),
-                 "a path can be announced");
+            must(p.client->announce("c" + std::to_string(i)).has_value() &&
+                     p.server->announce("s" + std::to_string(i)).has_value(),
+                "a path can be announced");
             w.run(w.dice.up_to(200ms));
         }
         must(p.client->unannounce("c0").has_value(), "what was announced can be unannounced");

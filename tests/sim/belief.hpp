@@ -16,7 +16,8 @@ struct belief {
                 paths.insert(std::string(come->path));
             if (const auto* gone = std::get_if<broadcast_ended>(&what); gone != nullptr && gone->watch == id)
                 paths.erase(std::string(gone->path));
-            if (const auto* all = std::get_if<announcements_synced>(&what); all != nullptr && all->watch == id) synced = true;
+            if (const auto* all = std::get_if<announcements_synced>(&what); all != nullptr && all->watch == id)
+                synced = true;
         });
     }
     void watch(std::string_view prefix) { id = at->watch(prefix).value(); }

@@ -74,7 +74,8 @@ private:
     }
     void on(const subscription_ended& e) {
         must(ended_subscriptions_.insert(e.subscription).second, "a subscription ends once");
-        for (const auto& [id, g] : groups_) must(g.subscription != e.subscription, "its groups are closed before a subscription ends");
+        for (const auto& [id, g] : groups_)
+            must(g.subscription != e.subscription, "its groups are closed before a subscription ends");
     }
     void on(const subscription_accepted& e) { alive(e.subscription); }
     void on(const subscription_end_known& e) { alive(e.subscription); }
@@ -94,7 +95,9 @@ private:
         open_request(e.request);
         requests_.erase(e.request);
     }
-    void open_request(request_id id) { must(requests_.contains(id), "nothing of a request before it came or after it ended"); }
+    void open_request(request_id id) {
+        must(requests_.contains(id), "nothing of a request before it came or after it ended");
+    }
 
     void on(const broadcast_available& e) {
         const bool fresh = live_.emplace(e.watch, std::string(e.path)).second;

@@ -17,11 +17,11 @@ namespace moqlite::sim {
 struct clip {
     std::string broadcast = "room/cam";
     std::string track = "video";
-    std::uint64_t first = 0;      ///< Number of the first group.
+    std::uint64_t first = 0; ///< Number of the first group.
     std::uint64_t groups = 5;
-    std::uint64_t frames = 4;     ///< Of a group, at most; some have fewer, none is empty of frames.
-    std::uint64_t largest = 100;  ///< Bytes of a frame, at most; some are empty.
-    std::uint64_t key = 1;        ///< Another key is other content.
+    std::uint64_t frames = 4;    ///< Of a group, at most; some have fewer, none is empty of frames.
+    std::uint64_t largest = 100; ///< Bytes of a frame, at most; some are empty.
+    std::uint64_t key = 1;       ///< Another key is other content.
 
     [[nodiscard]] group_sequence end() const noexcept { return group_sequence{first + groups}; }
     [[nodiscard]] bool has(group_sequence s) const noexcept { return number(s) >= first && number(s) < first + groups; }
@@ -41,7 +41,8 @@ struct clip {
         for (std::size_t i = 0; i < out.size(); ++i) out[i] = byte_of(s, frame, i);
         return out;
     }
-    [[nodiscard]] bool matches(group_sequence s, std::uint64_t frame, std::uint64_t offset, byte_view data) const noexcept {
+    [[nodiscard]] bool matches(
+        group_sequence s, std::uint64_t frame, std::uint64_t offset, byte_view data) const noexcept {
         for (std::size_t i = 0; i < data.size(); ++i)
             if (data[i] != byte_of(s, frame, offset + i)) return false;
         return true;

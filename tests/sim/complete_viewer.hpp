@@ -15,17 +15,23 @@ namespace moqlite::sim {
 class complete_viewer {
 public:
     /// Takes up to `bytes` every `pace`; 0: whatever is there, at once.
-    complete_viewer(world& w, endpoint<>& e, clip c, track_reader_options o, duration pace = {}, std::size_t most = SIZE_MAX)
-        : world_(w), at(e), clip_(std::move(c)), reader_(session_of(e), std::move(o)), pace_(pace), most_(pace == duration{} ? SIZE_MAX : most) {
+    complete_viewer(
+        world& w, endpoint<>& e, clip c, track_reader_options o, duration pace = {}, std::size_t most = SIZE_MAX)
+        : world_(w),
+          at(e),
+          clip_(std::move(c)),
+          reader_(session_of(e), std::move(o)),
+          pace_(pace),
+          most_(pace == duration{} ? SIZE_MAX : most) {
         at.on([this](const event& what) {
             reader_.handle(what, world_.now());
             if (pace_ == duration{}) take();
         });
         at.wait_for([this] { return reader_.deadline(); },
-                    [this] {
-                        reader_.tick(world_.now());
-                        if (pace_ == duration{}) take();
-                    });
+            [this] {
+                reader_.tick(world_.now());
+                if (pace_ == duration{}) take();
+            });
     }
     void start() {
         must(reader_.start({clip_.broadcast, clip_.track}).has_value(), "a track can be read");
@@ -64,7 +70,8 @@ private:
             must(p->frame == frame_ && p->offset == offset_, "frames and bytes come in order, none is missing");
             must(p->size == clip_.size_of(p->sequence, p->frame), "a frame has the size that was published");
             const auto n = std::min(left, p->data.size());
-            must(clip_.matches(p->sequence, p->frame, p->offset, p->data.first(n)), "every byte is the byte that was published");
+            must(clip_.matches(p->sequence, p->frame, p->offset, p->data.first(n)),
+                "every byte is the byte that was published");
             if (has_timestamps(at->negotiated()))
                 must(p->time == clip_.time_of(p->sequence, p->frame), "a frame has the time that was published");
             offset_ += n;
@@ -75,8 +82,9 @@ private:
         }
         while (const auto l = reader_.poll_lost()) lost.push_back(*l);
         world_.trace([&] {
-            return "reader at " + std::to_string(at_ ? number(*at_) : 0) + " frame " + std::to_string(frame_) + " offset " +
-                   std::to_string(offset_) + " holds " + std::to_string(reader_.held()) + (reader_.finished() ? " finished" : "");
+            return "reader at " + std::to_string(at_ ? number(*at_) : 0) + " frame " + std::to_string(frame_) +
+                   " offset " + std::to_string(offset_) + " holds " + std::to_string(reader_.held()) +
+                   (reader_.finished() ? " finished" : "");
         });
     }
     void note_complete(group_sequence s) {

@@ -191,7 +191,8 @@ public:
     void die() {
         dead_ = true;
         for (side* s : {&client, &server})
-            world_.after(s->link_.idle_timeout, [s] { s->on_end({.code = app_error::transport, .by_peer = false, .reason = "idle"}); });
+            world_.after(s->link_.idle_timeout,
+                [s] { s->on_end({.code = app_error::transport, .by_peer = false, .reason = "idle"}); });
     }
     side client;
     side server;

@@ -61,7 +61,10 @@ inline std::optional<std::size_t> side::write(const write_stream& w) {
 
     const auto left = room();
     trace(w);
-    world_.trace([&] { return "   room " + std::to_string(left) + " of the connection, " + std::to_string(s.limit - s.written) + " of the stream"; });
+    world_.trace([&] {
+        return "   room " + std::to_string(left) + " of the connection, " + std::to_string(s.limit - s.written) +
+               " of the stream";
+    });
     if (left == 0 && (w.size != 0 || in_flight_ >= link_.window)) {
         starved_ = true;
         return std::nullopt;
@@ -88,7 +91,8 @@ inline void side::send(stream_id id, stream& s, const write_stream& w, std::size
         part = part.first(std::min(part.size(), left));
         left -= part.size();
         while (!part.empty()) {
-            const auto size = std::min<std::size_t>(part.size(), static_cast<std::size_t>(world_.dice.between(1, link_.segment)));
+            const auto size =
+                std::min<std::size_t>(part.size(), static_cast<std::size_t>(world_.dice.between(1, link_.segment)));
             auto piece = std::make_shared<segment>();
             piece->offset = s.written;
             piece->bytes.assign(part.begin(), part.begin() + static_cast<std::ptrdiff_t>(size));
@@ -114,7 +118,8 @@ inline void side::send(stream_id id, stream& s, const write_stream& w, std::size
 
 inline void side::send_segment(stream_id id, const shared_segment& piece) {
     if (link_.rate != 0) {
-        const auto takes = duration{static_cast<duration::rep>((piece->bytes.size() + 20) * 1'000'000'000 / link_.rate)};
+        const auto takes =
+            duration{static_cast<duration::rep>((piece->bytes.size() + 20) * 1'000'000'000 / link_.rate)};
         line_free_ = std::max(line_free_, world_.now()) + takes;
     }
     auto late = std::max(line_free_, world_.now()) - world_.now() + trip();
@@ -185,9 +190,8 @@ inline void side::close(app_error code, std::string_view reason) {
     must(!ended_, "a session closes once");
     must(!writing_, "nothing but write, reset and stop follows a write before flush");
     world_.said.add(static_cast<std::uint64_t>(code));
-    tell_peer(trip(), [code, text = std::string(reason)](side& peer) {
-        peer.on_end({.code = code, .by_peer = true, .reason = text});
-    });
+    tell_peer(trip(), [code, text = std::string(reason)](
+                          side& peer) { peer.on_end({.code = code, .by_peer = true, .reason = text}); });
     ended_ = true;
 }
 
@@ -313,7 +317,8 @@ inline void side::close_if_done(stream_id id) {
 }
 
 inline std::size_t side::open_streams() const {
-    return static_cast<std::size_t>(std::count_if(streams_.begin(), streams_.end(), [](const auto& s) { return s.second.used(); }));
+    return static_cast<std::size_t>(
+        std::count_if(streams_.begin(), streams_.end(), [](const auto& s) { return s.second.used(); }));
 }
 inline std::size_t side::ids_in_hand() const {
     return static_cast<std::size_t>(std::count_if(streams_.begin(), streams_.end(), [&](const auto& s) {

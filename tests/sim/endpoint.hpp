@@ -183,7 +183,8 @@ private:
         else
             session_.emplace(std::in_place_type<moqlite::session>, s.side_of(), v, options_, world_.now());
         if (s.side_of() == role::server)
-            on<setup_received>([this](const setup_received&) { must(session_->admit({}).has_value(), "a session is admitted once"); });
+            on<setup_received>(
+                [this](const setup_received&) { must(session_->admit({}).has_value(), "a session is admitted once"); });
         return std::make_unique<driver<Session>>(world_, *this, s, *session_, [this](const event& e) {
             for (auto& h : handlers_) h(e);
         });

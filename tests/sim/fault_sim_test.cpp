@@ -11,9 +11,14 @@ namespace {
 /// A pair in the middle of everything: announcements and tracks both ways.
 struct crowd {
     crowd(world& w, const sim::link& l)
-        : p(w, l), to_client(p.server, video), to_server(p.client, audio), by_client(p.client, video), by_server(p.server, audio) {
+        : p(w, l),
+          to_client(p.server, video),
+          to_server(p.client, audio),
+          by_client(p.client, video),
+          by_server(p.server, audio) {
         for (auto* e : {&p.client, &p.server})
-            e->on<session_closed>([this, e](const session_closed& c) { (e == &p.client ? client_closed : server_closed) = c.why; });
+            e->on<session_closed>(
+                [this, e](const session_closed& c) { (e == &p.client ? client_closed : server_closed) = c.why; });
         p.server.on<setup_received>([this](const setup_received&) {
             by_server.subscribe({.start = group_sequence{0}});
             static_cast<void>(p.server->watch(""));
@@ -52,7 +57,8 @@ TEST_CASE("a session that is closed at any moment ends everything, on both sides
         w.run(10s);
         must(c.over(), "both ends are told");
         must((c.client_closed == errc::closed) != (c.server_closed == errc::closed), "one end closed");
-        must((c.client_closed == errc::peer_closed) != (c.server_closed == errc::peer_closed), "the other end was closed");
+        must((c.client_closed == errc::peer_closed) != (c.server_closed == errc::peer_closed),
+            "the other end was closed");
         c.check_over();
         return w.said.value();
     });
@@ -65,41 +71,45 @@ TEST_CASE("a connection that dies at any moment ends everything, on both sides, 
         w.run(w.dice.up_to(3s));
         c.p.net.die();
         w.run(10s);
-        must(c.client_closed == errc::transport_closed && c.server_closed == errc::transport_closed, "both ends are told");
+        must(c.client_closed == errc::transport_closed && c.server_closed == errc::transport_closed,
+            "both ends are told");
         c.check_over();
         return w.said.value();
     });
 }
 
 TEST_CASE("a peer that takes nothing and acknowledges nothing is let go after the stall timeout", "[sim]") {
-    for_each_seed([](std::uint64_t seed) {
-        world w{seed};
-        auto l = any_link(w.dice);
-        l.idle_timeout = 1h;
-        clip c{.groups = 1000, .frames = 3};
-        pair p{w, l};
-        live_publisher source{w, c, 100ms, p.server.pool()};
-        source.serve_on(p.server);
-        viewer sink{p.client, c};
-        sink.subscribe();
-        source.start();
-        std::optional<session_closed> closed;
-        std::optional<time_point> closed_at;
-        p.server.on<session_closed>([&](const session_closed& e) {
-            closed = e;
-            closed_at = w.now();
-        });
-        w.run(1s + w.dice.up_to(2s));
-        const auto died = w.now();
-        p.net.die();
-        w.run(40s);
-        must(closed.has_value(), "the publisher lets the peer go");
-        // What was under way may still count: an acknowledgement that came just before, a first byte that went just after.
-        must(closed_at >= died + 14s - 2 * (l.latency + l.jitter + l.ack_delay), "not before its time");
-        must(closed_at <= died + 20s, "and not long after it");
-        must(closed->why == errc::lagged || closed->why == errc::setup_timeout, "for what it did");
-        return w.said.value();
-    }, 4);
+    for_each_seed(
+        [](std::uint64_t seed) {
+            world w{seed};
+            auto l = any_link(w.dice);
+            l.idle_timeout = 1h;
+            clip c{.groups = 1000, .frames = 3};
+            pair p{w, l};
+            live_publisher source{w, c, 100ms, p.server.pool()};
+            source.serve_on(p.server);
+            viewer sink{p.client, c};
+            sink.subscribe();
+            source.start();
+            std::optional<session_closed> closed;
+            std::optional<time_point> closed_at;
+            p.server.on<session_closed>([&](const session_closed& e) {
+                closed = e;
+                closed_at = w.now();
+            });
+            w.run(1s + w.dice.up_to(2s));
+            const auto died = w.now();
+            p.net.die();
+            w.run(40s);
+            must(closed.has_value(), "the publisher lets the peer go");
+            // What was under way may still count: an acknowledgement that came just before, a first byte that went just
+            // after.
+            must(closed_at >= died + 14s - 2 * (l.latency + l.jitter + l.ack_delay), "not before its time");
+            must(closed_at <= died + 20s, "and not long after it");
+            must(closed->why == errc::lagged || closed->why == errc::setup_timeout, "for what it did");
+            return w.said.value();
+        },
+        4);
 }
 
 TEST_CASE("without a SETUP the session is closed, and says why", "[sim]") {

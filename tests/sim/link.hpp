@@ -12,19 +12,19 @@ namespace moqlite::sim {
 /// Times one way, sizes in bytes; what the one end grants the other is the same both ways.
 struct link {
     duration latency = 10ms;
-    duration jitter = 0ms;                  ///< Each segment is late by up to this, so they overtake each other.
-    unsigned loss = 0;                      ///< Segments in a thousand that must be sent again: lateness.
-    std::size_t segment = 1200;             ///< Largest piece in which bytes travel and are delivered.
-    std::size_t packet = 1200;              ///< Most that one write takes.
-    std::uint64_t rate = 0;                 ///< Bytes a second; 0: no limit.
-    std::uint64_t window = 256 * 1024;      ///< Congestion: unacknowledged bytes.
+    duration jitter = 0ms;             ///< Each segment is late by up to this, so they overtake each other.
+    unsigned loss = 0;                 ///< Segments in a thousand that must be sent again: lateness.
+    std::size_t segment = 1200;        ///< Largest piece in which bytes travel and are delivered.
+    std::size_t packet = 1200;         ///< Most that one write takes.
+    std::uint64_t rate = 0;            ///< Bytes a second; 0: no limit.
+    std::uint64_t window = 256 * 1024; ///< Congestion: unacknowledged bytes.
     std::uint64_t stream_credit = 256 * 1024;
     std::uint64_t connection_credit = 1024 * 1024;
     std::uint64_t bidi_streams = 100;
     std::uint64_t uni_streams = 100;
     duration ack_delay = 1ms;
     duration idle_timeout = 8s;
-    duration grid = 1us;                    ///< Things happen at multiples of it, several at once.
+    duration grid = 1us; ///< Things happen at multiples of it, several at once.
 };
 
 /// Fast, near, and never in the way.

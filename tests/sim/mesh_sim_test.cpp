@@ -20,9 +20,12 @@ struct mesh {
         relays[to]->take(wires.back()->server);
     }
     void announced(const std::string& path, bool is = true) {
-        world_.run_until([&] {
-            return std::all_of(relays.begin(), relays.end(), [&](auto& r) { return ((*r)->broadcasts().find(path) != nullptr) == is; });
-        }, 120s);
+        world_.run_until(
+            [&] {
+                return std::all_of(relays.begin(), relays.end(),
+                    [&](auto& r) { return ((*r)->broadcasts().find(path) != nullptr) == is; });
+            },
+            120s);
     }
     world& world_;
     std::vector<std::unique_ptr<connection>> wires;
@@ -32,65 +35,77 @@ struct mesh {
 } // namespace
 
 TEST_CASE("a track crosses a chain of relays, whole, under one subscription at each", "[sim][relay][mesh]") {
-    for_each_seed([](std::uint64_t seed) {
-        world w{seed};
-        mesh m{w, 3};
-        // Either end may have called the other.
-        w.dice.coin() ? m.join(0, 1, good_link(w.dice)) : m.join(1, 0, good_link(w.dice));
-        w.dice.coin() ? m.join(1, 2, good_link(w.dice)) : m.join(2, 1, good_link(w.dice));
-        const clip c{.groups = 15, .frames = 4, .largest = 300, .key = w.dice.next()};
-        guest source{w, *m.relays[0], good_link(w.dice), hop_id{100}};
-        slab_pool pool;
-        live_publisher camera{w, c, 100ms, pool};
-        camera.serve_on(source.at);
-        std::uint64_t asked = 0;
-        source.at.on<subscribe_requested>([&](const subscribe_requested&) { ++asked; });
-        must(source.at->announce(c.broadcast).has_value(), "a path can be announced");
-        m.announced(c.broadcast);
-        std::vector<std::unique_ptr<guest>> homes;
-        std::vector<std::unique_ptr<viewer<>>> viewers;
-        for (int i = 0; i < 3; ++i) {
-            homes.push_back(std::make_unique<guest>(w, *m.relays[2], good_link(w.dice), hop_id{200 + static_cast<std::uint64_t>(i)}));
-            viewers.push_back(std::make_unique<viewer<>>(homes.back()->at, c));
-            viewers.back()->subscribe();
-        }
-        w.run(5s);
-        camera.start();
-        w.run_until([&] { return std::all_of(viewers.begin(), viewers.end(), [](const auto& v) { return v->ended.has_value(); }); }, 60s);
-        for (const auto& v : viewers)
-            must(v->ended->finished && v->has_all(group_sequence{0}, c.end()) && v->dropped.empty(), "each has everything");
-        must(asked == 1 && m.relays[0]->requests("video") == 1 && m.relays[1]->requests("video") == 1, "one subscription at each hop");
-        return w.said.value();
-    }, 10);
+    for_each_seed(
+        [](std::uint64_t seed) {
+            world w{seed};
+            mesh m{w, 3};
+            // Either end may have called the other.
+            w.dice.coin() ? m.join(0, 1, good_link(w.dice)) : m.join(1, 0, good_link(w.dice));
+            w.dice.coin() ? m.join(1, 2, good_link(w.dice)) : m.join(2, 1, good_link(w.dice));
+            const clip c{.groups = 15, .frames = 4, .largest = 300, .key = w.dice.next()};
+            guest source{w, *m.relays[0], good_link(w.dice), hop_id{100}};
+            slab_pool pool;
+            live_publisher camera{w, c, 100ms, pool};
+            camera.serve_on(source.at);
+            std::uint64_t asked = 0;
+            source.at.on<subscribe_requested>([&](const subscribe_requested&) { ++asked; });
+            must(source.at->announce(c.broadcast).has_value(), "a path can be announced");
+            m.announced(c.broadcast);
+            std::vector<std::unique_ptr<guest>> homes;
+            std::vector<std::unique_ptr<viewer<>>> viewers;
+            for (int i = 0; i < 3; ++i) {
+                homes.push_back(std::make_unique<guest>(
+                    w, *m.relays[2], good_link(w.dice), hop_id{200 + static_cast<std::uint64_t>(i)}));
+                viewers.push_back(std::make_unique<viewer<>>(homes.back()->at, c));
+                viewers.back()->subscribe();
+            }
+            w.run(5s);
+            camera.start();
+            w.run_until(
+                [&] {
+                    return std::all_of(
+                        viewers.begin(), viewers.end(), [](const auto& v) { return v->ended.has_value(); });
+                },
+                60s);
+            for (const auto& v : viewers)
+                must(v->ended->finished && v->has_all(group_sequence{0}, c.end()) && v->dropped.empty(),
+                    "each has everything");
+            must(asked == 1 && m.relays[0]->requests("video") == 1 && m.relays[1]->requests("video") == 1,
+                "one subscription at each hop");
+            return w.said.value();
+        },
+        10);
 }
 
 TEST_CASE("announcements go round no circle, and end everywhere", "[sim][relay][mesh]") {
-    for_each_seed([](std::uint64_t seed) {
-        world w{seed};
-        constexpr std::size_t n = 4;
-        mesh m{w, n};
-        for (std::size_t i = 0; i < n; ++i) m.join(i, (i + 1) % n, any_link(w.dice));
-        m.join(0, 2, any_link(w.dice));
-        guest source{w, *m.relays[w.dice.below(n)], any_link(w.dice), hop_id{100}};
-        guest watcher{w, *m.relays[w.dice.below(n)], any_link(w.dice), hop_id{101}};
-        belief all{watcher.at};
-        all.watch("");
-        for (int i = 0; i < 5; ++i) {
-            must(source.at->announce("a" + std::to_string(i)).has_value(), "a path can be announced");
-            w.run(w.dice.up_to(100ms));
-        }
-        for (int i = 0; i < 5; ++i) m.announced("a" + std::to_string(i));
-        must(source.at->unannounce("a0").has_value(), "what was announced can be unannounced");
-        m.announced("a0", false);
-        w.run(60s);
-        must(all.paths == std::set<std::string>{"a1", "a2", "a3", "a4"}, "the watcher knows what is there");
-        source.at->close(app_error::cancel);
-        for (int i = 1; i < 5; ++i) m.announced("a" + std::to_string(i), false);
-        w.run(60s);
-        must(all.paths.empty(), "and that it is gone");
-        const auto before = w.said.value();
-        w.run(60s);
-        must(w.said.value() == before, "a mesh comes to rest");
-        return w.said.value();
-    }, 10);
+    for_each_seed(
+        [](std::uint64_t seed) {
+            world w{seed};
+            constexpr std::size_t n = 4;
+            mesh m{w, n};
+            for (std::size_t i = 0; i < n; ++i) m.join(i, (i + 1) % n, any_link(w.dice));
+            m.join(0, 2, any_link(w.dice));
+            guest source{w, *m.relays[w.dice.below(n)], any_link(w.dice), hop_id{100}};
+            guest watcher{w, *m.relays[w.dice.below(n)], any_link(w.dice), hop_id{101}};
+            belief all{watcher.at};
+            all.watch("");
+            for (int i = 0; i < 5; ++i) {
+                must(source.at->announce("a" + std::to_string(i)).has_value(), "a path can be announced");
+                w.run(w.dice.up_to(100ms));
+            }
+            for (int i = 0; i < 5; ++i) m.announced("a" + std::to_string(i));
+            must(source.at->unannounce("a0").has_value(), "what was announced can be unannounced");
+            m.announced("a0", false);
+            w.run(60s);
+            must(all.paths == std::set<std::string>{"a1", "a2", "a3", "a4"}, "the watcher knows what is there");
+            source.at->close(app_error::cancel);
+            for (int i = 1; i < 5; ++i) m.announced("a" + std::to_string(i), false);
+            w.run(60s);
+            must(all.paths.empty(), "and that it is gone");
+            const auto before = w.said.value();
+            w.run(60s);
+            must(w.said.value() == before, "a mesh comes to rest");
+            return w.said.value();
+        },
+        10);
 }

@@ -12,12 +12,14 @@ namespace moqlite::sim {
 template <class Session = moqlite::session>
 struct pair_of {
     pair_of(world& w, const link& l, version v = version::lite_05, limits bounds = {})
-        : net(w, l), client(w, net.client, v, {.bounds = bounds, .origin = hop_id{11}}),
+        : net(w, l),
+          client(w, net.client, v, {.bounds = bounds, .origin = hop_id{11}}),
           server(w, net.server, v, {.bounds = bounds, .origin = hop_id{22}}) {}
 
     /// After all requests have ended: nothing is left of any of them.
     void check_empty() {
-        must(net.client.open_streams() == 0 && net.server.open_streams() == 0, "every stream is finished or reset in the end");
+        must(net.client.open_streams() == 0 && net.server.open_streams() == 0,
+            "every stream is finished or reset in the end");
         must(net.client.ids_in_hand() <= limits{}.streams_in_hand, "no more ids are in hand than may be");
         must(net.server.ids_in_hand() <= limits{}.streams_in_hand, "no more ids are in hand than may be");
         must(client.pool().in_use() == 0 && server.pool().in_use() == 0, "no memory is held for nothing");

@@ -105,19 +105,23 @@ private:
                 return line{"group_opened"} << x.group << "of" << x.subscription << "sequence" << x.sequence;
             },
             [](const frame_data& x) -> std::string {
-                return line{"frame_data"} << x.group << "frame" << x.frame << "at" << x.offset << "of" << x.size << "time"
-                                          << static_cast<std::uint64_t>(x.time) << to_hex(x.data);
+                return line{"frame_data"} << x.group << "frame" << x.frame << "at" << x.offset << "of" << x.size
+                                          << "time" << static_cast<std::uint64_t>(x.time) << to_hex(x.data);
             },
             [](const group_closed& x) -> std::string {
                 line out{"group_closed"};
                 out << x.group << "of" << x.subscription << "sequence" << x.sequence;
                 return x.complete ? out << "complete" : out << x.code;
             },
-            [](const track_requested& x) -> std::string { return line{"track_requested"} << x.request << text(x.track); },
+            [](const track_requested& x) -> std::string {
+                return line{"track_requested"} << x.request << text(x.track);
+            },
             [](const subscribe_requested& x) -> std::string {
                 return line{"subscribe_requested"} << x.request << text(x.track) << x.options;
             },
-            [](const subscribe_updated& x) -> std::string { return line{"subscribe_updated"} << x.request << x.options; },
+            [](const subscribe_updated& x) -> std::string {
+                return line{"subscribe_updated"} << x.request << x.options;
+            },
             [](const groups_wanted& x) -> std::string {
                 line out{"groups_wanted"};
                 out << x.request;
@@ -146,22 +150,23 @@ private:
 
 [[nodiscard]] inline std::string text(const output& o) {
     using detail::line;
-    return std::visit(
-        detail::overloaded{
-            [](const close_connection& x) -> std::string { return line{"close"} << x.code << x.reason; },
-            [](const reset_stream& x) -> std::string { return line{"reset"} << x.stream << x.code; },
-            [](const stop_sending& x) -> std::string { return line{"stop"} << x.stream << x.code; },
-            [](const credit& x) -> std::string { return line{"credit"} << x.stream << x.bytes; },
-            [](const open_stream& x) -> std::string { return line{"open"} << (x.kind == direction::uni ? "uni" : "bidi"); },
-            [](const write_stream& x) -> std::string {
-                std::string bytes;
-                for (auto part : x.data) bytes += to_hex(part);
-                line out{"write"};
-                out << x.stream;
-                if (!bytes.empty()) out << bytes;
-                return x.fin ? out << "fin" : out;
-            },
-        },
+    return std::visit(detail::overloaded{
+                          [](const close_connection& x) -> std::string { return line{"close"} << x.code << x.reason; },
+                          [](const reset_stream& x) -> std::string { return line{"reset"} << x.stream << x.code; },
+                          [](const stop_sending& x) -> std::string { return line{"stop"} << x.stream << x.code; },
+                          [](const credit& x) -> std::string { return line{"credit"} << x.stream << x.bytes; },
+                          [](const open_stream& x) -> std::string {
+                              return line{"open"} << (x.kind == direction::uni ? "uni" : "bidi");
+                          },
+                          [](const write_stream& x) -> std::string {
+                              std::string bytes;
+                              for (auto part : x.data) bytes += to_hex(part);
+                              line out{"write"};
+                              out << x.stream;
+                              if (!bytes.empty()) out << bytes;
+                              return x.fin ? out << "fin" : out;
+                          },
+                      },
         o);
 }
 

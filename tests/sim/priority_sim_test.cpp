@@ -18,7 +18,8 @@ struct bottleneck {
         sources.push_back(std::make_unique<on_demand<>>(p.server, clips.back()));
         viewers.push_back(std::make_unique<viewer<>>(p.client, clips.back()));
         auto& v = *viewers.back();
-        v.on_closed = [this, name = c.track](const group_closed& e) { arrived.push_back(name + std::to_string(number(e.sequence))); };
+        v.on_closed = [this, name = c.track](
+                          const group_closed& e) { arrived.push_back(name + std::to_string(number(e.sequence))); };
         v.subscribe(o);
         return v;
     }

@@ -55,8 +55,9 @@ private:
                 clip_.write_all(*g);
         }
         if (e.up_to && s.next <= *e.up_to) must(s.next >= clip_.end(), "all that is wanted is served");
-        if (e.up_to) must(at->open_group(e.request, next(*e.up_to)).error() == errc::beyond_group_end || s.next >= clip_.end(),
-                          "nothing beyond what is wanted is served");
+        if (e.up_to)
+            must(at->open_group(e.request, next(*e.up_to)).error() == errc::beyond_group_end || s.next >= clip_.end(),
+                "nothing beyond what is wanted is served");
         if (s.next < clip_.end()) return;
         s.done = true;
         if (!early_end) at->end_track(e.request, clip_.end()).value();
@@ -84,7 +85,8 @@ private:
 /// a newcomer gets the group of the moment from its first frame.
 class live_publisher {
 public:
-    live_publisher(world& w, clip c, duration every, slab_pool& pool) : world_(w), clip_(std::move(c)), every_(every), pool_(pool) {}
+    live_publisher(world& w, clip c, duration every, slab_pool& pool)
+        : world_(w), clip_(std::move(c)), every_(every), pool_(pool) {}
 
     template <class Session>
     void serve_on(endpoint<Session>& e) {
@@ -102,7 +104,9 @@ public:
     }
     void start() { begin(group_sequence{clip_.first}); }
     [[nodiscard]] bool over() const noexcept { return over_; }
-    [[nodiscard]] std::optional<group_sequence> now() const { return group_ ? std::optional{group_->sequence()} : std::nullopt; }
+    [[nodiscard]] std::optional<group_sequence> now() const {
+        return group_ ? std::optional{group_->sequence()} : std::nullopt;
+    }
 
     std::vector<group_sequence> lost;
 
@@ -117,11 +121,12 @@ private:
     template <class Session>
     void join(endpoint<Session>& e, const subscribe_requested& asked) {
         const auto request = asked.request;
-        subscribers_.push_back({&e, request, [&e, request](group_ref g) { static_cast<void>(e->serve(request, std::move(g))); },
-                                [&e, request](group_sequence end) {
-                                    static_cast<void>(e->end_track(request, end));
-                                    static_cast<void>(e->finish(request));
-                                }});
+        subscribers_.push_back(
+            {&e, request, [&e, request](group_ref g) { static_cast<void>(e->serve(request, std::move(g))); },
+                [&e, request](group_sequence end) {
+                    static_cast<void>(e->end_track(request, end));
+                    static_cast<void>(e->finish(request));
+                }});
         e->accept(request, now()).value();
         if (group_) subscribers_.back().serve(group_);
         if (over_) subscribers_.back().end(clip_.end());

@@ -18,11 +18,12 @@ public:
     /// Takes one end of a connection, as whichever side it is.
     std::uint64_t take(side& s, version v = version::lite_05) {
         const auto key = relay_.add(s.side_of(), alpn(v), world_.now()).value();
-        drivers_.emplace(key, std::make_unique<driver<any_session>>(
-                                  world_, *this, s, *relay_.session(key), [this, key](const event& e) {
-                                      if (const auto* asked = std::get_if<subscribe_requested>(&e)) ++requests_[std::string(asked->track.track)];
-                                      relay_.handle(key, e, world_.now());
-                                  }));
+        drivers_.emplace(key,
+            std::make_unique<driver<any_session>>(world_, *this, s, *relay_.session(key), [this, key](const event& e) {
+                if (const auto* asked = std::get_if<subscribe_requested>(&e))
+                    ++requests_[std::string(asked->track.track)];
+                relay_.handle(key, e, world_.now());
+            }));
         return key;
     }
     /// The connection is about to go.

@@ -10,14 +10,12 @@ namespace {
 
 clip any_clip(chance& dice) {
     return {.first = dice.one_of({0u, 0u, 7u, 1000u}),
-            .groups = dice.between(1, dice.one_of({3u, 8u, 40u})),
-            .frames = dice.between(1, 10),
-            .largest = dice.one_of({1u, 20u, 300u}),
-            .key = dice.next()};
+        .groups = dice.between(1, dice.one_of({3u, 8u, 40u})),
+        .frames = dice.between(1, 10),
+        .largest = dice.one_of({1u, 20u, 300u}),
+        .key = dice.next()};
 }
-version any_version(chance& dice) {
-    return dice.one_of({version::lite_03, version::lite_04, version::lite_05});
-}
+version any_version(chance& dice) { return dice.one_of({version::lite_03, version::lite_04, version::lite_05}); }
 
 template <class Session>
 std::uint64_t everything_arrives(std::uint64_t seed) {
@@ -33,7 +31,8 @@ std::uint64_t everything_arrives(std::uint64_t seed) {
     must(sink.has_all(group_sequence{c.first}, c.end()), "who sees the end has everything");
     if (has_subscribe_end(p.client->negotiated())) must(sink.end_known == c.end(), "the end is known");
     w.run_until([&] { return source.ended == 1; }, 600s);
-    must(source.ended_delivered == 1 && source.delivered == c.groups && source.lost == 0, "the publisher knows that all has arrived");
+    must(source.ended_delivered == 1 && source.delivered == c.groups && source.lost == 0,
+        "the publisher knows that all has arrived");
     w.run(5s);
     p.check_empty();
     return w.said.value();
@@ -155,7 +154,8 @@ TEST_CASE("who leaves at any moment leaves nothing behind, and may come back", "
         viewer second{p.client, c};
         second.subscribe({.start = group_sequence{c.first}});
         w.run_until([&] { return second.ended.has_value(); }, 600s);
-        must(second.ended->finished && second.has_all(group_sequence{c.first}, c.end()), "who comes back gets everything");
+        must(second.ended->finished && second.has_all(group_sequence{c.first}, c.end()),
+            "who comes back gets everything");
         w.run_until([&] { return source.ended == source.subscribers; }, 60s);
         w.run(5s);
         p.check_empty();

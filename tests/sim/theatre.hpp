@@ -25,7 +25,8 @@ struct theatre {
         world_.run_until(
             [&] {
                 const auto* e = relay->broadcasts().find(path);
-                return e != nullptr && std::any_of(e->routes.begin(), e->routes.end(), [&](const route& r) { return r.source == publisher.key; });
+                return e != nullptr && std::any_of(e->routes.begin(), e->routes.end(),
+                                           [&](const route& r) { return r.source == publisher.key; });
             },
             60s);
     }

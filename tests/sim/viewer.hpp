@@ -48,7 +48,8 @@ public:
     /// Every group from `first` up to `end` has arrived, or it was said that it will not.
     [[nodiscard]] bool knows_all(group_sequence first, group_sequence end) const {
         for (auto s = first; s < end; s = next(s)) {
-            const bool said = std::any_of(dropped.begin(), dropped.end(), [&](const auto& d) { return d.first <= s && s <= d.last; });
+            const bool said =
+                std::any_of(dropped.begin(), dropped.end(), [&](const auto& d) { return d.first <= s && s <= d.last; });
             if (!complete.contains(s) && !cut.contains(s) && !said) return false;
         }
         return true;
@@ -106,7 +107,8 @@ private:
             if (paused_)
                 unreleased_[e.group] += e.data.size();
             else
-                must(at->release(e.group, e.data.size()).has_value() || e.data.empty(), "what was lent can be released");
+                must(
+                    at->release(e.group, e.data.size()).has_value() || e.data.empty(), "what was lent can be released");
         }
         if (on_data) on_data(e);
     }

@@ -51,7 +51,9 @@ public:
     /// How long the run has taken.
     [[nodiscard]] duration elapsed() const noexcept { return now_ - start; }
 
-    void at(time_point when, std::function<void()> what) { events_.push({std::max(when, now_), order_++, std::move(what)}); }
+    void at(time_point when, std::function<void()> what) {
+        events_.push({std::max(when, now_), order_++, std::move(what)});
+    }
     void after(duration d, std::function<void()> what) { at(now_ + d, std::move(what)); }
     /// Gives `p` a turn before anything else happens.
     void touch(party& p) {

@@ -3,8 +3,8 @@
 #include <moqlite/wire/reader.hpp>
 
 using namespace moqlite;
-using wire::reader;
 using test::hex;
+using wire::reader;
 
 TEST_CASE("a reader takes fields in order and is done at the end", "[reader]") {
     const auto body = hex("4025 07 01 03 636174 ffff");
@@ -33,7 +33,10 @@ TEST_CASE("whatever byte is not 0 is true", "[reader]") {
 }
 
 TEST_CASE("a body that ends inside a field is too short", "[reader]") {
-    CHECK([] { reader in{{}}; return in.u8() == 0 ? in.finish() : errc::ok; }() == errc::message_too_short);
+    CHECK([] {
+        reader in{{}};
+        return in.u8() == 0 ? in.finish() : errc::ok;
+    }() == errc::message_too_short);
     const auto varint = hex("40");
     reader a{varint};
     CHECK(a.varint() == 0);

@@ -29,8 +29,8 @@ static_assert(survives(0) && survives(63) && survives(64) && survives(16383) && 
 } // namespace
 
 TEST_CASE("varints are those of RFC 9000 §A.1", "[varint]") {
-    const std::pair<const char*, std::uint64_t> samples[] = {{"c2197c5eff14e88c", 151288809941952652},
-        {"9d7f3e7d", 494878333}, {"7bbd", 15293}, {"25", 37}};
+    const std::pair<const char*, std::uint64_t> samples[] = {
+        {"c2197c5eff14e88c", 151288809941952652}, {"9d7f3e7d", 494878333}, {"7bbd", 15293}, {"25", 37}};
     for (const auto& [text, value] : samples) {
         const auto bytes = hex(text);
         byte_view in = bytes;

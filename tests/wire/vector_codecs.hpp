@@ -30,10 +30,10 @@ errc at_end(const taken<T>& t) {
 
 /// An entry read by the codec under test.
 struct outcome {
-    errc error = errc::ok;   ///< Of decoding.
-    bool as_told = false;    ///< The fields are those of the entry.
-    std::string encoded;     ///< From the entry's fields; of positive entries only.
-    std::string reencoded;   ///< From what was decoded.
+    errc error = errc::ok; ///< Of decoding.
+    bool as_told = false;  ///< The fields are those of the entry.
+    std::string encoded;   ///< From the entry's fields; of positive entries only.
+    std::string reencoded; ///< From what was decoded.
 };
 
 struct entry {

@@ -55,9 +55,7 @@ public:
     }
 
 private:
-    [[nodiscard]] std::string_view text(const char* name) {
-        return fields_.at(name).get_ref<const std::string&>();
-    }
+    [[nodiscard]] std::string_view text(const char* name) { return fields_.at(name).get_ref<const std::string&>(); }
     [[nodiscard]] std::uint64_t number(const char* name) const { return vector_number(fields_.at(name)); }
     /// 0 and "not there" are the same.
     [[nodiscard]] std::uint64_t number_or_0(const char* name) const {
@@ -112,9 +110,7 @@ private:
     void fill(wire::lite::announce_start& m) { m = {text("suffix"), hops(), number("route_cost")}; }
     void fill(wire::lite::announce_end& m) { m = {number("announce_id")}; }
     void fill(wire::lite::announce_update& m) { m = {number("announce_id"), hops(), number("route_cost")}; }
-    void fill(wire::lite::subscribe& m) {
-        m = {number("subscribe_id"), text("broadcast"), text("track"), options()};
-    }
+    void fill(wire::lite::subscribe& m) { m = {number("subscribe_id"), text("broadcast"), text("track"), options()}; }
     void fill(wire::lite::subscribe_update& m) { m = {options()}; }
     void fill(wire::lite::subscribe_ok& m) {
         if (has_options_in_ok(version_))

@@ -3,9 +3,9 @@
 #include <moqlite/wire/writer.hpp>
 
 using namespace moqlite;
-using wire::writer;
 using test::hex;
 using test::to_hex;
+using wire::writer;
 
 TEST_CASE("a writer appends what a reader reads", "[writer]") {
     auto out = hex("ee");

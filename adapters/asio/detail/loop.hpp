@@ -68,11 +68,11 @@ private:
     std::deque<kept> kept_;
     time_point timer_at_{};
     bool timer_set_ = false;
-    bool reading_ = false;  ///< Waiting until the socket is readable.
-    bool writing_ = false;  ///< Waiting until it takes more.
-    bool posted_ = false;   ///< A turn is on its way.
+    bool reading_ = false; ///< Waiting until the socket is readable.
+    bool writing_ = false; ///< Waiting until it takes more.
+    bool posted_ = false;  ///< A turn is on its way.
     bool in_turn_ = false;
-    bool woken_ = false;    ///< A connection became ready.
+    bool woken_ = false; ///< A connection became ready.
     bool stopped_ = false;
 
     std::function<void()> done_; ///< Of shutdown().

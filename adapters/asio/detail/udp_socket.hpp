@@ -31,8 +31,7 @@ public:
 
     /// Calls `take` for each datagram that has come, until there were `most` and the rest of a batch;
     /// false: the socket has no more at present.
-    [[nodiscard]] bool read(std::size_t most,
-                            const std::function<void(const ngtcp2::datagram&)>& take);
+    [[nodiscard]] bool read(std::size_t most, const std::function<void(const ngtcp2::datagram&)>& take);
 
     enum class sent : std::uint8_t { all, full, lost };
     /// Full: from `done` bytes on nothing was taken. Lost: the kernel will never take it.

@@ -28,8 +28,7 @@ struct packet_counts {
 /// Zeros before 1.16.
 inline packet_counts counts_of([[maybe_unused]] const ngtcp2_conn_info& info) {
 #if NGTCP2_VERSION_NUM >= 0x011000
-    return {info.pkt_sent, info.pkt_recv, info.pkt_lost, info.bytes_sent, info.bytes_recv,
-            info.bytes_lost};
+    return {info.pkt_sent, info.pkt_recv, info.pkt_lost, info.bytes_sent, info.bytes_recv, info.bytes_lost};
 #else
     return {};
 #endif

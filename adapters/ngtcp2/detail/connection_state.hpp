@@ -29,8 +29,7 @@ struct endpoint_state;
 }
 [[nodiscard]] inline ngtcp2_addr to_ngtcp2(const address& a) noexcept {
     // ngtcp2 copies addresses and never writes to those that it is given.
-    return {static_cast<ngtcp2_sockaddr*>(const_cast<void*>(a.data())),
-            static_cast<ngtcp2_socklen>(a.size())};
+    return {static_cast<ngtcp2_sockaddr*>(const_cast<void*>(a.data())), static_cast<ngtcp2_socklen>(a.size())};
 }
 
 /// What a connection needs until its handshake is complete.
@@ -77,9 +76,7 @@ struct connection_state final : connection, timed {
     std::size_t index = 0; ///< In the endpoint's connections.
 };
 
-[[nodiscard]] inline connection_state& state_of(connection& c) noexcept {
-    return static_cast<connection_state&>(c);
-}
+[[nodiscard]] inline connection_state& state_of(connection& c) noexcept { return static_cast<connection_state&>(c); }
 [[nodiscard]] inline const connection_state& state_of(const connection& c) noexcept {
     return static_cast<const connection_state&>(c);
 }
@@ -94,7 +91,7 @@ struct connection_state final : connection, timed {
 
 /// Makes the TLS side of `c`; false: `why`.
 [[nodiscard]] bool start_tls(connection_state& c, const tls::state&, const std::string& server_name,
-                             const std::vector<std::string>& alpn, std::string& why);
+    const std::vector<std::string>& alpn, std::string& why);
 
 /// Why the connection ended, from what an ngtcp2 function returned.
 [[nodiscard]] closed explain(const connection_state&, int error);

@@ -24,9 +24,7 @@ struct timed {
 
 class deadlines {
 public:
-    [[nodiscard]] timed* top() const noexcept {
-        return heap_.empty() ? nullptr : heap_.front().who;
-    }
+    [[nodiscard]] timed* top() const noexcept { return heap_.empty() ? nullptr : heap_.front().who; }
 
     /// Adds `t`, or moves it.
     void set(timed& t, time_point due) {

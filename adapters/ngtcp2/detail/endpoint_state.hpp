@@ -49,10 +49,8 @@ struct endpoint_state {
     void stateless_reset_token(const ngtcp2_cid&, std::uint8_t* out);
 
     // Connections.
-    [[nodiscard]] std::unique_ptr<connection_state> make(role, const ngtcp2_cid& dcid,
-                                                         const ngtcp2_cid& scid,
-                                                         const ngtcp2_pkt_hd* first, const address& local,
-                                                         const address& remote, std::string& why);
+    [[nodiscard]] std::unique_ptr<connection_state> make(role, const ngtcp2_cid& dcid, const ngtcp2_cid& scid,
+        const ngtcp2_pkt_hd* first, const address& local, const address& remote, std::string& why);
     connection_state& adopt(std::unique_ptr<connection_state>);
     /// Puts it on the ready list and, outside of a turn, asks for one.
     void ready(connection_state&);

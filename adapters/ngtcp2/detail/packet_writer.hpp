@@ -72,11 +72,11 @@ private:
     std::size_t limit_ = 0;       ///< Of this turn, in bytes.
     std::size_t produced_ = 0;
     int error_ = 0;
-    bool open_ = false;      ///< A packet at tail_ waits for more.
-    bool blocked_ = false;   ///< By congestion or pacing.
-    bool starved_ = false;   ///< By the connection's flow control, which stops stream data alone.
+    bool open_ = false;    ///< A packet at tail_ waits for more.
+    bool blocked_ = false; ///< By congestion or pacing.
+    bool starved_ = false; ///< By the connection's flow control, which stops stream data alone.
     bool exhausted_ = false;
-    bool full_ = false;      ///< The socket.
+    bool full_ = false; ///< The socket.
     std::optional<stream_id> interrupted_;
 
     ngtcp2_path_storage path_{}; ///< Of the packet at tail_.

@@ -35,7 +35,6 @@ std::vector<unsigned char> wire_alpn(const std::vector<std::string>& alpn);
 /// 64 lowercase hex digits of the SHA-256 of the certificate's DER.
 std::string fingerprint_of(const X509* certificate);
 
-
 } // namespace detail
 
 struct tls::state {

@@ -38,32 +38,32 @@ enum class app_error : std::uint64_t {
 enum class errc : std::uint8_t {
     ok,
     // Decoding.
-    message_too_short,      ///< A message ends before its last field.
-    message_too_long,       ///< Bytes are left after a message's last field.
-    message_too_large,      ///< Longer than limits.control_message.
-    stream_ended_early,     ///< FIN in the middle of a message or frame.
-    unknown_message_type,   ///< A typed message with a type that the version does not have.
-    unknown_stream_type,    ///< The first varint of a stream is none that the version has.
+    message_too_short,    ///< A message ends before its last field.
+    message_too_long,     ///< Bytes are left after a message's last field.
+    message_too_large,    ///< Longer than limits.control_message.
+    stream_ended_early,   ///< FIN in the middle of a message or frame.
+    unknown_message_type, ///< A typed message with a type that the version does not have.
+    unknown_stream_type,  ///< The first varint of a stream is none that the version has.
     bad_utf8,
-    bad_status,             ///< ANNOUNCE status that the version does not have.
+    bad_status, ///< ANNOUNCE status that the version does not have.
     too_many_hops,
     too_many_segments,
     name_too_long,
     too_many_parameters,
     duplicate_parameter,
-    parameter_size,         ///< A varint parameter does not fill its length exactly.
+    parameter_size, ///< A varint parameter does not fill its length exactly.
     zero_timescale,
     timestamp_out_of_range, ///< The running timestamp leaves 0 .. 2^62-1.
     frame_too_large,
-    value_too_large,        ///< To be encoded, but above 2^62-1.
+    value_too_large, ///< To be encoded, but above 2^62-1.
     // The session's rules.
     duplicate_setup,
-    setup_from_server,      ///< A server's SETUP carries Path or Role.
+    setup_from_server, ///< A server's SETUP carries Path or Role.
     setup_timeout,
-    stream_timeout,         ///< A stream did not say in time what it is for.
+    stream_timeout, ///< A stream did not say in time what it is for.
     announce_before_ok,
     duplicate_announce,
-    unexpected_message,     ///< A message that may not stand here, such as a second request.
+    unexpected_message, ///< A message that may not stand here, such as a second request.
     unknown_subscription,
     duplicate_subscription,
     duplicate_group,
@@ -71,25 +71,25 @@ enum class errc : std::uint8_t {
     too_many_streams,
     too_many_requests,
     too_many_announcements,
-    control_backlog,        ///< The peer does not read our replies.
-    unexpected_stream,      ///< A stream of ours that we did not open, or data on one that only we may send on.
+    control_backlog,   ///< The peer does not read our replies.
+    unexpected_stream, ///< A stream of ours that we did not open, or data on one that only we may send on.
     unauthorized,
-    refused,                ///< The application refused the session.
-    lagged,                 ///< The peer pins memory, or takes nothing, for too long.
+    refused, ///< The application refused the session.
+    lagged,  ///< The peer pins memory, or takes nothing, for too long.
     // Local misuse and the end of things.
-    undrained_input,        ///< An input before poll_event() returned nullopt.
+    undrained_input, ///< An input before poll_event() returned nullopt.
     closed,
     not_found,
     duplicate,
-    out_of_scope,           ///< The name is not below the session's root.
+    out_of_scope, ///< The name is not below the session's root.
     already_answered,
-    beyond_group_end,       ///< The subscriber has not asked for this group yet.
-    before_group_start,     ///< The subscriber does not want this group any more.
+    beyond_group_end,   ///< The subscriber has not asked for this group yet.
+    before_group_start, ///< The subscriber does not want this group any more.
     group_ended,
-    frame_incomplete,       ///< The last frame still misses bytes.
+    frame_incomplete, ///< The last frame still misses bytes.
     invalid_argument,
-    unsupported,            ///< The negotiated version cannot say it.
-    out_of_memory_limit,    ///< limits.memory is used up.
+    unsupported,         ///< The negotiated version cannot say it.
+    out_of_memory_limit, ///< limits.memory is used up.
     peer_closed,
     transport_closed,
 };

@@ -53,8 +53,6 @@ template <class Id>
 }
 
 /// The group after `g`.
-[[nodiscard]] constexpr group_sequence next(group_sequence g) noexcept {
-    return group_sequence{number(g) + 1};
-}
+[[nodiscard]] constexpr group_sequence next(group_sequence g) noexcept { return group_sequence{number(g) + 1}; }
 
 } // namespace moqlite

@@ -13,36 +13,41 @@ struct limits {
     // What a message may hold (moq-lite-wire §7).
     std::size_t control_message = 64 * 1024; ///< Body of one control message.
     std::size_t path_segments = 32;
-    std::size_t name = 4096;                 ///< Bytes of a broadcast path or track name.
+    std::size_t name = 4096; ///< Bytes of a broadcast path or track name.
     std::size_t hops = 32;
     std::size_t setup_parameters = 64;
     std::uint64_t frame = 32 * 1024 * 1024;
 
     // What a peer may keep open.
-    std::size_t requests = 4096;          ///< SUBSCRIBE, TRACK and ANNOUNCE_REQUEST streams of one peer.
-    std::size_t announcements = 65536;    ///< Paths that one peer may announce.
+    std::size_t requests = 4096;                   ///< SUBSCRIBE, TRACK and ANNOUNCE_REQUEST streams of one peer.
+    std::size_t announcements = 65536;             ///< Paths that one peer may announce.
     std::size_t announced_bytes = 8 * 1024 * 1024; ///< Of these paths together.
-    std::size_t incoming_groups = 4096;   ///< Group streams of one peer that are open at once.
-    std::size_t partial_messages = 1024 * 1024; ///< Bytes of control messages that have not all arrived, or wait.
-    std::size_t parked_streams = 32;      ///< Request streams that wait for admission.
+    std::size_t incoming_groups = 4096;            ///< Group streams of one peer that are open at once.
+    std::size_t partial_messages = 1024 * 1024;    ///< Bytes of control messages that have not all arrived, or wait.
+    std::size_t parked_streams = 32;               ///< Request streams that wait for admission.
     std::size_t control_unsent = 64 * 1024; ///< Replies a peer has not taken; beyond it its requests are not read.
 
     // What we send.
-    std::size_t streams_in_hand = 32;     ///< Ids taken from the transport before a group is bound to one.
-    std::size_t live_backlog = 16 * 1024 * 1024; ///< Unsent bytes of one uncapped subscription; then the oldest group is dropped.
-    std::size_t live_groups = 256;        ///< Groups of one subscription that wait or are in flight; then the oldest is dropped.
+    std::size_t streams_in_hand = 32; ///< Ids taken from the transport before a group is bound to one.
+    std::size_t live_backlog =
+        16 * 1024 * 1024; ///< Unsent bytes of one uncapped subscription; then the oldest group is dropped.
+    std::size_t live_groups =
+        256; ///< Groups of one subscription that wait or are in flight; then the oldest is dropped.
 
     // Memory.
-    std::size_t read_ahead = 8 * 1024 * 1024; ///< Distance of a complete reader's Group End from where it reads, at most.
+    std::size_t read_ahead =
+        8 * 1024 * 1024; ///< Distance of a complete reader's Group End from where it reads, at most.
     std::size_t read_ahead_start = 2 * 1024 * 1024; ///< The same, until it is found too short.
     std::size_t cache = 64 * 1024 * 1024;
     std::size_t memory = 128 * 1024 * 1024; ///< Slabs allocated: cache, and everything pinned.
     duration cache_age = std::chrono::seconds{30};
 
     // Time.
-    duration handshake_timeout = std::chrono::seconds{10};     ///< No SETUP for so long closes the session; no request or group on a new stream, the stream.
-    duration stall_timeout = std::chrono::seconds{15};         ///< Bytes to send and neither acknowledgement nor credit for so long.
-    duration latency_min = std::chrono::milliseconds{500};         ///< A Subscriber Max Latency below it counts as this.
+    duration handshake_timeout = std::chrono::seconds{
+        10}; ///< No SETUP for so long closes the session; no request or group on a new stream, the stream.
+    duration stall_timeout =
+        std::chrono::seconds{15}; ///< Bytes to send and neither acknowledgement nor credit for so long.
+    duration latency_min = std::chrono::milliseconds{500}; ///< A Subscriber Max Latency below it counts as this.
 };
 
 } // namespace moqlite

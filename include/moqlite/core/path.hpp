@@ -36,8 +36,7 @@ inline void normalise(std::string_view p, std::string& out) {
 
 /// What follows `prefix` in `p`, if its segments begin `p`: "a" in "a/b" leaves "b", in "ab" nothing.
 /// Both are normalised.
-[[nodiscard]] constexpr std::optional<std::string_view> strip(std::string_view p,
-                                                              std::string_view prefix) noexcept {
+[[nodiscard]] constexpr std::optional<std::string_view> strip(std::string_view p, std::string_view prefix) noexcept {
     if (prefix.empty()) return p;
     if (!p.starts_with(prefix)) return std::nullopt;
     p.remove_prefix(prefix.size());

@@ -34,20 +34,12 @@ enum class version : std::uint8_t { lite_03, lite_04, lite_05, lite_06_wip };
 }
 [[nodiscard]] constexpr bool has_hop_ids(version v) noexcept { return v >= version::lite_04; }
 /// The sender's own hop closes the list (or is counted in it); later the receiver adds it.
-[[nodiscard]] constexpr bool hops_include_sender(version v) noexcept {
-    return v < version::lite_05;
-}
+[[nodiscard]] constexpr bool hops_include_sender(version v) noexcept { return v < version::lite_05; }
 /// Announcements have a type and an implicit id (START, END, UPDATE) instead of a status byte.
-[[nodiscard]] constexpr bool has_typed_announces(version v) noexcept {
-    return v >= version::lite_06_wip;
-}
+[[nodiscard]] constexpr bool has_typed_announces(version v) noexcept { return v >= version::lite_06_wip; }
 /// A second ACTIVE for a live path replaces it.
-[[nodiscard]] constexpr bool has_announce_restart(version v) noexcept {
-    return v == version::lite_05;
-}
-[[nodiscard]] constexpr bool has_route_cost(version v) noexcept {
-    return v >= version::lite_06_wip;
-}
+[[nodiscard]] constexpr bool has_announce_restart(version v) noexcept { return v == version::lite_05; }
+[[nodiscard]] constexpr bool has_route_cost(version v) noexcept { return v >= version::lite_06_wip; }
 /// SUBSCRIBE_OK carries the publisher's options, not the first group.
 [[nodiscard]] constexpr bool has_options_in_ok(version v) noexcept { return v < version::lite_05; }
 [[nodiscard]] constexpr bool has_subscribe_end(version v) noexcept { return v >= version::lite_05; }

@@ -31,10 +31,10 @@ struct log_entry : moqlite::detail::list_hook<aged_tag> {
     track_log* log;
     source from;
     group_ref group;
-    group_pin pin;       ///< Keeps its bytes; let go where they are not worth it.
+    group_pin pin; ///< Keeps its bytes; let go where they are not worth it.
     time_point arrived;
     std::uint64_t number = 0; ///< The n-th that the cache took, from 1.
-    std::size_t counted = 0; ///< Bytes of it in the cache's sum; 0 while it is arriving.
+    std::size_t counted = 0;  ///< Bytes of it in the cache's sum; 0 while it is arriving.
 };
 
 /// The groups of one track that are there, by number.
@@ -53,7 +53,8 @@ public:
     /// Calls f(log_entry&) on those from `first` to `last`, in order; f must not change the log.
     template <class F>
     void for_each(group_sequence first, std::optional<group_sequence> last, F&& f) {
-        for (auto i = entries_.lower_bound(first); i != entries_.end() && (!last || i->first <= *last); ++i) f(i->second);
+        for (auto i = entries_.lower_bound(first); i != entries_.end() && (!last || i->first <= *last); ++i)
+            f(i->second);
     }
     /// The first number that may still be there: lower ones are gone, or never came.
     std::optional<group_sequence> floor;
@@ -229,8 +230,8 @@ private:
     static constexpr std::size_t most_at_once = 16;
     slab_pool& pool_;
     limits bounds_;
-    std::size_t bytes_ = 0; ///< Of the groups that are complete.
-    std::size_t count_ = 0; ///< Of entries.
+    std::size_t bytes_ = 0;   ///< Of the groups that are complete.
+    std::size_t count_ = 0;   ///< Of entries.
     std::uint64_t taken_ = 0; ///< Entries there ever were.
     moqlite::detail::list<log_entry, aged_tag> aged_;
     std::deque<group_ref> lingering_; ///< Dropped, but held by readers.

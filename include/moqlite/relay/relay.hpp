@@ -58,7 +58,8 @@ struct reader_lost_group {
     group_sequence sequence{};
     app_error code = app_error::cancel;
 };
-using relay_notice = std::variant<admission_wanted, session_ended, peer_misbehaved, broadcast_changed, reader_lost_group>;
+using relay_notice =
+    std::variant<admission_wanted, session_ended, peer_misbehaved, broadcast_changed, reader_lost_group>;
 
 struct relay_stats {
     std::size_t sessions = 0;
@@ -174,9 +175,9 @@ private:
     // relay_tracks.hpp: who gets what
     peer* source_of(std::string_view broadcast, std::uint64_t asking);
     relaying::track* find_or_open(std::string_view broadcast, std::string_view name, std::uint64_t asking,
-                                  const subscribe_options& options, errc& why);
-    relaying::track* open(std::string_view broadcast, std::string_view name, peer& source, const subscribe_options& options,
-                          errc& why);
+        const subscribe_options& options, errc& why);
+    relaying::track* open(
+        std::string_view broadcast, std::string_view name, peer& source, const subscribe_options& options, errc& why);
     void join(relaying::track& t, relaying::reader& r);
     void accept(relaying::track& t, relaying::reader& r);
     void serve(relaying::reader& r, relaying::log_entry& e);
@@ -218,12 +219,12 @@ inline result<std::uint64_t> relay::add(role side, std::string_view alpn, time_p
     auto p = std::make_unique<peer>();
     p->key = next_key_++;
     session_options o{.bounds = options_.bounds,
-                      .path = std::move(path),
-                      .origin = options_.origin,
-                      .pool = &pool_,
-                      .table = &table_,
-                      .ready = &ready_,
-                      .key = p->key};
+        .path = std::move(path),
+        .origin = options_.origin,
+        .pool = &pool_,
+        .table = &table_,
+        .ready = &ready_,
+        .key = p->key};
     if (const auto made = acceptor{side}.make(alpn, std::move(o), now, p->session); !made) return made.error();
     const auto key = p->key;
     peers_.emplace(key, std::move(p));
@@ -260,12 +261,12 @@ inline void relay::tick(time_point now) {
 
 inline relay_stats relay::stats() const noexcept {
     return {.sessions = peers_.size(),
-            .broadcasts = table_.size(),
-            .tracks = tracks_.size(),
-            .readers = readers_.size(),
-            .cached_bytes = cache_.bytes(),
-            .memory = pool_.in_use(),
-            .groups_lost = groups_lost_};
+        .broadcasts = table_.size(),
+        .tracks = tracks_.size(),
+        .readers = readers_.size(),
+        .cached_bytes = cache_.bytes(),
+        .memory = pool_.in_use(),
+        .groups_lost = groups_lost_};
 }
 
 } // namespace moqlite

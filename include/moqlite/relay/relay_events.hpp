@@ -136,8 +136,8 @@ inline void relay::on(peer& p, const subscribe_updated& e) {
     if (r == nullptr) return;
     const auto cap = (*r)->options.end; // groups_wanted follows, if it has changed.
     const auto& o = (*r)->options;
-    const bool same = o.priority == e.options.priority && o.ordered == e.options.ordered &&
-                      o.max_latency == e.options.max_latency;
+    const bool same =
+        o.priority == e.options.priority && o.ordered == e.options.ordered && o.max_latency == e.options.max_latency;
     (*r)->options = e.options;
     (*r)->options.end = cap;
     if (!same) ask_upstream(*(*r)->of);
@@ -189,7 +189,8 @@ inline void relay::on(peer& p, const subscription_accepted& e) {
     if (t->start) {
         // Subscribed again where it had ended: what lies between is gone.
         if (t->asked.start && *t->asked.start < e.start)
-            on(p, groups_dropped{e.subscription, *t->asked.start, group_sequence{number(e.start) - 1}, app_error::not_found});
+            on(p, groups_dropped{
+                      e.subscription, *t->asked.start, group_sequence{number(e.start) - 1}, app_error::not_found});
         return;
     }
     t->start = e.start;
@@ -240,7 +241,8 @@ inline void relay::on(peer& p, const subscription_ended& e) {
             peer* reading = find(r.session);
             if (reading != nullptr) {
                 reading->requests.erase(number(r.request));
-                static_cast<void>(reading->session->reject(r.request, e.code == app_error::cancel ? app_error::dropped : e.code));
+                static_cast<void>(
+                    reading->session->reject(r.request, e.code == app_error::cancel ? app_error::dropped : e.code));
             }
             leave(r);
         }

@@ -17,7 +17,7 @@ inline relay::peer* relay::source_of(std::string_view broadcast, std::uint64_t a
 }
 
 inline relaying::track* relay::find_or_open(std::string_view broadcast, std::string_view name, std::uint64_t asking,
-                                            const subscribe_options& options, errc& why) {
+    const subscribe_options& options, errc& why) {
     if (const auto known = index_.find(track_key{broadcast, name}); known != index_.end()) {
         relaying::track& t = *known->second;
         // Whoever asked for a start that has not come yet waits for it alone.
@@ -30,8 +30,8 @@ inline relaying::track* relay::find_or_open(std::string_view broadcast, std::str
     return open(broadcast, name, *source, options, why);
 }
 
-inline relaying::track* relay::open(std::string_view broadcast, std::string_view name, peer& source,
-                                    const subscribe_options& options, errc& why) {
+inline relaying::track* relay::open(
+    std::string_view broadcast, std::string_view name, peer& source, const subscribe_options& options, errc& why) {
     const auto id = source.session->subscribe({broadcast, name}, options);
     if (!id) return why = id.error(), nullptr;
     auto& t = tracks_.make();

@@ -23,7 +23,7 @@ struct reader : moqlite::detail::list_hook<moqlite::detail::owned_tag>, moqlite:
     subscribe_options options;
     bool accepted = false;
     bool finished = false;
-    std::uint64_t had = 0; ///< Entries up to this number were offered to it before it set a Group End.
+    std::uint64_t had = 0;               ///< Entries up to this number were offered to it before it set a Group End.
     std::optional<group_sequence> first; ///< Lower ones are not for it; none: not known yet.
 };
 
@@ -33,13 +33,13 @@ struct track : moqlite::detail::list_hook<moqlite::detail::owned_tag> {
     std::string name;
     std::uint64_t upstream = 0; ///< Key of the session that it comes from.
     std::optional<subscribe_id> subscription;
-    subscribe_options asked; ///< What its publisher was asked for.
-    subscribe_options sum;   ///< What its readers want together, Group End apart.
+    subscribe_options asked;             ///< What its publisher was asked for.
+    subscribe_options sum;               ///< What its readers want together, Group End apart.
     std::optional<group_sequence> start; ///< The first that the publisher serves, once it has said so.
     std::optional<group_sequence> end;
     std::optional<group_sequence> highest;
-    bool complete = false;  ///< It ended cleanly; the log is all there will be.
-    bool retired = false;   ///< New subscribers do not find it.
+    bool complete = false; ///< It ended cleanly; the log is all there will be.
+    bool retired = false;  ///< New subscribers do not find it.
     track_log log;
     std::vector<groups_dropped> gaps; ///< What the publisher said will not come, the latest of it; for who comes later.
     moqlite::detail::list<reader, of_track_tag> readers;

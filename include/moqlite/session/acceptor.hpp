@@ -14,8 +14,8 @@ public:
     explicit acceptor(role side) noexcept : side_(side) {}
 
     /// Makes the session in `into`.
-    result<void> make(std::string_view protocol, session_options options, time_point now,
-                      std::optional<any_session>& into) const {
+    result<void> make(
+        std::string_view protocol, session_options options, time_point now, std::optional<any_session>& into) const {
         const auto v = version_from_alpn(protocol);
         if (!v) return errc::unsupported;
         into.emplace(std::in_place_type<session>, side_, *v, std::move(options), now);

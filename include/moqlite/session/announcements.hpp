@@ -17,12 +17,12 @@ namespace moqlite {
 
 namespace detail {
 struct listener_tag;
-}
+} // namespace detail
 
 /// One way to a broadcast.
 struct route {
-    std::vector<hop_id> hops;  ///< Origin first; empty for one of our own.
-    std::uint64_t source = 0;  ///< Key of the session that it came by; 0 for one of our own.
+    std::vector<hop_id> hops; ///< Origin first; empty for one of our own.
+    std::uint64_t source = 0; ///< Key of the session that it came by; 0 for one of our own.
     bool operator==(const route&) const = default;
 };
 

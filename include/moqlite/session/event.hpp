@@ -27,8 +27,8 @@ struct track_ref {
 
 /// What the peer's SETUP says of itself; empty on versions that have none. Answer with admit() or refuse().
 struct setup_received {
-    std::string_view path;              ///< Path and query, as the client gave them.
-    std::optional<std::uint64_t> role;  ///< 1 publishes, 2 subscribes; a hint.
+    std::string_view path;             ///< Path and query, as the client gave them.
+    std::optional<std::uint64_t> role; ///< 1 publishes, 2 subscribes; a hint.
     hop_id origin{};
     bool operator==(const setup_received&) const = default;
 };
@@ -187,12 +187,9 @@ struct session_closed {
     bool operator==(const session_closed&) const = default;
 };
 
-using event =
-    std::variant<setup_received, broadcast_available, broadcast_ended, announcements_synced,
-                 watch_ended, track_info_received, track_refused, subscription_accepted,
-                 subscription_end_known, groups_dropped, subscription_ended, group_opened,
-                 frame_data, group_closed, track_requested, subscribe_requested, subscribe_updated,
-                 groups_wanted, request_ended, group_delivered, group_lost, stream_rejected,
-                 session_closed>;
+using event = std::variant<setup_received, broadcast_available, broadcast_ended, announcements_synced, watch_ended,
+    track_info_received, track_refused, subscription_accepted, subscription_end_known, groups_dropped,
+    subscription_ended, group_opened, frame_data, group_closed, track_requested, subscribe_requested, subscribe_updated,
+    groups_wanted, request_ended, group_delivered, group_lost, stream_rejected, session_closed>;
 
 } // namespace moqlite

@@ -59,7 +59,8 @@ private:
         std::array<std::byte, wire::lite::frame_header_size_max> bytes;
         auto to = bytes.begin();
         for (const auto& r : std::span{ranges}.first(count)) to = std::copy(r.begin(), r.end(), to);
-        const auto header = wire::lite::take_frame_header(source()->dialect(), byte_view{bytes}.first(size), UINT64_MAX);
+        const auto header =
+            wire::lite::take_frame_header(source()->dialect(), byte_view{bytes}.first(size), UINT64_MAX);
         if (!header) return false;
         advance(header->consumed);
         time_ = wire::lite::apply_delta(time_, header->delta).value_or(time_); // The log wrote it.

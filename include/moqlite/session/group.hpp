@@ -227,8 +227,7 @@ class group_pin {
 public:
     group_pin() noexcept = default;
     explicit group_pin(group_ref g) noexcept : group_(std::move(g)), at_(group_->pin_head()) {}
-    group_pin(group_pin&& other) noexcept
-        : group_(std::move(other.group_)), at_(std::exchange(other.at_, nullptr)) {}
+    group_pin(group_pin&& other) noexcept : group_(std::move(other.group_)), at_(std::exchange(other.at_, nullptr)) {}
     group_pin& operator=(group_pin&& other) noexcept {
         release();
         group_ = std::move(other.group_);

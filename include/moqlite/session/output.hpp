@@ -1,10 +1,10 @@
 // What a session asks of its transport.
 #pragma once
 
+#include <cstdint>
 #include <moqlite/core/bytes.hpp>
 #include <moqlite/core/error.hpp>
 #include <moqlite/core/ids.hpp>
-#include <cstdint>
 #include <span>
 #include <string_view>
 #include <variant>
@@ -55,7 +55,6 @@ struct write_stream {
     bool fin = false;
 };
 
-using output =
-    std::variant<close_connection, reset_stream, stop_sending, credit, open_stream, write_stream>;
+using output = std::variant<close_connection, reset_stream, stop_sending, credit, open_stream, write_stream>;
 
 } // namespace moqlite

@@ -24,12 +24,12 @@ namespace moqlite {
 /// How a session is made. What it points to must outlive the session.
 struct session_options {
     limits bounds{};
-    std::string path{};                ///< A client's SETUP Path: the URL's path and query; "" says nothing.
-    hop_id origin{};                   ///< Our own hop; 0 says nothing.
-    slab_pool* pool = nullptr;         ///< Memory of the groups it makes; its own if there is none.
-    announcements* table = nullptr;    ///< What it announces; its own if there is none.
-    ready_list* ready = nullptr;       ///< Where it says that it wants to be pumped.
-    std::uint64_t key = 0;             ///< Its name there, and the `source` of its routes.
+    std::string path{};             ///< A client's SETUP Path: the URL's path and query; "" says nothing.
+    hop_id origin{};                ///< Our own hop; 0 says nothing.
+    slab_pool* pool = nullptr;      ///< Memory of the groups it makes; its own if there is none.
+    announcements* table = nullptr; ///< What it announces; its own if there is none.
+    ready_list* ready = nullptr;    ///< Where it says that it wants to be pumped.
+    std::uint64_t key = 0;          ///< Its name there, and the `source` of its routes.
 };
 
 /// Why a connection ended, as the transport knows it.
@@ -79,7 +79,7 @@ public:
     void stream_acked(stream_id id, std::uint64_t n, time_point now);  ///< The next n > 0 of our bytes arrived.
     /// All of ours is acknowledged and theirs has ended; with a code it was cut off.
     void stream_closed(stream_id id, std::optional<app_error> code, time_point now);
-    void streams_available(direction kind, time_point now);            ///< MAX_STREAMS grew.
+    void streams_available(direction kind, time_point now); ///< MAX_STREAMS grew.
     void connection_closed(const closed_by& how, time_point now);
     void tick(time_point now);
 
@@ -105,7 +105,9 @@ public:
     // Commands: subscribe to the peer.
 
     /// Asks for the broadcasts below `prefix`, as they come and go.
-    result<watch_id> watch(std::string_view prefix) { return open() ? watching_.start(path::normalise(prefix)) : errc::closed; }
+    result<watch_id> watch(std::string_view prefix) {
+        return open() ? watching_.start(path::normalise(prefix)) : errc::closed;
+    }
     /// Ends without further events.
     result<void> unwatch(watch_id id) { return watching_.stop(id); }
     result<subscribe_id> subscribe(const track_ref& track, const subscribe_options& options = {});
@@ -137,7 +139,9 @@ public:
     result<void> reject(request_id id, app_error code) { return publishing_.reject(id, code); }
     /// Sends a group as far as it is there, and the rest as it grows. errc::beyond_group_end and
     /// errc::before_group_start: the subscriber does not want it (yet).
-    result<void> serve(request_id id, group_ref g) { return open() ? publishing_.serve(id, std::move(g)) : errc::closed; }
+    result<void> serve(request_id id, group_ref g) {
+        return open() ? publishing_.serve(id, std::move(g)) : errc::closed;
+    }
     /// Makes a group for one subscriber, and serves it.
     result<group_ref> open_group(request_id id, group_sequence sequence);
     /// Says that groups first .. last will not be served.
@@ -226,15 +230,19 @@ private:
     bool ended_ = false; ///< session_closed was told.
     bool setup_seen_ = false;
     bool setup_stream_ = false; ///< The peer has opened one for its SETUP.
-    bool setup_due_ = false; ///< A version without SETUP: say so first.
-    bool viewing_ = false;   ///< Events that alias the last input may be waiting.
+    bool setup_due_ = false;    ///< A version without SETUP: say so first.
+    bool viewing_ = false;      ///< Events that alias the last input may be waiting.
     time_point created_;
     bool inside_ = false; ///< Catches overlapping calls.
 };
 
 inline session::session(role side, version v, session_options options, time_point now)
-    : c_(side, v, options.bounds, options.pool, options.ready, options.key), watching_(c_),
-      announcing_(c_, options.table), subscribing_(c_), publishing_(c_), created_(now) {
+    : c_(side, v, options.bounds, options.pool, options.ready, options.key),
+      watching_(c_),
+      announcing_(c_, options.table),
+      subscribing_(c_),
+      publishing_(c_),
+      created_(now) {
     c_.now = now;
     c_.origin = options.origin;
     c_.admitted = side == role::client;

@@ -136,8 +136,8 @@ inline void session::connection_closed(const closed_by& how, time_point now) {
     c_.now = std::max(c_.now, now);
     if (!open()) return;
     c_.closing_reason = how.reason;
-    c_.closing = session_closed{how.code, how.by_peer ? errc::peer_closed : errc::transport_closed, how.by_peer,
-                                c_.closing_reason};
+    c_.closing = session_closed{
+        how.code, how.by_peer ? errc::peer_closed : errc::transport_closed, how.by_peer, c_.closing_reason};
 }
 
 inline std::optional<event> session::poll_event() {
@@ -329,9 +329,9 @@ inline wire::taken<std::size_t> session::parse_request(detail::control_stream& s
 }
 
 inline wire::taken<std::size_t> session::parse_setup(byte_view in) {
+    if (setup_seen_) return errc::duplicate_setup; // Whatever more comes: what it is may not depend on how it is split.
     const auto message = wire::take_message(in, c_.bounds.control_message);
     if (message.status == wire::progress::error) return message.error;
-    if (setup_seen_) return errc::duplicate_setup;
     if (!message) return {};
     const auto m = wire::lite::decode<wire::lite::setup>(c_.dialect, message->body, c_.bounds);
     if (!m) return m.error();
@@ -348,7 +348,8 @@ inline wire::taken<std::size_t> session::parse_setup(byte_view in) {
 /// The peer broke a rule on a control stream: ends the stream, or the session where that is the rule.
 inline void session::control_broke(detail::control_stream& s, errc why) {
     const auto kind = s.kind;
-    if (kind == detail::control_kind::setup_in || why == errc::duplicate_announce || why == errc::too_many_announcements)
+    if (kind == detail::control_kind::setup_in || why == errc::duplicate_announce ||
+        why == errc::too_many_announcements)
         return c_.fail(why);
     c_.reject(s, why);
     control_ended(s, kind, false, wire_code(why));
@@ -358,8 +359,8 @@ inline void session::control_finished(detail::control_stream& s) {
     using detail::control_kind;
     s.read_ended = true;
     if (s.kind == control_kind::ignored) return;
-    const bool request = s.kind == control_kind::announce_in || s.kind == control_kind::subscribe_in ||
-                         s.kind == control_kind::track_in;
+    const bool request =
+        s.kind == control_kind::announce_in || s.kind == control_kind::subscribe_in || s.kind == control_kind::track_in;
     const bool half = !s.in.empty() || s.kind == control_kind::unread || (request && !s.request_read) ||
                       (s.kind == control_kind::setup_in && !setup_seen_);
     if (half) return control_broke(s, errc::stream_ended_early);
@@ -367,7 +368,8 @@ inline void session::control_finished(detail::control_stream& s) {
 }
 
 /// The peer has ended its side of a control stream.
-inline void session::control_ended(detail::control_stream& s, detail::control_kind kind, bool finished, app_error code) {
+inline void session::control_ended(
+    detail::control_stream& s, detail::control_kind kind, bool finished, app_error code) {
     using detail::control_kind;
     switch (kind) {
     case control_kind::announce_in: return announcing_.peer_left(s);

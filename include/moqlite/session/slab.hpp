@@ -15,8 +15,8 @@ struct slab {
     std::uint64_t begin = 0; ///< Offset in the group of its first byte.
     std::uint32_t size = 0;  ///< Bytes written.
     std::uint32_t capacity = 0;
-    std::uint32_t pins = 0;  ///< Readers whose first unacknowledged byte is here, and caches.
-    std::uint32_t kind = 0;  ///< Index of its size.
+    std::uint32_t pins = 0; ///< Readers whose first unacknowledged byte is here, and caches.
+    std::uint32_t kind = 0; ///< Index of its size.
 
     [[nodiscard]] std::byte* data() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
     [[nodiscard]] std::uint32_t room() const noexcept { return capacity - size; }
@@ -116,7 +116,9 @@ public:
         store_.close();
         store_.release();
     }
-    [[nodiscard]] slab* take(std::size_t wanted, const slab* previous) noexcept { return store_.take(wanted, previous); }
+    [[nodiscard]] slab* take(std::size_t wanted, const slab* previous) noexcept {
+        return store_.take(wanted, previous);
+    }
     void give_back(slab* s) noexcept { store_.give_back(s); }
     /// Returns what is kept for reuse to the heap.
     void trim() noexcept { store_.trim(); }

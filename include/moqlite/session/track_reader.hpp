@@ -28,8 +28,9 @@ struct track_reader_options {
     std::optional<group_sequence> start{}; ///< None: the newest group.
     moqlite::priority priority = 128;
     limits bounds{};
-    duration patience = std::chrono::milliseconds{500};      ///< Live: how long a group may hold up later ones.
-    duration gap_patience = std::chrono::seconds{2};         ///< Complete: how long a number may be missing before later, whole groups.
+    duration patience = std::chrono::milliseconds{500}; ///< Live: how long a group may hold up later ones.
+    duration gap_patience =
+        std::chrono::seconds{2}; ///< Complete: how long a number may be missing before later, whole groups.
 };
 
 /// Groups that will not be read, though they were wanted.
@@ -50,7 +51,10 @@ public:
     };
 
     track_reader(Session& s, track_reader_options options)
-        : session_(s), options_(std::move(options)), pool_(3 * options_.bounds.read_ahead + spare_memory), ahead_(options_.bounds) {}
+        : session_(s),
+          options_(std::move(options)),
+          pool_(3 * options_.bounds.read_ahead + spare_memory),
+          ahead_(options_.bounds) {}
 
     /// Subscribes.
     result<void> start(const track_ref& track) {
@@ -97,7 +101,8 @@ public:
         auto& g = found->second;
         g.cursor.consume(bytes);
         held_ -= bytes;
-        if (!g.complete && options_.mode == reading::complete && capped()) static_cast<void>(session_.release(g.id, bytes));
+        if (!g.complete && options_.mode == reading::complete && capped())
+            static_cast<void>(session_.release(g.id, bytes));
         watch_gap();
     }
 
@@ -153,7 +158,9 @@ private:
 
     // Group End as credit.
 
-    [[nodiscard]] group_sequence last_wanted() const noexcept { return group_sequence{number(*next_) + ahead_.distance() - 1}; }
+    [[nodiscard]] group_sequence last_wanted() const noexcept {
+        return group_sequence{number(*next_) + ahead_.distance() - 1};
+    }
     void raise_cap() {
         if (options_.mode != reading::complete || !next_ || !subscription_) return;
         const auto wanted = last_wanted();
@@ -305,7 +312,8 @@ private:
         const auto first = groups_.lower_bound(*next_);
         if (first == groups_.end()) return false;
         if (first->first == *next_) return true;
-        if (options_.mode == reading::live) lose(*next_, group_sequence{number(first->first) - 1}, app_error::old);
+        if (options_.mode == reading::live)
+            lose(*next_, group_sequence{number(first->first) - 1}, app_error::old);
         else if (skipped_.size() < most_dropped)
             skipped_.push_back({{}, *next_, group_sequence{number(first->first) - 1}, app_error::old});
         next_ = first->first;
@@ -341,14 +349,14 @@ private:
     std::string track_;
     std::optional<subscribe_id> subscription_;
     subscribe_options asked_;
-    std::optional<group_sequence> next_; ///< The group that is being read; none until the start is known.
+    std::optional<group_sequence> next_;    ///< The group that is being read; none until the start is known.
     std::optional<group_sequence> reading_; ///< The group of the piece that next() gave last.
-    std::optional<group_sequence> cap_;  ///< The Group End that we asked for.
+    std::optional<group_sequence> cap_;     ///< The Group End that we asked for.
     std::optional<group_sequence> end_;
     std::optional<group_sequence> last_complete_;
     std::map<group_sequence, arriving> groups_;
     std::vector<groups_dropped> dropped_;
-    std::vector<groups_dropped> skipped_; ///< Complete: passed over after gap_patience; late ones are losses.
+    std::vector<groups_dropped> skipped_;      ///< Complete: passed over after gap_patience; late ones are losses.
     std::optional<group_sequence> asked_from_; ///< The start of the last SUBSCRIBE.
     detail::ring<lost_groups> lost_;
     std::uint64_t groups_read_ = 0;

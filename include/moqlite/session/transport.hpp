@@ -19,8 +19,8 @@ namespace moqlite {
 ///   flush   finish whatever packet is open
 /// A transport that copies what it is given calls stream_acked() as soon as it has.
 template <class T>
-concept transport = requires(T& t, direction kind, const write_stream& w, stream_id id,
-                             app_error code, std::uint64_t n, std::string_view reason) {
+concept transport = requires(T& t, direction kind, const write_stream& w, stream_id id, app_error code, std::uint64_t n,
+    std::string_view reason) {
     { t.open(kind) } -> std::same_as<std::optional<stream_id>>;
     { t.write(w) } -> std::same_as<std::optional<std::size_t>>;
     { t.reset(id, code) } -> std::same_as<void>;

@@ -46,8 +46,8 @@ struct typed_framed {
 };
 
 /// Takes the message that begins `in`. A body above `max_body` is refused before it has arrived.
-[[nodiscard]] constexpr taken<framed>
-take_message(byte_view in, std::size_t max_body = default_limits.control_message) noexcept {
+[[nodiscard]] constexpr taken<framed> take_message(
+    byte_view in, std::size_t max_body = default_limits.control_message) noexcept {
     auto rest = in;
     const auto length = read_varint(rest);
     if (length.value_or(varint_at_least(in)) > max_body) return errc::message_too_large;
@@ -57,9 +57,9 @@ take_message(byte_view in, std::size_t max_body = default_limits.control_message
 }
 
 /// The same for a message with a type. A type of `types` or above is refused at once.
-[[nodiscard]] constexpr taken<typed_framed>
-take_typed_message(byte_view in, std::size_t max_body = default_limits.control_message,
-                   std::uint64_t types = std::numeric_limits<std::uint64_t>::max()) noexcept {
+[[nodiscard]] constexpr taken<typed_framed> take_typed_message(byte_view in,
+    std::size_t max_body = default_limits.control_message,
+    std::uint64_t types = std::numeric_limits<std::uint64_t>::max()) noexcept {
     auto rest = in;
     const auto type = read_varint(rest);
     if (type.value_or(varint_at_least(in)) >= types) return errc::unknown_message_type;

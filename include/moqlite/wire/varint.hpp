@@ -52,8 +52,7 @@ constexpr std::size_t write_varint(std::uint64_t value, std::span<std::byte> out
     const auto size = varint_size(value);
     const std::uint64_t mark = size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3;
     const auto bits = value | mark << (8 * size - 2);
-    for (std::size_t i = 0; i < size; ++i)
-        out[i] = static_cast<std::byte>(bits >> (8 * (size - 1 - i)) & 0xff);
+    for (std::size_t i = 0; i < size; ++i) out[i] = static_cast<std::byte>(bits >> (8 * (size - 1 - i)) & 0xff);
     return size;
 }
 

@@ -31,7 +31,8 @@ bool same(id_table<int>& table, const std::map<std::uint64_t, int>& model, const
     for (auto key : keys) {
         const int* found = table.find(key);
         const auto expected = model.find(key);
-        equal = equal && (found != nullptr) == (expected != model.end()) && (found == nullptr || *found == expected->second);
+        equal = equal && (found != nullptr) == (expected != model.end()) &&
+                (found == nullptr || *found == expected->second);
     }
     std::map<std::uint64_t, int> visited;
     table.for_each([&](std::uint64_t key, int& value) { visited[key] = value; });
@@ -106,7 +107,8 @@ TEST_CASE("an id_table keeps thousands of stream ids apart", "[containers]") {
     CHECK(same(table, model, keys));
 }
 
-TEST_CASE("an indexed_heap gives what sorting would, after every history of pushes, erases and changes", "[containers]") {
+TEST_CASE(
+    "an indexed_heap gives what sorting would, after every history of pushes, erases and changes", "[containers]") {
     bool right = true;
     every_history(9, 6, [&](const std::vector<unsigned>& steps) {
         std::vector<item> items(3);
@@ -203,7 +205,8 @@ TEST_CASE("a send_buffer lends every byte once, in order, and none moves before 
                 if (n != 0) buffer.acked(n);
                 acked += n;
             }
-            for (auto i = acked; i < lent.size(); ++i) right = right && static_cast<char>(*lent[i].first) == lent[i].second;
+            for (auto i = acked; i < lent.size(); ++i)
+                right = right && static_cast<char>(*lent[i].first) == lent[i].second;
             right = right && buffer.unsent() == sent.size() - written.size() && buffer.unacked() == sent.size() - acked;
         }
         right = right && sent.starts_with(written);

@@ -56,13 +56,13 @@ TEST_CASE("an announcement says what came or went and which way it took", "[anno
     check_both_ways(v, announce{announce_status::active, "cam", {}}, "06 01 03 63616d 00");
     check_both_ways(v, announce{announce_status::ended, "cam", {}}, "06 00 03 63616d 00");
     check_both_ways(v, announce{announce_status::active, "", {}}, "03 01 00 00");
-    check_both_ways(v, announce{announce_status::active, "cam", {hop_id{1}, hop_id{16384}}},
-        "0b 01 03 63616d 02 01 80004000");
+    check_both_ways(
+        v, announce{announce_status::active, "cam", {hop_id{1}, hop_id{16384}}}, "0b 01 03 63616d 02 01 80004000");
 }
 
 TEST_CASE("an announcement of lite-03 has only the number of hops", "[announce]") {
-    check_both_ways(version::lite_03, announce{announce_status::active, "cam", {hop_id{0}, hop_id{0}}},
-        "06 01 03 63616d 02");
+    check_both_ways(
+        version::lite_03, announce{announce_status::active, "cam", {hop_id{0}, hop_id{0}}}, "06 01 03 63616d 02");
     CHECK(encoded(version::lite_03, announce{announce_status::active, "cam", {hop_id{7}}}) == "06010363616d01");
 }
 

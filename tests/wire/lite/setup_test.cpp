@@ -20,9 +20,7 @@ setup read_setup(const std::vector<std::byte>& body) {
 
 } // namespace
 
-TEST_CASE("a SETUP may say nothing", "[setup]") {
-    check_both_ways(v, setup{}, "01 00");
-}
+TEST_CASE("a SETUP may say nothing", "[setup]") { check_both_ways(v, setup{}, "01 00"); }
 
 TEST_CASE("a SETUP says probe, path, role, cost and origin", "[setup]") {
     check_both_ways(v, setup{.probe = probe_level::report}, "04 01 010101");
@@ -34,9 +32,7 @@ TEST_CASE("a SETUP says probe, path, role, cost and origin", "[setup]") {
         "10 05 010101 02012f 030101 040107 050105");
 }
 
-TEST_CASE("a cost of 0 is a cost", "[setup]") {
-    check_both_ways(v, setup{.cost = 0}, "04 01 040100");
-}
+TEST_CASE("a cost of 0 is a cost", "[setup]") { check_both_ways(v, setup{.cost = 0}, "04 01 040100"); }
 
 TEST_CASE("parameters come in any order", "[setup]") {
     const auto body = hex("03 050105 02022f61 010102");

@@ -24,8 +24,8 @@ TEST_CASE("SUBSCRIBE_OK says the first group that will be served", "[subscribe_r
 
 TEST_CASE("SUBSCRIBE_OK of lite-03 and lite-04 says the publisher's options", "[subscribe_response]") {
     for (auto v : {version::lite_03, version::lite_04}) {
-        check_both_ways(v, subscribe_ok{.options = {.priority = 3, .max_latency = milliseconds{250}}},
-            "00 06 03 00 40fa 00 00");
+        check_both_ways(
+            v, subscribe_ok{.options = {.priority = 3, .max_latency = milliseconds{250}}}, "00 06 03 00 40fa 00 00");
         check_both_ways(v,
             subscribe_ok{.options = {.ordered = true, .start = group_sequence{0}, .end = group_sequence{4}}},
             "00 05 00 01 00 01 05");

@@ -19,8 +19,8 @@ TEST_CASE("a SUBSCRIBE names a track and how it is wanted", "[subscribe]") {
                               .track = "video",
                               .options = {.priority = 3, .max_latency = milliseconds{250}}},
         "16 00 08 726f6f6d2f63616d 05 766964656f 03 00 40fa 00 00");
-    check_in_all_versions(subscribe{.id = largest, .broadcast = "", .track = ""},
-        "0f ffffffffffffffff 00 00 00 00 00 00 00");
+    check_in_all_versions(
+        subscribe{.id = largest, .broadcast = "", .track = ""}, "0f ffffffffffffffff 00 00 00 00 00 00 00");
 }
 
 TEST_CASE("a SUBSCRIBE_UPDATE changes how a track is wanted", "[subscribe]") {
@@ -68,7 +68,6 @@ TEST_CASE("a SUBSCRIBE whose names are not UTF-8 is refused", "[subscribe]") {
 }
 
 TEST_CASE("a broadcast has bounded segments, a track's name has none", "[subscribe]") {
-    CHECK(refusal<subscribe>(v, "0b 00 03 612f62 00 00 00 00 00 00", {.path_segments = 1}) ==
-          errc::too_many_segments);
+    CHECK(refusal<subscribe>(v, "0b 00 03 612f62 00 00 00 00 00 00", {.path_segments = 1}) == errc::too_many_segments);
     CHECK(refusal<subscribe>(v, "0b 00 00 03 612f62 00 00 00 00 00", {.path_segments = 1}) == errc::ok);
 }

@@ -11,9 +11,9 @@ namespace moqlite::detail {
 /// The peer's interest in what has a prefix.
 struct announce_reply : announcements::listener, list_hook<owned_tag> {
     control_stream* stream = nullptr;
-    std::string prefix;  ///< Relative to the root.
+    std::string prefix; ///< Relative to the root.
     hop_id exclude{};
-    bool begun = false;  ///< ANNOUNCE_OK and the first of the set are written.
+    bool begun = false; ///< ANNOUNCE_OK and the first of the set are written.
 };
 
 class announcing {

@@ -32,8 +32,7 @@ public:
 private:
     void grow() {
         std::vector<T> larger(items_.empty() ? 4 : items_.size() * 2);
-        for (std::size_t i = 0; i < size_; ++i)
-            larger[i] = std::move(items_[(first_ + i) & (items_.size() - 1)]);
+        for (std::size_t i = 0; i < size_; ++i) larger[i] = std::move(items_[(first_ + i) & (items_.size() - 1)]);
         items_ = std::move(larger);
         first_ = 0;
     }

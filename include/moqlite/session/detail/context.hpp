@@ -44,7 +44,7 @@ struct incoming_request;
 /// A stream that we read.
 struct receiving : list_hook<credit_tag>, list_hook<silent_tag> {
     stream_id id{};
-    time_point since{}; ///< When it began to owe its first message.
+    time_point since{};           ///< When it began to owe its first message.
     std::uint64_t credit_due = 0; ///< Bytes read, for which no credit was given yet.
 };
 
@@ -54,8 +54,8 @@ struct sending : list_hook<blocked_tag> {
 };
 
 enum class control_kind : std::uint8_t {
-    unread,       ///< The peer's; its type has not arrived.
-    ignored,      ///< Refused; what still comes is dropped.
+    unread,  ///< The peer's; its type has not arrived.
+    ignored, ///< Refused; what still comes is dropped.
     setup_in,
     setup_out,
     announce_in,  ///< The peer asks for our announcements.
@@ -80,13 +80,13 @@ struct control_stream : receiving,
     bool fin_arrived = false;
     bool fin_wanted = false;
     bool fin_written = false;
-    bool write_ended = false; ///< We reset it.
-    bool request_read = false; ///< The first message has arrived.
-    bool stuck = false;       ///< Waits for stream credit.
+    bool write_ended = false;     ///< We reset it.
+    bool request_read = false;    ///< The first message has arrived.
+    bool stuck = false;           ///< Waits for stream credit.
     std::uint64_t owner = nobody; ///< Number of the request, subscription, query or watch.
-    std::size_t uncredited = 0; ///< Bytes that arrived and for which credit is given when they are read.
-    std::vector<std::byte> in; ///< The beginning of a message.
-    std::size_t counted = 0;   ///< Its bytes in context::partial_bytes.
+    std::size_t uncredited = 0;   ///< Bytes that arrived and for which credit is given when they are read.
+    std::vector<std::byte> in;    ///< The beginning of a message.
+    std::size_t counted = 0;      ///< Its bytes in context::partial_bytes.
     send_buffer out;
 
     [[nodiscard]] bool to_send() const noexcept {
@@ -102,8 +102,13 @@ using stop_or_reset = std::variant<std::monostate, reset_stream, stop_sending>;
 /// State and queues that the parts of a session have in common.
 struct context {
     context(role r, version v, const limits& b, slab_pool* p, ready_list* list, std::uint64_t name)
-        : side(r), dialect(v), bounds(b), own_pool(b.memory), pool(p != nullptr ? *p : own_pool),
-          ready(list, name), key(name) {
+        : side(r),
+          dialect(v),
+          bounds(b),
+          own_pool(b.memory),
+          pool(p != nullptr ? *p : own_pool),
+          ready(list, name),
+          key(name) {
         wake.entry = &ready;
     }
 
@@ -120,8 +125,8 @@ struct context {
     scope allowed;
     bool admitted = false;
     time_point now{};
-    time_point progress{};        ///< When a control or uncapped stream was last acknowledged or given credit.
-    std::size_t owing = 0;        ///< Control and uncapped streams that have bytes unsent or unacknowledged.
+    time_point progress{};                 ///< When a control or uncapped stream was last acknowledged or given credit.
+    std::size_t owing = 0;                 ///< Control and uncapped streams that have bytes unsent or unacknowledged.
     std::optional<time_point> owing_since; ///< None while nothing is owed, or until an input has told the time.
     std::size_t control_unsent = 0;
 
@@ -131,9 +136,9 @@ struct context {
     list<control_stream, opening_tag> opening;
     list<control_stream, parked_tag> parked;
     std::size_t parked_count = 0;
-    std::size_t partial_bytes = 0;       ///< In the `in` of all control streams.
-    std::size_t peer_requests = 0;       ///< Bidirectional streams that the peer opened.
-    list<sending, blocked_tag> blocked;  ///< Control and uncapped streams, the longest blocked first.
+    std::size_t partial_bytes = 0;            ///< In the `in` of all control streams.
+    std::size_t peer_requests = 0;            ///< Bidirectional streams that the peer opened.
+    list<sending, blocked_tag> blocked;       ///< Control and uncapped streams, the longest blocked first.
     list<sending, blocked_tag> newly_blocked; ///< The same, until an input tells the time.
     list<receiving, credit_tag> credits;
     list<receiving, silent_tag> silent; ///< Streams of the peer that owe their first message, the oldest first.
@@ -145,7 +150,7 @@ struct context {
 
     std::optional<session_closed> closing; ///< Why the session ended, once it has.
     std::string closing_reason;
-    bool close_wanted = false;             ///< We end it: a close_connection is due.
+    bool close_wanted = false; ///< We end it: a close_connection is due.
 
     void settled() noexcept {
         if (--owing == 0) owing_since.reset();

@@ -39,10 +39,10 @@ struct served_group : group_reader, send_item, sending, list_hook<owned_tag>, li
     served_group(incoming_request& r, group_sequence s) noexcept : send_item(r.groups_to_send, s), request(&r) {}
     incoming_request* request;
     std::optional<stream_id> stream;
-    bool blocked = false;     ///< Waits for stream credit.
+    bool blocked = false; ///< Waits for stream credit.
     bool fin_written = false;
-    bool lost = false;        ///< Was reset; waits for its stream to close.
-    bool owes = false;        ///< Counted in context::owing.
+    bool lost = false; ///< Was reset; waits for its stream to close.
+    bool owes = false; ///< Counted in context::owing.
     std::uint8_t prefix_size = 0;
     std::uint8_t prefix_written = 0;
     std::uint8_t prefix_acked = 0;
@@ -132,7 +132,8 @@ public:
     /// Bytes that wait to be written for one subscription.
     [[nodiscard]] std::uint64_t unsent(request_id id) {
         std::uint64_t sum = 0;
-        if (incoming_request* r = find(id)) r->groups.for_each([&](served_group& g) { sum += g.lost ? 0 : g.unsent(); });
+        if (incoming_request* r = find(id))
+            r->groups.for_each([&](served_group& g) { sum += g.lost ? 0 : g.unsent(); });
         return sum;
     }
 
@@ -279,7 +280,8 @@ public:
         }
     }
     void acked(served_group& s, std::uint64_t n) {
-        const auto of_prefix = std::min<std::uint64_t>(n, static_cast<std::uint64_t>(s.prefix_written - s.prefix_acked));
+        const auto of_prefix =
+            std::min<std::uint64_t>(n, static_cast<std::uint64_t>(s.prefix_written - s.prefix_acked));
         s.prefix_acked = static_cast<std::uint8_t>(s.prefix_acked + of_prefix);
         if (!s.lost && n > of_prefix) s.acked(n - of_prefix);
         if (!s.request->options.end) c_.progress = c_.now;

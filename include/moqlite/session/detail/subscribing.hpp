@@ -34,9 +34,9 @@ struct incoming_group : receiving, list_hook<owned_tag>, list_hook<of_subscripti
     subscription* of = nullptr;
     group_sequence sequence{};
     timestamp time{};
-    std::uint64_t frame = 0;     ///< Number of the frame that is arriving.
-    std::uint64_t size = 0;      ///< Of its payload.
-    std::uint64_t offset = 0;    ///< Of the next byte in it.
+    std::uint64_t frame = 0;      ///< Number of the frame that is arriving.
+    std::uint64_t size = 0;       ///< Of its payload.
+    std::uint64_t offset = 0;     ///< Of the next byte in it.
     std::uint64_t unreleased = 0; ///< Bytes of a capped subscription that the application holds.
     group_ref log;
     std::array<std::byte, 40> partial; ///< The beginning of a prefix or frame header.
@@ -185,7 +185,8 @@ public:
     void finished(incoming_group& g) {
         g.fin_arrived = true;
         if (g.at == incoming_group::stage::ended) return;
-        if (g.at == incoming_group::stage::header && g.partial_size == 0) return close_group(g, true, app_error::cancel);
+        if (g.at == incoming_group::stage::header && g.partial_size == 0)
+            return close_group(g, true, app_error::cancel);
         c_.emit(stream_rejected{g.id, errc::stream_ended_early});
         cut(g, wire_code(errc::stream_ended_early));
     }
@@ -202,8 +203,8 @@ public:
         const auto decoded = wire::lite::decode_subscribe_response(c_.dialect, message, c_.bounds);
         if (!decoded) return decoded.error();
         if (const auto* ok = std::get_if<wire::lite::subscribe_ok>(&*decoded)) {
-            c_.emit(subscription_accepted{s->id, has_options_in_ok(c_.dialect) ? ok->options.start.value_or(group_sequence{})
-                                                                              : ok->group});
+            c_.emit(subscription_accepted{
+                s->id, has_options_in_ok(c_.dialect) ? ok->options.start.value_or(group_sequence{}) : ok->group});
         } else if (const auto* end = std::get_if<wire::lite::subscribe_end>(&*decoded)) {
             c_.emit(subscription_end_known{s->id, end->group});
         } else if (const auto* drop = std::get_if<wire::lite::subscribe_drop>(&*decoded)) {
@@ -367,7 +368,8 @@ private:
         g.offset = 0;
         g.at = incoming_group::stage::payload;
         if (g.log) {
-            if (const auto begun = g.log->begin_frame(g.time, g.size, in.size()); !begun) return reject(g, begun.error()), in = {}, false;
+            if (const auto begun = g.log->begin_frame(g.time, g.size, in.size()); !begun)
+                return reject(g, begun.error()), in = {}, false;
             if (g.size == 0) next_frame(g);
         } else if (g.size == 0) {
             c_.emit(frame_data{group_id{number(g.id)}, g.of->id, g.sequence, g.frame, 0, 0, g.time, {}});

@@ -14,11 +14,11 @@ namespace moqlite::detail {
 struct watch : list_hook<owned_tag> {
     watch_id id{};
     control_stream* stream = nullptr;
-    std::string prefix;               ///< Relative to the root.
-    bool answered = false;            ///< ANNOUNCE_OK has come.
+    std::string prefix;    ///< Relative to the root.
+    bool answered = false; ///< ANNOUNCE_OK has come.
     bool synced = false;
-    std::uint64_t snapshot_left = 0;  ///< Announcements of the initial set that have not come yet.
-    hop_id publisher{};               ///< The peer's own hop, which it leaves out.
+    std::uint64_t snapshot_left = 0;         ///< Announcements of the initial set that have not come yet.
+    hop_id publisher{};                      ///< The peer's own hop, which it leaves out.
     std::set<std::string, std::less<>> live; ///< Paths relative to the root.
     std::size_t live_bytes = 0;              ///< Of those, each with the root.
 };
@@ -163,7 +163,9 @@ private:
         return errc::ok;
     }
 
-    [[nodiscard]] std::size_t weight(const std::string& name) const noexcept { return c_.allowed.root.size() + name.size(); }
+    [[nodiscard]] std::size_t weight(const std::string& name) const noexcept {
+        return c_.allowed.root.size() + name.size();
+    }
     void remember(watch& w, const std::string& name) {
         w.live.insert(name);
         w.live_bytes += weight(name);

@@ -170,8 +170,8 @@ inline constexpr std::uint64_t announcement_types = 3;
 /// What a publisher says where announcements are typed.
 using announcement = std::variant<announce_start, announce_end, announce_update>;
 
-[[nodiscard]] inline result<announcement> decode_announcement(version v, const typed_framed& message,
-                                                              const limits& bounds = default_limits) noexcept {
+[[nodiscard]] inline result<announcement> decode_announcement(
+    version v, const typed_framed& message, const limits& bounds = default_limits) noexcept {
     const auto as = [](auto decoded) -> result<announcement> {
         if (!decoded) return decoded.error();
         return announcement{*decoded};

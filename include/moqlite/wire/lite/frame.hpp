@@ -31,8 +31,8 @@ struct frame_header {
 };
 
 /// Takes the header that begins `in`. A payload above `max_size` is refused before it has arrived.
-[[nodiscard]] constexpr taken<frame_header>
-take_frame_header(version v, byte_view in, std::uint64_t max_size = default_limits.frame) noexcept {
+[[nodiscard]] constexpr taken<frame_header> take_frame_header(
+    version v, byte_view in, std::uint64_t max_size = default_limits.frame) noexcept {
     frame_header header;
     auto rest = in;
     if (has_timestamps(v)) {
@@ -50,8 +50,8 @@ take_frame_header(version v, byte_view in, std::uint64_t max_size = default_limi
 }
 
 /// Writes a frame's header to the front of `out` and returns its size; 0 if it cannot be said.
-constexpr std::size_t write_frame_header(version v, std::int64_t delta, std::uint64_t size,
-                                         std::span<std::byte, frame_header_size_max> out) noexcept {
+constexpr std::size_t write_frame_header(
+    version v, std::int64_t delta, std::uint64_t size, std::span<std::byte, frame_header_size_max> out) noexcept {
     if (size > varint_max) return 0;
     if (!has_timestamps(v)) return write_varint(size, out);
     if (delta < -delta_bound || delta >= delta_bound) return 0;

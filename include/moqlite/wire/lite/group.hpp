@@ -32,8 +32,8 @@ inline constexpr std::size_t group_prefix_size_max = 2 + 2 * varint_size_max;
 
 /// Writes the stream type and GROUP to the front of `out` and returns their size; 0 if a number is
 /// too large.
-constexpr std::size_t write_group_prefix(const group_header& m,
-                                         std::span<std::byte, group_prefix_size_max> out) noexcept {
+constexpr std::size_t write_group_prefix(
+    const group_header& m, std::span<std::byte, group_prefix_size_max> out) noexcept {
     if (m.subscription > varint_max || number(m.sequence) > varint_max) return 0;
     const auto body = varint_size(m.subscription) + varint_size(number(m.sequence));
     auto used = write_varint(static_cast<std::uint64_t>(uni_type::group), out);

@@ -27,9 +27,7 @@ public:
         return true;
     }
 
-    [[nodiscard]] constexpr bool contains(hop_id hop) const noexcept {
-        return std::find(begin(), end(), hop) != end();
-    }
+    [[nodiscard]] constexpr bool contains(hop_id hop) const noexcept { return std::find(begin(), end(), hop) != end(); }
 
     [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
     [[nodiscard]] constexpr bool empty() const noexcept { return size_ == 0; }

@@ -24,9 +24,9 @@ struct setup {
     /// Path and query; only from clients, where the connection has no URL. An empty one means none, but
     /// older peers refuse it.
     std::optional<std::string_view> path = {};
-    peer_role role = peer_role::both; ///< Only from clients.
+    peer_role role = peer_role::both;       ///< Only from clients.
     std::optional<std::uint64_t> cost = {}; ///< Of the link; 0 is a cost.
-    hop_id origin = {}; ///< The peer's own hop id, 0 if it has none.
+    hop_id origin = {};                     ///< The peer's own hop id, 0 if it has none.
 
     friend constexpr bool operator==(const setup&, const setup&) = default;
 };

@@ -71,8 +71,6 @@ inline void encode(bidi_type type, std::vector<std::byte>& out) {
     writer{out}.varint(static_cast<std::uint64_t>(type));
 }
 
-inline void encode(uni_type type, std::vector<std::byte>& out) {
-    writer{out}.varint(static_cast<std::uint64_t>(type));
-}
+inline void encode(uni_type type, std::vector<std::byte>& out) { writer{out}.varint(static_cast<std::uint64_t>(type)); }
 
 } // namespace moqlite::wire::lite

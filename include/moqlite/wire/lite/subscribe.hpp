@@ -73,8 +73,6 @@ inline void read(reader& in, version, subscribe_update& m, const limits&) noexce
     detail::read_options(in, m.options);
 }
 
-inline void write(writer& out, version, const subscribe_update& m) {
-    detail::write_options(out, m.options);
-}
+inline void write(writer& out, version, const subscribe_update& m) { detail::write_options(out, m.options); }
 
 } // namespace moqlite::wire::lite

@@ -78,8 +78,8 @@ inline void write(writer& out, version, const subscribe_drop& m) {
 
 using subscribe_response = std::variant<subscribe_ok, subscribe_end, subscribe_drop>;
 
-[[nodiscard]] inline result<subscribe_response>
-decode_subscribe_response(version v, const typed_framed& message, const limits& bounds = default_limits) noexcept {
+[[nodiscard]] inline result<subscribe_response> decode_subscribe_response(
+    version v, const typed_framed& message, const limits& bounds = default_limits) noexcept {
     const auto as = [](auto decoded) -> result<subscribe_response> {
         if (!decoded) return decoded.error();
         return subscribe_response{*decoded};

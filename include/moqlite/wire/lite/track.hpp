@@ -20,8 +20,8 @@ struct track {
 struct track_info {
     moqlite::priority priority = 0;
     bool ordered = false;
-    milliseconds max_latency{5000};  ///< How long groups but the latest are kept.
-    std::uint64_t timescale = 1000;  ///< Ticks a second; never 0.
+    milliseconds max_latency{5000}; ///< How long groups but the latest are kept.
+    std::uint64_t timescale = 1000; ///< Ticks a second; never 0.
 
     friend constexpr bool operator==(const track_info&, const track_info&) = default;
 };

@@ -39,8 +39,7 @@ public:
     void connect(connect_options, ngtcp2::accept_function accept, ngtcp2::failed_function failed);
 
     /// As server::shutdown(); a connect() that is under way fails.
-    void shutdown(app_error code, std::string_view reason, duration grace,
-                  std::function<void()> done);
+    void shutdown(app_error code, std::string_view reason, duration grace, std::function<void()> done);
 
     /// Null until the first connect().
     [[nodiscard]] ngtcp2::endpoint* endpoint();

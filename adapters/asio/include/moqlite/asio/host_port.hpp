@@ -15,7 +15,7 @@ struct host_port {
 };
 
 /// HOST, HOST:PORT, :PORT, [IPV6], [IPV6]:PORT or a bare IPv6 address; "*" is any address.
-[[nodiscard]] std::optional<host_port> parse_host_port(std::string_view text,
-                                                       std::uint16_t default_port, std::string& why);
+[[nodiscard]] std::optional<host_port> parse_host_port(
+    std::string_view text, std::uint16_t default_port, std::string& why);
 
 } // namespace moqlite::asio

@@ -24,8 +24,7 @@ public:
 
     /// `where` is HOST:PORT with a numeric host or none (any address, IPv4 and IPv6 on one socket);
     /// port 0 takes a free one. `accept` makes the handler of each connection, whose alpn() is known.
-    [[nodiscard]] bool listen(std::string_view where, ngtcp2::tls, ngtcp2::accept_function accept,
-                              std::string& why);
+    [[nodiscard]] bool listen(std::string_view where, ngtcp2::tls, ngtcp2::accept_function accept, std::string& why);
 
     [[nodiscard]] const ngtcp2::address& local_address() const;
 
@@ -33,8 +32,7 @@ public:
     void refuse();
     /// Closes every connection with `code`, then calls `done`: when the last close was sent and its
     /// closing period is over, but `grace` from now at the latest.
-    void shutdown(app_error code, std::string_view reason, duration grace,
-                  std::function<void()> done);
+    void shutdown(app_error code, std::string_view reason, duration grace, std::function<void()> done);
 
     [[nodiscard]] ngtcp2::endpoint& endpoint();
     [[nodiscard]] const socket_stats& stats() const;

@@ -14,7 +14,7 @@ namespace moqlite::ngtcp2 {
 
 /// What a connection has measured; sizes in bytes.
 struct connection_stats {
-    duration rtt{};     ///< Smoothed.
+    duration rtt{}; ///< Smoothed.
     duration min_rtt{};
     std::uint64_t congestion_window = 0;
     std::uint64_t in_flight = 0;

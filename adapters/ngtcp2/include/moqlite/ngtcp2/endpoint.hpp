@@ -24,7 +24,7 @@ namespace moqlite::ngtcp2 {
 
 namespace detail {
 struct endpoint_state;
-}
+} // namespace detail
 
 /// One UDP datagram that arrived. `local` is where it was sent to.
 struct datagram {
@@ -109,8 +109,7 @@ public:
 
     /// Null: too many connections, or `why`; otherwise accept or failed is called, once, from a
     /// later turn. Nothing is sent before the next pump().
-    connection* connect(const tls&, const target&, accept_function, failed_function,
-                        std::string& why, time_point now);
+    connection* connect(const tls&, const target&, accept_function, failed_function, std::string& why, time_point now);
 
     /// Any bytes at all may come in; what is not QUIC is dropped.
     void receive(const datagram&, time_point now);

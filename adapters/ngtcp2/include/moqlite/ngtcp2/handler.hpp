@@ -21,9 +21,7 @@ struct closed {
     std::string reason;
 
     /// The application's code; a transport's failure is app_error::transport.
-    [[nodiscard]] app_error app_code() const noexcept {
-        return application ? app_error{code} : app_error::transport;
-    }
+    [[nodiscard]] app_error app_code() const noexcept { return application ? app_error{code} : app_error::transport; }
 };
 
 /// The inputs of one connection, after its handshake. A handler may use commands of any session and

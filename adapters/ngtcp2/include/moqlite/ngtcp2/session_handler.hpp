@@ -13,8 +13,7 @@ namespace moqlite::ngtcp2 {
 template <class Session, class OnEvent>
 class session_handler final : public handler {
 public:
-    session_handler(Session session, OnEvent on_event)
-        : session_{std::move(session)}, on_event_{std::move(on_event)} {}
+    session_handler(Session session, OnEvent on_event) : session_{std::move(session)}, on_event_{std::move(on_event)} {}
 
     void stream_received(stream_id id, byte_view bytes, bool fin, time_point now) override {
         session_->stream_received(id, bytes, fin, now);

@@ -19,13 +19,13 @@ struct identity {
 enum class key_kind : std::uint8_t { p256, ed25519 };
 
 /// Reads both files; they are checked when a tls is made of them.
-[[nodiscard]] std::optional<identity> load_identity(const std::string& chain_file,
-                                                    const std::string& key_file, std::string& why);
+[[nodiscard]] std::optional<identity> load_identity(
+    const std::string& chain_file, const std::string& key_file, std::string& why);
 
 /// A self-signed certificate for `name`, an IP address or a DNS name, valid from an hour ago for
 /// 13 days: browsers pin certificates by hash only when they live less than 14.
-[[nodiscard]] std::optional<identity> generate_identity(std::string_view name, std::string& why,
-                                                        key_kind kind = key_kind::p256);
+[[nodiscard]] std::optional<identity> generate_identity(
+    std::string_view name, std::string& why, key_kind kind = key_kind::p256);
 
 /// SHA-256 of the leaf's DER as 64 lowercase hex digits.
 [[nodiscard]] std::optional<std::string> fingerprint(const identity&, std::string& why);
@@ -57,8 +57,7 @@ class tls {
 public:
     /// `alpn` in the order of our preference; a client that has none of them is refused with the
     /// alert no_application_protocol.
-    [[nodiscard]] static std::optional<tls> server(const identity&, std::vector<std::string> alpn,
-                                                   std::string& why);
+    [[nodiscard]] static std::optional<tls> server(const identity&, std::vector<std::string> alpn, std::string& why);
     [[nodiscard]] static std::optional<tls> client(const trust&, std::string& why);
 
     struct state;
