@@ -81,3 +81,16 @@ TEST_CASE("a reader whose groups come without a pause stays where it began", "[s
 TEST_CASE("a reader that is slow itself stays where it began", "[session][read ahead]") {
     CHECK(after_a_minute(100ms, 1ms, false).bytes() == 64 * kib);
 }
+
+TEST_CASE("a publisher that stumbles now and then is no reason to ask further ahead", "[session][read ahead]") {
+    read_ahead r{bounds(64 * kib, 1024 * kib)};
+    auto now = t0;
+    for (std::uint64_t n = 0; n < 300; ++n) {
+        r.raised(g(n), now);
+        now += 10ms;
+        r.group_closed(g(n), 8 * kib, now);
+        if (n % 3 != 0) now += 50ms;
+        r.group_opened(g(n + 1), true, now);
+    }
+    CHECK(r.bytes() == 64 * kib);
+}

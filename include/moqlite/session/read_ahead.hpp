@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <moqlite/core/ids.hpp>
@@ -12,7 +13,8 @@
 namespace moqlite {
 
 /// Begins small, since what is under way and cannot be read yet only fills queues (and caches) on the
-/// path, and doubles when the reader had to wait for groups that the publisher was told of too late.
+/// path, and doubles when the reader has to wait, again and again, for groups that the publisher was
+/// told of too late.
 class read_ahead {
 public:
     explicit read_ahead(const limits& bounds) noexcept
@@ -43,10 +45,14 @@ public:
     void group_opened(group_sequence sequence, bool drained, time_point now) noexcept {
         if (!raise_ || sequence <= raise_->old) return;
         const auto& r = *raise_;
+        const auto waited = r.exhausted ? now - std::max(*r.exhausted, r.at) : duration{};
         // Of the time that the raise took to have an effect, more than a quarter was spent waiting.
-        const bool waited = r.exhausted && 4 * (now - std::max(*r.exhausted, r.at)) > now - r.at;
-        if (waited && drained) bytes_ = std::min(2 * bytes_, most_);
+        const bool too_late = waited >= shortest_wait && 4 * waited > now - r.at;
         raise_.reset();
+        waits_ = too_late && drained ? waits_ + 1 : 0;
+        if (waits_ < enough_waits) return;
+        bytes_ = std::min(2 * bytes_, most_);
+        waits_ = 0;
     }
 
     static constexpr std::uint64_t most_groups = 512;
@@ -58,11 +64,14 @@ private:
         std::optional<time_point> exhausted; ///< When all that was allowed before had come.
     };
     static constexpr std::uint64_t least = 2;
+    static constexpr duration shortest_wait = std::chrono::milliseconds{5}; ///< Less is a scheduler's, not a network's.
+    static constexpr int enough_waits = 3; ///< One after the other: a publisher that stumbles once is no reason.
     static constexpr std::uint64_t group_overhead = 2048;
     std::size_t most_;
     std::size_t bytes_;
     std::uint64_t group_size_ = 0; ///< Of recent groups, the largest.
     bool seen_ = false;
+    int waits_ = 0;
     std::optional<raise> raise_; ///< The one that is being watched.
 };
 
