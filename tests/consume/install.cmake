@@ -1,0 +1,21 @@
+# cmake -D TREE=<build tree> -D PREFIX=<directory> -D ABSENT=<directories> -P install.cmake
+# Installs moqlite somewhere else and moves it to PREFIX: a package is where it is found, and names no directory of this machine.
+file(REMOVE_RECURSE ${PREFIX} ${PREFIX}.elsewhere)
+execute_process(COMMAND ${CMAKE_COMMAND} --install ${TREE} --prefix ${PREFIX}.elsewhere --component moqlite OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
+file(RENAME ${PREFIX}.elsewhere ${PREFIX})
+
+file(GLOB_RECURSE files ${PREFIX}/*.cmake)
+list(LENGTH files count)
+if(count LESS 3)
+    message(FATAL_ERROR "the package is not whole: ${files}")
+endif()
+foreach(file ${files})
+    file(READ ${file} text)
+    foreach(directory ${ABSENT} ${TREE} ${PREFIX})
+        string(FIND "${text}" "${directory}" at)
+        if(NOT at EQUAL -1)
+            message(SEND_ERROR "${file} names ${directory}")
+        endif()
+    endforeach()
+endforeach()
+message(STATUS "installed: ${count} files of CMake")
