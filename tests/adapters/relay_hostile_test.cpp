@@ -1,10 +1,9 @@
 // Peers that break the rules of moq-lite, each in its own way, at the relay as it ships: each is told so
 // by a code, named once in the log, and disturbs nobody.
-#include "relay_scene.hpp"
+#include "relay_stage.hpp"
 
 #include <boost/asio/ip/udp.hpp>
 #include <moqlite/asio/clock.hpp>
-#include <moqlite/wire/lite/announce.hpp>
 #include <moqlite/wire/lite/subscribe.hpp>
 
 using namespace moqlite;
@@ -13,20 +12,6 @@ namespace net = boost::asio;
 
 namespace {
 
-constexpr std::size_t a_mebibyte = 1024 * 1024;
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool sanitized = true; // The relay is, too; it keeps memory of its own.
-#else
-constexpr bool sanitized = false;
-#endif
-
-std::string raw(std::string_view text) { return std::string{as_text(hex(text))}; }
-template <class M>
-std::string bytes_of(const M& message) {
-    std::vector<std::byte> out;
-    REQUIRE(wire::lite::encode(version::lite_05, message, out) == errc::ok);
-    return std::string{as_text(out)};
-}
 std::string segments(int count) {
     std::string path = "s";
     while (--count > 0) path += "/s";
@@ -34,10 +19,8 @@ std::string segments(int count) {
 }
 
 /// All intruders have one relay, the same that serves the others; made by the first section.
-struct stage : relay_scene {
-    explicit stage(const std::string& program) : relay_scene{program} {
-        see_a_new_client();
-        memory_before = relay.resident();
+struct long_stage : stage {
+    explicit long_stage(const std::string& program) : stage{program} {
         // What takes time to be noticed begins now.
         silent = intrude("");
         silent_since = std::chrono::steady_clock::now();
@@ -63,50 +46,6 @@ struct stage : relay_scene {
             socket.send_to(net::buffer(packet.bytes), {net::ip::make_address("127.0.0.1"), port});
     }
 
-    /// The transfer goes on and has lost nothing; who comes now is served.
-    void must_be_undisturbed() {
-        const auto before = media.received();
-        CHECK(run([&] { return media.received() > before + 2 * transfer::most_in_flight; }, 5s));
-        CHECK(media.damage() == std::vector<std::string>{});
-        CHECK(std::exchange(publisher.complaints, {}) == std::vector<std::string>{});
-        CHECK(std::exchange(watcher.complaints, {}) == std::vector<std::string>{});
-        CHECK_FALSE(relay.exit_code());
-        see_a_new_client();
-    }
-    void see_a_new_client() {
-        auto& visitor = guests.emplace_back();
-        welcome(visitor);
-        static_cast<void>(visitor.session->watch(""));
-        visitor.connection->wake();
-        CHECK(run([&] { return visitor.there.contains("well"); }));
-        CHECK(visitor.complaints == std::vector<std::string>{});
-        visitor.session->close(app_error::cancel, "thank you");
-        visitor.connection->wake();
-        REQUIRE(run([&] { return visitor.connection == nullptr; }));
-    }
-    /// In the log of its session, `rule` stands in one line, and no other rule in any.
-    void must_be_named(intruder& who, std::string_view rule) {
-        dismiss(who);
-        CHECK(relay.said(who.tag, rule).size() == 1);
-        CHECK(relay.said(who.tag, "broke a rule").size() <= 1);
-    }
-    void must_not_be_named(intruder& who) {
-        dismiss(who);
-        CHECK(relay.said(who.tag, "broke a rule").empty());
-        CHECK(relay.said(who.tag, "ended: closed by the peer with cancel (0): bye").size() == 1);
-    }
-    /// The session was closed with `code`, and the reason names the rule.
-    void must_be_closed(intruder& who, std::string_view rule, app_error code) {
-        REQUIRE(run([&] { return who.ended(); }));
-        const auto& how = **who.end;
-        CHECK(how.by_peer);
-        CHECK(how.application);
-        CHECK(how.code == static_cast<std::uint64_t>(code));
-        CHECK(how.reason == rule);
-        must_be_named(who, rule);
-    }
-
-    std::size_t memory_before = 0;
     intruder silent; ///< Sends no SETUP.
     intruder idle;   ///< Opens as many streams as it may, and finishes no message.
     std::chrono::steady_clock::time_point silent_since;
@@ -211,13 +150,6 @@ void false_start_ends_the_session(stage& s, const false_start& f) {
     s.must_be_closed(who, f.rule, f.code);
 }
 
-/// The stream on which the relay asks this intruder what it announces.
-stream_id asked_for_announcements(stage& s, intruder& who) {
-    constexpr stream_id first_of_the_server{1};
-    REQUIRE(s.run([&] { return !who.peer->received[first_of_the_server].bytes.empty(); }));
-    return first_of_the_server;
-}
-
 void answer_to_announce_request(stage& s, std::string_view answer, std::string_view rule, app_error code) {
     auto who = s.intrude();
     const auto id = asked_for_announcements(s, who);
@@ -228,22 +160,6 @@ void answer_to_announce_request(stage& s, std::string_view answer, std::string_v
     CHECK(peer.sent[id].stopped == code);
     s.must_be_named(who, rule);
 }
-
-/// An intruder that announces `broadcast`, and to which the relay has subscribed on behalf of the watcher.
-struct false_publisher {
-    false_publisher(stage& s, std::string broadcast) : who{s.intrude()} {
-        const auto asked = asked_for_announcements(s, who);
-        stage::add(who, asked, raw("02 07 01") + bytes_of(wire::lite::announce{.suffix = broadcast}));
-        REQUIRE(s.run([&] { return s.watcher.there.contains(broadcast); }));
-        subscription = s.watcher.session->subscribe({broadcast, "video"}).value();
-        s.watcher.connection->wake();
-        // TRACK is not asked for by a session that was not asked; the next stream is SUBSCRIBE.
-        REQUIRE(s.run([&] { return who.peer->received[subscribe].bytes.starts_with('\x02'); }));
-    }
-    static constexpr stream_id subscribe{5};
-    intruder who;
-    subscribe_id subscription{};
-};
 
 /// The relay stops a group with `code`, and the subscription goes on.
 void group_is_stopped(stage& s, std::string_view group, std::string_view rule, app_error code) {
@@ -363,7 +279,7 @@ void first_packets_are_forgotten(stage& s) {
     CHECK(lines == s.relay.said("no common ALPN").size());
 }
 
-void silence_is_closed(stage& s) {
+void silence_is_closed(long_stage& s) {
     const auto left = s.silent_since + 13s - std::chrono::steady_clock::now();
     s.run([&] { return s.silent.ended(); }, std::chrono::ceil<std::chrono::seconds>(left));
     const std::chrono::duration<double> lasted = std::chrono::steady_clock::now() - s.silent_since;
@@ -371,7 +287,7 @@ void silence_is_closed(stage& s) {
     CHECK(lasted.count() > 9.5);
 }
 
-void idleness_is_stopped(stage& s) {
+void idleness_is_stopped(long_stage& s) {
     auto& streams = s.idle.peer->sent;
     const auto stopped = [&] {
         return std::ranges::count_if(
@@ -396,7 +312,7 @@ TEST_CASE("a peer that breaks a rule is told which, named once in the log, and d
     std::string why_not;
     const auto program = relay_process::program(why_not);
     if (program.empty()) SKIP(why_not);
-    static stage s{program};
+    static long_stage s{program};
     REQUIRE_FALSE(s.relay.exit_code());
 
     for (const auto& m : missteps()) DYNAMIC_SECTION(m.what) {

@@ -87,14 +87,17 @@ public:
         return code_;
     }
     /// Bytes of memory that it has; 0: it has ended.
-    [[nodiscard]] std::size_t resident() const {
-        std::ifstream status{"/proc/" + std::to_string(pid_) + "/status"};
-        for (std::string line; std::getline(status, line);)
-            if (line.starts_with("VmRSS:")) return std::stoul(line.substr(6)) * 1024;
-        return 0;
-    }
+    [[nodiscard]] std::size_t resident() const { return memory("VmRSS:"); }
+    /// The most that it ever had.
+    [[nodiscard]] std::size_t most_resident() const { return memory("VmHWM:"); }
 
 private:
+    [[nodiscard]] std::size_t memory(std::string_view what) const {
+        std::ifstream status{"/proc/" + std::to_string(pid_) + "/status"};
+        for (std::string line; std::getline(status, line);)
+            if (line.starts_with(what)) return std::stoul(line.substr(what.size())) * 1024;
+        return 0;
+    }
     static void check(int error) {
         if (error != 0) throw std::system_error{error, std::generic_category(), "moqlite-relay"};
     }

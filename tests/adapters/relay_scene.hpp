@@ -202,13 +202,17 @@ public:
         REQUIRE(run([&] { return id->has_value() || who.ended(); }));
         return id->value();
     }
-    /// As many streams as it gets, each with these bytes and no end; how many.
-    std::size_t write_all(intruder& who, direction kind, const std::string& bytes) {
+    /// As many streams as it gets, or `most`, each with these bytes and no end; how many.
+    std::size_t write_all(intruder& who, direction kind, const std::string& bytes, std::size_t most = std::size_t(-1)) {
         const auto count = std::make_shared<std::size_t>(0);
         const auto done = std::make_shared<bool>(false);
         auto* peer = who.peer;
         peer->in_pump([=](ngtcp2::connection& to) {
-            for (; const auto id = to.open(kind); ++*count) begin(*peer, *id, bytes, false);
+            for (; *count != most; ++*count) {
+                const auto id = to.open(kind);
+                if (!id) break;
+                begin(*peer, *id, bytes, false);
+            }
             *done = true;
         });
         REQUIRE(run([&] { return *done || who.ended(); }));

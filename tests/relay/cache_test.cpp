@@ -38,7 +38,7 @@ struct shelf {
     log_entry& whole(track_log& log, std::uint64_t sequence, std::size_t size = 10, time_point now = t0) {
         auto& e = arriving(log, sequence, size, now);
         REQUIRE(e.group->finish());
-        kept.complete(e);
+        kept.complete(e, now);
         return e;
     }
     void enforce(time_point now) {
@@ -83,7 +83,7 @@ TEST_CASE("a cache counts what has arrived whole, and gives it all back", "[rela
     auto& second = s.arriving(s.a, 1);
     CHECK(s.kept.bytes() == smallest);
     CHECK(second.group->finish());
-    s.kept.complete(second);
+    s.kept.complete(second, t0);
     CHECK(s.kept.bytes() == 2 * smallest);
     CHECK(s.kept.taken() == 2);
     s.kept.forget(s.a);

@@ -141,6 +141,18 @@ TEST_CASE("a reader that never reads does not make the table grow for ever", "[a
     CHECK(stuck.read() < 66000);
 }
 
+TEST_CASE("long names that come and go do not make it grow either", "[announcements][regression]") {
+    announcements table;
+    believer stuck{table};
+    for (int i = 0; i < 3000; ++i) {
+        const auto path = std::to_string(i) + std::string(4000, 'p');
+        table.set(path, {hops(0), 0});
+        table.remove(path, 0);
+    }
+    CHECK(stuck.overrun);
+    CHECK(stuck.read() < 1100); // 4 MiB of them.
+}
+
 TEST_CASE("a slot belongs to one path at a time, as far as any reader knows", "[announcements]") {
     announcements table;
     believer reader{table};

@@ -34,7 +34,8 @@ struct log_entry : moqlite::detail::list_hook<aged_tag> {
     group_pin pin; ///< Keeps its bytes; let go where they are not worth it.
     time_point arrived;
     std::uint64_t number = 0; ///< The n-th that the cache took, from 1.
-    std::size_t counted = 0;  ///< Bytes of it in the cache's sum; 0 while it is arriving.
+    bool arriving = true;
+    std::size_t counted = 0; ///< Bytes of it in the cache's sum; 0 while it is arriving.
 };
 
 /// The groups of one track that are there, by number.
@@ -76,12 +77,15 @@ public:
         const auto sequence = g->sequence();
         auto& e = log.entries_.try_emplace(sequence, log, std::move(g), from, now).first->second;
         e.number = ++taken_;
-        aged_.push_back(e);
-        ++count_;
+        arriving_.push_back(e);
         return e;
     }
     /// Counts a group whose last byte has come.
-    void complete(log_entry& e) noexcept {
+    void complete(log_entry& e, time_point now) noexcept {
+        e.arriving = false;
+        e.arrived = now;
+        to_back(aged_, e);
+        ++count_;
         e.counted = e.group->memory();
         bytes_ += e.counted;
     }
@@ -97,11 +101,11 @@ public:
         for (std::size_t spared = 0; bytes_ > bounds_.cache && !aged_.empty();) {
             auto& oldest = aged_.front();
             if (is_newest(oldest) && spared++ < count_)
-                to_back(oldest);
+                to_back(aged_, oldest);
             else
                 drop(oldest);
         }
-        for (std::size_t left = count_; left != 0 && aged_.front().arrived + bounds_.cache_age <= now; --left) {
+        for (std::size_t left = count_; left != 0 && is_old(aged_, now); --left) {
             auto& oldest = aged_.front();
             // What a complete reader has not asked for yet waits for it.
             const bool waits = oldest.log->wanted && *oldest.log->wanted < oldest.group->sequence();
@@ -110,22 +114,37 @@ public:
                 continue;
             }
             oldest.arrived = now;
-            to_back(oldest);
+            to_back(aged_, oldest);
+        }
+        // What has been arriving for that long is not kept for who comes late. It stays on the list: its
+        // publisher may yet have to answer for it.
+        while (is_old(arriving_, now)) {
+            auto& e = arriving_.front();
+            if (!is_newest(e)) e.pin.release();
+            e.arrived = now;
+            to_back(arriving_, e);
         }
         relieve(stop);
     }
     [[nodiscard]] std::optional<time_point> deadline() noexcept {
-        if (aged_.empty()) return std::nullopt;
-        return aged_.front().arrived + bounds_.cache_age;
+        std::optional<time_point> at;
+        for (auto* all : {&aged_, &arriving_})
+            if (!all->empty() && (!at || all->front().arrived < *at)) at = all->front().arrived;
+        if (at) *at += bounds_.cache_age;
+        return at;
     }
     [[nodiscard]] std::uint64_t taken() const noexcept { return taken_; }
     [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
 
 private:
     static bool is_newest(log_entry& e) noexcept { return &e == e.log->newest(); }
-    void to_back(log_entry& e) {
+    using entries = moqlite::detail::list<log_entry, aged_tag>;
+    [[nodiscard]] bool is_old(entries& all, time_point now) noexcept {
+        return !all.empty() && all.front().arrived + bounds_.cache_age <= now;
+    }
+    static void to_back(entries& all, log_entry& e) noexcept {
         e.unlink();
-        aged_.push_back(e);
+        all.push_back(e);
     }
     void drop(log_entry& e) {
         auto& log = *e.log;
@@ -133,8 +152,8 @@ private:
         if (!log.floor || *log.floor <= sequence) log.floor = next(sequence);
         bytes_ -= e.counted;
         if (e.group->has_readers()) lingering_.push_back(e.group);
+        if (!e.arriving) --count_;
         log.entries_.erase(sequence);
-        --count_;
     }
     void forget_released() {
         for (std::size_t i = std::min(lingering_.size(), most_at_once); i != 0; --i) {
@@ -145,20 +164,19 @@ private:
     }
 
     /// The groups that one session has begun and not finished, the oldest first.
-    struct arriving {
+    struct unfinished {
         std::size_t bytes = 0;
         std::vector<log_entry*> groups;
     };
     /// Of every session, the one that holds most first.
-    [[nodiscard]] std::vector<arriving> all_arriving() {
-        std::map<std::uint64_t, arriving> by_session;
-        aged_.for_each([&](log_entry& e) {
-            if (e.counted != 0 || e.group->ended() != group::state::open) return;
+    [[nodiscard]] std::vector<unfinished> all_unfinished() {
+        std::map<std::uint64_t, unfinished> by_session;
+        arriving_.for_each([&](log_entry& e) {
             auto& its = by_session[e.from.session];
             its.bytes += e.group->memory();
             its.groups.push_back(&e);
         });
-        std::vector<arriving> all;
+        std::vector<unfinished> all;
         for (auto& [session, its] : by_session) all.push_back(std::move(its));
         std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.bytes > b.bytes; });
         return all;
@@ -172,7 +190,7 @@ private:
         const auto high = bounds_.memory - bounds_.memory / 8;
         if (pool_.in_use() <= high) return;
         shortage s{pool_.in_use(), high - bounds_.memory / 32};
-        auto all = all_arriving();
+        auto all = all_unfinished();
         std::size_t held = 0;
         for (const auto& g : lingering_) held += g->memory();
         if (all.empty() || held >= all.front().bytes) evict_lingering(s);
@@ -187,6 +205,17 @@ private:
             e.group->evict_readers(app_error::evicted);
             drop(e);
         }
+        while (s && !arriving_.empty()) {
+            auto& e = arriving_.front();
+            s.freed(e.group->memory());
+            refuse(e, stop);
+        }
+    }
+    /// A group that arrives must not go without its publisher being told: it would go on to fill it.
+    template <class Stop>
+    void refuse(log_entry& e, Stop& stop) {
+        stop(e.from);
+        drop(e);
     }
     /// Bytes in use and bytes that may be. What readers hold goes when their sessions are pumped: it is reckoned with.
     struct shortage {
@@ -204,7 +233,7 @@ private:
     /// Takes from one publisher's groups: first the heads, then the readers that are far behind, then,
     /// as long as it has more than `share`, the groups.
     template <class Stop>
-    void reduce(arriving& a, std::size_t share, shortage& s, Stop& stop) {
+    void reduce(unfinished& a, std::size_t share, shortage& s, Stop& stop) {
         const auto freed = [&](std::size_t n) {
             s.freed(n);
             a.bytes -= std::min(a.bytes, n);
@@ -222,8 +251,7 @@ private:
         for (std::size_t i = 0; i != a.groups.size() && s && a.bytes > share; ++i) {
             auto& e = *a.groups[i];
             freed(e.group->memory());
-            stop(e.from);
-            drop(e);
+            refuse(e, stop);
         }
     }
 
@@ -231,9 +259,10 @@ private:
     slab_pool& pool_;
     limits bounds_;
     std::size_t bytes_ = 0;   ///< Of the groups that are complete.
-    std::size_t count_ = 0;   ///< Of entries.
+    std::size_t count_ = 0;   ///< The same.
     std::uint64_t taken_ = 0; ///< Entries there ever were.
-    moqlite::detail::list<log_entry, aged_tag> aged_;
+    entries arriving_;
+    entries aged_;                    ///< Complete.
     std::deque<group_ref> lingering_; ///< Dropped, but held by readers.
 };
 

@@ -275,7 +275,8 @@ inline void relay::on(peer& p, const group_closed& e) {
     if (t == nullptr) return;
     auto* entry = t->log.find(e.sequence);
     // Of a number that was dropped and came again, the second may still be arriving.
-    if (entry != nullptr && entry->counted == 0 && entry->group->ended() != group::state::open) cache_.complete(*entry);
+    if (entry != nullptr && entry->arriving && entry->group->ended() != group::state::open)
+        cache_.complete(*entry, now_);
 }
 
 // The log.

@@ -98,23 +98,29 @@ private:
             free_slots_.pop_back();
         }
         ++ended_; // until it has a route
-        return *by_path_.emplace(made->path, std::move(made)).first->second;
+        ended_bytes_ += made->path.size();
+        const std::string_view key = made->path;
+        return *by_path_.emplace(key, std::move(made)).first->second;
     }
     void changed(entry& e) {
         const bool live = !e.routes.empty();
-        if (e.live != live) live ? --ended_ : ++ended_;
+        if (e.live != live) {
+            live ? --ended_ : ++ended_;
+            live ? ended_bytes_ -= e.path.size() : ended_bytes_ += e.path.size();
+        }
         e.live = live;
         by_change_.erase(e.change);
         e.change = ++last_change_;
         by_change_.emplace(e.change, &e);
         listeners_.for_each([](listener& l) { l.ready->mark(); });
-        if (ended_ > kept_ended + size() / 2) prune();
+        if (ended_ > kept_ended + size() / 2 || too_many_ended()) prune();
     }
+    [[nodiscard]] bool too_many_ended() const noexcept { return ended_ > ended_max || ended_bytes_ > ended_bytes_max; }
     // Forgets what ended, where every listener has been told, or is too far behind to be.
     void prune() {
         auto forget = last_change_;
-        if (ended_ > ended_max) {
-            forget -= ended_max / 2;
+        if (too_many_ended()) {
+            forget -= ended_ / 2;
             listeners_.for_each([&](listener& l) { l.overrun = l.overrun || l.seen < forget; });
         } else {
             listeners_.for_each([&](listener& l) { forget = std::min(forget, l.seen); });
@@ -128,17 +134,20 @@ private:
             i = by_change_.erase(i);
             free_slots_.push_back(e.slot);
             --ended_;
-            by_path_.erase(by_path_.find(std::string_view{e.path}));
+            ended_bytes_ -= e.path.size();
+            by_path_.erase(by_path_.find(e.path));
         }
     }
 
     static constexpr std::size_t kept_ended = 64;
     static constexpr std::size_t ended_max = 65536;
-    std::map<std::string, std::unique_ptr<entry>, std::less<>> by_path_;
+    static constexpr std::size_t ended_bytes_max = 4 * 1024 * 1024; ///< Of their paths.
+    std::map<std::string_view, std::unique_ptr<entry>> by_path_;    ///< The keys are the entries' own.
     std::map<std::uint64_t, entry*> by_change_;
     std::vector<std::size_t> free_slots_;
     std::size_t slots_ = 0;
     std::size_t ended_ = 0; ///< Entries that are not live.
+    std::size_t ended_bytes_ = 0;
     std::uint64_t last_change_ = 0;
     detail::list<listener, detail::listener_tag> listeners_;
 };
