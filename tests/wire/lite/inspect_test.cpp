@@ -1,12 +1,11 @@
+#include "../inspected_text.hpp"
 #include "../messages.hpp"
 
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <moqlite/wire/lite/inspect_answer.hpp>
-#include <moqlite/wire/lite/inspect_fields.hpp>
 #include <random>
 #include <string>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -17,30 +16,14 @@ namespace {
 
 using list = std::vector<std::string>;
 
-/// A message as the test writes it: `offset+size NAME field=value ...`.
-std::string line_of(version v, const inspected& m) {
-    auto out = std::to_string(m.offset) + "+" + std::to_string(m.size) + " " + std::string{name_of(v, m)};
-    for_each_field(v, m, [&](std::string_view name, const auto& value) {
-        out.append(" ").append(name) += '=';
-        using value_type = std::decay_t<decltype(value)>;
-        if constexpr (std::is_same_v<value_type, std::nullopt_t>)
-            out += "none";
-        else if constexpr (std::is_same_v<value_type, std::string_view>)
-            out += value;
-        else if constexpr (std::is_same_v<value_type, byte_view>)
-            out += test::to_hex(value);
-        else if constexpr (std::is_same_v<value_type, hop_list>)
-            for (auto hop : value) out += std::to_string(number(hop)) + ".";
-        else
-            out += std::to_string(value);
-    });
-    return out;
-}
-
-/// The messages, then how it ends: `whole 9`, `incomplete 4`, `message_too_long 1`.
+/// The messages as `offset+size NAME field=value ...`, then how it ends: `whole 9`, `incomplete 4`, `message_too_long
+/// 1`.
 list lines_of(const inspection& what, byte_view bytes, const limits& bounds = wire::default_limits) {
     list out;
-    const auto end = inspect(what, bytes, [&](const auto& m) { out.push_back(line_of(what.dialect, m)); }, bounds);
+    const auto note = [&](const inspected& m) {
+        out.push_back(std::to_string(m.offset) + "+" + std::to_string(m.size) + " " + test::text(what.dialect, m));
+    };
+    const auto end = inspect(what, bytes, note, bounds);
     const std::string how = end.how == ending::whole        ? "whole"
                             : end.how == ending::incomplete ? "incomplete"
                                                             : std::string{to_string(end.error)};
