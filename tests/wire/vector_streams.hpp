@@ -18,6 +18,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace moqlite::test::vectors {
@@ -40,6 +41,23 @@ public:
         if (is_told()) read_fields(data.contains("decoded") ? data.at("decoded") : data.at("fields"));
     }
 
+    /// Bytes of which only the inspector says what they are.
+    recorded_stream(const lite::inspection& of, std::vector<std::byte> recorded)
+        : dialect(of.dialect), kind("positive"), bytes(std::move(recorded)), what(of) {
+        if (of.answers) type = *of.answers;
+        inspected_end = inspect(what, bytes, [&](const lite::inspected& m) {
+            if (const auto* bidi = std::get_if<lite::bidi_type>(&m.message))
+                type = *bidi;
+            else if (const auto* uni = std::get_if<lite::uni_type>(&m.message))
+                is_setup = *uni == lite::uni_type::setup;
+            else
+                messages.push_back(m);
+        });
+    }
+
+    recorded_stream(const recorded_stream&) = delete; // Its messages alias its bytes.
+    recorded_stream& operator=(const recorded_stream&) = delete;
+
     version dialect;
     std::string kind;
     std::vector<std::byte> bytes;
@@ -51,6 +69,7 @@ public:
     app_error code = app_error::cancel; ///< Of a reset.
     /// Behind the stream's type, as the fields tell them.
     std::vector<lite::inspected> messages;
+    lite::inspection_end inspected_end; ///< Where the inspector found them.
 
     [[nodiscard]] bool is_told() const { return kind == "positive" || kind == "decode-only"; }
     [[nodiscard]] bool is_bidi() const { return what.kind == lite::carrier::bidi; }
