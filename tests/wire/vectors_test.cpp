@@ -77,6 +77,9 @@ std::optional<version> version_of(const std::string& name) {
 std::string verdict(const json& data, version v) {
     const std::string message = data.at("message");
     const std::string kind = data.at("kind");
+    const std::string digits = data.at("hex");
+    if (digits.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos || digits.size() % 2 != 0)
+        throw std::invalid_argument{"the hex is none"};
     if (kind != "positive" && kind != "decode-only" && kind != "negative" && kind != "draft-only")
         throw std::invalid_argument{"no check is known for the kind " + kind};
     if (message.starts_with("STREAM ")) {
