@@ -1,0 +1,172 @@
+#include "report.hpp"
+
+#include "text.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <moqlite/wire/lite/inspect_fields.hpp>
+#include <spdlog/fmt/fmt.h>
+#include <string_view>
+#include <type_traits>
+
+namespace moqlite::programs {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+
+/// So much of a payload is shown.
+constexpr std::size_t payload_shown = 32;
+
+const char* name_of(lite::carrier kind) {
+    switch (kind) {
+    case lite::carrier::bidi: return "bidi";
+    case lite::carrier::uni: return "uni";
+    case lite::carrier::datagram: return "datagram";
+    }
+    return "";
+}
+
+const char* name_of(lite::sender from) { return from == lite::sender::publisher ? "publisher" : "subscriber"; }
+
+const char* name_of(lite::ending how) {
+    switch (how) {
+    case lite::ending::whole: return "whole";
+    case lite::ending::incomplete: return "incomplete";
+    case lite::ending::malformed: return "malformed";
+    }
+    return "";
+}
+
+std::string hex_of(byte_view bytes) {
+    std::string out;
+    for (auto b : bytes) out += fmt::format("{:02x}", std::to_integer<unsigned>(b));
+    return out;
+}
+
+/// As a hex dump has it at its right.
+std::string ascii_of(byte_view bytes) {
+    std::string out;
+    for (char c : as_text(bytes)) out += c >= 0x20 && c < 0x7f ? c : '.';
+    return out;
+}
+
+template <class T>
+json json_of(const T& value) {
+    if constexpr (std::is_same_v<T, std::nullopt_t>) {
+        return nullptr;
+    } else if constexpr (std::is_same_v<T, lite::hop_list>) {
+        auto out = json::array();
+        for (auto hop : value) out.push_back(number(hop));
+        return out;
+    } else {
+        return value;
+    }
+}
+
+template <class T>
+std::string text_of(const T& value) {
+    if constexpr (std::is_same_v<T, std::nullopt_t>) {
+        return "none";
+    } else if constexpr (std::is_same_v<T, lite::hop_list>) {
+        std::string out;
+        for (auto hop : value) out += fmt::format("{}{}", out.empty() ? "" : " ", number(hop));
+        return "[" + out + "]";
+    } else if constexpr (std::is_same_v<T, std::string_view>) {
+        return '"' + printable(value) + '"';
+    } else {
+        return fmt::format("{}", value);
+    }
+}
+
+std::string join(const std::vector<std::string>& words) {
+    std::string out;
+    for (const auto& word : words) out += (out.empty() ? "" : ", ") + word;
+    return out;
+}
+
+} // namespace
+
+std::string type_name(std::optional<lite::bidi_type> answers) {
+    std::string out{lite::to_string(answers.value_or(lite::bidi_type::goaway))};
+    out[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(out[0])));
+    return out;
+}
+
+void report::begin(const report_head& head) {
+    head_ = head;
+    const auto& what = head.what;
+    if (!json_) {
+        out_ << alpn(what.dialect) << ' ' << name_of(what.kind) << ", from the " << name_of(what.from) << '\n';
+        if (!head.assumed) return;
+        const auto& a = *head.assumed;
+        out_ << (a.fits ? "assumed: a stream of type " : "nothing fits; longest: a stream of type ") << a.type;
+        if (!a.others.empty()) out_ << "; " << join(a.others) << " would fit as well";
+        out_ << " (say --type)\n";
+        return;
+    }
+    json fields{{"protocol", alpn(what.dialect)}, {"stream", name_of(what.kind)}, {"sender", name_of(what.from)}};
+    if (head.assumed) {
+        fields["assumed"] = head.assumed->type;
+        fields["would_fit"] = head.assumed->others;
+    }
+    auto text = fields.dump();
+    text.pop_back(); // It goes on.
+    out_ << text << ",\"messages\":[";
+}
+
+void report::add(const lite::inspected& message) {
+    json_ ? add_json(message) : add_text(message);
+    any_ = true;
+}
+
+void report::add_json(const lite::inspected& message) {
+    auto fields = json::object();
+    lite::for_each_field(head_.what.dialect, message, [&](std::string_view name, const auto& value) {
+        if constexpr (std::is_same_v<std::decay_t<decltype(value)>, byte_view>) {
+            const auto shown = value.first(std::min(value.size(), payload_shown));
+            fields["payload_hex"] = hex_of(shown);
+            fields["payload_text"] = ascii_of(shown);
+        } else {
+            fields[std::string{name}] = json_of(value);
+        }
+    });
+    const json line{{"offset", message.offset}, {"length", message.size},
+        {"type", lite::name_of(head_.what.dialect, message)}, {"fields", fields}};
+    out_ << (any_ ? ",\n" : "\n") << line.dump();
+}
+
+void report::add_text(const lite::inspected& message) {
+    out_ << fmt::format("{:>8} {:>6}  {}", message.offset, message.size, lite::name_of(head_.what.dialect, message));
+    lite::for_each_field(head_.what.dialect, message, [&](std::string_view name, const auto& value) {
+        if constexpr (std::is_same_v<std::decay_t<decltype(value)>, byte_view>) {
+            if (value.empty()) return;
+            const auto shown = value.first(std::min(value.size(), payload_shown));
+            const auto* more = shown.size() < value.size() ? "..." : "";
+            out_ << fmt::format(" payload={}{} \"{}\"{}", hex_of(shown), more, ascii_of(shown), more);
+        } else {
+            out_ << ' ' << name << '=' << text_of(value);
+        }
+    });
+    out_ << '\n';
+}
+
+void report::end(const lite::inspection_end& how, std::uint64_t bytes) {
+    if (json_) {
+        json tail{{"end", name_of(how.how)}};
+        if (how.how == lite::ending::malformed) tail["error"] = to_string(how.error);
+        if (how.how != lite::ending::whole) tail["error_offset"] = how.offset;
+        out_ << (any_ ? "\n" : "") << "]," << tail.dump().substr(1) << '\n';
+        return;
+    }
+    if (how.how == lite::ending::whole)
+        out_ << fmt::format("whole: {} bytes\n", bytes);
+    else if (how.how == lite::ending::malformed)
+        out_ << fmt::format("malformed at {}: {}\n", how.offset, to_string(how.error));
+    else if (how.offset == bytes)
+        out_ << fmt::format("incomplete at {}: a message has to follow\n", bytes);
+    else
+        out_ << fmt::format("incomplete at {}: a message that goes on behind the end, at {}\n", how.offset, bytes);
+}
+
+} // namespace moqlite::programs

@@ -1,0 +1,115 @@
+# moqlite-inspect: what recorded bytes mean, and how it says that they do not.
+. "$(dirname "$0")/common.sh"
+
+# inspects <exit code> <last line> <protocol> <bidi|uni|datagram> <publisher|subscriber> [flag or hex...]
+inspects() {
+    local code=$1 last=$2
+    start it inspect --protocol "moq-lite-$3" --stream "$4" --sender "$5" "${@:6}"
+    finished it "$code" 5
+    [ "$(tail -n 1 it.out)" = "$last" ] || fail "$* ended with: $(tail -n 1 it.out)"
+    [ ! -s it.err ] || fail "$* wrote to stderr"
+}
+# tells <offset> <length> <message and fields>
+tells() { sed -E 's/ +/ /g; s/^ //' it.out | grep -qxF -- "$1 $2 $3" || fail "it did not tell of $*, but: $(cat it.out)"; }
+# refuses <what it says> [flag...]
+refuses() {
+    start it inspect "${@:2}"
+    finished it 2 5
+    said_once it "$1"
+    [ ! -s it.out ] || fail "$* wrote to stdout"
+}
+
+say "the streams of one recorded session, each way"
+inspects 0 'whole: 10 bytes' 05 uni publisher 01 08 02 01 01 01 05 02 5111
+tells 0 1 'STREAM_TYPE type=1 name="Setup"'
+tells 1 9 'SETUP probe=1 path=none role=0 cost=none origin=4369'
+inspects 0 'whole: 9 bytes' 05 bidi subscriber 01 07 04 726f6f6d 5111
+tells 1 8 'ANNOUNCE_REQUEST prefix="room" exclude_hop=4369'
+inspects 0 'whole: 18 bytes' 05 bidi publisher '03 6222 01 06 01 03 63616d 00 06 00 03 63616d 00'
+tells 0 4 'ANNOUNCE_OK hop_id=8738 active_count=1'
+tells 4 7 'ANNOUNCE_BROADCAST status="active" suffix="cam" hop_ids=[]'
+tells 11 7 'ANNOUNCE_BROADCAST status="ended" suffix="cam" hop_ids=[]'
+inspects 0 'whole: 17 bytes' 05 bidi subscriber 060f 08726f6f6d2f63616d 05766964656f
+tells 1 16 'TRACK broadcast="room/cam" track="video"'
+inspects 0 'whole: 9 bytes' 05 bidi publisher 08 05 00 47d0 80015f90
+tells 0 9 'TRACK_INFO priority=5 ordered=false max_latency_ms=2000 timescale=90000'
+inspects 0 'whole: 32 bytes' 05 bidi subscriber 02160008726f6f6d2f63616d05766964656f030040fa0000 07090141f4084065
+tells 1 23 'SUBSCRIBE subscribe_id=0 broadcast="room/cam" track="video" priority=3 ordered=false max_latency_ms=250 start_group=none end_group=none'
+tells 24 8 'SUBSCRIBE_UPDATE priority=9 ordered=true max_latency_ms=500 start_group=7 end_group=100'
+inspects 0 'whole: 6 bytes' 05 bidi publisher 00 01 07 01 01 09
+tells 0 3 'SUBSCRIBE_OK group=7'
+tells 3 3 'SUBSCRIBE_END group=9'
+inspects 0 'whole: 27 bytes' 05 uni publisher 00 02 00 07 8002bf20 05 68656c6c6f 5770 00 4bb7 07 622d6672616d65
+tells 1 3 'GROUP subscribe_id=0 group=7'
+tells 4 10 'FRAME timestamp_delta=90000 timestamp=90000 size=5 payload=68656c6c6f "hello"'
+tells 14 3 'FRAME timestamp_delta=3000 timestamp=93000 size=0'
+tells 17 10 'FRAME timestamp_delta=-1500 timestamp=91500 size=7 payload=622d6672616d65 "b-frame"'
+inspects 0 'whole: 19 bytes' 05 bidi subscriber 03 11 08726f6f6d2f63616d 05766964656f 04 07
+tells 1 18 'FETCH broadcast="room/cam" track="video" priority=4 group=7'
+inspects 0 'whole: 23 bytes' 05 bidi publisher 8002bf20 05 68656c6c6f 5770 00 4bb7 07 622d6672616d65
+inspects 0 'whole: 6 bytes' 05 bidi publisher 05 800f4240 28
+tells 0 6 'PROBE bitrate=1000000 rtt_ms=40'
+
+say "the same as other versions write it"
+inspects 0 'whole: 7 bytes' 06-wip bidi subscriber 01 05 04 726f6f6d
+inspects 0 'whole: 15 bytes' 06-wip bidi publisher 03 6222 01 00 06 03 63616d 00 00 01 01 00
+tells 4 8 'ANNOUNCE_START announce_id=0 suffix="cam" hop_ids=[] route_cost=0'
+tells 12 3 'ANNOUNCE_END announce_id=0'
+inspects 0 'whole: 9 bytes' 04 bidi publisher 08 01 03 63616d 01 6222
+tells 0 9 'ANNOUNCE status="active" suffix="cam" hop_ids=[8738]'
+inspects 0 'whole: 8 bytes' 04 bidi publisher 00 06 03 00 40fa 00 00
+inspects 0 'whole: 7 bytes' 03 bidi publisher 06 01 03 63616d 01
+tells 0 7 'ANNOUNCE status="active" suffix="cam" hop_count=1'
+inspects 0 'whole: 11 bytes' 03 uni publisher 00 02 00 07 05 68656c6c6f 00
+
+say "what an answer answers is found out, or told"
+inspects 0 'whole: 4 bytes' 05 bidi publisher 03 6222 01
+grep -qxF 'assumed: a stream of type probe; announce would fit as well (say --type)' it.out || fail "it did not say what it assumed"
+inspects 0 'whole: 4 bytes' 05 bidi publisher --type announce 03 6222 01
+tells 0 4 'ANNOUNCE_OK hop_id=8738 active_count=1'
+grep -q assumed it.out && fail "it assumed what it was told"
+inspects 0 'whole: 3 bytes' 05 bidi publisher --type goaway 05 01 00
+inspects 1 'malformed at 0: unknown_message_type' 05 bidi publisher --type subscribe 03 6222 01
+
+say "where bytes stop making sense: exit code 1"
+inspects 1 'malformed at 1: message_too_long' 03 bidi subscriber 01 02 00 00
+inspects 1 'malformed at 4: timestamp_out_of_range' 05 uni publisher 00 02 00 07 01 00
+inspects 1 'malformed at 0: unknown_stream_type' 05 uni publisher 02
+inspects 1 'malformed at 0: message_too_short' 05 datagram publisher 01 02
+inspects 1 'malformed at 0: unsupported' 04 datagram publisher 01 02 03
+
+say "bytes that end in the middle: exit code 3"
+inspects 3 'incomplete at 1: a message that goes on behind the end, at 4' 05 bidi subscriber 01 07 04 72
+inspects 3 'incomplete at 1: a message has to follow' 05 bidi subscriber 02
+inspects 3 'incomplete at 4: a message that goes on behind the end, at 8' 05 uni publisher 00 02 00 07 00 05 68 65
+
+say "bytes from a pipe, with white space anywhere"
+printf '0\n1 02\t00\r\n\n 00\n' >bytes
+input=bytes inspects 0 'whole: 4 bytes' 05 bidi subscriber -
+inspects 0 'whole: 4 bytes' 05 bidi subscriber $' 01\t02\n00 0 0 '
+
+say "one JSON document"
+inspects 1 '],"end":"malformed","error":"timestamp_out_of_range","error_offset":8}' 05 uni publisher --json \
+    000200070002411f0300
+printf '%s\n' '{"protocol":"moq-lite-05","stream":"uni","sender":"publisher","messages":[' \
+    '{"offset":0,"length":1,"type":"STREAM_TYPE","fields":{"type":0,"name":"Group"}},' \
+    '{"offset":1,"length":3,"type":"GROUP","fields":{"subscribe_id":0,"group":7}},' \
+    '{"offset":4,"length":4,"type":"FRAME","fields":{"timestamp_delta":0,"timestamp":0,"size":2,"payload_hex":"411f","payload_text":"A."}}' \
+    '],"end":"malformed","error":"timestamp_out_of_range","error_offset":8}' >expected
+same it.out expected
+
+say "flags that are wrong: exit code 2"
+refuses 'HEX is required' --protocol moq-lite-05 --stream uni --sender publisher
+refuses '--protocol is required' --stream uni --sender publisher 00
+refuses '--stream is required' --protocol moq-lite-05 --sender publisher 00
+refuses '--sender is required' --protocol moq-lite-05 --stream uni 00
+refuses "protocol 'moq-lite-99' is not supported" --protocol moq-lite-99 --stream uni --sender publisher 00
+refuses 'tri not in' --protocol moq-lite-05 --stream tri --sender publisher 00
+refuses 'relay not in' --protocol moq-lite-05 --stream uni --sender relay 00
+refuses 'HEX is not hexadecimal' --protocol moq-lite-05 --stream uni --sender publisher 0g
+refuses 'HEX ends with half a byte' --protocol moq-lite-05 --stream uni --sender publisher 000
+refuses '--type is for --stream bidi --sender publisher' --protocol moq-lite-05 --stream uni --sender publisher --type fetch 00
+refuses 'moq-lite-04 has no streams of type track' --protocol moq-lite-04 --stream bidi --sender publisher --type track 00
+echo '01 0' >half
+input=half refuses 'half a byte' --protocol moq-lite-05 --stream uni --sender publisher -
+"$MOQLITE_BIN/moqlite-inspect" --help | grep -q 'Exit codes: 0 the bytes are whole' || fail "--help does not tell the exit codes"
