@@ -141,8 +141,9 @@ private:
 
     static constexpr std::size_t kept_ended = 64;
     static constexpr std::size_t ended_max = 65536;
-    static constexpr std::size_t ended_bytes_max = 4 * 1024 * 1024; ///< Of their paths.
-    std::map<std::string_view, std::unique_ptr<entry>> by_path_;    ///< The keys are the entries' own.
+    static constexpr std::size_t ended_bytes_max =
+        32 * 1024 * 1024; ///< Of their paths: what several peers may announce, ended at once.
+    std::map<std::string_view, std::unique_ptr<entry>> by_path_; ///< The keys are the entries' own.
     std::map<std::uint64_t, entry*> by_change_;
     std::vector<std::size_t> free_slots_;
     std::size_t slots_ = 0;
