@@ -17,6 +17,8 @@ inline constexpr wire::lite::track_info unsaid_track_info{
     .priority = 0, .ordered = false, .max_latency = std::chrono::milliseconds{5000}, .timescale = 1000};
 
 /// False: the same track would have other timestamps by the other way, though its publisher is the same.
-[[nodiscard]] constexpr bool tell_alike(version a, version b) noexcept { return has_timestamps(a) == has_timestamps(b); }
+[[nodiscard]] constexpr bool tell_alike(version a, version b) noexcept {
+    return has_timestamps(a) == has_timestamps(b);
+}
 
 } // namespace moqlite::relaying

@@ -58,7 +58,9 @@ public:
         auto& e = at(path);
         if (std::find(e.routes.begin(), e.routes.end(), r) != e.routes.end()) return;
         std::erase_if(e.routes, [&](const route& old) { return old.source == r.source; });
-        const auto better = [&](const route& old) { return old.cost != r.cost ? old.cost > r.cost : old.hops.size() >= r.hops.size(); };
+        const auto better = [&](const route& old) {
+            return old.cost != r.cost ? old.cost > r.cost : old.hops.size() >= r.hops.size();
+        };
         e.routes.insert(std::find_if(e.routes.begin(), e.routes.end(), better), std::move(r));
         changed(e);
     }
