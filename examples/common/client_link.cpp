@@ -52,7 +52,7 @@ bool client_link::connect() {
     };
     client_.emplace(io_.get_executor(), std::move(o));
     client_->connect(
-        {options_.where.host, options_.where.port, {}, {options_.protocol}, *tls},
+        {options_.where.host, options_.where.port, {}, options_.protocols, *tls},
         [this](ngtcp2::connection& c, time_point now) { return start_session(c, now); },
         [this](const ngtcp2::closed& how) {
             finish(exit_failure, "cannot connect to " + options_.url + ": " + how.reason);

@@ -8,14 +8,20 @@
 
 namespace moqlite::programs {
 
-const std::vector<std::string>& supported_protocols() {
-    static const std::vector<std::string> names{std::string{alpn(version::lite_05)}};
+const std::vector<std::string>& default_protocols() {
+    static const auto names = [] {
+        std::vector<std::string> out;
+        for (const auto v : default_versions) out.emplace_back(alpn(v));
+        return out;
+    }();
     return names;
 }
 
 bool is_supported(const std::string& protocol, std::string& why) {
-    const auto& names = supported_protocols();
-    if (std::find(names.begin(), names.end(), protocol) != names.end()) return true;
+    if (version_from_alpn(protocol)) return true;
+    auto names = default_protocols();
+    for (const auto v : all_versions)
+        if (std::find(names.begin(), names.end(), alpn(v)) == names.end()) names.emplace_back(alpn(v));
     why = "protocol '" + protocol + "' is not supported; there is " + CLI::detail::join(names, ", ");
     return false;
 }
@@ -35,7 +41,12 @@ void client_options::add_to(command_line& line) {
         ->type_name("");
     line.option("TRACK,--track", track, "Name of the track in it")->required()->type_name("");
 
-    line.option("--protocol", protocol, "What to speak")->capture_default_str()->type_name("NAME");
+    protocols = default_protocols();
+    line.option("--protocol", protocols,
+            "What to speak, comma-separated, best first; where URL has a path or query, those that can carry it")
+        ->delimiter(',')
+        ->default_str(CLI::detail::join(protocols, ","))
+        ->type_name("LIST");
     auto* print =
         line.option("--fingerprint", fingerprint,
                 "Trust the certificate with this SHA-256, and no other: 64 hex digits of either case, with or without\n"
@@ -57,10 +68,18 @@ void client_options::add_to(command_line& line) {
 }
 
 bool client_options::check(std::string& why) {
-    if (!is_supported(protocol, why)) return false;
+    for (const auto& protocol : protocols)
+        if (!is_supported(protocol, why)) return false;
     const auto found = parse_url(url, why);
     if (!found) return false;
     where = *found;
+    const auto named = CLI::detail::join(protocols, ",");
+    if (!where.path.empty())
+        std::erase_if(protocols, [](const auto& name) { return !has_native_path(*version_from_alpn(name)); });
+    if (protocols.empty()) {
+        why = "'" + url + "' has a path or query, which " + named + " cannot carry";
+        return false;
+    }
     broadcast = path::normalise(broadcast);
     if (path::segments(broadcast) > limits{}.path_segments) {
         why = "'" + broadcast + "' has more than " + std::to_string(limits{}.path_segments) + " segments";

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace moqlite::programs {
 
@@ -15,7 +16,7 @@ struct client_options {
     std::string url;
     std::string broadcast;
     std::string track;
-    std::string protocol = "moq-lite-05";
+    std::vector<std::string> protocols; ///< Best first. By add_to(); check() leaves those that can carry the URL.
     std::string fingerprint;
     std::string ca;
     bool tls_insecure = false;
@@ -33,8 +34,9 @@ struct client_options {
     [[nodiscard]] std::string level() const { return quiet ? "error" : log_level; }
 };
 
-/// The protocols that the programs speak, best first.
-[[nodiscard]] const std::vector<std::string>& supported_protocols();
+/// The protocols that the programs speak where they are not told otherwise, best first.
+[[nodiscard]] const std::vector<std::string>& default_protocols();
+/// One of those, or one that is only spoken when it is named.
 [[nodiscard]] bool is_supported(const std::string& protocol, std::string& why);
 /// The names that --log-level takes.
 [[nodiscard]] const std::vector<std::string>& log_levels();

@@ -23,7 +23,7 @@ constexpr const char* examples =
     "and returns unused memory. Exit codes: 0 ended by a signal; 1 failure; 2 usage.";
 
 void add_options(command_line& line, relay_program_options& o) {
-    o.protocols = supported_protocols();
+    o.protocols = default_protocols();
     line.option("--listen", o.listen,
             "Address to listen on, also several times; port 0 takes a free one; no HOST is every address")
         ->required()
@@ -37,7 +37,7 @@ void add_options(command_line& line, relay_program_options& o) {
     auto* key = line.option("--key", o.key, "Its private key, PEM")->type_name("FILE")->excludes(generate);
     cert->needs(key);
     key->needs(cert);
-    line.option("--protocols", o.protocols, "What to accept, comma-separated, best first")
+    line.option("--protocols", o.protocols, "What to accept, comma-separated, best first; moq-lite-06-wip only by name")
         ->delimiter(',')
         ->default_str(CLI::detail::join(o.protocols, ","))
         ->type_name("LIST");

@@ -34,6 +34,7 @@ relay_options for_relay(const relay_program_options& o) {
     made.bounds.cache = o.cache_bytes;
     made.bounds.memory = o.cache_bytes + beside_the_cache;
     made.bounds.cache_age = to_duration(o.cache_age);
+    made.epoch = asio::now();
     std::random_device random;
     made.origin = hop_id{(std::uint64_t{random()} << 29 | random()) + 1};
     return made;

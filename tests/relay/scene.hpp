@@ -71,6 +71,8 @@ public:
     list heard() { return std::exchange(heard_, {}); }
     /// Groups that have ended, as "3: payload", and how if not well.
     list groups() { return std::exchange(groups_, {}); }
+    /// The time of each frame, in ticks.
+    std::vector<std::uint64_t> times() { return std::exchange(times_, {}); }
     /// What is there of groups that are still arriving.
     [[nodiscard]] list arriving() const {
         list out;
@@ -106,6 +108,7 @@ private:
                (small ? g.payload : std::to_string(g.payload.size()) + " bytes");
     }
     void take(const frame_data& e) {
+        if (e.offset == 0) times_.push_back(static_cast<std::uint64_t>(e.time));
         for (auto b : e.data) arriving_[e.group].payload.push_back(static_cast<char>(b));
         // Nobody here holds on to what it was lent.
         static_cast<void>(session_.release(e.group, e.data.size()));
@@ -121,6 +124,7 @@ private:
     std::map<group_id, incoming> arriving_;
     list heard_;
     list groups_;
+    std::vector<std::uint64_t> times_;
 };
 
 class scene {
@@ -176,6 +180,18 @@ public:
     }
     void pass(duration d) {
         now += d;
+        r.tick(now);
+        settle();
+    }
+    /// The same, and the relay's sessions see it too.
+    void pass_for_all(duration d) {
+        now += d;
+        for (const auto& g : guests_) {
+            any_session* s = r.session(g->key);
+            if (s == nullptr) continue;
+            s->tick(now);
+            drain(*g);
+        }
         r.tick(now);
         settle();
     }

@@ -38,6 +38,15 @@ std::vector<hop_id> hops(std::size_t n) { return std::vector<hop_id>(n, hop_id{1
 
 } // namespace
 
+TEST_CASE("a cheap route is better than a short one", "[announcements]") {
+    announcements table;
+    table.set("a", {hops(1), 1, 5});
+    table.set("a", {hops(3), 2, 4});
+    CHECK(table.find("a")->routes.front().source == 2);
+    table.set("a", {hops(1), 1, 3});
+    CHECK(table.find("a")->routes.front().source == 1);
+}
+
 TEST_CASE("the best route is the shortest, then the newest", "[announcements]") {
     announcements table;
     table.set("a", {hops(2), 1});

@@ -21,12 +21,11 @@ std::string take(group_reader& reader, std::size_t most = SIZE_MAX) {
     std::string out;
     while (most != 0) {
         std::array<byte_view, 3> ranges;
-        std::size_t total = 0;
-        const auto count = reader.lend(ranges, most, total);
-        if (count == 0) break;
-        for (auto range : std::span{ranges}.first(count)) out += to_hex(range);
-        reader.wrote(total);
-        most -= total;
+        const auto l = reader.lend(ranges, most);
+        if (l.bytes == 0) break;
+        for (auto range : std::span{ranges}.first(l.ranges)) out += to_hex(range);
+        reader.wrote(l.bytes);
+        most -= l.bytes;
     }
     return out;
 }
@@ -53,6 +52,65 @@ TEST_CASE("a log is the wire image of its frames", "[group]") {
     group_reader second;
     second.attach(old, wake);
     CHECK(take(second) == "0568656c6c6f");
+}
+
+TEST_CASE("a reader without timestamps is lent the same bytes, but for the Timestamp Deltas", "[group]") {
+    slab_pool pool;
+    auto g = group::make(pool, group_sequence{7}, v);
+    wake_queue wake;
+    group_reader reader;
+    reader.attach(g, wake, true);
+    CHECK(reader.lend({}, 0).all);
+    REQUIRE(g->write_frame(timestamp{90000}, as_bytes("hello")));
+    REQUIRE(g->write_frame(timestamp{93000}, {}));
+    CHECK(take(reader, 3) == "056865");
+    CHECK(take(reader) == "6c6c6f"
+                          "00");
+    CHECK(reader.unsent() == 0);
+    REQUIRE(g->begin_frame(timestamp{91500}, 300));
+    CHECK(take(reader) == "412c");
+    REQUIRE(g->append_payload(as_bytes("b")));
+    std::array<byte_view, 1> range;
+    const auto l = reader.lend(range, 10);
+    CHECK(l.bytes == 1);
+    CHECK(l.all);
+    CHECK(take(reader) == "62");
+    CHECK(reader.unacked() == g->size());
+    for (int i = 0; i < 10; ++i) reader.acked(1);
+    CHECK(reader.unacked() == 0);
+    g->abort(app_error::cancel);
+}
+
+TEST_CASE("without timestamps too, what is acknowledged goes, wherever frames lie in their slabs", "[group]") {
+    for (const std::size_t size : {1u, 60u, 63u, 64u, 955u, 958u, 959u, 960u, 4000u, 20000u}) {
+        slab_pool pool;
+        auto g = group::make(pool, group_sequence{0}, v);
+        auto plain = group::make(pool, group_sequence{0}, version::lite_03);
+        wake_queue wake;
+        group_reader reader;
+        reader.attach(g, wake, true);
+        group_reader expected;
+        expected.attach(plain, wake);
+        bool right = true;
+        for (std::uint64_t i = 0; i < 200; ++i) {
+            const std::string payload(size + i % 3, static_cast<char>('a' + i % 26));
+            right = right && g->write_frame(timestamp{i * i * 1000}, as_bytes(payload)) &&
+                    plain->write_frame({}, as_bytes(payload));
+            right = right && take(reader, 1 + i % 7) == take(expected, 1 + i % 7);
+            reader.acked(i % 2); // Fewer than were written.
+            expected.acked(i % 2);
+        }
+        right = right && take(reader) == take(expected) && reader.lend({}, 1).all;
+        CHECK(right);
+        reader.acked(plain->size() - 100);
+        CHECK(reader.unacked() == 0);
+        CHECK(g->memory() <= 2 * 65664);
+        reader.detach();
+        expected.detach();
+        g = {};
+        plain = {};
+        CHECK(pool.in_use() == 0);
+    }
 }
 
 TEST_CASE("a log takes frames one after the other, whole, until it ends", "[group]") {

@@ -61,7 +61,19 @@ TEST_CASE("an accepted subscription says its first group as soon as it is known"
     SECTION("moq-lite-03 is told the options") {
         publisher old{"05 01 40fa 00 00", version::lite_03};
         REQUIRE(old->accept(old.id, group_sequence{7}));
-        CHECK(old.outputs() == list{"write 0 0006050140fa0000"});
+        CHECK(old.outputs() == list{"write 0 0006000140fa0800"});
+    }
+    SECTION("moq-lite-03 is told at once that there will be one, and what comes before it is dropped") {
+        publisher old{"05 01 40fa 06 00", version::lite_03};
+        SECTION("where it is not known") {
+            REQUIRE(old->accept(old.id, {}, 9));
+            CHECK(old.outputs() == list{"write 0 0006090140fa0000"});
+        }
+        SECTION("where it is not the one that was asked for") {
+            REQUIRE(old->accept(old.id, group_sequence{7}, 9));
+            CHECK(old.outputs() == list{"write 0 0006090140fa0800"
+                                        "010305060d"});
+        }
     }
 }
 
@@ -207,10 +219,9 @@ TEST_CASE("an ended track without groups is END and FIN, without OK", "[session]
     REQUIRE(server->finish(server.id));
     CHECK(server.outputs() == list{"write 0 010100 fin"});
     publisher old{"00 00 00 00 00", version::lite_03};
-    REQUIRE(old->accept(old.id));
     REQUIRE(old->end_track(old.id, group_sequence{0}));
     REQUIRE(old->finish(old.id));
-    CHECK(old.outputs() == list{"write 0 fin"});
+    CHECK(old.outputs() == list{"write 0 00050000000000 fin"}); // There everything begins with OK.
 }
 
 TEST_CASE("groups that will not be served are said to be dropped", "[session][publish]") {

@@ -44,7 +44,7 @@ TEST_CASE("a complete reader gets every byte in order, at whatever pace it reads
                 .frames = 5,
                 .largest = 300,
                 .key = w.dice.next()};
-            pair p{w, any_link(w.dice), w.dice.one_of({version::lite_03, version::lite_04, version::lite_05})};
+            pair p{w, any_link(w.dice), any_version(w.dice)};
             on_demand source{p.server, c};
             source.early_end = w.dice.coin();
             complete_viewer reader{w, p.client, c, {.start = group_sequence{c.first}, .bounds = bounds},

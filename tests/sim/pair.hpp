@@ -8,6 +8,10 @@
 
 namespace moqlite::sim {
 
+[[nodiscard]] inline version any_version(chance& dice) {
+    return dice.one_of({version::lite_03, version::lite_04, version::lite_05, version::lite_06_wip});
+}
+
 /// Two sessions of one kind over one link. The client watches, the server publishes, by convention.
 template <class Session = moqlite::session>
 struct pair_of {

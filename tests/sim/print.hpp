@@ -75,6 +75,7 @@ private:
                 line out{"broadcast_available"};
                 out << x.watch << x.path << "hops";
                 for (auto hop : x.hops) out << hop;
+                if (x.cost != x.hops.size()) out << "cost" << x.cost;
                 if (x.restart) out << "restart";
                 return out;
             },

@@ -12,7 +12,7 @@ TEST_CASE("announcements reach every watcher through a relay", "[sim][relay]") {
     for_each_seed([](std::uint64_t seed) {
         world w{seed};
         theatre t{w};
-        const auto some_version = [&] { return w.dice.one_of({version::lite_03, version::lite_04, version::lite_05}); };
+        const auto some_version = [&] { return any_version(w.dice); };
         auto& a = t.join(any_link(w.dice), some_version());
         auto& b = t.join(any_link(w.dice), some_version());
         auto& c = t.join(any_link(w.dice), some_version());
@@ -51,7 +51,8 @@ TEST_CASE("a relay carries a track to many under one subscription, every byte to
             world w{seed};
             theatre t{w};
             const clip c{.groups = 12, .frames = 5, .largest = 400, .key = w.dice.next()};
-            auto& source = t.join(good_link(w.dice));
+            const auto spoken = any_version(w.dice);
+            auto& source = t.join(good_link(w.dice), spoken);
             slab_pool pool;
             live_publisher camera{w, c, 100ms, pool};
             std::uint64_t asked = 0;
@@ -59,18 +60,19 @@ TEST_CASE("a relay carries a track to many under one subscription, every byte to
             camera.serve_on(source.at);
             t.announce(source, c.broadcast);
             std::vector<std::unique_ptr<viewer<>>> viewers;
-            for (int i = 0; i < 4; ++i) {
-                viewers.push_back(std::make_unique<viewer<>>(t.join(good_link(w.dice)).at, c));
+            const auto one_more = [&] {
+                viewers.push_back(std::make_unique<viewer<>>(t.join(good_link(w.dice), any_version(w.dice)).at, c));
+                viewers.back()->own_times = has_timestamps(spoken);
                 viewers.back()->subscribe();
-            }
+            };
+            for (int i = 0; i < 4; ++i) one_more();
             w.run(3s);
             camera.start();
             // Late joiners get the group of the moment from its first frame: the viewer checks that no frame is
             // missing.
             for (int i = 0; i < 2; ++i) {
                 w.run(w.dice.up_to(500ms));
-                viewers.push_back(std::make_unique<viewer<>>(t.join(good_link(w.dice)).at, c));
-                viewers.back()->subscribe();
+                one_more();
             }
             w.run_until(
                 [&] {
@@ -79,12 +81,14 @@ TEST_CASE("a relay carries a track to many under one subscription, every byte to
                 },
                 60s);
             for (const auto& v : viewers) {
-                must(v->ended->finished && v->end_known == c.end(), "the end of the track is the end for each");
+                must(v->ended->finished, "the track ends cleanly for each");
+                if (has_subscribe_end(v->at->negotiated())) must(v->end_known == c.end(), "and each knows its end");
                 must(v->accepted.has_value() && v->has_all(*v->accepted, c.end()),
                     "each has everything from where it began");
                 must(v->cut.empty() && v->dropped.empty(), "nothing was lost");
             }
-            for (std::size_t i = 0; i < 4; ++i)
+            // Before moq-lite-05 nobody says where a track starts whose first group is still to come.
+            for (std::size_t i = 0; i < 4 && !has_options_in_ok(spoken); ++i)
                 must(viewers[i]->accepted == group_sequence{0}, "who was early has it from the start");
             must(asked == 1, "the publisher is asked once");
             must(t.relay.lost.empty() && t.relay.misbehaved.empty(), "the relay has nothing to complain of");
@@ -106,19 +110,21 @@ TEST_CASE("a publisher that serves on demand reaches the end of its track throug
                 .frames = 4,
                 .largest = 100,
                 .key = w.dice.next()};
-            const auto v = w.dice.one_of({version::lite_04, version::lite_05});
-            auto& source = t.join(any_link(w.dice), v);
-            auto& sink = t.join(any_link(w.dice), v);
+            const auto spoken = any_version(w.dice);
+            auto& source = t.join(any_link(w.dice), spoken);
+            auto& sink = t.join(any_link(w.dice), any_version(w.dice));
             on_demand file{source.at, c};
             file.early_end = w.dice.coin();
             t.announce(source, c.broadcast);
             viewer reader{sink.at, c};
+            reader.own_times = has_timestamps(spoken);
             reader.subscribe({.start = group_sequence{c.first}});
             w.run_until([&] { return reader.ended.has_value(); }, 600s);
             must(reader.ended->finished, "the track ends cleanly");
             must(reader.has_all(group_sequence{c.first}, c.end()), "who sees the end has everything");
             // An ended track is served from the cache.
             viewer again{sink.at, c};
+            again.own_times = reader.own_times;
             again.subscribe({.start = group_sequence{c.first}});
             w.run_until([&] { return again.ended.has_value(); }, 600s);
             must(again.ended->finished && again.has_all(group_sequence{c.first}, c.end()),

@@ -15,7 +15,6 @@ clip any_clip(chance& dice) {
         .largest = dice.one_of({1u, 20u, 300u}),
         .key = dice.next()};
 }
-version any_version(chance& dice) { return dice.one_of({version::lite_03, version::lite_04, version::lite_05}); }
 
 template <class Session>
 std::uint64_t everything_arrives(std::uint64_t seed) {

@@ -55,6 +55,8 @@ public:
         return true;
     }
 
+    /// False: its publisher cannot say times; those that come are made on the way, and must not decrease.
+    bool own_times = true;
     endpoint<Session>& at;
     std::optional<subscribe_id> id;
     subscribe_options asked;
@@ -99,7 +101,10 @@ private:
         if (!mine(e.subscription)) return;
         must(e.size == clip_.size_of(e.sequence, e.frame), "a frame has the size that was published");
         must(clip_.matches(e.sequence, e.frame, e.offset, e.data), "every byte is the byte that was published");
-        if (has_timestamps(at->negotiated()))
+        auto& before = times_[e.group];
+        must(own_times || e.time >= before, "made times do not decrease in a group");
+        before = e.time;
+        if (has_timestamps(at->negotiated()) && own_times)
             must(e.time == clip_.time_of(e.sequence, e.frame), "a frame has the time that was published");
         bytes += e.data.size();
         if (e.offset + e.data.size() == e.size) ++frames_[e.group];
@@ -121,6 +126,7 @@ private:
             cut[e.sequence] = e.code;
         }
         frames_.erase(e.group);
+        times_.erase(e.group);
         unreleased_.erase(e.group);
         if (on_closed) on_closed(e);
     }
@@ -130,6 +136,7 @@ private:
     clip clip_;
     bool paused_ = false;
     std::map<group_id, std::uint64_t> frames_;
+    std::map<group_id, timestamp> times_;
     std::map<group_id, std::uint64_t> unreleased_;
 };
 

@@ -63,6 +63,8 @@ enum class errc : std::uint8_t {
     stream_timeout, ///< A stream did not say in time what it is for.
     announce_before_ok,
     duplicate_announce,
+    unknown_announce,   ///< An announce id that was never given, or whose broadcast has ended.
+    response_before_ok, ///< Something else than the SUBSCRIBE_OK that must come first (before moq-lite-05).
     unexpected_message, ///< A message that may not stand here, such as a second request.
     unknown_subscription,
     duplicate_subscription,
@@ -130,6 +132,8 @@ inline std::string_view to_string(errc e) noexcept {
     case errc::stream_timeout: return "stream_timeout";
     case errc::announce_before_ok: return "announce_before_ok";
     case errc::duplicate_announce: return "duplicate_announce";
+    case errc::unknown_announce: return "unknown_announce";
+    case errc::response_before_ok: return "response_before_ok";
     case errc::unexpected_message: return "unexpected_message";
     case errc::unknown_subscription: return "unknown_subscription";
     case errc::duplicate_subscription: return "duplicate_subscription";

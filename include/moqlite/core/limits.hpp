@@ -47,6 +47,8 @@ struct limits {
         10}; ///< No SETUP for so long closes the session; no request or group on a new stream, the stream.
     duration stall_timeout =
         std::chrono::seconds{15}; ///< Bytes to send and neither acknowledgement nor credit for so long.
+    duration end_of_track = std::chrono::milliseconds{
+        250}; ///< Without anything new, and three round trips: before moq-lite-05 a FIN does not say that all has come.
     duration latency_min = std::chrono::milliseconds{500}; ///< A Subscriber Max Latency below it counts as this.
 };
 

@@ -23,4 +23,10 @@ using time_point = caller_clock::time_point;
 /// A frame's media time, in ticks of its track's timescale.
 enum class timestamp : std::uint64_t {};
 
+/// The time of a frame that came without one: whole milliseconds from `epoch` to its arrival.
+[[nodiscard]] constexpr timestamp arrival_time(time_point epoch, time_point arrived) noexcept {
+    const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(arrived - epoch).count();
+    return timestamp{passed > 0 ? static_cast<std::uint64_t>(passed) : 0};
+}
+
 } // namespace moqlite

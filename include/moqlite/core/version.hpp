@@ -1,6 +1,7 @@
 // The protocol versions, and what each can do. Code asks for a capability, never for a number.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -8,6 +9,10 @@
 namespace moqlite {
 
 enum class version : std::uint8_t { lite_03, lite_04, lite_05, lite_06_wip };
+
+inline constexpr std::array all_versions{version::lite_03, version::lite_04, version::lite_05, version::lite_06_wip};
+/// What is offered and accepted where nobody names anything else, best first. Work in progress is only by name.
+inline constexpr std::array default_versions{version::lite_05, version::lite_04, version::lite_03};
 
 /// The ALPN of native QUIC, and the WebTransport sub-protocol.
 [[nodiscard]] constexpr std::string_view alpn(version v) noexcept {
@@ -21,13 +26,15 @@ enum class version : std::uint8_t { lite_03, lite_04, lite_05, lite_06_wip };
 }
 
 [[nodiscard]] constexpr std::optional<version> version_from_alpn(std::string_view name) noexcept {
-    for (auto v : {version::lite_03, version::lite_04, version::lite_05, version::lite_06_wip})
+    for (auto v : all_versions)
         if (alpn(v) == name) return v;
     return std::nullopt;
 }
 
 // What a later version keeps it inherits; what it drops is said with `<`.
 [[nodiscard]] constexpr bool has_setup(version v) noexcept { return v >= version::lite_05; }
+/// On native QUIC a client can say the path and query of its URL.
+[[nodiscard]] constexpr bool has_native_path(version v) noexcept { return has_setup(v); }
 [[nodiscard]] constexpr bool has_announce_ok(version v) noexcept { return v >= version::lite_05; }
 [[nodiscard]] constexpr bool has_exclude_hop(version v) noexcept {
     return v == version::lite_04 || v == version::lite_05;
@@ -43,11 +50,16 @@ enum class version : std::uint8_t { lite_03, lite_04, lite_05, lite_06_wip };
 /// SUBSCRIBE_OK carries the publisher's options, not the first group.
 [[nodiscard]] constexpr bool has_options_in_ok(version v) noexcept { return v < version::lite_05; }
 [[nodiscard]] constexpr bool has_subscribe_end(version v) noexcept { return v >= version::lite_05; }
+/// Whoever sees the FIN of a subscribe stream has every group (ours), or has begun to receive it.
+[[nodiscard]] constexpr bool has_fin_after_groups(version v) noexcept { return v >= version::lite_05; }
 [[nodiscard]] constexpr bool has_track_info(version v) noexcept { return v >= version::lite_05; }
 [[nodiscard]] constexpr bool has_timestamps(version v) noexcept { return v >= version::lite_05; }
 [[nodiscard]] constexpr bool has_datagrams(version v) noexcept { return v >= version::lite_05; }
 [[nodiscard]] constexpr bool has_fetch(version v) noexcept { return v >= version::lite_05; }
 [[nodiscard]] constexpr bool has_probe_rtt(version v) noexcept { return v >= version::lite_04; }
 [[nodiscard]] constexpr bool has_goaway(version v) noexcept { return v >= version::lite_04; }
+
+/// The same version, or the first whose frames have timestamps: what a group that was received can be kept as.
+[[nodiscard]] constexpr version with_timestamps(version v) noexcept { return has_timestamps(v) ? v : version::lite_05; }
 
 } // namespace moqlite

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <moqlite/core/result.hpp>
+#include <moqlite/relay/bridge.hpp>
 #include <moqlite/relay/cache.hpp>
 #include <moqlite/relay/track.hpp>
 #include <moqlite/session/acceptor.hpp>
@@ -25,7 +26,8 @@ namespace moqlite {
 
 struct relay_options {
     limits bounds{};
-    hop_id origin{}; ///< Our own hop, different for every relay; 0 says nothing and stops no loops.
+    hop_id origin{};    ///< Our own hop, different for every relay; 0 says nothing and stops no loops.
+    time_point epoch{}; ///< From which the times of frames count that came without: once a process.
 };
 
 // What a relay tells its operator.
@@ -168,8 +170,10 @@ private:
     [[nodiscard]] std::optional<route> best_route(std::string_view broadcast) const;
     void take_over(std::string_view broadcast, const std::optional<route>& before, std::uint64_t changer);
     void forget_infos(std::string_view broadcast);
+    [[nodiscard]] bool tell_alike(const route& a, const route& b) noexcept;
     void await(peer& p, request_id request, pending_info& info);
     askers answered(peer& source, query_id query, track_key& about);
+    void on_end(relaying::track& t, group_sequence end);
     relaying::track* upstream_track(peer&, subscribe_id) noexcept;
 
     // relay_tracks.hpp: who gets what
@@ -221,6 +225,7 @@ inline result<std::uint64_t> relay::add(role side, std::string_view alpn, time_p
     session_options o{.bounds = options_.bounds,
         .path = std::move(path),
         .origin = options_.origin,
+        .epoch = options_.epoch,
         .pool = &pool_,
         .table = &table_,
         .ready = &ready_,

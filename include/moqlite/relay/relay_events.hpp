@@ -16,7 +16,7 @@ inline void relay::on(peer& p, const setup_received& e) {
 
 inline void relay::on(peer& p, const broadcast_available& e) {
     const auto before = best_route(e.path);
-    table_.set(e.path, {{e.hops.begin(), e.hops.end()}, p.key});
+    table_.set(e.path, {{e.hops.begin(), e.hops.end()}, p.key, e.cost});
     notice(broadcast_changed{p.key, std::string(e.path), true});
     take_over(e.path, before, p.key);
 }
@@ -39,7 +39,8 @@ inline void relay::take_over(std::string_view broadcast, const std::optional<rou
     if (!now) return forget_infos(broadcast);
     const auto publisher = [](const route& way) { return way.hops.empty() ? hop_id{} : way.hops.front(); };
     const bool untouched = before && before->source != changer && now->source != changer;
-    const bool same = before && publisher(*now) != hop_id{} && publisher(*before) == publisher(*now);
+    const bool same = before && publisher(*now) != hop_id{} && publisher(*before) == publisher(*now) &&
+                      tell_alike(*before, *now);
     if (untouched || same) return;
     const track_key from{broadcast, ""};
     for (auto i = index_.lower_bound(from); i != index_.end() && i->first.first == broadcast;) {
@@ -47,6 +48,14 @@ inline void relay::take_over(std::string_view broadcast, const std::optional<rou
         if (t->upstream != now->source || t->complete) retire(*t);
     }
     forget_infos(broadcast);
+}
+
+/// By either way a track of theirs would have the same timestamps.
+inline bool relay::tell_alike(const route& a, const route& b) noexcept {
+    const peer* first = find(a.source);
+    const peer* second = find(b.source);
+    return first == second || (first != nullptr && second != nullptr &&
+                                  relaying::tell_alike(first->session->negotiated(), second->session->negotiated()));
 }
 
 inline void relay::forget_infos(std::string_view broadcast) {
@@ -67,8 +76,8 @@ inline void relay::on(peer& p, const track_requested& e) {
     if (source == nullptr) return static_cast<void>(p.session->reject(e.request, app_error::not_found));
     const auto query = source->session->request_track(e.track);
     if (!query) {
-        // It has no TRACK; what it would say by default is as good.
-        if (query.error() == errc::unsupported) return static_cast<void>(p.session->answer_track(e.request, {}));
+        if (query.error() == errc::unsupported)
+            return static_cast<void>(p.session->answer_track(e.request, relaying::unsaid_track_info));
         return static_cast<void>(p.session->reject(e.request, wire_code(query.error())));
     }
     const auto asked = pending_.try_emplace(key).first;
@@ -200,10 +209,14 @@ inline void relay::on(peer& p, const subscription_accepted& e) {
 
 inline void relay::on(peer& p, const subscription_end_known& e) {
     relaying::track* t = upstream_track(p, e.subscription);
-    if (t == nullptr || t->end) return;
-    t->end = e.end;
-    t->readers.for_each([&](relaying::reader& r) {
-        if (any_session* s = session(r.session)) static_cast<void>(s->end_track(r.request, e.end));
+    if (t != nullptr && !t->end) on_end(*t, e.end);
+}
+
+/// No group at or after `end` will ever come.
+inline void relay::on_end(relaying::track& t, group_sequence end) {
+    t.end = end;
+    t.readers.for_each([&](relaying::reader& r) {
+        if (any_session* s = session(r.session)) static_cast<void>(s->end_track(r.request, end));
     });
 }
 
@@ -250,6 +263,8 @@ inline void relay::on(peer& p, const subscription_ended& e) {
     }
     // Who ends it without having said where it starts starts where we have it from.
     if (!t->start) t->start = t->log.lowest().value_or(t->end.value_or(group_sequence{}));
+    // Where its version cannot say the end, the FIN did.
+    if (!t->end && t->highest) on_end(*t, next(*t->highest));
     ended_.emplace(now_ + options_.bounds.cache_age, t);
     t->readers.for_each([&](relaying::reader& r) {
         accept(*t, r);
@@ -262,7 +277,7 @@ inline void relay::on(peer& p, const group_opened& e) {
     relaying::track* t = upstream_track(p, e.subscription);
     if (t == nullptr || t->log.find(e.sequence) != nullptr)
         return static_cast<void>(p.session->stop(e.group, app_error::duplicate));
-    auto g = group::make(pool_, e.sequence, p.session->negotiated());
+    auto g = group::make(pool_, e.sequence, relaying::log_dialect(p.session->negotiated()));
     if (!g || !p.session->collect(e.group, g))
         return static_cast<void>(p.session->stop(e.group, app_error::bounds_exceeded));
     auto& entry = cache_.add(t->log, std::move(g), {p.key, e.group}, now_);

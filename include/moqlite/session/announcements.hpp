@@ -23,6 +23,7 @@ struct listener_tag;
 struct route {
     std::vector<hop_id> hops; ///< Origin first; empty for one of our own.
     std::uint64_t source = 0; ///< Key of the session that it came by; 0 for one of our own.
+    std::uint64_t cost = 0;   ///< Of the whole way, as its links were priced.
     bool operator==(const route&) const = default;
 };
 
@@ -32,7 +33,7 @@ class announcements {
 public:
     struct entry {
         std::string path{};
-        std::vector<route> routes{}; ///< Best first: fewest hops, then newest. Empty: it ended.
+        std::vector<route> routes{}; ///< Best first: cheapest, fewest hops, newest. Empty: it ended.
         std::uint64_t change = 0;    ///< Number of its last change.
         bool live = false;           ///< It had a route at its last change.
         std::size_t slot = 0;        ///< A small number, the entry's own while any listener knows of it.
@@ -57,7 +58,9 @@ public:
         auto& e = at(path);
         if (std::find(e.routes.begin(), e.routes.end(), r) != e.routes.end()) return;
         std::erase_if(e.routes, [&](const route& old) { return old.source == r.source; });
-        const auto better = [&](const route& old) { return old.hops.size() >= r.hops.size(); };
+        const auto better = [&](const route& old) {
+            return old.cost != r.cost ? old.cost > r.cost : old.hops.size() >= r.hops.size();
+        };
         e.routes.insert(std::find_if(e.routes.begin(), e.routes.end(), better), std::move(r));
         changed(e);
     }

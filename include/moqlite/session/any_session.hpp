@@ -38,6 +38,9 @@ public:
     void streams_available(direction kind, time_point now) {
         visit([&](auto& s) { s.streams_available(kind, now); });
     }
+    void path_measured(const path_facts& path, time_point now) {
+        visit([&](auto& s) { s.path_measured(path, now); });
+    }
     void connection_closed(const closed_by& how, time_point now) {
         visit([&](auto& s) { s.connection_closed(how, now); });
     }

@@ -40,6 +40,7 @@ struct broadcast_available {
     std::string_view path;
     std::span<const hop_id> hops; ///< Origin first, the peer last.
     bool restart = false;         ///< Replaces the one that was there.
+    std::uint64_t cost = 0;       ///< Of the way to it; where the version has none, one a hop.
 };
 struct broadcast_ended {
     watch_id watch{};
@@ -70,7 +71,8 @@ struct track_refused {
     app_error code = app_error::cancel;
     bool operator==(const track_refused&) const = default;
 };
-/// `start` is the first group that will be served.
+/// `start` is the first group that will be served; on versions whose publishers need not say it, the
+/// one that was asked for, or else the first to come.
 struct subscription_accepted {
     subscribe_id subscription{};
     group_sequence start{};
@@ -90,7 +92,7 @@ struct groups_dropped {
     bool operator==(const groups_dropped&) const = default;
 };
 /// The last event of a subscription. `finished`: the peer ended it cleanly, so every group stream
-/// has been acknowledged or reset (05 and later).
+/// has been acknowledged or reset (05 and later), or nothing came for a while (design: end of track).
 struct subscription_ended {
     subscribe_id subscription{};
     bool finished = false;

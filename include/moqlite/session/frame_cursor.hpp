@@ -30,9 +30,8 @@ public:
     [[nodiscard]] std::optional<piece> next() noexcept {
         if (!inside_ && !enter()) return std::nullopt;
         std::array<byte_view, 1> range;
-        std::size_t size = 0;
         const auto left = std::min<std::uint64_t>(size_ - offset_, SIZE_MAX);
-        if (left != 0 && reader_.lend(range, static_cast<std::size_t>(left), size) == 0) return std::nullopt;
+        if (left != 0 && reader_.lend(range, static_cast<std::size_t>(left)).bytes == 0) return std::nullopt;
         return piece{frame_, size_, offset_, time_, range[0]};
     }
 
@@ -54,13 +53,12 @@ public:
 private:
     bool enter() noexcept {
         std::array<byte_view, 4> ranges;
-        std::size_t size = 0;
-        const auto count = reader_.lend(ranges, wire::lite::frame_header_size_max, size);
+        const auto l = reader_.lend(ranges, wire::lite::frame_header_size_max);
         std::array<std::byte, wire::lite::frame_header_size_max> bytes;
         auto to = bytes.begin();
-        for (const auto& r : std::span{ranges}.first(count)) to = std::copy(r.begin(), r.end(), to);
+        for (const auto& r : std::span{ranges}.first(l.ranges)) to = std::copy(r.begin(), r.end(), to);
         const auto header =
-            wire::lite::take_frame_header(source()->dialect(), byte_view{bytes}.first(size), UINT64_MAX);
+            wire::lite::take_frame_header(source()->dialect(), byte_view{bytes}.first(l.bytes), UINT64_MAX);
         if (!header) return false;
         advance(header->consumed);
         time_ = wire::lite::apply_delta(time_, header->delta).value_or(time_); // The log wrote it.

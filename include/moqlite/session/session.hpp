@@ -26,10 +26,18 @@ struct session_options {
     limits bounds{};
     std::string path{};             ///< A client's SETUP Path: the URL's path and query; "" says nothing.
     hop_id origin{};                ///< Our own hop; 0 says nothing.
+    /// What the link adds to the cost of what comes by it; none: what the peer's SETUP says, or 1. A client says it.
+    std::optional<std::uint64_t> cost{};
+    time_point epoch{}; ///< collect(): from which the times of frames count that came without.
     slab_pool* pool = nullptr;      ///< Memory of the groups it makes; its own if there is none.
     announcements* table = nullptr; ///< What it announces; its own if there is none.
     ready_list* ready = nullptr;    ///< Where it says that it wants to be pumped.
     std::uint64_t key = 0;          ///< Its name there, and the `source` of its routes.
+};
+
+/// What the transport has measured.
+struct path_facts {
+    duration rtt{}; ///< Smoothed; 0: not known yet.
 };
 
 /// Why a connection ended, as the transport knows it.
@@ -80,6 +88,7 @@ public:
     /// All of ours is acknowledged and theirs has ended; with a code it was cut off.
     void stream_closed(stream_id id, std::optional<app_error> code, time_point now);
     void streams_available(direction kind, time_point now); ///< MAX_STREAMS grew.
+    void path_measured(const path_facts& path, time_point now); ///< Now and then.
     void connection_closed(const closed_by& how, time_point now);
     void tick(time_point now);
 
@@ -117,7 +126,8 @@ public:
     result<void> unsubscribe(subscribe_id id) { return subscribing_.unsubscribe(id); }
     /// Asks what a track is like; errc::unsupported before moq-lite-05.
     result<query_id> request_track(const track_ref& track);
-    /// Takes the group into `log` (empty, open) instead of frame_data; only as answer to group_opened.
+    /// Takes the group into `log` (empty, open) instead of frame_data; only as answer to group_opened. A log
+    /// with timestamps of a group that comes without gets the milliseconds from `epoch` to each frame's first byte.
     result<void> collect(group_id id, group_ref log) { return subscribing_.collect(id, std::move(log)); }
     /// Payload of a capped subscription (one with `end`) has been used: as many bytes may follow.
     result<void> release(group_id id, std::uint64_t bytes) { return subscribing_.release(id, bytes); }
@@ -186,7 +196,7 @@ private:
 
     [[nodiscard]] bool open() const noexcept { return !c_.closing; }
     [[nodiscard]] bool begin_input(time_point now);
-    void write_setup(const std::string& path);
+    void write_setup(const session_options& options);
 
     // session_input.hpp
     detail::any_stream* find_or_accept(stream_id id);
@@ -245,21 +255,24 @@ inline session::session(role side, version v, session_options options, time_poin
       created_(now) {
     c_.now = now;
     c_.origin = options.origin;
+    c_.own_price = options.cost;
+    c_.epoch = options.epoch;
     c_.admitted = side == role::client;
     if (has_setup(v))
-        write_setup(options.path);
+        write_setup(options);
     else
         setup_due_ = true;
 }
 
-inline void session::write_setup(const std::string& path) {
+inline void session::write_setup(const session_options& options) {
     setup_ = &c_.controls.make();
     setup_->kind = detail::control_kind::setup_out;
     c_.scratch.clear();
     wire::lite::encode(wire::lite::uni_type::setup, c_.scratch);
     c_.append(*setup_, c_.scratch);
     wire::lite::setup message{.origin = c_.origin};
-    if (c_.side == role::client && !path.empty()) message.path = path;
+    if (c_.side == role::client && !options.path.empty()) message.path = options.path;
+    if (c_.side == role::client) message.cost = options.cost;
     static_cast<void>(c_.send(*setup_, message));
     c_.finish(*setup_);
     c_.ready.mark();

@@ -131,6 +131,11 @@ inline void session::streams_available(direction kind, time_point now) {
     c_.ready.mark();
 }
 
+inline void session::path_measured(const path_facts& path, time_point now) {
+    const detail::entry_mark mark{inside_};
+    if (begin_input(now)) c_.rtt = path.rtt;
+}
+
 inline void session::connection_closed(const closed_by& how, time_point now) {
     const detail::entry_mark mark{inside_};
     c_.now = std::max(c_.now, now);
@@ -339,6 +344,7 @@ inline wire::taken<std::size_t> session::parse_setup(byte_view in) {
     if (c_.side == role::client && says_client) return errc::setup_from_server;
     setup_seen_ = true;
     c_.peer_origin = m->origin;
+    c_.peer_price = m->cost;
     std::optional<std::uint64_t> hint;
     if (m->role != wire::lite::peer_role::both) hint = static_cast<std::uint64_t>(m->role);
     c_.emit(setup_received{m->path.value_or(std::string_view{}), hint, m->origin});
@@ -348,7 +354,7 @@ inline wire::taken<std::size_t> session::parse_setup(byte_view in) {
 /// The peer broke a rule on a control stream: ends the stream, or the session where that is the rule.
 inline void session::control_broke(detail::control_stream& s, errc why) {
     const auto kind = s.kind;
-    if (kind == detail::control_kind::setup_in || why == errc::duplicate_announce ||
+    if (kind == detail::control_kind::setup_in || why == errc::duplicate_announce || why == errc::unknown_announce ||
         why == errc::too_many_announcements)
         return c_.fail(why);
     c_.reject(s, why);

@@ -110,6 +110,7 @@ inline void session::tick(time_point now) {
         return c_.fail(errc::setup_timeout);
     while (!c_.silent.empty() && now >= c_.silent.front().since + c_.bounds.handshake_timeout)
         end_silent(*c_.silent.pop_front());
+    subscribing_.end_quiet();
     check_stall();
 }
 
@@ -134,6 +135,7 @@ inline std::optional<time_point> session::deadline() const noexcept {
         const auto due = c_.silent.front().since + c_.bounds.handshake_timeout;
         at = at ? std::min(*at, due) : due;
     }
+    if (const auto quiet = subscribing_.quiet_until()) at = at ? std::min(*at, *quiet) : quiet;
     if (const auto stalled = c_.stalled_at()) at = at ? std::min(*at, *stalled) : stalled;
     return at;
 }

@@ -14,6 +14,8 @@ struct announce_reply : announcements::listener, list_hook<owned_tag> {
     std::string prefix; ///< Relative to the root.
     hop_id exclude{};
     bool begun = false; ///< ANNOUNCE_OK and the first of the set are written.
+    std::vector<std::uint64_t> ids{}; ///< By slot: the announce id, where announcements have one.
+    std::uint64_t next_id = 0;
 };
 
 class announcing {
@@ -86,6 +88,7 @@ private:
             const auto leads_back = [&](hop_id peer) {
                 return peer != hop_id{} && std::find(way.hops.begin(), way.hops.end(), peer) != way.hops.end();
             };
+            if (way.hops.size() >= c_.bounds.hops) continue; // The peer could not add ours, or itself.
             if (leads_back(r.exclude) || leads_back(c_.peer_origin)) continue;
             return &way;
         }
@@ -116,17 +119,40 @@ private:
         if (way == nullptr && !r.told[e.slot]) return false;
         const auto name = c_.relative(e.path).value_or(std::string_view{});
         const auto suffix = path::strip(name, r.prefix).value_or(std::string_view{});
+        if (has_typed_announces(c_.dialect))
+            tell_by_id(r, e.slot, suffix, way);
+        else
+            tell_by_name(r, e.slot, suffix, way);
+        r.told[e.slot] = way != nullptr;
+        return way != nullptr;
+    }
+    void tell_by_name(const announce_reply& r, std::size_t slot, std::string_view suffix, const route* way) {
         wire::lite::announce m{.status = wire::lite::announce_status::ended, .suffix = suffix};
         if (way != nullptr) {
             // Where a second ACTIVE is an error, the old one ends first.
-            if (r.told[e.slot] && !has_announce_restart(c_.dialect)) static_cast<void>(c_.send(*r.stream, m));
+            if (r.told[slot] && !has_announce_restart(c_.dialect)) static_cast<void>(c_.send(*r.stream, m));
             m.status = wire::lite::announce_status::active;
-            for (auto hop : way->hops) static_cast<void>(m.hops.push_back(hop));
+            m.hops = hops_of(*way);
             if (hops_include_sender(c_.dialect)) static_cast<void>(m.hops.push_back(c_.origin));
         }
-        r.told[e.slot] = way != nullptr;
         static_cast<void>(c_.send(*r.stream, m));
-        return way != nullptr;
+    }
+    void tell_by_id(announce_reply& r, std::size_t slot, std::string_view suffix, const route* way) {
+        if (r.ids.size() <= slot) r.ids.resize(slot + 1);
+        auto& id = r.ids[slot];
+        if (way == nullptr) {
+            static_cast<void>(c_.send(*r.stream, wire::lite::announce_end{id}));
+        } else if (r.told[slot]) {
+            static_cast<void>(c_.send(*r.stream, wire::lite::announce_update{id, hops_of(*way), way->cost}));
+        } else {
+            id = r.next_id++;
+            static_cast<void>(c_.send(*r.stream, wire::lite::announce_start{suffix, hops_of(*way), way->cost}));
+        }
+    }
+    static wire::lite::hop_list hops_of(const route& way) noexcept {
+        wire::lite::hop_list out;
+        for (auto hop : way.hops) static_cast<void>(out.push_back(hop));
+        return out;
     }
 
     context& c_;

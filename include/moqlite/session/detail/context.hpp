@@ -122,6 +122,10 @@ struct context {
     wake_queue wake;
     hop_id origin{};      ///< Our own hop.
     hop_id peer_origin{}; ///< The one in the peer's SETUP.
+    std::optional<std::uint64_t> own_price;  ///< Of the link, as it was configured.
+    std::optional<std::uint64_t> peer_price; ///< The same, as the peer's SETUP said.
+    time_point epoch{};                      ///< From which the arrival of frames without timestamps counts.
+    duration rtt{};                          ///< 0: not known.
     scope allowed;
     bool admitted = false;
     time_point now{};

@@ -64,7 +64,7 @@ public:
         rank(*r);
         if (!start)
             r->groups.for_each([&](served_group& s) { start = std::min(start.value_or(s.sequence()), s.sequence()); });
-        if (start) write_ok(*r, *start);
+        if (start || has_options_in_ok(c_.dialect)) write_ok(*r, start);
         return {};
     }
     result<void> answer_track(request_id id, const track_info& info) {
@@ -91,13 +91,14 @@ public:
         const auto sequence = g->sequence();
         if (r->options.end && sequence > *r->options.end) return errc::beyond_group_end;
         if (r->options.start && sequence < *r->options.start) return errc::before_group_start;
-        if (has_timestamps(g->dialect()) != has_timestamps(c_.dialect)) return errc::unsupported;
+        const bool timed = has_timestamps(g->dialect());
+        if (!timed && has_timestamps(c_.dialect)) return errc::unsupported;
         if (g->lost_head() != 0) return errc::not_found;
         if (g->ended() == group::state::aborted) return errc::group_ended;
         if (number(sequence) > wire::varint_max) return errc::value_too_large;
         auto& s = served_.make(*r, sequence);
         s.prefix_size = static_cast<std::uint8_t>(wire::lite::write_group_prefix({r->wire_id, sequence}, s.prefix));
-        s.attach(std::move(g), c_.wake);
+        s.attach(std::move(g), c_.wake, timed && !has_timestamps(c_.dialect));
         r->groups.push_back(s);
         ++r->group_count;
         owe(s, true);
@@ -125,6 +126,8 @@ public:
     result<void> finish(request_id id) {
         incoming_request* r = find(id);
         if (r == nullptr || r->is_track) return errc::not_found;
+        // An ended track without groups needs no OK, except where everything begins with it.
+        if (has_options_in_ok(c_.dialect) && !r->ok_written) write_ok(*r, std::nullopt);
         r->finishing = true;
         finish_if_delivered(*r);
         return {};
@@ -257,9 +260,10 @@ public:
             out[count++] = byte_view{s.prefix}.first(s.prefix_size).subspan(s.prefix_written);
             size = out[0].size();
         }
-        count += s.lend(out.subspan(count), most_at_once, size);
-        const auto whole = s.unsent() + static_cast<std::uint64_t>(s.prefix_size - s.prefix_written);
-        const bool fin = s.source()->ended() == group::state::finished && size == whole;
+        const auto l = s.lend(out.subspan(count), most_at_once);
+        count += l.ranges;
+        size += l.bytes;
+        const bool fin = l.all && s.source()->ended() == group::state::finished;
         return {*s.stream, out.first(count), size, fin};
     }
     void written(served_group& s, std::size_t offered, std::size_t n, bool fin) {
@@ -377,9 +381,16 @@ private:
         });
     }
 
-    void write_ok(incoming_request& r, group_sequence first) {
+    void write_ok(incoming_request& r, std::optional<group_sequence> first) {
         r.ok_written = true;
-        static_cast<void>(c_.send(*r.stream, wire::lite::subscribe_ok{first, r.options}));
+        auto options = r.options;
+        options.priority = r.publisher;
+        options.start = first;
+        static_cast<void>(
+            c_.send(*r.stream, wire::lite::subscribe_ok{first.value_or(group_sequence{}), options}));
+        // Not everybody reads a start in what may as well be an echo of the request.
+        const bool later = has_options_in_ok(c_.dialect) && first && r.options.start && *r.options.start < *first;
+        if (later) write_drop(r, *r.options.start, group_sequence{number(*first) - 1}, app_error::not_found);
     }
     void write_drop(incoming_request& r, group_sequence first, group_sequence last, app_error code) {
         if (!r.ok_written) write_ok(r, first);

@@ -2,51 +2,15 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <moqlite/core/result.hpp>
 #include <moqlite/session/detail/context.hpp>
+#include <moqlite/session/detail/subscription.hpp>
 #include <moqlite/session/group.hpp>
 #include <moqlite/wire/lite/group.hpp>
 #include <moqlite/wire/lite/subscribe_response.hpp>
 #include <string>
 
 namespace moqlite::detail {
-
-struct of_subscription_tag;
-
-/// A track of the peer that we subscribe to.
-struct subscription : list_hook<owned_tag> {
-    subscribe_id id{};
-    control_stream* stream = nullptr; ///< None once it has closed under groups that still arrive.
-    subscribe_options options;
-    // What was ever asked for: groups that left before an update arrived are no mistake of the peer's.
-    std::optional<group_sequence> lowest;  ///< None: any.
-    std::optional<group_sequence> highest; ///< None: any.
-    bool fin_arrived = false;
-    list<incoming_group, of_subscription_tag> groups;
-};
-
-/// A group as it arrives on its stream.
-struct incoming_group : receiving, list_hook<owned_tag>, list_hook<of_subscription_tag> {
-    enum class stage : std::uint8_t { prefix, header, payload, ended };
-    stage at = stage::prefix;
-    bool fin_arrived = false;
-    subscription* of = nullptr;
-    group_sequence sequence{};
-    timestamp time{};
-    std::uint64_t frame = 0;      ///< Number of the frame that is arriving.
-    std::uint64_t size = 0;       ///< Of its payload.
-    std::uint64_t offset = 0;     ///< Of the next byte in it.
-    std::uint64_t unreleased = 0; ///< Bytes of a capped subscription that the application holds.
-    group_ref log;
-    std::array<std::byte, 40> partial; ///< The beginning of a prefix or frame header.
-    std::size_t partial_size = 0;
-};
-
-/// A TRACK of ours that was not answered yet.
-struct track_query {
-    control_stream* stream = nullptr;
-};
 
 class subscribing {
 public:
@@ -120,7 +84,7 @@ public:
         incoming_group* g = group(id);
         if (g == nullptr || g->at == incoming_group::stage::ended) return errc::not_found;
         if (!log || log->size() != 0 || log->ended() != group::state::open) return errc::invalid_argument;
-        if (has_timestamps(log->dialect()) != has_timestamps(c_.dialect)) return errc::unsupported;
+        if (has_timestamps(c_.dialect) && !has_timestamps(log->dialect())) return errc::unsupported;
         if (g->frame != 0 || g->at != incoming_group::stage::header) return errc::invalid_argument;
         g->log = std::move(log);
         return {};
@@ -140,7 +104,7 @@ public:
         if (g == nullptr || g->at == incoming_group::stage::ended) return errc::not_found;
         subscription* s = g->of;
         refuse(*g, code);
-        if (s != nullptr && s->fin_arrived && !has_open_groups(*s)) end(*s, true, app_error::cancel);
+        if (s != nullptr && s->fin_arrived && !has_open_groups(*s)) end_well(*s);
         return {};
     }
 
@@ -203,8 +167,9 @@ public:
         const auto decoded = wire::lite::decode_subscribe_response(c_.dialect, message, c_.bounds);
         if (!decoded) return decoded.error();
         if (const auto* ok = std::get_if<wire::lite::subscribe_ok>(&*decoded)) {
-            c_.emit(subscription_accepted{
-                s->id, has_options_in_ok(c_.dialect) ? ok->options.start.value_or(group_sequence{}) : ok->group});
+            accepted(*s, *ok);
+        } else if (has_options_in_ok(c_.dialect) && !s->answered) {
+            return errc::response_before_ok;
         } else if (const auto* end = std::get_if<wire::lite::subscribe_end>(&*decoded)) {
             c_.emit(subscription_end_known{s->id, end->group});
         } else if (const auto* drop = std::get_if<wire::lite::subscribe_drop>(&*decoded)) {
@@ -226,7 +191,7 @@ public:
             s->fin_arrived = finished;
             // What still arrives was sent before the FIN.
             if (finished && has_open_groups(*s)) return;
-            end(*s, finished, code);
+            finished ? end_well(*s) : end(*s, false, code);
         }
     }
     /// A subscribe stream of ours is no more.
@@ -234,7 +199,18 @@ public:
         subscription* s = find(subscribe_id{stream.owner});
         if (s == nullptr) return;
         s->stream = nullptr;
-        if (!s->fin_arrived || !has_open_groups(*s)) end(*s, s->fin_arrived, app_error::cancel);
+        if (!s->fin_arrived) return end(*s, false, app_error::cancel);
+        if (!has_open_groups(*s)) end_well(*s);
+    }
+    /// When a subscription will have been quiet for long enough; nullopt: none is about to end.
+    [[nodiscard]] std::optional<time_point> quiet_until() const noexcept {
+        if (quiet_.empty()) return std::nullopt;
+        return quiet_.front().quiet_since + std::max(3 * c_.rtt, c_.bounds.end_of_track);
+    }
+    /// Ends those that are over: nothing has come after their FIN.
+    void end_quiet() {
+        for (auto until = quiet_until(); until && *until <= c_.now; until = quiet_until())
+            end(quiet_.front(), true, app_error::cancel);
     }
     void query_ended(control_stream& stream, app_error code) {
         if (!queries_.erase(stream.owner)) return;
@@ -250,7 +226,11 @@ public:
             groups_.destroy(*g);
             if (!c_.events.empty()) return true;
         }
-        if (subscription* s = subscriptions_.first()) return end(*s, false, code), true;
+        if (subscription* s = subscriptions_.first()) {
+            // Who ends a track, and then the session in peace, has sent all.
+            const bool well = s->list_hook<quiet_tag>::linked() && c_.closing->by_peer && code == app_error::cancel;
+            return end(*s, well, code), true;
+        }
         if (!queries_.empty()) {
             std::uint64_t query = 0;
             queries_.for_each([&](std::uint64_t key, track_query&) { query = key; });
@@ -286,6 +266,25 @@ private:
         by_id_.erase(number(s.id));
         s.groups.for_each([](incoming_group& g) { g.of = nullptr; });
         subscriptions_.destroy(s);
+    }
+    void accepted(subscription& s, const wire::lite::subscribe_ok& ok) {
+        if (std::exchange(s.answered, true)) return; // Some say it again.
+        if (!has_options_in_ok(c_.dialect)) return tell_start(s, ok.group);
+        auto start = ok.options.start ? ok.options.start : s.lowest;
+        if (!start) start = s.first;
+        if (start) tell_start(s, *start); // Else the first that comes is the start.
+    }
+    void tell_start(subscription& s, group_sequence start) {
+        s.start_told = true;
+        c_.emit(subscription_accepted{s.id, start});
+    }
+    /// Its FIN has arrived, and all groups that we know of have ended. Where the FIN may have overtaken
+    /// groups, it is over only when nothing came for a while.
+    void end_well(subscription& s) {
+        if (has_fin_after_groups(c_.dialect)) return end(s, true, app_error::cancel);
+        s.list_hook<quiet_tag>::unlink();
+        s.quiet_since = c_.now;
+        quiet_.push_back(s);
     }
     void end(subscription& s, bool finished, app_error code) {
         s.groups.for_each([&](incoming_group& g) {
@@ -345,13 +344,17 @@ private:
         s->groups.push_back(g);
         const bool wanted = (!s->lowest || *s->lowest <= g.sequence) && (!s->highest || g.sequence <= *s->highest);
         if (!wanted) return reject(g, errc::group_out_of_range), true;
+        s->list_hook<quiet_tag>::unlink();
         g.at = incoming_group::stage::header;
+        s->first = std::min(s->first.value_or(g.sequence), g.sequence);
+        if (s->answered && !s->start_told) tell_start(*s, g.sequence);
         c_.emit(group_opened{group_id{number(g.id)}, s->id, g.sequence});
         return true;
     }
 
     bool parse_header(incoming_group& g, byte_view& in) {
         if (in.empty() && g.partial_size == 0) return false;
+        if (g.partial_size == 0) g.began = c_.now;
         std::size_t kept = 0;
         const auto view = join(g, in, kept);
         const auto header = wire::lite::take_frame_header(c_.dialect, view, c_.bounds.frame);
@@ -368,6 +371,7 @@ private:
         g.offset = 0;
         g.at = incoming_group::stage::payload;
         if (g.log) {
+            if (!has_timestamps(c_.dialect)) g.time = arrival_time(c_.epoch, g.began);
             if (const auto begun = g.log->begin_frame(g.time, g.size, in.size()); !begun)
                 return reject(g, begun.error()), in = {}, false;
             if (g.size == 0) next_frame(g);
@@ -425,7 +429,7 @@ private:
         subscription* s = g.of;
         c_.emit(group_closed{group_id{number(g.id)}, s->id, g.sequence, complete, code});
         leave(g);
-        if (s->fin_arrived && !has_open_groups(*s)) end(*s, true, app_error::cancel);
+        if (s->fin_arrived && !has_open_groups(*s)) end_well(*s);
     }
     static void leave(incoming_group& g) {
         g.at = incoming_group::stage::ended;
@@ -439,6 +443,7 @@ private:
     object_pool<subscription> subscriptions_;
     object_pool<incoming_group> groups_;
     id_table<subscription*> by_id_;
+    list<subscription, quiet_tag> quiet_; ///< The longest quiet first.
     id_table<track_query> queries_;
     std::uint64_t next_id_ = 0;
     std::uint64_t next_query_ = 0;

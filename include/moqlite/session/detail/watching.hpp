@@ -2,10 +2,10 @@
 #pragma once
 
 #include <algorithm>
+#include <map>
 #include <moqlite/core/result.hpp>
 #include <moqlite/session/detail/context.hpp>
 #include <moqlite/wire/lite/announce.hpp>
-#include <set>
 #include <string>
 
 namespace moqlite::detail {
@@ -19,8 +19,12 @@ struct watch : list_hook<owned_tag> {
     bool synced = false;
     std::uint64_t snapshot_left = 0;         ///< Announcements of the initial set that have not come yet.
     hop_id publisher{};                      ///< The peer's own hop, which it leaves out.
-    std::set<std::string, std::less<>> live; ///< Paths relative to the root.
-    std::size_t live_bytes = 0;              ///< Of those, each with the root.
+    /// What the peer has announced and not ended, relative to the root; true: we were told of it.
+    using path_map = std::map<std::string, bool, std::less<>>;
+    path_map live;
+    std::size_t live_bytes = 0;                     ///< Of those, each with the root.
+    std::map<std::uint64_t, path_map::iterator> ids; ///< The same by announce id, where there are any.
+    std::uint64_t next_announce = 0;                ///< The id of the next ANNOUNCE_START.
 };
 
 class watching {
@@ -58,6 +62,7 @@ public:
         watch* w = find(stream.owner);
         if (w == nullptr) return in.empty() ? wire::taken<std::size_t>{} : wire::taken<std::size_t>{in.size()};
         if (has_announce_ok(c_.dialect) && !w->answered) return parse_ok(*w, in);
+        if (has_typed_announces(c_.dialect)) return parse_typed(*w, in);
         const auto message = wire::take_message(in, c_.bounds.control_message);
         if (message.status == wire::progress::error) return message.error;
         if (!message) return {};
@@ -78,15 +83,16 @@ public:
     bool end_one() {
         if (ending_.empty()) return false;
         watch& w = *ending_.back();
-        if (w.live.empty()) {
-            c_.emit(watch_ended{w.id, ending_code_});
-            ending_.pop_back();
-            watches_.destroy(w);
-            return true;
+        while (!w.live.empty()) {
+            const auto first = w.live.begin();
+            path::join(c_.allowed.root, first->first, c_.path_scratch);
+            const bool told = first->second;
+            forget(w, first);
+            if (told) return c_.emit(broadcast_ended{w.id, c_.path_scratch}), true;
         }
-        path::join(c_.allowed.root, *w.live.begin(), c_.path_scratch);
-        static_cast<void>(forget(w, *w.live.begin()));
-        c_.emit(broadcast_ended{w.id, c_.path_scratch});
+        c_.emit(watch_ended{w.id, ending_code_});
+        ending_.pop_back();
+        watches_.destroy(w);
         return true;
     }
     void end_all(app_error code) {
@@ -117,70 +123,135 @@ private:
         w.synced = true;
         c_.emit(announcements_synced{w.id});
     }
+    // Announcements with a status.
+
     errc announced(watch& w, byte_view body) {
         const auto m = wire::lite::decode<wire::lite::announce>(c_.dialect, body, c_.bounds);
         if (!m) return m.error();
-        if (!c_.fits(m->suffix)) return errc::name_too_long;
-        path::normalise(m->suffix, c_.name_scratch);
-        const auto name = path::join(w.prefix, c_.name_scratch);
-        path::join(c_.allowed.root, name, c_.path_scratch);
-        // Below its root a name may be short enough and the whole not: nobody could be told of that.
-        if (path::segments(c_.path_scratch) > c_.bounds.path_segments) return errc::too_many_segments;
-        if (!c_.fits(c_.path_scratch)) return errc::name_too_long;
+        std::string name;
+        if (const auto why = name_of(w, m->suffix, name); why != errc::ok) return why;
+        const auto at = w.live.find(name);
         if (m->status == wire::lite::announce_status::ended) {
             // One that we never heard of: other implementations ignore it too.
-            if (!forget(w, name)) return errc::ok;
-            c_.emit(broadcast_ended{w.id, c_.path_scratch});
+            if (at != w.live.end()) gone(w, at);
             return errc::ok;
         }
-        const bool counted = w.snapshot_left != 0;
-        if (counted) --w.snapshot_left;
-        if (const auto why = active(w, name, *m); why != errc::ok) return why;
-        if (counted) sync(w);
+        if (at != w.live.end() && !has_announce_restart(c_.dialect)) return errc::duplicate_announce;
+        const bool usable = is_way(w, m->hops);
+        if (at == w.live.end()) {
+            if (!usable) return counted(w), errc::ok;
+            if (is_full()) return errc::too_many_announcements;
+        }
+        const auto here = at == w.live.end() ? remember(w, std::move(name)) : at;
+        if (usable)
+            there(w, here, hops_.size() - 1);
+        else
+            gone(w, here);
+        return counted(w), errc::ok;
+    }
+
+    // Announcements with an id.
+
+    wire::taken<std::size_t> parse_typed(watch& w, byte_view in) {
+        const auto message =
+            wire::take_typed_message(in, c_.bounds.control_message, wire::lite::announcement_types);
+        if (message.status == wire::progress::error) return message.error;
+        if (!message) return {};
+        const auto m = wire::lite::decode_announcement(c_.dialect, *message, c_.bounds);
+        if (!m) return m.error();
+        const auto why = std::visit([&](const auto& what) { return announced(w, what); }, *m);
+        if (why != errc::ok) return why;
+        return message->size;
+    }
+    errc announced(watch& w, const wire::lite::announce_start& m) {
+        std::string name;
+        if (const auto why = name_of(w, m.suffix, name); why != errc::ok) return why;
+        if (w.live.contains(name)) return errc::duplicate_announce;
+        if (is_full()) return errc::too_many_announcements;
+        // One that is of no use to us has its id too, by which it may become of use.
+        const auto at = remember(w, std::move(name));
+        w.ids.emplace(w.next_announce++, at);
+        if (is_way(w, m.hops)) there(w, at, m.route_cost);
+        return counted(w), errc::ok;
+    }
+    errc announced(watch& w, const wire::lite::announce_update& m) {
+        const auto found = w.ids.find(m.id);
+        if (found == w.ids.end()) return errc::unknown_announce;
+        const auto at = found->second;
+        path::join(c_.allowed.root, at->first, c_.path_scratch);
+        if (is_way(w, m.hops))
+            there(w, at, m.route_cost);
+        else if (std::exchange(at->second, false))
+            c_.emit(broadcast_ended{w.id, c_.path_scratch});
         return errc::ok;
     }
-    errc active(watch& w, const std::string& name, const wire::lite::announce& m) {
-        hops_.assign(m.hops.begin(), m.hops.end());
-        if (!hops_include_sender(c_.dialect)) {
-            if (hops_.size() >= c_.bounds.hops) return errc::ok; // Too far away to be passed on.
-            hops_.push_back(w.publisher);
-        }
-        const bool known = w.live.contains(name);
-        if (known && !has_announce_restart(c_.dialect)) return errc::duplicate_announce;
-        // A path that leads through ourselves is a loop; if it was there another way, it is no more.
-        if (c_.origin != hop_id{} && std::find(hops_.begin(), hops_.end(), c_.origin) != hops_.end()) {
-            if (!forget(w, name)) return errc::ok;
-            c_.emit(broadcast_ended{w.id, c_.path_scratch});
-            return errc::ok;
-        }
-        if (!context::covered(c_.allowed.publish, name)) return errc::ok; // It may not; nobody is told.
-        if (!known) {
-            const bool fits = announced_ < c_.bounds.announcements && announced_bytes_ < c_.bounds.announced_bytes;
-            if (!fits) return errc::too_many_announcements;
-            remember(w, name);
-        }
-        c_.emit(broadcast_available{w.id, c_.path_scratch, hops_, known});
+    errc announced(watch& w, const wire::lite::announce_end& m) {
+        const auto found = w.ids.find(m.id);
+        if (found == w.ids.end()) return errc::unknown_announce;
+        const auto at = found->second;
+        w.ids.erase(found);
+        path::join(c_.allowed.root, at->first, c_.path_scratch);
+        gone(w, at);
         return errc::ok;
     }
 
+    // What is there.
+
+    /// The name relative to the root; the whole one is in path_scratch.
+    errc name_of(const watch& w, std::string_view suffix, std::string& name) {
+        if (!c_.fits(suffix)) return errc::name_too_long;
+        path::normalise(suffix, c_.name_scratch);
+        name = path::join(w.prefix, c_.name_scratch);
+        path::join(c_.allowed.root, name, c_.path_scratch);
+        // Below its root a name may be short enough and the whole not: nobody could be told of that.
+        if (path::segments(c_.path_scratch) > c_.bounds.path_segments) return errc::too_many_segments;
+        return c_.fits(c_.path_scratch) ? errc::ok : errc::name_too_long;
+    }
+    /// True: what path_scratch names can be reached through these hops, which are then in hops_ with the peer.
+    bool is_way(const watch& w, const wire::lite::hop_list& hops) {
+        hops_.assign(hops.begin(), hops.end());
+        if (!hops_include_sender(c_.dialect)) hops_.push_back(w.publisher);
+        if (hops_.empty()) hops_.push_back({}); // Who does not count itself is still there.
+        if (hops_.size() > c_.bounds.hops) return false; // Too far away to be passed on.
+        // A path that leads through ourselves is a loop.
+        if (c_.origin != hop_id{} && std::find(hops_.begin(), hops_.end(), c_.origin) != hops_.end()) return false;
+        const auto name = c_.relative(c_.path_scratch);
+        return name && context::covered(c_.allowed.publish, *name); // If it may not, nobody is told.
+    }
+    void there(watch& w, watch::path_map::iterator at, std::uint64_t said) {
+        const auto price = c_.own_price.value_or(has_route_cost(c_.dialect) ? c_.peer_price.value_or(1) : 1);
+        const auto cost = std::min(said, wire::varint_max) + std::min(price, wire::varint_max);
+        const bool known = std::exchange(at->second, true);
+        c_.emit(broadcast_available{w.id, c_.path_scratch, hops_, known, std::min(cost, wire::varint_max)});
+    }
+    void gone(watch& w, watch::path_map::iterator at) {
+        if (at->second) c_.emit(broadcast_ended{w.id, c_.path_scratch});
+        forget(w, at);
+    }
+    /// One more of the initial set has come, if it was not complete.
+    void counted(watch& w) {
+        if (w.snapshot_left == 0) return;
+        --w.snapshot_left;
+        sync(w);
+    }
+
+    [[nodiscard]] bool is_full() const noexcept {
+        return announced_ >= c_.bounds.announcements || announced_bytes_ >= c_.bounds.announced_bytes;
+    }
     [[nodiscard]] std::size_t weight(const std::string& name) const noexcept {
         return c_.allowed.root.size() + name.size();
     }
-    void remember(watch& w, const std::string& name) {
-        w.live.insert(name);
+    watch::path_map::iterator remember(watch& w, std::string name) {
         w.live_bytes += weight(name);
         announced_bytes_ += weight(name);
         ++announced_;
+        return w.live.emplace(std::move(name), false).first;
     }
-    /// False: it was not there.
-    bool forget(watch& w, const std::string& name) {
-        const auto found = w.live.find(name);
-        if (found == w.live.end()) return false;
-        w.live_bytes -= weight(name);
-        announced_bytes_ -= weight(name);
+    void forget(watch& w, watch::path_map::iterator at) {
+        w.live_bytes -= weight(at->first);
+        announced_bytes_ -= weight(at->first);
         --announced_;
-        w.live.erase(found); // `name` may be this one.
-        return true;
+        w.live.erase(at);
     }
 
     context& c_;

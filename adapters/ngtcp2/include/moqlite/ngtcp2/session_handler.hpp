@@ -1,6 +1,7 @@
 // Binds a session, of any kind that has its inputs, to a connection.
 #pragma once
 
+#include <chrono>
 #include <moqlite/ngtcp2/connection.hpp>
 #include <moqlite/ngtcp2/handler.hpp>
 #include <moqlite/session/transport.hpp>
@@ -50,7 +51,12 @@ public:
         }
     }
 
-    void pump(connection& to, time_point) override {
+    void pump(connection& to, time_point now) override {
+        if (now >= measured_ + between_measurements) {
+            measured_ = now;
+            session_->path_measured({.rtt = to.stats().rtt}, now);
+            drain();
+        }
         moqlite::pump(*session_, to);
         drain();
     }
@@ -69,8 +75,10 @@ private:
         while (auto e = session_->poll_event()) on_event_(*std::move(e));
     }
 
+    static constexpr auto between_measurements = std::chrono::milliseconds{100};
     Session session_;
     OnEvent on_event_;
+    time_point measured_{};
 };
 
 } // namespace moqlite::ngtcp2

@@ -1,0 +1,55 @@
+// What a session keeps of its subscriptions, and of the groups that they bring.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <moqlite/session/detail/context.hpp>
+#include <moqlite/session/group.hpp>
+#include <optional>
+
+namespace moqlite::detail {
+
+struct of_subscription_tag;
+struct quiet_tag;
+
+/// A track of the peer that we subscribe to.
+struct subscription : list_hook<owned_tag>, list_hook<quiet_tag> {
+    subscribe_id id{};
+    control_stream* stream = nullptr; ///< None once it has closed under groups that still arrive.
+    subscribe_options options;
+    // What was ever asked for: groups that left before an update arrived are no mistake of the peer's.
+    std::optional<group_sequence> lowest;  ///< None: any.
+    std::optional<group_sequence> highest; ///< None: any.
+    std::optional<group_sequence> first; ///< The lowest that has come.
+    bool answered = false;               ///< SUBSCRIBE_OK has come.
+    bool start_told = false;
+    bool fin_arrived = false;
+    time_point quiet_since{}; ///< While it waits for what may have been overtaken by the FIN.
+    list<incoming_group, of_subscription_tag> groups;
+};
+
+/// A group as it arrives on its stream.
+struct incoming_group : receiving, list_hook<owned_tag>, list_hook<of_subscription_tag> {
+    enum class stage : std::uint8_t { prefix, header, payload, ended };
+    stage at = stage::prefix;
+    bool fin_arrived = false;
+    subscription* of = nullptr;
+    group_sequence sequence{};
+    timestamp time{};
+    time_point began{};           ///< When the first byte of the frame came that is arriving.
+    std::uint64_t frame = 0;      ///< Number of the frame that is arriving.
+    std::uint64_t size = 0;       ///< Of its payload.
+    std::uint64_t offset = 0;     ///< Of the next byte in it.
+    std::uint64_t unreleased = 0; ///< Bytes of a capped subscription that the application holds.
+    group_ref log;
+    std::array<std::byte, 40> partial; ///< The beginning of a prefix or frame header.
+    std::size_t partial_size = 0;
+};
+
+/// A TRACK of ours that was not answered yet.
+struct track_query {
+    control_stream* stream = nullptr;
+};
+
+} // namespace moqlite::detail

@@ -1,0 +1,216 @@
+// Announcements with ids, hops and costs, as each version has them.
+#include "subject.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <catch2/generators/catch_generators_range.hpp>
+
+using namespace moqlite;
+using namespace moqlite::test;
+
+namespace {
+
+constexpr auto with_ids = version::lite_06_wip;
+
+/// A client that watches "room", with the request sent on stream 0.
+struct watcher : subject {
+    explicit watcher(version v = with_ids, session_options o = {}) : subject(role::client, v, std::move(o)) {
+        begin(*this);
+        id = (*this)->watch("room").value();
+        request = outputs();
+    }
+    watch_id id{};
+    list request;
+};
+
+/// A server whose client asks for everything; ANNOUNCE_OK is said.
+struct announcer : subject {
+    explicit announcer(version v, hop_id origin = hop_id{9}, limits bounds = {})
+        : subject(role::server, v, {.bounds = bounds, .origin = origin}) {
+        begin(*this);
+        CHECK(receive(0, has_exclude_hop(v) ? "01 02 00 00" : "01 01 00").empty());
+        static_cast<void>(outputs());
+    }
+};
+
+// `route` is the count of hops, the hops, and the cost.
+std::string start(std::string_view suffix, std::string_view route = "00 00") {
+    return "00" + sized(wire_text(suffix) + std::string(route));
+}
+std::string end(std::string_view id) { return "01" + sized(id); }
+std::string update(std::string_view id, std::string_view route = "00 00") {
+    return "02" + sized(std::string(id) + std::string(route));
+}
+/// The same as the session writes it.
+std::string plain(std::string_view spaced) { return to_hex(hex(spaced)); }
+std::string active(std::string_view suffix, std::string_view hops = "00") {
+    return sized("01" + wire_text(suffix) + std::string(hops));
+}
+
+} // namespace
+
+// Received.
+
+TEST_CASE("announcements with ids come, change their way, and go", "[session][announce][versions]") {
+    watcher client;
+    CHECK(client.request == list{"open bidi", "write 0 010504726f6f6d"});
+    CHECK(client.receive(0, "03 6222 01" + start("cam", "01 07 05")) ==
+          list{"broadcast_available 0 room/cam hops 7 8738 cost 6", "announcements_synced 0"});
+    CHECK(client.receive(0, start("mic")) == list{"broadcast_available 0 room/mic hops 8738"});
+    CHECK(client.receive(0, update("00", "00 00")) == list{"broadcast_available 0 room/cam hops 8738 restart"});
+    CHECK(client.receive(0, end("00")) == list{"broadcast_ended 0 room/cam"});
+    CHECK(client.receive(0, start("cam") + update("02", "01 07 01")) ==
+          list{"broadcast_available 0 room/cam hops 8738",
+              "broadcast_available 0 room/cam hops 7 8738 restart"}); // It has a new id.
+}
+
+TEST_CASE("announcements with ids may come one byte at a time", "[session][announce][versions]") {
+    watcher client;
+    list all;
+    for (const auto* byte : {"03", "62", "22", "01", "00", "06", "03", "63", "61", "6d", "00", "00", "01", "01", "00"})
+        for (auto& line : client.receive(0, byte)) all.push_back(line);
+    CHECK(all == list{"broadcast_available 0 room/cam hops 8738", "announcements_synced 0",
+                     "broadcast_ended 0 room/cam"});
+}
+
+TEST_CASE("an announce id that is unknown or retired closes the session", "[session][announce][versions]") {
+    watcher client;
+    CHECK(client.receive(0, "03 6222 00" + start("cam") + end("00")).size() == 3);
+    const auto said = client.receive(0, GENERATE(as<std::string>{}, end("00"), update("00"), end("01"), update("01")));
+    CHECK(said == list{"watch_ended 0 protocol_violation", "session_closed protocol_violation unknown_announce"});
+    CHECK(client.outputs().back() == "close protocol_violation unknown_announce");
+}
+
+TEST_CASE("a live path that is announced again is a restart on moq-lite-05, and closes the session on all others",
+    "[session][announce][versions]") {
+    const auto v = GENERATE(from_range(all_versions));
+    CAPTURE(alpn(v));
+    watcher client{v};
+    const auto* hops = !hops_include_sender(v) ? "00" : has_hop_ids(v) ? "01 07" : "01";
+    const auto once = has_typed_announces(v) ? start("cam") : active("cam", hops);
+    REQUIRE(client.receive(0, (has_announce_ok(v) ? "02 07 00" : "") + once).back() ==
+            (has_hop_ids(v) ? "broadcast_available 0 room/cam hops 7" : "broadcast_available 0 room/cam hops 0"));
+    const auto said = client.receive(0, once);
+    if (has_announce_restart(v))
+        CHECK(said == list{"broadcast_available 0 room/cam hops 7 restart"});
+    else
+        CHECK(said == list{"broadcast_ended 0 room/cam", "watch_ended 0 protocol_violation",
+                          "session_closed protocol_violation duplicate_announce"});
+}
+
+TEST_CASE("a loop has its id, and is told once it is none", "[session][announce][versions]") {
+    watcher client{with_ids, {.origin = hop_id{5}}};
+    CHECK(client.receive(0, "02 09 00" + start("cam", "01 05 00")) == list{"announcements_synced 0"});
+    CHECK(client.receive(0, start("mic")) == list{"broadcast_available 0 room/mic hops 9"});
+    CHECK(client.receive(0, update("01", "01 05 00")) == list{"broadcast_ended 0 room/mic"});
+    CHECK(client.receive(0, update("00")) == list{"broadcast_available 0 room/cam hops 9"});
+    CHECK(client.receive(0, update("01")) == list{"broadcast_available 0 room/mic hops 9"});
+    CHECK(client.receive(0, update("00", "01 05 00") + end("00")) == list{"broadcast_ended 0 room/cam"});
+    CHECK(client.receive(0, "", true) == list{"broadcast_ended 0 room/mic", "watch_ended 0 cancel"});
+}
+
+TEST_CASE("a path with 33 hops is too far away to be passed on", "[session][announce][versions]") {
+    std::string hops;
+    for (int i = 0; i < 32; ++i) hops += "07";
+    watcher client;
+    CHECK(client.receive(0, "02 09 01" + start("cam", "20" + hops + "00")) == list{"announcements_synced 0"});
+    CHECK(client.receive(0, update("00", "1f" + hops.substr(2) + "20")).size() == 1);
+    announcer server{version::lite_05};
+    REQUIRE(server->announce("cam", std::vector<hop_id>(32, hop_id{7})));
+    CHECK(server.outputs().empty());
+}
+
+TEST_CASE("what a way costs is what was said and the price of the link", "[session][announce][versions]") {
+    SECTION("as it is configured") {
+        watcher client{with_ids, {.cost = 10}};
+        CHECK(client.receive(0, "02 09 00" + start("cam", "00 02")).back() ==
+              "broadcast_available 0 room/cam hops 9 cost 12");
+    }
+    SECTION("or as the peer's SETUP says") {
+        subject server{role::server, with_ids};
+        static_cast<void>(server.outputs());
+        static_cast<void>(server.receive(2, "01 04 01 04 01 07", true));
+        REQUIRE(server->admit({}));
+        REQUIRE(server->watch(""));
+        static_cast<void>(server.outputs());
+        CHECK(server.receive(1, "02 09 00" + start("cam", "00 02")).back() ==
+              "broadcast_available 0 cam hops 9 cost 9");
+    }
+    SECTION("or one a hop, where the version knows no costs") {
+        watcher client{version::lite_04};
+        CHECK(client.receive(0, active("cam", "02 07 08")) == list{"broadcast_available 0 room/cam hops 7 8"});
+    }
+    SECTION("and never more than can be said") {
+        watcher client;
+        CHECK(client.receive(0, "02 09 00" + start("cam", "00 ffffffffffffffff")).back() ==
+              "broadcast_available 0 room/cam hops 9 cost 4611686018427387903");
+    }
+}
+
+TEST_CASE("who does not count itself among the hops is still one", "[session][announce][versions]") {
+    watcher client{GENERATE(version::lite_03, version::lite_04)};
+    CHECK(client.receive(0, active("cam", "00")) == list{"broadcast_available 0 room/cam hops 0"});
+}
+
+TEST_CASE("names without end are too many, of use or not", "[session][announce][versions]") {
+    limits small;
+    small.announcements = 4;
+    watcher client{with_ids, {.bounds = small, .origin = hop_id{5}}};
+    CHECK(client.receive(0, "02 09 00").size() == 1);
+    for (const auto* name : {"a", "b", "c", "d"}) CHECK(client.receive(0, start(name, "01 05 00")).empty());
+    CHECK(client.receive(0, start("e")).back() == "session_closed bounds_exceeded too_many_announcements");
+}
+
+// Sent.
+
+TEST_CASE("what comes, changes its way and goes is said as the version has it", "[session][announce][versions]") {
+    struct row {
+        version v;
+        std::string came, changed, went;
+    };
+    const auto r = GENERATE(
+        row{version::lite_03, active("cam", "02"), sized("00" + wire_text("cam") + "00") + active("cam", "02"),
+            sized("00" + wire_text("cam") + "00")},
+        row{version::lite_04, active("cam", "02 07 09"),
+            sized("00" + wire_text("cam") + "00") + active("cam", "02 08 09"), sized("00" + wire_text("cam") + "00")},
+        row{version::lite_05, active("cam", "01 07"), active("cam", "01 08"), sized("00" + wire_text("cam") + "00")},
+        row{version::lite_06_wip, start("cam", "01 07 00"), update("00", "01 08 00"), end("00")});
+    CAPTURE(alpn(r.v));
+    announcer server{r.v};
+    REQUIRE(server->announce("cam", {hop_id{7}}));
+    CHECK(server.outputs() == list{"write 0 " + plain(r.came)});
+    REQUIRE(server->announce("cam", {hop_id{8}}));
+    CHECK(server.outputs() == list{"write 0 " + plain(r.changed)});
+    REQUIRE(server->unannounce("cam"));
+    CHECK(server.outputs() == list{"write 0 " + plain(r.went)});
+    REQUIRE(server->announce("cam"));
+    const auto again = server.outputs();
+    if (has_typed_announces(r.v)) CHECK(again == list{"write 0 " + plain(start("cam"))});
+    REQUIRE(server->unannounce("cam"));
+    if (has_typed_announces(r.v)) CHECK(server.outputs() == list{"write 0 " + plain(end("01"))});
+}
+
+TEST_CASE("each of a peer's requests counts its own ids", "[session][announce][versions]") {
+    announcer server{with_ids};
+    REQUIRE(server->announce("cam"));
+    static_cast<void>(server.outputs());
+    CHECK(server.receive(4, "01 04 03 63616d").empty());
+    CHECK(without(server.outputs(), "credit") == list{"write 4 " + plain("02 09 01" + start(""))});
+    REQUIRE(server->announce("cam/two"));
+    CHECK(server.outputs() == list{"write 0 " + plain(start("cam/two")), "write 4 " + plain(start("two"))});
+    REQUIRE(server->unannounce("cam"));
+    REQUIRE(server->unannounce("cam/two"));
+    CHECK(server.outputs() ==
+          list{"write 0 " + plain(end("00") + end("01")), "write 4 " + plain(end("00") + end("01"))});
+}
+
+TEST_CASE("a peer whose SETUP names its hop is not told of what came through it", "[session][announce][versions]") {
+    subject server{role::server, with_ids};
+    static_cast<void>(server.outputs());
+    static_cast<void>(server.receive(2, "01 04 01 05 01 03", true));
+    REQUIRE(server->admit({}));
+    CHECK(server.receive(0, "01 01 00").empty());
+    REQUIRE(server->announce("a", {hop_id{3}}));
+    REQUIRE(server->announce("b", {hop_id{4}}));
+    CHECK(without(server.outputs(), "credit").back() == "write 0 " + plain("02 00 01" + start("b", "01 04 00")));
+}
