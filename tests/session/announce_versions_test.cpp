@@ -69,8 +69,8 @@ TEST_CASE("announcements with ids may come one byte at a time", "[session][annou
     list all;
     for (const auto* byte : {"03", "62", "22", "01", "00", "06", "03", "63", "61", "6d", "00", "00", "01", "01", "00"})
         for (auto& line : client.receive(0, byte)) all.push_back(line);
-    CHECK(all == list{"broadcast_available 0 room/cam hops 8738", "announcements_synced 0",
-                     "broadcast_ended 0 room/cam"});
+    CHECK(all ==
+          list{"broadcast_available 0 room/cam hops 8738", "announcements_synced 0", "broadcast_ended 0 room/cam"});
 }
 
 TEST_CASE("an announce id that is unknown or retired closes the session", "[session][announce][versions]") {
@@ -133,8 +133,8 @@ TEST_CASE("what a way costs is what was said and the price of the link", "[sessi
         REQUIRE(server->admit({}));
         REQUIRE(server->watch(""));
         static_cast<void>(server.outputs());
-        CHECK(server.receive(1, "02 09 00" + start("cam", "00 02")).back() ==
-              "broadcast_available 0 cam hops 9 cost 9");
+        CHECK(
+            server.receive(1, "02 09 00" + start("cam", "00 02")).back() == "broadcast_available 0 cam hops 9 cost 9");
     }
     SECTION("or one a hop, where the version knows no costs") {
         watcher client{version::lite_04};
@@ -200,8 +200,8 @@ TEST_CASE("each of a peer's requests counts its own ids", "[session][announce][v
     CHECK(server.outputs() == list{"write 0 " + plain(start("cam/two")), "write 4 " + plain(start("two"))});
     REQUIRE(server->unannounce("cam"));
     REQUIRE(server->unannounce("cam/two"));
-    CHECK(server.outputs() ==
-          list{"write 0 " + plain(end("00") + end("01")), "write 4 " + plain(end("00") + end("01"))});
+    CHECK(
+        server.outputs() == list{"write 0 " + plain(end("00") + end("01")), "write 4 " + plain(end("00") + end("01"))});
 }
 
 TEST_CASE("a peer whose SETUP names its hop is not told of what came through it", "[session][announce][versions]") {

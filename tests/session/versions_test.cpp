@@ -91,8 +91,8 @@ TEST_CASE("a group is the same stream in every version, but for its frames' time
                                                    "0202686f"
                                                  : "026869"
                                                    "02686f";
-    CHECK(without(server.outputs(), "open").back() == "write " + std::to_string(has_setup(v) ? 7 : 3) + " 00020007" +
-                                                          frames + " fin");
+    CHECK(without(server.outputs(), "open").back() ==
+          "write " + std::to_string(has_setup(v) ? 7 : 3) + " 00020007" + frames + " fin");
     viewer client{v};
     const std::string first = has_timestamps(v) ? "3" : "0";
     const std::string second = has_timestamps(v) ? "4" : "0";
@@ -142,8 +142,8 @@ TEST_CASE("a group that is served without its times is delivered, and leaves not
     CHECK(server->pool().in_use() == 0);
 }
 
-TEST_CASE("frames that come without a time get that of their first byte, in a log that has times",
-    "[session][versions]") {
+TEST_CASE(
+    "frames that come without a time get that of their first byte, in a log that has times", "[session][versions]") {
     viewer client{without_setup(), {}, {.epoch = t0 - 1500us}};
     CHECK(client.receive(3, "00 02 00 07").size() == 1);
     auto log = group::make(client->pool(), group_sequence{7}, version::lite_05);
@@ -158,9 +158,9 @@ TEST_CASE("frames that come without a time get that of their first byte, in a lo
     reader.attach(log, nobody);
     std::array<byte_view, 1> image;
     REQUIRE(reader.lend(image, 100).all);
-    CHECK(to_hex(image[0]) == "02026869"  // 1
-                              "14012e"    // 11
-                              "1400");    // 21
+    CHECK(to_hex(image[0]) == "02026869" // 1
+                              "14012e"   // 11
+                              "1400");   // 21
 }
 
 // SUBSCRIBE_OK before moq-lite-05.

@@ -27,9 +27,6 @@ namespace moqlite::test::vectors {
     case lite::bidi_type::fetch: return "the session has no FETCH yet";
     case lite::bidi_type::probe: return "the session has no PROBE yet";
     case lite::bidi_type::goaway: return "the session has no GOAWAY yet";
-    case lite::bidi_type::announce:
-        if (has_typed_announces(s.dialect)) return "the session has no typed announcements yet";
-        return {};
     default: return {};
     }
 }

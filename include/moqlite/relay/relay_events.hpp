@@ -39,8 +39,8 @@ inline void relay::take_over(std::string_view broadcast, const std::optional<rou
     if (!now) return forget_infos(broadcast);
     const auto publisher = [](const route& way) { return way.hops.empty() ? hop_id{} : way.hops.front(); };
     const bool untouched = before && before->source != changer && now->source != changer;
-    const bool same = before && publisher(*now) != hop_id{} && publisher(*before) == publisher(*now) &&
-                      tell_alike(*before, *now);
+    const bool same =
+        before && publisher(*now) != hop_id{} && publisher(*before) == publisher(*now) && tell_alike(*before, *now);
     if (untouched || same) return;
     const track_key from{broadcast, ""};
     for (auto i = index_.lower_bound(from); i != index_.end() && i->first.first == broadcast;) {

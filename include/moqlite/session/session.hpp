@@ -24,11 +24,11 @@ namespace moqlite {
 /// How a session is made. What it points to must outlive the session.
 struct session_options {
     limits bounds{};
-    std::string path{};             ///< A client's SETUP Path: the URL's path and query; "" says nothing.
-    hop_id origin{};                ///< Our own hop; 0 says nothing.
+    std::string path{}; ///< A client's SETUP Path: the URL's path and query; "" says nothing.
+    hop_id origin{};    ///< Our own hop; 0 says nothing.
     /// What the link adds to the cost of what comes by it; none: what the peer's SETUP says, or 1. A client says it.
     std::optional<std::uint64_t> cost{};
-    time_point epoch{}; ///< collect(): from which the times of frames count that came without.
+    time_point epoch{};             ///< collect(): from which the times of frames count that came without.
     slab_pool* pool = nullptr;      ///< Memory of the groups it makes; its own if there is none.
     announcements* table = nullptr; ///< What it announces; its own if there is none.
     ready_list* ready = nullptr;    ///< Where it says that it wants to be pumped.
@@ -87,7 +87,7 @@ public:
     void stream_acked(stream_id id, std::uint64_t n, time_point now);  ///< The next n > 0 of our bytes arrived.
     /// All of ours is acknowledged and theirs has ended; with a code it was cut off.
     void stream_closed(stream_id id, std::optional<app_error> code, time_point now);
-    void streams_available(direction kind, time_point now); ///< MAX_STREAMS grew.
+    void streams_available(direction kind, time_point now);     ///< MAX_STREAMS grew.
     void path_measured(const path_facts& path, time_point now); ///< Now and then.
     void connection_closed(const closed_by& how, time_point now);
     void tick(time_point now);

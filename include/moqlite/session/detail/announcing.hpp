@@ -13,7 +13,7 @@ struct announce_reply : announcements::listener, list_hook<owned_tag> {
     control_stream* stream = nullptr;
     std::string prefix; ///< Relative to the root.
     hop_id exclude{};
-    bool begun = false; ///< ANNOUNCE_OK and the first of the set are written.
+    bool begun = false;               ///< ANNOUNCE_OK and the first of the set are written.
     std::vector<std::uint64_t> ids{}; ///< By slot: the announce id, where announcements have one.
     std::uint64_t next_id = 0;
 };

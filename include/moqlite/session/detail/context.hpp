@@ -120,8 +120,8 @@ struct context {
     ready_entry ready;
     std::uint64_t key;
     wake_queue wake;
-    hop_id origin{};      ///< Our own hop.
-    hop_id peer_origin{}; ///< The one in the peer's SETUP.
+    hop_id origin{};                         ///< Our own hop.
+    hop_id peer_origin{};                    ///< The one in the peer's SETUP.
     std::optional<std::uint64_t> own_price;  ///< Of the link, as it was configured.
     std::optional<std::uint64_t> peer_price; ///< The same, as the peer's SETUP said.
     time_point epoch{};                      ///< From which the arrival of frames without timestamps counts.

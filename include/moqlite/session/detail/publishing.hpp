@@ -386,8 +386,7 @@ private:
         auto options = r.options;
         options.priority = r.publisher;
         options.start = first;
-        static_cast<void>(
-            c_.send(*r.stream, wire::lite::subscribe_ok{first.value_or(group_sequence{}), options}));
+        static_cast<void>(c_.send(*r.stream, wire::lite::subscribe_ok{first.value_or(group_sequence{}), options}));
         // Not everybody reads a start in what may as well be an echo of the request.
         const bool later = has_options_in_ok(c_.dialect) && first && r.options.start && *r.options.start < *first;
         if (later) write_drop(r, *r.options.start, group_sequence{number(*first) - 1}, app_error::not_found);

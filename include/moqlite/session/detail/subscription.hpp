@@ -21,8 +21,8 @@ struct subscription : list_hook<owned_tag>, list_hook<quiet_tag> {
     // What was ever asked for: groups that left before an update arrived are no mistake of the peer's.
     std::optional<group_sequence> lowest;  ///< None: any.
     std::optional<group_sequence> highest; ///< None: any.
-    std::optional<group_sequence> first; ///< The lowest that has come.
-    bool answered = false;               ///< SUBSCRIBE_OK has come.
+    std::optional<group_sequence> first;   ///< The lowest that has come.
+    bool answered = false;                 ///< SUBSCRIBE_OK has come.
     bool start_told = false;
     bool fin_arrived = false;
     time_point quiet_since{}; ///< While it waits for what may have been overtaken by the FIN.

@@ -17,14 +17,14 @@ struct watch : list_hook<owned_tag> {
     std::string prefix;    ///< Relative to the root.
     bool answered = false; ///< ANNOUNCE_OK has come.
     bool synced = false;
-    std::uint64_t snapshot_left = 0;         ///< Announcements of the initial set that have not come yet.
-    hop_id publisher{};                      ///< The peer's own hop, which it leaves out.
+    std::uint64_t snapshot_left = 0; ///< Announcements of the initial set that have not come yet.
+    hop_id publisher{};              ///< The peer's own hop, which it leaves out.
     /// What the peer has announced and not ended, relative to the root; true: we were told of it.
     using path_map = std::map<std::string, bool, std::less<>>;
     path_map live;
-    std::size_t live_bytes = 0;                     ///< Of those, each with the root.
+    std::size_t live_bytes = 0;                      ///< Of those, each with the root.
     std::map<std::uint64_t, path_map::iterator> ids; ///< The same by announce id, where there are any.
-    std::uint64_t next_announce = 0;                ///< The id of the next ANNOUNCE_START.
+    std::uint64_t next_announce = 0;                 ///< The id of the next ANNOUNCE_START.
 };
 
 class watching {
@@ -153,8 +153,7 @@ private:
     // Announcements with an id.
 
     wire::taken<std::size_t> parse_typed(watch& w, byte_view in) {
-        const auto message =
-            wire::take_typed_message(in, c_.bounds.control_message, wire::lite::announcement_types);
+        const auto message = wire::take_typed_message(in, c_.bounds.control_message, wire::lite::announcement_types);
         if (message.status == wire::progress::error) return message.error;
         if (!message) return {};
         const auto m = wire::lite::decode_announcement(c_.dialect, *message, c_.bounds);
@@ -211,7 +210,7 @@ private:
     bool is_way(const watch& w, const wire::lite::hop_list& hops) {
         hops_.assign(hops.begin(), hops.end());
         if (!hops_include_sender(c_.dialect)) hops_.push_back(w.publisher);
-        if (hops_.empty()) hops_.push_back({}); // Who does not count itself is still there.
+        if (hops_.empty()) hops_.push_back({});          // Who does not count itself is still there.
         if (hops_.size() > c_.bounds.hops) return false; // Too far away to be passed on.
         // A path that leads through ourselves is a loop.
         if (c_.origin != hop_id{} && std::find(hops_.begin(), hops_.end(), c_.origin) != hops_.end()) return false;
