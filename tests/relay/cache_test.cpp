@@ -239,3 +239,45 @@ TEST_CASE("near the limit of memory, a reader that is far behind in a long group
     CHECK(shelf::numbers(s.a) == numbers{0});
     CHECK(s.stopped.empty());
 }
+
+TEST_CASE("a cache that keeps nothing for any time comes to an end with it", "[relay][cache][regression]") {
+    shelf s;
+    s.bounds.cache_age = 0s;
+    relaying::cache brief{s.pool, s.bounds};
+    auto g = group::make(s.pool, group_sequence{0}, version::lite_05);
+    track_log log;
+    brief.add(log, g, {}, t0);
+    brief.enforce(t0, [](relaying::source) {});
+    CHECK(brief.deadline() > t0);
+    brief.enforce(t0 + 1s, [](relaying::source) {});
+    CHECK(brief.deadline() > t0 + 1s);
+    brief.forget(log);
+}
+
+TEST_CASE("groups without a byte are bounded, too", "[relay][cache][regression]") {
+    shelf s;
+    s.a.wanted = group_sequence{0}; // Nothing of it goes by age.
+    std::size_t most = 0;
+    for (unsigned n = 0; n < 1000; ++n) {
+        auto g = group::make(s.pool, group_sequence{n}, version::lite_05);
+        auto& e = s.kept.add(s.a, g, {}, t0);
+        REQUIRE(g->finish());
+        s.kept.complete(e, t0);
+        s.enforce(t0);
+        most = std::max(most, shelf::numbers(s.a).size());
+    }
+    CHECK(most < 50);
+}
+
+TEST_CASE("a group that arrives slowly keeps its head for a complete reader that has not asked for it yet",
+    "[relay][cache][regression]") {
+    shelf s;
+    s.a.wanted = group_sequence{0};
+    auto& slow = s.arriving(s.a, 1, 100'000);
+    s.arriving(s.a, 2);
+    s.enforce(t0 + 1h);
+    CHECK(slow.group->lost_head() == 0);
+    s.a.wanted.reset();
+    s.enforce(t0 + 2h);
+    CHECK(slow.group->lost_head() > 0);
+}

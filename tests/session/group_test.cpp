@@ -188,6 +188,28 @@ TEST_CASE("eviction reaches those who have something left to get, and nobody els
     CHECK_FALSE(done.evicted());
 }
 
+TEST_CASE("a reader that has written a slab to its end goes on in the next, though the first has gone",
+    "[group][regression]") {
+    slab_pool pool;
+    wake_queue wake;
+    auto g = group::make(pool, group_sequence{0}, v);
+    group_reader reader;
+    reader.attach(g, wake);
+    REQUIRE(g->begin_frame(timestamp{0}, 2000, 1));
+    const auto append = [&](std::size_t n) { REQUIRE(g->append_payload(as_bytes(std::string(n, 'x')))); };
+    append(g->memory() - static_cast<std::size_t>(g->size()));
+    const auto first = g->size();
+    reader.wrote(first);
+    append(100);
+    reader.acked(first);
+    CHECK(g->lost_head() == first);
+    pool.trim();
+    std::array<byte_view, 4> out;
+    CHECK(reader.lend(out, 10'000).bytes == 100);
+    reader.wrote(100);
+    CHECK(reader.unsent() == 0);
+}
+
 TEST_CASE("eviction may spare those who are not far behind", "[group]") {
     slab_pool pool;
     wake_queue wake;

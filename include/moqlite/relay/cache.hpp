@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -70,7 +71,10 @@ private:
 /// Bounds all logs together. Its logs must be forgotten before they go.
 class cache {
 public:
-    cache(slab_pool& pool, const limits& bounds) noexcept : pool_(pool), bounds_(bounds) {}
+    cache(slab_pool& pool, const limits& bounds) noexcept : pool_(pool), bounds_(bounds) {
+        // What is spared is old again only later: no turn of the loop, and no deadline, may find it old for ever.
+        bounds_.cache_age = std::max<duration>(bounds.cache_age, std::chrono::milliseconds{1});
+    }
 
     /// Precondition: the log has no group of this number.
     log_entry& add(track_log& log, group_ref g, source from, time_point now) {
@@ -98,7 +102,8 @@ public:
     /// groups that must not arrive any further.
     template <class Stop>
     void enforce(time_point now, Stop&& stop) {
-        for (std::size_t spared = 0; bytes_ > bounds_.cache && !aged_.empty();) {
+        for (std::size_t spared = 0;
+            (bytes_ > bounds_.cache || count_ > bounds_.cache / least_bytes) && !aged_.empty();) {
             auto& oldest = aged_.front();
             if (is_newest(oldest) && spared++ < count_)
                 to_back(aged_, oldest);
@@ -107,9 +112,7 @@ public:
         }
         for (std::size_t left = count_; left != 0 && is_old(aged_, now); --left) {
             auto& oldest = aged_.front();
-            // What a complete reader has not asked for yet waits for it.
-            const bool waits = oldest.log->wanted && *oldest.log->wanted < oldest.group->sequence();
-            if (!waits && !is_newest(oldest)) {
+            if (!is_awaited(oldest) && !is_newest(oldest)) {
                 drop(oldest);
                 continue;
             }
@@ -120,7 +123,7 @@ public:
         // publisher may yet have to answer for it.
         while (is_old(arriving_, now)) {
             auto& e = arriving_.front();
-            if (!is_newest(e)) e.pin.release();
+            if (!is_awaited(e) && !is_newest(e)) e.pin.release();
             e.arrived = now;
             to_back(arriving_, e);
         }
@@ -137,6 +140,10 @@ public:
     [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
 
 private:
+    /// A complete reader has not asked for it yet.
+    static bool is_awaited(const log_entry& e) noexcept {
+        return e.log->wanted && *e.log->wanted < e.group->sequence();
+    }
     static bool is_newest(log_entry& e) noexcept { return &e == e.log->newest(); }
     using entries = moqlite::detail::list<log_entry, aged_tag>;
     [[nodiscard]] bool is_old(entries& all, time_point now) noexcept {
@@ -256,6 +263,7 @@ private:
     }
 
     static constexpr std::size_t most_at_once = 16;
+    static constexpr std::size_t least_bytes = 512; ///< That a group counts for; one without frames has no slab.
     slab_pool& pool_;
     limits bounds_;
     std::size_t bytes_ = 0;   ///< Of the groups that are complete.

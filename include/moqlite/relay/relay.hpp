@@ -186,6 +186,7 @@ private:
     void accept(relaying::track& t, relaying::reader& r);
     void serve(relaying::reader& r, relaying::log_entry& e);
     void drop(relaying::reader& r, group_sequence first, group_sequence last, app_error code);
+    void lose(relaying::track& t, relaying::reader& r, group_sequence first, group_sequence last);
     void serve_up_to_cap(relaying::track& t, relaying::reader& r, group_sequence from);
     void finish_if_served(relaying::track& t, relaying::reader& r);
     void leave(relaying::reader& r);
@@ -199,7 +200,9 @@ private:
 
     static constexpr std::size_t most_notices = 4096;
     static constexpr std::size_t most_infos = 4096;
-    static constexpr std::size_t most_gaps = 64; ///< Of one track.
+    static constexpr std::size_t most_ended = 1024;   ///< Tracks that are complete.
+    static constexpr std::size_t most_queries = 1024; ///< TRACKs that one publisher has not answered.
+    static constexpr std::size_t most_gaps = 64;      ///< Of one track.
     relay_options options_;
     slab_pool pool_;
     ready_list ready_;

@@ -74,6 +74,8 @@ inline void relay::on(peer& p, const track_requested& e) {
     if (const auto asked = pending_.find(key); asked != pending_.end()) return await(p, e.request, *asked);
     peer* source = source_of(e.track.broadcast, p.key);
     if (source == nullptr) return static_cast<void>(p.session->reject(e.request, app_error::not_found));
+    if (source->queries.size() >= most_queries)
+        return static_cast<void>(p.session->reject(e.request, app_error::bounds_exceeded));
     const auto query = source->session->request_track(e.track);
     if (!query) {
         if (query.error() == errc::unsupported)
@@ -107,7 +109,9 @@ inline void relay::on(peer& p, const track_info_received& e) {
     track_key about;
     const auto waiting = answered(p, e.query, about);
     if (infos_.size() >= most_infos) infos_.clear();
-    if (table_.find(about.first) != nullptr) infos_.insert_or_assign(std::move(about), e.info);
+    // What comes late from one that is not the way any more says nothing of the present publisher.
+    const auto way = best_route(about.first);
+    if (way && way->source == p.key) infos_.insert_or_assign(std::move(about), e.info);
     for (const auto& [key, request] : waiting)
         if (any_session* s = session(key)) static_cast<void>(s->answer_track(request, e.info));
 }
@@ -265,7 +269,7 @@ inline void relay::on(peer& p, const subscription_ended& e) {
     if (!t->start) t->start = t->log.lowest().value_or(t->end.value_or(group_sequence{}));
     // Where its version cannot say the end, the FIN did.
     if (!t->end && t->highest) on_end(*t, next(*t->highest));
-    ended_.emplace(now_ + options_.bounds.cache_age, t);
+    t->forget_at = ended_.emplace(now_ + options_.bounds.cache_age, t);
     t->readers.for_each([&](relaying::reader& r) {
         accept(*t, r);
         finish_if_served(*t, r);

@@ -65,7 +65,9 @@ inline void relay::join(relaying::track& t, relaying::reader& r) {
 inline void relay::accept(relaying::track& t, relaying::reader& r) {
     if (r.accepted || !t.start) return;
     r.accepted = true;
-    r.first = std::max(r.first.value_or(*t.start), t.log.floor.value_or(*t.start));
+    // What has gone begins below the floor, but some of what is there may, too.
+    const auto there = std::min(t.log.floor.value_or(*t.start), t.log.lowest().value_or(group_sequence{UINT64_MAX}));
+    r.first = std::max(r.first.value_or(*t.start), there);
     priority publisher = 0;
     if (const auto info = infos_.find({t.broadcast, t.name}); info != infos_.end()) publisher = info->second.priority;
     if (any_session* s = session(r.session)) static_cast<void>(s->accept(r.request, r.first, publisher));
@@ -89,19 +91,27 @@ inline void relay::drop(relaying::reader& r, group_sequence first, group_sequenc
         static_cast<void>(s->drop(r.request, first, last, code));
 }
 
+/// The same of groups that the cache has dropped.
+inline void relay::lose(relaying::track& t, relaying::reader& r, group_sequence first, group_sequence last) {
+    drop(r, first, last, app_error::evicted);
+    groups_lost_ += number(last) - number(first) + 1;
+    notice(reader_lost_group{r.session, t.broadcast, t.name, last, app_error::evicted});
+}
+
 /// Serves what is there from `from` on, as far as the reader wants it.
 inline void relay::serve_up_to_cap(relaying::track& t, relaying::reader& r, group_sequence from) {
     const auto cap = r.options.end;
     const auto floor = t.log.floor.value_or(from);
     if (r.accepted && from < floor && (!cap || from <= *cap)) {
         // The cache did not wait for it: our doing, and the operator's affair.
-        const auto first = std::max(from, *r.first);
         const auto last = std::min(group_sequence{number(floor) - 1}, cap.value_or(floor));
-        drop(r, first, last, app_error::evicted);
-        if (first <= last) {
-            groups_lost_ += number(last) - number(first) + 1;
-            notice(reader_lost_group{r.session, t.broadcast, t.name, last, app_error::evicted});
-        }
+        auto first = std::max(from, *r.first);
+        t.log.for_each(first, last, [&](relaying::log_entry& e) {
+            const auto here = e.group->sequence();
+            if (first < here) lose(t, r, first, group_sequence{number(here) - 1});
+            first = next(here);
+        });
+        if (first <= last) lose(t, r, first, last);
     }
     t.log.for_each(from, cap, [&](relaying::log_entry& e) {
         if (e.number > r.had) serve(r, e);
@@ -172,9 +182,9 @@ inline void relay::ask_up_to(relaying::track& t) {
     if (t.uncapped == 0) wanted.end = *t.caps.rbegin();
     wanted.start = t.asked.start;
     if (wanted == t.asked) return;
-    t.asked = wanted;
-    wanted.start.reset(); // Stays as it was.
-    static_cast<void>(source->session->update(*t.subscription, wanted));
+    auto changed = wanted;
+    changed.start.reset(); // Stays as it was.
+    if (source->session->update(*t.subscription, changed)) t.asked = wanted;
 }
 
 /// New subscribers do not find it any more; those that it has are served to its end.
@@ -186,11 +196,7 @@ inline void relay::retire(relaying::track& t) {
 
 inline void relay::destroy_if_unused(relaying::track& t) {
     if (!t.retired || t.reader_count != 0 || t.subscription) return;
-    for (auto i = ended_.begin(); i != ended_.end(); ++i)
-        if (i->second == &t) {
-            ended_.erase(i);
-            break;
-        }
+    if (t.forget_at) ended_.erase(*t.forget_at);
     cache_.forget(t.log);
     tracks_.destroy(t);
 }
@@ -204,9 +210,10 @@ inline void relay::stop_arriving(relaying::source from) {
 
 /// Tracks that ended are kept as long as the cache keeps anything.
 inline void relay::expire_ended(time_point now) {
-    while (!ended_.empty() && ended_.begin()->first <= now) {
+    while (!ended_.empty() && (ended_.begin()->first <= now || ended_.size() > most_ended)) {
         relaying::track& t = *ended_.begin()->second;
         ended_.erase(ended_.begin());
+        t.forget_at.reset();
         retire(t);
     }
 }

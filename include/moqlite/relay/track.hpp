@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <moqlite/relay/cache.hpp>
 #include <moqlite/session/any_session.hpp>
 #include <moqlite/session/detail/containers.hpp>
@@ -38,6 +39,7 @@ struct track : moqlite::detail::list_hook<moqlite::detail::owned_tag> {
     std::optional<group_sequence> start; ///< The first that the publisher serves, once it has said so.
     std::optional<group_sequence> end;
     std::optional<group_sequence> highest;
+    std::optional<std::multimap<time_point, track*>::iterator> forget_at; ///< Once it is complete.
     bool complete = false; ///< It ended cleanly; the log is all there will be.
     bool retired = false;  ///< New subscribers do not find it.
     track_log log;

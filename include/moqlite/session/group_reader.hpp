@@ -104,6 +104,7 @@ public:
         advance(acked_, n);
         assert(acked_.at <= written_.at);
         if (acked_.in == before) return;
+        if (written_.in != nullptr) written_.hop(); // It may have stood at the end of what goes now.
         --before->pins;
         ++acked_.in->pins;
         group_->free_head();

@@ -8,7 +8,6 @@
 #include <moqlite/core/ids.hpp>
 #include <moqlite/core/limits.hpp>
 #include <moqlite/core/time.hpp>
-#include <optional>
 
 namespace moqlite {
 
@@ -33,22 +32,21 @@ public:
 
     /// The publisher is told that it may go beyond `old`.
     void raised(group_sequence old, time_point now) noexcept {
-        if (!raise_) raise_ = {old, now, {}};
+        if (!raise_.watched) raise_ = {.watched = true, .old = old, .at = now};
     }
     /// The last byte of a group has come.
     void group_closed(group_sequence sequence, std::uint64_t size, time_point now) noexcept {
         group_size_ = std::max(group_size_ - group_size_ / 8, size);
         seen_ = true;
-        if (raise_ && sequence == raise_->old) raise_->exhausted = now;
+        if (raise_.watched && sequence == raise_.old) raise_.exhausted = std::max(now, raise_.at);
     }
     /// The first byte of a group has come; `drained`: all before it has been read.
     void group_opened(group_sequence sequence, bool drained, time_point now) noexcept {
-        if (!raise_ || sequence <= raise_->old) return;
-        const auto& r = *raise_;
-        const auto waited = r.exhausted ? now - std::max(*r.exhausted, r.at) : duration{};
+        if (!raise_.watched || sequence <= raise_.old) return;
+        const auto waited = raise_.exhausted != time_point{} ? now - raise_.exhausted : duration{};
         // Of the time that the raise took to have an effect, more than a quarter was spent waiting.
-        const bool too_late = waited >= shortest_wait && 4 * waited > now - r.at;
-        raise_.reset();
+        const bool too_late = waited >= shortest_wait && 4 * waited > now - raise_.at;
+        raise_ = {};
         waits_ = too_late && drained ? waits_ + 1 : 0;
         if (waits_ < enough_waits) return;
         bytes_ = std::min(2 * bytes_, most_);
@@ -58,10 +56,12 @@ public:
     static constexpr std::uint64_t most_groups = 512;
 
 private:
+    /// The one that is being watched.
     struct raise {
+        bool watched = false;
         group_sequence old{};
         time_point at{};
-        std::optional<time_point> exhausted; ///< When all that was allowed before had come.
+        time_point exhausted{}; ///< When all that was allowed before had come, and not before it; 0: not yet.
     };
     static constexpr std::uint64_t least = 2;
     static constexpr duration shortest_wait = std::chrono::milliseconds{5}; ///< Less is a scheduler's, not a network's.
@@ -72,7 +72,7 @@ private:
     std::uint64_t group_size_ = 0; ///< Of recent groups, the largest.
     bool seen_ = false;
     int waits_ = 0;
-    std::optional<raise> raise_; ///< The one that is being watched.
+    raise raise_;
 };
 
 } // namespace moqlite

@@ -61,6 +61,7 @@ inline void session::stream_reset(stream_id id, app_error code, time_point now) 
     auto* const* s = std::get_if<detail::control_stream*>(found);
     if (s == nullptr || (*s)->read_ended) return;
     (*s)->read_ended = true;
+    (*s)->detail::list_hook<detail::silent_tag>::unlink();
     c_.unpark(**s);
     control_ended(**s, (*s)->kind, false, code);
 }

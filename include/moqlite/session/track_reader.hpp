@@ -100,6 +100,7 @@ public:
         if (found == groups_.end()) return; // It was cut off meanwhile.
         auto& g = found->second;
         g.cursor.consume(bytes);
+        g.held -= bytes;
         held_ -= bytes;
         if (!g.complete && options_.mode == reading::complete && capped())
             static_cast<void>(session_.release(g.id, bytes));
@@ -136,6 +137,7 @@ private:
         group_ref log;
         frame_cursor cursor;
         std::uint64_t size = 0;
+        std::uint64_t held = 0; ///< Of it, not consumed.
         bool complete = false;
     };
 
@@ -165,11 +167,13 @@ private:
         if (options_.mode != reading::complete || !next_ || !subscription_) return;
         const auto wanted = last_wanted();
         if (cap_ && !ahead_.worth_it(*cap_, wanted)) return;
+        auto raised = asked_;
+        raised.end = wanted;
+        raised.start.reset();                                 // Stays as it was.
+        if (!session_.update(*subscription_, raised)) return; // The publisher has ended at the cap that it knows.
         if (cap_) ahead_.raised(*cap_, now_);
         cap_ = wanted;
-        asked_.end = cap_;
-        asked_.start.reset(); // Stays as it was.
-        static_cast<void>(session_.update(*subscription_, asked_));
+        asked_ = raised;
     }
 
     // Events.
@@ -235,6 +239,7 @@ private:
         if (stored) stored = g.log->append_payload(e.data);
         if (!stored) return drop(found, app_error::bounds_exceeded);
         g.size += e.data.size();
+        g.held += e.data.size();
         held_ += e.data.size();
         if (options_.mode == reading::live && held_ > options_.bounds.read_ahead) keep_newest();
     }
@@ -278,10 +283,7 @@ private:
     void drop(typename std::map<group_sequence, arriving>::iterator at, app_error code) {
         auto& g = at->second;
         if (!g.complete) static_cast<void>(session_.stop(g.id, code));
-        while (const auto p = g.cursor.next()) {
-            held_ -= p->data.size();
-            g.cursor.consume(p->data.size());
-        }
+        held_ -= g.held;
         const auto sequence = at->first;
         groups_.erase(at);
         lose(sequence, sequence, code);

@@ -13,8 +13,8 @@ struct announce_reply : announcements::listener, list_hook<owned_tag> {
     control_stream* stream = nullptr;
     std::string prefix; ///< Relative to the root.
     hop_id exclude{};
-    bool begun = false;               ///< ANNOUNCE_OK and the first of the set are written.
-    std::vector<std::uint64_t> ids{}; ///< By slot: the announce id, where announcements have one.
+    bool begun = false;            ///< ANNOUNCE_OK and the first of the set are written.
+    id_table<std::uint64_t> ids{}; ///< By slot: the announce id of what was told, where announcements have one.
     std::uint64_t next_id = 0;
 };
 
@@ -138,15 +138,14 @@ private:
         static_cast<void>(c_.send(*r.stream, m));
     }
     void tell_by_id(announce_reply& r, std::size_t slot, std::string_view suffix, const route* way) {
-        if (r.ids.size() <= slot) r.ids.resize(slot + 1);
-        auto& id = r.ids[slot];
+        const auto* id = r.ids.find(slot);
         if (way == nullptr) {
-            static_cast<void>(c_.send(*r.stream, wire::lite::announce_end{id}));
-        } else if (r.told[slot]) {
-            static_cast<void>(c_.send(*r.stream, wire::lite::announce_update{id, hops_of(*way), way->cost}));
-        } else {
-            id = r.next_id++;
-            static_cast<void>(c_.send(*r.stream, wire::lite::announce_start{suffix, hops_of(*way), way->cost}));
+            if (id != nullptr) static_cast<void>(c_.send(*r.stream, wire::lite::announce_end{*id}));
+            r.ids.erase(slot);
+        } else if (id != nullptr) {
+            static_cast<void>(c_.send(*r.stream, wire::lite::announce_update{*id, hops_of(*way), way->cost}));
+        } else if (c_.send(*r.stream, wire::lite::announce_start{suffix, hops_of(*way), way->cost}) == errc::ok) {
+            r.ids.insert(slot, r.next_id++); // The peer counts those that it gets.
         }
     }
     static wire::lite::hop_list hops_of(const route& way) noexcept {

@@ -273,6 +273,10 @@ public:
             scheduler_.remove(s);
             return;
         }
+        if (offered == 0 && !fin) { // Nothing was there to write: whatever the reason, not at once again.
+            scheduler_.remove(s);
+            return s.wait();
+        }
         scheduler_.served(s);
         const auto of_prefix = std::min<std::size_t>(n, static_cast<std::size_t>(s.prefix_size - s.prefix_written));
         s.prefix_written = static_cast<std::uint8_t>(s.prefix_written + of_prefix);

@@ -35,7 +35,8 @@ public:
 
     result<void> update(subscribe_id id, const subscribe_options& options) {
         subscription* s = find(id);
-        if (s == nullptr || s->stream == nullptr) return errc::not_found;
+        // After its FIN the publisher reads no more of us.
+        if (s == nullptr || s->stream == nullptr || s->fin_arrived) return errc::not_found;
         if (s->options == options) return {};
         const auto start = options.start ? options.start : s->options.start;
         if (const auto why = c_.send(*s->stream, wire::lite::subscribe_update{options}); why != errc::ok) return why;
