@@ -270,6 +270,16 @@ TEST_CASE("a stream that does not say in time what it is for is ended, and no ot
     CHECK_FALSE(server->is_closed());
 }
 
+TEST_CASE("a stream that was reset owes nothing any more", "[session][bad input][regression]") {
+    subject server{role::server};
+    begin(server);
+    CHECK(server.receive(client_bidi(0), "02 40").empty());
+    CHECK(server.reset(client_bidi(0)).empty());
+    CHECK(server.receive(client_uni(1), "00 02").empty());
+    CHECK(server.reset(client_uni(1)).empty());
+    CHECK(server.tick_after(10s).empty());
+}
+
 TEST_CASE("a request that waits for admission is not late", "[session][bad input]") {
     subject server{role::server};
     static_cast<void>(server.outputs());

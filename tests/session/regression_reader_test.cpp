@@ -166,3 +166,14 @@ TEST_CASE("a live reader that reads nothing keeps a bounded number of groups, ho
     CHECK(d.reader.groups_read() <= 512);
     CHECK(d.lost().size() == 100'000 - d.reader.groups_read());
 }
+
+TEST_CASE("a group that finds no memory takes nothing with it from what is said to be held", "[reader][regression]") {
+    // 40 MiB and three read-aheads are all that a reader allocates.
+    desk d{{.start = group_sequence{0}, .bounds = {.read_ahead = 1}}};
+    d.accepted(0);
+    d.whole(0, std::string(30'000'000, 'a'));
+    CHECK(d.reader.held() == 30'000'000);
+    d.partial(1, std::string(20'000'000, 'b'));
+    CHECK(d.lost() == list{"1 to 1 bounds_exceeded"});
+    CHECK(d.reader.held() == 30'000'000);
+}

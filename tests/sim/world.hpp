@@ -133,9 +133,7 @@ private:
             p.armed_.reset();
             if (const auto now_due = p.deadline(); now_due && *now_due <= now_) {
                 p.tick();
-                auto next = p.deadline();
-                // A command that answers an event of this tick does not know the time: the next one tells it.
-                if (next && *next <= now_) p.tick(), next = p.deadline();
+                const auto next = p.deadline();
                 must(!next || *next > now_, "tick() moves the deadline on");
             }
             touch(p);

@@ -29,26 +29,26 @@ struct limits {
 
     // What we send.
     std::size_t streams_in_hand = 32; ///< Ids taken from the transport before a group is bound to one.
-    std::size_t live_backlog =
-        16 * 1024 * 1024; ///< Unsent bytes of one uncapped subscription; then the oldest group is dropped.
-    std::size_t live_groups =
-        256; ///< Groups of one subscription that wait or are in flight; then the oldest is dropped.
+    /// Unsent bytes of one uncapped subscription; then the oldest group is dropped.
+    std::size_t live_backlog = 16 * 1024 * 1024;
+    /// Groups of one subscription that wait or are in flight; then the oldest is dropped.
+    std::size_t live_groups = 256;
 
     // Memory.
-    std::size_t read_ahead =
-        8 * 1024 * 1024; ///< Distance of a complete reader's Group End from where it reads, at most.
+    /// Distance of a complete reader's Group End from where it reads, at most.
+    std::size_t read_ahead = 8 * 1024 * 1024;
     std::size_t read_ahead_start = 2 * 1024 * 1024; ///< The same, until it is found too short.
     std::size_t cache = 64 * 1024 * 1024;
     std::size_t memory = 128 * 1024 * 1024; ///< Slabs allocated: cache, and everything pinned.
     duration cache_age = std::chrono::seconds{30};
 
     // Time.
-    duration handshake_timeout = std::chrono::seconds{
-        10}; ///< No SETUP for so long closes the session; no request or group on a new stream, the stream.
-    duration stall_timeout =
-        std::chrono::seconds{15}; ///< Bytes to send and neither acknowledgement nor credit for so long.
-    duration end_of_track = std::chrono::milliseconds{
-        250}; ///< Without anything new, and three round trips: before moq-lite-05 a FIN does not say that all has come.
+    /// No SETUP for so long closes the session; no request or group on a new stream, the stream.
+    duration handshake_timeout = std::chrono::seconds{10};
+    /// Bytes to send and neither acknowledgement nor credit for so long.
+    duration stall_timeout = std::chrono::seconds{15};
+    /// Without anything new, and three round trips: before moq-lite-05 a FIN does not say that all has come.
+    duration end_of_track = std::chrono::milliseconds{250};
     duration latency_min = std::chrono::milliseconds{500}; ///< A Subscriber Max Latency below it counts as this.
 };
 

@@ -267,7 +267,7 @@ private:
     slab_pool& pool_;
     limits bounds_;
     std::size_t bytes_ = 0;   ///< Of the groups that are complete.
-    std::size_t count_ = 0;   ///< The same.
+    std::size_t count_ = 0;   ///< Of these groups.
     std::uint64_t taken_ = 0; ///< Entries there ever were.
     entries arriving_;
     entries aged_;                    ///< Complete.

@@ -85,7 +85,7 @@ public:
         std::array<std::byte, wire::lite::frame_header_size_max> header;
         const auto used = wire::lite::write_frame_header(dialect_, *delta, size, header);
         if (used == 0) return errc::value_too_large;
-        const auto soon = std::min<std::uint64_t>(size, at_hand < SIZE_MAX / 4 ? 4 * at_hand : at_hand);
+        const auto soon = std::min(size, 4 * std::min<std::uint64_t>(size, at_hand));
         if (!append(byte_view{header}.first(used), used + static_cast<std::size_t>(soon))) return no_memory();
         last_time_ = time;
         missing_ = size;

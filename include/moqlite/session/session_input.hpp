@@ -12,6 +12,7 @@ inline bool session::begin_input(time_point now) {
     if (!open()) return false;
     if (input_.active || viewing_) c_.fail(errc::undrained_input);
     c_.note_time();
+    in_time_ = true;
     return open();
 }
 
@@ -165,6 +166,8 @@ inline std::optional<event> session::poll_event() {
             viewing_ = true;
             parse_control();
         } else if (!watching_.end_one() && !unpark_one()) {
+            // What was done about the events was done when the input came.
+            if (std::exchange(in_time_, false)) c_.note_time();
             return std::nullopt;
         }
     }

@@ -28,9 +28,10 @@ struct track_reader_options {
     std::optional<group_sequence> start{}; ///< None: the newest group.
     moqlite::priority priority = 128;
     limits bounds{};
-    duration patience = std::chrono::milliseconds{500}; ///< Live: how long a group may hold up later ones.
-    duration gap_patience =
-        std::chrono::seconds{2}; ///< Complete: how long a number may be missing before later, whole groups.
+    /// Live: how long a group may hold up later ones.
+    duration patience = std::chrono::milliseconds{500};
+    /// Complete: how long a number may be missing before later, whole groups.
+    duration gap_patience = std::chrono::seconds{2};
 };
 
 /// Groups that will not be read, though they were wanted.

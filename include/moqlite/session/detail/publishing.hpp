@@ -267,15 +267,12 @@ public:
         return {*s.stream, out.first(count), size, fin};
     }
     void written(served_group& s, std::size_t offered, std::size_t n, bool fin) {
+        assert((offered != 0 || fin) && "what is scheduled has something to write");
         if (n == 0 && offered != 0) {
             s.blocked = true;
             if (!s.request->options.end) c_.mark_blocked(s);
             scheduler_.remove(s);
             return;
-        }
-        if (offered == 0 && !fin) { // Nothing was there to write: whatever the reason, not at once again.
-            scheduler_.remove(s);
-            return s.wait();
         }
         scheduler_.served(s);
         const auto of_prefix = std::min<std::size_t>(n, static_cast<std::size_t>(s.prefix_size - s.prefix_written));
