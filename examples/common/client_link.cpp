@@ -99,6 +99,9 @@ void client_link::on_event(const event& e) {
     if (finishing()) return;
     if (const auto* rejected = std::get_if<stream_rejected>(&e))
         spdlog::warn("the relay broke a rule on stream {}: {}", number(rejected->stream), to_string(rejected->why));
+    if (const auto* away = std::get_if<goaway_received>(&e))
+        spdlog::info("the relay will end the session, and asks to be connected to again{}",
+            away->uri.empty() ? std::string{} : " at " + printable(away->uri));
     user_.on_event(e, asio::now());
     if (closed != nullptr) finish(exit_failure, "session " + to_text(*closed));
 }

@@ -59,6 +59,11 @@ void outbox::settle(request_id request, group_sequence sequence, bool taken) {
     trim();
 }
 
+group_ref outbox::find(group_sequence sequence) const {
+    const auto found = items_.find(sequence);
+    return found != items_.end() && found->second.pin ? found->second.pin.get() : group_ref{};
+}
+
 bool outbox::has_room() {
     const bool opens_group = !current_ && !skipping_;
     return std::all_of(subscribers_.begin(), subscribers_.end(), [&](const auto& entry) {

@@ -31,6 +31,9 @@ public:
     void lost(const group_lost&);
     void left(const request_ended&);
 
+    /// A group that is still here, from its beginning; none: it has gone, or never was.
+    [[nodiscard]] group_ref find(group_sequence) const;
+
     // What comes in.
 
     /// Somebody is subscribed.

@@ -16,7 +16,7 @@ constexpr std::size_t a_slice = 512 * 1024; ///< Read at most, before others hav
 constexpr std::size_t a_mebibyte = 1024 * 1024;
 
 session_options for_session(slab_pool& memory) {
-    session_options o{.pool = &memory};
+    session_options o{.pool = &memory, .reports_path = true};
     o.bounds.live_backlog = 8 * a_mebibyte; // As much again is kept for who comes late.
     return o;
 }
@@ -57,6 +57,8 @@ void publisher::on_event(const event& e, time_point) {
         answer(*subscribed);
     else if (const auto* asked = std::get_if<track_requested>(&e))
         answer(*asked);
+    else if (const auto* fetched = std::get_if<fetch_requested>(&e))
+        answer(*fetched);
     else if (const auto* wanted = std::get_if<groups_wanted>(&e))
         outbox_->wanted(*wanted);
     else if (const auto* delivered = std::get_if<group_delivered>(&e))
@@ -84,6 +86,12 @@ void publisher::answer(const track_requested& e) {
         static_cast<void>(link_.get().answer_track(e.request, {.timescale = 1'000'000}));
     else
         static_cast<void>(link_.get().reject(e.request, app_error::not_found));
+}
+
+/// What is still held; what has gone is gone.
+void publisher::answer(const fetch_requested& e) {
+    const auto g = is_ours(e.track) ? outbox_->find(e.sequence) : group_ref{};
+    if (!g || !link_.get().serve(e.request, g)) static_cast<void>(link_.get().reject(e.request, app_error::not_found));
 }
 
 void publisher::turn(time_point) {

@@ -39,6 +39,7 @@ private:
 
     void answer(const subscribe_requested&);
     void answer(const track_requested&);
+    void answer(const fetch_requested&);
     [[nodiscard]] bool is_ours(const track_ref&) const;
 
     void go_on();

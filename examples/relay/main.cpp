@@ -46,6 +46,9 @@ void add_options(command_line& line, relay_program_options& o) {
     line.seconds("--cache-age", o.cache_age, "Keep it for so long", 0, 1e6)->capture_default_str();
     line.seconds("--idle-timeout", o.idle_timeout, "Give a connection up when nothing is heard for so long", 1, 3600)
         ->capture_default_str();
+    line.seconds(
+            "--drain", o.drain, "When stopped, ask sessions to leave (GOAWAY) and let them go on for so long", 0, 86400)
+        ->capture_default_str();
     line.option("--log-level", o.log_level, "How much to say")
         ->capture_default_str()
         ->check(CLI::IsMember(log_levels()))

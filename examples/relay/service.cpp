@@ -35,6 +35,7 @@ relay_options for_relay(const relay_program_options& o) {
     made.bounds.memory = o.cache_bytes + beside_the_cache;
     made.bounds.cache_age = to_duration(o.cache_age);
     made.epoch = asio::now();
+    made.reports_path = true;
     std::random_device random;
     made.origin = hop_id{(std::uint64_t{random()} << 29 | random()) + 1};
     return made;
@@ -134,6 +135,7 @@ std::unique_ptr<ngtcp2::handler> service::accept(ngtcp2::connection& c, time_poi
 void service::forget(std::uint64_t key) {
     connections_.erase(key);
     relay_.remove(key);
+    if (stopped_ && connections_.empty()) drained_.cancel();
 }
 
 /// Once a turn of each listener, before connections are pumped.
@@ -201,6 +203,11 @@ void service::say(const peer_misbehaved& e) {
     spdlog::warn("#{} broke a rule on stream {}: {}{}", e.session, number(e.stream), to_string(e.why), more);
 }
 
+void service::say(const peer_leaving& e) {
+    const auto where = e.uri.empty() ? std::string{"here"} : "to " + std::string{printable(e.uri)};
+    spdlog::info("#{} will leave, and asks to be connected to again, {}", e.session, where);
+}
+
 void service::say(const broadcast_changed& e) {
     auto& told = announcements_[e.session];
     if (!told.add(asio::now(), announcements_at_once)) return;
@@ -237,7 +244,28 @@ void service::on_signal(int signal) {
 void service::stop(int signal) {
     stopped_ = true;
     stopping_ = servers_.size();
-    spdlog::info("{}: ending {} sessions", signal == SIGINT ? "SIGINT" : "SIGTERM", connections_.size());
+    const auto* why = signal == SIGINT ? "SIGINT" : "SIGTERM";
+    if (options_.drain <= 0 || connections_.empty()) {
+        spdlog::info("{}: ending {} sessions", why, connections_.size());
+        return end_sessions();
+    }
+    spdlog::info("{}: asking {} sessions to leave within {} s", why, connections_.size(), options_.drain);
+    drain();
+}
+
+/// New connections are refused; those there are have been told, and may finish what they do.
+void service::drain() {
+    for (const auto& server : servers_) server->refuse();
+    for (const auto& [key, connection] : connections_)
+        if (relay_.session(key)->goaway()) connection->wake(); // moq-lite-03 cannot be asked.
+    drained_.expires_after(std::chrono::duration_cast<std::chrono::nanoseconds>(to_duration(options_.drain)));
+    drained_.async_wait([this](const boost::system::error_code&) {
+        spdlog::info("ending {} sessions", connections_.size());
+        end_sessions();
+    });
+}
+
+void service::end_sessions() {
     for (const auto& server : servers_)
         server->shutdown(app_error::cancel, "the relay is shutting down", farewell, [this] {
             if (--stopping_ == 0) io_.stop();

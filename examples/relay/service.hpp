@@ -26,6 +26,7 @@ struct relay_program_options {
     std::uint64_t cache_bytes = limits{}.cache;
     double cache_age = 30;   ///< Seconds.
     double idle_timeout = 8; ///< Seconds.
+    double drain = 0;        ///< Seconds between asking sessions to leave and ending them.
     std::string log_level = "info";
 };
 
@@ -55,6 +56,8 @@ private:
     void watch_signals();
     void on_signal(int signal);
     void stop(int signal);
+    void drain();
+    void end_sessions();
     void say_statistics();
 
     [[nodiscard]] std::unique_ptr<ngtcp2::handler> accept(ngtcp2::connection&, time_point now);
@@ -66,6 +69,7 @@ private:
     void say(const admission_wanted&);
     void say(const session_ended&);
     void say(const peer_misbehaved&);
+    void say(const peer_leaving&);
     void say(const broadcast_changed&);
     void say(const reader_lost_group&);
 
@@ -73,6 +77,7 @@ private:
     boost::asio::io_context io_{1};
     boost::asio::signal_set signals_{io_};
     boost::asio::steady_timer timer_{io_};
+    boost::asio::steady_timer drained_{io_};
     std::optional<time_point> timer_at_;
     relay relay_;
     std::unordered_map<std::uint64_t, ngtcp2::connection*> connections_;

@@ -19,7 +19,7 @@ namespace moqlite::test {
 
 /// What a session will be told of its transport.
 struct fact {
-    enum class kind : std::uint8_t { data, reset, stopped, acked, ended };
+    enum class kind : std::uint8_t { data, reset, stopped, acked, datagram, ended };
     kind what = kind::data;
     stream_id id{};
     std::vector<std::byte> bytes{};
@@ -70,6 +70,10 @@ public:
         far->hear({.what = fact::kind::ended, .code = code, .reason = std::string(reason)});
     }
     void flush() {}
+    bool send(byte_view datagram) {
+        far->hear({.what = fact::kind::datagram, .bytes = {datagram.begin(), datagram.end()}});
+        return true;
+    }
 
     // The other way.
 
@@ -82,7 +86,8 @@ public:
     void tell_one(Session& s, Drain&& drain, time_point now) {
         const fact f = std::move(inbox_.front());
         inbox_.pop_front();
-        if (over_.contains(f.id) && f.what != fact::kind::ended) return acknowledge(f);
+        const bool of_stream = f.what != fact::kind::ended && f.what != fact::kind::datagram;
+        if (of_stream && over_.contains(f.id)) return acknowledge(f);
         switch (f.what) {
         case fact::kind::data: s.stream_received(f.id, f.bytes, f.last, now); break;
         case fact::kind::reset: s.stream_reset(f.id, *f.code, now); break;
@@ -90,6 +95,7 @@ public:
         case fact::kind::acked:
             if (f.n != 0) s.stream_acked(f.id, f.n, now);
             break;
+        case fact::kind::datagram: s.datagram_received(f.bytes, now); break;
         case fact::kind::ended: s.connection_closed({*f.code, true, f.reason}, now); break;
         }
         const bool alive = drain();
@@ -135,6 +141,6 @@ private:
     std::set<stream_id> over_;
 };
 
-static_assert(transport<pipe_end>);
+static_assert(datagram_transport<pipe_end>);
 
 } // namespace moqlite::test

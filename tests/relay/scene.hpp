@@ -114,6 +114,7 @@ private:
         static_cast<void>(session_.release(e.group, e.data.size()));
     }
     void take(const group_closed& e) {
+        arriving_[e.group].sequence = e.sequence; // What was fetched was not opened.
         auto line = shown(arriving_[e.group]);
         if (!e.complete) line.append(" cut ").append(to_string(e.code));
         groups_.push_back(std::move(line));
@@ -281,6 +282,7 @@ inline list scene::notices() {
                 [&](const peer_misbehaved& x) {
                     return name("peer_misbehaved", x.session) + " " + std::string(to_string(x.why));
                 },
+                [&](const peer_leaving& x) { return name("peer_leaving", x.session) + " " + x.uri; },
                 [&](const broadcast_changed& x) {
                     return name("broadcast_changed", x.session) + " " + x.path + (x.available ? "" : " ended");
                 },

@@ -22,6 +22,8 @@ public:
     void stream_acked(stream_id, std::uint64_t, time_point) { note("acked"); }
     void stream_closed(stream_id, std::optional<app_error>, time_point) { note("closed"); }
     void streams_available(direction, time_point) { note("available"); }
+    void datagram_received(byte_view, time_point) { note("datagram"); }
+    void path_measured(const path_facts&, time_point) { note("measured"); }
     void connection_closed(const closed_by&, time_point) { note("connection_closed"); }
     void tick(time_point) { note("tick"); }
     std::optional<event> poll_event() { return note("poll_event"), std::nullopt; }
@@ -40,9 +42,12 @@ public:
     result<void> update(subscribe_id, const subscribe_options&) { return done("update"); }
     result<void> unsubscribe(subscribe_id) { return done("unsubscribe"); }
     result<query_id> request_track(const track_ref&) { return note("request_track"), query_id{3}; }
+    result<group_id> fetch(const track_ref&, group_sequence, priority) { return note("fetch"), group_id{4}; }
     result<void> collect(group_id, group_ref) { return done("collect"); }
     result<void> release(group_id, std::uint64_t) { return done("release"); }
     result<void> stop(group_id, app_error) { return done("stop"); }
+    result<void> probe() { return done("probe"); }
+    void stop_probe() { note("stop_probe"); }
     result<void> announce(std::string_view, std::vector<hop_id>) { return done("announce"); }
     result<void> unannounce(std::string_view) { return done("unannounce"); }
     result<void> answer_track(request_id, const track_info&) { return done("answer_track"); }
@@ -50,9 +55,11 @@ public:
     result<void> reject(request_id, app_error) { return done("reject"); }
     result<void> serve(request_id, group_ref) { return done("serve"); }
     result<group_ref> open_group(request_id, group_sequence) { return note("open_group"), group_ref{}; }
+    result<void> serve_datagram(request_id, group_sequence, timestamp, byte_view) { return done("serve_datagram"); }
     result<void> drop(request_id, group_sequence, group_sequence, app_error) { return done("drop"); }
     result<void> end_track(request_id, group_sequence) { return done("end_track"); }
     result<void> finish(request_id) { return done("finish"); }
+    result<void> goaway(std::string_view) { return done("goaway"); }
     void close(app_error, std::string_view) { note("close"); }
     [[nodiscard]] bool is_closed() const noexcept { return true; }
     [[nodiscard]] version negotiated() const noexcept { return version::lite_04; }
@@ -84,6 +91,8 @@ TEST_CASE("every input, command and output of an any_session is the inner sessio
     any.stream_acked({}, 1, t0);
     any.stream_closed({}, {}, t0);
     any.streams_available(direction::uni, t0);
+    any.datagram_received({}, t0);
+    any.path_measured({}, t0);
     any.connection_closed({}, t0);
     any.tick(t0);
     any.stream_opened(direction::uni, {});
@@ -91,8 +100,9 @@ TEST_CASE("every input, command and output of an any_session is the inner sessio
     recorder link{role::client};
     CHECK(pump(any, link));
     CHECK_FALSE(any.poll_event());
-    CHECK(notes == list{"received", "reset", "stopped", "writable", "acked", "closed", "available", "connection_closed",
-                       "tick", "opened", "written", "poll_output", "flushed", "poll_event"});
+    CHECK(notes == list{"received", "reset", "stopped", "writable", "acked", "closed", "available", "datagram",
+                       "measured", "connection_closed", "tick", "opened", "written", "poll_output", "flushed",
+                       "poll_event"});
     notes.clear();
     CHECK(any.admit({}));
     CHECK(any.refuse());
@@ -102,9 +112,12 @@ TEST_CASE("every input, command and output of an any_session is the inner sessio
     CHECK(any.update({}, {}));
     CHECK(any.unsubscribe({}));
     CHECK(any.request_track({}).value() == query_id{3});
+    CHECK(any.fetch({}, {}).value() == group_id{4});
     CHECK(any.collect({}, {}));
     CHECK(any.release({}, 1));
     CHECK(any.stop({}, {}));
+    CHECK(any.probe());
+    any.stop_probe();
     CHECK(any.announce(""));
     CHECK(any.unannounce(""));
     CHECK(any.answer_track({}, {}));
@@ -112,13 +125,16 @@ TEST_CASE("every input, command and output of an any_session is the inner sessio
     CHECK(any.reject({}, {}));
     CHECK(any.serve({}, {}));
     CHECK(any.open_group({}, {}));
+    CHECK(any.serve_datagram({}, {}, {}, {}));
     CHECK(any.drop({}, {}, {}, {}));
     CHECK(any.end_track({}, {}));
     CHECK(any.finish({}));
+    CHECK(any.goaway());
     any.close({});
     CHECK(notes == list{"admit", "refuse", "watch", "unwatch", "subscribe", "update", "unsubscribe", "request_track",
-                       "collect", "release", "stop", "announce", "unannounce", "answer_track", "accept", "reject",
-                       "serve", "open_group", "drop", "end_track", "finish", "close"});
+                       "fetch", "collect", "release", "stop", "probe", "stop_probe", "announce", "unannounce",
+                       "answer_track", "accept", "reject", "serve", "open_group", "serve_datagram", "drop", "end_track",
+                       "finish", "goaway", "close"});
     CHECK(any.is_closed());
     CHECK(any.negotiated() == version::lite_04);
     CHECK(any.deadline() == t0);

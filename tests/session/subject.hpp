@@ -144,7 +144,7 @@ inline void begin(subject& s, scope allowed = {}) {
     const bool server = s->side() == role::server;
     static_cast<void>(s.outputs());
     if (has_setup(s->negotiated())) {
-        static_cast<void>(s.receive(server ? 2 : 3, "01 01 00", true));
+        static_cast<void>(s.receive(server ? 2 : 3, "01 04 01 01 01 01", true));
         static_cast<void>(s.all_acked(server ? 3 : 2));
         static_cast<void>(s.stream_closed(server ? 3 : 2));
         static_cast<void>(s.stream_closed(server ? 2 : 3));

@@ -114,11 +114,26 @@ private:
                 out << x.group << "of" << x.subscription << "sequence" << x.sequence;
                 return x.complete ? out << "complete" : out << x.code;
             },
+            [](const datagram_received& x) -> std::string {
+                return line{"datagram_received"} << x.subscription << "sequence" << x.sequence << "time"
+                                                 << static_cast<std::uint64_t>(x.time) << to_hex(x.data);
+            },
+            [](const path_reported& x) -> std::string {
+                line out{"path_reported"};
+                if (x.bitrate) out << "bitrate" << *x.bitrate;
+                if (x.rtt) out << "rtt" << x.rtt->count();
+                return out;
+            },
+            [](const probe_ended& x) -> std::string { return line{"probe_ended"} << x.code; },
             [](const track_requested& x) -> std::string {
                 return line{"track_requested"} << x.request << text(x.track);
             },
             [](const subscribe_requested& x) -> std::string {
                 return line{"subscribe_requested"} << x.request << text(x.track) << x.options;
+            },
+            [](const fetch_requested& x) -> std::string {
+                return line{"fetch_requested"} << x.request << text(x.track) << "sequence" << x.sequence << "priority"
+                                               << std::uint64_t{x.priority};
             },
             [](const subscribe_updated& x) -> std::string {
                 return line{"subscribe_updated"} << x.request << x.options;
@@ -139,6 +154,7 @@ private:
             [](const group_lost& x) -> std::string {
                 return line{"group_lost"} << x.request << "sequence" << x.sequence << x.code;
             },
+            [](const goaway_received& x) -> std::string { return line{"goaway_received"} << x.uri; },
             [](const stream_rejected& x) -> std::string { return line{"stream_rejected"} << x.stream << x.why; },
             [](const session_closed& x) -> std::string {
                 line out{"session_closed"};
@@ -159,6 +175,7 @@ private:
                           [](const open_stream& x) -> std::string {
                               return line{"open"} << (x.kind == direction::uni ? "uni" : "bidi");
                           },
+                          [](const send_datagram& x) -> std::string { return line{"datagram"} << to_hex(x.bytes); },
                           [](const write_stream& x) -> std::string {
                               std::string bytes;
                               for (auto part : x.data) bytes += to_hex(part);

@@ -116,7 +116,7 @@ void replay(
     if (how == "fin") stream.end = stream_end::fin;
     if (how.find("RESET_STREAM") != std::string_view::npos) stream.end = stream_end::reset;
     CHECK(session_verdict(stream) == "");
-    to.sessions += session_lacks(stream).empty();
+    ++to.sessions;
 }
 
 void replay(version v, const json& stream, counts& to) {

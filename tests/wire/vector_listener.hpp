@@ -87,6 +87,10 @@ private:
     void tell(const subscribe_requested& x) { say(requested(x.track, x.options)); }
     void tell(const subscribe_updated& x) { say(updated(x.options)); }
     void tell(const groups_wanted& x) { say(wanted(x.up_to)); }
+    void tell(const fetch_requested& x) { say(fetched(x.track, x.sequence, x.priority)); }
+    void tell(const path_reported& x) { say(report(x.bitrate, x.rtt)); }
+    void tell(const probe_ended&) { say("probe ended"); }
+    void tell(const goaway_received& x) { say("go away to '" + std::string{x.uri} + "'"); }
     void tell(const request_ended&) { say("request ended"); }
     void tell(const stream_rejected& x) { say("rejected " + std::string{to_string(x.why)}); }
     void tell(const session_closed& x) { say("closed " + std::string{to_string(x.why)}); }
@@ -116,6 +120,13 @@ public:
     }
     static std::string updated(const subscribe_options& o) {
         return "updated" + std::string{test::detail::line{""} << o};
+    }
+    static std::string fetched(const track_ref& track, group_sequence g, priority p) {
+        return "asked for group " + std::to_string(number(g)) + " of " + text(track) + " priority " + std::to_string(p);
+    }
+    static std::string report(std::optional<std::uint64_t> bitrate, std::optional<std::chrono::milliseconds> rtt) {
+        return "path bitrate " + (bitrate ? std::to_string(*bitrate) : "unknown") + " rtt " +
+               (rtt ? std::to_string(rtt->count()) : "unknown");
     }
     static std::string wanted(std::optional<group_sequence> to) {
         return to ? "wanted to " + std::to_string(number(*to)) : "all wanted";

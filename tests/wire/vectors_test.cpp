@@ -99,11 +99,10 @@ struct tally {
     std::size_t skipped = 0;
 };
 
-/// By kind, then version; and the reasons for skipping, all or a part.
+/// By kind, then version; and the reasons for skipping.
 struct report {
     std::map<std::string, std::map<std::string, tally>> counts;
     std::map<std::string, std::size_t> skips;
-    std::map<std::string, std::size_t> not_asked;
 
     tally& of(const std::string& kind, const std::string& version) { return counts[kind][version]; }
 
@@ -113,9 +112,6 @@ struct report {
                 std::cout << "vectors: " << kind << ", " << version << ": " << t.passed << " passed, " << t.failed
                           << " failed, " << t.skipped << " skipped\n";
         for (const auto& [why, count] : skips) std::cout << "vectors: " << count << " skipped: " << why << '\n';
-        for (const auto& [why, count] : not_asked)
-            std::cout << "vectors: " << count << " streams were checked by the inspector and by splitting only: " << why
-                      << '\n';
     }
 };
 
@@ -131,9 +127,6 @@ void run_entry(const json& data, report& to) {
     if (const auto v = version_of(name)) {
         try {
             problem = verdict(data, *v);
-            if (data.at("message").get_ref<const std::string&>().starts_with("STREAM "))
-                if (const auto lacks = session_lacks(recorded_stream{data, *v}); !lacks.empty())
-                    ++to.not_asked[std::string{lacks}];
         } catch (const std::exception& e) {
             problem = e.what();
         }

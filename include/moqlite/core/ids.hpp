@@ -23,7 +23,7 @@ enum class hop_id : std::uint64_t {};
 /// A subscription of ours to a track of the peer. Opaque; never reused within a session.
 enum class subscribe_id : std::uint64_t {};
 
-/// A request of the peer (SUBSCRIBE, TRACK) that we answer. Opaque; never reused within a session.
+/// A request of the peer (SUBSCRIBE, TRACK, FETCH) that we answer. Opaque; never reused within a session.
 enum class request_id : std::uint64_t {};
 
 /// A request of ours that the peer answers once (TRACK). Opaque; never reused within a session.
@@ -32,7 +32,7 @@ enum class query_id : std::uint64_t {};
 /// Our interest in the peer's announcements. Opaque; never reused within a session.
 enum class watch_id : std::uint64_t {};
 
-/// A group that is arriving on a stream of its own. Opaque; never reused within a session.
+/// A group that is arriving, on a stream of its own or fetched. Opaque; never reused within a session.
 enum class group_id : std::uint64_t {};
 
 /// 0 is least urgent, 255 most.

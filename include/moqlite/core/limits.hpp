@@ -28,6 +28,8 @@ struct limits {
     std::size_t control_unsent = 64 * 1024; ///< Replies a peer has not taken; beyond it its requests are not read.
 
     // What we send.
+    std::size_t datagram = 1200;      ///< Bytes of one, its header included.
+    std::size_t datagrams = 64;       ///< That wait to be sent; then the oldest is dropped.
     std::size_t streams_in_hand = 32; ///< Ids taken from the transport before a group is bound to one.
     /// Unsent bytes of one uncapped subscription; then the oldest group is dropped.
     std::size_t live_backlog = 16 * 1024 * 1024;

@@ -93,6 +93,11 @@ public:
         e.counted = e.group->memory();
         bytes_ += e.counted;
     }
+    /// Takes note of a group that is only read, and kept by nobody: near the limit of memory its readers pay, too.
+    void lend(group_ref g) {
+        forget_released();
+        lingering_.push_back(std::move(g));
+    }
     /// Drops all of a log.
     void forget(track_log& log) {
         while (!log.entries_.empty()) drop(log.entries_.begin()->second);

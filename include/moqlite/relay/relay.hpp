@@ -26,8 +26,9 @@ namespace moqlite {
 
 struct relay_options {
     limits bounds{};
-    hop_id origin{};    ///< Our own hop, different for every relay; 0 says nothing and stops no loops.
-    time_point epoch{}; ///< From which the times of frames count that came without: once a process.
+    hop_id origin{};           ///< Our own hop, different for every relay; 0 says nothing and stops no loops.
+    time_point epoch{};        ///< From which the times of frames count that came without: once a process.
+    bool reports_path = false; ///< path_measured() will be told, and subscribers may ask for it (PROBE).
 };
 
 // What a relay tells its operator.
@@ -52,6 +53,11 @@ struct broadcast_changed {
     std::string path;
     bool available = false;
 };
+/// A peer will leave, and asks us to connect again: to `uri`, or to the same place.
+struct peer_leaving {
+    std::uint64_t session = 0;
+    std::string uri;
+};
 /// A reader was too slow, or the cache too small: groups were not delivered to it.
 struct reader_lost_group {
     std::uint64_t session = 0;
@@ -61,16 +67,17 @@ struct reader_lost_group {
     app_error code = app_error::cancel;
 };
 using relay_notice =
-    std::variant<admission_wanted, session_ended, peer_misbehaved, broadcast_changed, reader_lost_group>;
+    std::variant<admission_wanted, session_ended, peer_misbehaved, peer_leaving, broadcast_changed, reader_lost_group>;
 
 struct relay_stats {
     std::size_t sessions = 0;
     std::size_t broadcasts = 0;
     std::size_t tracks = 0;
     std::size_t readers = 0;
-    std::size_t cached_bytes = 0;  ///< Complete groups in the cache.
-    std::size_t memory = 0;        ///< Slabs in use: cached, arriving, and held by readers.
-    std::uint64_t groups_lost = 0; ///< Not delivered to a reader that wanted them.
+    std::size_t cached_bytes = 0;     ///< Complete groups in the cache.
+    std::size_t memory = 0;           ///< Slabs in use: cached, arriving, and held by readers.
+    std::uint64_t groups_lost = 0;    ///< Not delivered to a reader that wanted them.
+    std::uint64_t datagrams_lost = 0; ///< Not passed on: the version of a reader has none, or it is too large.
 };
 
 /// Feed each session its inputs, and handle() its events; poll_ready() names the sessions that want
@@ -126,6 +133,8 @@ private:
     /// Sessions and their TRACK requests that wait for one answer.
     using askers = std::set<std::pair<std::uint64_t, request_id>>;
     using pending_info = std::pair<const track_key, askers>;
+    using fetch_key = std::pair<track_key, group_sequence>;
+    using pending_fetch = std::pair<const fetch_key, relaying::fetching>;
     struct peer {
         std::uint64_t key = 0;
         std::optional<any_session> session;
@@ -133,6 +142,8 @@ private:
         moqlite::detail::id_table<relaying::reader*> requests;     ///< Theirs.
         moqlite::detail::id_table<pending_info*> queries;          ///< TRACKs of ours, upstream.
         moqlite::detail::id_table<pending_info*> asked;            ///< TRACKs of theirs that wait.
+        moqlite::detail::id_table<pending_fetch*> fetches;         ///< FETCHes of ours, upstream, by group_id.
+        moqlite::detail::id_table<pending_fetch*> fetched;         ///< FETCHes of theirs whose groups are coming.
     };
 
     peer* find(std::uint64_t key) noexcept {
@@ -153,6 +164,7 @@ private:
     void on(peer&, const track_info_received&);
     void on(peer&, const track_refused&);
     void on(peer&, const subscribe_requested&);
+    void on(peer&, const fetch_requested&);
     void on(peer&, const subscribe_updated&);
     void on(peer&, const groups_wanted&);
     void on(peer&, const request_ended&);
@@ -163,6 +175,8 @@ private:
     void on(peer&, const subscription_ended&);
     void on(peer&, const group_opened&);
     void on(peer&, const group_closed&);
+    void on(peer&, const datagram_received&);
+    void on(peer&, const goaway_received&);
     void on(peer&, const stream_rejected&);
     void on(peer&, const session_closed&);
     template <class Other>
@@ -175,6 +189,11 @@ private:
     askers answered(peer& source, query_id query, track_key& about);
     void on_end(relaying::track& t, group_sequence end);
     relaying::track* upstream_track(peer&, subscribe_id) noexcept;
+
+    // relay_fetch.hpp
+    result<relaying::fetching> fetch(peer& source, const fetch_requested& e);
+    void fetch_ended(peer& source, group_id id);
+    void fetch_left(peer& p, request_id request);
 
     // relay_tracks.hpp: who gets what
     peer* source_of(std::string_view broadcast, std::uint64_t asking);
@@ -201,7 +220,7 @@ private:
     static constexpr std::size_t most_notices = 4096;
     static constexpr std::size_t most_infos = 4096;
     static constexpr std::size_t most_ended = 1024;   ///< Tracks that are complete.
-    static constexpr std::size_t most_queries = 1024; ///< TRACKs that one publisher has not answered.
+    static constexpr std::size_t most_queries = 1024; ///< TRACKs, and FETCHes, that one publisher has not answered.
     static constexpr std::size_t most_gaps = 64;      ///< Of one track.
     relay_options options_;
     slab_pool pool_;
@@ -213,11 +232,13 @@ private:
     std::map<track_key, relaying::track*> index_;
     std::map<track_key, track_info> infos_; ///< As long as their broadcast is announced.
     std::map<track_key, askers> pending_;
+    std::map<fetch_key, relaying::fetching> fetching_;
     std::unordered_map<std::uint64_t, std::unique_ptr<peer>> peers_;
     moqlite::detail::ring<relay_notice> notices_;
     std::multimap<time_point, relaying::track*> ended_; ///< Complete tracks, until they are forgotten.
     std::uint64_t next_key_ = 1;
     std::uint64_t groups_lost_ = 0;
+    std::uint64_t datagrams_lost_ = 0;
     time_point now_{};
 };
 
@@ -232,7 +253,8 @@ inline result<std::uint64_t> relay::add(role side, std::string_view alpn, time_p
         .pool = &pool_,
         .table = &table_,
         .ready = &ready_,
-        .key = p->key};
+        .key = p->key,
+        .reports_path = options_.reports_path};
     if (const auto made = acceptor{side}.make(alpn, std::move(o), now, p->session); !made) return made.error();
     const auto key = p->key;
     peers_.emplace(key, std::move(p));
@@ -274,10 +296,12 @@ inline relay_stats relay::stats() const noexcept {
         .readers = readers_.size(),
         .cached_bytes = cache_.bytes(),
         .memory = pool_.in_use(),
-        .groups_lost = groups_lost_};
+        .groups_lost = groups_lost_,
+        .datagrams_lost = datagrams_lost_};
 }
 
 } // namespace moqlite
 
 #include <moqlite/relay/relay_events.hpp>
+#include <moqlite/relay/relay_fetch.hpp>
 #include <moqlite/relay/relay_tracks.hpp>

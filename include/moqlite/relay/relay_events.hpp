@@ -173,6 +173,7 @@ inline void relay::on(peer& p, const request_ended& e) {
         (*info)->second.erase({p.key, e.request});
         p.asked.erase(number(e.request));
     }
+    fetch_left(p, e.request);
     auto* const* found = p.requests.find(number(e.request));
     if (found == nullptr) return;
     relaying::reader* r = *found;
@@ -182,9 +183,9 @@ inline void relay::on(peer& p, const request_ended& e) {
 
 inline void relay::on(peer& p, const group_lost& e) {
     if (e.code == app_error::cancel) return; // It said itself that it does not want it.
-    ++groups_lost_;
     auto* const* found = p.requests.find(number(e.request));
     if (found == nullptr) return;
+    ++groups_lost_;
     const auto& t = *(*found)->of;
     notice(reader_lost_group{p.key, t.broadcast, t.name, e.sequence, e.code});
 }
@@ -290,6 +291,7 @@ inline void relay::on(peer& p, const group_opened& e) {
 }
 
 inline void relay::on(peer& p, const group_closed& e) {
+    if (e.subscription == no_subscription) return fetch_ended(p, e.group);
     relaying::track* t = upstream_track(p, e.subscription);
     if (t == nullptr) return;
     auto* entry = t->log.find(e.sequence);

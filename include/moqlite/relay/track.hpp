@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace moqlite::relaying {
@@ -26,6 +27,14 @@ struct reader : moqlite::detail::list_hook<moqlite::detail::owned_tag>, moqlite:
     bool finished = false;
     std::uint64_t had = 0;               ///< Entries up to this number were offered to it before it set a Group End.
     std::optional<group_sequence> first; ///< Lower ones are not for it; none: not known yet.
+};
+
+/// A group that is being fetched from its publisher, and the requests that wait for it.
+struct fetching {
+    std::uint64_t upstream = 0; ///< Key of the session that it comes from.
+    group_id id{};              ///< There.
+    group_ref group;
+    std::set<std::pair<std::uint64_t, request_id>> waiting; ///< Each with its session.
 };
 
 /// A track, from one publisher, under one subscription of ours.

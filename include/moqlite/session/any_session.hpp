@@ -38,6 +38,9 @@ public:
     void streams_available(direction kind, time_point now) {
         visit([&](auto& s) { s.streams_available(kind, now); });
     }
+    void datagram_received(byte_view bytes, time_point now) {
+        visit([&](auto& s) { s.datagram_received(bytes, now); });
+    }
     void path_measured(const path_facts& path, time_point now) {
         visit([&](auto& s) { s.path_measured(path, now); });
     }
@@ -93,6 +96,9 @@ public:
     result<query_id> request_track(const track_ref& track) {
         return visit([&](auto& s) { return s.request_track(track); });
     }
+    result<group_id> fetch(const track_ref& track, group_sequence sequence, priority urgency = 128) {
+        return visit([&](auto& s) { return s.fetch(track, sequence, urgency); });
+    }
     result<void> collect(group_id id, group_ref log) {
         return visit([&](auto& s) { return s.collect(id, std::move(log)); });
     }
@@ -101,6 +107,12 @@ public:
     }
     result<void> stop(group_id id, app_error code) {
         return visit([&](auto& s) { return s.stop(id, code); });
+    }
+    result<void> probe() {
+        return visit([](auto& s) { return s.probe(); });
+    }
+    void stop_probe() {
+        visit([](auto& s) { s.stop_probe(); });
     }
     result<void> announce(std::string_view path, std::vector<hop_id> hops = {}) {
         return visit([&](auto& s) { return s.announce(path, std::move(hops)); });
@@ -123,6 +135,9 @@ public:
     result<group_ref> open_group(request_id id, group_sequence sequence) {
         return visit([&](auto& s) { return s.open_group(id, sequence); });
     }
+    result<void> serve_datagram(request_id id, group_sequence sequence, timestamp time, byte_view payload) {
+        return visit([&](auto& s) { return s.serve_datagram(id, sequence, time, payload); });
+    }
     result<void> drop(request_id id, group_sequence first, group_sequence last, app_error code) {
         return visit([&](auto& s) { return s.drop(id, first, last, code); });
     }
@@ -131,6 +146,9 @@ public:
     }
     result<void> finish(request_id id) {
         return visit([&](auto& s) { return s.finish(id); });
+    }
+    result<void> goaway(std::string_view uri = {}) {
+        return visit([&](auto& s) { return s.goaway(uri); });
     }
     void close(app_error code, std::string_view reason = {}) {
         visit([&](auto& s) { s.close(code, reason); });

@@ -1,6 +1,7 @@
 // What a session tells its application. Views and strings in an event die with the next input.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <moqlite/core/bytes.hpp>
 #include <moqlite/core/error.hpp>
@@ -99,6 +100,9 @@ struct subscription_ended {
     app_error code = app_error::cancel;
     bool operator==(const subscription_ended&) const = default;
 };
+/// In place of a subscription, where a group was fetched.
+inline constexpr subscribe_id no_subscription{UINT64_MAX};
+
 /// collect() now to have it in a log, or take the frame_data that follows.
 struct group_opened {
     group_id group{};
@@ -127,6 +131,25 @@ struct group_closed {
     bool operator==(const group_closed&) const = default;
 };
 
+/// A group of one frame that came as a datagram: without order, and only perhaps.
+struct datagram_received {
+    subscribe_id subscription{};
+    group_sequence sequence{};
+    timestamp time{};
+    byte_view data;
+};
+/// What the publisher has measured of the path to us; none: it does not know, or cannot say.
+struct path_reported {
+    std::optional<std::uint64_t> bitrate; ///< Bits a second.
+    std::optional<std::chrono::milliseconds> rtt;
+    bool operator==(const path_reported&) const = default;
+};
+/// The publisher reports no more, or never did.
+struct probe_ended {
+    app_error code = app_error::cancel;
+    bool operator==(const probe_ended&) const = default;
+};
+
 // Requests of the peer.
 
 /// Answer with answer_track() or reject().
@@ -141,6 +164,14 @@ struct subscribe_requested {
     track_ref track;
     subscribe_options options;
 };
+/// Answer with serve() of that group, or reject().
+struct fetch_requested {
+    request_id request{};
+    track_ref track;
+    group_sequence sequence{};
+    moqlite::priority priority = 0;
+    bool operator==(const fetch_requested&) const = default;
+};
 struct subscribe_updated {
     request_id request{};
     subscribe_options options;
@@ -152,7 +183,8 @@ struct groups_wanted {
     std::optional<group_sequence> up_to;
     bool operator==(const groups_wanted&) const = default;
 };
-/// The last event of a request: the peer left, or all that was served has been delivered after finish().
+/// The last event of a request: the peer left, or all that was served has been delivered after finish(),
+/// or after serve() of what was fetched.
 struct request_ended {
     request_id request{};
     bool delivered = false;
@@ -174,6 +206,11 @@ struct group_lost {
 
 // The session itself.
 
+/// The peer will end the session: connect again, to `uri` or, if that is empty, to the same place.
+struct goaway_received {
+    std::string_view uri;
+    bool operator==(const goaway_received&) const = default;
+};
 /// The peer broke a rule on one stream, which was ended; for the log.
 struct stream_rejected {
     stream_id stream{};
@@ -191,7 +228,8 @@ struct session_closed {
 
 using event = std::variant<setup_received, broadcast_available, broadcast_ended, announcements_synced, watch_ended,
     track_info_received, track_refused, subscription_accepted, subscription_end_known, groups_dropped,
-    subscription_ended, group_opened, frame_data, group_closed, track_requested, subscribe_requested, subscribe_updated,
-    groups_wanted, request_ended, group_delivered, group_lost, stream_rejected, session_closed>;
+    subscription_ended, group_opened, frame_data, group_closed, datagram_received, path_reported, probe_ended,
+    track_requested, subscribe_requested, fetch_requested, subscribe_updated, groups_wanted, request_ended,
+    group_delivered, group_lost, goaway_received, stream_rejected, session_closed>;
 
 } // namespace moqlite

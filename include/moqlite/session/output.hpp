@@ -55,6 +55,12 @@ struct write_stream {
     bool fin = false;
 };
 
-using output = std::variant<close_connection, reset_stream, stop_sending, credit, open_stream, write_stream>;
+/// Send this unreliably, now or never. The bytes stay until the next poll_output().
+struct send_datagram {
+    byte_view bytes;
+};
+
+using output =
+    std::variant<close_connection, reset_stream, stop_sending, credit, open_stream, write_stream, send_datagram>;
 
 } // namespace moqlite

@@ -8,12 +8,16 @@
 #include <moqlite/core/result.hpp>
 #include <moqlite/session/announcements.hpp>
 #include <moqlite/session/detail/announcing.hpp>
+#include <moqlite/session/detail/probing.hpp>
 #include <moqlite/session/detail/publishing.hpp>
+#include <moqlite/session/detail/querying.hpp>
 #include <moqlite/session/detail/subscribing.hpp>
 #include <moqlite/session/detail/watching.hpp>
 #include <moqlite/session/event.hpp>
 #include <moqlite/session/group.hpp>
 #include <moqlite/session/output.hpp>
+#include <moqlite/wire/lite/datagram.hpp>
+#include <moqlite/wire/lite/goaway.hpp>
 #include <moqlite/wire/lite/setup.hpp>
 #include <optional>
 #include <string>
@@ -33,11 +37,7 @@ struct session_options {
     announcements* table = nullptr; ///< What it announces; its own if there is none.
     ready_list* ready = nullptr;    ///< Where it says that it wants to be pumped.
     std::uint64_t key = 0;          ///< Its name there, and the `source` of its routes.
-};
-
-/// What the transport has measured.
-struct path_facts {
-    duration rtt{}; ///< Smoothed; 0: not known yet.
+    bool reports_path = false;      ///< Says to the peer that it can be asked what path_measured() tells.
 };
 
 /// Why a connection ended, as the transport knows it.
@@ -87,7 +87,8 @@ public:
     void stream_acked(stream_id id, std::uint64_t n, time_point now);  ///< The next n > 0 of our bytes arrived.
     /// All of ours is acknowledged and theirs has ended; with a code it was cut off.
     void stream_closed(stream_id id, std::optional<app_error> code, time_point now);
-    void streams_available(direction kind, time_point now);     ///< MAX_STREAMS grew.
+    void streams_available(direction kind, time_point now); ///< MAX_STREAMS grew.
+    void datagram_received(byte_view bytes, time_point now);
     void path_measured(const path_facts& path, time_point now); ///< Now and then.
     void connection_closed(const closed_by& how, time_point now);
     void tick(time_point now);
@@ -126,13 +127,22 @@ public:
     result<void> unsubscribe(subscribe_id id) { return subscribing_.unsubscribe(id); }
     /// Asks what a track is like; errc::unsupported before moq-lite-05.
     result<query_id> request_track(const track_ref& track);
-    /// Takes the group into `log` (empty, open) instead of frame_data; only as answer to group_opened. A log
-    /// with timestamps of a group that comes without gets the milliseconds from `epoch` to each frame's first byte.
+    /// Asks for one group, whenever it was; frame_data, for `no_subscription`, and group_closed
+    /// tell of it. errc::unsupported before moq-lite-05.
+    result<group_id> fetch(const track_ref& track, group_sequence sequence, priority urgency = 128);
+    /// Takes the group into `log` (empty, open) instead of frame_data; only as answer to group_opened or after fetch().
+    /// A log with timestamps of a group that comes without gets the milliseconds from `epoch` to each frame's first
+    /// byte.
     result<void> collect(group_id id, group_ref log) { return subscribing_.collect(id, std::move(log)); }
     /// Payload of a capped subscription (one with `end`) has been used: as many bytes may follow.
     result<void> release(group_id id, std::uint64_t bytes) { return subscribing_.release(id, bytes); }
     /// Refuses the rest of a group. No further event tells of it.
     result<void> stop(group_id id, app_error code) { return subscribing_.stop(id, code); }
+    /// Asks what the publisher measures of the path to us: path_reported, now and then, until probe_ended.
+    /// errc::unsupported: it cannot tell.
+    result<void> probe() { return open() ? probing_.start() : errc::closed; }
+    /// Ends without further events.
+    void stop_probe() { probing_.stop(); }
 
     // Commands: publish to the peer.
 
@@ -147,13 +157,18 @@ public:
     }
     /// Refuses a request, or ends it by force.
     result<void> reject(request_id id, app_error code) { return publishing_.reject(id, code); }
-    /// Sends a group as far as it is there, and the rest as it grows. errc::beyond_group_end and
+    /// Sends a group as far as it is there, and the rest as it grows; of a FETCH, its group. errc::beyond_group_end and
     /// errc::before_group_start: the subscriber does not want it (yet).
     result<void> serve(request_id id, group_ref g) {
         return open() ? publishing_.serve(id, std::move(g)) : errc::closed;
     }
     /// Makes a group for one subscriber, and serves it.
     result<group_ref> open_group(request_id id, group_sequence sequence);
+    /// Sends a group of one frame as a datagram: it arrives at once, or not at all. errc::unsupported before
+    /// moq-lite-05, errc::value_too_large above limits.datagram, or what the path carries.
+    result<void> serve_datagram(request_id id, group_sequence sequence, timestamp time, byte_view payload) {
+        return open() ? publishing_.serve_datagram(id, sequence, time, payload) : errc::closed;
+    }
     /// Says that groups first .. last will not be served.
     result<void> drop(request_id id, group_sequence first, group_sequence last, app_error code) {
         return publishing_.drop(id, first, last, code);
@@ -165,6 +180,9 @@ public:
 
     // Commands: the session itself.
 
+    /// Asks the peer to connect again, to `uri` or else to the same place, and to leave. errc::unsupported
+    /// on moq-lite-03.
+    result<void> goaway(std::string_view uri = {});
     /// Ends the session; poll_event tells what ended with it.
     void close(app_error code, std::string_view reason = {}) { c_.close(code, errc::closed, reason); }
 
@@ -210,6 +228,8 @@ private:
     wire::taken<std::size_t> parse_type(detail::control_stream& s, byte_view in);
     wire::taken<std::size_t> parse_request(detail::control_stream& s, byte_view in);
     wire::taken<std::size_t> parse_setup(byte_view in);
+    wire::taken<std::size_t> parse_goaway(detail::control_stream& s, byte_view in);
+    detail::served_group* served_on(const detail::any_stream& stream) noexcept;
     void control_broke(detail::control_stream& s, errc why);
     void control_finished(detail::control_stream& s);
     void control_ended(detail::control_stream& s, detail::control_kind kind, bool finished, app_error code);
@@ -227,6 +247,8 @@ private:
     detail::watching watching_;
     detail::announcing announcing_;
     detail::subscribing subscribing_;
+    detail::querying querying_;
+    detail::probing probing_;
     detail::publishing publishing_;
     pending_input input_;
     pending_write write_;
@@ -252,6 +274,8 @@ inline session::session(role side, version v, session_options options, time_poin
       watching_(c_),
       announcing_(c_, options.table),
       subscribing_(c_),
+      querying_(c_),
+      probing_(c_),
       publishing_(c_),
       created_(now) {
     c_.now = now;
@@ -272,6 +296,7 @@ inline void session::write_setup(const session_options& options) {
     wire::lite::encode(wire::lite::uni_type::setup, c_.scratch);
     c_.append(*setup_, c_.scratch);
     wire::lite::setup message{.origin = c_.origin};
+    if (options.reports_path) message.probe = wire::lite::probe_level::report;
     if (c_.side == role::client && !options.path.empty()) message.path = options.path;
     if (c_.side == role::client) message.cost = options.cost;
     static_cast<void>(c_.send(*setup_, message));
@@ -306,7 +331,24 @@ inline result<subscribe_id> session::subscribe(const track_ref& track, const sub
 inline result<query_id> session::request_track(const track_ref& track) {
     if (!open()) return errc::closed;
     const auto whole = path::normalise(track.broadcast);
-    return subscribing_.request_track({whole, track.track});
+    return querying_.request_track({whole, track.track});
+}
+
+inline result<group_id> session::fetch(const track_ref& track, group_sequence sequence, priority urgency) {
+    if (!open()) return errc::closed;
+    const auto whole = path::normalise(track.broadcast);
+    return subscribing_.fetch({whole, track.track}, sequence, urgency);
+}
+
+inline result<void> session::goaway(std::string_view uri) {
+    if (!open()) return errc::closed;
+    if (uri.size() >= c_.bounds.control_message / 2) return errc::value_too_large;
+    const wire::lite::goaway message{uri};
+    if (const auto why = c_.encodable(message); why != errc::ok) return why;
+    auto& stream = c_.open_control(detail::control_kind::goaway_out, wire::lite::bidi_type::goaway);
+    static_cast<void>(c_.send(stream, message));
+    c_.finish(stream);
+    return {};
 }
 
 inline result<void> session::announce(std::string_view path, std::vector<hop_id> hops) {

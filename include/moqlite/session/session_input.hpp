@@ -25,8 +25,12 @@ inline void session::stream_received(stream_id id, byte_view data, bool fin, tim
     if (auto* const* g = std::get_if<detail::incoming_group*>(found)) {
         input_.group = *g;
     } else if (auto* const* s = std::get_if<detail::control_stream*>(found)) {
-        input_.control = *s;
-        (*s)->uncredited += data.size();
+        if ((*s)->fetching != nullptr) {
+            input_.group = (*s)->fetching;
+        } else {
+            input_.control = *s;
+            (*s)->uncredited += data.size();
+        }
     } else {
         input_ = {};
         c_.fail(errc::unexpected_stream); // Data on a stream that only we may send on.
@@ -78,9 +82,14 @@ inline void session::stream_stopped(stream_id id, app_error code, time_point now
     const auto kind = (*s)->kind;
     c_.abandon_writing(**s, code);
     // Who does not read our answers has no request any more.
-    if (kind == detail::control_kind::announce_in || kind == detail::control_kind::subscribe_in ||
-        kind == detail::control_kind::track_in)
-        control_ended(**s, kind, false, code);
+    if (is_request(kind) || kind == detail::control_kind::probe_in) control_ended(**s, kind, false, code);
+}
+
+/// The group that is sent on a stream: a stream of its own, or that of a FETCH.
+inline detail::served_group* session::served_on(const detail::any_stream& stream) noexcept {
+    if (auto* const* g = std::get_if<detail::served_group*>(&stream)) return *g;
+    auto* const* s = std::get_if<detail::control_stream*>(&stream);
+    return s != nullptr ? publishing_.on_stream(**s) : nullptr;
 }
 
 inline void session::stream_writable(stream_id id, time_point now) {
@@ -88,7 +97,7 @@ inline void session::stream_writable(stream_id id, time_point now) {
     if (!begin_input(now)) return;
     auto* found = c_.streams.find(number(id));
     if (found == nullptr) return;
-    if (auto* const* g = std::get_if<detail::served_group*>(found)) return publishing_.writable(**g);
+    if (auto* g = served_on(*found)) return publishing_.writable(*g);
     if (auto* const* s = std::get_if<detail::control_stream*>(found)) {
         (*s)->stuck = false;
         (*s)->detail::list_hook<detail::blocked_tag>::unlink();
@@ -102,7 +111,7 @@ inline void session::stream_acked(stream_id id, std::uint64_t n, time_point now)
     if (!begin_input(now)) return;
     auto* found = c_.streams.find(number(id));
     if (found == nullptr) return;
-    if (auto* const* g = std::get_if<detail::served_group*>(found)) return publishing_.acked(**g, n);
+    if (auto* g = served_on(*found)) return publishing_.acked(*g, n);
     auto* const* s = std::get_if<detail::control_stream*>(found);
     if (s == nullptr || (*s)->out.unacked() == 0) return;
     (*s)->out.acked(n);
@@ -135,7 +144,19 @@ inline void session::streams_available(direction kind, time_point now) {
 
 inline void session::path_measured(const path_facts& path, time_point now) {
     const detail::entry_mark mark{inside_};
-    if (begin_input(now)) c_.rtt = path.rtt;
+    if (!begin_input(now)) return;
+    c_.path = path;
+    probing_.report();
+}
+
+inline void session::datagram_received(byte_view bytes, time_point now) {
+    const detail::entry_mark mark{inside_};
+    if (!begin_input(now)) return;
+    // Nobody is told of one that is not a group: datagrams may be late, or not for us.
+    const auto m = wire::lite::decode<wire::lite::datagram>(c_.dialect, bytes, c_.bounds);
+    if (!m || !subscribing_.wants(subscribe_id{m->subscription}, m->sequence)) return;
+    c_.emit(moqlite::datagram_received{subscribe_id{m->subscription}, m->sequence, m->timestamp, m->payload});
+    viewing_ = true;
 }
 
 inline void session::connection_closed(const closed_by& how, time_point now) {
@@ -179,7 +200,8 @@ inline bool session::end_one() {
     const auto code = c_.closing->code;
     announcing_.clear();
     watching_.end_all(code);
-    return subscribing_.end_one(code) || publishing_.end_one() || watching_.end_one();
+    return subscribing_.end_one(code) || querying_.end_one(code) || probing_.end(code) || publishing_.end_one() ||
+           watching_.end_one();
 }
 
 inline void session::parse_group() {
@@ -210,9 +232,7 @@ inline void session::become_setup(detail::incoming_group& g) {
 
 /// Requests wait until the peer is let in, and while it does not read our replies.
 inline bool session::must_wait(const detail::control_stream& s) const noexcept {
-    using detail::control_kind;
-    const bool request = s.kind == control_kind::unread || s.kind == control_kind::announce_in ||
-                         s.kind == control_kind::subscribe_in || s.kind == control_kind::track_in;
+    const bool request = s.kind == detail::control_kind::unread || is_request(s.kind);
     return request && (!c_.admitted || c_.control_unsent > c_.bounds.control_unsent);
 }
 
@@ -280,7 +300,8 @@ inline wire::taken<std::size_t> session::parse_one(detail::control_stream& s, by
     case control_kind::setup_in: return parse_setup(in);
     case control_kind::announce_in:
     case control_kind::subscribe_in:
-    case control_kind::track_in: return parse_request(s, in);
+    case control_kind::track_in:
+    case control_kind::fetch_in: return parse_request(s, in);
     case control_kind::announce_out: return watching_.parse(s, in);
     case control_kind::subscribe_out: {
         const auto message =
@@ -294,13 +315,31 @@ inline wire::taken<std::size_t> session::parse_one(detail::control_stream& s, by
         const auto message = wire::take_message(in, c_.bounds.control_message);
         if (message.status == wire::progress::error) return message.error;
         if (!message) return {};
-        if (const auto why = subscribing_.track_answer(s, message->body); why != errc::ok) return why;
+        if (const auto why = querying_.answered(s, message->body); why != errc::ok) return why;
         return message->size;
     }
+    case control_kind::probe_out: return probing_.report_arrived(in);
+    case control_kind::goaway_in: return parse_goaway(s, in);
+    case control_kind::probe_in: // What its sender aims at, which nobody else sends, changes nothing.
+    case control_kind::goaway_out:
+    case control_kind::fetch_out:
     case control_kind::setup_out:
     case control_kind::ignored: break;
     }
     return in.size();
+}
+
+inline wire::taken<std::size_t> session::parse_goaway(detail::control_stream& s, byte_view in) {
+    if (s.request_read) return errc::unexpected_message;
+    const auto message = wire::take_message(in, c_.bounds.control_message);
+    if (message.status == wire::progress::error) return message.error;
+    if (!message) return {};
+    const auto m = wire::lite::decode<wire::lite::goaway>(c_.dialect, message->body, c_.bounds);
+    if (!m) return m.error();
+    s.request_read = true;
+    s.detail::list_hook<detail::silent_tag>::unlink();
+    c_.emit(goaway_received{m->uri});
+    return message->size;
 }
 
 inline wire::taken<std::size_t> session::parse_type(detail::control_stream& s, byte_view in) {
@@ -311,7 +350,12 @@ inline wire::taken<std::size_t> session::parse_type(detail::control_stream& s, b
     case wire::lite::bidi_type::announce: s.kind = detail::control_kind::announce_in; break;
     case wire::lite::bidi_type::subscribe: s.kind = detail::control_kind::subscribe_in; break;
     case wire::lite::bidi_type::track: s.kind = detail::control_kind::track_in; break;
-    default: return errc::unsupported;
+    case wire::lite::bidi_type::fetch:
+        if (!has_fetch(c_.dialect)) return errc::unsupported;
+        s.kind = detail::control_kind::fetch_in;
+        break;
+    case wire::lite::bidi_type::probe: probing_.asked(s); break;
+    case wire::lite::bidi_type::goaway: s.kind = detail::control_kind::goaway_in; break;
     }
     return type->size;
 }
@@ -327,6 +371,8 @@ inline wire::taken<std::size_t> session::parse_request(detail::control_stream& s
         why = announcing_.request_arrived(s, message->body);
     else if (s.kind == detail::control_kind::track_in)
         why = publishing_.track_arrived(s, message->body);
+    else if (s.kind == detail::control_kind::fetch_in)
+        why = publishing_.fetch_arrived(s, message->body);
     else if (s.request_read)
         why = publishing_.update_arrived(s, message->body);
     else
@@ -352,6 +398,7 @@ inline wire::taken<std::size_t> session::parse_setup(byte_view in) {
     std::optional<std::uint64_t> hint;
     if (m->role != wire::lite::peer_role::both) hint = static_cast<std::uint64_t>(m->role);
     c_.emit(setup_received{m->path.value_or(std::string_view{}), hint, m->origin});
+    probing_.peer_said(m->probe);
     return message->size;
 }
 
@@ -369,8 +416,7 @@ inline void session::control_finished(detail::control_stream& s) {
     using detail::control_kind;
     s.read_ended = true;
     if (s.kind == control_kind::ignored) return;
-    const bool request =
-        s.kind == control_kind::announce_in || s.kind == control_kind::subscribe_in || s.kind == control_kind::track_in;
+    const bool request = is_request(s.kind) || s.kind == control_kind::goaway_in;
     const bool half = !s.in.empty() || s.kind == control_kind::unread || (request && !s.request_read) ||
                       (s.kind == control_kind::setup_in && !setup_seen_);
     if (half) return control_broke(s, errc::stream_ended_early);
@@ -387,10 +433,16 @@ inline void session::control_ended(
     case control_kind::track_in: return finished ? void() : publishing_.stream_gone(s, false);
     case control_kind::announce_out: return watching_.stream_ended(s, code);
     case control_kind::subscribe_out: return subscribing_.stream_ended(s, finished, code);
-    case control_kind::track_out: return subscribing_.query_ended(s, code);
+    case control_kind::track_out: return querying_.ended(s, code);
+    case control_kind::fetch_in: return finished ? void() : publishing_.fetch_left(s, code);
+    case control_kind::fetch_out: return subscribing_.was_reset(*s.fetching, code);
+    case control_kind::probe_in: return finished ? void() : probing_.peer_left(s);
+    case control_kind::probe_out: return probing_.ended(s, code);
+    case control_kind::goaway_in: return c_.finish(s);
     case control_kind::unread: return c_.abandon_writing(s, app_error::cancel);
     case control_kind::setup_in: return finished || setup_seen_ ? void() : c_.fail(errc::stream_ended_early);
     case control_kind::setup_out:
+    case control_kind::goaway_out:
     case control_kind::ignored: return;
     }
 }
@@ -400,12 +452,16 @@ inline void session::control_gone(detail::control_stream& s, bool clean) {
     switch (s.kind) {
     case control_kind::announce_in: announcing_.peer_left(s); break;
     case control_kind::subscribe_in:
+    case control_kind::fetch_in:
     case control_kind::track_in: publishing_.stream_gone(s, clean); break;
     case control_kind::announce_out: watching_.stream_ended(s, app_error::cancel); break;
     case control_kind::subscribe_out: subscribing_.stream_gone(s); break;
-    case control_kind::track_out: subscribing_.query_ended(s, app_error::cancel); break;
+    case control_kind::track_out: querying_.ended(s, app_error::cancel); break;
+    case control_kind::probe_in: probing_.peer_left(s); break;
+    case control_kind::probe_out: probing_.ended(s, app_error::cancel); break;
     default: break;
     }
+    if (s.fetching != nullptr) subscribing_.destroy(*s.fetching);
     c_.unpark(s);
     c_.forget_partial(s);
     c_.forget_output(s);

@@ -22,6 +22,7 @@ inline std::optional<output> session::poll_output() {
     if (!writing_) {
         if (auto* r = c_.credits.pop_front()) return credit{r->id, std::exchange(r->credit_due, 0)};
         if (auto next = next_open()) return next;
+        if (const auto bytes = publishing_.next_datagram()) return send_datagram{*bytes};
     }
     return next_write();
 }
@@ -49,6 +50,7 @@ inline void session::stream_opened(direction kind, std::optional<stream_id> id) 
     s->id = *id;
     s->bound = true;
     s->read_ended = kind == direction::uni;
+    if (s->fetching != nullptr) s->fetching->id = *id;
     c_.streams.insert(number(*id), s);
     c_.touch(*s);
 }
@@ -111,6 +113,7 @@ inline void session::tick(time_point now) {
     while (!c_.silent.empty() && now >= c_.silent.front().since + c_.bounds.handshake_timeout)
         end_silent(*c_.silent.pop_front());
     subscribing_.end_quiet();
+    probing_.report();
     check_stall();
 }
 
@@ -118,7 +121,10 @@ inline void session::end_silent(detail::receiving& r) {
     auto* found = c_.streams.find(number(r.id));
     if (found == nullptr) return;
     if (auto* const* g = std::get_if<detail::incoming_group*>(found)) return subscribing_.timed_out(**g);
-    if (auto* const* s = std::get_if<detail::control_stream*>(found)) control_broke(**s, errc::stream_timeout);
+    auto* const* s = std::get_if<detail::control_stream*>(found);
+    if (s == nullptr) return;
+    const bool fetched = (*s)->kind == detail::control_kind::fetch_in && (*s)->request_read;
+    fetched ? publishing_.fetch_overdue(**s) : control_broke(**s, errc::stream_timeout);
 }
 
 /// A peer that owes us acknowledgements or credit, and gives neither, is let go.
@@ -135,6 +141,7 @@ inline std::optional<time_point> session::deadline() const noexcept {
         const auto due = c_.silent.front().since + c_.bounds.handshake_timeout;
         at = at ? std::min(*at, due) : due;
     }
+    if (const auto report = probing_.deadline()) at = at ? std::min(*at, *report) : report;
     if (const auto quiet = subscribing_.quiet_until()) at = at ? std::min(*at, *quiet) : quiet;
     if (const auto stalled = c_.stalled_at()) at = at ? std::min(*at, *stalled) : stalled;
     return at;

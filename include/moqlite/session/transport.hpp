@@ -2,7 +2,9 @@
 #pragma once
 
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
+#include <moqlite/core/time.hpp>
 #include <moqlite/session/output.hpp>
 #include <optional>
 #include <string_view>
@@ -36,6 +38,13 @@ concept datagram_transport = transport<T> && requires(T& t, byte_view datagram) 
     { t.send(datagram) } -> std::same_as<bool>;
 };
 
+/// What the transport has measured; 0: not known (yet).
+struct path_facts {
+    duration rtt{};                ///< Smoothed.
+    std::uint64_t rate = 0;        ///< What we could send, in bits a second.
+    std::size_t datagram_size = 0; ///< The largest datagram that the path carries, in bytes.
+};
+
 /// Says to the transport everything that the session wants said, most urgent first, and flushes.
 /// False: the transport could take no more; pump again when it can.
 template <class Session, transport T>
@@ -48,6 +57,8 @@ bool pump(Session& session, T& to) {
             const auto taken = to.write(*w);
             if (taken) session.stream_written(w->stream, *taken);
             all = taken.has_value();
+        } else if (const auto* d = std::get_if<send_datagram>(&*out)) {
+            if constexpr (datagram_transport<T>) static_cast<void>(to.send(d->bytes));
         } else if (const auto* o = std::get_if<open_stream>(&*out)) {
             session.stream_opened(o->kind, to.open(o->kind));
         } else if (const auto* c = std::get_if<credit>(&*out)) {

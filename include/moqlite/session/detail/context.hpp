@@ -13,6 +13,7 @@
 #include <moqlite/session/output.hpp>
 #include <moqlite/session/ready.hpp>
 #include <moqlite/session/slab.hpp>
+#include <moqlite/session/transport.hpp>
 #include <moqlite/wire/lite/codec.hpp>
 #include <moqlite/wire/lite/stream_type.hpp>
 #include <optional>
@@ -39,6 +40,7 @@ struct opening_tag;
 struct parked_tag;
 struct blocked_tag;
 struct subscription;
+struct incoming_group;
 struct incoming_request;
 
 /// A stream that we read.
@@ -64,7 +66,19 @@ enum class control_kind : std::uint8_t {
     subscribe_out,
     track_in,
     track_out,
+    fetch_in,
+    fetch_out,
+    probe_in, ///< The peer wants to know what we have measured.
+    probe_out,
+    goaway_in,
+    goaway_out,
 };
+
+/// A request of the peer that its application lets in and answers.
+[[nodiscard]] constexpr bool is_request(control_kind k) noexcept {
+    return k == control_kind::announce_in || k == control_kind::subscribe_in || k == control_kind::track_in ||
+           k == control_kind::fetch_in;
+}
 
 /// A stream of control messages: SETUP, or a request and what answers it.
 struct control_stream : receiving,
@@ -80,13 +94,14 @@ struct control_stream : receiving,
     bool fin_arrived = false;
     bool fin_wanted = false;
     bool fin_written = false;
-    bool write_ended = false;     ///< We reset it.
-    bool request_read = false;    ///< The first message has arrived.
-    bool stuck = false;           ///< Waits for stream credit.
-    std::uint64_t owner = nobody; ///< Number of the request, subscription, query or watch.
-    std::size_t uncredited = 0;   ///< Bytes that arrived and for which credit is given when they are read.
-    std::vector<std::byte> in;    ///< The beginning of a message.
-    std::size_t counted = 0;      ///< Its bytes in context::partial_bytes.
+    bool write_ended = false;           ///< We reset it.
+    bool request_read = false;          ///< The first message has arrived.
+    bool stuck = false;                 ///< Waits for stream credit.
+    incoming_group* fetching = nullptr; ///< What it brings, if it is a FETCH of ours.
+    std::uint64_t owner = nobody;       ///< Number of the request, subscription, query, watch or fetch.
+    std::size_t uncredited = 0;         ///< Bytes that arrived and for which credit is given when they are read.
+    std::vector<std::byte> in;          ///< The beginning of a message.
+    std::size_t counted = 0;            ///< Its bytes in context::partial_bytes.
     send_buffer out;
 
     [[nodiscard]] bool to_send() const noexcept {
@@ -94,7 +109,6 @@ struct control_stream : receiving,
     }
 };
 
-struct incoming_group;
 struct served_group;
 using any_stream = std::variant<control_stream*, incoming_group*, served_group*>;
 using stop_or_reset = std::variant<std::monostate, reset_stream, stop_sending>;
@@ -125,7 +139,7 @@ struct context {
     std::optional<std::uint64_t> own_price;  ///< Of the link, as it was configured.
     std::optional<std::uint64_t> peer_price; ///< The same, as the peer's SETUP said.
     time_point epoch{};                      ///< From which the arrival of frames without timestamps counts.
-    duration rtt{};                          ///< 0: not known.
+    path_facts path;
     scope allowed;
     bool admitted = false;
     time_point now{};
@@ -243,6 +257,12 @@ struct context {
         const auto why = wire::lite::encode(dialect, message, scratch);
         if (why == errc::ok) append(s, scratch);
         return why;
+    }
+    /// Whether a message can be said at all.
+    template <class M>
+    [[nodiscard]] errc encodable(const M& message) {
+        scratch.clear();
+        return wire::lite::encode(dialect, message, scratch);
     }
     void finish(control_stream& s) {
         if (s.write_ended) return;

@@ -2,52 +2,15 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cassert>
 #include <moqlite/core/result.hpp>
 #include <moqlite/session/detail/context.hpp>
-#include <moqlite/session/group.hpp>
-#include <moqlite/session/scheduler.hpp>
-#include <moqlite/wire/lite/group.hpp>
+#include <moqlite/session/detail/request.hpp>
+#include <moqlite/wire/lite/datagram.hpp>
+#include <moqlite/wire/lite/fetch.hpp>
 #include <moqlite/wire/lite/subscribe_response.hpp>
 
 namespace moqlite::detail {
-
-struct of_request_tag;
-
-/// A SUBSCRIBE or TRACK of the peer.
-struct incoming_request : list_hook<owned_tag> {
-    request_id id{};
-    control_stream* stream = nullptr;
-    bool is_track = false;
-    bool accepted = false;
-    bool ok_written = false;
-    bool end_written = false;
-    bool finishing = false; ///< The application serves nothing more.
-    bool capped = false;    ///< A Group End was set; from then on it may only be raised.
-    bool left = false;      ///< The peer did.
-    std::uint64_t wire_id = 0;
-    subscribe_options options;
-    moqlite::priority publisher = 0;
-    flow groups_to_send;
-    list<served_group, of_request_tag> groups;
-    std::size_t group_count = 0;
-};
-
-/// A group on its way to one subscriber.
-struct served_group : group_reader, send_item, sending, list_hook<owned_tag>, list_hook<of_request_tag> {
-    served_group(incoming_request& r, group_sequence s) noexcept : send_item(r.groups_to_send, s), request(&r) {}
-    incoming_request* request;
-    std::optional<stream_id> stream;
-    bool blocked = false; ///< Waits for stream credit.
-    bool fin_written = false;
-    bool lost = false; ///< Was reset; waits for its stream to close.
-    bool owes = false; ///< Counted in context::owing.
-    std::uint8_t prefix_size = 0;
-    std::uint8_t prefix_written = 0;
-    std::uint8_t prefix_acked = 0;
-    std::array<std::byte, wire::lite::group_prefix_size_max> prefix;
-};
 
 class publishing {
 public:
@@ -56,8 +19,8 @@ public:
     // Commands.
 
     result<void> accept(request_id id, std::optional<group_sequence> start, moqlite::priority publisher) {
-        incoming_request* r = find(id);
-        if (r == nullptr || r->is_track) return errc::not_found;
+        incoming_request* r = subscriber(id);
+        if (r == nullptr) return errc::not_found;
         if (r->ok_written) return errc::already_answered;
         r->accepted = true;
         r->publisher = publisher;
@@ -69,7 +32,7 @@ public:
     }
     result<void> answer_track(request_id id, const track_info& info) {
         incoming_request* r = find(id);
-        if (r == nullptr || !r->is_track) return errc::not_found;
+        if (r == nullptr || r->kind != request_kind::track) return errc::not_found;
         if (const auto why = c_.send(*r->stream, info); why != errc::ok) return why;
         c_.finish(*r->stream);
         forget(*r);
@@ -86,46 +49,62 @@ public:
     }
     result<void> serve(request_id id, group_ref g) {
         incoming_request* r = find(id);
-        if (r == nullptr || r->is_track || !g) return errc::not_found;
+        if (r == nullptr || r->kind == request_kind::track || !g) return errc::not_found;
         if (r->finishing) return errc::already_answered;
+        if (const auto why = servable(*r, *g); why != errc::ok) return why;
         const auto sequence = g->sequence();
-        if (r->options.end && sequence > *r->options.end) return errc::beyond_group_end;
-        if (r->options.start && sequence < *r->options.start) return errc::before_group_start;
-        const bool timed = has_timestamps(g->dialect());
-        if (!timed && has_timestamps(c_.dialect)) return errc::unsupported;
-        if (g->lost_head() != 0) return errc::not_found;
-        if (g->ended() == group::state::aborted) return errc::group_ended;
-        if (number(sequence) > wire::varint_max) return errc::value_too_large;
         auto& s = served_.make(*r, sequence);
-        s.prefix_size = static_cast<std::uint8_t>(wire::lite::write_group_prefix({r->wire_id, sequence}, s.prefix));
-        s.attach(std::move(g), c_.wake, timed && !has_timestamps(c_.dialect));
+        if (r->kind == request_kind::fetch)
+            s.stream = r->stream->id;
+        else
+            s.prefix_size = static_cast<std::uint8_t>(wire::lite::write_group_prefix({r->wire_id, sequence}, s.prefix));
+        const bool skip_times = has_timestamps(g->dialect()) && !has_timestamps(c_.dialect);
+        s.attach(std::move(g), c_.wake, skip_times);
         r->groups.push_back(s);
         ++r->group_count;
+        r->finishing = r->kind == request_kind::fetch;
         owe(s, true);
         schedule(s);
         if (r->accepted && !r->ok_written) write_ok(*r, sequence);
         bound_backlog(*r);
         return {};
     }
+    result<void> serve_datagram(request_id id, group_sequence sequence, timestamp time, byte_view payload) {
+        incoming_request* r = subscriber(id);
+        if (r == nullptr) return errc::not_found;
+        if (r->options.end && sequence > *r->options.end) return errc::beyond_group_end;
+        if (r->options.start && sequence < *r->options.start) return errc::before_group_start;
+        const auto carried = c_.path.datagram_size != 0 ? c_.path.datagram_size : c_.bounds.datagram;
+        const auto most = std::min(c_.bounds.datagram, carried);
+        if (payload.size() > most) return errc::value_too_large;
+        c_.scratch.clear();
+        const auto why = wire::lite::encode(c_.dialect, {r->wire_id, sequence, time, payload}, c_.scratch);
+        if (why != errc::ok) return why;
+        if (c_.scratch.size() > most) return errc::value_too_large;
+        if (datagrams_.size() >= c_.bounds.datagrams) static_cast<void>(datagrams_.pop());
+        datagrams_.push(c_.scratch);
+        c_.ready.mark();
+        return {};
+    }
     /// Says that groups will not come.
     result<void> drop(request_id id, group_sequence first, group_sequence last, app_error code) {
-        incoming_request* r = find(id);
-        if (r == nullptr || r->is_track) return errc::not_found;
+        incoming_request* r = subscriber(id);
+        if (r == nullptr) return errc::not_found;
         if (last < first) return errc::invalid_argument;
         write_drop(*r, first, last, code);
         return {};
     }
     result<void> end_track(request_id id, group_sequence end) {
-        incoming_request* r = find(id);
-        if (r == nullptr || r->is_track) return errc::not_found;
+        incoming_request* r = subscriber(id);
+        if (r == nullptr) return errc::not_found;
         if (r->end_written) return errc::already_answered;
         r->end_written = true;
         if (has_subscribe_end(c_.dialect)) return c_.send(*r->stream, wire::lite::subscribe_end{end});
         return {};
     }
     result<void> finish(request_id id) {
-        incoming_request* r = find(id);
-        if (r == nullptr || r->is_track) return errc::not_found;
+        incoming_request* r = subscriber(id);
+        if (r == nullptr) return errc::not_found;
         // An ended track without groups needs no OK, except where everything begins with it.
         if (has_options_in_ok(c_.dialect) && !r->ok_written) write_ok(*r, std::nullopt);
         r->finishing = true;
@@ -148,7 +127,7 @@ public:
         if (!c_.fits(m->broadcast) || !c_.fits(m->track)) return errc::name_too_long;
         if (by_wire_id_.find(m->id) != nullptr) return errc::duplicate_subscription;
         if (!may_have(m->broadcast)) return errc::unauthorized;
-        auto& r = make(stream, control_kind::subscribe_in);
+        auto& r = make(stream, request_kind::subscribe);
         r.wire_id = m->id;
         r.options = m->options;
         r.capped = r.options.end.has_value();
@@ -185,18 +164,25 @@ public:
         if (!m) return m.error();
         if (!c_.fits(m->broadcast) || !c_.fits(m->name)) return errc::name_too_long;
         if (!may_have(m->broadcast)) return errc::unauthorized;
-        auto& r = make(stream, control_kind::track_in);
-        r.is_track = true;
+        auto& r = make(stream, request_kind::track);
         c_.emit(track_requested{r.id, {c_.whole(m->broadcast, c_.path_scratch), m->name}});
         return errc::ok;
     }
-    /// The requester has ended its side: it wants no more.
+    errc fetch_arrived(control_stream& stream, byte_view body) {
+        const auto m = wire::lite::decode<wire::lite::fetch>(c_.dialect, body, c_.bounds);
+        if (!m) return m.error();
+        if (!c_.fits(m->broadcast) || !c_.fits(m->track)) return errc::name_too_long;
+        if (!may_have(m->broadcast)) return errc::unauthorized;
+        auto& r = make(stream, request_kind::fetch);
+        r.options = {.priority = m->priority, .start = m->group, .end = m->group};
+        rank(r);
+        c_.emit(fetch_requested{r.id, {c_.whole(m->broadcast, c_.path_scratch), m->track}, m->group, m->priority});
+        return errc::ok;
+    }
+    /// The subscriber has ended its side: it wants no more.
     void peer_left(control_stream& stream) {
         incoming_request* r = find(request_id{stream.owner});
         if (r == nullptr) return;
-        // A FIN right after TRACK only says that there is nothing to add.
-        if (r->is_track) return;
-        r->left = true;
         // Our FIN is on its way and may arrive yet, unless the stream was given up.
         if (r->finishing && r->group_count == 0 && stream.kind == control_kind::subscribe_in) return;
         lose_all(*r, app_error::cancel);
@@ -207,9 +193,29 @@ public:
     void stream_gone(control_stream& stream, bool clean) {
         incoming_request* r = find(request_id{stream.owner});
         if (r == nullptr) return;
-        const bool delivered = clean && r->finishing && r->group_count == 0;
+        const bool delivered = clean && r->finishing && (r->group_count == 0 || fetched_whole(*r));
+        if (delivered && r->group_count != 0) c_.emit(group_delivered{r->id, r->groups.front().sequence()});
         lose_all(*r, app_error::cancel);
         end(*r, delivered);
+    }
+    /// Who has asked for a group has cut off its stream.
+    void fetch_left(control_stream& stream, app_error code) {
+        incoming_request* r = find(request_id{stream.owner});
+        if (r == nullptr) return;
+        // Our FIN is on its way: whoever has read all ends its side as it likes.
+        if (!stream.write_ended && fetched_whole(*r)) return;
+        end_fetch(*r, code);
+    }
+    /// All of it has arrived, and the other side was not ended for long.
+    void fetch_overdue(control_stream& stream) {
+        c_.abandon_reading(stream, app_error::cancel);
+        stream_gone(stream, true);
+    }
+    /// The group that is sent on a request's own stream; nullptr: none.
+    served_group* on_stream(const control_stream& stream) noexcept {
+        if (stream.kind != control_kind::fetch_in) return nullptr;
+        incoming_request* r = find(request_id{stream.owner});
+        return r == nullptr || r->groups.empty() ? nullptr : &r->groups.front();
     }
     [[nodiscard]] std::size_t requests() const noexcept { return requests_.size(); }
 
@@ -218,6 +224,12 @@ public:
     /// Streams that groups wait for.
     [[nodiscard]] std::size_t unbound() const noexcept { return scheduler_.unbound(); }
 
+    /// The oldest that waits; its bytes stay until the next.
+    std::optional<byte_view> next_datagram() {
+        if (datagrams_.empty()) return std::nullopt;
+        sent_datagram_ = datagrams_.pop();
+        return sent_datagram_;
+    }
     /// Groups that have grown, ended or been evicted since the last pump.
     void take_woken() {
         while (group_reader* reader = c_.wake.woken.pop_front()) {
@@ -290,7 +302,10 @@ public:
         s.prefix_acked = static_cast<std::uint8_t>(s.prefix_acked + of_prefix);
         if (!s.lost && n > of_prefix) s.acked(n - of_prefix);
         if (!s.request->options.end) c_.progress = c_.now;
-        if (!s.lost && s.unacked() == 0 && nothing_to_write(s)) owe(s, false);
+        if (s.lost || s.unacked() != 0 || !nothing_to_write(s)) return;
+        owe(s, false);
+        auto& stream = *s.request->stream;
+        if (s.fin_written && s.request->kind == request_kind::fetch && !stream.read_ended) c_.expect_message(stream);
     }
     void writable(served_group& s) {
         if (!s.blocked || s.lost) return;
@@ -336,18 +351,32 @@ private:
         path::normalise(wire_path, c_.path_scratch);
         return context::covered(c_.allowed.subscribe, c_.path_scratch);
     }
-    incoming_request& make(control_stream& stream, control_kind kind) {
+    incoming_request* subscriber(request_id id) noexcept {
+        incoming_request* r = find(id);
+        return r != nullptr && r->kind == request_kind::subscribe ? r : nullptr;
+    }
+    /// What keeps a group from being sent for a request.
+    errc servable(const incoming_request& r, const group& g) const noexcept {
+        const auto sequence = g.sequence();
+        if (r.options.end && sequence > *r.options.end) return errc::beyond_group_end;
+        if (r.options.start && sequence < *r.options.start) return errc::before_group_start;
+        if (!has_timestamps(g.dialect()) && has_timestamps(c_.dialect)) return errc::unsupported;
+        if (g.lost_head() != 0) return errc::not_found;
+        if (g.ended() == group::state::aborted) return errc::group_ended;
+        return number(sequence) > wire::varint_max ? errc::value_too_large : errc::ok;
+    }
+    incoming_request& make(control_stream& stream, request_kind kind) {
         auto& r = requests_.make();
         r.id = request_id{next_id_++};
+        r.kind = kind;
         r.stream = &stream;
-        stream.kind = kind;
         stream.owner = number(r.id);
         by_id_.insert(number(r.id), &r);
         return r;
     }
     void forget(incoming_request& r) {
         by_id_.erase(number(r.id));
-        if (!r.is_track) by_wire_id_.erase(r.wire_id);
+        if (r.kind == request_kind::subscribe) by_wire_id_.erase(r.wire_id);
         assert(r.groups.empty());
         requests_.destroy(r);
     }
@@ -406,6 +435,7 @@ private:
         s.lost = true;
         const auto sequence = s.sequence();
         c_.emit(group_lost{r.id, sequence, code});
+        if (r.kind == request_kind::fetch) return end_fetch(r, code);
         if (tell) write_drop(r, sequence, sequence, code);
         if (s.stream) {
             c_.reset(*s.stream, code);
@@ -416,15 +446,22 @@ private:
         }
     }
     void lose_all(incoming_request& r, app_error code) {
+        const bool own_streams = r.kind == request_kind::subscribe;
         r.groups.for_each([&](served_group& s) {
-            if (!s.lost && !(s.fin_written && s.unacked() == 0)) {
-                if (s.scheduled()) scheduler_.remove(s);
-                owe(s, false);
-                if (s.stream) c_.reset(*s.stream, code);
-            }
-            if (s.stream) c_.streams.erase(number(*s.stream));
+            const bool sent = s.lost || (s.fin_written && s.unacked() == 0);
+            if (s.stream && own_streams && !sent) c_.reset(*s.stream, code);
+            if (s.stream && own_streams) c_.streams.erase(number(*s.stream));
             destroy(s);
         });
+    }
+    [[nodiscard]] static bool fetched_whole(incoming_request& r) noexcept {
+        return r.kind == request_kind::fetch && !r.groups.empty() && r.groups.front().fin_written;
+    }
+    void end_fetch(incoming_request& r, app_error code) {
+        lose_all(r, code);
+        c_.abandon_reading(*r.stream, code);
+        c_.abandon_writing(*r.stream, code);
+        end(r, false);
     }
     void destroy(served_group& s) {
         if (s.scheduled()) scheduler_.remove(s);
@@ -464,6 +501,8 @@ private:
     object_pool<served_group> served_;
     id_table<incoming_request*> by_id_;
     id_table<incoming_request*> by_wire_id_;
+    ring<std::vector<std::byte>> datagrams_; ///< Those that wait to be sent.
+    std::vector<std::byte> sent_datagram_;
     std::uint64_t next_id_ = 0;
 };
 

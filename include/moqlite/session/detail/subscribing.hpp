@@ -1,4 +1,4 @@
-// The subscriber's half of a session: subscriptions, track queries, and groups as they arrive.
+// The subscriber's half of a session: subscriptions, fetches, and groups as they arrive.
 #pragma once
 
 #include <algorithm>
@@ -6,6 +6,7 @@
 #include <moqlite/session/detail/context.hpp>
 #include <moqlite/session/detail/subscription.hpp>
 #include <moqlite/session/group.hpp>
+#include <moqlite/wire/lite/fetch.hpp>
 #include <moqlite/wire/lite/group.hpp>
 #include <moqlite/wire/lite/subscribe_response.hpp>
 #include <string>
@@ -20,7 +21,7 @@ public:
         const auto broadcast = c_.relative(track.broadcast);
         if (!broadcast) return errc::out_of_scope;
         wire::lite::subscribe message{next_id_, *broadcast, track.track, options};
-        if (const auto why = encodable(message); why != errc::ok) return why;
+        if (const auto why = c_.encodable(message); why != errc::ok) return why;
         auto& s = subscriptions_.make();
         s.id = subscribe_id{next_id_++};
         s.options = options;
@@ -66,19 +67,24 @@ public:
         return {};
     }
 
-    result<query_id> request_track(const track_ref& track) {
-        if (!has_track_info(c_.dialect)) return errc::unsupported;
+    /// The group comes by the id that is returned.
+    result<group_id> fetch(const track_ref& track, group_sequence sequence, moqlite::priority priority) {
+        if (!has_fetch(c_.dialect)) return errc::unsupported;
         const auto broadcast = c_.relative(track.broadcast);
         if (!broadcast) return errc::out_of_scope;
-        const wire::lite::track message{*broadcast, track.track};
-        if (const auto why = encodable(message); why != errc::ok) return why;
-        auto& stream = c_.open_control(control_kind::track_out, wire::lite::bidi_type::track);
+        const wire::lite::fetch message{*broadcast, track.track, priority, sequence};
+        if (const auto why = c_.encodable(message); why != errc::ok) return why;
+        auto& stream = c_.open_control(control_kind::fetch_out, wire::lite::bidi_type::fetch);
         static_cast<void>(c_.send(stream, message));
-        // The publisher answers once and needs nothing more from us.
-        c_.finish(stream);
-        stream.owner = next_query_;
-        queries_.insert(next_query_, {&stream});
-        return query_id{next_query_++};
+        stream.owner = next_fetch_++;
+        auto& g = groups_.make();
+        g.name = group_id{fetch_mark | stream.owner};
+        g.sequence = sequence;
+        g.fetch = &stream;
+        g.at = incoming_group::stage::header;
+        stream.fetching = &g;
+        fetches_.insert(stream.owner, &g);
+        return g.name;
     }
 
     result<void> collect(group_id id, group_ref log) {
@@ -105,8 +111,18 @@ public:
         if (g == nullptr || g->at == incoming_group::stage::ended) return errc::not_found;
         subscription* s = g->of;
         refuse(*g, code);
+        if (control_stream* request = g->fetch; request != nullptr && !request->bound) {
+            remove(*g);
+            c_.drop_control(*request, code);
+        }
         if (s != nullptr && s->fin_arrived && !has_open_groups(*s)) end_well(*s);
         return {};
+    }
+
+    /// Whether a group of that number was asked for.
+    [[nodiscard]] bool wants(subscribe_id id, group_sequence sequence) noexcept {
+        const subscription* s = find(id);
+        return s != nullptr && covers(*s, sequence);
     }
 
     // Facts about streams.
@@ -114,6 +130,7 @@ public:
     incoming_group& open_group_stream(stream_id id) {
         auto& g = groups_.make();
         g.id = id;
+        g.name = group_id{number(id)};
         return g;
     }
     /// It has not said in time which group it brings.
@@ -121,9 +138,8 @@ public:
     [[nodiscard]] std::size_t open_groups() const noexcept { return groups_.size(); }
     void destroy(incoming_group& g) {
         if (g.at != incoming_group::stage::ended) cut(g, app_error::cancel);
-        groups_.destroy(g);
+        remove(g);
     }
-
     /// Parses on until an event is due or `in` is used up. True: the stream turned out to be no
     /// group but a SETUP, whose remaining bytes are `in`.
     bool parse(incoming_group& g, byte_view& in) {
@@ -149,6 +165,7 @@ public:
     /// Their FIN, after all bytes were parsed.
     void finished(incoming_group& g) {
         g.fin_arrived = true;
+        if (g.fetch != nullptr) g.fetch->read_ended = true;
         if (g.at == incoming_group::stage::ended) return;
         if (g.at == incoming_group::stage::header && g.partial_size == 0)
             return close_group(g, true, app_error::cancel);
@@ -179,13 +196,6 @@ public:
         }
         return errc::ok;
     }
-    errc track_answer(control_stream& stream, byte_view body) {
-        const auto info = wire::lite::decode<track_info>(c_.dialect, body, c_.bounds);
-        if (!info) return info.error();
-        if (!queries_.erase(stream.owner)) return errc::unexpected_message;
-        c_.emit(track_info_received{query_id{stream.owner}, *info});
-        return errc::ok;
-    }
     /// The peer's side of a subscribe stream of ours has ended.
     void stream_ended(control_stream& stream, bool finished, app_error code) {
         if (subscription* s = find(subscribe_id{stream.owner})) {
@@ -206,38 +216,26 @@ public:
     /// When a subscription will have been quiet for long enough; nullopt: none is about to end.
     [[nodiscard]] std::optional<time_point> quiet_until() const noexcept {
         if (quiet_.empty()) return std::nullopt;
-        return quiet_.front().quiet_since + std::max(3 * c_.rtt, c_.bounds.end_of_track);
+        return quiet_.front().quiet_since + std::max(3 * c_.path.rtt, c_.bounds.end_of_track);
     }
     /// Ends those that are over: nothing has come after their FIN.
     void end_quiet() {
         for (auto until = quiet_until(); until && *until <= c_.now; until = quiet_until())
             end(quiet_.front(), true, app_error::cancel);
     }
-    void query_ended(control_stream& stream, app_error code) {
-        if (!queries_.erase(stream.owner)) return;
-        c_.emit(track_refused{query_id{stream.owner}, code});
-    }
-
     /// One thing that the end of the connection ends; false: nothing is left.
     bool end_one(app_error code) {
         for (incoming_group* g = groups_.first(); g != nullptr; g = groups_.first()) {
             if (g->of != nullptr) g->of->fin_arrived = false; // It does not end well any more.
             const bool told = g->at != incoming_group::stage::ended;
             if (told) cut(*g, code);
-            groups_.destroy(*g);
+            remove(*g);
             if (!c_.events.empty()) return true;
         }
         if (subscription* s = subscriptions_.first()) {
             // Who ends a track, and then the session in peace, has sent all.
             const bool well = s->list_hook<quiet_tag>::linked() && c_.closing->by_peer && code == app_error::cancel;
             return end(*s, well, code), true;
-        }
-        if (!queries_.empty()) {
-            std::uint64_t query = 0;
-            queries_.for_each([&](std::uint64_t key, track_query&) { query = key; });
-            queries_.erase(query);
-            c_.emit(track_refused{query_id{query}, code});
-            return true;
         }
         return false;
     }
@@ -248,20 +246,22 @@ private:
         return found != nullptr ? *found : nullptr;
     }
     incoming_group* group(group_id id) noexcept {
+        if ((number(id) & fetch_mark) != 0) {
+            auto* const* fetch = fetches_.find(number(id) & ~fetch_mark);
+            return fetch != nullptr ? *fetch : nullptr;
+        }
         auto* found = c_.streams.find(number(id));
         if (found == nullptr) return nullptr;
         auto* const* g = std::get_if<incoming_group*>(found);
         return g != nullptr ? *g : nullptr;
     }
+    static bool covers(const subscription& s, group_sequence g) noexcept {
+        return (!s.lowest || *s.lowest <= g) && (!s.highest || g <= *s.highest);
+    }
     static bool has_open_groups(subscription& s) {
         bool open = false;
         s.groups.for_each([&](incoming_group& g) { open = open || g.at != incoming_group::stage::ended; });
         return open;
-    }
-    template <class M>
-    errc encodable(const M& message) {
-        c_.scratch.clear();
-        return wire::lite::encode(c_.dialect, message, c_.scratch);
     }
     void forget(subscription& s) {
         by_id_.erase(number(s.id));
@@ -297,27 +297,12 @@ private:
         forget(s);
     }
 
-    // Joins what was kept of a header with `in`; the view to parse, of which `kept` bytes are old.
-    static byte_view join(incoming_group& g, byte_view in, std::size_t& kept) {
-        kept = g.partial_size;
-        if (kept == 0) return in;
-        const auto n = std::min(in.size(), g.partial.size() - kept);
-        std::copy_n(in.begin(), n, g.partial.begin() + static_cast<std::ptrdiff_t>(kept));
-        return byte_view{g.partial}.first(kept + n);
-    }
-    static void keep(incoming_group& g, byte_view& in) {
-        const auto n = std::min(in.size(), g.partial.size() - g.partial_size);
-        std::copy_n(in.begin(), n, g.partial.begin() + static_cast<std::ptrdiff_t>(g.partial_size));
-        g.partial_size += n;
-        in = {};
-    }
-
     bool parse_prefix(incoming_group& g, byte_view& in, bool& setup) {
         std::size_t kept = 0;
-        const auto view = join(g, in, kept);
+        const auto view = g.join(in, kept);
         const auto type = wire::lite::take_uni_type(c_.dialect, view);
         if (type.status == wire::progress::error) return reject(g, type.error), in = {}, false;
-        if (!type) return credit_read(g, in.size()), keep(g, in), false;
+        if (!type) return credit_read(g, in.size()), g.keep(in), false;
         if (type->type == wire::lite::uni_type::setup) {
             credit_read(g, type->size - kept);
             in = in.subspan(type->size - kept);
@@ -326,7 +311,7 @@ private:
         }
         const auto message = wire::take_message(view.subspan(type->size), 16);
         if (message.status == wire::progress::error) return reject(g, message.error), in = {}, false;
-        if (!message) return credit_read(g, in.size()), keep(g, in), false;
+        if (!message) return credit_read(g, in.size()), g.keep(in), false;
         const auto header = wire::lite::decode<wire::lite::group_header>(c_.dialect, message->body, c_.bounds);
         const auto fresh = type->size + message->size - kept;
         in = in.subspan(fresh);
@@ -343,13 +328,12 @@ private:
         g.of = s;
         g.sequence = header.sequence;
         s->groups.push_back(g);
-        const bool wanted = (!s->lowest || *s->lowest <= g.sequence) && (!s->highest || g.sequence <= *s->highest);
-        if (!wanted) return reject(g, errc::group_out_of_range), true;
+        if (!covers(*s, g.sequence)) return reject(g, errc::group_out_of_range), true;
         s->list_hook<quiet_tag>::unlink();
         g.at = incoming_group::stage::header;
         s->first = std::min(s->first.value_or(g.sequence), g.sequence);
         if (s->answered && !s->start_told) tell_start(*s, g.sequence);
-        c_.emit(group_opened{group_id{number(g.id)}, s->id, g.sequence});
+        c_.emit(group_opened{g.name, s->id, g.sequence});
         return true;
     }
 
@@ -357,10 +341,10 @@ private:
         if (in.empty() && g.partial_size == 0) return false;
         if (g.partial_size == 0) g.began = c_.now;
         std::size_t kept = 0;
-        const auto view = join(g, in, kept);
+        const auto view = g.join(in, kept);
         const auto header = wire::lite::take_frame_header(c_.dialect, view, c_.bounds.frame);
         if (header.status == wire::progress::error) return reject(g, header.error), in = {}, false;
-        if (!header) return credit_read(g, in.size()), keep(g, in), false;
+        if (!header) return credit_read(g, in.size()), g.keep(in), false;
         const auto time = wire::lite::apply_delta(g.time, header->delta);
         if (!time) return reject(g, errc::timestamp_out_of_range), in = {}, false;
         const auto fresh = header->consumed - kept;
@@ -377,7 +361,7 @@ private:
                 return reject(g, begun.error()), in = {}, false;
             if (g.size == 0) next_frame(g);
         } else if (g.size == 0) {
-            c_.emit(frame_data{group_id{number(g.id)}, g.of->id, g.sequence, g.frame, 0, 0, g.time, {}});
+            c_.emit(frame_data{g.name, g.subscriber(), g.sequence, g.frame, 0, 0, g.time, {}});
             next_frame(g);
         }
         return true;
@@ -391,8 +375,8 @@ private:
             if (const auto done = g.log->append_payload(data); !done) return reject(g, done.error()), in = {}, false;
             credit_read(g, n);
         } else {
-            c_.emit(frame_data{group_id{number(g.id)}, g.of->id, g.sequence, g.frame, g.size, g.offset, g.time, data});
-            if (g.of->options.end)
+            c_.emit(frame_data{g.name, g.subscriber(), g.sequence, g.frame, g.size, g.offset, g.time, data});
+            if (g.of != nullptr && g.of->options.end)
                 g.unreleased += n;
             else
                 credit_read(g, n);
@@ -410,44 +394,54 @@ private:
     /// The peer broke a rule on it: stops it, and tells what was open.
     void reject(incoming_group& g, errc why) {
         c_.emit(stream_rejected{g.id, why});
-        c_.stop(g.id, wire_code(why));
-        if (g.of != nullptr && g.at != incoming_group::stage::prefix) return cut(g, wire_code(why));
+        stop_stream(g, wire_code(why));
+        if (g.at != incoming_group::stage::prefix) return cut(g, wire_code(why));
         leave(g);
     }
     void refuse(incoming_group& g, app_error code) {
         if (g.at == incoming_group::stage::ended) return;
-        if (!g.fin_arrived) c_.stop(g.id, code);
+        if (!g.fin_arrived) stop_stream(g, code);
         if (g.log) g.log->abort(code);
         leave(g);
     }
     void cut(incoming_group& g, app_error code) {
         if (g.log) g.log->abort(code);
-        if (g.of == nullptr) return leave(g);
+        if (g.of == nullptr && g.fetch == nullptr) return leave(g);
         close_group(g, false, code);
+    }
+    /// Reads no more of it.
+    void stop_stream(incoming_group& g, app_error code) {
+        g.fetch != nullptr ? c_.abandon_reading(*g.fetch, code) : c_.stop(g.id, code);
     }
     void close_group(incoming_group& g, bool complete, app_error code) {
         if (complete && g.log) static_cast<void>(g.log->finish());
         subscription* s = g.of;
-        c_.emit(group_closed{group_id{number(g.id)}, s->id, g.sequence, complete, code});
+        c_.emit(group_closed{g.name, g.subscriber(), g.sequence, complete, code});
         leave(g);
-        if (s->fin_arrived && !has_open_groups(*s)) end_well(*s);
+        if (s != nullptr && s->fin_arrived && !has_open_groups(*s)) end_well(*s);
     }
-    static void leave(incoming_group& g) {
+    void leave(incoming_group& g) {
         g.at = incoming_group::stage::ended;
         g.list_hook<silent_tag>::unlink();
         g.log = {};
         g.of = nullptr;
         g.list_hook<of_subscription_tag>::unlink();
+        if (g.fetch != nullptr && !c_.closing) c_.finish(*g.fetch);
+    }
+    void remove(incoming_group& g) {
+        if (g.fetch != nullptr) fetches_.erase(g.fetch->owner);
+        groups_.destroy(g);
     }
 
+    static constexpr std::uint64_t fetch_mark = std::uint64_t{1} << 63; ///< No stream has such an id.
     context& c_;
     object_pool<subscription> subscriptions_;
     object_pool<incoming_group> groups_;
     id_table<subscription*> by_id_;
     list<subscription, quiet_tag> quiet_; ///< The longest quiet first.
-    id_table<track_query> queries_;
+    id_table<incoming_group*> fetches_;
     std::uint64_t next_id_ = 0;
-    std::uint64_t next_query_ = 0;
+    std::uint64_t next_fetch_ = 0;
 };
 
 } // namespace moqlite::detail

@@ -1,6 +1,7 @@
 // What a session keeps of its subscriptions, and of the groups that they bring.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -34,7 +35,9 @@ struct incoming_group : receiving, list_hook<owned_tag>, list_hook<of_subscripti
     enum class stage : std::uint8_t { prefix, header, payload, ended };
     stage at = stage::prefix;
     bool fin_arrived = false;
+    group_id name{};
     subscription* of = nullptr;
+    control_stream* fetch = nullptr; ///< The request that it answers, of a FETCH.
     group_sequence sequence{};
     timestamp time{};
     time_point began{};           ///< When the first byte of the frame came that is arriving.
@@ -45,11 +48,22 @@ struct incoming_group : receiving, list_hook<owned_tag>, list_hook<of_subscripti
     group_ref log;
     std::array<std::byte, 40> partial; ///< The beginning of a prefix or frame header.
     std::size_t partial_size = 0;
-};
 
-/// A TRACK of ours that was not answered yet.
-struct track_query {
-    control_stream* stream = nullptr;
+    /// What was kept of a prefix or header, followed by `in`; `kept` bytes of the view are old.
+    byte_view join(byte_view in, std::size_t& kept) noexcept {
+        kept = partial_size;
+        if (kept == 0) return in;
+        const auto n = std::min(in.size(), partial.size() - kept);
+        std::copy_n(in.begin(), n, partial.begin() + static_cast<std::ptrdiff_t>(kept));
+        return byte_view{partial}.first(kept + n);
+    }
+    void keep(byte_view& in) noexcept {
+        const auto n = std::min(in.size(), partial.size() - partial_size);
+        std::copy_n(in.begin(), n, partial.begin() + static_cast<std::ptrdiff_t>(partial_size));
+        partial_size += n;
+        in = {};
+    }
+    [[nodiscard]] subscribe_id subscriber() const noexcept { return of != nullptr ? of->id : no_subscription; }
 };
 
 } // namespace moqlite::detail

@@ -45,16 +45,14 @@ public:
         drain();
     }
     void datagram_received(byte_view bytes, time_point now) override {
-        if constexpr (requires { session_->datagram_received(bytes, now); }) {
-            session_->datagram_received(bytes, now);
-            drain();
-        }
+        session_->datagram_received(bytes, now);
+        drain();
     }
 
     void pump(connection& to, time_point now) override {
         if (now >= measured_ + between_measurements) {
             measured_ = now;
-            session_->path_measured({.rtt = to.stats().rtt}, now);
+            session_->path_measured(facts(to), now);
             drain();
         }
         moqlite::pump(*session_, to);
@@ -71,6 +69,14 @@ public:
     }
 
 private:
+    static path_facts facts(const connection& of) {
+        const auto stats = of.stats();
+        const auto seconds = std::chrono::duration<double>(stats.rtt).count();
+        const auto window = static_cast<double>(stats.congestion_window);
+        return {.rtt = stats.rtt,
+            .rate = seconds > 0 ? static_cast<std::uint64_t>(8 * window / seconds) : 0, // One window a round trip.
+            .datagram_size = of.datagram_size()};
+    }
     void drain() {
         while (auto e = session_->poll_event()) on_event_(*std::move(e));
     }

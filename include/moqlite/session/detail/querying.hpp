@@ -1,0 +1,55 @@
+// What a session asks of a publisher and is told once: TRACK.
+#pragma once
+
+#include <moqlite/core/result.hpp>
+#include <moqlite/session/detail/context.hpp>
+#include <moqlite/wire/lite/track.hpp>
+
+namespace moqlite::detail {
+
+class querying {
+public:
+    explicit querying(context& c) noexcept : c_(c) {}
+
+    result<query_id> request_track(const track_ref& track) {
+        if (!has_track_info(c_.dialect)) return errc::unsupported;
+        const auto broadcast = c_.relative(track.broadcast);
+        if (!broadcast) return errc::out_of_scope;
+        const wire::lite::track message{*broadcast, track.track};
+        if (const auto why = c_.encodable(message); why != errc::ok) return why;
+        auto& stream = c_.open_control(control_kind::track_out, wire::lite::bidi_type::track);
+        static_cast<void>(c_.send(stream, message));
+        // The publisher answers once and needs nothing more from us.
+        c_.finish(stream);
+        stream.owner = next_id_;
+        open_.insert(next_id_, {});
+        return query_id{next_id_++};
+    }
+    errc answered(control_stream& stream, byte_view body) {
+        const auto info = wire::lite::decode<track_info>(c_.dialect, body, c_.bounds);
+        if (!info) return info.error();
+        if (!open_.erase(stream.owner)) return errc::unexpected_message;
+        c_.emit(track_info_received{query_id{stream.owner}, *info});
+        return errc::ok;
+    }
+    void ended(control_stream& stream, app_error code) {
+        if (open_.erase(stream.owner)) c_.emit(track_refused{query_id{stream.owner}, code});
+    }
+    /// One thing that the end of the connection ends; false: nothing is left.
+    bool end_one(app_error code) {
+        if (open_.empty()) return false;
+        std::uint64_t query = 0;
+        open_.for_each([&](std::uint64_t key, nothing&) { query = key; });
+        open_.erase(query);
+        c_.emit(track_refused{query_id{query}, code});
+        return true;
+    }
+
+private:
+    struct nothing {};
+    context& c_;
+    id_table<nothing> open_; ///< Those that were not answered yet.
+    std::uint64_t next_id_ = 0;
+};
+
+} // namespace moqlite::detail

@@ -1,0 +1,198 @@
+// FETCH through a relay: from its log, else from the publisher; and datagrams.
+#include "scene.hpp"
+
+using namespace moqlite;
+using namespace moqlite::test;
+
+namespace {
+
+void fetch(guest& g, std::uint64_t sequence) { REQUIRE(g->fetch({"room/cam", "video"}, at(sequence))); }
+
+} // namespace
+
+TEST_CASE("a group that is in the log is fetched from there", "[relay][fetch]") {
+    scene s;
+    auto& camera = s.publisher();
+    auto& viewer = s.viewer();
+    camera.accept(0, 3);
+    camera.send(0, 3, "three");
+    camera.send(0, 4, "four");
+    s.settle();
+    camera.heard();
+    auto& late = s.join();
+    fetch(late, 3);
+    s.settle();
+    CHECK(late.groups() == list{"3: three"});
+    CHECK(camera.heard().empty());
+    CHECK(viewer.groups() == list{"4: four", "3: three"});
+}
+
+TEST_CASE("a group that is still arriving is fetched as it comes", "[relay][fetch]") {
+    scene s;
+    auto& camera = s.publisher();
+    auto& viewer = s.viewer();
+    camera.accept(0, 3);
+    const auto g = camera.begin(0, 3);
+    REQUIRE(g->write_frame(timestamp{1}, as_bytes("half")));
+    s.settle();
+    fetch(viewer, 3);
+    s.settle();
+    CHECK(viewer.groups().empty());
+    REQUIRE(g->write_frame(timestamp{2}, as_bytes("whole")));
+    REQUIRE(g->finish());
+    s.settle();
+    CHECK(viewer.groups() == list{"3: halfwhole", "3: halfwhole"});
+}
+
+TEST_CASE("a group that is not there is fetched from the publisher, once for all who ask, and shown to no subscriber",
+    "[relay][fetch]") {
+    scene s;
+    auto& camera = s.publisher();
+    auto& viewer = s.viewer();
+    camera.accept(0, 7);
+    auto& one = s.join();
+    auto& two = s.join({}, version::lite_06_wip);
+    camera.heard();
+    fetch(one, 2);
+    fetch(two, 2);
+    s.settle();
+    CHECK(camera.heard() == list{"fetch_requested 1 room/cam video sequence 2 priority 128"});
+    const auto g = camera.begin(1, 2);
+    REQUIRE(g->write_frame(timestamp{5}, as_bytes("old")));
+    s.settle();
+    CHECK(one.times() == std::vector<std::uint64_t>{5});
+    REQUIRE(g->finish());
+    s.settle();
+    CHECK(one.groups() == list{"2: old"});
+    CHECK(two.groups() == list{"2: old"});
+    CHECK(viewer.groups().empty());
+    CHECK(camera.heard() == list{"request_ended 1 delivered"});
+    SECTION("and is not kept") {
+        fetch(one, 2);
+        s.settle();
+        CHECK(camera.heard() == list{"fetch_requested 2 room/cam video sequence 2 priority 128"});
+    }
+}
+
+TEST_CASE("a fetch works without any subscription", "[relay][fetch]") {
+    scene s;
+    auto& camera = s.publisher();
+    auto& one = s.join();
+    fetch(one, 0);
+    s.settle();
+    camera.send(0, 0, "zero");
+    s.settle();
+    CHECK(one.groups() == list{"0: zero"});
+}
+
+TEST_CASE("a fetch that the publisher refuses, or cannot be asked for, is refused", "[relay][fetch]") {
+    scene s;
+    auto& one = s.join();
+    SECTION("refused") {
+        auto& camera = s.publisher();
+        fetch(one, 2);
+        s.settle();
+        REQUIRE(camera->reject(request_id{0}, app_error::not_found));
+        s.settle();
+        CHECK(one.groups() == list{"2:  cut not_found"});
+    }
+    SECTION("nobody has it") {
+        fetch(one, 2);
+        s.settle();
+        CHECK(one.groups() == list{"2:  cut not_found"});
+    }
+    SECTION("its version has none") {
+        s.join({}, version::lite_04).announce("room/cam");
+        s.settle();
+        fetch(one, 2);
+        s.settle();
+        CHECK(one.groups() == list{"2:  cut unsupported"});
+    }
+    SECTION("it goes away meanwhile") {
+        auto& camera = s.publisher();
+        fetch(one, 2);
+        s.settle();
+        const auto g = camera.begin(0, 2);
+        REQUIRE(g->write_frame(timestamp{5}, as_bytes("ol")));
+        s.settle();
+        s.cut(camera);
+        CHECK(one.groups().size() == 1);
+        CHECK(one.arriving().empty());
+    }
+}
+
+TEST_CASE("when nobody wants a fetched group any more, its publisher need not send it", "[relay][fetch]") {
+    scene s;
+    auto& camera = s.publisher();
+    auto& one = s.join();
+    auto& two = s.join();
+    const auto first = one->fetch({"room/cam", "video"}, at(2)).value();
+    const auto second = two->fetch({"room/cam", "video"}, at(2)).value();
+    s.settle();
+    const auto g = camera.begin(0, 2);
+    REQUIRE(g->write_frame(timestamp{5}, as_bytes("ol")));
+    s.settle();
+    camera.heard();
+    REQUIRE(one->stop(first, app_error::cancel));
+    s.settle();
+    CHECK(camera.heard().empty());
+    SECTION("stopped") { REQUIRE(two->stop(second, app_error::cancel)); }
+    SECTION("gone") { s.cut(two); }
+    s.settle();
+    CHECK(camera.heard() == list{"request_ended 0"});
+    CHECK(s.r.stats().groups_lost == 0);
+}
+
+TEST_CASE("a fetched group that nobody reads is paid for by who asked for it", "[relay][fetch][memory]") {
+    limits bounds;
+    bounds.cache = 4 << 20;
+    bounds.memory = 8 << 20;
+    scene s{{.bounds = bounds}};
+    auto& camera = s.publisher();
+    auto& viewer = s.viewer();
+    camera.accept(0, 7);
+    auto& slow = s.join();
+    fetch(slow, 2);
+    s.settle();
+    slow.relay_end.takes = false;
+    const auto g = camera.begin(1, 2);
+    for (int i = 0; i < 12; ++i) {
+        static_cast<void>(g->write_frame(timestamp{5}, as_bytes(std::string(1 << 20, 'x'))));
+        s.pass(1ms);
+    }
+    camera.send(0, 7, "seven");
+    s.pass(1ms);
+    CHECK(viewer.groups() == list{"7: seven"});
+    CHECK(s.r.stats().memory <= bounds.memory);
+    s.open_window(slow);
+    const auto cut = slow.groups();
+    REQUIRE(cut.size() == 1);
+    CHECK(cut[0].find("cut evicted") != std::string::npos);
+}
+
+TEST_CASE("a peer that will leave is named to the operator", "[relay]") {
+    scene s;
+    auto& camera = s.publisher();
+    s.notices();
+    REQUIRE(camera->goaway("https://b"));
+    s.settle();
+    CHECK(s.notices() == list{"peer_leaving 1 https://b"});
+}
+
+TEST_CASE("a datagram is passed on as one, to all whose version has them, and is not kept", "[relay][datagram]") {
+    scene s;
+    auto& camera = s.publisher();
+    auto& viewer = s.viewer();
+    auto& old = s.viewer({}, version::lite_04);
+    auto& later = s.viewer({.start = at(9)});
+    camera.accept(0, 3);
+    s.settle();
+    for (auto* g : {&viewer, &old, &later}) g->heard();
+    REQUIRE(camera->serve_datagram(request_id{0}, at(5), timestamp{90000}, as_bytes("now")));
+    s.settle();
+    CHECK(viewer.heard() == list{"datagram_received 0 sequence 5 time 90000 6e6f77"});
+    CHECK(old.heard().empty());
+    CHECK(later.heard().empty());
+    CHECK(s.r.stats().datagrams_lost == 1);
+    CHECK(s.viewer().heard() == list{"subscription_accepted 0 from 3"});
+}

@@ -1,0 +1,246 @@
+// FETCH: one group, whenever it was, on the stream of the request.
+#include "subject.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+
+using namespace moqlite;
+using namespace moqlite::test;
+
+namespace {
+
+constexpr std::string_view request =
+    "03 11 08 726f6f6d2f63616d 05 766964656f 04 07"; // room/cam video, priority 4, group 7
+
+/// A server that was asked for group 7 on stream 0.
+struct publisher : subject {
+    explicit publisher(bool fin = false) : subject(role::server) {
+        begin(*this);
+        told = receive(0, request, fin);
+        static_cast<void>(outputs());
+    }
+    group_ref seven() { return (*this)->open_group(request_id{0}, group_sequence{7}).value(); }
+    static void frame(const group_ref& g, std::uint64_t time, std::string_view payload) {
+        g->write_frame(timestamp{time}, as_bytes(payload)).value();
+    }
+    list told;
+};
+
+/// A client that has asked for group 7 on stream 0.
+struct subscriber : subject {
+    subscriber() : subject(role::client) {
+        begin(*this);
+        id = (*this)->fetch({"room/cam", "video"}, group_sequence{7}, 4).value();
+        asked = outputs();
+    }
+    list receive(std::string_view bytes, bool fin = false) { return subject::receive(0, bytes, fin); }
+    group_id id{};
+    list asked;
+};
+
+/// Without what names the group.
+list short_of(list lines) {
+    for (auto& l : lines) {
+        const auto from = l.find(' ');
+        const auto to = l.find(' ', from + 1);
+        if (from != std::string::npos && to != std::string::npos) l.erase(from, to - from);
+    }
+    return lines;
+}
+
+} // namespace
+
+TEST_CASE("a FETCH is told with its track, group and priority", "[session][fetch]") {
+    CHECK(publisher{}.told == list{"fetch_requested 0 room/cam video sequence 7 priority 4"});
+}
+
+TEST_CASE(
+    "the frames of a fetched group follow on the request's stream, as they come, and then FIN", "[session][fetch]") {
+    publisher server{GENERATE(false, true)};
+    const auto g = server.seven();
+    publisher::frame(g, 90000, "hello");
+    CHECK(server.outputs() == list{"write 0 8002bf200568656c6c6f"});
+    publisher::frame(g, 93000, "");
+    g->finish().value();
+    CHECK(server.outputs() == list{"write 0 577000 fin"});
+    static_cast<void>(server.all_acked(0));
+    CHECK(server.stream_closed(0) == list{"group_delivered 0 sequence 7", "request_ended 0 delivered"});
+}
+
+TEST_CASE("only the group that was fetched is served, and once", "[session][fetch]") {
+    publisher server;
+    CHECK(server->open_group(request_id{0}, group_sequence{8}).error() == errc::beyond_group_end);
+    CHECK(server->open_group(request_id{0}, group_sequence{6}).error() == errc::before_group_start);
+    const auto g = server.seven();
+    CHECK(server->open_group(request_id{0}, group_sequence{7}).error() == errc::already_answered);
+    CHECK(server->accept(request_id{0}).error() == errc::not_found);
+    CHECK(server->finish(request_id{0}).error() == errc::not_found);
+}
+
+TEST_CASE("a fetched group without frames is a FIN", "[session][fetch]") {
+    publisher server;
+    server.seven()->finish().value();
+    CHECK(server.outputs() == list{"write 0 fin"});
+}
+
+TEST_CASE("a FETCH that is refused, or whose group breaks off, is reset", "[session][fetch]") {
+    publisher server;
+    SECTION("refused") {
+        REQUIRE(server->reject(request_id{0}, app_error::not_found));
+        CHECK(server.outputs() == list{"stop 0 not_found", "reset 0 not_found"});
+        CHECK(server.events().empty());
+    }
+    SECTION("aborted") {
+        const auto g = server.seven();
+        publisher::frame(g, 1, "half");
+        CHECK(server.outputs() == list{"write 0 020468616c66"});
+        g->abort(app_error::old);
+        CHECK(server.outputs() == list{"stop 0 old", "reset 0 old"});
+        CHECK(server.events() == list{"group_lost 0 sequence 7 old", "request_ended 0"});
+    }
+}
+
+TEST_CASE("who stops or resets its FETCH gets no more", "[session][fetch]") {
+    publisher server;
+    const bool begun = GENERATE(false, true);
+    group_ref g;
+    if (begun) {
+        g = server.seven();
+        publisher::frame(g, 1, "x");
+        static_cast<void>(server.outputs());
+    }
+    const bool stops = GENERATE(false, true);
+    CHECK((stops ? server.stopped(0) : server.reset(0)) == list{"request_ended 0"});
+    const auto said = server.outputs();
+    CHECK(std::find(said.begin(), said.end(), "reset 0 cancel") != said.end());
+    if (g) publisher::frame(g, 2, "y");
+    CHECK(server.outputs().empty());
+    CHECK(server.stream_closed(0, app_error::cancel).empty());
+}
+
+TEST_CASE("a reset after our FIN takes nothing back: all was sent", "[session][fetch]") {
+    publisher server;
+    const auto g = server.seven();
+    publisher::frame(g, 1, "x");
+    g->finish().value();
+    static_cast<void>(server.outputs());
+    CHECK(server.reset(0).empty());
+    CHECK(server.all_acked(0).empty());
+    CHECK(server.stream_closed(0) == list{"group_delivered 0 sequence 7", "request_ended 0 delivered"});
+}
+
+TEST_CASE("a FETCH whose answer has arrived is not kept open for a side that is never ended", "[session][fetch]") {
+    publisher server;
+    const auto g = server.seven();
+    publisher::frame(g, 1, "x");
+    g->finish().value();
+    static_cast<void>(server.outputs());
+    CHECK(server.all_acked(0).empty());
+    CHECK(server.tick_after(9s).empty());
+    CHECK(server.tick_after(1s) == list{"group_delivered 0 sequence 7", "request_ended 0 delivered"});
+    CHECK(server.outputs() == list{"stop 0 cancel"});
+}
+
+TEST_CASE("a FETCH waits for credit of its stream, and stalls nobody", "[session][fetch]") {
+    publisher server;
+    const auto g = server.seven();
+    publisher::frame(g, 1, "abcd");
+    server.link.stream_room[stream_id{0}] = 3;
+    CHECK(server.outputs() == list{"write 0 020461"});
+    CHECK(server.tick_after(60s).empty()); // No group of it is anybody else's.
+    server.link.stream_room.clear();
+    server->stream_writable(stream_id{0}, server.now);
+    CHECK(server.outputs() == list{"write 0 626364"});
+}
+
+TEST_CASE("what follows a FETCH breaks it", "[session][fetch][bad input]") {
+    publisher server;
+    CHECK(server.receive(0, "00") == list{"stream_rejected 0 unexpected_message", "request_ended 0"});
+    CHECK(server.outputs() == list{"stop 0 unexpected_message", "reset 0 unexpected_message", "credit 0 1"});
+}
+
+TEST_CASE(
+    "a FETCH outside of what the peer may have, or before moq-lite-05, is refused", "[session][fetch][bad input]") {
+    SECTION("scope") {
+        subject server{role::server};
+        static_cast<void>(server.outputs());
+        static_cast<void>(server.receive(client_uni(0), "01 01 00", true));
+        REQUIRE(server->admit({.root = "", .subscribe = {"other"}}));
+        CHECK(server.receive(0, request) == list{"stream_rejected 0 unauthorized"});
+    }
+    SECTION("version") {
+        subject server{role::server, GENERATE(version::lite_03, version::lite_04)};
+        begin(server);
+        CHECK(server.receive(0, request) == list{"stream_rejected 0 unsupported"});
+        subject client{role::client, version::lite_04};
+        begin(client);
+        CHECK(client->fetch({"room/cam", "video"}, group_sequence{7}).error() == errc::unsupported);
+    }
+}
+
+TEST_CASE("fetch() asks on a stream of its own and keeps it open", "[session][fetch]") {
+    CHECK(subscriber{}.asked == list{"open bidi", "write 0 031108726f6f6d2f63616d05766964656f0407"});
+}
+
+TEST_CASE("a fetched group comes frame by frame and ends with FIN, and so does the request", "[session][fetch]") {
+    subscriber client;
+    CHECK(short_of(client.receive("8002bf20 05 68656c6c6f 57")) ==
+          list{"frame_data frame 0 at 0 of 5 time 90000 68656c6c6f"});
+    CHECK(short_of(client.receive("70 00", true)) ==
+          list{"frame_data frame 1 at 0 of 0 time 93000 ", "group_closed of 18446744073709551615 sequence 7 complete"});
+    CHECK(client.outputs() == list{"credit 0 13", "write 0 fin"});
+    CHECK(client.stream_closed(0).empty());
+    CHECK(client->stop(client.id, app_error::cancel).error() == errc::not_found);
+}
+
+TEST_CASE("a fetched group can be collected into a log", "[session][fetch]") {
+    subscriber client;
+    const auto log = group::make(client->pool(), group_sequence{7}, version::lite_05);
+    REQUIRE(client->collect(client.id, log));
+    CHECK(short_of(client.receive("02 02 6869", true)) ==
+          list{"group_closed of 18446744073709551615 sequence 7 complete"});
+    CHECK(log->ended() == group::state::finished);
+    CHECK(log->size() == 4);
+}
+
+TEST_CASE("a fetched group that breaks off says why", "[session][fetch]") {
+    subscriber client;
+    SECTION("reset: there is none") {
+        CHECK(short_of(client.reset(0, app_error::not_found)) ==
+              list{"group_closed of 18446744073709551615 sequence 7 not_found"});
+        CHECK(client.outputs() == list{"write 0 fin"});
+    }
+    SECTION("FIN inside a frame") {
+        CHECK(short_of(client.receive("02 02 68", true)).back() ==
+              "group_closed of 18446744073709551615 sequence 7 " +
+                  std::string(to_string(wire_code(errc::stream_ended_early))));
+    }
+    SECTION("a frame above the limit") {
+        CHECK(short_of(client.receive("02 84000000")).front() == "stream_rejected frame_too_large");
+        CHECK(client.outputs()[0] == "stop 0 frame_too_large");
+    }
+    SECTION("the connection") {
+        client->connection_closed({app_error::closed, true, ""}, client.now);
+        CHECK(short_of(client.events()).front() == "group_closed of 18446744073709551615 sequence 7 closed");
+        CHECK(client->collect(client.id, {}).error() == errc::not_found);
+    }
+}
+
+TEST_CASE("a FETCH that was stopped says nothing more", "[session][fetch]") {
+    SECTION("while it arrives") {
+        subscriber client;
+        static_cast<void>(client.receive("02 02 68"));
+        REQUIRE(client->stop(client.id, app_error::cancel));
+        CHECK(without(client.outputs(), "credit") == list{"stop 0 cancel", "write 0 fin"});
+        CHECK(client.receive("69", true).empty());
+        CHECK(client.stream_closed(0).empty());
+    }
+    SECTION("before it had a stream") {
+        subject client{role::client};
+        begin(client);
+        const auto id = client->fetch({"room/cam", "video"}, group_sequence{7}).value();
+        REQUIRE(client->stop(id, app_error::cancel));
+        CHECK(client.outputs().empty());
+        CHECK(client->stop(id, app_error::cancel).error() == errc::not_found);
+    }
+}

@@ -1,0 +1,158 @@
+// PROBE: what a publisher has measured of the path, as it changes.
+#include "subject.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+
+using namespace moqlite;
+using namespace moqlite::test;
+
+namespace {
+
+/// A server that was asked for reports on stream 0.
+struct publisher : subject {
+    explicit publisher(version v = version::lite_05) : subject(role::server, v, {.reports_path = true}) {
+        begin(*this);
+        static_cast<void>(receive(0, "04"));
+        static_cast<void>(outputs());
+    }
+    list measure(std::uint64_t rate, duration rtt, duration later = 100ms) {
+        now += later;
+        (*this)->path_measured({.rtt = rtt, .rate = rate}, now);
+        CHECK(events().empty());
+        return outputs();
+    }
+};
+
+/// A client whose server says in its SETUP whether it can tell.
+struct subscriber : subject {
+    explicit subscriber(std::string_view setup, version v = version::lite_05) : subject(role::client, v) {
+        static_cast<void>(outputs());
+        if (!setup.empty()) static_cast<void>(receive(server_uni(0), setup, true));
+        static_cast<void>(events());
+    }
+};
+constexpr std::string_view can_tell = "01 04 01 01 01 01";
+constexpr std::string_view cannot_tell = "01 01 00";
+
+} // namespace
+
+TEST_CASE("whoever asks is told what was measured, and again when it moves by a quarter", "[session][probe]") {
+    publisher server;
+    CHECK(server.measure(1'000'000, 40ms) == list{"write 0 05800f424028"});
+    CHECK(server.measure(1'000'000, 40ms).empty());
+    CHECK(server.measure(1'000'000, 49ms).empty());
+    CHECK(server.measure(1'000'000, 50ms) == list{"write 0 05800f424032"});
+    CHECK(server.measure(700'000, 50ms) == list{"write 0 05800aae6032"});
+    SECTION("at most ten times a second") {
+        CHECK(server.measure(100, 50ms, 99ms).empty());
+        CHECK(server.measure(100, 50ms, 1ms) == list{"write 0 03406432"});
+    }
+    SECTION("a rate by ever less, as the report gets old") {
+        CHECK(server.measure(630'000, 50ms, 5s).empty());
+        CHECK(server.measure(630'000, 50ms, 2s) == list{"write 0 0580099cf032"});
+    }
+    SECTION("and after ten seconds in any case") {
+        CHECK(server->deadline() == server.now + 10s);
+        CHECK(server.tick_after(10s).empty());
+        CHECK(server.outputs() == list{"write 0 05800aae6032"});
+    }
+}
+
+TEST_CASE("nothing is reported that was not measured, and a measured zero is one", "[session][probe]") {
+    publisher server;
+    CHECK(server.measure(0, {}).empty());
+    CHECK(server.measure(0, 100us) == list{"write 0 020001"});
+    CHECK(publisher{version::lite_03}.measure(5, 40ms) == list{"write 0 0105"});
+}
+
+TEST_CASE("what was measured before is told at once", "[session][probe]") {
+    subject server{role::server};
+    begin(server);
+    server->path_measured({.rtt = 40ms}, server.now);
+    CHECK(server.receive(0, "04").empty());
+    CHECK(server.outputs() == list{"credit 0 1", "write 0 020028"});
+}
+
+TEST_CASE("a PROBE of the subscriber's changes nothing, nor does its FIN", "[session][probe]") {
+    publisher server;
+    CHECK(server.receive(0, "02 4064 00", GENERATE(false, true)).empty());
+    CHECK(server.outputs() == list{"credit 0 4"});
+    CHECK(server.measure(5, 40ms) == list{"write 0 020528"});
+}
+
+TEST_CASE("who does not read reports, or has left, gets no more", "[session][probe]") {
+    publisher server;
+    SECTION("stopped") {
+        CHECK(server.stopped(0).empty());
+        CHECK(server.outputs() == list{"reset 0 cancel"});
+        CHECK(server.measure(5, 40ms).empty());
+        CHECK_FALSE(server->deadline());
+    }
+    SECTION("asked again elsewhere") {
+        CHECK(server.receive(4, "04").empty());
+        CHECK(server.measure(5, 40ms) == list{"credit 4 1", "write 0 fin", "write 4 020528"});
+    }
+    SECTION("blocked") {
+        server.link.stream_room[stream_id{0}] = 0;
+        CHECK(server.measure(5, 40ms).empty());
+        for (int i = 0; i < 100; ++i) CHECK(server.measure(i % 2 != 0 ? 5 : 500, 40ms).empty());
+        server.link.stream_room.clear();
+        server->stream_writable(stream_id{0}, server.now);
+        CHECK(server.outputs() == list{"write 0 020528"});
+    }
+}
+
+TEST_CASE("probe() asks once it is known that the publisher can tell", "[session][probe]") {
+    SECTION("it can") {
+        subscriber client{can_tell};
+        REQUIRE(client->probe());
+        CHECK(without(client.outputs(), "credit") == list{"open bidi", "write 0 04"});
+        CHECK(client.receive(0, "05 800f4240 28 02 00") == list{"path_reported bitrate 1000000 rtt 40"});
+        CHECK(client.receive(0, "00", true) == list{"path_reported", "probe_ended cancel"});
+        CHECK(without(client.outputs(), "credit") == list{"write 0 fin"});
+    }
+    SECTION("it cannot") {
+        CHECK(subscriber { cannot_tell } -> probe().error() == errc::unsupported);
+    }
+    SECTION("it has not said so yet") {
+        subscriber client{""};
+        REQUIRE(client->probe());
+        CHECK(client.outputs().empty());
+        const bool can = GENERATE(false, true);
+        const auto told = client.receive(server_uni(0), can ? can_tell : cannot_tell, true);
+        CHECK(told.back() == (can ? "setup_received" : "probe_ended unsupported"));
+        CHECK(without(client.outputs(), "credit") == (can ? list{"open bidi", "write 0 04"} : list{}));
+    }
+    SECTION("its version cannot say so") {
+        subscriber client{"", version::lite_03};
+        REQUIRE(client->probe());
+        CHECK(without(client.outputs(), "credit") == list{"open bidi", "write 0 04"});
+        CHECK(client.receive(0, "01 05") == list{"path_reported bitrate 5"});
+    }
+}
+
+TEST_CASE("a SETUP says that we can tell what we measure", "[session][probe]") {
+    subject server{role::server, version::lite_05, {.reports_path = true}};
+    CHECK(server.outputs() == list{"open uni", "write 3 010401010101 fin"});
+}
+
+TEST_CASE("a probe that ends badly ends nothing else", "[session][probe]") {
+    subscriber client{can_tell};
+    REQUIRE(client->probe());
+    static_cast<void>(client.outputs());
+    SECTION("reset") { CHECK(client.reset(0) == list{"probe_ended cancel"}); }
+    SECTION("nonsense") { CHECK(client.receive(0, "01 05").back().starts_with("probe_ended")); }
+    SECTION("the connection") {
+        client->connection_closed({}, client.now);
+        CHECK(client.events()[0] == "probe_ended cancel");
+        return;
+    }
+    SECTION("stopped by us") {
+        client->stop_probe();
+        CHECK(client.outputs() == list{"stop 0 cancel", "write 0 fin"});
+        CHECK(client.receive(0, "01 05").empty());
+    }
+    CHECK_FALSE(client->is_closed());
+    CHECK(client->probe());
+}
