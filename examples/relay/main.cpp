@@ -46,6 +46,10 @@ void add_options(command_line& line, relay_program_options& o) {
     line.seconds("--cache-age", o.cache_age, "Keep it for so long", 0, 1e6)->capture_default_str();
     line.seconds("--idle-timeout", o.idle_timeout, "Give a connection up when nothing is heard for so long", 1, 3600)
         ->capture_default_str();
+    line.flag("--retry", o.retry,
+        "Let every client prove its address before its handshake begins. Without this it is asked for by itself\n"
+        "while very many come at once");
+    add_qlog(line, o.qlog);
     line.option("--log-level", o.log_level, "How much to say")
         ->capture_default_str()
         ->check(CLI::IsMember(log_levels()))
