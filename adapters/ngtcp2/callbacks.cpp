@@ -158,15 +158,12 @@ int remove_connection_id(ngtcp2_conn*, const ngtcp2_cid* cid, void* user) {
     return 0;
 }
 
-// The path may be one that the peer only tried out, and one that failed gives way to the one before.
-int path_validated(ngtcp2_conn* conn, std::uint32_t flags, const ngtcp2_path*, const ngtcp2_path* before,
+int path_validated(ngtcp2_conn*, std::uint32_t flags, const ngtcp2_path* path, const ngtcp2_path*,
     ngtcp2_path_validation_result result, void* user) {
+    if (result != NGTCP2_PATH_VALIDATION_RESULT_SUCCESS) return 0;
     auto& c = at(user);
-    const bool back = result == NGTCP2_PATH_VALIDATION_RESULT_FAILURE && before != nullptr;
-    const auto& remote = back ? before->remote : ngtcp2_conn_get_path(conn)->remote;
-    c.remote = address{remote.addr, remote.addrlen};
-    if (result == NGTCP2_PATH_VALIDATION_RESULT_SUCCESS && (flags & NGTCP2_PATH_VALIDATION_FLAG_NEW_TOKEN) != 0)
-        c.home.give_token(c, c.remote);
+    c.remote = address{path->remote.addr, path->remote.addrlen};
+    if ((flags & NGTCP2_PATH_VALIDATION_FLAG_NEW_TOKEN) != 0) c.home.give_token(c, c.remote);
     return 0;
 }
 

@@ -1,12 +1,13 @@
 // moqlite-flood: what strangers throw at a relay, from many addresses of 127/8. For tests.
 //
-//   moqlite-flood 127.0.0.1:PORT DATAGRAMS-PER-SECOND SECONDS     0 a second: as many as it can
+//   moqlite-flood 127.0.0.1:PORT DATAGRAMS-PER-SECOND     until SIGTERM; 0 a second: as many as it can
 //
 // A quarter each: random UDP, half of it dressed up as Initial packets; a few Initial packets again and
 // again; Initial packets that were cut off; whole Initial packets of new clients.
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -30,6 +31,8 @@ constexpr int sources = 256;      ///< Addresses, a socket each.
 constexpr std::size_t batch = 20; ///< Datagrams that one address sends at a time.
 constexpr int clients = 4096;     ///< Different first packets; then they begin again.
 constexpr std::size_t replayed = 8;
+
+volatile std::sig_atomic_t over = 0;
 
 [[noreturn]] void fail(const std::string& why) {
     std::fprintf(stderr, "moqlite-flood: %s\n", why.c_str());
@@ -136,28 +139,27 @@ std::size_t send_batch(int fd, ammunition& from) {
 
 int main(int argc, char** argv) {
     std::string why;
-    if (argc != 4) fail("moqlite-flood HOST:PORT DATAGRAMS-PER-SECOND SECONDS");
+    if (argc != 3) fail("moqlite-flood HOST:PORT DATAGRAMS-PER-SECOND");
     const auto where = asio::parse_host_port(argv[1], 0, why);
     const auto relay = where ? ngtcp2::address::parse(where->host, where->port) : std::nullopt;
     if (!relay) fail("there is no relay at " + std::string{argv[1]});
-    const double rate = std::atof(argv[2]), seconds = std::atof(argv[3]);
+    const double rate = std::atof(argv[2]);
 
     ammunition bullets{*relay};
     const auto sockets = open_sockets(*relay);
+    std::signal(SIGTERM, [](int) { over = 1; });
     std::puts("ready");
     std::fflush(stdout);
     using clock = std::chrono::steady_clock;
     const auto start = clock::now();
-    std::size_t sent = 0, turns = 0;
-    for (;; ++turns) {
-        const double gone = std::chrono::duration<double>(clock::now() - start).count();
-        if (gone >= seconds) break;
-        if (rate > 0 && static_cast<double>(turns * batch) > rate * gone) {
+    const auto seconds = [&] { return std::chrono::duration<double>(clock::now() - start).count(); };
+    std::size_t sent = 0;
+    for (std::size_t batches = 0; over == 0;) {
+        if (rate > 0 && static_cast<double>(batches * batch) > rate * seconds())
             std::this_thread::sleep_for(1ms);
-            --turns;
-            continue;
-        }
-        sent += send_batch(sockets[turns % sockets.size()], bullets);
+        else
+            sent += send_batch(sockets[batches++ % sockets.size()], bullets);
     }
-    std::printf("sent %zu datagrams in %.1f s, %.0f a second\n", sent, seconds, static_cast<double>(sent) / seconds);
+    std::printf(
+        "sent %zu datagrams in %.1f s, %.0f a second\n", sent, seconds(), static_cast<double>(sent) / seconds());
 }
