@@ -261,7 +261,9 @@ void service::tidy() {
     std::size_t here = 0;
     for (const auto& server : servers_) here += server->endpoint().connections(); // Half handshakes, too.
     most_connections_ = std::max(most_connections_, here);
-    if (most_connections_ >= here + a_crowd) {
+    const bool leaving = here < last_connections_; // Once is enough, when all have left.
+    last_connections_ = here;
+    if (!leaving && most_connections_ >= here + a_crowd) {
         most_connections_ = here;
         ::malloc_trim(0);
     }

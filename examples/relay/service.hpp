@@ -81,6 +81,7 @@ private:
     std::optional<time_point> timer_at_;
     boost::asio::steady_timer tidying_{io_};
     std::size_t most_connections_ = 0; ///< Since the last time that memory was given back.
+    std::size_t last_connections_ = 0; ///< When they were looked at last.
     relay relay_;
     std::function<ngtcp2::qlog_function(role, std::string_view)> qlog_; ///< Of all listeners.
     std::unordered_map<std::uint64_t, ngtcp2::connection*> connections_;
