@@ -42,7 +42,10 @@ int handshake_completed(ngtcp2_conn*, void* user) {
         return 0;
     }
     const auto opening = std::move(c.handshake);
-    if (c.side == role::server) --c.home.handshakes;
+    if (c.side == role::server) {
+        --c.home.handshakes;
+        c.home.give_token(c, c.remote);
+    }
     c.upper = opening->accept(c, c.home.now);
     if (!c.upper) c.home.end(c, {static_cast<std::uint64_t>(app_error::unauthorized), true, false, "not accepted"});
     return 0;
@@ -155,10 +158,18 @@ int remove_connection_id(ngtcp2_conn*, const ngtcp2_cid* cid, void* user) {
     return 0;
 }
 
-int path_validated(ngtcp2_conn*, std::uint32_t, const ngtcp2_path* path, const ngtcp2_path*,
+int path_validated(ngtcp2_conn*, std::uint32_t flags, const ngtcp2_path* path, const ngtcp2_path*,
     ngtcp2_path_validation_result result, void* user) {
-    if (result == NGTCP2_PATH_VALIDATION_RESULT_SUCCESS)
-        at(user).remote = address{path->remote.addr, path->remote.addrlen};
+    if (result != NGTCP2_PATH_VALIDATION_RESULT_SUCCESS) return 0;
+    auto& c = at(user);
+    c.remote = address{path->remote.addr, path->remote.addrlen};
+    if ((flags & NGTCP2_PATH_VALIDATION_FLAG_NEW_TOKEN) != 0) c.home.give_token(c, c.remote);
+    return 0;
+}
+
+int recv_new_token(ngtcp2_conn*, const std::uint8_t* token, std::size_t size, void* user) {
+    auto& c = at(user);
+    c.home.tokens.put(c.server, {token, size});
     return 0;
 }
 
@@ -174,6 +185,7 @@ ngtcp2_callbacks callbacks(role side) {
     if (side == role::client) {
         cb.client_initial = ngtcp2_crypto_client_initial_cb;
         cb.recv_retry = ngtcp2_crypto_recv_retry_cb;
+        cb.recv_new_token = recv_new_token;
     } else {
         cb.recv_client_initial = ngtcp2_crypto_recv_client_initial_cb;
     }

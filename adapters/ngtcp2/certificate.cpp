@@ -7,6 +7,7 @@
 #include <fstream>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509.h>
@@ -144,6 +145,17 @@ std::optional<std::string> fingerprint(const identity& of, std::string& why) {
         return std::nullopt;
     }
     return detail::fingerprint_of(leaf.get());
+}
+
+std::optional<secret> reset_key(const identity& of, std::string_view where, std::string& why) {
+    const std::string what = "moqlite stateless reset " + std::string{where};
+    secret key{};
+    auto* out = reinterpret_cast<unsigned char*>(key.data());
+    if (HMAC(EVP_sha256(), of.key.data(), static_cast<int>(of.key.size()),
+            reinterpret_cast<const unsigned char*>(what.data()), what.size(), out, nullptr) != nullptr)
+        return key;
+    why = openssl_error("no key can be made for stateless resets");
+    return std::nullopt;
 }
 
 } // namespace moqlite::ngtcp2

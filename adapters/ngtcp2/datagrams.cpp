@@ -9,8 +9,6 @@ namespace detail {
 
 namespace {
 
-constexpr std::uint64_t resets_per_second = 100;
-
 const std::uint8_t* octets(byte_view b) noexcept { return reinterpret_cast<const std::uint8_t*>(b.data()); }
 
 } // namespace
@@ -35,13 +33,16 @@ void endpoint_state::answer(farewell& f, const datagram& d) {
 }
 
 void endpoint_state::accept(const datagram& d) {
-    ngtcp2_pkt_hd first;
+    ngtcp2_pkt_hd header;
     // Initial packets only, in datagrams of 1200 bytes or more.
-    if (ngtcp2_accept(&first, octets(d.bytes), d.bytes.size()) != 0) return;
+    if (ngtcp2_accept(&header, octets(d.bytes), d.bytes.size()) != 0) return;
     if (connections.size() >= options.connections || handshakes >= options.handshakes) return;
+    const first_packet first = judge(header, d.remote);
+    if (first.proof == first_packet::token::invalid) return refuse_token(d, header);
+    if (!first.is_proved() && !takes_strangers()) return send_retry(d, header);
     const ngtcp2_cid scid = new_cid();
     std::string why;
-    auto made = make(role::server, first.scid, scid, &first, d.local, d.remote, why);
+    auto made = make_server(first, scid, d, why);
     if (!made || !start_tls(*made, server->get(), {}, {}, why)) {
         log(log_level::error, "no connection for " + to_string(d.remote) + ": " + why);
         return;
@@ -50,7 +51,7 @@ void endpoint_state::accept(const datagram& d) {
     auto& c = adopt(std::move(made));
     ++handshakes;
     routes[cid_key{scid}] = {&c, nullptr};
-    routes[cid_key{first.dcid}] = {&c, nullptr};
+    routes[cid_key{header.dcid}] = {&c, nullptr};
     feed(c, d);
     if (!c.ending || !c.silent) return;
     // Nonsense, or a ClientHello whose end came before its beginning: the packet is dropped with all
@@ -60,7 +61,7 @@ void endpoint_state::accept(const datagram& d) {
 }
 
 void endpoint_state::refuse_version(const datagram& d, const ngtcp2_version_cid& id) {
-    if (!server || d.bytes.size() < NGTCP2_MAX_UDP_PAYLOAD_SIZE || writer.full()) return;
+    if (!server || d.bytes.size() < NGTCP2_MAX_UDP_PAYLOAD_SIZE || writer.full() || !refusals.take(now)) return;
     const std::uint32_t known[] = {NGTCP2_PROTO_VER_V1};
     std::uint8_t grease = 0;
     random(std::as_writable_bytes(std::span{&grease, 1}));
@@ -82,14 +83,10 @@ void endpoint_state::feed_reset(const datagram& d) {
 // Tells a peer of a former life of this endpoint that its connection is gone, so that it need not
 // wait for its idle timeout.
 void endpoint_state::reset(const datagram& d) {
-    constexpr std::size_t smallest = NGTCP2_STATELESS_RESET_TOKENLEN + NGTCP2_MIN_STATELESS_RESET_RANDLEN + 1;
-    if (!server || d.bytes.size() <= smallest + cid_length || writer.full()) return;
-    if (now - resets_since >= std::chrono::seconds{1}) {
-        resets_since = now;
-        resets_left = resets_per_second;
-    }
-    if (resets_left == 0) return;
-    --resets_left;
+    // A keep-alive is hardly longer than the shortest reset (RFC 9000 §10.3).
+    constexpr std::size_t smallest = NGTCP2_STATELESS_RESET_TOKENLEN + NGTCP2_MIN_STATELESS_RESET_RANDLEN;
+    if (!server || d.bytes.size() <= smallest || writer.full()) return;
+    if (!resets.take(now)) return;
     ngtcp2_cid cid;
     ngtcp2_cid_init(&cid, octets(d.bytes) + 1, cid_length);
     std::uint8_t token[NGTCP2_STATELESS_RESET_TOKENLEN];

@@ -70,10 +70,7 @@ connection* endpoint::connect(const tls& configuration, const target& to, accept
         return nullptr;
     }
     const ngtcp2_cid scid = s.new_cid();
-    ngtcp2_cid dcid{}; // The server's until it chooses one; long enough to be hard to guess.
-    dcid.datalen = 18;
-    s.random(std::as_writable_bytes(std::span{dcid.data, dcid.datalen}));
-    auto made = s.make(role::client, dcid, scid, nullptr, to.local, to.remote, why);
+    auto made = s.make_client(to, scid, why);
     if (!made || !start_tls(*made, configuration.get(), to.server_name, to.alpn, why)) return nullptr;
     std::string offered;
     for (const auto& name : to.alpn) offered += (offered.empty() ? "" : ", ") + name;

@@ -1,4 +1,4 @@
-// How connections are made, how they end, and what is left of them.
+// How connections end, and what is left of them.
 #include "detail/endpoint_state.hpp"
 
 #include <algorithm>
@@ -7,67 +7,15 @@
 
 namespace moqlite::ngtcp2::detail {
 
-namespace {
-
-/// UDP payloads to try, in this order, as far as the options allow: Ethernet first, because it is
-/// nearly always right and a failure takes five PTO; then the largest; then tunnels. A probe that is
-/// lost costs one packet and no congestion window; one above the interface's MTU is not even sent.
-std::vector<std::uint16_t> probes_for(std::size_t packet_size) {
-    const auto largest = static_cast<std::uint16_t>(
-        std::clamp<std::size_t>(packet_size, NGTCP2_MAX_UDP_PAYLOAD_SIZE + 1, packet_writer::largest_packet));
-    constexpr std::uint16_t ethernet = 1452, jumbo = 8952;
-    std::vector<std::uint16_t> out;
-    if (ethernet < largest) out.push_back(ethernet);
-    out.push_back(largest);
-    for (const std::uint16_t size : {jumbo, std::uint16_t{1392}, std::uint16_t{1342}, std::uint16_t{1232}})
-        if (size < largest) out.push_back(size);
-    return out;
-}
-
-ngtcp2_settings settings_for(endpoint_state& at) {
-    ngtcp2_settings s;
-    ngtcp2_settings_default(&s);
-    const auto& o = at.options;
-    s.cc_algo = o.control == congestion::bbr ? NGTCP2_CC_ALGO_BBR : NGTCP2_CC_ALGO_CUBIC;
-    s.initial_ts = to_ngtcp2(at.now);
-    s.initial_rtt = static_cast<ngtcp2_duration>(o.initial_rtt.count());
-    s.handshake_timeout = static_cast<ngtcp2_duration>(o.handshake_timeout.count());
-    s.max_tx_udp_payload_size = std::ranges::max(at.probes);
-    s.pmtud_probes = at.probes.data();
-    s.pmtud_probeslen = at.probes.size();
-    s.rand_ctx.native_handle = &at;
-    return s;
-}
-
-ngtcp2_transport_params parameters_for(endpoint_state& at, const ngtcp2_cid& scid, const ngtcp2_pkt_hd* first) {
-    ngtcp2_transport_params p;
-    ngtcp2_transport_params_default(&p);
-    const auto& o = at.options;
-    p.initial_max_data = o.connection_window;
-    p.initial_max_stream_data_bidi_local = o.stream_window;
-    p.initial_max_stream_data_bidi_remote = o.stream_window;
-    p.initial_max_stream_data_uni = o.stream_window;
-    p.initial_max_streams_bidi = o.bidi_streams;
-    p.initial_max_streams_uni = o.uni_streams;
-    p.max_idle_timeout = static_cast<ngtcp2_duration>(o.idle_timeout.count());
-    p.max_datagram_frame_size = 65535;
-    p.active_connection_id_limit = 4;
-    p.grease_quic_bit = 1;
-    if (first != nullptr) {
-        p.original_dcid = first->dcid;
-        p.original_dcid_present = 1;
-        p.stateless_reset_token_present = 1;
-        at.stateless_reset_token(scid, p.stateless_reset_token);
-    }
-    return p;
-}
-
-} // namespace
-
-endpoint_state::endpoint_state(endpoint_options o, sink& s) : options{std::move(o)}, out{s}, writer{s} {
+endpoint_state::endpoint_state(endpoint_options o, sink& s)
+    : options{std::move(o)}, out{s}, writer{s}, strangers{options.strangers} {
     std::uint64_t key = 0;
     random(std::as_writable_bytes(std::span{&key, 1}));
-    random(std::as_writable_bytes(std::span{reset_secret}));
+    if (options.reset_key)
+        reset_secret = *options.reset_key;
+    else
+        random(reset_secret);
+    random(std::as_writable_bytes(std::span{token_secret}));
     routes = decltype(routes){16, cid_hash{key}};
     reset_tokens = decltype(reset_tokens){0, cid_hash{key}};
     probes = probes_for(options.packet_size);
@@ -91,25 +39,8 @@ ngtcp2_cid endpoint_state::new_cid() {
 }
 
 void endpoint_state::stateless_reset_token(const ngtcp2_cid& cid, std::uint8_t* to) {
-    ngtcp2_crypto_generate_stateless_reset_token(to, reset_secret, sizeof reset_secret, &cid);
-}
-
-std::unique_ptr<connection_state> endpoint_state::make(role side, const ngtcp2_cid& dcid, const ngtcp2_cid& scid,
-    const ngtcp2_pkt_hd* first, const address& local, const address& remote, std::string& why) {
-    auto c = std::make_unique<connection_state>(*this, side);
-    c->local = local;
-    c->remote = remote;
-    const ngtcp2_path path{to_ngtcp2(local), to_ngtcp2(remote), nullptr};
-    const auto cb = callbacks(side);
-    const auto settings = settings_for(*this);
-    const auto parameters = parameters_for(*this, scid, first);
-    const int rv = first != nullptr ? ngtcp2_conn_server_new(&c->conn, &dcid, &scid, &path, first->version, &cb,
-                                          &settings, &parameters, nullptr, c.get())
-                                    : ngtcp2_conn_client_new(&c->conn, &dcid, &scid, &path, NGTCP2_PROTO_VER_V1, &cb,
-                                          &settings, &parameters, nullptr, c.get());
-    if (rv == 0) return c;
-    why = ngtcp2_strerror(rv);
-    return nullptr;
+    const auto* key = reinterpret_cast<const std::uint8_t*>(reset_secret.data());
+    ngtcp2_crypto_generate_stateless_reset_token(to, key, reset_secret.size(), &cid);
 }
 
 connection_state& endpoint_state::adopt(std::unique_ptr<connection_state> c) {
@@ -136,7 +67,8 @@ void endpoint_state::end(connection_state& c, closed how, bool silent) {
 void endpoint_state::fail(connection_state& c, int error) {
     const bool silent = error == NGTCP2_ERR_IDLE_CLOSE || error == NGTCP2_ERR_DROP_CONN || error == NGTCP2_ERR_RETRY ||
                         error == NGTCP2_ERR_RECV_VERSION_NEGOTIATION || error == NGTCP2_ERR_DRAINING ||
-                        error == NGTCP2_ERR_CLOSING;
+                        error == NGTCP2_ERR_CLOSING ||
+                        (error == NGTCP2_ERR_HANDSHAKE_TIMEOUT && c.side == role::server); // Of a stranger.
     end(c, explain(c, error), silent);
     // The peer's close counts also where we had decided to close and had not yet.
     if (error == NGTCP2_ERR_DRAINING) c.draining = c.silent = true;

@@ -2,6 +2,7 @@
 
 #include "exit_code.hpp"
 #include "log.hpp"
+#include "qlog_files.hpp"
 #include "text.hpp"
 
 #include <boost/asio/post.hpp>
@@ -47,6 +48,7 @@ bool client_link::connect() {
     asio::options o;
     o.quic.idle_timeout = to_duration(options_.idle_timeout);
     o.quic.log = adapter_log(log_style::tool);
+    o.quic.qlog = qlog_into(options_.qlog);
     o.before_pump = [this](time_point now) {
         if (session_ && !finishing()) user_.turn(now);
     };

@@ -31,6 +31,12 @@ const std::vector<std::string>& log_levels() {
     return names;
 }
 
+void add_qlog(command_line& line, std::string& directory) {
+    line.option("--qlog", directory, "Write what QUIC does into this directory, a file a connection: ID_ROLE.sqlog")
+        ->check(CLI::ExistingDirectory)
+        ->type_name("DIR");
+}
+
 void client_options::add_to(command_line& line) {
     line.option(
             "URL,--url", url, "Where the relay is: moqt://HOST[:PORT][/PATH][?QUERY]; the port is 443 if none is said")
@@ -60,6 +66,7 @@ void client_options::add_to(command_line& line) {
     authority->excludes(insecure);
     line.seconds("--idle-timeout", idle_timeout, "Give the connection up when nothing is heard for so long", 1, 3600)
         ->capture_default_str();
+    add_qlog(line, qlog);
     line.flag("--quiet", quiet, "Say nothing but errors; no progress line");
     line.option("--log-level", log_level, "How much to say")
         ->capture_default_str()

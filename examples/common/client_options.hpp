@@ -21,6 +21,7 @@ struct client_options {
     std::string ca;
     bool tls_insecure = false;
     double idle_timeout = 8;
+    std::string qlog; ///< A directory, or empty.
     bool quiet = false;
     std::string log_level = "info";
 
@@ -38,6 +39,8 @@ struct client_options {
 [[nodiscard]] const std::vector<std::string>& default_protocols();
 /// One of those, or one that is only spoken when it is named.
 [[nodiscard]] bool is_supported(const std::string& protocol, std::string& why);
+/// The flag --qlog.
+void add_qlog(command_line&, std::string& directory);
 /// The names that --log-level takes.
 [[nodiscard]] const std::vector<std::string>& log_levels();
 

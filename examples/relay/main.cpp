@@ -49,6 +49,10 @@ void add_options(command_line& line, relay_program_options& o) {
     line.seconds(
             "--drain", o.drain, "When stopped, ask sessions to leave (GOAWAY) and let them go on for so long", 0, 86400)
         ->capture_default_str();
+    line.flag("--retry", o.retry,
+        "Let every client prove its address before its handshake begins. Without this it is asked for by itself\n"
+        "while very many come at once");
+    add_qlog(line, o.qlog);
     line.option("--log-level", o.log_level, "How much to say")
         ->capture_default_str()
         ->check(CLI::IsMember(log_levels()))

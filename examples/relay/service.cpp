@@ -3,8 +3,10 @@
 #include "client_options.hpp"
 #include "exit_code.hpp"
 #include "log.hpp"
+#include "qlog_files.hpp"
 #include "text.hpp"
 
+#include <algorithm>
 #include <boost/asio/ip/udp.hpp>
 #include <csignal>
 #include <cstdio>
@@ -22,6 +24,8 @@ namespace {
 
 constexpr auto farewell = std::chrono::seconds{4};         ///< For sessions to end when we stop.
 constexpr auto between_lines = std::chrono::seconds{5};    ///< About the same kind of thing of one session.
+constexpr auto between_looks = std::chrono::seconds{2};    ///< At how many connections there are.
+constexpr std::size_t a_crowd = 64;                        ///< Of connections that ended.
 constexpr unsigned announcements_at_once = 32;             ///< That are listed, within that time.
 constexpr std::size_t beside_the_cache = 48 * 1024 * 1024; ///< Bytes that readers and arriving groups may hold.
 
@@ -73,7 +77,8 @@ struct service::guest {
     std::uint64_t key;
 };
 
-service::service(const relay_program_options& options) : options_{options}, relay_{for_relay(options)} {}
+service::service(const relay_program_options& options)
+    : options_{options}, relay_{for_relay(options)}, qlog_{qlog_into(options.qlog)} {}
 
 int service::run() {
     std::string why;
@@ -82,6 +87,7 @@ int service::run() {
         return exit_failure;
     }
     watch_signals();
+    tidy();
     io_.run();
     return exit_ok;
 }
@@ -98,7 +104,7 @@ bool service::start(std::string& why) {
     const auto print = ngtcp2::fingerprint(*identity, why);
     if (!tls || !print) return false;
     for (const auto& where : options_.listen)
-        if (!listen(where, *tls, why)) return false;
+        if (!listen(where, *identity, *tls, why)) return false;
     spdlog::info("moqlite-relay " MOQLITE_VERSION ", {}", ngtcp2::library_versions());
     const auto protocols = CLI::detail::join(options_.protocols, ",");
     for (const auto& server : servers_)
@@ -108,12 +114,19 @@ bool service::start(std::string& why) {
     return true;
 }
 
-bool service::listen(const std::string& where, const ngtcp2::tls& tls, std::string& why) {
+bool service::listen(const std::string& where, const ngtcp2::identity& who, const ngtcp2::tls& tls, std::string& why) {
     const auto address = numeric(where, why);
     if (address.empty()) return false;
     asio::options o;
     o.quic.idle_timeout = to_duration(options_.idle_timeout);
+    o.quic.retry = options_.retry;
+    // Any free port is another one in the next life, and another's in this one.
+    if (!address.ends_with(":0")) {
+        o.quic.reset_key = ngtcp2::reset_key(who, address, why);
+        if (!o.quic.reset_key) return false;
+    }
     o.quic.log = adapter_log(log_style::service);
+    o.quic.qlog = qlog_;
     o.before_pump = [this](time_point now) { turn(now); };
     auto& server = servers_.emplace_back(std::make_unique<asio::server>(io_.get_executor(), std::move(o)));
     return server->listen(address, tls, [this](ngtcp2::connection& c, time_point now) { return accept(c, now); }, why);
@@ -270,6 +283,22 @@ void service::end_sessions() {
         server->shutdown(app_error::cancel, "the relay is shutting down", farewell, [this] {
             if (--stopping_ == 0) io_.stop();
         });
+}
+
+void service::tidy() {
+    std::size_t here = 0;
+    for (const auto& server : servers_) here += server->endpoint().connections(); // Half handshakes, too.
+    most_connections_ = std::max(most_connections_, here);
+    const bool leaving = here < last_connections_; // Once is enough, when all have left.
+    last_connections_ = here;
+    if (!leaving && most_connections_ >= here + a_crowd) {
+        most_connections_ = here;
+        ::malloc_trim(0);
+    }
+    tidying_.expires_after(between_looks);
+    tidying_.async_wait([this](const boost::system::error_code& error) {
+        if (!error) tidy();
+    });
 }
 
 void service::say_statistics() {

@@ -7,6 +7,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <moqlite/asio/server.hpp>
 #include <moqlite/relay/relay.hpp>
@@ -27,6 +28,8 @@ struct relay_program_options {
     double cache_age = 30;   ///< Seconds.
     double idle_timeout = 8; ///< Seconds.
     double drain = 0;        ///< Seconds between asking sessions to leave and ending them.
+    bool retry = false;
+    std::string qlog; ///< A directory, or empty.
     std::string log_level = "info";
 };
 
@@ -51,7 +54,7 @@ private:
     };
 
     [[nodiscard]] std::optional<ngtcp2::identity> identify(std::string& why) const;
-    [[nodiscard]] bool listen(const std::string& where, const ngtcp2::tls&, std::string& why);
+    [[nodiscard]] bool listen(const std::string& where, const ngtcp2::identity&, const ngtcp2::tls&, std::string& why);
     [[nodiscard]] bool start(std::string& why);
     void watch_signals();
     void on_signal(int signal);
@@ -59,6 +62,8 @@ private:
     void drain();
     void end_sessions();
     void say_statistics();
+    /// Memory that a crowd has left goes back to the system; looked at every now and then.
+    void tidy();
 
     [[nodiscard]] std::unique_ptr<ngtcp2::handler> accept(ngtcp2::connection&, time_point now);
     void forget(std::uint64_t key);
@@ -79,7 +84,11 @@ private:
     boost::asio::steady_timer timer_{io_};
     boost::asio::steady_timer drained_{io_};
     std::optional<time_point> timer_at_;
+    boost::asio::steady_timer tidying_{io_};
+    std::size_t most_connections_ = 0; ///< Since the last time that memory was given back.
+    std::size_t last_connections_ = 0; ///< When they were looked at last.
     relay relay_;
+    std::function<ngtcp2::qlog_function(role, std::string_view)> qlog_; ///< Of all listeners.
     std::unordered_map<std::uint64_t, ngtcp2::connection*> connections_;
     std::unordered_map<std::uint64_t, tally> lost_groups_;
     std::unordered_map<std::uint64_t, tally> broken_rules_;

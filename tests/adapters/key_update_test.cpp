@@ -22,3 +22,37 @@ TEST_CASE("keys can be updated by either end, long after the handshake") {
     for (const auto* end : {client, server})
         for (const auto& [id, in] : end->received) CHECK((in.fin && in.bytes.size() == 100'000));
 }
+
+TEST_CASE("keys are updated again and again by both ends, also at the same moment, while bytes are on their way") {
+    pair_options options;
+    options.drop = [n = 0](std::string&) mutable { return ++n % 100 == 0; };
+    memory_pair pair{std::move(options)};
+    const auto [client, server] = pair.connected();
+    pair.run_for(1s);
+    const auto up = noise(20'000'000, 1), down = noise(20'000'000, 2);
+    client->send(direction::uni, up);
+    server->send(direction::uni, down);
+    const auto done = [c = client, s = server] {
+        return !c->received.empty() && c->received.begin()->second.fin && !s->received.empty() &&
+               s->received.begin()->second.fin;
+    };
+    // An end may begin one only when the one before is confirmed and three PTO old.
+    const auto update = [&](const recorder* end) {
+        auto* conn = ngtcp2::detail::state_of(end->connection).conn;
+        return ngtcp2_conn_initiate_key_update(conn, ngtcp2::detail::to_ngtcp2(pair.now)) == 0 ? 1 : 0;
+    };
+    int by_client = 0, by_server = 0, by_both = 0;
+    for (int i = 0; i < 10'000 && !done(); ++i) {
+        pair.run_for(10ms);
+        const int theirs = i % 3 != 1 ? update(client) : 0, ours = i % 3 != 0 ? update(server) : 0;
+        by_client += theirs;
+        by_server += ours;
+        by_both += theirs != 0 && ours != 0;
+    }
+    REQUIRE(done());
+    CHECK(by_client > 2);
+    CHECK(by_server > 2);
+    CHECK(by_both > 0);
+    CHECK(server->received.begin()->second.bytes == up);
+    CHECK(client->received.begin()->second.bytes == down);
+}

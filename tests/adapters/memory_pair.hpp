@@ -154,6 +154,7 @@ struct memory_end final : ngtcp2::sink {
     };
     ngtcp2::address address;
     std::deque<packet> outbox;
+    std::map<std::uint16_t, std::size_t> astray; ///< Packets to a port at which nobody is.
     std::size_t bursts = 0;
     bool full = false;
     std::vector<recorder*> handlers; ///< Dangling once their connection has ended.
@@ -196,8 +197,18 @@ inline ngtcp2::tls client_tls(const ngtcp2::trust& whom = ngtcp2::trust::insecur
 class memory_pair {
 public:
     explicit memory_pair(pair_options o = {}, ngtcp2::tls configuration = server_tls())
-        : options{std::move(o)}, client{options.client, 1000}, server{options.server, 4443} {
-        server.endpoint.serve(std::move(configuration), server.accept());
+        : options{std::move(o)},
+          client{options.client, 1000},
+          server{options.server, 4443},
+          tls_{std::move(configuration)} {
+        server.endpoint.serve(tls_, server.accept());
+    }
+
+    /// A new server at the same address, which remembers nothing.
+    void restart_server() {
+        std::destroy_at(&server);
+        std::construct_at(&server, options.server, std::uint16_t{4443});
+        server.endpoint.serve(tls_, server.accept());
     }
 
     ngtcp2::connection* connect(const ngtcp2::tls& with = client_tls(), std::string name = "localhost",
@@ -267,7 +278,11 @@ private:
         more[&end] = end.endpoint.pump(now);
         for (; !end.outbox.empty(); end.outbox.pop_front()) {
             auto& p = end.outbox.front();
-            if (p.to != other.address || (options.drop && options.drop(p.bytes))) continue;
+            if (p.to != other.address) {
+                ++end.astray[p.to.port()];
+                continue;
+            }
+            if (options.drop && options.drop(p.bytes)) continue;
             flights.push_back({now + options.latency, &other, end.address, std::move(p.bytes)});
         }
     }
@@ -284,9 +299,29 @@ private:
         return next;
     }
 
+    ngtcp2::tls tls_;
     std::deque<flight> flights;
     std::map<memory_end*, bool> more;
 };
+
+/// The first packets of so many clients at `from`, to the server of a pair.
+inline std::vector<std::string> first_flights(int count, const ngtcp2::address& from) {
+    memory_end end{{}, from.port()};
+    const auto remote = *ngtcp2::address::parse("127.0.0.1", 4443);
+    std::string why;
+    while (count-- > 0) {
+        auto* made = end.endpoint.connect(client_tls(), {remote, from, "localhost", {"moq-lite-05"}}, end.accept(),
+            end.failed(), why, time_point{1s});
+        REQUIRE(made != nullptr);
+    }
+    end.endpoint.pump(time_point{1s});
+    std::vector<std::string> packets;
+    for (auto& p : end.outbox) packets.push_back(std::move(p.bytes));
+    return packets;
+}
+
+inline bool has_long_header(std::string_view packet) { return (static_cast<unsigned char>(packet[0]) & 0x80) != 0; }
+inline bool is_retry(std::string_view packet) { return (static_cast<unsigned char>(packet[0]) & 0xf0) == 0xf0; }
 
 /// `size` bytes that differ from each other's neighbours and between seeds.
 inline std::string noise(std::size_t size, std::uint64_t seed = 1) {

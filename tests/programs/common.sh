@@ -106,7 +106,7 @@ random_file() { head -c "$2" /dev/urandom >"$1"; }
 # peak <name>: the largest memory that it has used so far, in KiB.
 peak() { awk '/^VmHWM/ {print $2}' "/proc/${pid_of[$1]}/status"; }
 # Sanitizers keep memory of their own.
-is_sanitized() { ldd "$MOQLITE_BIN/moqlite-relay" | grep -qE 'lib(a|t)san'; }
+is_sanitized() { [[ $(ldd "$MOQLITE_BIN/moqlite-relay") =~ lib(a|t)san ]]; }
 # read_so_far <name> <file>: how far it has read a file that it has open.
 read_so_far() {
     local fd

@@ -66,6 +66,8 @@ struct connection_state final : connection, timed {
 
     address local, remote;
     std::string alpn;
+    std::string server;    ///< That a client talks to: its name and port, for its token.
+    qlog_function qlog;    ///< Empty: none is written.
     std::string complaint; ///< What is known better than by the error that will come of it.
 
     std::vector<cid_key> reset_tokens; ///< Of the ids that a client writes to.

@@ -1,10 +1,12 @@
 // What an endpoint is made of.
 #pragma once
 
+#include "allowance.hpp"
 #include "cid.hpp"
 #include "connection_state.hpp"
 #include "deadlines.hpp"
 #include "packet_writer.hpp"
+#include "token_store.hpp"
 
 #include <memory>
 #include <moqlite/ngtcp2/endpoint.hpp>
@@ -26,11 +28,29 @@ struct farewell final : timed {
     std::size_t index = 0;
 };
 
+/// A client's first Initial packet, and what its token says of its address.
+struct first_packet {
+    enum class token : std::uint8_t {
+        none,        ///< Or one that says nothing.
+        from_retry,  ///< Our Retry was answered from this address.
+        from_before, ///< Of an earlier connection, by NEW_TOKEN.
+        invalid      ///< Of a Retry, but too old, another's, or damaged.
+    };
+    ngtcp2_pkt_hd header{};
+    ngtcp2_cid original{}; ///< The id to which its very first packet went: that before a Retry.
+    token proof = token::none;
+
+    [[nodiscard]] bool is_proved() const noexcept { return proof == token::from_retry || proof == token::from_before; }
+};
+
 /// Where a connection id leads.
 struct route {
     connection_state* live = nullptr;
     farewell* gone = nullptr;
 };
+
+/// UDP payloads to try for path MTU discovery, in this order, none above `packet_size`.
+[[nodiscard]] std::vector<std::uint16_t> probes_for(std::size_t packet_size);
 
 struct endpoint_state {
     endpoint_state(endpoint_options o, sink& s);
@@ -49,8 +69,10 @@ struct endpoint_state {
     void stateless_reset_token(const ngtcp2_cid&, std::uint8_t* out);
 
     // Connections.
-    [[nodiscard]] std::unique_ptr<connection_state> make(role, const ngtcp2_cid& dcid, const ngtcp2_cid& scid,
-        const ngtcp2_pkt_hd* first, const address& local, const address& remote, std::string& why);
+    [[nodiscard]] std::unique_ptr<connection_state> make_client(
+        const target&, const ngtcp2_cid& scid, std::string& why);
+    [[nodiscard]] std::unique_ptr<connection_state> make_server(
+        const first_packet&, const ngtcp2_cid& scid, const datagram&, std::string& why);
     connection_state& adopt(std::unique_ptr<connection_state>);
     /// Puts it on the ready list and, outside of a turn, asks for one.
     void ready(connection_state&);
@@ -66,6 +88,13 @@ struct endpoint_state {
     void feed(connection_state&, const datagram&);
     void answer(farewell&, const datagram&);
     void accept(const datagram&);
+    [[nodiscard]] first_packet judge(const ngtcp2_pkt_hd&, const address& from) const;
+    /// Clients without a token, at present.
+    [[nodiscard]] bool takes_strangers();
+    void send_retry(const datagram&, const ngtcp2_pkt_hd&);
+    void refuse_token(const datagram&, const ngtcp2_pkt_hd&);
+    /// For the client's next connection from `to`.
+    void give_token(connection_state&, const address& to);
     void refuse_version(const datagram&, const ngtcp2_version_cid&);
     /// A short header that leads nowhere: the end of a client's connection, or a stranger.
     void feed_reset(const datagram&);
@@ -83,6 +112,9 @@ struct endpoint_state {
     void schedule(connection_state&);
 
     void log(log_level, std::string_view) const;
+
+    [[nodiscard]] std::unique_ptr<connection_state> make(
+        role, const ngtcp2_cid& original, const address& local, const address& remote);
 
     endpoint_options options;
     sink& out;
@@ -102,9 +134,16 @@ struct endpoint_state {
 
     std::optional<tls> server;
     accept_function accepted;
-    std::uint8_t reset_secret[32] = {};
-    std::uint64_t resets_left = 0; ///< Stateless resets that may still be sent in this second.
-    time_point resets_since{};
+    secret reset_secret{};
+    std::uint8_t token_secret[32] = {};
+    token_store tokens; ///< Of the servers that we are a client of.
+
+    // What is sent to those of whom nothing is known.
+    allowance resets{100};
+    allowance refusals{1000};
+    allowance retries{20'000};
+    allowance strangers; ///< Handshakes that are begun without a token.
+    time_point pressure_told{};
 };
 
 } // namespace moqlite::ngtcp2::detail

@@ -54,6 +54,9 @@ public:
     virtual void ready() = 0;
 };
 
+/// Takes a connection's qlog, a JSON text sequence (RFC 7464), piece by piece.
+using qlog_function = std::function<void(byte_view)>;
+
 enum class congestion : std::uint8_t { cubic, bbr };
 
 struct endpoint_options {
@@ -76,9 +79,22 @@ struct endpoint_options {
     std::size_t connections = 16384; ///< Those in handshake included; more are not answered.
     std::size_t handshakes = 1024;   ///< Incoming ones that are under way.
 
+    /// A client without a token must prove its address before a handshake begins: always, or by itself
+    /// while more than `strangers` handshakes are under way or were begun without a token in a second.
+    bool retry = false;
+    std::size_t strangers = 128;
+    /// How long a client that was here may come back without a Retry, from the same IP address.
+    duration token_lifetime = std::chrono::hours{24};
+    /// What stateless resets are made from; empty: unpredictable. With the key of its former life a
+    /// server that was restarted can tell the clients of that life at once. No two endpoints may share one.
+    std::optional<secret> reset_key;
+
     /// Fills with unpredictable bytes; empty: the libcrypto's. A simulation gives its own.
     std::function<void(std::span<std::byte>)> random;
     log_function log;
+    /// Gives the taker of a new connection's qlog, or an empty one; `id` is the connection's original
+    /// destination connection id in hex. Half a handshake is a connection, too.
+    std::function<qlog_function(role, std::string_view id)> qlog;
 };
 
 /// Makes the handler of a connection whose handshake is complete; null: it is closed again.

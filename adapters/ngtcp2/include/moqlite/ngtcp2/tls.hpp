@@ -1,6 +1,8 @@
 // Who we are and whom we trust. TLS 1.3 only; failures are one line of text.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -29,6 +31,12 @@ enum class key_kind : std::uint8_t { p256, ed25519 };
 
 /// SHA-256 of the leaf's DER as 64 lowercase hex digits.
 [[nodiscard]] std::optional<std::string> fingerprint(const identity&, std::string& why);
+
+using secret = std::array<std::byte, 32>;
+
+/// The same in each life of a server that has this identity and listens on `where`, for
+/// endpoint_options::reset_key.
+[[nodiscard]] std::optional<secret> reset_key(const identity&, std::string_view where, std::string& why);
 
 /// What a client believes a server's certificate by.
 class trust {

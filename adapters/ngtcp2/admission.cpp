@@ -1,0 +1,77 @@
+// Who may begin a handshake: clients whose address is proved by a token, and strangers as long as they are
+// few; more of them are sent a Retry, which costs no memory (RFC 9000 §8.1).
+#include "detail/endpoint_state.hpp"
+
+#include <algorithm>
+
+namespace moqlite::ngtcp2::detail {
+
+namespace {
+
+/// Long enough for a client to come back at once, too short to collect tokens.
+constexpr duration retry_lifetime = std::chrono::seconds{10};
+
+ngtcp2_duration to_ngtcp2(duration d) noexcept { return static_cast<ngtcp2_duration>(d.count()); }
+
+const ngtcp2_sockaddr* sockaddr_of(const address& a) noexcept { return static_cast<const ngtcp2_sockaddr*>(a.data()); }
+ngtcp2_socklen size_of(const address& a) noexcept { return static_cast<ngtcp2_socklen>(a.size()); }
+
+} // namespace
+
+first_packet endpoint_state::judge(const ngtcp2_pkt_hd& header, const address& from) const {
+    first_packet p{header, header.dcid, first_packet::token::none};
+    if (header.tokenlen == 0 || from.empty()) return p;
+    const auto ts = detail::to_ngtcp2(now);
+    if (header.token[0] == NGTCP2_CRYPTO_TOKEN_MAGIC_RETRY2) {
+        const bool good = header.dcid.datalen == cid_length &&
+                          ngtcp2_crypto_verify_retry_token2(&p.original, header.token, header.tokenlen, token_secret,
+                              sizeof token_secret, header.version, sockaddr_of(from), size_of(from), &header.dcid,
+                              to_ngtcp2(retry_lifetime), ts) == 0;
+        p.proof = good ? first_packet::token::from_retry : first_packet::token::invalid;
+    } else if (ngtcp2_crypto_verify_regular_token(header.token, header.tokenlen, token_secret, sizeof token_secret,
+                   sockaddr_of(from), size_of(from), to_ngtcp2(options.token_lifetime), ts) == 0) {
+        p.proof = first_packet::token::from_before;
+    }
+    return p;
+}
+
+bool endpoint_state::takes_strangers() {
+    if (options.retry) return false;
+    if (handshakes < options.strangers && strangers.take(now)) return true;
+    if (now >= pressure_told) {
+        pressure_told = now + std::chrono::seconds{60};
+        log(log_level::warning, "many handshakes at once: clients must prove their address first (Retry)");
+    }
+    return false;
+}
+
+void endpoint_state::send_retry(const datagram& d, const ngtcp2_pkt_hd& header) {
+    if (writer.full() || !retries.take(now)) return;
+    const ngtcp2_cid scid = new_cid();
+    std::uint8_t token[NGTCP2_CRYPTO_MAX_RETRY_TOKENLEN2];
+    const auto size = ngtcp2_crypto_generate_retry_token2(token, token_secret, sizeof token_secret, header.version,
+        sockaddr_of(d.remote), size_of(d.remote), &scid, &header.dcid, detail::to_ngtcp2(now));
+    if (size <= 0) return;
+    const auto space = writer.scratch();
+    const auto n = ngtcp2_crypto_write_retry(space.data(), NGTCP2_MAX_UDP_PAYLOAD_SIZE, header.version, &header.scid,
+        &scid, &header.dcid, token, static_cast<std::size_t>(size));
+    if (n > 0) writer.send(d.local, d.remote, 0, std::as_bytes(space.first(static_cast<std::size_t>(n))));
+}
+
+// A client takes one Retry only, so it would wait for nothing.
+void endpoint_state::refuse_token(const datagram& d, const ngtcp2_pkt_hd& header) {
+    if (writer.full() || header.dcid.datalen != cid_length || !refusals.take(now)) return;
+    const auto space = writer.scratch();
+    const auto n = ngtcp2_crypto_write_connection_close(space.data(), NGTCP2_MAX_UDP_PAYLOAD_SIZE, header.version,
+        &header.scid, &header.dcid, NGTCP2_INVALID_TOKEN, nullptr, 0);
+    if (n > 0) writer.send(d.local, d.remote, 0, std::as_bytes(space.first(static_cast<std::size_t>(n))));
+}
+
+void endpoint_state::give_token(connection_state& c, const address& to) {
+    std::uint8_t token[NGTCP2_CRYPTO_MAX_REGULAR_TOKENLEN];
+    const auto size = ngtcp2_crypto_generate_regular_token(
+        token, token_secret, sizeof token_secret, sockaddr_of(to), size_of(to), detail::to_ngtcp2(now));
+    if (size > 0) ngtcp2_conn_submit_new_token(c.conn, token, static_cast<std::size_t>(size));
+}
+
+} // namespace moqlite::ngtcp2::detail

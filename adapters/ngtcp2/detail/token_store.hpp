@@ -1,0 +1,46 @@
+// Tokens that servers gave us, by which they will know our address again (RFC 9000 §8.1.3). Each is for
+// one more connection to the same server.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace moqlite::ngtcp2::detail {
+
+class token_store {
+public:
+    static constexpr std::size_t servers = 64;
+    static constexpr std::size_t largest = 512; ///< Bytes; longer ones would crowd a ClientHello.
+
+    /// The newest of a server counts; the server that was heard of longest ago makes room for another.
+    void put(std::string_view server, std::span<const std::uint8_t> token) {
+        if (token.empty() || token.size() > largest) return;
+        static_cast<void>(take(server));
+        if (entries_.size() == servers) entries_.erase(entries_.begin());
+        entries_.push_back({std::string{server}, {token.begin(), token.end()}});
+    }
+    /// Empty: there is none.
+    [[nodiscard]] std::vector<std::uint8_t> take(std::string_view server) {
+        const auto found = std::ranges::find(entries_, server, &entry::server);
+        if (found == entries_.end()) return {};
+        auto token = std::move(found->token);
+        entries_.erase(found);
+        return token;
+    }
+    [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
+
+private:
+    struct entry {
+        std::string server;
+        std::vector<std::uint8_t> token;
+    };
+    std::vector<entry> entries_; // Oldest first.
+};
+
+} // namespace moqlite::ngtcp2::detail

@@ -1,0 +1,99 @@
+// Stateless resets: a server that was restarted tells the clients of its former life, and nobody else can.
+#include "memory_pair.hpp"
+
+#include <random>
+
+using namespace moqlite;
+using namespace moqlite::test;
+
+namespace {
+
+constexpr ngtcp2::secret key{std::byte{1}, std::byte{2}};
+
+pair_options with_key() {
+    pair_options o;
+    o.server.reset_key = key;
+    return o;
+}
+
+std::string stranger(std::mt19937& random, std::size_t size) {
+    std::string bytes(size, '\0');
+    for (auto& c : bytes) c = static_cast<char>(random());
+    bytes[0] = 0x40; // A short header.
+    return bytes;
+}
+
+} // namespace
+
+TEST_CASE("a client that sends learns within a round trip that its server was restarted") {
+    memory_pair pair{with_key()};
+    const auto [client, server] = pair.connected();
+    pair.run_for(1s);
+    const auto end = client->ended;
+    client->send(direction::uni, noise(10'000'000));
+    pair.run_for(20ms);
+    pair.restart_server();
+    REQUIRE(pair.run([&] { return end->has_value(); }, 11ms));
+    CHECK((*end)->by_peer);
+    CHECK((*end)->reason.find("stateless reset") != std::string::npos);
+    pair.connect();
+    REQUIRE(pair.run([&] { return pair.client.handlers.size() == 2; }, 1s));
+}
+
+TEST_CASE("a client that only listens learns by its keep-alive that its server was restarted") {
+    memory_pair pair{with_key()};
+    const auto [client, server] = pair.connected();
+    pair.run_for(60s);
+    const auto end = client->ended;
+    pair.restart_server();
+    REQUIRE(pair.run([&] { return end->has_value(); }, 2100ms));
+    CHECK((*end)->reason.find("stateless reset") != std::string::npos);
+}
+
+TEST_CASE("without the key of its former life a server's resets end nothing") {
+    memory_pair pair;
+    const auto [client, server] = pair.connected();
+    pair.run_for(1s);
+    const auto end = client->ended;
+    client->send(direction::uni, noise(1000));
+    pair.restart_server();
+    pair.run_for(3s);
+    CHECK_FALSE(end->has_value());
+    REQUIRE(pair.run([&] { return end->has_value(); }));
+    CHECK((*end)->reason == "idle timeout");
+}
+
+TEST_CASE("a key belongs to one identity and one address") {
+    std::string why;
+    const auto here = ngtcp2::reset_key(test_identity(), "127.0.0.1:4443", why);
+    REQUIRE(here);
+    CHECK(here == ngtcp2::reset_key(test_identity(), "127.0.0.1:4443", why));
+    CHECK(here != ngtcp2::reset_key(test_identity(), "127.0.0.1:4444", why));
+    CHECK(here != ngtcp2::reset_key(ngtcp2::generate_identity("localhost", why).value(), "127.0.0.1:4443", why));
+}
+
+TEST_CASE("a hundred stateless resets a second and no more, each shorter than what asked for it") {
+    memory_pair pair;
+    std::mt19937 random{3};
+    for (int second = 0; second < 3; ++second) {
+        for (int i = 0; i < 1000; ++i) {
+            const auto bytes = stranger(random, 31 + random() % 1200);
+            const auto before = pair.server.outbox.size();
+            pair.inject(pair.server, pair.client.address, bytes);
+            if (pair.server.outbox.size() > before) CHECK(pair.server.outbox.back().bytes.size() < bytes.size());
+        }
+        CHECK(pair.server.outbox.size() == 100);
+        pair.server.outbox.clear();
+        pair.now += 1s;
+    }
+}
+
+TEST_CASE("a made-up reset ends nothing") {
+    memory_pair pair;
+    const auto [client, server] = pair.connected();
+    pair.run_for(1s);
+    std::mt19937 random{4};
+    for (int i = 0; i < 1000; ++i) pair.inject(pair.client, pair.server.address, stranger(random, 40));
+    client->send(direction::uni, noise(100'000));
+    REQUIRE(pair.run([c = client] { return c->closed_streams.size() == 1; }));
+}

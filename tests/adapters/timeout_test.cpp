@@ -1,0 +1,71 @@
+// Who falls silent is given up, in virtual time: in the middle of a handshake, or after it.
+#include "memory_pair.hpp"
+
+#include <catch2/generators/catch_generators.hpp>
+
+using namespace moqlite;
+using namespace moqlite::test;
+
+TEST_CASE("a client that vanishes after its first packet is given up at the handshake timeout") {
+    pair_options options;
+    options.server.handshake_timeout = GENERATE(3s, 7s);
+    memory_pair pair{options};
+    const auto nowhere = *ngtcp2::address::parse("127.0.0.9", 9);
+    pair.inject(pair.server, nowhere, first_flights(1, nowhere).at(0));
+    pair.run_for(options.server.handshake_timeout - 100ms);
+    CHECK(pair.server.endpoint.connections() == 1);
+    pair.run_for(200ms);
+    CHECK(pair.server.endpoint.connections() == 0);
+    CHECK(pair.server.handlers.empty());
+}
+
+TEST_CASE("a client whose last handshake packet never comes is given up by the server, and gives up the server") {
+    memory_pair pair;
+    // It is complete for the client as soon as that has something last to say.
+    pair.options.drop = [&](std::string&) { return !pair.client.handlers.empty(); };
+    pair.connect();
+    REQUIRE(pair.run([&] { return !pair.client.handlers.empty(); }));
+    CHECK(pair.server.endpoint.connections() == 1);
+    pair.run_for(25s);
+    CHECK(pair.server.handlers.empty());
+    CHECK(pair.server.endpoint.connections() == 0);
+    CHECK(pair.client.endpoint.connections() == 0);
+}
+
+TEST_CASE("no more handshakes are under way than the options say, and their end makes room") {
+    pair_options options;
+    options.server.handshakes = 3;
+    options.client.handshake_timeout = options.client.idle_timeout = 60s;
+    memory_pair pair{std::move(options)};
+    const auto nowhere = *ngtcp2::address::parse("127.0.0.9", 9);
+    for (const auto& packet : first_flights(10, nowhere)) pair.inject(pair.server, nowhere, packet);
+    CHECK(pair.server.endpoint.connections() == 3);
+    pair.connect();
+    pair.run_for(5s);
+    CHECK(pair.server.handlers.empty());
+    // The client asks again until it is heard.
+    REQUIRE(pair.run([&] { return !pair.server.handlers.empty(); }, 30s));
+}
+
+TEST_CASE("a peer that vanishes is given up at the idle timeout, whichever end it is") {
+    pair_options options;
+    bool dead = false;
+    options.drop = [&](std::string&) { return dead; };
+    options.server.idle_timeout = 3s;
+    memory_pair pair{std::move(options)};
+    const auto [client, server] = pair.connected();
+    const auto client_end = client->ended, server_end = server->ended;
+    pair.run_for(30s);
+    REQUIRE(pair.server.endpoint.connections() == 1);
+    dead = true;
+    client->send(direction::uni, "nobody hears it");
+    pair.run_for(1900ms);
+    CHECK_FALSE(client_end->has_value());
+    CHECK_FALSE(server_end->has_value());
+    // The timeout of the end that sends begins anew with the first packet after one received.
+    pair.run_for(3200ms);
+    REQUIRE(client_end->has_value());
+    REQUIRE(server_end->has_value());
+    CHECK((*client_end)->reason == "idle timeout");
+    CHECK((*server_end)->reason == "idle timeout");
+}
