@@ -1,85 +1,13 @@
-// Connections that close, die or stall, at any moment.
-#include "pair.hpp"
+// The scenarios of conformance/fault.hpp on the stream-level simulator, and what needs no packets to be seen.
+#include "net.hpp"
 
-#include <catch2/catch_test_macros.hpp>
+#include "conformance/fault.hpp"
 
 using namespace moqlite;
 using namespace moqlite::sim;
 
-namespace {
-
-/// A pair in the middle of everything: announcements and tracks both ways.
-struct crowd {
-    crowd(world& w, const sim::link& l)
-        : p(w, l),
-          to_client(p.server, video),
-          to_server(p.client, audio),
-          by_client(p.client, video),
-          by_server(p.server, audio) {
-        for (auto* e : {&p.client, &p.server})
-            e->on<session_closed>(
-                [this, e](const session_closed& c) { (e == &p.client ? client_closed : server_closed) = c.why; });
-        p.server.on<setup_received>([this](const setup_received&) {
-            by_server.subscribe({.start = group_sequence{0}});
-            static_cast<void>(p.server->watch(""));
-        });
-        by_client.subscribe({.start = group_sequence{0}});
-        static_cast<void>(p.client->watch(""));
-        static_cast<void>(p.client->announce("c"));
-        static_cast<void>(p.server->announce("s"));
-        static_cast<void>(p.client->request_track({"room/cam", "video"}));
-    }
-    [[nodiscard]] bool over() const { return client_closed && server_closed; }
-    void check_over() {
-        must(p.client.closed() && p.server.closed(), "both sessions have ended");
-        must(p.client.pool().in_use() == 0 && p.server.pool().in_use() == 0, "a session that ended holds no memory");
-        must(!p.client.deadline() && !p.server.deadline(), "a session that ended waits for nothing");
-    }
-    clip video{.groups = 30, .frames = 5, .key = 1};
-    clip audio{.broadcast = "lab/mic", .track = "audio", .groups = 30, .key = 2};
-    pair p;
-    on_demand<> to_client;
-    on_demand<> to_server;
-    viewer<> by_client;
-    viewer<> by_server;
-    std::optional<errc> client_closed;
-    std::optional<errc> server_closed;
-};
-
-} // namespace
-
-TEST_CASE("a session that is closed at any moment ends everything, on both sides, once", "[sim]") {
-    for_each_seed([](std::uint64_t seed) {
-        world w{seed};
-        crowd c{w, any_link(w.dice)};
-        w.run(w.dice.up_to(3s));
-        (w.dice.coin() ? c.p.client : c.p.server)->close(app_error::cancel, "bye");
-        w.run(10s);
-        must(c.over(), "both ends are told");
-        must((c.client_closed == errc::closed) != (c.server_closed == errc::closed), "one end closed");
-        must((c.client_closed == errc::peer_closed) != (c.server_closed == errc::peer_closed),
-            "the other end was closed");
-        c.check_over();
-        return w.said.value();
-    });
-}
-
-TEST_CASE("a connection that dies at any moment ends everything, on both sides, once", "[sim]") {
-    for_each_seed([](std::uint64_t seed) {
-        world w{seed};
-        crowd c{w, any_link(w.dice)};
-        w.run(w.dice.up_to(3s));
-        c.p.net.die();
-        w.run(10s);
-        must(c.client_closed == errc::transport_closed && c.server_closed == errc::transport_closed,
-            "both ends are told");
-        c.check_over();
-        return w.said.value();
-    });
-}
-
 TEST_CASE("a peer that takes nothing and acknowledges nothing is let go after the stall timeout", "[sim]") {
-    for_each_seed(
+    for_each_seed<net>(
         [](std::uint64_t seed) {
             world w{seed};
             auto l = any_link(w.dice);
@@ -107,7 +35,7 @@ TEST_CASE("a peer that takes nothing and acknowledges nothing is let go after th
             must(closed_at >= died + 14s - 2 * (l.latency + l.jitter + l.ack_delay), "not before its time");
             must(closed_at <= died + 20s, "and not long after it");
             must(closed->why == errc::lagged || closed->why == errc::setup_timeout, "for what it did");
-            return w.said.value();
+            return w.hash();
         },
         4);
 }
