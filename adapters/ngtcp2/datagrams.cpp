@@ -83,7 +83,7 @@ void endpoint_state::feed_reset(const datagram& d) {
 // wait for its idle timeout.
 void endpoint_state::reset(const datagram& d) {
     constexpr std::size_t smallest = NGTCP2_STATELESS_RESET_TOKENLEN + NGTCP2_MIN_STATELESS_RESET_RANDLEN + 1;
-    if (!server || d.bytes.size() <= smallest + cid_length || writer.full()) return;
+    if (!server || d.bytes.size() < smallest + cid_length || writer.full()) return;
     if (now - resets_since >= std::chrono::seconds{1}) {
         resets_since = now;
         resets_left = resets_per_second;

@@ -91,3 +91,18 @@ TEST_CASE("a connection comes about, and carries a track, where every third data
         },
         3);
 }
+
+TEST_CASE("who has only keep-alives to send hears from an endpoint that forgot him", "[packets]") {
+    world w{1};
+    const clip c{.groups = 2};
+    transfer t{w, {}, c};
+    w.run(1s);
+    std::optional<time_point> told;
+    t.p.client.on<session_closed>([&](const session_closed&) { told = w.now(); });
+    t.p.net.down.black_out(1s); // The close is lost, and every answer while the server still knows.
+    t.p.server->close(app_error::cancel, "bye");
+    const auto closed = w.now();
+    w.run_until([&] { return told.has_value(); }, 60s);
+    // A keep-alive goes every two seconds; the idle timeout is eight.
+    CHECK(*told - closed < 4s);
+}
