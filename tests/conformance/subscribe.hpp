@@ -40,6 +40,30 @@ TEST_CASE("every frame arrives, in order within its group, whatever the network 
     for_each_seed<net>(everything_arrives<session>);
 }
 
+TEST_CASE("frames larger than every window arrive, and small tracks beside them", "[conformance]") {
+    for_each_seed<net>(
+        [](std::uint64_t seed) {
+            world w{seed};
+            const clip large{.track = "large", .groups = 3, .frames = 2, .largest = 600'000, .key = w.dice.next()};
+            const clip small{.track = "small", .groups = 20, .frames = 3, .largest = 200, .key = w.dice.next()};
+            pair p{w, net::good(w.dice), any_version(w.dice)};
+            on_demand file{p.server, large};
+            on_demand notes{p.server, small};
+            viewer one{p.client, large};
+            viewer other{p.client, small};
+            one.subscribe({.start = group_sequence{0}});
+            other.subscribe({.start = group_sequence{0}});
+            w.run_until([&] { return one.ended && other.ended; }, 600s);
+            must(one.has_all(group_sequence{0}, large.end()) && other.has_all(group_sequence{0}, small.end()),
+                "who sees the end has everything");
+            w.run_until([&] { return file.ended == 1 && notes.ended == 1; }, 60s);
+            w.run(5s);
+            p.check_empty();
+            return w.hash();
+        },
+        10);
+}
+
 TEST_CASE("every frame arrives through an any_session too", "[conformance]") {
     for_each_seed<net>(everything_arrives<any_session>, 10);
 }

@@ -55,6 +55,18 @@ TEST_CASE("packets become as large as the path carries, and no larger", "[packet
     }
 }
 
+TEST_CASE("on a wire without faults no packet is lost", "[packets]") {
+    for (std::uint64_t seed = 0; seed < 30; ++seed) {
+        INFO("seed " << seed);
+        world w{seed};
+        const net::link l{.up = {.latency = 5ms}, .down = {.latency = 5ms}};
+        transfer t{w, l, {.groups = 100, .frames = 5, .largest = w.dice.between(10, 3000), .key = w.dice.next()}};
+        w.run(1s);
+        CHECK(t.p.net.client.quic()->stats().packets_lost == 0);
+        CHECK(t.p.net.server.quic()->stats().packets_lost == 0);
+    }
+}
+
 TEST_CASE("a blackout of a second delays a live track, and nothing of it is lost", "[packets]") {
     for_each_seed<net>([](std::uint64_t seed) {
         world w{seed};
