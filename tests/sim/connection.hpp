@@ -2,6 +2,7 @@
 // every kind, acknowledgements, resets that overtake data; loss is lateness.
 #pragma once
 
+#include "any_side.hpp"
 #include "link.hpp"
 #include "print.hpp"
 #include "world.hpp"
@@ -42,14 +43,12 @@ public:
 class connection;
 
 /// One end of a connection: the transport of a session, and the source of its facts.
-class side {
+class side final : public any_side {
 public:
     side(world& w, role r, const link& outgoing, const link& granted) : role_(r), world_(w), link_(outgoing) {
         stream_limit_ = {granted.bidi_streams, granted.uni_streams};
         connection_limit_ = granted.connection_credit;
     }
-    side(const side&) = delete;
-    side& operator=(const side&) = delete;
 
     // The transport.
     std::optional<stream_id> open(direction kind);
@@ -64,15 +63,15 @@ public:
     facts* to = nullptr;
 
     [[nodiscard]] bool ended() const noexcept { return ended_; }
-    [[nodiscard]] role side_of() const noexcept { return role_; }
+    [[nodiscard]] role side_of() const noexcept override { return role_; }
+    [[nodiscard]] std::unique_ptr<any_driver> drive(party&, session&, any_driver::handler) override;
+    [[nodiscard]] std::unique_ptr<any_driver> drive(party&, any_session&, any_driver::handler) override;
     [[nodiscard]] std::string name() const { return role_ == role::client ? "client" : "server"; }
     /// Changes what lies before it from now on.
     [[nodiscard]] link& way() noexcept { return link_; }
-    /// Streams on which something was sent or received and that are not closed.
-    [[nodiscard]] std::size_t open_streams() const;
+    [[nodiscard]] std::size_t open_streams() const override;
     [[nodiscard]] std::uint64_t bytes_written() const noexcept { return bytes_written_; }
-    /// Ids that the session has taken but never used.
-    [[nodiscard]] std::size_t ids_in_hand() const;
+    [[nodiscard]] std::size_t ids_in_hand() const override;
     /// Called with every byte range that is written, in order.
     std::function<void(stream_id, std::size_t)> on_write;
 

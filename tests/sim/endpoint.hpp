@@ -13,14 +13,12 @@
 
 namespace moqlite::sim {
 
-/// Drives one session, of any kind, by one side: facts in, events out, outputs pumped when it is ready.
+/// Drives one session, of any kind, by one side.
 template <class Session>
-class driver final : public facts {
+class driver final : public any_driver, public facts {
 public:
-    using handler = std::function<void(const event&)>;
-
     driver(world& w, party& p, side& s, Session& session, handler on_event)
-        : world_(w), party_(p), side_(s), session_(&session), on_event_(std::move(on_event)), checker_(w.said) {
+        : any_driver(w), world_(w), party_(p), side_(s), session_(&session), on_event_(std::move(on_event)) {
         side_.to = this;
         world_.touch(party_);
     }
@@ -56,15 +54,13 @@ public:
         wants_ = true;
         world_.touch(party_);
     }
-    void tick() {
+    void tick() override {
         tell([&] { session_->tick(now()); });
     }
 
-    /// The session said that it wants to be pumped.
-    void mark() noexcept { wants_ = true; }
+    void mark() noexcept override { wants_ = true; }
     /// Takes its events, and pumps it if it wants that and the connection takes anything.
-    /// False: there was nothing to do.
-    bool turn() {
+    bool turn() override {
         const bool told = drain();
         if (!std::exchange(wants_, false)) return told;
         const bool all = pump(*session_, side_);
@@ -72,24 +68,24 @@ public:
         drain();
         return true;
     }
+    [[nodiscard]] std::optional<time_point> deadline() const override { return session_->deadline(); }
+    bool let_go() override {
+        turn();
+        return true;
+    }
+
+private:
+    [[nodiscard]] time_point now() const noexcept { return world_.now(); }
     bool drain() {
         bool any = false;
         while (const auto e = session_->poll_event()) {
             world_.trace([&] { return side_.name() + " " + test::text(*e); });
-            checker_.see(*e);
+            checks().see(*e);
             on_event_(*e);
             any = true;
         }
         return any;
     }
-    [[nodiscard]] std::optional<time_point> deadline() const { return session_->deadline(); }
-    [[nodiscard]] Session& session() noexcept { return *session_; }
-    [[nodiscard]] side& end() noexcept { return side_; }
-    [[nodiscard]] bool closed() const noexcept { return checker_.closed(); }
-    [[nodiscard]] checker& checks() noexcept { return checker_; }
-
-private:
-    [[nodiscard]] time_point now() const noexcept { return world_.now(); }
     template <class F>
     void tell(F&& fact) {
         world_.touch(party_);
@@ -102,16 +98,22 @@ private:
     side& side_;
     Session* session_;
     handler on_event_;
-    checker checker_;
     bool wants_ = true;
     bool starved_ = false;
 };
+
+inline std::unique_ptr<any_driver> side::drive(party& p, session& s, any_driver::handler h) {
+    return std::make_unique<driver<session>>(world_, p, *this, s, std::move(h));
+}
+inline std::unique_ptr<any_driver> side::drive(party& p, any_session& s, any_driver::handler h) {
+    return std::make_unique<driver<any_session>>(world_, p, *this, s, std::move(h));
+}
 
 /// A program with one session of its own.
 template <class Session = moqlite::session>
 class endpoint final : public party {
 public:
-    endpoint(world& w, side& s, version v = version::lite_05, session_options options = {})
+    endpoint(world& w, any_side& s, version v = version::lite_05, session_options options = {})
         : world_(w), options_(with_list(std::move(options))), driver_(make(s, v)) {}
 
     /// Who hears of events; the last added first. Each is called for every event.
@@ -144,7 +146,6 @@ public:
         driver_->checks().unwatched(id);
     }
 
-    [[nodiscard]] side& end() noexcept { return driver_->end(); }
     [[nodiscard]] bool closed() const noexcept { return driver_->closed(); }
     [[nodiscard]] slab_pool& pool() noexcept { return pool_; }
 
@@ -177,7 +178,7 @@ private:
         o.pool = &pool_;
         return o;
     }
-    std::unique_ptr<driver<Session>> make(side& s, version v) {
+    std::unique_ptr<any_driver> make(any_side& s, version v) {
         if constexpr (std::is_same_v<Session, moqlite::session>)
             session_.emplace(s.side_of(), v, options_, world_.now());
         else
@@ -185,7 +186,7 @@ private:
         if (s.side_of() == role::server)
             on<setup_received>(
                 [this](const setup_received&) { must(session_->admit({}).has_value(), "a session is admitted once"); });
-        return std::make_unique<driver<Session>>(world_, *this, s, *session_, [this](const event& e) {
+        return s.drive(*this, *session_, [this](const event& e) {
             for (auto& h : handlers_) h(e);
         });
     }
@@ -201,7 +202,7 @@ private:
     session_options options_;
     std::vector<std::function<void(const event&)>> handlers_;
     std::optional<Session> session_;
-    std::unique_ptr<driver<Session>> driver_;
+    std::unique_ptr<any_driver> driver_;
 };
 
 } // namespace moqlite::sim

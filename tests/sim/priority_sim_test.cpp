@@ -1,5 +1,6 @@
 // What goes first when not everything can go.
 #include "pair.hpp"
+#include "streams.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 #include <map>
@@ -23,7 +24,7 @@ struct bottleneck {
         v.subscribe(o);
         return v;
     }
-    pair p;
+    pair_of<streams> p;
     std::vector<clip> clips;
     std::vector<std::unique_ptr<on_demand<>>> sources;
     std::vector<std::unique_ptr<viewer<>>> viewers;

@@ -104,6 +104,7 @@ public:
     }
     void start() { begin(group_sequence{clip_.first}); }
     [[nodiscard]] bool over() const noexcept { return over_; }
+    [[nodiscard]] std::size_t subscribers() const noexcept { return subscribers_.size(); }
     [[nodiscard]] std::optional<group_sequence> now() const {
         return group_ ? std::optional{group_->sequence()} : std::nullopt;
     }

@@ -16,14 +16,12 @@ public:
     relay_node(world& w, relay_options o) : world_(w), bounds_(o.bounds), relay_(std::move(o)) {}
 
     /// Takes one end of a connection, as whichever side it is.
-    std::uint64_t take(side& s, version v = version::lite_05) {
+    std::uint64_t take(any_side& s, version v = version::lite_05) {
         const auto key = relay_.add(s.side_of(), alpn(v), world_.now()).value();
-        drivers_.emplace(key,
-            std::make_unique<driver<any_session>>(world_, *this, s, *relay_.session(key), [this, key](const event& e) {
-                if (const auto* asked = std::get_if<subscribe_requested>(&e))
-                    ++requests_[std::string(asked->track.track)];
-                relay_.handle(key, e, world_.now());
-            }));
+        drivers_.emplace(key, s.drive(*this, *relay_.session(key), [this, key](const event& e) {
+            if (const auto* asked = std::get_if<subscribe_requested>(&e)) ++requests_[std::string(asked->track.track)];
+            relay_.handle(key, e, world_.now());
+        }));
         return key;
     }
     /// The connection is about to go.
@@ -40,6 +38,7 @@ public:
                 if (const auto found = drivers_.find(*key); found != drivers_.end()) found->second->mark();
             for (auto& [key, d] : drivers_) busy = d->turn() || busy;
             busy = take_notices() || busy;
+            dismiss();
             if (!busy) relay_.tick(world_.now());
             busy = busy || take_ready();
         }
@@ -85,33 +84,30 @@ private:
             if (const auto* m = std::get_if<peer_misbehaved>(&*notice)) misbehaved.push_back(*m);
             if (const auto* gone = std::get_if<session_ended>(&*notice)) {
                 ended.push_back(*gone);
-                drivers_.at(gone->session)->turn(); // Its close, if it is ours.
-                drivers_.erase(gone->session);
-                relay_.remove(gone->session);
+                leaving_.push_back(gone->session);
             }
         }
         return any;
     }
 
+    /// Sessions that have ended go when their close, if it is theirs, is said.
+    void dismiss() {
+        std::erase_if(leaving_, [this](std::uint64_t key) {
+            const auto found = drivers_.find(key);
+            if (found != drivers_.end() && !found->second->let_go()) return false;
+            drivers_.erase(key);
+            relay_.remove(key);
+            return true;
+        });
+    }
+
     world& world_;
     limits bounds_;
     relay relay_;
-    std::map<std::uint64_t, std::unique_ptr<driver<any_session>>> drivers_;
+    std::map<std::uint64_t, std::unique_ptr<any_driver>> drivers_;
+    std::vector<std::uint64_t> leaving_;
     std::map<std::string, std::uint64_t> requests_;
     std::size_t most_memory_ = 0;
-};
-
-/// Somebody at the far end of a connection to a relay, as its client.
-struct guest {
-    guest(world& w, relay_node& r, const sim::link& l, hop_id origin, version v = version::lite_05, limits bounds = {})
-        : net(w, l), at(w, net.client, v, {.bounds = bounds, .origin = origin}), home(r), key(r.take(net.server, v)) {}
-    guest(const guest&) = delete;
-    guest& operator=(const guest&) = delete;
-    ~guest() { home.forget(key); }
-    connection net;
-    endpoint<> at;
-    relay_node& home;
-    std::uint64_t key;
 };
 
 } // namespace moqlite::sim

@@ -12,11 +12,39 @@
 
 namespace moqlite::sim {
 
+template <class Net>
+[[nodiscard]] relay_options relay_options_for(limits bounds, hop_id origin) {
+    return {.bounds = options_for<Net>(bounds, origin).bounds, .origin = origin};
+}
+
+/// Somebody at the far end of a connection to a relay, as its client.
+template <class Net>
+struct guest_of {
+    guest_of(world& w, relay_node& r, typename Net::machine& home, const typename Net::link& l, hop_id origin,
+        version v = version::lite_05, limits bounds = {})
+        : own(w, l),
+          net(w, own, home, l, v),
+          at(w, net.client, v, options_for<Net>(bounds, origin)),
+          relay(r),
+          key(r.take(net.server, v)) {}
+    guest_of(const guest_of&) = delete;
+    guest_of& operator=(const guest_of&) = delete;
+    ~guest_of() { relay.forget(key); }
+    typename Net::machine own;
+    typename Net::connection net;
+    endpoint<> at;
+    relay_node& relay;
+    std::uint64_t key;
+};
+
 /// A relay, a publisher and viewers, each on a link of its own.
-struct theatre {
-    explicit theatre(world& w, limits bounds = {}) : world_(w), relay(w, {.bounds = bounds, .origin = hop_id{1}}) {}
-    guest& join(const link& l, version v = version::lite_05) {
-        guests.push_back(std::make_unique<guest>(world_, relay, l, hop_id{100 + guests.size()}, v));
+template <class Net>
+struct theatre_of {
+    using guest = guest_of<Net>;
+    explicit theatre_of(world& w, limits bounds = {}, const typename Net::link& windows = {})
+        : world_(w), home(w, windows), relay(w, relay_options_for<Net>(bounds, hop_id{1})) {}
+    guest& join(const typename Net::link& l, version v = version::lite_05) {
+        guests.push_back(std::make_unique<guest>(world_, relay, home, l, hop_id{100 + guests.size()}, v));
         return *guests.back();
     }
     /// Runs until the relay knows of the broadcast, by way of `publisher`.
@@ -30,17 +58,14 @@ struct theatre {
             },
             60s);
     }
+    /// Runs until the relay has `readers`, and has asked the publisher for them.
+    void gather(const live_publisher& camera, std::size_t readers) {
+        world_.run_until([&] { return relay->stats().readers == readers && camera.subscribers() == 1; }, 60s);
+    }
     world& world_;
+    typename Net::machine home;
     relay_node relay;
     std::vector<std::unique_ptr<guest>> guests;
 };
-
-/// Links on which a small live track fits.
-[[nodiscard]] inline link good_link(chance& dice) {
-    auto l = dice.one_of({lan(), wifi(), satellite()});
-    l.segment = dice.between(200, 1200);
-    l.grid = dice.one_of<duration>({1us, 1ms});
-    return l;
-}
 
 } // namespace moqlite::sim

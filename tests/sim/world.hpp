@@ -12,6 +12,7 @@
 #include <moqlite/core/time.hpp>
 #include <optional>
 #include <queue>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -43,7 +44,7 @@ private:
 
 class world {
 public:
-    explicit world(std::uint64_t seed) : dice(seed) {}
+    explicit world(std::uint64_t seed) : dice(seed) { plan().clear(); }
     world(const world&) = delete;
     world& operator=(const world&) = delete;
 
@@ -91,8 +92,19 @@ public:
         std::fprintf(stderr, "%10lld us %s\n", static_cast<long long>(us), line().c_str());
     }
 
+    /// What chance has put between the ends of the last run, to be shown where it fails.
+    [[nodiscard]] static std::string& plan() {
+        static std::string text;
+        return text;
+    }
+    /// 0, 1, 2, ...: for whoever needs a number of his own in this world.
+    std::uint64_t number() noexcept { return numbers_++; }
+
     chance dice;
-    hasher said; ///< Every output and event.
+    hasher said;    ///< Every output and event.
+    hasher carried; ///< Every datagram, where there are any.
+    /// Of the whole run: the same seed gives the same.
+    [[nodiscard]] std::uint64_t hash() const noexcept { return mix(said.value()) ^ carried.value(); }
     const time_point start{1s};
 
 private:
@@ -142,6 +154,7 @@ private:
 
     time_point now_ = start;
     std::uint64_t order_ = 0;
+    std::uint64_t numbers_ = 0;
     std::priority_queue<happening> events_;
     std::vector<party*> waiting_;
 };

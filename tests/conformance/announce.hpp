@@ -1,0 +1,78 @@
+// What is announced is what is believed, in the end, whatever happens in between.
+#pragma once
+
+#include "cast.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <set>
+#include <string>
+
+namespace moqlite::sim {
+
+TEST_CASE("who watches believes in the end what was announced in the end", "[conformance]") {
+    for_each_seed<net>([](std::uint64_t seed) {
+        world w{seed};
+        const auto v = any_version(w.dice);
+        limits bounds;
+        bounds.control_unsent = w.dice.one_of({64u, 500u, 65536u});
+        pair p{w, net::any(w.dice), v, bounds};
+        belief all{p.client};
+        belief rooms{p.client};
+        std::set<std::string> truth;
+        const auto change = [&] {
+            const auto path = (w.dice.coin() ? "room/" : "lab/") + std::to_string(w.dice.below(6));
+            if (truth.contains(path) && w.dice.coin()) {
+                must(p.server->unannounce(path).has_value(), "what was announced can be unannounced");
+                truth.erase(path);
+            } else {
+                must(p.server->announce(path, std::vector<hop_id>(w.dice.below(3), hop_id{5})).has_value(),
+                    "a path can be announced");
+                truth.insert(path);
+            }
+        };
+        for (auto n = w.dice.below(10); n != 0; --n) change();
+        all.watch("");
+        w.run(w.dice.up_to(300ms));
+        rooms.watch("room");
+        for (auto n = w.dice.below(60); n != 0; --n) {
+            change();
+            w.run(w.dice.up_to(w.dice.one_of<duration>({0ms, 1ms, 200ms})));
+        }
+        std::set<std::string> in_rooms;
+        for (const auto& path : truth)
+            if (path.starts_with("room/")) in_rooms.insert(path);
+        w.run(300s);
+        must(all.paths == truth, "the belief is the truth");
+        must(rooms.paths == in_rooms, "the belief below a prefix is the truth there");
+        must(all.synced == has_announce_ok(v) && rooms.synced == has_announce_ok(v), "the present state has an end");
+        p.client.unwatch(all.id);
+        p.client.unwatch(rooms.id);
+        w.run(30s);
+        p.check_empty();
+        return w.hash();
+    });
+}
+
+TEST_CASE("both ends may announce and watch at once", "[conformance]") {
+    for_each_seed<net>([](std::uint64_t seed) {
+        world w{seed};
+        pair p{w, net::any(w.dice)};
+        belief of_client{p.client};
+        belief of_server{p.server};
+        of_client.watch("");
+        p.server.on<setup_received>([&](const setup_received&) { of_server.watch(""); });
+        for (int i = 0; i < 5; ++i) {
+            must(p.client->announce("c" + std::to_string(i)).has_value() &&
+                     p.server->announce("s" + std::to_string(i)).has_value(),
+                "a path can be announced");
+            w.run(w.dice.up_to(200ms));
+        }
+        must(p.client->unannounce("c0").has_value(), "what was announced can be unannounced");
+        w.run(60s);
+        must(of_client.paths == std::set<std::string>{"s0", "s1", "s2", "s3", "s4"}, "the client knows the server's");
+        must(of_server.paths == std::set<std::string>{"c1", "c2", "c3", "c4"}, "the server knows the client's");
+        return w.hash();
+    });
+}
+
+} // namespace moqlite::sim

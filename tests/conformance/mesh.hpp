@@ -1,0 +1,115 @@
+// Several relays that know each other by their announcements alone.
+#pragma once
+
+#include "cast.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+namespace moqlite::sim {
+
+/// Relays, each with a connection to some others.
+struct mesh {
+    mesh(world& w, std::size_t n) : world_(w) {
+        for (std::size_t i = 0; i < n; ++i) {
+            homes.push_back(std::make_unique<net::machine>(w));
+            relays.push_back(std::make_unique<relay_node>(w, relay_options_for<net>({}, hop_id{1 + i})));
+        }
+    }
+    void join(std::size_t from, std::size_t to, const net::link& l) {
+        wires.push_back(std::make_unique<net::connection>(world_, *homes[from], *homes[to], l, version::lite_05));
+        relays[from]->take(wires.back()->client);
+        relays[to]->take(wires.back()->server);
+    }
+    void announced(const std::string& path, bool is = true) {
+        world_.run_until(
+            [&] {
+                return std::all_of(relays.begin(), relays.end(),
+                    [&](auto& r) { return ((*r)->broadcasts().find(path) != nullptr) == is; });
+            },
+            120s);
+    }
+    world& world_;
+    std::vector<std::unique_ptr<net::machine>> homes;
+    std::vector<std::unique_ptr<net::connection>> wires;
+    std::vector<std::unique_ptr<relay_node>> relays;
+};
+
+TEST_CASE("a track crosses a chain of relays, whole, under one subscription at each", "[conformance][relay][mesh]") {
+    for_each_seed<net>(
+        [](std::uint64_t seed) {
+            world w{seed};
+            mesh m{w, 3};
+            // Either end may have called the other.
+            w.dice.coin() ? m.join(0, 1, net::good(w.dice)) : m.join(1, 0, net::good(w.dice));
+            w.dice.coin() ? m.join(1, 2, net::good(w.dice)) : m.join(2, 1, net::good(w.dice));
+            const clip c{.groups = 15, .frames = 4, .largest = 300, .key = w.dice.next()};
+            guest source{w, *m.relays[0], *m.homes[0], net::good(w.dice), hop_id{100}};
+            slab_pool pool;
+            live_publisher camera{w, c, 100ms, pool};
+            camera.serve_on(source.at);
+            std::uint64_t asked = 0;
+            source.at.on<subscribe_requested>([&](const subscribe_requested&) { ++asked; });
+            must(source.at->announce(c.broadcast).has_value(), "a path can be announced");
+            m.announced(c.broadcast);
+            std::vector<std::unique_ptr<guest>> homes;
+            std::vector<std::unique_ptr<viewer<>>> viewers;
+            for (int i = 0; i < 3; ++i) {
+                homes.push_back(std::make_unique<guest>(
+                    w, *m.relays[2], *m.homes[2], net::good(w.dice), hop_id{200 + static_cast<std::uint64_t>(i)}));
+                viewers.push_back(std::make_unique<viewer<>>(homes.back()->at, c));
+                viewers.back()->subscribe();
+            }
+            w.run_until([&] { return (*m.relays[2])->stats().readers == 3 && camera.subscribers() == 1; }, 60s);
+            camera.start();
+            w.run_until(
+                [&] {
+                    return std::all_of(
+                        viewers.begin(), viewers.end(), [](const auto& v) { return v->ended.has_value(); });
+                },
+                60s);
+            for (const auto& v : viewers)
+                must(v->ended->finished && v->has_all(group_sequence{0}, c.end()) && v->dropped.empty(),
+                    "each has everything");
+            must(asked == 1 && m.relays[0]->requests("video") == 1 && m.relays[1]->requests("video") == 1,
+                "one subscription at each hop");
+            return w.hash();
+        },
+        10);
+}
+
+TEST_CASE("announcements go round no circle, and end everywhere", "[conformance][relay][mesh]") {
+    for_each_seed<net>(
+        [](std::uint64_t seed) {
+            world w{seed};
+            constexpr std::size_t n = 4;
+            mesh m{w, n};
+            for (std::size_t i = 0; i < n; ++i) m.join(i, (i + 1) % n, net::any(w.dice));
+            m.join(0, 2, net::any(w.dice));
+            const auto here = w.dice.below(n);
+            const auto there = w.dice.below(n);
+            guest source{w, *m.relays[here], *m.homes[here], net::any(w.dice), hop_id{100}};
+            guest watcher{w, *m.relays[there], *m.homes[there], net::any(w.dice), hop_id{101}};
+            belief all{watcher.at};
+            all.watch("");
+            for (int i = 0; i < 5; ++i) {
+                must(source.at->announce("a" + std::to_string(i)).has_value(), "a path can be announced");
+                w.run(w.dice.up_to(100ms));
+            }
+            for (int i = 0; i < 5; ++i) m.announced("a" + std::to_string(i));
+            must(source.at->unannounce("a0").has_value(), "what was announced can be unannounced");
+            m.announced("a0", false);
+            w.run(60s);
+            must(all.paths == std::set<std::string>{"a1", "a2", "a3", "a4"}, "the watcher knows what is there");
+            source.at->close(app_error::cancel);
+            for (int i = 1; i < 5; ++i) m.announced("a" + std::to_string(i), false);
+            w.run(60s);
+            must(all.paths.empty(), "and that it is gone");
+            const auto before = w.said.value();
+            w.run(60s);
+            must(w.said.value() == before, "a mesh comes to rest");
+            return w.hash();
+        },
+        10);
+}
+
+} // namespace moqlite::sim

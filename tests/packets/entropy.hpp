@@ -1,0 +1,16 @@
+// What would differ from run to run: OpenSSL's randomness, and the certificate.
+#pragma once
+
+#include <cstdint>
+#include <moqlite/ngtcp2/tls.hpp>
+
+namespace moqlite::packets {
+
+/// From here on all randomness of this process's OpenSSL follows from `seed`.
+void seed_openssl(std::uint64_t seed);
+
+/// Configurations with a certificate that is always the same and an ALPN for each version; made once.
+[[nodiscard]] const ngtcp2::tls& server_tls();
+[[nodiscard]] const ngtcp2::tls& client_tls();
+
+} // namespace moqlite::packets
