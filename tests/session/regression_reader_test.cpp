@@ -177,3 +177,15 @@ TEST_CASE("a group that finds no memory takes nothing with it from what is said 
     CHECK(d.lost() == list{"1 to 1 bounds_exceeded"});
     CHECK(d.reader.held() == 30'000'000);
 }
+
+TEST_CASE(
+    "a gap that is reached by reading is waited out, though nothing more is told", "[session][reader][regression]") {
+    desk d{from(0)};
+    d.accepted(0);
+    d.whole(0);
+    d.whole(2);
+    CHECK(d.read() == list{"0.0 x"});
+    REQUIRE(d.reader.deadline());
+    d.pass(*d.reader.deadline() - d.now);
+    CHECK(d.read() == list{"2.0 x"});
+}

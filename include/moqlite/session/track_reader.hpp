@@ -78,8 +78,9 @@ public:
         while (next_) {
             const auto found = groups_.find(*next_);
             if (found == groups_.end()) {
-                if (!skip_known_gap()) return std::nullopt;
-                continue;
+                if (skip_known_gap()) continue;
+                watch_gap(); // Later groups may be here, and nothing more to come that tells us.
+                return std::nullopt;
             }
             if (const auto p = found->second.cursor.next()) {
                 reading_ = next_;
