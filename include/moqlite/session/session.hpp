@@ -29,7 +29,7 @@ namespace moqlite {
 struct session_options {
     limits bounds{};
     std::string path{}; ///< A client's SETUP Path: the URL's path and query; "" says nothing.
-    hop_id origin{};    ///< Our own hop; 0 says nothing.
+    hop_id origin{};    ///< Our own hop; 0 says nothing, which some refuse of a publisher. Below 2^53 for JavaScript.
     /// What the link adds to the cost of what comes by it; none: what the peer's SETUP says, or 1. A client says it.
     std::optional<std::uint64_t> cost{};
     time_point epoch{};             ///< collect(): from which the times of frames count that came without.

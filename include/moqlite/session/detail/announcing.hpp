@@ -32,7 +32,8 @@ public:
         r.stream = &stream;
         r.ready = &c_.ready;
         r.source = c_.key;
-        if (!c_.fits(m->prefix)) return replies_.destroy(r), errc::name_too_long;
+        if (!c_.fits_path(m->prefix)) return replies_.destroy(r), errc::name_too_long;
+        c_.saw_path(m->prefix);
         r.prefix = path::normalise(m->prefix);
         r.exclude = m->exclude_hop;
         stream.kind = control_kind::announce_in;

@@ -118,6 +118,7 @@ struct context {
     context(role r, version v, const limits& b, slab_pool* p, ready_list* list, std::uint64_t name)
         : side(r),
           dialect(v),
+          slashes(has_slash_dialect(v)),
           bounds(b),
           own_pool(b.memory),
           pool(p != nullptr ? *p : own_pool),
@@ -128,6 +129,7 @@ struct context {
 
     role side;
     version dialect;
+    bool slashes; ///< Names go out with them: the peer writes them so, or has written none yet.
     limits bounds;
     slab_pool own_pool;
     slab_pool& pool;
@@ -165,6 +167,7 @@ struct context {
     std::vector<std::byte> scratch;
     std::string path_scratch;
     std::string name_scratch;
+    std::string slashed; ///< Not one of the others: events, whose views are in those, are answered by commands.
 
     std::optional<session_closed> closing; ///< Why the session ended, once it has.
     std::string closing_reason;
@@ -334,6 +337,26 @@ struct context {
         return into;
     }
     [[nodiscard]] bool fits(std::string_view name) const noexcept { return name.size() <= bounds.name; }
+    /// The same of a path, where slashes at its ends mean nothing.
+    [[nodiscard]] bool fits_path(std::string_view name) const noexcept {
+        if (name.starts_with('/')) name.remove_prefix(1);
+        if (name.ends_with('/')) name.remove_suffix(1);
+        return fits(name);
+    }
+    /// The peer has written a path or prefix of its own; it will be answered in the same dialect.
+    void saw_path(std::string_view written) noexcept {
+        if (has_slash_dialect(dialect)) slashes = written.starts_with('/');
+    }
+    /// `name`, a path relative to the root, as the peer wants to read it; good until the next one.
+    std::string_view written_path(std::string_view name) {
+        if (!slashes) return name;
+        return slashed.assign(1, '/').append(name);
+    }
+    /// The same of a prefix.
+    std::string_view written_prefix(std::string_view name) {
+        if (!slashes || name.empty()) return written_path(name);
+        return slashed.assign(1, '/').append(name).append(1, '/');
+    }
     /// The name on the wire of `whole_path`; nullopt: not below the root.
     [[nodiscard]] std::optional<std::string_view> relative(std::string_view whole_path) const noexcept {
         return path::strip(whole_path, allowed.root);

@@ -124,7 +124,8 @@ public:
     errc subscribe_arrived(control_stream& stream, byte_view body) {
         const auto m = wire::lite::decode<wire::lite::subscribe>(c_.dialect, body, c_.bounds);
         if (!m) return m.error();
-        if (!c_.fits(m->broadcast) || !c_.fits(m->track)) return errc::name_too_long;
+        if (!c_.fits_path(m->broadcast) || !c_.fits(m->track)) return errc::name_too_long;
+        c_.saw_path(m->broadcast);
         if (by_wire_id_.find(m->id) != nullptr) return errc::duplicate_subscription;
         if (!may_have(m->broadcast)) return errc::unauthorized;
         auto& r = make(stream, request_kind::subscribe);
@@ -162,7 +163,7 @@ public:
     errc track_arrived(control_stream& stream, byte_view body) {
         const auto m = wire::lite::decode<wire::lite::track>(c_.dialect, body, c_.bounds);
         if (!m) return m.error();
-        if (!c_.fits(m->broadcast) || !c_.fits(m->name)) return errc::name_too_long;
+        if (!c_.fits_path(m->broadcast) || !c_.fits(m->name)) return errc::name_too_long;
         if (!may_have(m->broadcast)) return errc::unauthorized;
         auto& r = make(stream, request_kind::track);
         c_.emit(track_requested{r.id, {c_.whole(m->broadcast, c_.path_scratch), m->name}});

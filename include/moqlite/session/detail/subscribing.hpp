@@ -20,7 +20,7 @@ public:
     result<subscribe_id> subscribe(const track_ref& track, const subscribe_options& options) {
         const auto broadcast = c_.relative(track.broadcast);
         if (!broadcast) return errc::out_of_scope;
-        wire::lite::subscribe message{next_id_, *broadcast, track.track, options};
+        const wire::lite::subscribe message{next_id_, c_.written_path(*broadcast), track.track, options};
         if (const auto why = c_.encodable(message); why != errc::ok) return why;
         auto& s = subscriptions_.make();
         s.id = subscribe_id{next_id_++};

@@ -34,7 +34,7 @@ public:
     result<watch_id> start(std::string_view prefix) {
         const auto wanted = c_.relative(prefix);
         if (!wanted) return errc::out_of_scope;
-        const wire::lite::announce_request message{*wanted, c_.origin};
+        const wire::lite::announce_request message{c_.written_prefix(*wanted), c_.origin};
         c_.scratch.clear();
         if (const auto why = wire::lite::encode(c_.dialect, message, c_.scratch); why != errc::ok) return why;
         auto& w = watches_.make();

@@ -1,0 +1,221 @@
+// Where implementations disagree about subscriptions, a row of moq-lite-wire.md §12 each.
+#include "desk.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <catch2/generators/catch_generators_range.hpp>
+
+using namespace moqlite;
+using namespace moqlite::test;
+
+namespace {
+
+version any_version() { return GENERATE(from_range(all_versions)); }
+version old_version() { return GENERATE(version::lite_03, version::lite_04); }
+std::string plain(std::string_view spaced) { return to_hex(hex(spaced)); }
+
+/// A client with one subscription, on stream 0.
+struct viewer : subject {
+    explicit viewer(version v, const subscribe_options& o = {}) : subject(role::client, v) {
+        begin(*this);
+        REQUIRE((*this)->subscribe({"a", "b"}, o));
+        request = outputs();
+        static_cast<void>(all_acked(0));
+    }
+    /// A group of one frame, on a stream of its own.
+    list group(std::uint64_t stream, std::string_view sequence) {
+        const auto v = (*this)->negotiated();
+        return receive(stream, "00 02 00" + std::string(sequence) + (has_timestamps(v) ? "00 01 61" : "01 61"), true);
+    }
+    list request;
+};
+
+/// A server with one accepted subscription of the client, on stream 0.
+struct publisher : subject {
+    explicit publisher(version v, std::string_view options = "00 00 00 00 00", priority own = 0)
+        : subject(role::server, v) {
+        begin(*this);
+        REQUIRE(receive(0, subscribe_bytes("00", "a", "b", options)).size() == 2);
+        REQUIRE((*this)->accept(id, group_sequence{0}, own));
+        accepted = without(outputs(), "credit");
+        static_cast<void>(all_acked(0));
+    }
+    group_ref group(std::uint64_t sequence) {
+        auto g = (*this)->open_group(id, group_sequence{sequence});
+        REQUIRE(g);
+        REQUIRE((*g)->write_frame(timestamp{0}, as_bytes("x")));
+        REQUIRE((*g)->finish());
+        return *g;
+    }
+    /// Every byte of it arrives.
+    void deliver(std::uint64_t stream) {
+        static_cast<void>(all_acked(stream));
+        CHECK(stream_closed(stream).size() == 1);
+    }
+    [[nodiscard]] std::uint64_t first_uni() { return has_setup((*this)->negotiated()) ? 7 : 3; }
+    request_id id{};
+    list accepted;
+};
+
+} // namespace
+
+TEST_CASE(
+    "a DROP is a hint: what it names is taken when it comes, here one too far", "[session][dialects §12.6][gomoqt]") {
+    const auto v = any_version();
+    CAPTURE(alpn(v));
+    viewer client{v};
+    const std::string drop = has_options_in_ok(v) ? "01" : "02";
+    const std::string ok = has_options_in_ok(v) ? "00 05 00 00 00 01 00" : "00 01 00";
+    // Groups 2 to 4 are meant; gomoqt says 3 to 5.
+    CHECK(client.receive(0, ok + drop + "03 03 05 00").back() == "groups_dropped 0 3 to 5 cancel");
+    CHECK(client.group(3, "03").size() == 3);
+    CHECK(client.group(7, "05").size() == 3);
+}
+
+TEST_CASE("a reader reads on over a DROP that names one too far", "[session][dialects §12.6][gomoqt]") {
+    desk d{from(0)};
+    d.accepted(0);
+    d.whole(0);
+    d.whole(1);
+    d.dropped(3, 5);
+    d.whole(5);
+    CHECK(d.read() == list{"0.0 x", "1.0 x"});
+    d.pass(track_reader_options{}.gap_patience);
+    CHECK(d.read() == list{"5.0 x"});
+}
+
+TEST_CASE("we say a DROP with the numbers of its groups", "[session][dialects §12.6]") {
+    const auto v = any_version();
+    publisher server{v};
+    REQUIRE(server->drop(server.id, group_sequence{2}, group_sequence{4}, app_error::old));
+    CHECK(server.outputs() ==
+          list{"write 0 " + plain((has_options_in_ok(v) ? "01" : "02") + std::string("03 02 04 02"))});
+}
+
+TEST_CASE("group 0 is a group: it can be asked for, and is where our own begin", "[session][dialects §12.7]") {
+    const auto v = any_version();
+    viewer client{v, {.start = group_sequence{0}, .end = group_sequence{0}}};
+    const auto* path = has_slash_dialect(v) ? "/a" : "a";
+    CHECK(client.request.back() == "write 0 " + plain(subscribe_bytes("00", path, "b", "00 00 00 01 01")));
+    CHECK(client.group(3, "00").front() == "group_opened 3 of 0 sequence 0");
+    publisher server{v, "00 00 00 01 00"};
+    server.group(0);
+    CHECK(without(server.outputs(), "open")
+            .front()
+            .starts_with("write " + std::to_string(server.first_uni()) + " 00020000"));
+}
+
+TEST_CASE("a subscriber waits for SUBSCRIBE_OK as long as it takes, and takes groups before it",
+    "[session][dialects §12.8][gomoqt]") {
+    const auto v = any_version();
+    CAPTURE(alpn(v));
+    viewer client{v};
+    CHECK(client.tick_after(1h).empty());
+    CHECK(client.group(3, "07").size() == 3);
+    CHECK(client.receive(0, has_options_in_ok(v) ? "00 05 00 00 00 08 00" : "00 01 07") ==
+          list{"subscription_accepted 0 from 7"});
+}
+
+TEST_CASE("a Group End that is reached ends nothing: it may be raised", "[session][dialects §12.10]") {
+    const auto v = any_version();
+    CAPTURE(alpn(v));
+    publisher server{v, "00 00 00 01 01"};
+    server.group(0);
+    CHECK(server->open_group(server.id, group_sequence{1}).error() == errc::beyond_group_end);
+    static_cast<void>(server.outputs());
+    server.deliver(server.first_uni());
+    CHECK(server.outputs().empty()); // No FIN.
+    CHECK(server.receive(0, "05 00 00 00 00 02").back() == "groups_wanted 0 to 1");
+    server.group(1);
+    CHECK(without(without(server.outputs(), "credit"), "open")
+            .front()
+            .starts_with("write " + std::to_string(server.first_uni() + 4) + " 00020001"));
+}
+
+TEST_CASE("a publisher that ends a subscription at its Group End is asked again", "[session][dialects §12.10]") {
+    auto o = from(0);
+    o.bounds.read_ahead = 1; // Group by group: one is read, the next is on its way.
+    desk d{o};
+    d.accepted(0);
+    d.whole(0);
+    d.whole(1);
+    static_cast<void>(d.said());
+    d.ended();
+    CHECK(d.said() == list{"subscribe room video ordered 2..3"});
+    CHECK_FALSE(d.reader.finished());
+}
+
+TEST_CASE(
+    "Subscriber Max Latency is not enforced yet: what is late is sent all the same", "[session][dialects §12.11]") {
+    const auto v = any_version();
+    publisher server{v, "00 01 01 00 00"}; // 1 ms, oldest first
+    server.link.budget = 0;
+    server.group(0);
+    server.group(1);
+    static_cast<void>(server.outputs());
+    CHECK(server.tick_after(10s).empty());
+    server.link.budget = SIZE_MAX;
+    list groups;
+    for (auto& line : server.outputs())
+        if (line.find(" 000200") != std::string::npos) groups.push_back(line.substr(line.find(" 000200"), 9));
+    CHECK(groups == list{" 00020000", " 00020001"});
+}
+
+TEST_CASE("SUBSCRIBE_END names the first group that will never come", "[session][dialects §12.12]") {
+    const auto v = GENERATE(version::lite_05, version::lite_06_wip);
+    publisher server{v};
+    REQUIRE(server->end_track(server.id, group_sequence{9}));
+    CHECK(server.outputs() == list{"write 0 010109"});
+    viewer client{v};
+    CHECK(client.receive(0, "01 01 09") == list{"subscription_end_known 0 before 9"});
+    CHECK(client.group(3, "08").size() == 3);
+}
+
+TEST_CASE("any Subscribe ID is one, in any order", "[session][dialects §12.33][gomoqt]") {
+    subject server{role::server, any_version()};
+    begin(server);
+    std::uint64_t stream = 0;
+    for (const auto* id : {"01", "00", "ffffffffffffffff", "4064"}) {
+        CHECK(server.receive(stream, subscribe_bytes(id, "a", "b")).size() == 2);
+        REQUIRE(server->open_group(request_id{stream / 4}, group_sequence{0}));
+        const auto said = without(without(server.outputs(), "open"), "credit").back();
+        CHECK(said.find(" 00" + to_hex(hex(sized(std::string(id) + "00")))) != std::string::npos);
+        stream += 4;
+    }
+}
+
+TEST_CASE("Ordered is honoured in what is sent first", "[session][dialects §12.36]") {
+    const auto v = any_version();
+    for (const bool ordered : {false, true}) {
+        publisher server{v, ordered ? "00 01 00 00 00" : "00 00 00 00 00"};
+        server.group(0);
+        server.group(1);
+        CHECK(without(server.outputs(), "open").front().find(ordered ? " 00020000" : " 00020001") != std::string::npos);
+    }
+}
+
+TEST_CASE("SUBSCRIBE_OK says the publisher's own priority where it says one, and none is expected back",
+    "[session][dialects §12.37]") {
+    const auto v = old_version();
+    publisher server{v, "09 00 00 00 00", 5};
+    CHECK(server.accepted == list{"write 0 " + plain("00 05 05 00 00 01 00")});
+    for (const auto* echo : {"09", "05", "00"}) {
+        viewer client{v, {.priority = 9}};
+        CHECK(client.receive(0, "00 05" + std::string(echo) + "00 00 08 00") == list{"subscription_accepted 0 from 7"});
+    }
+}
+
+TEST_CASE("a subscribe stream is finished after its groups have arrived, for those who cut what is in flight",
+    "[session][dialects moq-net]") {
+    const auto v = any_version();
+    CAPTURE(alpn(v));
+    publisher server{v};
+    server.group(0);
+    REQUIRE(server->end_track(server.id, group_sequence{1}));
+    REQUIRE(server->finish(server.id));
+    for (const auto& line : server.outputs()) CHECK((!line.starts_with("write 0") || !line.ends_with("fin")));
+    static_cast<void>(server.all_acked(server.first_uni()));
+    CHECK(server.outputs().empty());
+    CHECK(server.stream_closed(server.first_uni()) == list{"group_delivered 0 sequence 0"});
+    CHECK(server.outputs() == list{"write 0 fin"});
+}
