@@ -61,14 +61,13 @@ enum class errc : std::uint8_t {
     setup_from_server, ///< A server's SETUP carries Path or Role.
     setup_timeout,
     stream_timeout, ///< A stream did not say in time what it is for.
-    announce_before_ok,
     duplicate_announce,
     unknown_announce,   ///< An announce id that was never given, or whose broadcast has ended.
     response_before_ok, ///< Something else than the SUBSCRIBE_OK that must come first (before moq-lite-05).
     unexpected_message, ///< A message that may not stand here, such as a second request.
     unknown_subscription,
     duplicate_subscription,
-    duplicate_group,
+    duplicate_group, ///< A second stream for a group that is arriving.
     group_out_of_range,
     too_many_streams,
     too_many_requests,
@@ -82,7 +81,6 @@ enum class errc : std::uint8_t {
     undrained_input, ///< An input before poll_event() returned nullopt.
     closed,
     not_found,
-    duplicate,
     out_of_scope, ///< The name is not below the session's root.
     already_answered,
     beyond_group_end,   ///< The subscriber has not asked for this group yet.
@@ -130,7 +128,6 @@ inline std::string_view to_string(errc e) noexcept {
     case errc::setup_from_server: return "setup_from_server";
     case errc::setup_timeout: return "setup_timeout";
     case errc::stream_timeout: return "stream_timeout";
-    case errc::announce_before_ok: return "announce_before_ok";
     case errc::duplicate_announce: return "duplicate_announce";
     case errc::unknown_announce: return "unknown_announce";
     case errc::response_before_ok: return "response_before_ok";
@@ -150,7 +147,6 @@ inline std::string_view to_string(errc e) noexcept {
     case errc::undrained_input: return "undrained_input";
     case errc::closed: return "closed";
     case errc::not_found: return "not_found";
-    case errc::duplicate: return "duplicate";
     case errc::out_of_scope: return "out_of_scope";
     case errc::already_answered: return "already_answered";
     case errc::beyond_group_end: return "beyond_group_end";
@@ -194,8 +190,7 @@ inline app_error wire_code(errc e) noexcept {
     case errc::setup_timeout:
     case errc::stream_timeout: return app_error::timeout;
     case errc::duplicate_subscription:
-    case errc::duplicate_group:
-    case errc::duplicate: return app_error::duplicate;
+    case errc::duplicate_group: return app_error::duplicate;
     case errc::unexpected_stream: return app_error::unexpected_stream;
     case errc::unauthorized:
     case errc::refused: return app_error::unauthorized;

@@ -263,6 +263,11 @@ private:
         s.groups.for_each([&](incoming_group& g) { open = open || g.at != incoming_group::stage::ended; });
         return open;
     }
+    static bool is_arriving(subscription& s, group_sequence sequence) {
+        bool here = false;
+        s.groups.for_each([&](incoming_group& g) { here = here || g.sequence == sequence; });
+        return here;
+    }
     void forget(subscription& s) {
         by_id_.erase(number(s.id));
         s.groups.for_each([](incoming_group& g) { g.of = nullptr; });
@@ -325,6 +330,7 @@ private:
         subscription* s = find(subscribe_id{header.subscription});
         if (s == nullptr && header.subscription < next_id_) return refuse(g, app_error::cancel), true; // We left it.
         if (s == nullptr) return reject(g, errc::unknown_subscription), true;
+        if (is_arriving(*s, header.sequence)) return reject(g, errc::duplicate_group), true;
         g.of = s;
         g.sequence = header.sequence;
         s->groups.push_back(g);

@@ -1,0 +1,229 @@
+// Every named error, and what causes it. An enumerator without a case does not compile.
+#include "subject.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <functional>
+
+using namespace moqlite;
+using namespace moqlite::test;
+
+namespace {
+
+/// A client with subscription 0 on stream 0, watch 0 on stream 4, and on moq-lite-05 a TRACK on stream 8.
+struct client : subject {
+    explicit client(version v = version::lite_05, limits bounds = {}) : subject(role::client, v, {.bounds = bounds}) {
+        begin(*this);
+        REQUIRE((*this)->subscribe({"a", "b"}));
+        REQUIRE((*this)->watch(""));
+        if (has_track_info(v)) REQUIRE((*this)->request_track({"a", "b"}));
+        static_cast<void>(outputs());
+        if (has_announce_ok(v)) static_cast<void>(receive(4, "02 09 00"));
+    }
+};
+/// A server with SUBSCRIBE 0 on stream 0.
+struct server : subject {
+    explicit server(limits bounds = {}, scope allowed = {})
+        : subject(role::server, version::lite_05, {.bounds = bounds}) {
+        begin(*this, std::move(allowed));
+        static_cast<void>(receive(0, subscribe_bytes("00", "a", "b", "00 00 00 03 05")));
+        static_cast<void>(outputs());
+    }
+};
+
+/// The rule that `said` names last: of a stream that was rejected, or of the session that was closed.
+errc named(const list& said) {
+    errc out = errc::ok;
+    for (const auto& line : said) {
+        if (!line.starts_with("stream_rejected") && !line.starts_with("session_closed")) continue;
+        for (int n = 1; n < 256; ++n)
+            for (const auto& end : {"", " by peer"})
+                if (line.ends_with(" " + std::string(to_string(errc(n))) + end)) out = errc(n);
+    }
+    return out;
+}
+errc on_request(std::string_view bytes, bool fin = false) { return named(server{}.receive(4, bytes, fin)); }
+errc on_group(std::string_view bytes, bool fin = false) {
+    return named(client{}.receive(3, "00 02 00 07" + std::string(bytes), fin));
+}
+errc on_setup(role side, std::string_view bytes) {
+    return named(subject{side}.receive(side == role::server ? 2 : 3, bytes, true));
+}
+limits with(const std::function<void(limits&)>& change) {
+    limits l;
+    change(l);
+    return l;
+}
+errc late() {
+    subject s{role::server};
+    static_cast<void>(s.outputs());
+    return named(s.tick_after(10s));
+}
+errc silent_stream() {
+    server s;
+    static_cast<void>(s.receive(4, "02"));
+    return named(s.tick_after(10s));
+}
+errc twice_announced() {
+    client c{version::lite_04};
+    return named(c.receive(4, sized("01 01 61 00") + sized("01 01 61 00")));
+}
+errc one_too_many_groups() {
+    client c{version::lite_05, with([](limits& l) { l.incoming_groups = 1; })};
+    static_cast<void>(c.receive(7, "00"));
+    return named(c.receive(11, "00"));
+}
+errc group_twice() {
+    client c;
+    static_cast<void>(c.receive(3, "00 02 00 07"));
+    return named(c.receive(7, "00 02 00 07"));
+}
+errc half_messages() {
+    server s{with([](limits& l) { l.partial_messages = 2; })};
+    return named(s.receive(4, "02 09 00 00"));
+}
+errc takes_nothing() {
+    server s;
+    REQUIRE(s->announce("a"));
+    static_cast<void>(s.receive(4, "01 02 00 00"));
+    static_cast<void>(s.outputs());
+    static_cast<void>(s.tick_after(1ns));
+    return named(s.tick_after(15s));
+}
+errc own_uni() {
+    server s;
+    REQUIRE(s->open_group(request_id{0}, group_sequence{2}));
+    static_cast<void>(s.outputs());
+    return named(s.receive(7, "00"));
+}
+errc not_drained() {
+    client c;
+    const auto bytes = hex("00 02 00 07");
+    c->stream_received(stream_id{3}, bytes, false, c.now);
+    c->stream_received(stream_id{7}, bytes, false, c.now);
+    return named(c.events());
+}
+errc closed(bool by_peer) {
+    client c;
+    c->connection_closed({app_error::cancel, by_peer, ""}, c.now);
+    return named(c.events());
+}
+errc after_close() {
+    client c;
+    c->close(app_error::cancel);
+    return c->subscribe({"a", "b"}).error();
+}
+errc refused() {
+    subject s{role::server};
+    REQUIRE(s->refuse());
+    return named(s.events());
+}
+errc of_group(const std::function<result<void>(group&)>& misuse) {
+    slab_pool pool{1 << 20};
+    auto g = group::make(pool, group_sequence{0}, version::lite_05);
+    return misuse(*g).error();
+}
+errc ended_group(group& g) {
+    REQUIRE(g.finish());
+    return g.finish().error();
+}
+errc served(std::uint64_t sequence) {
+    return server { } -> open_group(request_id{0}, group_sequence{sequence}).error(); }
+errc no_memory() {
+    slab_pool pool{16};
+    return group::make(pool, group_sequence{0}, version::lite_05)->write_frame(timestamp{0}, as_bytes("x")).error();
+}
+errc answered_twice() {
+    server s;
+    REQUIRE(s->accept(request_id{0}, group_sequence{2}));
+    return s->accept(request_id{0}, group_sequence{2}).error();
+}
+errc out_of_scope() {
+    server s{{}, {.root = "root"}};
+    return s->announce("elsewhere").error();
+}
+
+/// What comes of the one thing that is wrong.
+errc provoked(errc rule) {
+    switch (rule) {
+    case errc::ok: return on_request(track_bytes("a", "b"));
+    // Decoding.
+    case errc::message_too_short: return on_request("02 03 00 01 61");
+    case errc::message_too_long: return on_request("06 05 01 61 01 62 00");
+    case errc::message_too_large: return on_request("02 80010001");
+    case errc::stream_ended_early: return on_request("02 0a 00", true);
+    case errc::unknown_message_type: return named(client{}.receive(0, "03 01 00"));
+    case errc::unknown_stream_type: return on_request("3f");
+    case errc::bad_utf8: return on_request("06 04 01 ff 01 62");
+    case errc::bad_status: return named(client{}.receive(4, sized("03 01 61 00")));
+    case errc::too_many_hops: return named(client{}.receive(4, sized("01 01 61 21")));
+    case errc::too_many_segments: {
+        std::string path = "61";
+        for (int i = 0; i < 32; ++i) path += "2f61";
+        return on_request("06" + sized(sized(path) + "01 62"));
+    }
+    case errc::name_too_long:
+        return named(server{with([](limits& l) { l.name = 1; })}.receive(4, track_bytes("aa", "b")));
+    case errc::too_many_parameters: return on_setup(role::server, "01 02 4041");
+    case errc::duplicate_parameter: return on_setup(role::server, "01 07 02 05 01 01 05 01 02");
+    case errc::parameter_size: return on_setup(role::server, "01 05 01 05 02 01 01");
+    case errc::zero_timescale: return named(client{}.receive(8, "04 00 00 00 00"));
+    case errc::timestamp_out_of_range: return on_group("01 00");
+    case errc::frame_too_large: return on_group("00 82000001");
+    case errc::value_too_large: return client {
+        } -> subscribe({"a", "b"}, {.start = group_sequence{UINT64_MAX}}).error();
+    // The session's rules.
+    case errc::duplicate_setup: return on_setup(role::server, "01 01 00 01 00");
+    case errc::setup_from_server: return on_setup(role::client, "01 04 01 03 01 01");
+    case errc::setup_timeout: return late();
+    case errc::stream_timeout: return silent_stream();
+    case errc::duplicate_announce: return twice_announced();
+    case errc::unknown_announce: return named(client{version::lite_06_wip}.receive(4, "01 01 00"));
+    case errc::response_before_ok: return named(client{version::lite_03}.receive(0, "01 03 00 00 00"));
+    case errc::unexpected_message: return on_request("01 02 00 00 00");
+    case errc::unknown_subscription: return named(client{}.receive(3, "00 02 05 00"));
+    case errc::duplicate_subscription: return on_request(subscribe_bytes("00", "a", "b"));
+    case errc::duplicate_group: return group_twice();
+    case errc::group_out_of_range: return named(client{}.receive(0, "02 03 09 08 00"));
+    case errc::too_many_streams: return one_too_many_groups();
+    case errc::too_many_requests: return named(server{with([](limits& l) { l.requests = 1; })}.receive(4, "02"));
+    case errc::too_many_announcements:
+        return named(
+            client{version::lite_05, with([](limits& l) { l.announcements = 0; })}.receive(4, sized("01 01 61 00")));
+    case errc::control_backlog: return half_messages();
+    case errc::unexpected_stream: return own_uni();
+    case errc::unauthorized:
+        return named(server{{}, {.root = {}, .subscribe = {"mine"}}}.receive(4, track_bytes("a", "b")));
+    case errc::refused: return refused();
+    case errc::lagged: return takes_nothing();
+    // Local misuse and the end of things.
+    case errc::undrained_input: return not_drained();
+    case errc::closed: return after_close();
+    case errc::not_found: return server {
+        } -> accept(request_id{99}).error();
+    case errc::out_of_scope: return out_of_scope();
+    case errc::already_answered: return answered_twice();
+    case errc::beyond_group_end: return served(5);
+    case errc::before_group_start: return served(1);
+    case errc::group_ended: return of_group([](group& g) -> result<void> { return ended_group(g); });
+    case errc::frame_incomplete:
+        return of_group([](group& g) { return g.begin_frame(timestamp{0}, 1) ? g.finish() : result<void>{}; });
+    case errc::invalid_argument: return of_group([](group& g) { return g.append_payload(as_bytes("x")); });
+    case errc::unsupported: return client { version::lite_04
+        } -> request_track({"a", "b"}).error();
+    case errc::out_of_memory_limit: return no_memory();
+    case errc::peer_closed: return closed(true);
+    case errc::transport_closed: return closed(false);
+    }
+    return errc::ok; // No enumerator.
+}
+
+} // namespace
+
+TEST_CASE("every error has a cause, and is called by its name", "[session][bad input][errc]") {
+    int n = 0;
+    for (; to_string(errc(n)) != "unknown"; ++n) {
+        CAPTURE(to_string(errc(n)));
+        CHECK(to_string(provoked(errc(n))) == to_string(errc(n)));
+    }
+    CHECK(n > 50);
+}
