@@ -48,10 +48,11 @@ void endpoint_state::accept(const datagram& d) {
         return;
     }
     made->handshake = std::make_unique<opening>(opening{*server, accepted, {}, {}, {}});
+    made->first_dcid = cid_key{header.dcid};
     auto& c = adopt(std::move(made));
     ++handshakes;
     routes[cid_key{scid}] = {&c, nullptr};
-    routes[cid_key{header.dcid}] = {&c, nullptr};
+    routes[c.first_dcid] = {&c, nullptr};
     feed(c, d);
     if (!c.ending || !c.silent) return;
     // Nonsense, or a ClientHello whose end came before its beginning: the packet is dropped with all

@@ -131,8 +131,7 @@ std::vector<cid_key> endpoint_state::ids_of(const connection_state& c) {
     ngtcp2_conn_get_scid(c.conn, ids.data());
     std::vector<cid_key> keys;
     for (const auto& id : ids) keys.emplace_back(id);
-    if (c.side == role::server)
-        if (const auto* first = ngtcp2_conn_get_client_initial_dcid(c.conn)) keys.emplace_back(*first);
+    if (c.side == role::server) keys.push_back(c.first_dcid); // ngtcp2 does not know it before it has read that packet.
     return keys;
 }
 

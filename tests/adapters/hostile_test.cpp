@@ -55,6 +55,22 @@ TEST_CASE("an Initial packet in a datagram below 1200 bytes is dropped") {
     CHECK(pair.server.endpoint.connections() == 1);
 }
 
+TEST_CASE(
+    "an Initial packet that is damaged anywhere leaves nothing behind that a good one would meet", "[regression]") {
+    for (std::size_t at = 0; at < 64; ++at) {
+        CAPTURE(at);
+        memory_pair pair;
+        pair.connect();
+        pair.client.endpoint.pump(pair.now);
+        REQUIRE_FALSE(pair.client.outbox.empty());
+        auto damaged = pair.client.outbox.front().bytes;
+        damaged[at] = static_cast<char>(damaged[at] ^ 1);
+        pair.inject(pair.server, pair.client.address, damaged);
+        pair.server.endpoint.pump(pair.now);
+        CHECK(pair.run([&] { return pair.server.handlers.size() == 1; }, 10s));
+    }
+}
+
 TEST_CASE("an unknown QUIC version is answered with those we know") {
     memory_pair pair;
     std::string bytes(1200, '\0');

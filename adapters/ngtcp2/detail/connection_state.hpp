@@ -70,6 +70,7 @@ struct connection_state final : connection, timed {
     qlog_function qlog;    ///< Empty: none is written.
     std::string complaint; ///< What is known better than by the error that will come of it.
 
+    cid_key first_dcid;                ///< Of a server: where the client's first packets go.
     std::vector<cid_key> reset_tokens; ///< Of the ids that a client writes to.
 
     std::optional<stream_id> interrupted; ///< To be reported writable at the next pump.
