@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <moqlite/asio/clock.hpp>
+#include <moqlite/asio/random_hop.hpp>
 #include <moqlite/ngtcp2/session_handler.hpp>
 #include <utility>
 
@@ -28,6 +29,7 @@ duration to_duration(double seconds) {
 client_link::client_link(const client_options& options, session_options for_session, client_user& user)
     : options_{options}, session_options_{std::move(for_session)}, user_{user} {
     session_options_.path = options_.where.path;
+    session_options_.origin = asio::random_hop();
 }
 
 int client_link::run() {

@@ -14,8 +14,8 @@
 #include <malloc.h>
 #include <moqlite/asio/clock.hpp>
 #include <moqlite/asio/host_port.hpp>
+#include <moqlite/asio/random_hop.hpp>
 #include <moqlite/ngtcp2/session_handler.hpp>
-#include <random>
 #include <utility>
 
 namespace moqlite::programs {
@@ -40,8 +40,7 @@ relay_options for_relay(const relay_program_options& o) {
     made.bounds.cache_age = to_duration(o.cache_age);
     made.epoch = asio::now();
     made.reports_path = true;
-    std::random_device random;
-    made.origin = hop_id{(std::uint64_t{random()} << 29 | random()) + 1};
+    made.origin = asio::random_hop();
     return made;
 }
 

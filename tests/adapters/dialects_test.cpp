@@ -1,0 +1,55 @@
+// Where implementations disagree about what QUIC carries for them, a row of moq-lite-wire.md §12 each.
+#include "memory_pair.hpp"
+
+#include <catch2/generators/catch_generators.hpp>
+#include <limits>
+#include <moqlite/asio/random_hop.hpp>
+#include <moqlite/ngtcp2/error_code.hpp>
+#include <set>
+
+using namespace moqlite;
+using namespace moqlite::test;
+
+TEST_CASE("a stream's code is understood raw and as HTTP/3 maps it", "[dialects §12.29]") {
+    memory_pair pair;
+    const auto [client, server] = pair.connected();
+    const auto said = GENERATE(std::uint64_t{13}, ngtcp2::to_http3_code(13), ngtcp2::to_http3_code(0));
+    const auto meant = said == ngtcp2::to_http3_code(0) ? app_error::cancel : app_error::not_found;
+    std::optional<stream_id> id;
+    client->in_pump([&, c = client](ngtcp2::connection& to) {
+        id = to.open(direction::bidi);
+        REQUIRE(id);
+        const byte_view one = as_bytes("x");
+        REQUIRE(to.write({*id, {&one, 1}, 1, false}) == 1);
+        c->sent[*id].done = true;
+    });
+    REQUIRE(pair.run([&, s = server] { return id && s->received.contains(*id); }));
+    client->in_pump([&](ngtcp2::connection& to) {
+        to.reset(*id, app_error{said});
+        to.stop(*id, app_error{said});
+    });
+    REQUIRE(pair.run([&, s = server] { return s->received[*id].reset && s->sent[*id].stopped; }));
+    CHECK(server->received[*id].reset == meant);
+    CHECK(server->sent[*id].stopped == meant);
+}
+
+TEST_CASE("we send codes raw", "[dialects §12.29]") {
+    CHECK(ngtcp2::from_wire_code(static_cast<std::uint64_t>(app_error::not_found)) == app_error::not_found);
+    for (std::uint64_t n : {0ul, 13ul, 29ul, 30ul, 31ul, 4294967295ul})
+        CHECK(ngtcp2::from_wire_code(ngtcp2::to_http3_code(n)) == app_error{n});
+}
+
+TEST_CASE("a hop of our own is never 0, and a number that JavaScript can hold",
+    "[dialects §12.24][dialects §12.31][moq-net]") {
+    std::set<hop_id> seen;
+    std::uint64_t all = 0;
+    for (int i = 0; i < 1000; ++i) {
+        const auto hop = asio::random_hop();
+        CHECK(hop != hop_id{});
+        CHECK(number(hop) < std::uint64_t{1} << std::numeric_limits<double>::digits);
+        seen.insert(hop);
+        all |= number(hop);
+    }
+    CHECK(seen.size() > 990);
+    CHECK(all >> 52 == 1); // The whole range is used.
+}
