@@ -2,10 +2,10 @@
 #pragma once
 
 #include "random.hpp"
-#include "world.hpp"
 
 #include <map>
 #include <moqlite/session/event.hpp>
+#include <must.hpp>
 #include <set>
 #include <string>
 #include <variant>

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <functional>
 #include <moqlite/core/time.hpp>
+#include <must.hpp>
 #include <optional>
 #include <queue>
 #include <string>
@@ -18,11 +19,6 @@
 #include <vector>
 
 namespace moqlite::sim {
-
-/// A rule that holds in every run, on every step.
-inline void must(bool holds, const char* rule) {
-    if (!holds) FAIL(rule);
-}
 
 /// Somebody with something to do: a program with one or more sessions.
 class party {

@@ -1,0 +1,343 @@
+// A program that does with its session whatever the input says, and checks all that it is told.
+#pragma once
+
+#include "input.hpp"
+#include "payload.hpp"
+
+#include <checker.hpp>
+#include <map>
+#include <moqlite/session/frame_cursor.hpp>
+#include <moqlite/session/session.hpp>
+#include <optional>
+#include <set>
+#include <vector>
+
+namespace moqlite::fuzz {
+
+class actor {
+public:
+    /// `exact_times`: what comes with a time has the one with which it was written.
+    actor(role side, version v, session_options o, finished_groups& finished, bool exact_times, time_point now)
+        : session_(side, v, std::move(o), now), finished_(finished), exact_times_(exact_times) {}
+    session* operator->() { return &session_; }
+    session& operator*() { return session_; }
+
+    /// One command, if there is something that it could be given.
+    void command(input& in);
+    static constexpr std::size_t commands = 22;
+
+    void drain() {
+        while (const auto e = session_.poll_event()) {
+            checker_.see(*e);
+            std::visit([this](const auto& what) { on(what); }, *e);
+        }
+    }
+    /// Ends in peace what was begun: groups are finished, nothing is held back any more.
+    void finish_all();
+    /// Everything that was served has arrived, or was told to be lost.
+    void check_delivered() const { must(served_.empty() || checker_.closed(), "what is served arrives in the end"); }
+    /// After the connection has ended.
+    void check_ended() const {
+        must(checker_.closed(), "the session tells of its end");
+        must(watches_.empty(), "every watch ends with an event");
+        must(subscriptions_.empty(), "every subscription ends with an event");
+        must(queries_.empty(), "every question ends with an event");
+        must(requests_.empty() && questions_.empty(), "every request ends with an event");
+        must(arriving_.empty(), "every group ends with an event");
+    }
+    void let_go() {
+        writing_.clear();
+        collected_.clear();
+    }
+
+private:
+    struct writing {
+        group_ref log;
+        std::uint64_t frame = 0;
+        std::uint64_t offset = 0; ///< In a frame that was begun.
+        bool inside = false;
+    };
+    struct arriving {
+        group_sequence sequence{};
+        subscribe_id subscription{};
+        std::uint64_t frames = 0;
+        std::uint64_t held = 0; ///< Not released yet.
+    };
+
+    template <class Ids>
+    static auto pick(const Ids& ids, std::size_t k) {
+        return *std::next(ids.begin(), static_cast<std::ptrdiff_t>(k % ids.size()));
+    }
+    static track_ref track(std::size_t k) {
+        constexpr std::array<track_ref, 4> all{{{"a", "x"}, {"a", "y"}, {"a/b", "x"}, {"", "z"}}};
+        return all[k % all.size()];
+    }
+    static std::string_view path(std::size_t k) {
+        constexpr std::array<std::string_view, 5> all{"a", "a/b", "", "/a//b/", "c"};
+        return all[k % all.size()];
+    }
+    static subscribe_options options(input& in) {
+        const auto bits = in.byte();
+        subscribe_options o{.priority = static_cast<priority>(bits >> 4 & 3), .ordered = (bits & 1) != 0};
+        if ((bits & 2) != 0) o.start = group_sequence{in.below(16)};
+        if ((bits & 4) != 0) o.end = group_sequence{in.below(24)};
+        return o;
+    }
+
+    void command_as_subscriber(std::size_t which, input& in);
+    void command_as_publisher(std::size_t which, input& in);
+    void write(writing& w, std::size_t most);
+    void serve(request_id id, const group_ref& g) {
+        if (session_.serve(id, g)) served_.insert({id, g->sequence()});
+    }
+    void forget(request_id id) {
+        std::erase_if(served_, [&](const auto& s) { return s.first == id; });
+        requests_.erase(id);
+        questions_.erase(id);
+    }
+    void release(group_id id, arriving& g, std::uint64_t n) {
+        n = std::min(n, g.held);
+        if (n != 0 && session_.release(id, n)) return static_cast<void>(g.held -= n);
+        // What came before the subscription had a cap was not held back.
+        while (n-- != 0 && session_.release(id, 1)) --g.held;
+    }
+
+    void on(const setup_received&) {
+        if (session_.side() == role::server) static_cast<void>(session_.admit({}));
+    }
+    void on(const watch_ended& e) { watches_.erase(e.watch); }
+    void on(const subscription_ended& e) { subscriptions_.erase(e.subscription); }
+    void on(const track_info_received& e) { must(queries_.erase(e.query) == 1, "an answer has a question"); }
+    void on(const track_refused& e) { must(queries_.erase(e.query) == 1, "a refusal has a question"); }
+    void on(const group_opened& e) {
+        must(subscriptions_.contains(e.subscription), "groups come for subscriptions that are there");
+        arriving_[e.group] = {e.sequence, e.subscription};
+        if (!collecting_) return;
+        auto log = group::make(session_.pool(), e.sequence, with_timestamps(session_.negotiated()));
+        if (log && session_.collect(e.group, log)) collected_[e.group] = log;
+    }
+    void on(const frame_data& e) {
+        auto& g = arriving_[e.group];
+        check_piece(e.sequence, e.frame, e.size, e.offset, e.time, e.data, timed());
+        g.held += e.data.size();
+        if (e.offset + e.data.size() == e.size) ++g.frames;
+        if (at_once_) release(e.group, g, UINT64_MAX);
+    }
+    void on(const group_closed& e) {
+        const auto found = arriving_.find(e.group);
+        must(found != arriving_.end(), "a group that ends has begun");
+        const auto log = collected_.extract(e.group);
+        if (e.complete) finished_.check(e.sequence, log ? read(log.mapped()) : found->second.frames);
+        arriving_.erase(found);
+    }
+    std::uint64_t read(const group_ref& log) {
+        frame_cursor cursor{log};
+        std::uint64_t frames = 0;
+        while (const auto p = cursor.next()) {
+            check_piece(log->sequence(), p->frame, p->size, p->offset, p->time, p->data, timed());
+            if (p->offset + p->data.size() == p->size) ++frames;
+            cursor.consume(p->data.size());
+        }
+        must(cursor.at_end(), "a complete log is read to its end");
+        return frames;
+    }
+    [[nodiscard]] bool timed() const { return exact_times_ && has_timestamps(session_.negotiated()); }
+
+    void on(const subscribe_requested& e) { requests_.insert(e.request); }
+    void on(const track_requested& e) { questions_.insert(e.request); }
+    void on(const request_ended& e) { forget(e.request); }
+    void on(const group_delivered& e) { off_the_way(e.request, e.sequence); }
+    void on(const group_lost& e) { off_the_way(e.request, e.sequence); }
+    void off_the_way(request_id id, group_sequence g) {
+        const auto found = served_.find({id, g});
+        must(found != served_.end(), "only what was served is delivered or lost");
+        served_.erase(found);
+    }
+    void on(const stream_rejected& e) { understood(e.why); }
+    void on(const session_closed& e) { understood(e.why); }
+    static void understood(errc why) {
+        must(why > errc::value_too_large, "neither end says what the other cannot read");
+    }
+    template <class Other>
+    void on(const Other&) {}
+
+    session session_;
+    finished_groups& finished_;
+    bool exact_times_;
+    sim::hasher said_;
+    sim::checker checker_{said_};
+    bool collecting_ = false;
+    bool at_once_ = false; ///< Stream credit is given back as soon as bytes come.
+    std::set<watch_id> watches_;
+    std::set<subscribe_id> subscriptions_;
+    std::set<query_id> queries_;
+    std::set<request_id> requests_;
+    std::set<request_id> questions_;
+    std::map<group_id, arriving> arriving_;
+    std::map<group_id, group_ref> collected_;
+    std::multiset<std::pair<request_id, group_sequence>> served_;
+    std::vector<writing> writing_;
+};
+
+inline void actor::command(input& in) {
+    const auto which = in.below(commands);
+    if (which < 10)
+        command_as_subscriber(which, in);
+    else
+        command_as_publisher(which, in);
+    drain();
+}
+
+inline void actor::command_as_subscriber(std::size_t which, input& in) {
+    const auto k = in.byte();
+    switch (which) {
+    case 0:
+        if (watches_.size() < 4)
+            if (const auto id = session_.watch(path(k))) watches_.insert(*id);
+        break;
+    case 1:
+        if (watches_.empty()) break;
+        checker_.unwatched(pick(watches_, k));
+        must(session_.unwatch(pick(watches_, k)).has_value() || session_.is_closed(), "what is watched can be left");
+        watches_.erase(pick(watches_, k));
+        break;
+    case 2:
+        if (subscriptions_.size() < 8)
+            if (const auto id = session_.subscribe(track(k), options(in))) subscriptions_.insert(*id);
+        break;
+    case 3:
+        if (!subscriptions_.empty()) static_cast<void>(session_.update(pick(subscriptions_, k), options(in)));
+        break;
+    case 4: {
+        if (subscriptions_.empty()) break;
+        const auto id = pick(subscriptions_, k);
+        must(session_.unsubscribe(id).has_value(), "what is subscribed to can be left");
+        checker_.unsubscribed(id);
+        subscriptions_.erase(id);
+        std::erase_if(arriving_, [&](const auto& g) {
+            if (g.second.subscription != id) return false;
+            collected_.erase(g.first);
+            return true;
+        });
+        break;
+    }
+    case 5:
+        if (const auto id = session_.request_track(track(k))) queries_.insert(*id);
+        break;
+    case 6: {
+        if (arriving_.empty()) break;
+        const auto id = pick(arriving_, k).first;
+        if (!session_.stop(id, app_error::old)) break;
+        checker_.stopped(id);
+        arriving_.erase(id);
+        collected_.erase(id);
+        break;
+    }
+    case 7:
+        if (!arriving_.empty()) {
+            const auto id = pick(arriving_, k).first;
+            release(id, arriving_[id], in.byte());
+        }
+        break;
+    case 8: collecting_ = !collecting_; break;
+    case 9: at_once_ = !at_once_; break;
+    default: break;
+    }
+}
+
+inline void actor::command_as_publisher(std::size_t which, input& in) {
+    const auto k = in.byte();
+    const auto request = requests_.empty() ? request_id{UINT64_MAX} : pick(requests_, k);
+    switch (which) {
+    case 10: static_cast<void>(session_.announce(path(k), std::vector<hop_id>(in.below(3), hop_id{7}))); break;
+    case 11: static_cast<void>(session_.unannounce(path(k))); break;
+    case 12: {
+        if (writing_.size() >= 16) break;
+        auto g = group::make(session_.pool(), group_sequence{in.below(16)}, with_timestamps(session_.negotiated()));
+        must(static_cast<bool>(g), "an empty group takes no memory");
+        serve(request, g);
+        writing_.push_back({std::move(g)});
+        break;
+    }
+    case 13:
+        if (!writing_.empty()) write(writing_[k % writing_.size()], SIZE_MAX);
+        break;
+    case 14:
+        if (!writing_.empty()) write(writing_[k % writing_.size()], in.byte());
+        break;
+    case 15:
+    case 16: {
+        if (writing_.empty()) break;
+        auto& w = writing_[k % writing_.size()];
+        if (which == 16)
+            w.log->abort(app_error::evicted);
+        else if (w.log->finish())
+            finished_.add(w.log->sequence(), w.frame);
+        else
+            break;
+        if (in.byte() % 4 != 0) writing_.erase(writing_.begin() + k % static_cast<std::ptrdiff_t>(writing_.size()));
+        break;
+    }
+    case 17:
+        if (!writing_.empty()) serve(request, writing_[in.below(writing_.size())].log);
+        break;
+    case 18: {
+        const auto start = in.below(17);
+        static_cast<void>(
+            session_.accept(request, start == 16 ? std::nullopt : std::optional{group_sequence{start}}, k & 3));
+        break;
+    }
+    case 19: {
+        const auto id = !questions_.empty() ? pick(questions_, k) : request;
+        if (in.byte() % 4 != 0 && questions_.contains(id) ? session_.answer_track(id, {}).has_value()
+                                                          : session_.reject(id, app_error::not_found).has_value()) {
+            forget(id);
+        }
+        break;
+    }
+    case 20: {
+        const auto first = in.below(16);
+        static_cast<void>(
+            session_.drop(request, group_sequence{first}, group_sequence{first + in.below(4)}, app_error::old));
+        break;
+    }
+    case 21:
+        if (k % 2 != 0) static_cast<void>(session_.end_track(request, group_sequence{in.below(20)}));
+        static_cast<void>(session_.finish(request));
+        break;
+    default: break;
+    }
+}
+
+inline void actor::write(writing& w, std::size_t most) {
+    if (w.log->ended() != group::state::open) return;
+    const auto g = w.log->sequence();
+    const auto size = frame_size(g, w.frame);
+    if (!w.inside && most >= size) {
+        if (w.log->write_frame(frame_time(g, w.frame), as_bytes(frame_part(g, w.frame, 0, size)))) ++w.frame;
+        return;
+    }
+    if (!w.inside) {
+        if (!w.log->begin_frame(frame_time(g, w.frame), size)) return;
+        w.inside = true;
+        w.offset = 0;
+    }
+    const auto to = std::min<std::uint64_t>(size, w.offset + std::min<std::size_t>(most, size));
+    if (to != w.offset && !w.log->append_payload(as_bytes(frame_part(g, w.frame, w.offset, to)))) return;
+    w.offset = to;
+    if (to != size) return;
+    w.inside = false;
+    ++w.frame;
+}
+
+inline void actor::finish_all() {
+    for (auto& w : writing_) {
+        if (w.inside) write(w, SIZE_MAX);
+        if (w.log->finish()) finished_.add(w.log->sequence(), w.frame);
+    }
+    at_once_ = true;
+    for (auto& [id, g] : arriving_) release(id, g, UINT64_MAX);
+    drain();
+}
+
+} // namespace moqlite::fuzz

@@ -1,0 +1,58 @@
+// What groups hold: their number says it, so that who receives one knows what must be in it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <moqlite/session/event.hpp>
+#include <must.hpp>
+#include <random.hpp>
+#include <set>
+#include <string>
+
+namespace moqlite::fuzz {
+
+using sim::must;
+
+[[nodiscard]] inline std::uint64_t frame_seed(group_sequence g, std::uint64_t frame) noexcept {
+    return sim::mix(number(g) * 1000 + frame);
+}
+[[nodiscard]] inline std::size_t frame_size(group_sequence g, std::uint64_t frame) noexcept {
+    constexpr std::array<std::size_t, 8> sizes{0, 1, 3, 17, 60, 300, 1300, 5000};
+    return sizes[frame_seed(g, frame) % sizes.size()];
+}
+/// It may go back from one frame to the next.
+[[nodiscard]] inline timestamp frame_time(group_sequence g, std::uint64_t frame) noexcept {
+    return timestamp{frame_seed(g, frame) % 5000};
+}
+[[nodiscard]] inline std::byte frame_byte(group_sequence g, std::uint64_t frame, std::uint64_t at) noexcept {
+    return static_cast<std::byte>((frame_seed(g, frame) >> 8) + at * 7);
+}
+[[nodiscard]] inline std::string frame_part(
+    group_sequence g, std::uint64_t frame, std::uint64_t from, std::uint64_t to) {
+    std::string out;
+    for (; from < to; ++from) out.push_back(static_cast<char>(frame_byte(g, frame, from)));
+    return out;
+}
+
+/// With how many frames groups were finished, by their numbers.
+class finished_groups {
+public:
+    void add(group_sequence g, std::uint64_t frames) { counts_[g].insert(frames); }
+    void check(group_sequence g, std::uint64_t frames) const {
+        const auto found = counts_.find(g);
+        must(found != counts_.end() && found->second.contains(frames), "a complete group has all its frames");
+    }
+
+private:
+    std::map<group_sequence, std::set<std::uint64_t>> counts_;
+};
+
+/// A piece of a frame is what was written; `timed`: with its time.
+inline void check_piece(group_sequence g, std::uint64_t frame, std::uint64_t size, std::uint64_t offset, timestamp time,
+    byte_view data, bool timed) {
+    must(size == frame_size(g, frame), "a frame has the size with which it was written");
+    must(!timed || time == frame_time(g, frame), "a frame has the time with which it was written");
+    for (auto b : data) must(b == frame_byte(g, frame, offset++), "payload received is payload written");
+}
+
+} // namespace moqlite::fuzz
