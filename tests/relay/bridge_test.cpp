@@ -173,8 +173,8 @@ TEST_CASE("the cheapest way is taken and told on, with what it costs", "[relay][
     auto& near = s.join({}, version::lite_05, hop_id{8});
     near.announce("room/cam", {hop_id{1}});
     s.settle();
-    // Two hops cost more than the one link that says what it costs.
-    CHECK(watcher.heard() == list{"broadcast_available 0 room/cam hops 1 2 7 0 cost 2 restart"});
+    // Two hops cost more than the one link that says what it costs: what was told is still true.
+    CHECK(watcher.heard().empty());
     static_cast<void>(s.viewer());
     CHECK(far.heard().size() == 2);
     CHECK(near.heard().empty());

@@ -169,11 +169,12 @@ TEST_CASE("a publisher that ends a subscription at its Group End is subscribed a
     static_cast<void>(camera.heard());
     REQUIRE(camera->finish(request_id{0}));
     s.settle();
-    CHECK(camera.heard() == list{"request_ended 0 delivered",
-                                "subscribe_requested 1 room/cam video priority 0 ordered latency 0 2..2",
-                                "groups_wanted 1 to 2"});
+    // Not before a reader wants more.
+    CHECK(camera.heard() == list{"request_ended 0 delivered"});
     reader.update(up_to(4));
     s.settle();
+    CHECK(camera.heard() ==
+          list{"subscribe_requested 1 room/cam video priority 0 ordered latency 0 2..4", "groups_wanted 1 to 4"});
     CHECK(reader.heard() == list{"subscription_accepted 0 from 0"});
     SECTION("and serves on") {
         camera.accept(1, 2);
@@ -188,5 +189,71 @@ TEST_CASE("a publisher that ends a subscription at its Group End is subscribed a
         camera.accept(1, 4);
         s.settle();
         CHECK(reader.heard() == list{"groups_dropped 0 2 to 3 not_found"});
+    }
+}
+
+TEST_CASE("a track whose publisher waits at a Group End goes on with whoever wants more, or is forgotten",
+    "[relay][group end][regression]") {
+    scene s;
+    auto& camera = s.publisher();
+    auto& reader = s.viewer(up_to(1, 0));
+    camera.accept(0, 0);
+    camera.send(0, 0, "0");
+    camera.send(0, 1, "1");
+    REQUIRE(camera->finish(request_id{0}));
+    s.settle();
+    static_cast<void>(camera.heard());
+    static_cast<void>(reader.heard());
+    SECTION("a live viewer comes") {
+        auto& live = s.viewer();
+        CHECK(live.groups() == list{"1: 1"});
+        CHECK(camera.heard() ==
+              list{"subscribe_requested 1 room/cam video priority 0 latency 0 2..", "groups_wanted 1 all"});
+        camera.accept(1, 2);
+        camera.send(1, 2, "2");
+        s.settle();
+        CHECK(live.groups() == list{"2: 2"});
+        CHECK(reader.groups() == list{"0: 0", "1: 1"});
+    }
+    SECTION("its only reader leaves, and the next one begins anew") {
+        reader.unsubscribe();
+        s.settle();
+        CHECK(s.r.stats().tracks == 0);
+        s.viewer();
+        CHECK(camera.heard() ==
+              list{"subscribe_requested 1 room/cam video priority 0 latency 0 ..", "groups_wanted 1 all"});
+    }
+    SECTION("its publisher goes, and the reader is told when it wants more") {
+        s.cut(camera);
+        CHECK(reader.heard().empty());
+        reader.update(up_to(4));
+        s.settle();
+        CHECK(reader.heard() == list{"subscription_ended 0 dropped"});
+        CHECK(s.r.stats().tracks == 0);
+    }
+}
+
+TEST_CASE("a publisher that ends at a Group End while a higher one is on its way to it is subscribed again",
+    "[relay][group end][regression]") {
+    scene s;
+    auto& camera = s.publisher();
+    auto& reader = s.viewer(up_to(1, 0));
+    camera.accept(0, 0);
+    camera.send(0, 0, "0");
+    camera.send(0, 1, "1");
+    s.settle();
+    camera.end.deaf = true; // The update waits on its way.
+    REQUIRE(camera->finish(request_id{0}));
+    reader.update(up_to(4));
+    s.settle();
+    camera.end.deaf = false;
+    camera.end.resume();
+    s.settle();
+    CHECK(camera.heard().back() == "groups_wanted 1 to 4");
+    CHECK(reader.heard() == list{"subscription_accepted 0 from 0"});
+    SECTION("and if nothing follows, that was all") {
+        REQUIRE(camera->finish(request_id{1}));
+        s.settle();
+        CHECK(reader.heard() == list{"subscription_end_known 0 before 2", "subscription_ended 0 finished"});
     }
 }

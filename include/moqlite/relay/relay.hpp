@@ -212,6 +212,8 @@ private:
     void set_cap(relaying::track& t, relaying::reader& r, std::optional<group_sequence> cap);
     void ask_upstream(relaying::track& t);
     void ask_up_to(relaying::track& t);
+    void go_on(relaying::track& t);
+    void cut_off(relaying::track& t, app_error code);
     void retire(relaying::track& t);
     void destroy_if_unused(relaying::track& t);
     void expire_ended(time_point now);

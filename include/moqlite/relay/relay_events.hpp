@@ -239,33 +239,14 @@ inline void relay::on(peer& p, const subscription_ended& e) {
     if (t == nullptr) return;
     p.subscriptions.erase(number(e.subscription));
     t->subscription.reset();
-    // Some publishers end a subscription at its Group End: there is more to ask for.
-    if (e.finished && !t->end && t->asked.end && t->highest && *t->highest >= *t->asked.end) {
-        t->asked.start = next(*t->highest);
-        t->asked.end = t->uncapped != 0 ? std::nullopt : std::optional{std::max(*t->caps.rbegin(), *t->asked.start)};
-        if (const auto again = p.session->subscribe({t->broadcast, t->name}, t->asked)) {
-            t->subscription = *again;
-            p.subscriptions.insert(number(*again), t);
-            return;
-        }
+    // Some publishers end a subscription at its Group End: there is more to ask for, once a reader wants it.
+    const bool at_cap = t->asked.end && t->highest && (*t->highest >= *t->asked.end || t->highest == t->asked_before);
+    if (e.finished && !t->end && at_cap) {
+        t->paused = true;
+        return ask_up_to(*t);
     }
     t->complete = e.finished;
-    if (!e.finished) {
-        auto left = t->reader_count;
-        retire(*t);
-        // The last leave() destroys the track.
-        for (; left != 0; --left) {
-            auto& r = t->readers.front();
-            peer* reading = find(r.session);
-            if (reading != nullptr) {
-                reading->requests.erase(number(r.request));
-                static_cast<void>(
-                    reading->session->reject(r.request, e.code == app_error::cancel ? app_error::dropped : e.code));
-            }
-            leave(r);
-        }
-        return;
-    }
+    if (!e.finished) return cut_off(*t, e.code == app_error::cancel ? app_error::dropped : e.code);
     // Who ends it without having said where it starts starts where we have it from.
     if (!t->start) t->start = t->log.lowest().value_or(t->end.value_or(group_sequence{}));
     // Where its version cannot say the end, the FIN did.

@@ -135,6 +135,7 @@ inline void relay::leave(relaying::reader& r) {
     --t.reader_count;
     readers_.destroy(r);
     if (t.reader_count != 0) return t.subscription ? ask_upstream(t) : ask_up_to(t);
+    if (std::exchange(t.paused, false)) return retire(t);
     // Nobody reads it: its publisher need not send it. What ended stays, for its time.
     if (t.subscription) {
         if (peer* source = find(t.upstream)) {
@@ -176,6 +177,7 @@ inline void relay::ask_upstream(relaying::track& t) {
 /// The same where only a Group End has changed: the largest counts, and none is larger than any.
 inline void relay::ask_up_to(relaying::track& t) {
     t.log.wanted = t.caps.empty() ? std::nullopt : std::optional{*t.caps.begin()};
+    if (t.paused) return go_on(t);
     peer* source = find(t.upstream);
     if (source == nullptr || !t.subscription || t.reader_count == 0) return;
     auto wanted = t.sum;
@@ -184,7 +186,39 @@ inline void relay::ask_up_to(relaying::track& t) {
     if (wanted == t.asked) return;
     auto changed = wanted;
     changed.start.reset(); // Stays as it was.
-    if (source->session->update(*t.subscription, changed)) t.asked = wanted;
+    if (!source->session->update(*t.subscription, changed)) return;
+    if (t.asked.end != wanted.end) t.asked_before = t.asked.end;
+    t.asked = wanted;
+}
+
+/// Subscribes again where the publisher has ended at a Group End, if somebody wants what follows.
+inline void relay::go_on(relaying::track& t) {
+    if (t.uncapped == 0 && (t.caps.empty() || *t.caps.rbegin() <= *t.highest)) return;
+    t.paused = false;
+    t.asked_before.reset();
+    t.asked = t.sum;
+    t.asked.start = next(*t.highest);
+    if (t.uncapped == 0) t.asked.end = *t.caps.rbegin();
+    peer* source = find(t.upstream);
+    const auto again = source != nullptr ? source->session->subscribe({t.broadcast, t.name}, t.asked) : errc::closed;
+    if (!again) return cut_off(t, app_error::dropped);
+    t.subscription = *again;
+    source->subscriptions.insert(number(*again), &t);
+}
+
+/// Its readers get no more.
+inline void relay::cut_off(relaying::track& t, app_error code) {
+    auto left = t.reader_count;
+    retire(t);
+    // The last leave() destroys the track.
+    for (; left != 0; --left) {
+        auto& r = t.readers.front();
+        if (peer* reading = find(r.session)) {
+            reading->requests.erase(number(r.request));
+            static_cast<void>(reading->session->reject(r.request, code));
+        }
+        leave(r);
+    }
 }
 
 /// New subscribers do not find it any more; those that it has are served to its end.

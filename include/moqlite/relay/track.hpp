@@ -43,13 +43,15 @@ struct track : moqlite::detail::list_hook<moqlite::detail::owned_tag> {
     std::string name;
     std::uint64_t upstream = 0; ///< Key of the session that it comes from.
     std::optional<subscribe_id> subscription;
-    subscribe_options asked;             ///< What its publisher was asked for.
-    subscribe_options sum;               ///< What its readers want together, Group End apart.
-    std::optional<group_sequence> start; ///< The first that the publisher serves, once it has said so.
+    subscribe_options asked;                    ///< What its publisher was asked for.
+    std::optional<group_sequence> asked_before; ///< The Group End before that: it may be the one that was reached.
+    subscribe_options sum;                      ///< What its readers want together, Group End apart.
+    std::optional<group_sequence> start;        ///< The first that the publisher serves, once it has said so.
     std::optional<group_sequence> end;
     std::optional<group_sequence> highest;
     std::optional<std::multimap<time_point, track*>::iterator> forget_at; ///< Once it is complete.
     bool complete = false; ///< It ended cleanly; the log is all there will be.
+    bool paused = false;   ///< Its publisher ended at a Group End, and no reader wants more yet.
     bool retired = false;  ///< New subscribers do not find it.
     track_log log;
     std::vector<groups_dropped> gaps; ///< What the publisher said will not come, the latest of it; for who comes later.

@@ -24,7 +24,10 @@ struct route {
     std::vector<hop_id> hops; ///< Origin first; empty for one of our own.
     std::uint64_t source = 0; ///< Key of the session that it came by; 0 for one of our own.
     std::uint64_t cost = 0;   ///< Of the whole way, as its links were priced.
-    bool operator==(const route&) const = default;
+    std::uint64_t since = 0;  ///< The table's: the change with which its source began to announce it.
+    bool operator==(const route& other) const noexcept {
+        return hops == other.hops && source == other.source && cost == other.cost;
+    }
 };
 
 /// A table of broadcasts. Each change gets the next number; a listener remembers the last number
@@ -43,10 +46,10 @@ public:
     class listener : public detail::list_hook<detail::listener_tag> {
     public:
         ready_entry* ready = nullptr;
-        std::uint64_t seen = 0;   ///< The last change that was told.
-        std::uint64_t source = 0; ///< Routes from here are not told.
-        bool overrun = false;     ///< It fell so far behind that the table forgot what it missed.
-        std::vector<bool> told;   ///< By slot: the peer believes it to be there.
+        std::uint64_t seen = 0;          ///< The last change that was told.
+        std::uint64_t source = 0;        ///< Routes from here are not told.
+        bool overrun = false;            ///< It fell so far behind that the table forgot what it missed.
+        std::vector<std::uint32_t> told; ///< By slot: a digest of what the peer believes; 0: not there.
     };
 
     announcements() = default;
@@ -57,7 +60,11 @@ public:
     void set(std::string_view path, route r) {
         auto& e = at(path);
         if (std::find(e.routes.begin(), e.routes.end(), r) != e.routes.end()) return;
-        std::erase_if(e.routes, [&](const route& old) { return old.source == r.source; });
+        r.since = last_change_ + 1;
+        std::erase_if(e.routes, [&](const route& old) {
+            if (old.source == r.source) r.since = old.since;
+            return old.source == r.source;
+        });
         const auto better = [&](const route& old) {
             return old.cost != r.cost ? old.cost > r.cost : old.hops.size() >= r.hops.size();
         };

@@ -28,6 +28,7 @@ public:
     errc request_arrived(control_stream& stream, byte_view body) {
         const auto m = wire::lite::decode<wire::lite::announce_request>(c_.dialect, body, c_.bounds);
         if (!m) return m.error();
+        if (replies_.size() >= c_.bounds.watches) return errc::too_many_requests;
         auto& r = replies_.make();
         r.stream = &stream;
         r.ready = &c_.ready;
@@ -115,23 +116,39 @@ private:
     /// Brings the peer up to date on one broadcast. True: it was told that it is there.
     bool tell(announce_reply& r, const announcements::entry& e) {
         r.seen = e.change;
-        if (r.told.size() <= e.slot) r.told.resize(e.slot + 1);
         const route* way = visible(r, e);
-        if (way == nullptr && !r.told[e.slot]) return false;
+        const auto before = e.slot < r.told.size() ? r.told[e.slot] : 0;
+        const auto now = way != nullptr ? digest(*way) : 0;
+        if (before == now) return false;
+        if (r.told.size() <= e.slot) r.told.resize(e.slot + 1);
         const auto name = c_.relative(e.path).value_or(std::string_view{});
         const auto suffix = path::strip(name, r.prefix).value_or(std::string_view{});
         if (has_typed_announces(c_.dialect))
             tell_by_id(r, e.slot, suffix, way);
         else
             tell_by_name(r, e.slot, suffix, way);
-        r.told[e.slot] = way != nullptr;
+        r.told[e.slot] = now;
         return way != nullptr;
+    }
+    /// Of what the peer is told of a route, and of who began when to announce it: what is the same need not be
+    /// told again.
+    [[nodiscard]] std::uint32_t digest(const route& way) const noexcept {
+        std::uint64_t sum = 0xcbf29ce484222325;
+        const auto add = [&](std::uint64_t n) { sum = (sum ^ n ^ n >> 32) * 0x100000001b3; };
+        add(way.since);
+        add(way.hops.size());
+        for (const auto hop : way.hops) {
+            add(number(hop));
+            if (!has_hop_ids(c_.dialect)) break; // They are only counted; but another first one is another publisher.
+        }
+        if (has_route_cost(c_.dialect)) add(way.cost);
+        return static_cast<std::uint32_t>(sum >> 32) | 1;
     }
     void tell_by_name(const announce_reply& r, std::size_t slot, std::string_view suffix, const route* way) {
         wire::lite::announce m{.status = wire::lite::announce_status::ended, .suffix = suffix};
         if (way != nullptr) {
             // Where a second ACTIVE is an error, the old one ends first.
-            if (r.told[slot] && !has_announce_restart(c_.dialect)) static_cast<void>(c_.send(*r.stream, m));
+            if (r.told[slot] != 0 && !has_announce_restart(c_.dialect)) static_cast<void>(c_.send(*r.stream, m));
             m.status = wire::lite::announce_status::active;
             m.hops = hops_of(*way);
             if (hops_include_sender(c_.dialect)) static_cast<void>(m.hops.push_back(c_.origin));

@@ -5,8 +5,8 @@
 #include <cassert>
 #include <moqlite/core/result.hpp>
 #include <moqlite/session/detail/context.hpp>
+#include <moqlite/session/detail/datagram_queue.hpp>
 #include <moqlite/session/detail/request.hpp>
-#include <moqlite/wire/lite/datagram.hpp>
 #include <moqlite/wire/lite/fetch.hpp>
 #include <moqlite/wire/lite/subscribe_response.hpp>
 
@@ -14,7 +14,7 @@ namespace moqlite::detail {
 
 class publishing {
 public:
-    explicit publishing(context& c) noexcept : c_(c) {}
+    explicit publishing(context& c) noexcept : c_(c), datagrams_(c) {}
 
     // Commands.
 
@@ -72,18 +72,8 @@ public:
     result<void> serve_datagram(request_id id, group_sequence sequence, timestamp time, byte_view payload) {
         incoming_request* r = subscriber(id);
         if (r == nullptr) return errc::not_found;
-        if (r->options.end && sequence > *r->options.end) return errc::beyond_group_end;
-        if (r->options.start && sequence < *r->options.start) return errc::before_group_start;
-        const auto carried = c_.path.datagram_size != 0 ? c_.path.datagram_size : c_.bounds.datagram;
-        const auto most = std::min(c_.bounds.datagram, carried);
-        if (payload.size() > most) return errc::value_too_large;
-        c_.scratch.clear();
-        const auto why = wire::lite::encode(c_.dialect, {r->wire_id, sequence, time, payload}, c_.scratch);
-        if (why != errc::ok) return why;
-        if (c_.scratch.size() > most) return errc::value_too_large;
-        if (datagrams_.size() >= c_.bounds.datagrams) static_cast<void>(datagrams_.pop());
-        datagrams_.push(c_.scratch);
-        c_.ready.mark();
+        if (const auto why = wanted(*r, sequence); why != errc::ok) return why;
+        if (const auto why = datagrams_.push({r->wire_id, sequence, time, payload}); why != errc::ok) return why;
         return {};
     }
     /// Says that groups will not come.
@@ -225,12 +215,7 @@ public:
     /// Streams that groups wait for.
     [[nodiscard]] std::size_t unbound() const noexcept { return scheduler_.unbound(); }
 
-    /// The oldest that waits; its bytes stay until the next.
-    std::optional<byte_view> next_datagram() {
-        if (datagrams_.empty()) return std::nullopt;
-        sent_datagram_ = datagrams_.pop();
-        return sent_datagram_;
-    }
+    std::optional<byte_view> next_datagram() { return datagrams_.pop(); }
     /// Groups that have grown, ended or been evicted since the last pump.
     void take_woken() {
         while (group_reader* reader = c_.wake.woken.pop_front()) {
@@ -356,11 +341,14 @@ private:
         incoming_request* r = find(id);
         return r != nullptr && r->kind == request_kind::subscribe ? r : nullptr;
     }
-    /// What keeps a group from being sent for a request.
-    errc servable(const incoming_request& r, const group& g) const noexcept {
-        const auto sequence = g.sequence();
+    [[nodiscard]] static errc wanted(const incoming_request& r, group_sequence sequence) noexcept {
         if (r.options.end && sequence > *r.options.end) return errc::beyond_group_end;
-        if (r.options.start && sequence < *r.options.start) return errc::before_group_start;
+        return r.options.start && sequence < *r.options.start ? errc::before_group_start : errc::ok;
+    }
+    /// What keeps a group from being sent for a request.
+    [[nodiscard]] errc servable(const incoming_request& r, const group& g) const noexcept {
+        const auto sequence = g.sequence();
+        if (const auto why = wanted(r, sequence); why != errc::ok) return why;
         if (!has_timestamps(g.dialect()) && has_timestamps(c_.dialect)) return errc::unsupported;
         if (g.lost_head() != 0) return errc::not_found;
         if (g.ended() == group::state::aborted) return errc::group_ended;
@@ -502,8 +490,7 @@ private:
     object_pool<served_group> served_;
     id_table<incoming_request*> by_id_;
     id_table<incoming_request*> by_wire_id_;
-    ring<std::vector<std::byte>> datagrams_; ///< Those that wait to be sent.
-    std::vector<std::byte> sent_datagram_;
+    datagram_queue datagrams_;
     std::uint64_t next_id_ = 0;
 };
 
