@@ -1,8 +1,10 @@
 // Sessions of another implementation, recorded at the client: each direction of each stream means what its own
-// notes say, and a session that receives it tells what follows from that.
+// notes say, and a session that receives it tells what follows from that; so does one in the place of either end, of
+// all streams together.
 //
 // Reads *.json in $MOQLITE_TRANSCRIPTS: {version, streams: [{opener, kind, fromOpenerHex, fromPeerHex, messages,
 // ...}]}.
+#include "session_replay.hpp"
 #include "vector_sessions.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -159,9 +161,9 @@ void replay_datagram(version v, const json& data) {
     CHECK(found == 1);
 }
 
-} // namespace
-
-TEST_CASE("every recorded stream of a session means what its notes say, and a session tells so", "[vectors]") {
+/// Every transcript; fails if there is none.
+template <class F>
+void for_each_transcript(F&& each) {
     const auto* given = std::getenv("MOQLITE_TRANSCRIPTS");
     const std::filesystem::path folder = given != nullptr && *given != '\0' ? given : MOQLITE_TRANSCRIPTS_DIR;
     CAPTURE(folder);
@@ -171,7 +173,16 @@ TEST_CASE("every recorded stream of a session means what its notes say, and a se
         if (file.path().extension() != ".json") continue;
         CAPTURE(file.path());
         std::ifstream in(file.path());
-        const auto transcript = json::parse(in);
+        each(json::parse(in));
+        ++files;
+    }
+    CHECK(files != 0);
+}
+
+} // namespace
+
+TEST_CASE("every recorded stream of a session means what its notes say, and a session tells so", "[vectors]") {
+    for_each_transcript([](const json& transcript) {
         const auto v = version_from_alpn(transcript.at("version").get<std::string>());
         REQUIRE(v);
         counts out;
@@ -180,9 +191,21 @@ TEST_CASE("every recorded stream of a session means what its notes say, and a se
         CHECK(out.directions != 0);
         std::cout << "transcripts: " << alpn(*v) << ": " << out.directions << " directions, " << out.messages
                   << " messages; " << out.sessions << " directions through a session\n";
-        ++files;
-    }
-    CHECK(files != 0);
+    });
+}
+
+TEST_CASE("a session in the place of either end of a recorded one tells what the other end did", "[vectors]") {
+    for_each_transcript([](const json& transcript) {
+        const recorded_session script{transcript};
+        for (const auto us : {role::server, role::client}) {
+            const auto* name = us == role::server ? "server" : "client";
+            CAPTURE(name);
+            session_replay replay{script, us};
+            CHECK(replay.verdict() == "");
+            std::cout << "transcripts: " << alpn(script.dialect) << ": the whole session, as its " << name << ": "
+                      << script.steps.size() << " steps, " << replay.events() << " events\n";
+        }
+    });
 }
 
 } // namespace moqlite::test::vectors
