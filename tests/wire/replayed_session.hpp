@@ -53,7 +53,10 @@ protected:
         std::optional<watch_id> watch;
     };
 
-    void problem(const std::string& what) { problems_ += (problems_.empty() ? "" : "\n") + what; }
+    /// Says each but once.
+    void problem(const std::string& what) {
+        if (problems_.find(what) == std::string::npos) problems_ += (problems_.empty() ? "" : "\n") + what;
+    }
     template <class T>
     bool must(const result<T>& done, std::string_view what) {
         if (!done) problem("the session refuses " + std::string{what} + ": " + std::string{to_string(done.error())});
