@@ -3,12 +3,12 @@
 
 #include "vector_streams.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <hex.hpp>
+#include <map>
 #include <moqlite/core/ids.hpp>
 #include <moqlite/core/version.hpp>
 #include <moqlite/wire/lite/inspect.hpp>
@@ -50,7 +50,6 @@ struct recorded_session_stream {
 
 /// One thing that happened: a datagram, some bytes of a direction, or (neither) the direction's end.
 struct recorded_step {
-    std::uint64_t at = 0;
     role sender = role::client;
     recorded_direction* on = nullptr; ///< None: a datagram.
     byte_view bytes = {};
@@ -68,16 +67,15 @@ public:
         for (const auto& s : transcript.at("streams")) add(s);
         for (const auto& d : transcript.value("datagrams", json::array())) {
             datagrams_.push_back(hex(d.at("hex").get<std::string>()));
-            steps.push_back({.at = d.at("seq"), .sender = side_of(d.at("from")), .bytes = datagrams_.back()});
+            steps.emplace(d.at("seq"), recorded_step{.sender = side_of(d.at("from")), .bytes = datagrams_.back()});
         }
-        std::stable_sort(steps.begin(), steps.end(), [](const auto& a, const auto& b) { return a.at < b.at; });
     }
     recorded_session(const recorded_session&) = delete; // Steps point into it.
     recorded_session& operator=(const recorded_session&) = delete;
 
     version dialect = version::lite_05;
     std::deque<recorded_session_stream> streams;
-    std::vector<recorded_step> steps; ///< In order.
+    std::multimap<std::uint64_t, recorded_step> steps; ///< In order.
 
 private:
     static role side_of(const json& who) {
@@ -108,14 +106,14 @@ private:
         std::size_t used = 0;
         for (const auto& part : parts) {
             const auto n = part.at("hex").get_ref<const std::string&>().size() / 2;
-            steps.push_back({part.at("seq"), d.sender, &d, byte_view{d.bytes}.subspan(used, n)});
+            steps.emplace(part.at("seq"), recorded_step{d.sender, &d, byte_view{d.bytes}.subspan(used, n)});
             used += n;
         }
         if (!data.contains(key + "End")) return;
         const auto& end = data.at(key + "End");
         read_end(d, end.at("how"));
         if (d.end != recorded_end::open)
-            steps.push_back({.at = end.at("seq"), .sender = d.sender, .on = &d, .is_end = true});
+            steps.emplace(end.at("seq"), recorded_step{.sender = d.sender, .on = &d, .is_end = true});
     }
     static void read_end(recorded_direction& d, const std::string& how) {
         if (how == "fin") {

@@ -24,7 +24,7 @@ public:
     [[nodiscard]] std::string verdict() {
         drain();
         settle();
-        for (const auto& step : script_.steps) {
+        for (const auto& [when, step] : script_.steps) {
             us_.now += 1ms;
             if (step.on == nullptr)
                 step.sender == side_ ? say_datagram(step.bytes) : hear_datagram(step.bytes);

@@ -152,7 +152,7 @@ void replay_datagram(version v, const json& data) {
             CHECK(std::to_string(d->subscription) == plain(noted.at("subscribe")));
             CHECK(number(d->sequence) == noted.at("sequence"));
             CHECK(static_cast<std::uint64_t>(d->timestamp) == noted.at("timestamp"));
-            CHECK(to_hex(d->payload) == noted.at("payload"));
+            CHECK(to_hex(d->payload) == noted.at("payload").get<std::string>());
             ++found;
         });
     CHECK(end.how == lite::ending::whole);
