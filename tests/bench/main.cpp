@@ -42,6 +42,7 @@ struct roles {
         r.add_option("--cache", relay.cache);
         auto& p = add_role(app, "role-publish", publisher, chosen);
         p.add_option("--port", publisher.port);
+        p.add_option("--protocol", publisher.protocol);
         p.add_option("--live-size", publisher.live.size);
         p.add_option("--live-rate", publisher.live.rate);
         p.add_option("--live-group", publisher.live.group);
@@ -50,6 +51,7 @@ struct roles {
         p.add_option("--bulk-frames", publisher.bulk.frames);
         auto& w = add_role(app, "role-watch", watcher, chosen);
         w.add_option("--port", watcher.port);
+        w.add_option("--protocol", watcher.protocol);
         w.add_option("--count", watcher.count);
         w.add_option("--track", watcher.track);
         const std::map<std::string, watching> ways{
@@ -79,18 +81,22 @@ struct choices {
     std::vector<std::string> only;
 };
 
+/// Runs only where it is named: with it a whole run would take more than twelve minutes.
+constexpr const char* by_name = "versions";
+
 int measure_all(const choices& c) {
     report out;
     const std::vector<std::pair<std::string, void (*)(report&, const run_plan&)>> stages =
         c.faults ? decltype(stages){{"file", bench_slow_file}, {"readers", bench_bad_readers}}
                  : decltype(stages){{"codec", bench_codec}, {"memory", bench_in_memory}, {"raw", bench_raw},
-                       {"relay", bench_relay}, {"idle", bench_idle}};
+                       {"relay", bench_relay}, {"idle", bench_idle}, {by_name, bench_versions}};
     out.line("relay and raw servers on core %d; publisher and watchers together on core %d", c.plan.server_core,
         c.plan.client_core);
     if (::geteuid() != 0) out.line("what else runs on this machine is in the figures: only root may go before it");
     if (cores() < 2) out.line("this machine has one core: what is measured here is the scheduler");
     for (const auto& [name, stage] : stages)
-        if (c.only.empty() || std::find(c.only.begin(), c.only.end(), name) != c.only.end()) stage(out, c.plan);
+        if ((c.only.empty() && name != by_name) || std::find(c.only.begin(), c.only.end(), name) != c.only.end())
+            stage(out, c.plan);
     return out.finish(c.plan.json);
 }
 
@@ -108,9 +114,11 @@ int main(int argc, char** argv) {
     bool idle = false;
     app.add_flag("--quick", quick, "a smoke run of less than a minute; its figures mean little");
     app.add_flag("--faults", c.faults, "a slow reader of a file, stopped and deaf readers");
-    app.add_option("--only", c.only, "stages: codec, memory, raw, relay, idle; with --faults: file, readers");
+    app.add_option("--only", c.only,
+        "stages: codec, memory, raw, relay, idle; versions (9 minutes), which runs only so; with --faults: file, "
+        "readers");
     app.add_option("--watchers", c.plan.watchers, "how many, in the stage relay")->capture_default_str();
-    app.add_option("--sizes", c.plan.sizes, "of frames, in the stage relay")->capture_default_str();
+    app.add_option("--sizes", c.plan.sizes, "of frames, in the stages relay and versions")->capture_default_str();
     app.add_option("--seconds", seconds, "of a measured window; 3, with --faults 20");
     app.add_option("--pairs", c.plan.pairs, "interleaved measurements of each comparison")->capture_default_str();
     app.add_flag("--idle", idle, "only what an idle subscriber costs, with 1000 of them instead of 200");

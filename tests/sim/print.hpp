@@ -121,7 +121,7 @@ private:
             [](const path_reported& x) -> std::string {
                 line out{"path_reported"};
                 if (x.bitrate) out << "bitrate" << *x.bitrate;
-                if (x.rtt) out << "rtt" << x.rtt->count();
+                if (x.rtt) out << "rtt" << static_cast<std::uint64_t>(x.rtt->count());
                 return out;
             },
             [](const probe_ended& x) -> std::string { return line{"probe_ended"} << x.code; },

@@ -81,10 +81,16 @@ inline constexpr std::uint64_t subscriptions_max = 1000;
     return out.done(std::move(wrote));
 }
 
+/// What is known of a direction beside its own bytes.
+struct surroundings {
+    std::string prefix = {};                  ///< That was watched.
+    std::optional<group_sequence> start = {}; ///< Where an OK that does not say it begins.
+};
+
 /// What a session tells of the messages of one direction.
 class expectation {
 public:
-    explicit expectation(const recorded_stream& s) : s_(s) {
+    explicit expectation(const recorded_stream& s, surroundings around = {}) : s_(s), around_(std::move(around)) {
         for (const auto& m : s.messages) std::visit([&](const auto& x) { follow(x, m.announce_id); }, m.message);
         if (s.end == stream_end::fin) finish(true);
         if (s.end == stream_end::reset) finish(false);
@@ -104,23 +110,26 @@ private:
         if (promised_ == 0) say("synced");
     }
     void follow(const lite::announce& m, std::uint64_t) {
-        const auto path = path::normalise(m.suffix);
+        const auto path = whole(m.suffix);
         m.status == lite::announce_status::active ? came(path, m.hops) : went(path);
     }
     void follow(const lite::announce_start& m, std::uint64_t id) {
-        paths_[id] = path::normalise(m.suffix);
+        paths_[id] = whole(m.suffix);
         came(paths_[id], m.hops);
     }
     void follow(const lite::announce_update& m, std::uint64_t) { came(paths_[m.id], m.hops); }
     void follow(const lite::announce_end& m, std::uint64_t) { went(paths_[m.id]); }
     void follow(const lite::subscribe_ok& m, std::uint64_t) {
-        const auto start = has_options_in_ok(s_.dialect) ? m.options.start : std::optional{m.group};
-        // Without a group it says nothing of where the groups begin.
+        auto start = has_options_in_ok(s_.dialect) ? m.options.start : std::optional{m.group};
+        if (!start) start = around_.start; // Without a group it says nothing of where the groups begin.
         if (start && !std::exchange(accepted_, true)) say("accepted from " + std::to_string(number(*start)));
     }
     void follow(const lite::subscribe_end& m, std::uint64_t) { say("end before " + std::to_string(number(m.group))); }
     void follow(const lite::subscribe_drop& m, std::uint64_t) { say(listener::dropped(m.start, m.end, m.code)); }
-    void follow(const lite::track_info& m, std::uint64_t) { say(listener::info(m)); }
+    void follow(const lite::track_info& m, std::uint64_t) {
+        answered_ = true;
+        say(listener::info(m));
+    }
     void follow(const lite::group_header& m, std::uint64_t) { say("group " + std::to_string(number(m.sequence))); }
     void follow(const lite::frame& m, std::uint64_t) { say(listener::frame(s_.dialect, frames_++, m)); }
     void follow(const lite::track& m, std::uint64_t) {
@@ -148,6 +157,9 @@ private:
     template <class Other>
     void follow(const Other&, std::uint64_t) {}
 
+    [[nodiscard]] std::string whole(std::string_view suffix) const {
+        return path::join(around_.prefix, path::normalise(suffix));
+    }
     void came(const std::string& path, const lite::hop_list& hops) {
         std::vector<hop_id> by{hops.begin(), hops.end()};
         if (!hops_include_sender(s_.dialect)) by.push_back(publisher_);
@@ -166,6 +178,7 @@ private:
             return answered ? say("request ended") : void();
         }
         if (s_.type == lite::bidi_type::fetch) say(well ? "group complete" : "group cut off");
+        if (s_.type == lite::bidi_type::track && !answered_) say("track refused");
         if (s_.type == lite::bidi_type::probe) say("probe ended");
         if (s_.type == lite::bidi_type::subscribe) say(well ? "subscription finished" : "subscription cut off");
         if (s_.type != lite::bidi_type::announce) return;
@@ -174,12 +187,14 @@ private:
     }
 
     const recorded_stream& s_;
+    surroundings around_;
     lines told_;
     hop_id publisher_{};
     std::uint64_t promised_ = 0;
     std::map<std::string, bool> live_;
     std::map<std::uint64_t, std::string> paths_;
     bool accepted_ = false;
+    bool answered_ = false; ///< With TRACK_INFO.
     std::uint64_t frames_ = 0;
     subscribe_options options_;
 };

@@ -8,6 +8,7 @@
 #include <iostream>
 #include <moqlite/asio/client.hpp>
 #include <moqlite/asio/server.hpp>
+#include <moqlite/core/version.hpp>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,12 @@ inline ngtcp2::log_function log_of(const char* role) {
     return [role](ngtcp2::log_level level, std::string_view line) {
         if (level >= ngtcp2::log_level::warning) std::cerr << role << ": " << line << '\n';
     };
+}
+
+[[nodiscard]] inline version version_of(const ngtcp2::connection& c) {
+    const auto v = version_from_alpn(c.alpn());
+    if (!v) give_up("no version was agreed upon");
+    return *v;
 }
 
 /// Listens on a free port of 127.0.0.1, with a fresh certificate.

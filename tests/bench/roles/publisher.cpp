@@ -18,7 +18,7 @@ public:
     explicit publisher_program(const publisher_role& plan)
         : plan_{plan},
           client_{io_.get_executor(), options_of()},
-          dialer_{client_, plan.port, "moq-lite-05", 1,
+          dialer_{client_, plan.port, plan.protocol, 1,
               [this](ngtcp2::connection& c, time_point now) { return accept(c, now); }},
           channel_{io_, [this](const std::string& word) { return answer(word); }, [this] { leave(io_, client_); }} {}
     int run() {
@@ -36,7 +36,7 @@ private:
 
     std::unique_ptr<ngtcp2::handler> accept(ngtcp2::connection& c, time_point now) {
         connection_ = &c;
-        session_.emplace(role::client, version::lite_05, session_options{}, now);
+        session_.emplace(role::client, version_of(c), session_options{}, now);
         live_.emplace(*session_, "live", plan_.live);
         bulk_.emplace(*session_, "bulk", plan_.bulk);
         static_cast<void>(session_->announce("bench"));

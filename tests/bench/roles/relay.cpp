@@ -20,7 +20,9 @@ public:
         : relay_{{.bounds = bounds(plan), .origin = hop_id{1}}},
           server_{io_.get_executor(), options_of()},
           channel_{io_, [this](const std::string& word) { return answer(word); }, [this] { io_.stop(); }} {
-        listen(server_, {"moq-lite-05"}, [this](ngtcp2::connection& c, time_point now) { return accept(c, now); });
+        std::vector<std::string> names;
+        for (auto v : default_versions) names.emplace_back(alpn(v));
+        listen(server_, std::move(names), [this](ngtcp2::connection& c, time_point now) { return accept(c, now); });
     }
     int run() {
         wait();

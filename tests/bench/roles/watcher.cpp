@@ -1,5 +1,7 @@
 #include "watcher.hpp"
 
+#include "endpoints.hpp"
+
 #include <algorithm>
 #include <cstring>
 #include <moqlite/asio/clock.hpp>
@@ -13,7 +15,7 @@ watcher::watcher(const watcher_role& plan, const std::vector<std::byte>& expecte
       expected_{expected},
       tally_{counts},
       connection_{on},
-      session_{role::client, version::lite_05, {}, now} {
+      session_{role::client, version_of(on), {}, now} {
     const track_ref track{"bench", plan.track};
     if (plan.how == watching::drained) {
         reader_.emplace(session_, track_reader_options{.start = group_sequence{0}});
@@ -21,6 +23,8 @@ watcher::watcher(const watcher_role& plan, const std::vector<std::byte>& expecte
         return;
     }
     asked_.priority = 128; // As a track_reader has it.
+    // There an OK need not say where the groups begin; who has asked knows before the first comes.
+    if (has_options_in_ok(session_.negotiated())) asked_.start = group_sequence{0};
     if (plan.how == watching::capped) {
         asked_.ordered = true;
         asked_.max_latency = wire::lite::milliseconds{86'400'000};

@@ -18,7 +18,7 @@ public:
         : plan_{plan},
           expected_{pattern(plan.plan.size)},
           client_{io_.get_executor(), options_of()},
-          dialer_{client_, plan.port, "moq-lite-05", plan.count,
+          dialer_{client_, plan.port, plan.protocol, plan.count,
               [this](ngtcp2::connection& c, time_point now) { return accept(c, now); }},
           channel_{io_, [this](const std::string&) { return answer(); }, [this] { leave(io_, client_); }} {}
     int run() {

@@ -80,6 +80,11 @@ std::uint64_t cell::group() const noexcept {
 
 std::string cell::name() const { return std::to_string(watchers) + " x " + std::to_string(size) + " B"; }
 
+std::string route::name() const {
+    const auto number = [](version v) { return std::string{alpn(v).substr(alpn(v).rfind("lite-") + 5)}; };
+    return number(from) + "->" + number(to);
+}
+
 std::vector<std::string> relay_arguments(std::uint64_t cache) { return {"role-relay", "--cache", text(cache)}; }
 
 std::vector<std::string> watch_arguments(int port, unsigned count, const std::string& how, const cell& c) {
@@ -103,14 +108,17 @@ relay_scene::relay_scene(const run_plan& plan, std::uint64_t cache, std::vector<
     throw std::runtime_error("the relay does not know of the broadcast");
 }
 
-through through_relay(const run_plan& plan, const cell& c, double rate) {
+through through_relay(const run_plan& plan, const cell& c, double rate, const route& way) {
     const std::string size = text(std::uint64_t{c.size}), group = text(c.group());
     const bool full = rate == 0;
     auto publish = full ? std::vector<std::string>{"role-publish", "--bulk-size", size, "--bulk-group", group}
                         : std::vector<std::string>{
                               "role-publish", "--live-size", size, "--live-group", group, "--live-rate", text(rate)};
+    publish.insert(publish.end(), {"--protocol", std::string{alpn(way.from)}});
     relay_scene scene{plan, 64 * 1024 * 1024, std::move(publish)};
-    child watchers{watch_arguments(scene.port, c.watchers, full ? "capped" : "live", c), plan.client_core};
+    auto watch = watch_arguments(scene.port, c.watchers, full ? "capped" : "live", c);
+    watch.insert(watch.end(), {"--protocol", std::string{alpn(way.to)}});
+    child watchers{std::move(watch), plan.client_core};
     static_cast<void>(watchers.wait());
     scene.publisher.ask("go");
     auto out = measure(plan, {&scene.relay, &watchers, &scene.publisher});

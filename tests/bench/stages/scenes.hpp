@@ -4,6 +4,7 @@
 #include "../child.hpp"
 #include "stages.hpp"
 
+#include <moqlite/core/version.hpp>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,14 @@ struct cell {
     /// Frames in a group: about a MiB of them, 16 to 100.
     [[nodiscard]] std::uint64_t group() const noexcept;
     [[nodiscard]] std::string name() const;
+};
+
+/// The versions of publisher and watchers.
+struct route {
+    version from = version::lite_05;
+    version to = version::lite_05;
+    bool operator==(const route&) const = default;
+    [[nodiscard]] std::string name() const; ///< "03->05"
 };
 
 /// What came through, and at which price. Rates are a second, of all watchers together.
@@ -46,7 +55,7 @@ public:
 };
 
 /// `rate` frames a second; 0: as many as complete readers take.
-[[nodiscard]] through through_relay(const run_plan&, const cell&, double rate);
+[[nodiscard]] through through_relay(const run_plan&, const cell&, double rate, const route& = {});
 /// The same frames at the same rate from memory, on bare connections.
 [[nodiscard]] through raw_fan_out(const run_plan&, const cell&, double rate);
 [[nodiscard]] through raw_forwarder(const run_plan&);
