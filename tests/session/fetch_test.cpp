@@ -83,6 +83,14 @@ TEST_CASE("a fetched group without frames is a FIN", "[session][fetch]") {
     CHECK(server.outputs() == list{"write 0 fin"});
 }
 
+TEST_CASE("a fetched group that has nothing yet is waited for, and nothing is written", "[session][fetch]") {
+    publisher server;
+    const auto g = server.seven();
+    CHECK(server.outputs().empty());
+    publisher::frame(g, 1, "x");
+    CHECK(server.outputs() == list{"write 0 020178"});
+}
+
 TEST_CASE("a FETCH that is refused, or whose group breaks off, is reset", "[session][fetch]") {
     publisher server;
     SECTION("refused") {

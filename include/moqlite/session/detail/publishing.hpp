@@ -63,8 +63,7 @@ public:
         r->groups.push_back(s);
         ++r->group_count;
         r->finishing = r->kind == request_kind::fetch;
-        owe(s, true);
-        schedule(s);
+        begin(s);
         if (r->accepted && !r->ok_written) write_ok(*r, sequence);
         bound_backlog(*r);
         return {};
@@ -244,12 +243,7 @@ public:
                 lose(s, s.source()->abort_code(), true);
                 continue;
             }
-            if (nothing_to_write(s)) {
-                s.wait();
-                continue;
-            }
-            owe(s, true);
-            schedule(s);
+            begin(s);
         }
     }
     /// What to write next, bound to a stream; nullptr: nothing can be.
@@ -396,6 +390,11 @@ private:
     [[nodiscard]] static bool nothing_to_write(const served_group& s) noexcept {
         return s.prefix_written == s.prefix_size && s.unsent() == 0 &&
                (s.fin_written || s.source()->ended() != group::state::finished);
+    }
+    void begin(served_group& s) {
+        if (nothing_to_write(s)) return s.wait(); // Of a FETCH, which has no prefix.
+        owe(s, true);
+        schedule(s);
     }
     // Only what nobody holds back by a cap counts towards a stall.
     void owe(served_group& s, bool yes) noexcept {
