@@ -149,6 +149,34 @@ TEST_CASE("a FETCH whose answer has arrived is not kept open for a side that is 
     CHECK(server.outputs() == list{"stop 0 cancel"});
 }
 
+TEST_CASE("nor is one whose answer ends with a FIN alone", "[session][fetch]") {
+    publisher server;
+    const auto g = server.seven();
+    if (GENERATE(false, true)) {
+        publisher::frame(g, 1, "x");
+        static_cast<void>(server.outputs());
+        CHECK(server.all_acked(0).empty());
+    }
+    g->finish().value();
+    CHECK(server.outputs() == list{"write 0 fin"});
+    CHECK(server.tick_after(9s).empty());
+    CHECK(server.tick_after(1s) == list{"group_delivered 0 sequence 7", "request_ended 0 delivered"});
+    CHECK(server.outputs() == list{"stop 0 cancel"});
+}
+
+TEST_CASE("a FETCH whose other side was ended is waited for no longer", "[session][fetch]") {
+    publisher server;
+    const auto g = server.seven();
+    publisher::frame(g, 1, "x");
+    g->finish().value();
+    static_cast<void>(server.outputs());
+    CHECK(server.all_acked(0).empty());
+    CHECK(server->deadline() == server.now + 10s);
+    CHECK(server.receive(0, "", true).empty());
+    CHECK_FALSE(server->deadline());
+    CHECK(server.stream_closed(0) == list{"group_delivered 0 sequence 7", "request_ended 0 delivered"});
+}
+
 TEST_CASE("a FETCH waits for credit of its stream, and stalls nobody", "[session][fetch]") {
     publisher server;
     const auto g = server.seven();

@@ -415,6 +415,7 @@ inline void session::control_broke(detail::control_stream& s, errc why) {
 inline void session::control_finished(detail::control_stream& s) {
     using detail::control_kind;
     s.read_ended = true;
+    s.detail::list_hook<detail::silent_tag>::unlink();
     if (s.kind == control_kind::ignored) return;
     const bool request = is_request(s.kind) || s.kind == control_kind::goaway_in;
     const bool half = !s.in.empty() || s.kind == control_kind::unread || (request && !s.request_read) ||

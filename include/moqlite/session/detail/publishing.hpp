@@ -288,7 +288,7 @@ public:
         if (fin && n == offered) s.fin_written = true;
         if (s.fin_written || nothing_to_write(s)) {
             scheduler_.remove(s);
-            if (!s.fin_written) s.wait();
+            s.fin_written ? await_end(s) : s.wait();
         }
     }
     void acked(served_group& s, std::uint64_t n) {
@@ -299,8 +299,7 @@ public:
         if (!s.request->options.end) c_.progress = c_.now;
         if (s.lost || s.unacked() != 0 || !nothing_to_write(s)) return;
         owe(s, false);
-        auto& stream = *s.request->stream;
-        if (s.fin_written && s.request->kind == request_kind::fetch && !stream.read_ended) c_.expect_message(stream);
+        await_end(s);
     }
     void writable(served_group& s) {
         if (!s.blocked || s.lost) return;
@@ -395,6 +394,11 @@ private:
         if (nothing_to_write(s)) return s.wait(); // Of a FETCH, which has no prefix.
         owe(s, true);
         schedule(s);
+    }
+    /// Who has all that was fetched is given as long to end its side as for a first message.
+    void await_end(served_group& s) {
+        auto& stream = *s.request->stream;
+        if (fetched_whole(*s.request) && s.unacked() == 0 && !stream.read_ended) c_.expect_message(stream);
     }
     // Only what nobody holds back by a cap counts towards a stall.
     void owe(served_group& s, bool yes) noexcept {
