@@ -137,6 +137,20 @@ TEST_CASE("a reset after our FIN takes nothing back: all was sent", "[session][f
     CHECK(server.stream_closed(0) == list{"group_delivered 0 sequence 7", "request_ended 0 delivered"});
 }
 
+TEST_CASE("who has all of a group was given it, though it resets its side of the FETCH", "[session][fetch][moq-rs]") {
+    publisher server;
+    const auto g = server.seven();
+    publisher::frame(g, 1, "x");
+    g->finish().value();
+    static_cast<void>(server.outputs());
+    const bool arrived = GENERATE(false, true);
+    if (arrived) CHECK(server.all_acked(0).empty());
+    CHECK(server.reset(0).empty());
+    const auto end = server.stream_closed(0, app_error::cancel);
+    CHECK(
+        end == (arrived ? list{"group_delivered 0 sequence 7", "request_ended 0 delivered"} : list{"request_ended 0"}));
+}
+
 TEST_CASE("a FETCH whose answer has arrived is not kept open for a side that is never ended", "[session][fetch]") {
     publisher server;
     const auto g = server.seven();

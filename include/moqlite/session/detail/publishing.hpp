@@ -193,7 +193,9 @@ public:
     void stream_gone(control_stream& stream, bool clean) {
         incoming_request* r = find(request_id{stream.owner});
         if (r == nullptr) return;
-        const bool delivered = clean && r->finishing && (r->group_count == 0 || fetched_whole(*r));
+        // Some reset their side of a FETCH when they have it all.
+        const bool fetched = fetched_whole(*r) && (clean || r->groups.front().unacked() == 0);
+        const bool delivered = fetched || (clean && r->finishing && r->group_count == 0);
         if (delivered && r->group_count != 0) c_.emit(group_delivered{r->id, r->groups.front().sequence()});
         lose_all(*r, app_error::cancel);
         end(*r, delivered);
