@@ -209,6 +209,26 @@ TEST_CASE("what follows a FETCH breaks it", "[session][fetch][bad input]") {
     CHECK(server.outputs() == list{"stop 0 unexpected_message", "reset 0 unexpected_message", "credit 0 1"});
 }
 
+TEST_CASE("who stops our side of a request before it has come asks nothing", "[session][fetch][bad input]") {
+    subject server{role::server};
+    begin(server);
+    const auto asked = GENERATE(std::string(request), subscribe_bytes("00", "room/cam", "video"),
+        track_bytes("room/cam", "video"), std::string("01 02 00 00"));
+    SECTION("before its first byte") {
+        CHECK(server.stopped(0).empty());
+        CHECK(server.outputs() == list{"reset 0 cancel"});
+        CHECK(server.receive(0, asked).empty());
+    }
+    SECTION("before its last") {
+        CHECK(server.receive(0, asked.substr(0, 2)).empty());
+        CHECK(server.stopped(0).empty());
+        CHECK(without(server.outputs(), "credit") == list{"reset 0 cancel"});
+        CHECK(server.receive(0, asked.substr(2)).empty());
+    }
+    CHECK(without(server.outputs(), "credit") == list{"stop 0 cancel"});
+    CHECK(server.stream_closed(0, app_error::cancel).empty());
+}
+
 TEST_CASE(
     "a FETCH outside of what the peer may have, or before moq-lite-05, is refused", "[session][fetch][bad input]") {
     SECTION("scope") {
