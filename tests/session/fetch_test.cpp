@@ -229,6 +229,13 @@ TEST_CASE("who stops our side of a request before it has come asks nothing", "[s
     CHECK(server.stream_closed(0, app_error::cancel).empty());
 }
 
+TEST_CASE("the slashes at the ends of a FETCH's path do not make it too long", "[session][fetch]") {
+    subject server{role::server, version::lite_05, {.bounds = {.name = 8}}};
+    begin(server);
+    CHECK(server.receive(0, "03 12 09 2f726f6f6d2f63616d 05 766964656f 04 07") ==
+          list{"fetch_requested 0 room/cam video sequence 7 priority 4"});
+}
+
 TEST_CASE(
     "a FETCH outside of what the peer may have, or before moq-lite-05, is refused", "[session][fetch][bad input]") {
     SECTION("scope") {

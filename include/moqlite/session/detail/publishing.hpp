@@ -171,7 +171,7 @@ public:
     errc fetch_arrived(control_stream& stream, byte_view body) {
         const auto m = wire::lite::decode<wire::lite::fetch>(c_.dialect, body, c_.bounds);
         if (!m) return m.error();
-        if (!c_.fits(m->broadcast) || !c_.fits(m->track)) return errc::name_too_long;
+        if (!c_.fits_path(m->broadcast) || !c_.fits(m->track)) return errc::name_too_long;
         if (!may_have(m->broadcast)) return errc::unauthorized;
         auto& r = make(stream, request_kind::fetch);
         r.options = {.priority = m->priority, .start = m->group, .end = m->group};
