@@ -196,3 +196,17 @@ TEST_CASE("a datagram is passed on as one, to all whose version has them, and is
     CHECK(s.r.stats().datagrams_lost == 1);
     CHECK(s.viewer().heard() == list{"subscription_accepted 0 from 3"});
 }
+
+TEST_CASE("a datagram that a reader has not asked for is not lost to it", "[relay][datagram]") {
+    scene s;
+    auto& camera = s.publisher();
+    s.viewer();
+    auto& capped = s.viewer({.start = at(3), .end = at(4)});
+    camera.accept(0, 3);
+    s.settle();
+    capped.heard();
+    REQUIRE(camera->serve_datagram(request_id{0}, at(5), timestamp{90000}, as_bytes("now")));
+    s.settle();
+    CHECK(capped.heard().empty());
+    CHECK(s.r.stats().datagrams_lost == 0);
+}

@@ -73,7 +73,7 @@ inline void relay::on(peer& p, const datagram_received& e) {
     if (t == nullptr) return;
     t->readers.for_each([&](relaying::reader& r) {
         any_session* s = session(r.session);
-        const bool wanted = !r.first || *r.first <= e.sequence;
+        const bool wanted = (!r.first || *r.first <= e.sequence) && (!r.options.end || e.sequence <= *r.options.end);
         if (s == nullptr || !wanted) return;
         if (!s->serve_datagram(r.request, e.sequence, e.time, e.data)) ++datagrams_lost_;
     });

@@ -71,6 +71,7 @@ public:
     result<void> serve_datagram(request_id id, group_sequence sequence, timestamp time, byte_view payload) {
         incoming_request* r = subscriber(id);
         if (r == nullptr) return errc::not_found;
+        if (r->finishing) return errc::already_answered;
         if (r->options.end && sequence > *r->options.end) return errc::beyond_group_end;
         if (r->options.start && sequence < *r->options.start) return errc::before_group_start;
         const auto carried = c_.path.datagram_size != 0 ? c_.path.datagram_size : c_.bounds.datagram;
