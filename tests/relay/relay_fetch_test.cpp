@@ -170,6 +170,40 @@ TEST_CASE("a fetched group that nobody reads is paid for by who asked for it", "
     CHECK(cut[0].find("cut evicted") != std::string::npos);
 }
 
+TEST_CASE("many who came and went make a fetched group no larger, when memory is short", "[relay][fetch][memory]") {
+    limits bounds;
+    bounds.cache = 4 << 20;
+    bounds.memory = 8 << 20;
+    scene s{{.bounds = bounds}};
+    auto& camera = s.publisher();
+    auto& viewer = s.viewer();
+    camera.accept(0, 7);
+    auto& slow = s.join();
+    fetch(slow, 2);
+    s.settle();
+    slow.relay_end.takes = false;
+    const auto old = camera.begin(1, 2);
+    REQUIRE(old->write_frame(timestamp{5}, as_bytes(std::string(1 << 19, 'x'))));
+    s.settle();
+    auto& fickle = s.join();
+    for (int i = 0; i < 40; ++i) {
+        const auto id = fickle->fetch({"room/cam", "video"}, at(2)).value();
+        s.settle();
+        REQUIRE(fickle->stop(id, app_error::cancel));
+        s.settle();
+    }
+    const auto live = camera.begin(0, 7);
+    for (int i = 0; i < 8; ++i) {
+        REQUIRE(live->write_frame(timestamp{5}, as_bytes(std::string(1 << 20, 'y'))));
+        s.pass(1ms);
+    }
+    REQUIRE(old->finish());
+    s.pass(1ms);
+    s.open_window(slow);
+    CHECK(slow.groups() == list{"2: 524288 bytes"});
+    CHECK(viewer.arriving() == list{"7: 8388608 bytes"});
+}
+
 TEST_CASE("a peer that will leave is named to the operator", "[relay]") {
     scene s;
     auto& camera = s.publisher();

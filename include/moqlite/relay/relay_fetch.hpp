@@ -26,7 +26,7 @@ inline void relay::on(peer& p, const fetch_requested& e) {
     }
     auto& [name, f] = *found;
     if (!p.session->serve(e.request, f.group)) return refuse(app_error::evicted); // Its head has gone already.
-    cache_.lend(f.group);
+    if (f.waiting.empty()) cache_.lend(f.group);
     f.waiting.emplace(p.key, e.request);
     p.fetched.insert(number(e.request), &*found);
 }
