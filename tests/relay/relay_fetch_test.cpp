@@ -204,6 +204,20 @@ TEST_CASE("many who came and went make a fetched group no larger, when memory is
     CHECK(viewer.arriving() == list{"7: 8388608 bytes"});
 }
 
+TEST_CASE("a publisher that asks for what it is asked for is not waited for", "[relay][fetch]") {
+    scene s;
+    auto& camera = s.publisher();
+    auto& one = s.join();
+    fetch(one, 2);
+    s.settle();
+    fetch(camera, 2);
+    s.settle();
+    CHECK(camera.groups() == list{"2:  cut not_found"});
+    camera.send(0, 2, "two");
+    s.settle();
+    CHECK(one.groups() == list{"2: two"});
+}
+
 TEST_CASE("a peer that will leave is named to the operator", "[relay]") {
     scene s;
     auto& camera = s.publisher();

@@ -16,6 +16,7 @@ inline void relay::on(peer& p, const fetch_requested& e) {
     const auto refuse = [&](app_error code) { static_cast<void>(p.session->reject(e.request, code)); };
     const fetch_key wanted{key, e.sequence};
     auto found = fetching_.find(wanted);
+    if (found != fetching_.end() && found->second.upstream == p.key) return refuse(app_error::not_found);
     if (found == fetching_.end()) {
         peer* source = source_of(e.track.broadcast, p.key);
         if (source == nullptr) return refuse(app_error::not_found);
