@@ -218,6 +218,15 @@ TEST_CASE("a publisher that asks for what it is asked for is not waited for", "[
     CHECK(one.groups() == list{"2: two"});
 }
 
+TEST_CASE("a peer that says again and again that it will leave is named once", "[relay]") {
+    scene s;
+    auto& camera = s.publisher();
+    s.notices();
+    for (int i = 0; i < 3; ++i) REQUIRE(camera->goaway("https://b"));
+    s.settle();
+    CHECK(s.notices() == list{"peer_leaving 1 https://b"});
+}
+
 TEST_CASE("a peer that will leave is named to the operator", "[relay]") {
     scene s;
     auto& camera = s.publisher();

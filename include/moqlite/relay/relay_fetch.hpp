@@ -80,6 +80,8 @@ inline void relay::on(peer& p, const datagram_received& e) {
     });
 }
 
-inline void relay::on(peer& p, const goaway_received& e) { notice(peer_leaving{p.key, std::string(e.uri)}); }
+inline void relay::on(peer& p, const goaway_received& e) {
+    if (!std::exchange(p.leaving, true)) notice(peer_leaving{p.key, std::string(e.uri)});
+}
 
 } // namespace moqlite
