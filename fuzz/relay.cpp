@@ -44,6 +44,10 @@ public:
     explicit scribbler(wire_end& wire) : wire_(wire) {
         wire_.hear = [this](const fact& f) {
             if (f.what == fact::kind::writable) mute_.erase(f.id);
+            // What the relay asks it may be answered, with anything.
+            const bool asked = f.what == fact::kind::received && initiator_of(f.id) == role::server &&
+                               direction_of(f.id) == direction::bidi;
+            if (asked && heard_of_.insert(f.id).second) streams_.push_back(f.id);
         };
     }
     void operate(input& in) {
@@ -59,14 +63,24 @@ public:
         switch (what >> 4) {
         case 0: wire_.reset(id, app_error::cancel); break;
         case 1: wire_.stop(id, app_error::cancel); return;
+        case 15: return ask(id, in, (what & 4) != 0);
         default: return write(id, in, (what & 4) != 0);
         }
         streams_.erase(streams_.begin() + static_cast<std::ptrdiff_t>(at));
     }
 
 private:
-    void write(stream_id id, input& in, bool fin) {
-        const auto bytes = in.bytes(in.below(64));
+    /// FETCH of a group of a track that the others may have, or the beginning of one.
+    void ask(stream_id id, input& in, bool fin) {
+        std::vector<std::byte> bytes;
+        wire::lite::encode(wire::lite::bidi_type::fetch, bytes);
+        const wire::lite::fetch message{"a", "x", 0, group_sequence{in.below(16)}};
+        static_cast<void>(wire::lite::encode(version::lite_05, message, bytes));
+        bytes.resize(bytes.size() - in.below(8) % bytes.size());
+        say(id, bytes, fin);
+    }
+    void write(stream_id id, input& in, bool fin) { say(id, in.bytes(in.below(64)), fin); }
+    void say(stream_id id, byte_view bytes, bool fin) {
         if (mute_.contains(id) || (bytes.empty() && !fin)) return;
         said_.emplace_back(bytes.begin(), bytes.end());
         const byte_view one = said_.back();
@@ -80,12 +94,14 @@ private:
     wire_end& wire_;
     std::vector<stream_id> streams_;
     std::set<stream_id> mute_;
+    std::set<stream_id> heard_of_;
     std::deque<std::vector<std::byte>> said_;
 };
 
 class stage {
 public:
-    explicit stage(std::uint8_t versions) : relay_({.bounds = small(), .origin = hop_id{33}, .epoch = now_}) {
+    explicit stage(std::uint8_t versions)
+        : relay_({.bounds = small(), .origin = hop_id{33}, .epoch = now_, .reports_path = true}) {
         const bool exact = (versions & 0xaa) == 0xaa; // All have timestamps.
         for (std::size_t i = 0; i < guests_.size(); ++i) {
             auto& g = guests_[i];
@@ -127,6 +143,16 @@ public:
         case 9:
             if (in.byte() == 0) leave(g);
             break;
+        case 14: {
+            const path_facts path{.rtt = duration{1ms} * in.byte(), .rate = in.byte() * 1000u};
+            if (any_session* s = relay_.session(g.key)) s->path_measured(path, now_), drain(g);
+            break;
+        }
+        case 15: {
+            const auto how = in.byte();
+            end.deliver_datagram(how >> 2, (how & 1) != 0, (how & 2) != 0);
+            break;
+        }
         default:
             if (g.program)
                 g.program->command(in);

@@ -33,10 +33,16 @@ public:
         case 6: e.wire.budget = UINT64_MAX; break;
         case 7: e.wire.allow_streams(in.byte() % 2 != 0 ? direction::uni : direction::bidi, 1); break;
         case 8: pass(duration{10ms} * in.byte()); break;
-        case 9: measured(e, duration{1ms} * in.byte()); break;
+        case 9: measured(e, in.byte()); break;
         case 10:
             if (in.byte() == 0) e.program->close(app_error::cancel);
             break;
+        case 14: measured(e, in.byte(), in.byte()); break;
+        case 15: {
+            const auto how = in.byte();
+            e.wire.deliver_datagram(how >> 2, (how & 1) != 0, (how & 2) != 0);
+            break;
+        }
         default: e.program.command(in); break;
         }
         e.program.drain();
@@ -69,7 +75,8 @@ private:
                   {.bounds = small(),
                       .origin = hop_id{r == role::client ? 11u : 22u},
                       .ready = &s.ready_,
-                      .key = r == role::client ? 0u : 1u},
+                      .key = r == role::client ? 0u : 1u,
+                      .reports_path = r == role::server},
                   s.finished_, true, s.now_) {
             wire.hear = [this, &s](const fact& f) {
                 tell(*program, f, s.now_);
@@ -126,8 +133,8 @@ private:
             must(!next || *next > now_, "tick() moves the deadline on");
         }
     }
-    void measured(side& e, duration rtt) {
-        e.program->path_measured({.rtt = rtt}, now_);
+    void measured(side& e, std::size_t rtt, std::size_t rate = 0) {
+        e.program->path_measured({.rtt = duration{1ms} * rtt, .rate = rate * 1000}, now_);
         e.program.drain();
     }
 

@@ -24,7 +24,7 @@ public:
 
     /// One command, if there is something that it could be given.
     void command(input& in);
-    static constexpr std::size_t commands = 22;
+    static constexpr std::size_t commands = 30;
 
     void drain() {
         while (const auto e = session_.poll_event()) {
@@ -42,7 +42,8 @@ public:
         must(watches_.empty(), "every watch ends with an event");
         must(subscriptions_.empty(), "every subscription ends with an event");
         must(queries_.empty(), "every question ends with an event");
-        must(requests_.empty() && questions_.empty(), "every request ends with an event");
+        must(requests_.empty() && questions_.empty() && fetches_.empty(), "every request ends with an event");
+        must(!probing_, "a probe ends with an event");
         must(arriving_.empty(), "every group ends with an event");
     }
     void let_go() {
@@ -86,6 +87,8 @@ private:
 
     void command_as_subscriber(std::size_t which, input& in);
     void command_as_publisher(std::size_t which, input& in);
+    void fetch_or_probe(std::size_t which, input& in);
+    void answer_fetch(std::size_t which, input& in);
     void write(writing& w, std::size_t most);
     void serve(request_id id, const group_ref& g) {
         if (session_.serve(id, g)) served_.insert({id, g->sequence()});
@@ -94,6 +97,7 @@ private:
         std::erase_if(served_, [&](const auto& s) { return s.first == id; });
         requests_.erase(id);
         questions_.erase(id);
+        fetches_.erase(id);
     }
     void release(group_id id, arriving& g, std::uint64_t n) {
         n = std::min(n, g.held);
@@ -112,11 +116,14 @@ private:
     void on(const group_opened& e) {
         must(subscriptions_.contains(e.subscription), "groups come for subscriptions that are there");
         arriving_[e.group] = {e.sequence, e.subscription};
-        if (!collecting_) return;
-        auto log = group::make(session_.pool(), e.sequence, with_timestamps(session_.negotiated()));
-        if (log && session_.collect(e.group, log)) collected_[e.group] = log;
+        if (collecting_) collect(e.group, e.sequence);
+    }
+    void collect(group_id id, group_sequence sequence) {
+        auto log = group::make(session_.pool(), sequence, with_timestamps(session_.negotiated()));
+        if (log && session_.collect(id, log)) collected_[id] = log;
     }
     void on(const frame_data& e) {
+        must(arriving_.contains(e.group), "a group that goes on has begun");
         auto& g = arriving_[e.group];
         check_piece(e.sequence, e.frame, e.size, e.offset, e.time, e.data, timed());
         g.held += e.data.size();
@@ -145,6 +152,15 @@ private:
 
     void on(const subscribe_requested& e) { requests_.insert(e.request); }
     void on(const track_requested& e) { questions_.insert(e.request); }
+    void on(const fetch_requested& e) { fetches_[e.request] = e.sequence; }
+    void on(const datagram_received& e) {
+        must(subscriptions_.contains(e.subscription), "datagrams come for subscriptions that are there");
+        must(e.data.size() == frame_size(e.sequence, 0), "a datagram is whole");
+        check_piece(e.sequence, 0, e.data.size(), 0, e.time, e.data, timed());
+    }
+    void on(const path_reported&) { must(probing_, "reports come to who asked for them"); }
+    void on(const probe_ended&) { must(std::exchange(probing_, false), "a probe that ends has begun"); }
+    void on(const goaway_received& e) { must(e.uri == elsewhere, "who leaves says where to go"); }
     void on(const request_ended& e) { forget(e.request); }
     void on(const group_delivered& e) { off_the_way(e.request, e.sequence); }
     void on(const group_lost& e) { off_the_way(e.request, e.sequence); }
@@ -161,6 +177,8 @@ private:
     template <class Other>
     void on(const Other&) {}
 
+    static constexpr std::string_view elsewhere = "moqt://elsewhere";
+
     session session_;
     finished_groups& finished_;
     bool exact_times_;
@@ -173,6 +191,9 @@ private:
     std::set<query_id> queries_;
     std::set<request_id> requests_;
     std::set<request_id> questions_;
+    std::map<request_id, group_sequence> fetches_; ///< Of the peer's.
+    bool probing_ = false;
+    std::size_t farewells_ = 0;
     std::map<group_id, arriving> arriving_;
     std::map<group_id, group_ref> collected_;
     std::multiset<std::pair<request_id, group_sequence>> served_;
@@ -183,8 +204,12 @@ inline void actor::command(input& in) {
     const auto which = in.below(commands);
     if (which < 10)
         command_as_subscriber(which, in);
-    else
+    else if (which < 22)
         command_as_publisher(which, in);
+    else if (which < 25)
+        fetch_or_probe(which, in);
+    else
+        answer_fetch(which, in);
     drain();
 }
 
@@ -305,6 +330,65 @@ inline void actor::command_as_publisher(std::size_t which, input& in) {
         if (k % 2 != 0) static_cast<void>(session_.end_track(request, group_sequence{in.below(20)}));
         static_cast<void>(session_.finish(request));
         break;
+    default: break;
+    }
+}
+
+inline void actor::fetch_or_probe(std::size_t which, input& in) {
+    const auto k = in.byte();
+    switch (which) {
+    case 22: {
+        const group_sequence sequence{in.below(16)};
+        const auto id = session_.fetch(track(k), sequence, k & 3);
+        if (!id) break;
+        checker_.fetched(*id, sequence);
+        arriving_[*id] = {sequence, no_subscription};
+        if (collecting_) collect(*id, sequence);
+        break;
+    }
+    case 23:
+        if (k % 2 != 0)
+            probing_ = session_.probe().has_value() || probing_;
+        else
+            session_.stop_probe(), probing_ = false;
+        break;
+    case 24:
+        if (farewells_ < 4 && session_.goaway(elsewhere)) ++farewells_;
+        break;
+    default: break;
+    }
+}
+
+inline void actor::answer_fetch(std::size_t which, input& in) {
+    const auto k = in.byte();
+    switch (which) {
+    case 25: {
+        if (fetches_.empty() || writing_.size() >= 16) break;
+        const auto [request, sequence] = pick(fetches_, k);
+        auto g = group::make(session_.pool(), sequence, with_timestamps(session_.negotiated()));
+        serve(request, g);
+        writing_.push_back({std::move(g)});
+        break;
+    }
+    case 26:
+        if (!fetches_.empty() && !writing_.empty())
+            serve(pick(fetches_, k).first, writing_[in.below(writing_.size())].log);
+        break;
+    case 27: {
+        if (fetches_.empty()) break;
+        const auto id = pick(fetches_, k).first;
+        must(session_.reject(id, app_error::not_found).has_value(), "what is asked for can be refused");
+        forget(id);
+        break;
+    }
+    case 28:
+    case 29: {
+        if (requests_.empty()) break;
+        const group_sequence g{in.below(16)};
+        const auto bytes = frame_part(g, 0, 0, frame_size(g, 0));
+        static_cast<void>(session_.serve_datagram(pick(requests_, k), g, frame_time(g, 0), as_bytes(bytes)));
+        break;
+    }
     default: break;
     }
 }

@@ -22,7 +22,7 @@ using sim::must;
 
 /// What a session is told of its transport.
 struct fact {
-    enum class kind : std::uint8_t { received, reset, stopped, writable, acked, closed, streams, ended };
+    enum class kind : std::uint8_t { received, reset, stopped, writable, acked, closed, streams, datagram, ended };
     kind what = kind::received;
     stream_id id{};
     byte_view bytes{};
@@ -42,6 +42,7 @@ void tell(Session& s, const fact& f, time_point now) {
     case fact::kind::acked: return s.stream_acked(f.id, f.n, now);
     case fact::kind::closed: return s.stream_closed(f.id, f.code, now);
     case fact::kind::streams: return s.streams_available(f.streams, now);
+    case fact::kind::datagram: return s.datagram_received(f.bytes, now);
     case fact::kind::ended: return s.connection_closed({*f.code, true, ""}, now);
     }
 }
@@ -106,12 +107,28 @@ public:
         closed_ = code;
     }
     void flush() {}
+    bool send(byte_view datagram) {
+        ++said;
+        must(!closed_, "no output after close");
+        must(datagram.size() <= 1200, "a datagram is no larger than every path carries");
+        if (datagrams_.size() == most_datagrams) return false;
+        datagrams_.emplace_back(datagram.begin(), datagram.end());
+        return true;
+    }
 
     // What moves. Each does one thing for the k-th stream on which there is something to do; false: there is none.
 
     bool deliver(std::size_t k, std::size_t most); ///< Bytes, and their FIN behind the last.
     bool deliver_control(std::size_t k);           ///< A reset, a STOP_SENDING, credit; or the end of the connection.
     bool acknowledge(std::size_t k, std::size_t most);
+    /// The k-th datagram on its way arrives, and may come again; or it is lost.
+    void deliver_datagram(std::size_t k, bool arrives, bool again) {
+        if (datagrams_.empty()) return;
+        const auto at = datagrams_.begin() + static_cast<std::ptrdiff_t>(k % datagrams_.size());
+        const auto bytes = again ? *at : std::move(*at);
+        if (!again) datagrams_.erase(at);
+        if (arrives) far->say({.what = fact::kind::datagram, .bytes = bytes});
+    }
     void allow_streams(direction kind, std::uint64_t n) {
         stream_limit[index(kind)] += n;
         if (std::exchange(opening_blocked_[index(kind)], false)) say({.what = fact::kind::streams, .streams = kind});
@@ -171,6 +188,7 @@ private:
         [[nodiscard]] bool send_done() const noexcept { return !sends || fin_acked || reset_acked; }
     };
     static constexpr std::uint64_t window = 700;
+    static constexpr std::size_t most_datagrams = 64;
 
     static std::size_t index(direction kind) noexcept { return kind == direction::uni ? 1 : 0; }
     stream* find(stream_id id) {
@@ -222,6 +240,7 @@ private:
     role side_;
     std::map<std::uint64_t, stream> streams_;
     std::set<std::uint64_t> gone_;
+    std::deque<std::vector<std::byte>> datagrams_;
     std::array<std::uint64_t, 2> opened_{};
     std::array<bool, 2> opening_blocked_{};
     std::optional<app_error> closed_; ///< By us.
@@ -231,7 +250,7 @@ private:
     bool settled_ = true;
 };
 
-static_assert(transport<wire_end>);
+static_assert(datagram_transport<wire_end>);
 
 inline std::optional<std::size_t> wire_end::write(const write_stream& w) {
     ++said;

@@ -170,6 +170,63 @@ TEST_CASE("a fetched group that nobody reads is paid for by who asked for it", "
     CHECK(cut[0].find("cut evicted") != std::string::npos);
 }
 
+TEST_CASE("many who came and went make a fetched group no larger, when memory is short", "[relay][fetch][memory]") {
+    limits bounds;
+    bounds.cache = 4 << 20;
+    bounds.memory = 8 << 20;
+    scene s{{.bounds = bounds}};
+    auto& camera = s.publisher();
+    auto& viewer = s.viewer();
+    camera.accept(0, 7);
+    auto& slow = s.join();
+    fetch(slow, 2);
+    s.settle();
+    slow.relay_end.takes = false;
+    const auto old = camera.begin(1, 2);
+    REQUIRE(old->write_frame(timestamp{5}, as_bytes(std::string(1 << 19, 'x'))));
+    s.settle();
+    auto& fickle = s.join();
+    for (int i = 0; i < 40; ++i) {
+        const auto id = fickle->fetch({"room/cam", "video"}, at(2)).value();
+        s.settle();
+        REQUIRE(fickle->stop(id, app_error::cancel));
+        s.settle();
+    }
+    const auto live = camera.begin(0, 7);
+    for (int i = 0; i < 8; ++i) {
+        REQUIRE(live->write_frame(timestamp{5}, as_bytes(std::string(1 << 20, 'y'))));
+        s.pass(1ms);
+    }
+    REQUIRE(old->finish());
+    s.pass(1ms);
+    s.open_window(slow);
+    CHECK(slow.groups() == list{"2: 524288 bytes"});
+    CHECK(viewer.arriving() == list{"7: 8388608 bytes"});
+}
+
+TEST_CASE("a publisher that asks for what it is asked for is not waited for", "[relay][fetch]") {
+    scene s;
+    auto& camera = s.publisher();
+    auto& one = s.join();
+    fetch(one, 2);
+    s.settle();
+    fetch(camera, 2);
+    s.settle();
+    CHECK(camera.groups() == list{"2:  cut not_found"});
+    camera.send(0, 2, "two");
+    s.settle();
+    CHECK(one.groups() == list{"2: two"});
+}
+
+TEST_CASE("a peer that says again and again that it will leave is named once", "[relay]") {
+    scene s;
+    auto& camera = s.publisher();
+    s.notices();
+    for (int i = 0; i < 3; ++i) REQUIRE(camera->goaway("https://b"));
+    s.settle();
+    CHECK(s.notices() == list{"peer_leaving 1 https://b"});
+}
+
 TEST_CASE("a peer that will leave is named to the operator", "[relay]") {
     scene s;
     auto& camera = s.publisher();
@@ -195,4 +252,18 @@ TEST_CASE("a datagram is passed on as one, to all whose version has them, and is
     CHECK(later.heard().empty());
     CHECK(s.r.stats().datagrams_lost == 1);
     CHECK(s.viewer().heard() == list{"subscription_accepted 0 from 3"});
+}
+
+TEST_CASE("a datagram that a reader has not asked for is not lost to it", "[relay][datagram]") {
+    scene s;
+    auto& camera = s.publisher();
+    s.viewer();
+    auto& capped = s.viewer({.start = at(3), .end = at(4)});
+    camera.accept(0, 3);
+    s.settle();
+    capped.heard();
+    REQUIRE(camera->serve_datagram(request_id{0}, at(5), timestamp{90000}, as_bytes("now")));
+    s.settle();
+    CHECK(capped.heard().empty());
+    CHECK(s.r.stats().datagrams_lost == 0);
 }

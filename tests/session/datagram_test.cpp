@@ -53,6 +53,12 @@ TEST_CASE("datagrams that are not wanted, or too large, are refused", "[session]
     CHECK(server->serve_datagram(request_id{1}, group_sequence{7}, timestamp{}, {}).error() == errc::not_found);
 }
 
+TEST_CASE("a subscription that serves nothing more sends no datagrams", "[session][datagram]") {
+    publisher server;
+    REQUIRE(server->finish(request_id{0}));
+    CHECK(server.send(7).error() == errc::already_answered);
+}
+
 TEST_CASE("of datagrams that nobody takes the oldest go", "[session][datagram]") {
     publisher server{{.datagrams = 2}};
     for (std::uint64_t n = 5; n < 10; ++n) REQUIRE(server.send(n));

@@ -83,6 +83,14 @@ TEST_CASE("a fetched group without frames is a FIN", "[session][fetch]") {
     CHECK(server.outputs() == list{"write 0 fin"});
 }
 
+TEST_CASE("a fetched group that has nothing yet is waited for, and nothing is written", "[session][fetch]") {
+    publisher server;
+    const auto g = server.seven();
+    CHECK(server.outputs().empty());
+    publisher::frame(g, 1, "x");
+    CHECK(server.outputs() == list{"write 0 020178"});
+}
+
 TEST_CASE("a FETCH that is refused, or whose group breaks off, is reset", "[session][fetch]") {
     publisher server;
     SECTION("refused") {
@@ -129,6 +137,20 @@ TEST_CASE("a reset after our FIN takes nothing back: all was sent", "[session][f
     CHECK(server.stream_closed(0) == list{"group_delivered 0 sequence 7", "request_ended 0 delivered"});
 }
 
+TEST_CASE("who has all of a group was given it, though it resets its side of the FETCH", "[session][fetch][moq-rs]") {
+    publisher server;
+    const auto g = server.seven();
+    publisher::frame(g, 1, "x");
+    g->finish().value();
+    static_cast<void>(server.outputs());
+    const bool arrived = GENERATE(false, true);
+    if (arrived) CHECK(server.all_acked(0).empty());
+    CHECK(server.reset(0).empty());
+    const auto end = server.stream_closed(0, app_error::cancel);
+    CHECK(
+        end == (arrived ? list{"group_delivered 0 sequence 7", "request_ended 0 delivered"} : list{"request_ended 0"}));
+}
+
 TEST_CASE("a FETCH whose answer has arrived is not kept open for a side that is never ended", "[session][fetch]") {
     publisher server;
     const auto g = server.seven();
@@ -139,6 +161,34 @@ TEST_CASE("a FETCH whose answer has arrived is not kept open for a side that is 
     CHECK(server.tick_after(9s).empty());
     CHECK(server.tick_after(1s) == list{"group_delivered 0 sequence 7", "request_ended 0 delivered"});
     CHECK(server.outputs() == list{"stop 0 cancel"});
+}
+
+TEST_CASE("nor is one whose answer ends with a FIN alone", "[session][fetch]") {
+    publisher server;
+    const auto g = server.seven();
+    if (GENERATE(false, true)) {
+        publisher::frame(g, 1, "x");
+        static_cast<void>(server.outputs());
+        CHECK(server.all_acked(0).empty());
+    }
+    g->finish().value();
+    CHECK(server.outputs() == list{"write 0 fin"});
+    CHECK(server.tick_after(9s).empty());
+    CHECK(server.tick_after(1s) == list{"group_delivered 0 sequence 7", "request_ended 0 delivered"});
+    CHECK(server.outputs() == list{"stop 0 cancel"});
+}
+
+TEST_CASE("a FETCH whose other side was ended is waited for no longer", "[session][fetch]") {
+    publisher server;
+    const auto g = server.seven();
+    publisher::frame(g, 1, "x");
+    g->finish().value();
+    static_cast<void>(server.outputs());
+    CHECK(server.all_acked(0).empty());
+    CHECK(server->deadline() == server.now + 10s);
+    CHECK(server.receive(0, "", true).empty());
+    CHECK_FALSE(server->deadline());
+    CHECK(server.stream_closed(0) == list{"group_delivered 0 sequence 7", "request_ended 0 delivered"});
 }
 
 TEST_CASE("a FETCH waits for credit of its stream, and stalls nobody", "[session][fetch]") {
@@ -157,6 +207,33 @@ TEST_CASE("what follows a FETCH breaks it", "[session][fetch][bad input]") {
     publisher server;
     CHECK(server.receive(0, "00") == list{"stream_rejected 0 unexpected_message", "request_ended 0"});
     CHECK(server.outputs() == list{"stop 0 unexpected_message", "reset 0 unexpected_message", "credit 0 1"});
+}
+
+TEST_CASE("who stops our side of a request before it has come asks nothing", "[session][fetch][bad input]") {
+    subject server{role::server};
+    begin(server);
+    const auto asked = GENERATE(std::string(request), subscribe_bytes("00", "room/cam", "video"),
+        track_bytes("room/cam", "video"), std::string("01 02 00 00"));
+    SECTION("before its first byte") {
+        CHECK(server.stopped(0).empty());
+        CHECK(server.outputs() == list{"reset 0 cancel"});
+        CHECK(server.receive(0, asked).empty());
+    }
+    SECTION("before its last") {
+        CHECK(server.receive(0, asked.substr(0, 2)).empty());
+        CHECK(server.stopped(0).empty());
+        CHECK(without(server.outputs(), "credit") == list{"reset 0 cancel"});
+        CHECK(server.receive(0, asked.substr(2)).empty());
+    }
+    CHECK(without(server.outputs(), "credit") == list{"stop 0 cancel"});
+    CHECK(server.stream_closed(0, app_error::cancel).empty());
+}
+
+TEST_CASE("the slashes at the ends of a FETCH's path do not make it too long", "[session][fetch]") {
+    subject server{role::server, version::lite_05, {.bounds = {.name = 8}}};
+    begin(server);
+    CHECK(server.receive(0, "03 12 09 2f726f6f6d2f63616d 05 766964656f 04 07") ==
+          list{"fetch_requested 0 room/cam video sequence 7 priority 4"});
 }
 
 TEST_CASE(

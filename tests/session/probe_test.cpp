@@ -59,6 +59,18 @@ TEST_CASE("whoever asks is told what was measured, and again when it moves by a 
     }
 }
 
+TEST_CASE("what is no longer known is not reported, and nothing is due for it", "[session][probe]") {
+    publisher server;
+    CHECK(server.measure(1'000'000, 40ms).size() == 1);
+    static_cast<void>(server.all_acked(0));
+    CHECK(server->deadline() == server.now + 10s);
+    CHECK(server.measure(0, {}).empty());
+    CHECK_FALSE(server->deadline());
+    CHECK(server.tick_after(10s).empty());
+    CHECK_FALSE(server->deadline());
+    CHECK(server.measure(1'000'000, 40ms) == list{"write 0 05800f424028"});
+}
+
 TEST_CASE("nothing is reported that was not measured, and a measured zero is one", "[session][probe]") {
     publisher server;
     CHECK(server.measure(0, {}).empty());

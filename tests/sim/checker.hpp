@@ -26,6 +26,10 @@ public:
 
     // Commands after which no further event may tell of something.
     void stopped(group_id id) { groups_.erase(id); }
+    /// A group that was fetched is not opened: it is asked for.
+    void fetched(group_id id, group_sequence sequence) {
+        must(groups_.emplace(id, group_state{no_subscription, sequence}).second, "a fetch has a name of its own");
+    }
     void unsubscribed(subscribe_id id) {
         std::erase_if(groups_, [&](const auto& g) { return g.second.subscription == id; });
         ended_subscriptions_.insert(id);
@@ -83,10 +87,15 @@ private:
         alive(e.subscription);
         must(e.first <= e.last, "a range of dropped groups is a range");
     }
+    void on(const datagram_received& e) {
+        alive(e.subscription);
+        said_.add(e.data);
+    }
     void alive(subscribe_id id) { must(!ended_subscriptions_.contains(id), "nothing after subscription_ended"); }
 
     void on(const subscribe_requested& e) { must(requests_.insert(e.request).second, "a request id is new"); }
     void on(const track_requested& e) { must(requests_.insert(e.request).second, "a request id is new"); }
+    void on(const fetch_requested& e) { must(requests_.insert(e.request).second, "a request id is new"); }
     void on(const subscribe_updated& e) { open_request(e.request); }
     void on(const groups_wanted& e) { open_request(e.request); }
     void on(const group_delivered& e) { open_request(e.request); }

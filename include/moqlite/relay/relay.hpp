@@ -137,6 +137,7 @@ private:
     using pending_fetch = std::pair<const fetch_key, relaying::fetching>;
     struct peer {
         std::uint64_t key = 0;
+        bool leaving = false; ///< Its GOAWAY was told.
         std::optional<any_session> session;
         moqlite::detail::id_table<relaying::track*> subscriptions; ///< Ours, upstream.
         moqlite::detail::id_table<relaying::reader*> requests;     ///< Theirs.

@@ -16,6 +16,7 @@ inline void relay::on(peer& p, const fetch_requested& e) {
     const auto refuse = [&](app_error code) { static_cast<void>(p.session->reject(e.request, code)); };
     const fetch_key wanted{key, e.sequence};
     auto found = fetching_.find(wanted);
+    if (found != fetching_.end() && found->second.upstream == p.key) return refuse(app_error::not_found);
     if (found == fetching_.end()) {
         peer* source = source_of(e.track.broadcast, p.key);
         if (source == nullptr) return refuse(app_error::not_found);
@@ -26,7 +27,7 @@ inline void relay::on(peer& p, const fetch_requested& e) {
     }
     auto& [name, f] = *found;
     if (!p.session->serve(e.request, f.group)) return refuse(app_error::evicted); // Its head has gone already.
-    cache_.lend(f.group);
+    if (f.waiting.empty()) cache_.lend(f.group);
     f.waiting.emplace(p.key, e.request);
     p.fetched.insert(number(e.request), &*found);
 }
@@ -73,12 +74,14 @@ inline void relay::on(peer& p, const datagram_received& e) {
     if (t == nullptr) return;
     t->readers.for_each([&](relaying::reader& r) {
         any_session* s = session(r.session);
-        const bool wanted = !r.first || *r.first <= e.sequence;
+        const bool wanted = (!r.first || *r.first <= e.sequence) && (!r.options.end || e.sequence <= *r.options.end);
         if (s == nullptr || !wanted) return;
         if (!s->serve_datagram(r.request, e.sequence, e.time, e.data)) ++datagrams_lost_;
     });
 }
 
-inline void relay::on(peer& p, const goaway_received& e) { notice(peer_leaving{p.key, std::string(e.uri)}); }
+inline void relay::on(peer& p, const goaway_received& e) {
+    if (!std::exchange(p.leaving, true)) notice(peer_leaving{p.key, std::string(e.uri)});
+}
 
 } // namespace moqlite

@@ -74,7 +74,8 @@ inline void session::stream_reset(stream_id id, app_error code, time_point now) 
 inline void session::stream_stopped(stream_id id, app_error code, time_point now) {
     const detail::entry_mark mark{inside_};
     if (!begin_input(now)) return;
-    auto* found = c_.streams.find(number(id));
+    // Of a request it may be the first that we hear.
+    auto* found = direction_of(id) == direction::bidi ? find_or_accept(id) : c_.streams.find(number(id));
     if (found == nullptr) return;
     if (auto* const* g = std::get_if<detail::served_group*>(found)) return publishing_.stopped(**g, code);
     auto* const* s = std::get_if<detail::control_stream*>(found);
@@ -363,6 +364,8 @@ inline wire::taken<std::size_t> session::parse_type(detail::control_stream& s, b
 inline wire::taken<std::size_t> session::parse_request(detail::control_stream& s, byte_view in) {
     // After these requests nothing may follow; do not wait for the end of what follows.
     if (s.request_read && s.kind != detail::control_kind::subscribe_in) return errc::unexpected_message;
+    // Nobody would read an answer.
+    if (!s.request_read && s.write_ended) return c_.abandon_reading(s, app_error::cancel), in.size();
     const auto message = wire::take_message(in, c_.bounds.control_message);
     if (message.status == wire::progress::error) return message.error;
     if (!message) return {};
@@ -415,6 +418,7 @@ inline void session::control_broke(detail::control_stream& s, errc why) {
 inline void session::control_finished(detail::control_stream& s) {
     using detail::control_kind;
     s.read_ended = true;
+    s.detail::list_hook<detail::silent_tag>::unlink();
     if (s.kind == control_kind::ignored) return;
     const bool request = is_request(s.kind) || s.kind == control_kind::goaway_in;
     const bool half = !s.in.empty() || s.kind == control_kind::unread || (request && !s.request_read) ||

@@ -40,6 +40,7 @@ public:
     /// Says what was measured, if that is news.
     void report() {
         const bool known = c_.path.rtt > duration{} || c_.path.rate != 0;
+        if (!known) told_.reset(); // Nothing is due before something is measured again, and that is news.
         if (asker_ == nullptr || !known || (told_ && !is_news())) return;
         told_ = c_.path;
         told_at_ = c_.now;

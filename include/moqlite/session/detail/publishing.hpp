@@ -63,8 +63,7 @@ public:
         r->groups.push_back(s);
         ++r->group_count;
         r->finishing = r->kind == request_kind::fetch;
-        owe(s, true);
-        schedule(s);
+        begin(s);
         if (r->accepted && !r->ok_written) write_ok(*r, sequence);
         bound_backlog(*r);
         return {};
@@ -72,9 +71,10 @@ public:
     result<void> serve_datagram(request_id id, group_sequence sequence, timestamp time, byte_view payload) {
         incoming_request* r = subscriber(id);
         if (r == nullptr) return errc::not_found;
-        if (const auto why = wanted(*r, sequence); why != errc::ok) return why;
-        if (const auto why = datagrams_.push({r->wire_id, sequence, time, payload}); why != errc::ok) return why;
-        return {};
+        if (r->finishing) return errc::already_answered;
+        auto why = wanted(*r, sequence);
+        if (why == errc::ok) why = datagrams_.push({r->wire_id, sequence, time, payload});
+        return why == errc::ok ? result<void>{} : why;
     }
     /// Says that groups will not come.
     result<void> drop(request_id id, group_sequence first, group_sequence last, app_error code) {
@@ -162,7 +162,7 @@ public:
     errc fetch_arrived(control_stream& stream, byte_view body) {
         const auto m = wire::lite::decode<wire::lite::fetch>(c_.dialect, body, c_.bounds);
         if (!m) return m.error();
-        if (!c_.fits(m->broadcast) || !c_.fits(m->track)) return errc::name_too_long;
+        if (!c_.fits_path(m->broadcast) || !c_.fits(m->track)) return errc::name_too_long;
         if (!may_have(m->broadcast)) return errc::unauthorized;
         auto& r = make(stream, request_kind::fetch);
         r.options = {.priority = m->priority, .start = m->group, .end = m->group};
@@ -184,7 +184,9 @@ public:
     void stream_gone(control_stream& stream, bool clean) {
         incoming_request* r = find(request_id{stream.owner});
         if (r == nullptr) return;
-        const bool delivered = clean && r->finishing && (r->group_count == 0 || fetched_whole(*r));
+        // Some reset their side of a FETCH when they have it all.
+        const bool fetched = fetched_whole(*r) && (clean || r->groups.front().unacked() == 0);
+        const bool delivered = fetched || (clean && r->finishing && r->group_count == 0);
         if (delivered && r->group_count != 0) c_.emit(group_delivered{r->id, r->groups.front().sequence()});
         lose_all(*r, app_error::cancel);
         end(*r, delivered);
@@ -208,7 +210,6 @@ public:
         incoming_request* r = find(request_id{stream.owner});
         return r == nullptr || r->groups.empty() ? nullptr : &r->groups.front();
     }
-    [[nodiscard]] std::size_t requests() const noexcept { return requests_.size(); }
 
     // Sending.
 
@@ -229,12 +230,7 @@ public:
                 lose(s, s.source()->abort_code(), true);
                 continue;
             }
-            if (nothing_to_write(s)) {
-                s.wait();
-                continue;
-            }
-            owe(s, true);
-            schedule(s);
+            begin(s);
         }
     }
     /// What to write next, bound to a stream; nullptr: nothing can be.
@@ -279,7 +275,7 @@ public:
         if (fin && n == offered) s.fin_written = true;
         if (s.fin_written || nothing_to_write(s)) {
             scheduler_.remove(s);
-            if (!s.fin_written) s.wait();
+            s.fin_written ? await_end(s) : s.wait();
         }
     }
     void acked(served_group& s, std::uint64_t n) {
@@ -290,8 +286,7 @@ public:
         if (!s.request->options.end) c_.progress = c_.now;
         if (s.lost || s.unacked() != 0 || !nothing_to_write(s)) return;
         owe(s, false);
-        auto& stream = *s.request->stream;
-        if (s.fin_written && s.request->kind == request_kind::fetch && !stream.read_ended) c_.expect_message(stream);
+        await_end(s);
     }
     void writable(served_group& s) {
         if (!s.blocked || s.lost) return;
@@ -384,6 +379,16 @@ private:
     [[nodiscard]] static bool nothing_to_write(const served_group& s) noexcept {
         return s.prefix_written == s.prefix_size && s.unsent() == 0 &&
                (s.fin_written || s.source()->ended() != group::state::finished);
+    }
+    void begin(served_group& s) {
+        if (nothing_to_write(s)) return s.wait(); // Of a FETCH, which has no prefix.
+        owe(s, true);
+        schedule(s);
+    }
+    /// Who has all that was fetched is given as long to end its side as for a first message.
+    void await_end(served_group& s) {
+        auto& stream = *s.request->stream;
+        if (fetched_whole(*s.request) && s.unacked() == 0 && !stream.read_ended) c_.expect_message(stream);
     }
     // Only what nobody holds back by a cap counts towards a stall.
     void owe(served_group& s, bool yes) noexcept {

@@ -1,0 +1,136 @@
+// Where implementations disagree about FETCH, PROBE, GOAWAY and datagrams, a row of moq-lite-wire.md §12 each.
+#include "subject.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <catch2/generators/catch_generators_range.hpp>
+
+using namespace moqlite;
+using namespace moqlite::test;
+
+namespace {
+
+version any_version() { return GENERATE(from_range(all_versions)); }
+version old_version() { return GENERATE(version::lite_03, version::lite_04); }
+version new_version() { return GENERATE(version::lite_05, version::lite_06_wip); }
+
+struct server_of : subject {
+    explicit server_of(version v) : subject(role::server, v) { begin(*this); }
+};
+struct client_of : subject {
+    explicit client_of(version v) : subject(role::client, v) { begin(*this); }
+};
+
+constexpr std::string_view fetch = "03 07 01 61 01 62 00 40 64"; // a, b, priority 0, group 100
+
+/// A recorder that has datagrams.
+struct datagrams : recorder {
+    using recorder::recorder;
+    bool send(byte_view bytes) { return sizes.push_back(bytes.size()), true; }
+    std::vector<std::size_t> sizes;
+};
+
+} // namespace
+
+TEST_CASE("before moq-lite-05 a FETCH is reset and ends nothing else", "[session][dialects §12.9]") {
+    server_of server{old_version()};
+    CHECK(server.receive(0, fetch) == list{"stream_rejected 0 unsupported"});
+    CHECK(without(server.outputs(), "credit") == list{"stop 0 unsupported", "reset 0 unsupported"});
+    CHECK(server.stream_closed(0, app_error::cancel).empty());
+    CHECK(server.receive(4, subscribe_bytes("00", "a", "b")).front().starts_with("subscribe_requested 0"));
+}
+
+TEST_CASE("before moq-lite-05 nobody is asked by FETCH, and after it everybody may be", "[session][dialects §12.9]") {
+    client_of old{old_version()};
+    CHECK(old->fetch({"a", "b"}, group_sequence{100}).error() == errc::unsupported);
+    CHECK(old.outputs().empty());
+    server_of server{new_version()};
+    CHECK(server.receive(0, fetch) == list{"fetch_requested 0 a b sequence 100 priority 0"});
+}
+
+TEST_CASE("1200 bytes of datagram are sent and no more, though the path carries them", "[session][dialects §12.13]") {
+    server_of server{new_version()};
+    static_cast<void>(server.receive(0, subscribe_bytes("03", "a", "b")));
+    server->path_measured({.rtt = 1ms, .datagram_size = 9000}, server.now);
+    const auto send = [&](std::size_t n) {
+        return server->serve_datagram(request_id{0}, group_sequence{7}, timestamp{1}, as_bytes(std::string(n, 'x')));
+    };
+    CHECK(send(1198).error() == errc::value_too_large); // Three bytes name it.
+    CHECK(send(1197));
+    datagrams link{role::server};
+    pump(*server, link);
+    CHECK(link.sizes == std::vector<std::size_t>{1200});
+}
+
+TEST_CASE("datagrams of any size are taken, and as often as they come", "[session][dialects §12.13]") {
+    client_of client{new_version()};
+    REQUIRE(client->subscribe({"a", "b"}));
+    const auto bytes = hex("00 07 01" + to_hex(as_bytes(std::string(9000, 'x'))));
+    for (int i = 0; i < 2; ++i) {
+        client->datagram_received(bytes, client.now);
+        const auto told = client.events();
+        REQUIRE(told.size() == 1);
+        CHECK(told[0] == "datagram_received 0 sequence 7 time 1 " + to_hex(as_bytes(std::string(9000, 'x'))));
+    }
+}
+
+TEST_CASE("who asks for reports sends a stream type and nothing after it", "[session][dialects §12.14][moq-rs]") {
+    client_of client{any_version()};
+    REQUIRE(client->probe());
+    CHECK(without(client.outputs(), "credit") == list{"open bidi", "write 0 04"});
+    CHECK(client.tick_after(1s).empty());
+    CHECK(client.outputs().empty());
+}
+
+TEST_CASE("a PROBE of who asks for reports is passed over, however it comes", "[session][dialects §12.14][gomoqt]") {
+    const auto v = any_version();
+    server_of server{v};
+    SECTION("at once") { CHECK(server.receive(0, "04 02 4064", true).empty()); }
+    SECTION("byte by byte") {
+        for (const auto* byte : {"04", "02", "40", "64"}) CHECK(server.receive(0, byte).empty());
+    }
+    SECTION("again and again") {
+        for (int i = 0; i < 3; ++i) CHECK(server.receive(0, i == 0 ? "04 02 4064" : "02 4064").empty());
+    }
+    static_cast<void>(server.outputs());
+    server->path_measured({.rtt = 40ms, .rate = 5}, server.now);
+    CHECK(server.outputs() == list{has_probe_rtt(v) ? "write 0 020528" : "write 0 0105"});
+}
+
+TEST_CASE("before moq-lite-05 reports are asked for when they are wanted: no SETUP is waited for",
+    "[session][dialects §12.15][moq-net]") {
+    subject client{role::client, old_version()};
+    CHECK(client.outputs().empty());
+    REQUIRE(client->probe());
+    CHECK(client.outputs() == list{"open bidi", "write 0 04"});
+    CHECK(client.all_acked(0) == list{"setup_received"});
+    CHECK(client.tick_after(60s).empty());
+    CHECK_FALSE(client->is_closed());
+}
+
+TEST_CASE("from moq-lite-05 on they are asked for once SETUP says that there are any", "[session][dialects §12.15]") {
+    subject client{role::client, new_version()};
+    static_cast<void>(client.outputs());
+    REQUIRE(client->probe());
+    CHECK(client.outputs().empty());
+    static_cast<void>(client.receive(server_uni(0), "01 04 01 01 01 01", true));
+    CHECK(without(client.outputs(), "credit") == list{"open bidi", "write 0 04"});
+}
+
+TEST_CASE("a GOAWAY is the application's affair: nobody leaves by itself", "[session][dialects §12.27]") {
+    client_of client{GENERATE(version::lite_04, version::lite_05, version::lite_06_wip)};
+    CHECK(client.receive(server_bidi(0), "05 0a 09 68747470733a2f2f62", true) == list{"goaway_received https://b"});
+    CHECK(without(client.outputs(), "credit") == list{"write 1 fin"});
+    CHECK(client->subscribe({"a", "b"}));
+    CHECK_FALSE(client->is_closed());
+}
+
+TEST_CASE("a GOAWAY that is dropped unread is said all the same", "[session][dialects §12.27][moq-rs]") {
+    server_of server{GENERATE(version::lite_04, version::lite_05, version::lite_06_wip)};
+    REQUIRE(server->goaway());
+    CHECK(server.outputs() == list{"open bidi", "write 1 050100 fin"});
+    CHECK(server.stopped(1).empty());
+    CHECK(server.reset(1).empty());
+    CHECK(server.stream_closed(1, app_error::cancel).empty());
+    CHECK_FALSE(server->is_closed());
+}
