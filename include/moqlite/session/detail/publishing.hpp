@@ -76,7 +76,6 @@ public:
         if (why == errc::ok) why = datagrams_.push({r->wire_id, sequence, time, payload});
         return why == errc::ok ? result<void>{} : why;
     }
-    /// Says that groups will not come.
     result<void> drop(request_id id, group_sequence first, group_sequence last, app_error code) {
         incoming_request* r = subscriber(id);
         if (r == nullptr) return errc::not_found;
@@ -101,7 +100,6 @@ public:
         finish_if_delivered(*r);
         return {};
     }
-    /// Bytes that wait to be written for one subscription.
     [[nodiscard]] std::uint64_t unsent(request_id id) {
         std::uint64_t sum = 0;
         if (incoming_request* r = find(id))
