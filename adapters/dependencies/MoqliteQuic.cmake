@@ -1,9 +1,10 @@
 # The QUIC stack as two imported targets, for our own libraries only:
-#   moqlite_quic        ngtcp2, its crypto_ossl, libssl, libcrypto
+#   moqlite_quic        ngtcp2, its crypto_ossl, libssl, libcrypto; with MOQLITE_TLS=gnutls ngtcp2, its crypto_gnutls, GnuTLS
 #   moqlite_quic_http3  nghttp3, where it is there
-# In order: MOQLITE_QUIC_ROOT, system packages where recent enough, what build-quic-stack made (./dev setup). Where none of them will do,
+# GnuTLS comes from system packages only. OpenSSL in order: MOQLITE_QUIC_ROOT, system packages where recent enough, what build-quic-stack made (./dev setup). Where none of them will do,
 # moqlite_quic_problem says why. It is installed, too: moqlite-config.cmake sets beforehand what the adapters were built with,
-#   moqlite_quic_<openssl|ngtcp2|nghttp3>_minimum   versions
+#   moqlite_quic_tls                                openssl or gnutls
+#   moqlite_quic_<openssl|gnutls|ngtcp2|nghttp3>_minimum   versions
 #   moqlite_quic_cached                             the name of build-quic-stack's directory in the per-user cache; empty: it was not that
 set(MOQLITE_QUIC_ROOT "$ENV{MOQLITE_QUIC_ROOT}" CACHE PATH "Prefix of OpenSSL, ngtcp2 and nghttp3; empty: the system's, or what ./dev setup built")
 
@@ -18,9 +19,34 @@ if(DEFINED moqlite_quic_cached)
     set(moqlite_quic_installed TRUE)
 else()
     set(moqlite_quic_cached "")
+    set(moqlite_quic_tls ${MOQLITE_TLS})
     set(moqlite_quic_openssl_minimum 3.5)
+    set(moqlite_quic_gnutls_minimum 3.7.5)
     set(moqlite_quic_ngtcp2_minimum 1.12)
+    if(moqlite_quic_tls STREQUAL gnutls)
+        set(moqlite_quic_ngtcp2_minimum 1.11)
+    endif()
     set(moqlite_quic_nghttp3_minimum 1.8)
+endif()
+
+if(moqlite_quic_tls STREQUAL gnutls)
+    find_package(PkgConfig QUIET)
+    if(PkgConfig_FOUND)
+        pkg_check_modules(moqlite_system_quic QUIET IMPORTED_TARGET libngtcp2_crypto_gnutls>=${moqlite_quic_ngtcp2_minimum}
+            libngtcp2>=${moqlite_quic_ngtcp2_minimum} gnutls>=${moqlite_quic_gnutls_minimum})
+    endif()
+    if(NOT moqlite_system_quic_FOUND)
+        set(moqlite_quic_problem "no packages of ngtcp2 >= ${moqlite_quic_ngtcp2_minimum} with crypto_gnutls and GnuTLS >= ${moqlite_quic_gnutls_minimum}")
+        return()
+    endif()
+    set(moqlite_quic_gnutls_version ${moqlite_system_quic_gnutls_VERSION})
+    set(moqlite_quic_ngtcp2_version ${moqlite_system_quic_libngtcp2_VERSION})
+    if(NOT moqlite_FIND_QUIETLY)
+        message(STATUS "moqlite: QUIC stack of the system: ngtcp2 ${moqlite_quic_ngtcp2_version}, GnuTLS ${moqlite_quic_gnutls_version}")
+    endif()
+    add_library(moqlite_quic INTERFACE IMPORTED)
+    target_link_libraries(moqlite_quic INTERFACE PkgConfig::moqlite_system_quic Threads::Threads)
+    return()
 endif()
 
 set(moqlite_quic_prefix "${MOQLITE_QUIC_ROOT}")

@@ -31,10 +31,7 @@ int recv_crypto_data(ngtcp2_conn* conn, ngtcp2_encryption_level level, std::uint
 int handshake_completed(ngtcp2_conn*, void* user) {
     auto& c = at(user);
     keep_alive(c);
-    const unsigned char* name = nullptr;
-    unsigned int size = 0;
-    SSL_get0_alpn_selected(ngtcp2_crypto_ossl_ctx_get_ssl(c.crypto), &name, &size);
-    c.alpn.assign(reinterpret_cast<const char*>(name), size);
+    c.alpn = chosen_alpn(*c.crypto);
     if (c.alpn.empty()) {
         // A server without ALPN speaks none of ours (RFC 9001 §8.1).
         c.home.end(c,

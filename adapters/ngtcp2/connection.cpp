@@ -111,18 +111,7 @@ std::size_t connection::datagram_size() const {
 }
 
 detail::connection_state::~connection_state() {
-    if (conn != nullptr) ngtcp2_conn_del(conn);
-    release_tls();
-}
-
-void detail::connection_state::release_tls() noexcept {
-    auto* context = std::exchange(crypto, nullptr);
-    if (context == nullptr) return;
-    if (SSL* ssl = ngtcp2_crypto_ossl_ctx_get_ssl(context); ssl != nullptr) {
-        SSL_set_app_data(ssl, nullptr); // Freeing it must not ask for the connection any more.
-        SSL_free(ssl);
-    }
-    ngtcp2_crypto_ossl_ctx_del(context);
+    if (conn != nullptr) ngtcp2_conn_del(conn); // Before its TLS.
 }
 
 } // namespace moqlite::ngtcp2

@@ -23,7 +23,7 @@ void endpoint_state::turn(connection_state& c) {
 
 void endpoint_state::forget_tls(connection_state& c) {
     ngtcp2_conn_set_tls_native_handle(c.conn, nullptr);
-    c.release_tls();
+    c.crypto.reset();
 }
 
 void endpoint_state::schedule(connection_state& c) {

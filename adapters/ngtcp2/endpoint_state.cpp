@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <openssl/rand.h>
 
 namespace moqlite::ngtcp2::detail {
 
@@ -25,9 +24,7 @@ endpoint_state::~endpoint_state() = default;
 
 void endpoint_state::random(std::span<std::byte> out_bytes) {
     if (options.random) return options.random(out_bytes);
-    auto* p = reinterpret_cast<unsigned char*>(out_bytes.data());
-    // OpenSSL's generator fails only where the kernel's does; guessable ids are worse than no program.
-    if (RAND_bytes(p, static_cast<int>(out_bytes.size())) != 1) std::abort();
+    draw(out_bytes);
 }
 
 ngtcp2_cid endpoint_state::new_cid() {

@@ -1,5 +1,7 @@
 #include "detail/packet_writer.hpp"
 
+#include "detail/compat.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cassert>
@@ -147,8 +149,7 @@ std::optional<std::size_t> packet_writer::write(const write_stream& w) {
     while (!starved_ && may_write()) {
         const auto vectors = rest.next(packet_size_);
         const bool last = taken + rest.offered() == w.size;
-        // Padding fills the few bytes that no frame fits into: equal packets make one burst.
-        const std::uint32_t flags = NGTCP2_WRITE_STREAM_FLAG_MORE | NGTCP2_WRITE_STREAM_FLAG_PADDING |
+        const std::uint32_t flags = NGTCP2_WRITE_STREAM_FLAG_MORE | pad_stream |
                                     (last && w.fin ? NGTCP2_WRITE_STREAM_FLAG_FIN : NGTCP2_WRITE_STREAM_FLAG_NONE);
         ngtcp2_ssize accepted = -1;
         const auto n = ngtcp2_conn_writev_stream(conn_, &path_.path, &info_, buffer_.data() + tail_, packet_size_,
@@ -174,7 +175,7 @@ bool packet_writer::write_datagram(byte_view bytes) {
         const ngtcp2_vec vector{base, bytes.size()};
         int accepted = 0;
         const auto n = ngtcp2_conn_writev_datagram(conn_, &path_.path, &info_, buffer_.data() + tail_, packet_size_,
-            &accepted, NGTCP2_WRITE_DATAGRAM_FLAG_MORE | NGTCP2_WRITE_DATAGRAM_FLAG_PADDING, 0, &vector, 1, now_);
+            &accepted, NGTCP2_WRITE_DATAGRAM_FLAG_MORE | pad_datagram, 0, &vector, 1, now_);
         // Too long for the peer, or it takes none: a datagram lost, not a connection.
         if (n == NGTCP2_ERR_INVALID_ARGUMENT || n == NGTCP2_ERR_INVALID_STATE) return false;
         const outcome o = judge(n);

@@ -1,8 +1,6 @@
 // Every end of a connection in one line.
 #include "detail/connection_state.hpp"
 
-#include <openssl/x509_vfy.h>
-
 namespace moqlite::ngtcp2::detail {
 
 namespace {
@@ -27,7 +25,7 @@ std::string printable(const std::uint8_t* text, std::size_t size) {
 }
 
 std::string transport_error_text(std::uint64_t code) {
-    if (is_alert(code)) return std::string{"TLS alert "} + SSL_alert_desc_string_long(static_cast<int>(code & 0xff));
+    if (is_alert(code)) return "TLS alert " + std::string{alert_text(static_cast<std::uint8_t>(code & 0xff))};
     const auto name = transport_error_name(code);
     return name.empty() ? "transport error " + hex(code) : std::string{name};
 }
@@ -53,17 +51,8 @@ closed tls_failed(const connection_state& c) {
     const std::uint8_t alert = ngtcp2_conn_get_tls_alert(c.conn);
     closed how{NGTCP2_CRYPTO_ERROR + alert, false, false, c.complaint};
     if (!how.reason.empty()) return how;
-    how.reason = "TLS failed: " + transport_error_text(how.code);
-    if (c.crypto == nullptr) return how;
-    SSL* ssl = ngtcp2_crypto_ossl_ctx_get_ssl(c.crypto);
-    const long verified = SSL_get_verify_result(ssl);
-    if (c.side == role::client && verified != X509_V_OK) {
-        how.reason = std::string{"certificate verify failed: "} + X509_verify_cert_error_string(verified);
-        if (verified == X509_V_ERR_HOSTNAME_MISMATCH || verified == X509_V_ERR_IP_ADDRESS_MISMATCH)
-            how.reason += ", expected " + (c.handshake ? c.handshake->server_name : std::string{});
-    } else if (alert == alert_no_application_protocol) {
-        how.reason = "no common ALPN";
-    }
+    how.reason = c.crypto && alert == alert_no_application_protocol ? "no common ALPN"
+                                                                    : "TLS failed: " + transport_error_text(how.code);
     return how;
 }
 

@@ -10,7 +10,7 @@
 using namespace moqlite;
 using namespace moqlite::test;
 
-TEST_CASE("a stream's code is understood raw and as HTTP/3 maps it", "[dialects §12.29]") {
+TEST_CASE("a stream's code is understood raw and as HTTP/3 maps it", "[dialects §12.29][ngtcp2-1.24]") {
     memory_pair pair;
     const auto [client, server] = pair.connected();
     const auto said = GENERATE(std::uint64_t{13}, ngtcp2::to_http3_code(13), ngtcp2::to_http3_code(0));

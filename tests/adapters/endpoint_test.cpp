@@ -115,7 +115,7 @@ TEST_CASE("connection credit is returned at once, however little of a stream is 
     REQUIRE(pair.run([c = client] { return c->closed_streams.size() == 10; }));
 }
 
-TEST_CASE("RESET_STREAM and STOP_SENDING carry their codes raw") {
+TEST_CASE("RESET_STREAM and STOP_SENDING carry their codes raw", "[ngtcp2-1.24]") {
     memory_pair pair;
     const auto [client, server] = pair.connected();
     client->give_credit = server->give_credit = false;
@@ -138,7 +138,7 @@ TEST_CASE("RESET_STREAM and STOP_SENDING carry their codes raw") {
     CHECK(client->closed_streams.at(id).has_value());
 }
 
-TEST_CASE("stream codes in the HTTP/3 range are understood as well") {
+TEST_CASE("stream codes in the HTTP/3 range are understood as well", "[ngtcp2-1.24]") {
     memory_pair pair;
     const auto [client, server] = pair.connected();
     client->send(direction::uni, noise(3'000'000));
@@ -366,7 +366,7 @@ TEST_CASE("a full socket stops the building of packets, writable() starts it aga
     REQUIRE(pair.run([c = client] { return c->closed_streams.size() == 1; }));
 }
 
-TEST_CASE("segments of a bulk transfer are of one size, so that bursts are long") {
+TEST_CASE("segments of a bulk transfer are of one size, so that bursts are long", "[ngtcp2-1.24]") {
     memory_pair pair;
     const auto [client, server] = pair.connected();
     pair.run_for(1s);

@@ -4,9 +4,19 @@
 #include <cstdint>
 #include <ngtcp2/ngtcp2.h>
 
-static_assert(NGTCP2_VERSION_NUM >= 0x010c00, "moqlite needs ngtcp2 1.12 or later");
+static_assert(NGTCP2_VERSION_NUM >= 0x010b00, "moqlite needs ngtcp2 1.11 or later");
 
 namespace moqlite::ngtcp2::detail {
+
+// Padding fills the few bytes that no frame fits into: equal packets make one burst. Before 1.12 they stay
+// unequal, which costs bursts, not bytes.
+#if NGTCP2_VERSION_NUM >= 0x010c00
+inline constexpr std::uint32_t pad_stream = NGTCP2_WRITE_STREAM_FLAG_PADDING;
+inline constexpr std::uint32_t pad_datagram = NGTCP2_WRITE_DATAGRAM_FLAG_PADDING;
+#else
+inline constexpr std::uint32_t pad_stream = NGTCP2_WRITE_STREAM_FLAG_NONE;
+inline constexpr std::uint32_t pad_datagram = NGTCP2_WRITE_DATAGRAM_FLAG_NONE;
+#endif
 
 /// Registers what reports STOP_SENDING. Before 1.24 there is no such report: ngtcp2 resets the stream
 /// with the peer's code, and stream_close carries it.

@@ -3,6 +3,7 @@
 
 #include "cid.hpp"
 #include "deadlines.hpp"
+#include "tls_library.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -10,8 +11,6 @@
 #include <moqlite/ngtcp2/endpoint.hpp>
 #include <ngtcp2/ngtcp2.h>
 #include <ngtcp2/ngtcp2_crypto.h>
-#include <ngtcp2/ngtcp2_crypto_ossl.h>
-#include <openssl/ssl.h>
 #include <optional>
 #include <string>
 #include <vector>
@@ -34,7 +33,7 @@ struct endpoint_state;
 
 /// What a connection needs until its handshake is complete.
 struct opening {
-    tls configuration; ///< OpenSSL's callbacks point into it.
+    tls configuration; ///< The TLS library's callbacks point into it.
     accept_function accept;
     failed_function failed;
     std::string server_name;
@@ -49,13 +48,12 @@ struct connection_state final : connection, timed {
         reference.user_data = this;
     }
     ~connection_state();
-    void release_tls() noexcept;
 
     endpoint_state& home;
     const moqlite::role side;
 
     ngtcp2_conn* conn = nullptr;
-    ngtcp2_crypto_ossl_ctx* crypto = nullptr; ///< Null once a server needs it no more.
+    tls_handle crypto; ///< Null once a server needs it no more.
     ngtcp2_crypto_conn_ref reference{};
 
     std::unique_ptr<opening> handshake; ///< Null once it is complete.
@@ -83,18 +81,9 @@ struct connection_state final : connection, timed {
 [[nodiscard]] inline const connection_state& state_of(const connection& c) noexcept {
     return static_cast<const connection_state&>(c);
 }
-/// The connection of an SSL object.
-[[nodiscard]] inline connection_state& connection_of(SSL* ssl) noexcept {
-    auto* ref = static_cast<ngtcp2_crypto_conn_ref*>(SSL_get_app_data(ssl));
-    return *static_cast<connection_state*>(ref->user_data);
-}
 
 /// The callbacks of every connection; its user data is the connection_state.
 [[nodiscard]] ngtcp2_callbacks callbacks(moqlite::role);
-
-/// Makes the TLS side of `c`; false: `why`.
-[[nodiscard]] bool start_tls(connection_state& c, const tls::state&, const std::string& server_name,
-    const std::vector<std::string>& alpn, std::string& why);
 
 /// Why the connection ended, from what an ngtcp2 function returned.
 [[nodiscard]] closed explain(const connection_state&, int error);

@@ -1,18 +1,12 @@
-// Certificates: read, made, named by their hash.
-#include "detail/tls_state.hpp"
+// Certificates: made, and named by their hash.
+#include "state.hpp"
 
-#include <moqlite/ngtcp2/address.hpp>
-
-#include <ctime>
-#include <fstream>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
-#include <sstream>
 
 namespace moqlite::ngtcp2 {
 
@@ -24,19 +18,6 @@ using detail::unique;
 using certificate = unique<X509, X509_free>;
 using private_key = unique<EVP_PKEY, EVP_PKEY_free>;
 using memory = unique<BIO, BIO_free_all>;
-
-constexpr long hour = 60 * 60;
-constexpr long lifetime = 13 * 24 * hour; // With the hour before now still less than 14 days.
-
-std::optional<std::string> read_file(const std::string& name, std::string& why) {
-    std::ifstream in{name, std::ios::binary};
-    std::ostringstream text;
-    if (!in || !(text << in.rdbuf())) {
-        why = "cannot read " + name;
-        return std::nullopt;
-    }
-    return std::move(text).str();
-}
 
 template <class Write>
 std::string to_pem(Write write) {
@@ -56,16 +37,6 @@ bool add_extension(X509* to, int id, const std::string& value) {
     return extension && X509_add_ext(to, extension.get(), -1) == 1;
 }
 
-bool is_dns_name(std::string_view name) {
-    if (name.empty() || name.size() > 253) return false;
-    for (const char c : name) {
-        const bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                          c == '.' || c == '_' || c == '*';
-        if (!fine) return false;
-    }
-    return true;
-}
-
 bool set_serial(X509* to) {
     unsigned char bytes[16];
     if (RAND_bytes(bytes, sizeof bytes) != 1) return false;
@@ -81,8 +52,8 @@ bool fill_in(X509* to, EVP_PKEY* key, const std::string& name, bool is_ip) {
     const std::string common = name.substr(0, 64);
     const auto* text = reinterpret_cast<const unsigned char*>(common.c_str());
     return X509_set_version(to, X509_VERSION_3) == 1 && set_serial(to) &&
-           X509_gmtime_adj(X509_getm_notBefore(to), -hour) != nullptr &&
-           X509_gmtime_adj(X509_getm_notAfter(to), lifetime) != nullptr &&
+           X509_gmtime_adj(X509_getm_notBefore(to), detail::valid_since) != nullptr &&
+           X509_gmtime_adj(X509_getm_notAfter(to), detail::valid_until) != nullptr &&
            X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, text, -1, -1, 0) == 1 &&
            X509_set_issuer_name(to, subject) == 1 && X509_set_pubkey(to, key) == 1 &&
            add_extension(to, NID_basic_constraints, "critical,CA:FALSE") &&
@@ -97,35 +68,16 @@ std::string detail::fingerprint_of(const X509* of) {
     unsigned char hash[EVP_MAX_MD_SIZE];
     unsigned int size = 0;
     if (X509_digest(of, EVP_sha256(), hash, &size) != 1) return {};
-    std::string text;
-    for (unsigned int i = 0; i < size; ++i) {
-        text += "0123456789abcdef"[hash[i] >> 4];
-        text += "0123456789abcdef"[hash[i] & 15];
-    }
-    return text;
+    return hex_of({hash, size});
 }
 
-std::optional<identity> load_identity(const std::string& chain_file, const std::string& key_file, std::string& why) {
-    auto chain = read_file(chain_file, why);
-    if (!chain) return std::nullopt;
-    auto key = read_file(key_file, why);
-    if (!key) return std::nullopt;
-    return identity{std::move(*chain), std::move(*key)};
-}
-
-std::optional<identity> generate_identity(std::string_view name, std::string& why, key_kind kind) {
-    if (why = detail::library_problem(); !why.empty()) return std::nullopt;
-    const bool is_ip = address::parse(name, 0).has_value();
-    if (!is_ip && !is_dns_name(name)) {
-        why =
-            "no certificate can be made for \"" + std::string{name} + "\": it is neither an IP address nor a DNS name";
-        return std::nullopt;
-    }
+std::optional<identity> detail::make_identity(
+    const std::string& name, const std::optional<address>& ip, key_kind kind, std::string& why) {
     const private_key key{
         kind == key_kind::p256 ? EVP_EC_gen("P-256") : EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")};
     const certificate leaf{X509_new()};
     const EVP_MD* digest = kind == key_kind::p256 ? EVP_sha256() : nullptr;
-    if (!key || !leaf || !fill_in(leaf.get(), key.get(), std::string{name}, is_ip) ||
+    if (!key || !leaf || !fill_in(leaf.get(), key.get(), name, ip.has_value()) ||
         X509_sign(leaf.get(), key.get(), digest) == 0) {
         why = openssl_error("cannot make a certificate");
         return std::nullopt;
@@ -145,17 +97,6 @@ std::optional<std::string> fingerprint(const identity& of, std::string& why) {
         return std::nullopt;
     }
     return detail::fingerprint_of(leaf.get());
-}
-
-std::optional<secret> reset_key(const identity& of, std::string_view where, std::string& why) {
-    const std::string what = "moqlite stateless reset " + std::string{where};
-    secret key{};
-    auto* out = reinterpret_cast<unsigned char*>(key.data());
-    if (HMAC(EVP_sha256(), of.key.data(), static_cast<int>(of.key.size()),
-            reinterpret_cast<const unsigned char*>(what.data()), what.size(), out, nullptr) != nullptr)
-        return key;
-    why = openssl_error("no key can be made for stateless resets");
-    return std::nullopt;
 }
 
 } // namespace moqlite::ngtcp2

@@ -1,6 +1,6 @@
 // The TLS side of one connection.
-#include "detail/connection_state.hpp"
-#include "detail/tls_state.hpp"
+#include "../detail/connection_state.hpp"
+#include "state.hpp"
 
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
@@ -21,11 +21,8 @@ bool expect_name(SSL* ssl, const std::string& name, bool verify) {
 bool configure_client(SSL* ssl, const tls::state& from, const std::string& server_name,
     const std::vector<std::string>& alpn, std::string& why) {
     SSL_set_connect_state(ssl);
+    if (!usable_alpn(alpn, "a client", why)) return false;
     const auto wire = wire_alpn(alpn);
-    if (wire.empty()) {
-        why = "a client needs at least one ALPN, each of 1 to 255 bytes";
-        return false;
-    }
     // This one answers 0 where all others answer 1.
     if (SSL_set_alpn_protos(ssl, wire.data(), static_cast<unsigned int>(wire.size())) != 0 ||
         !expect_name(ssl, server_name, from.verify_name)) {
@@ -37,13 +34,39 @@ bool configure_client(SSL* ssl, const tls::state& from, const std::string& serve
 
 } // namespace
 
+std::vector<unsigned char> wire_alpn(const std::vector<std::string>& alpn) {
+    std::vector<unsigned char> out;
+    for (const auto& name : alpn) {
+        out.push_back(static_cast<unsigned char>(name.size()));
+        out.insert(out.end(), name.begin(), name.end());
+    }
+    return out;
+}
+
+connection_state& connection_of(const SSL* ssl) noexcept {
+    auto* ref = static_cast<ngtcp2_crypto_conn_ref*>(SSL_get_app_data(ssl));
+    return *static_cast<connection_state*>(ref->user_data);
+}
+
+tls_session::~tls_session() {
+    if (context == nullptr) return;
+    if (SSL* mine = ssl(); mine != nullptr) {
+        SSL_set_app_data(mine, nullptr); // Freeing it must not ask for the connection any more.
+        SSL_free(mine);
+    }
+    ngtcp2_crypto_ossl_ctx_del(context);
+}
+
+void end_tls::operator()(tls_session* of) const noexcept { delete of; }
+
 bool start_tls(connection_state& c, const tls::state& from, const std::string& server_name,
     const std::vector<std::string>& alpn, std::string& why) {
     why = "out of memory";
-    if (ngtcp2_crypto_ossl_ctx_new(&c.crypto, nullptr) != 0) return false;
+    c.crypto.reset(new tls_session);
+    if (ngtcp2_crypto_ossl_ctx_new(&c.crypto->context, nullptr) != 0) return false;
     SSL* ssl = SSL_new(from.context.get());
     if (ssl == nullptr) return false;
-    ngtcp2_crypto_ossl_ctx_set_ssl(c.crypto, ssl); // From here on freed with it.
+    ngtcp2_crypto_ossl_ctx_set_ssl(c.crypto->context, ssl); // From here on freed with it.
     SSL_set_app_data(ssl, &c.reference);
     if (from.server) {
         SSL_set_accept_state(ssl);
@@ -51,9 +74,18 @@ bool start_tls(connection_state& c, const tls::state& from, const std::string& s
     } else if (!configure_client(ssl, from, server_name, alpn, why)) {
         return false;
     }
-    ngtcp2_conn_set_tls_native_handle(c.conn, c.crypto);
+    ngtcp2_conn_set_tls_native_handle(c.conn, c.crypto->context);
     why.clear();
     return true;
 }
+
+std::string chosen_alpn(const tls_session& of) {
+    const unsigned char* name = nullptr;
+    unsigned int size = 0;
+    SSL_get0_alpn_selected(of.ssl(), &name, &size);
+    return {reinterpret_cast<const char*>(name), size};
+}
+
+std::string_view alert_text(std::uint8_t alert) noexcept { return SSL_alert_desc_string_long(alert); }
 
 } // namespace moqlite::ngtcp2::detail

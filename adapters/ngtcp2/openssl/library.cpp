@@ -1,13 +1,12 @@
-// The libraries below us: started once, checked once.
-#include "detail/tls_state.hpp"
+// The libraries below us: started once, checked once; their randomness, hash and speed.
+#include "../detail/speed.hpp"
+#include "state.hpp"
 
-#include <chrono>
-#include <ngtcp2/ngtcp2.h>
-#include <ngtcp2/ngtcp2_crypto.h>
-#include <ngtcp2/ngtcp2_crypto_ossl.h>
+#include <cstdlib>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/opensslv.h>
 #include <openssl/rand.h>
 
@@ -49,6 +48,21 @@ std::string openssl_error(std::string_view what) {
     return text;
 }
 
+void draw(std::span<std::byte> out) {
+    auto* p = reinterpret_cast<unsigned char*>(out.data());
+    // OpenSSL's generator fails only where the kernel's does; guessable ids are worse than no program.
+    if (RAND_bytes(p, static_cast<int>(out.size())) != 1) std::abort();
+}
+
+std::optional<secret> hmac_sha256(std::string_view key, std::string_view text) {
+    secret made{};
+    const auto* in = reinterpret_cast<const unsigned char*>(text.data());
+    auto* out = reinterpret_cast<unsigned char*>(made.data());
+    if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), in, text.size(), out, nullptr) == nullptr)
+        return std::nullopt;
+    return made;
+}
+
 } // namespace detail
 
 std::string library_versions() {
@@ -64,23 +78,15 @@ double aes_128_gcm_speed(std::size_t block, int milliseconds) {
     unsigned char nonce[12] = {};
     std::vector<unsigned char> in(block), out(block + 16);
     if (!context || !cipher || EVP_EncryptInit_ex2(context.get(), cipher.get(), key, nonce, nullptr) != 1) return 0;
-    using clock = std::chrono::steady_clock;
-    const auto start = clock::now();
-    const auto end = start + std::chrono::milliseconds{milliseconds};
-    std::size_t bytes = 0;
-    auto now = start;
-    for (; now < end; now = clock::now()) {
-        for (int i = 0; i < 64; ++i, bytes += block) {
-            int n = 0;
-            ++nonce[0];
-            EVP_EncryptInit_ex2(context.get(), nullptr, nullptr, nonce, nullptr);
-            EVP_EncryptUpdate(context.get(), nullptr, &n, key, sizeof key);
-            EVP_EncryptUpdate(context.get(), out.data(), &n, in.data(), static_cast<int>(block));
-            EVP_EncryptFinal_ex(context.get(), out.data() + block, &n);
-            EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_GET_TAG, 16, out.data() + block);
-        }
-    }
-    return static_cast<double>(bytes) / std::chrono::duration<double>(now - start).count();
+    return detail::bytes_per_second(block, milliseconds, [&] {
+        int n = 0;
+        ++nonce[0];
+        EVP_EncryptInit_ex2(context.get(), nullptr, nullptr, nonce, nullptr);
+        EVP_EncryptUpdate(context.get(), nullptr, &n, key, sizeof key);
+        EVP_EncryptUpdate(context.get(), out.data(), &n, in.data(), static_cast<int>(block));
+        EVP_EncryptFinal_ex(context.get(), out.data() + block, &n);
+        EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_GET_TAG, 16, out.data() + block);
+    });
 }
 
 } // namespace moqlite::ngtcp2

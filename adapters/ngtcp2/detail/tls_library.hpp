@@ -1,0 +1,63 @@
+// What the adapter needs of a TLS library. openssl/ and gnutls/ each give all of it, and of tls.hpp what the shared
+// files do not; MOQLITE_TLS chooses one of the folders.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <moqlite/ngtcp2/address.hpp>
+#include <moqlite/ngtcp2/tls.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace moqlite::ngtcp2::detail {
+
+struct connection_state;
+
+// Of the library.
+
+/// Started once a process, before anything else of it is used. Not empty: what is wrong with it.
+[[nodiscard]] const std::string& library_problem();
+/// Fills with unpredictable bytes; does not return where there are none.
+void draw(std::span<std::byte>);
+/// Nullopt: the library failed.
+[[nodiscard]] std::optional<secret> hmac_sha256(std::string_view key, std::string_view text);
+/// A self-signed certificate for a DNS name, or for the IP address that `name` reads as.
+[[nodiscard]] std::optional<identity> make_identity(
+    const std::string& name, const std::optional<address>& ip, key_kind, std::string& why);
+/// A TLS alert in words.
+[[nodiscard]] std::string_view alert_text(std::uint8_t alert) noexcept;
+
+/// The TLS side of one connection.
+struct tls_session;
+struct end_tls {
+    void operator()(tls_session*) const noexcept;
+};
+using tls_handle = std::unique_ptr<tls_session, end_tls>;
+
+/// Makes it for `c`, whose ngtcp2_conn is there; false: `why`. A server's certificate that is refused goes into
+/// `c.complaint`.
+[[nodiscard]] bool start_tls(connection_state& c, const tls::state&, const std::string& server_name,
+    const std::vector<std::string>& alpn, std::string& why);
+/// Empty: none was chosen.
+[[nodiscard]] std::string chosen_alpn(const tls_session&);
+
+// For both folders.
+
+/// When a certificate that is made is valid, in seconds from now: less than 14 days together.
+inline constexpr long valid_since = -60L * 60;
+inline constexpr long valid_until = 13L * 24 * 60 * 60;
+
+/// 1 to 255 bytes each (RFC 7301 §3.1), and at least one; false: `why`.
+[[nodiscard]] bool usable_alpn(const std::vector<std::string>& alpn, std::string_view who, std::string& why);
+/// Two lowercase digits a byte.
+[[nodiscard]] std::string hex_of(std::span<const unsigned char>);
+/// 64 lowercase digits; nullopt: `text` is no SHA-256, `why`.
+[[nodiscard]] std::optional<std::string> normal_fingerprint(const std::string& text, std::string& why);
+/// What a client says of a certificate that is not the pinned one.
+[[nodiscard]] std::string wrong_fingerprint(const std::string& found, const std::string& pinned);
+
+} // namespace moqlite::ngtcp2::detail
