@@ -204,6 +204,45 @@ TEST_CASE("many who came and went make a fetched group no larger, when memory is
     CHECK(viewer.arriving() == list{"7: 8388608 bytes"});
 }
 
+TEST_CASE("who asks for a group of which the beginning has gone already has it fetched anew", "[relay][fetch]") {
+    scene s;
+    auto& camera = s.publisher();
+    auto& one = s.join();
+    auto& two = s.join();
+    fetch(one, 2);
+    s.settle();
+    const std::string half(1 << 20, 'x');
+    const auto send = [&](const group_ref& g) {
+        REQUIRE(g->write_frame(timestamp{5}, as_bytes(half)));
+        s.settle();
+    };
+    const auto first = camera.begin(0, 2);
+    send(first);
+    camera.heard();
+    fetch(two, 2);
+    s.settle();
+    CHECK(camera.heard() == list{"fetch_requested 1 room/cam video sequence 2 priority 128"});
+    const auto second = camera.begin(1, 2);
+    send(second);
+    SECTION("and both have all of it") {
+        for (const auto& g : {second, first}) {
+            send(g);
+            REQUIRE(g->finish());
+            s.settle();
+        }
+        CHECK(one.groups() == list{"2: 2097152 bytes"});
+        CHECK(two.groups() == list{"2: 2097152 bytes"});
+    }
+    SECTION("and one who leaves takes nothing from the other") {
+        s.cut(one);
+        CHECK(camera.heard() == list{"request_ended 0"});
+        REQUIRE(second->finish());
+        s.settle();
+        CHECK(two.groups() == list{"2: 1048576 bytes"});
+        CHECK(camera.heard() == list{"request_ended 1 delivered"});
+    }
+}
+
 TEST_CASE("a publisher that asks for what it is asked for is not waited for", "[relay][fetch]") {
     scene s;
     auto& camera = s.publisher();

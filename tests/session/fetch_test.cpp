@@ -270,6 +270,20 @@ TEST_CASE("a fetched group comes frame by frame and ends with FIN, and so does t
     CHECK(client->stop(client.id, app_error::cancel).error() == errc::not_found);
 }
 
+TEST_CASE("the last group that has a number can be fetched", "[session][fetch]") {
+    constexpr group_sequence last{wire::varint_max};
+    subject client{role::client};
+    begin(client);
+    REQUIRE(client->fetch({"a", "b"}, last));
+    CHECK(client.outputs() == list{"open bidi", "write 0 030d0161016280ffffffffffffffff"});
+    CHECK(client->fetch({"a", "b"}, next(last)).error() == errc::value_too_large);
+    subject server{role::server};
+    begin(server);
+    CHECK(server.receive(0, "03 0d 01 61 01 62 80 ffffffffffffffff") ==
+          list{"fetch_requested 0 a b sequence 4611686018427387903 priority 128"});
+    REQUIRE(server->open_group(request_id{0}, last));
+}
+
 TEST_CASE("a fetched group can be collected into a log", "[session][fetch]") {
     subscriber client;
     const auto log = group::make(client->pool(), group_sequence{7}, version::lite_05);

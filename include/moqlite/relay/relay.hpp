@@ -195,6 +195,8 @@ private:
     result<relaying::fetching> fetch(peer& source, const fetch_requested& e);
     void fetch_ended(peer& source, group_id id);
     void fetch_left(peer& p, request_id request);
+    pending_fetch* coming(const fetch_key& wanted, std::uint64_t asking);
+    void forget(pending_fetch& fetch);
 
     // relay_tracks.hpp: who gets what
     peer* source_of(std::string_view broadcast, std::uint64_t asking);
@@ -235,7 +237,7 @@ private:
     std::map<track_key, relaying::track*> index_;
     std::map<track_key, track_info> infos_; ///< As long as their broadcast is announced.
     std::map<track_key, askers> pending_;
-    std::map<fetch_key, relaying::fetching> fetching_;
+    std::multimap<fetch_key, relaying::fetching> fetching_; ///< One of a group, but where its beginning had gone.
     std::unordered_map<std::uint64_t, std::unique_ptr<peer>> peers_;
     moqlite::detail::ring<relay_notice> notices_;
     std::multimap<time_point, relaying::track*> ended_; ///< Complete tracks, until they are forgotten.

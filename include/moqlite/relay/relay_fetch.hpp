@@ -1,6 +1,7 @@
 // How a relay answers FETCH, and passes datagrams on. Part of relay.hpp.
 #pragma once
 
+#include <algorithm>
 #include <moqlite/relay/relay.hpp>
 
 namespace moqlite {
@@ -15,21 +16,28 @@ inline void relay::on(peer& p, const fetch_requested& e) {
     }
     const auto refuse = [&](app_error code) { static_cast<void>(p.session->reject(e.request, code)); };
     const fetch_key wanted{key, e.sequence};
-    auto found = fetching_.find(wanted);
-    if (found != fetching_.end() && found->second.upstream == p.key) return refuse(app_error::not_found);
-    if (found == fetching_.end()) {
+    pending_fetch* found = coming(wanted, p.key);
+    if (found == nullptr) {
         peer* source = source_of(e.track.broadcast, p.key);
         if (source == nullptr) return refuse(app_error::not_found);
         const auto begun = fetch(*source, e);
         if (!begun) return refuse(wire_code(begun.error()));
-        found = fetching_.emplace(wanted, *begun).first;
-        source->fetches.insert(number(found->second.id), &*found);
+        found = &*fetching_.emplace(wanted, *begun);
+        source->fetches.insert(number(found->second.id), found);
     }
-    auto& [name, f] = *found;
-    if (!p.session->serve(e.request, f.group)) return refuse(app_error::evicted); // Its head has gone already.
+    auto& f = found->second;
+    if (!p.session->serve(e.request, f.group)) return refuse(app_error::evicted);
     if (f.waiting.empty()) cache_.lend(f.group);
     f.waiting.emplace(p.key, e.request);
-    p.fetched.insert(number(e.request), &*found);
+    p.fetched.insert(number(e.request), found);
+}
+
+/// A fetch that others wait for, and whose group is there from its beginning; nullptr: none, but from `asking`.
+inline relay::pending_fetch* relay::coming(const fetch_key& wanted, std::uint64_t asking) {
+    const auto [first, last] = fetching_.equal_range(wanted);
+    const auto found = std::find_if(first, last,
+        [&](const pending_fetch& one) { return one.second.upstream != asking && one.second.group->lost_head() == 0; });
+    return found != last ? &*found : nullptr;
 }
 
 inline result<relaying::fetching> relay::fetch(peer& source, const fetch_requested& e) {
@@ -46,26 +54,28 @@ inline result<relaying::fetching> relay::fetch(peer& source, const fetch_request
 inline void relay::fetch_ended(peer& source, group_id id) {
     auto* const* found = source.fetches.find(number(id));
     if (found == nullptr) return;
-    auto& [name, f] = **found;
-    for (const auto& [key, request] : f.waiting)
+    for (const auto& [key, request] : (*found)->second.waiting)
         if (peer* asker = find(key)) asker->fetched.erase(number(request));
-    source.fetches.erase(number(id));
-    fetching_.erase(fetch_key{name});
+    forget(**found);
+}
+
+inline void relay::forget(pending_fetch& fetch) {
+    if (peer* source = find(fetch.second.upstream)) source->fetches.erase(number(fetch.second.id));
+    const auto [first, last] = fetching_.equal_range(fetch.first);
+    fetching_.erase(std::find_if(first, last, [&](const pending_fetch& one) { return &one == &fetch; }));
 }
 
 /// Who has asked for it wants it no more.
 inline void relay::fetch_left(peer& p, request_id request) {
     auto* const* found = p.fetched.find(number(request));
     if (found == nullptr) return;
-    auto& [name, f] = **found;
+    pending_fetch& fetch = **found;
+    auto& f = fetch.second;
     p.fetched.erase(number(request));
     f.waiting.erase({p.key, request});
     if (!f.waiting.empty()) return;
-    if (peer* source = find(f.upstream)) {
-        static_cast<void>(source->session->stop(f.id, app_error::cancel));
-        source->fetches.erase(number(f.id));
-    }
-    fetching_.erase(fetch_key{name});
+    if (peer* source = find(f.upstream)) static_cast<void>(source->session->stop(f.id, app_error::cancel));
+    forget(fetch);
 }
 
 /// At once to all who have the version for it, or not at all.
