@@ -11,8 +11,6 @@ namespace {
 /// Long enough for a client to come back at once, too short to collect tokens.
 constexpr duration retry_lifetime = std::chrono::seconds{10};
 
-ngtcp2_duration to_ngtcp2(duration d) noexcept { return static_cast<ngtcp2_duration>(d.count()); }
-
 const ngtcp2_sockaddr* sockaddr_of(const address& a) noexcept { return static_cast<const ngtcp2_sockaddr*>(a.data()); }
 ngtcp2_socklen size_of(const address& a) noexcept { return static_cast<ngtcp2_socklen>(a.size()); }
 
@@ -21,7 +19,7 @@ ngtcp2_socklen size_of(const address& a) noexcept { return static_cast<ngtcp2_so
 first_packet endpoint_state::judge(const ngtcp2_pkt_hd& header, const address& from) const {
     first_packet p{header, header.dcid, first_packet::token::none};
     if (header.tokenlen == 0 || from.empty()) return p;
-    const auto ts = detail::to_ngtcp2(now);
+    const auto ts = to_ngtcp2(now);
     if (header.token[0] == NGTCP2_CRYPTO_TOKEN_MAGIC_RETRY2) {
         const bool good = header.dcid.datalen == cid_length &&
                           ngtcp2_crypto_verify_retry_token2(&p.original, header.token, header.tokenlen, token_secret,
@@ -50,7 +48,7 @@ void endpoint_state::send_retry(const datagram& d, const ngtcp2_pkt_hd& header) 
     const ngtcp2_cid scid = new_cid();
     std::uint8_t token[NGTCP2_CRYPTO_MAX_RETRY_TOKENLEN2];
     const auto size = ngtcp2_crypto_generate_retry_token2(token, token_secret, sizeof token_secret, header.version,
-        sockaddr_of(d.remote), size_of(d.remote), &scid, &header.dcid, detail::to_ngtcp2(now));
+        sockaddr_of(d.remote), size_of(d.remote), &scid, &header.dcid, to_ngtcp2(now));
     if (size <= 0) return;
     const auto space = writer.scratch();
     const auto n = ngtcp2_crypto_write_retry(space.data(), NGTCP2_MAX_UDP_PAYLOAD_SIZE, header.version, &header.scid,
@@ -70,7 +68,7 @@ void endpoint_state::refuse_token(const datagram& d, const ngtcp2_pkt_hd& header
 void endpoint_state::give_token(connection_state& c, const address& to) {
     std::uint8_t token[NGTCP2_CRYPTO_MAX_REGULAR_TOKENLEN];
     const auto size = ngtcp2_crypto_generate_regular_token(
-        token, token_secret, sizeof token_secret, sockaddr_of(to), size_of(to), detail::to_ngtcp2(now));
+        token, token_secret, sizeof token_secret, sockaddr_of(to), size_of(to), to_ngtcp2(now));
     if (size > 0) ngtcp2_conn_submit_new_token(c.conn, token, static_cast<std::size_t>(size));
 }
 

@@ -14,7 +14,7 @@ stream_id id_of(std::int64_t id) noexcept { return stream_id{static_cast<std::ui
 
 /// A quarter of the idle timeout, which is the shorter one of the two ends' (RFC 9000 §10.1).
 void keep_alive(connection_state& c) {
-    auto idle = static_cast<ngtcp2_duration>(c.home.options.idle_timeout.count());
+    auto idle = to_ngtcp2(c.home.options.idle_timeout);
     const auto* peer = ngtcp2_conn_get_remote_transport_params(c.conn);
     if (peer != nullptr && peer->max_idle_timeout != 0)
         idle = idle == 0 ? peer->max_idle_timeout : std::min(idle, peer->max_idle_timeout);

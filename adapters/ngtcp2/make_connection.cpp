@@ -11,15 +11,6 @@ void write_qlog(void* user, std::uint32_t, const void* data, std::size_t size) {
     static_cast<connection_state*>(user)->qlog({static_cast<const std::byte*>(data), size});
 }
 
-std::string hex(const ngtcp2_cid& id) {
-    std::string text;
-    for (std::size_t i = 0; i < id.datalen; ++i) {
-        text += "0123456789abcdef"[id.data[i] >> 4];
-        text += "0123456789abcdef"[id.data[i] & 15];
-    }
-    return text;
-}
-
 ngtcp2_settings settings_for(connection_state& c, std::span<const std::uint8_t> token) {
     ngtcp2_settings s;
     ngtcp2_settings_default(&s);
@@ -27,8 +18,8 @@ ngtcp2_settings settings_for(connection_state& c, std::span<const std::uint8_t> 
     const auto& o = at.options;
     s.cc_algo = o.control == congestion::bbr ? NGTCP2_CC_ALGO_BBR : NGTCP2_CC_ALGO_CUBIC;
     s.initial_ts = to_ngtcp2(at.now);
-    s.initial_rtt = static_cast<ngtcp2_duration>(o.initial_rtt.count());
-    s.handshake_timeout = static_cast<ngtcp2_duration>(o.handshake_timeout.count());
+    s.initial_rtt = to_ngtcp2(o.initial_rtt);
+    s.handshake_timeout = to_ngtcp2(o.handshake_timeout);
     s.max_tx_udp_payload_size = std::ranges::max(at.probes);
     s.pmtud_probes = at.probes.data();
     s.pmtud_probeslen = at.probes.size();
@@ -48,7 +39,7 @@ ngtcp2_transport_params parameters_for(const endpoint_options& o) {
     p.initial_max_stream_data_uni = o.stream_window;
     p.initial_max_streams_bidi = o.bidi_streams;
     p.initial_max_streams_uni = o.uni_streams;
-    p.max_idle_timeout = static_cast<ngtcp2_duration>(o.idle_timeout.count());
+    p.max_idle_timeout = to_ngtcp2(o.idle_timeout);
     p.max_datagram_frame_size = 65535;
     p.active_connection_id_limit = 4;
     p.grease_quic_bit = 1;
@@ -77,7 +68,7 @@ std::unique_ptr<connection_state> endpoint_state::make(
     auto c = std::make_unique<connection_state>(*this, side);
     c->local = local;
     c->remote = remote;
-    if (options.qlog) c->qlog = options.qlog(side, hex(original));
+    if (options.qlog) c->qlog = options.qlog(side, hex_of({original.data, original.datalen}));
     return c;
 }
 

@@ -19,7 +19,6 @@
 #include <string>
 #include <string_view>
 #include <sys/socket.h>
-#include <thread>
 #include <vector>
 
 using namespace moqlite;
@@ -31,8 +30,6 @@ constexpr int sources = 256;      ///< Addresses, a socket each.
 constexpr std::size_t batch = 20; ///< Datagrams that one address sends at a time.
 constexpr int clients = 4096;     ///< Different first packets; then they begin again.
 constexpr std::size_t replayed = 8;
-
-volatile std::sig_atomic_t over = 0;
 
 [[noreturn]] void fail(const std::string& why) {
     std::fprintf(stderr, "moqlite-flood: %s\n", why.c_str());
@@ -147,18 +144,21 @@ int main(int argc, char** argv) {
 
     ammunition bullets{*relay};
     const auto sockets = open_sockets(*relay);
-    std::signal(SIGTERM, [](int) { over = 1; });
+    sigset_t term;
+    ::sigemptyset(&term);
+    ::sigaddset(&term, SIGTERM);
+    ::sigprocmask(SIG_BLOCK, &term, nullptr);
     std::puts("ready");
     std::fflush(stdout);
     using clock = std::chrono::steady_clock;
     const auto start = clock::now();
     const auto seconds = [&] { return std::chrono::duration<double>(clock::now() - start).count(); };
     std::size_t sent = 0;
-    for (std::size_t batches = 0; over == 0;) {
-        if (rate > 0 && static_cast<double>(batches * batch) > rate * seconds())
-            std::this_thread::sleep_for(1ms);
-        else
-            sent += send_batch(sockets[batches++ % sockets.size()], bullets);
+    for (std::size_t batches = 0;;) {
+        const bool early = rate > 0 && static_cast<double>(batches * batch) > rate * seconds();
+        const timespec wait{0, early ? 1'000'000 : 0};
+        if (::sigtimedwait(&term, nullptr, &wait) == SIGTERM) break;
+        if (!early) sent += send_batch(sockets[batches++ % sockets.size()], bullets);
     }
     std::printf(
         "sent %zu datagrams in %.1f s, %.0f a second\n", sent, seconds(), static_cast<double>(sent) / seconds());

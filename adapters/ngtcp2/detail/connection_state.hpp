@@ -22,6 +22,7 @@ struct endpoint_state;
 [[nodiscard]] inline ngtcp2_tstamp to_ngtcp2(time_point t) noexcept {
     return static_cast<ngtcp2_tstamp>(t.time_since_epoch().count());
 }
+[[nodiscard]] inline ngtcp2_duration to_ngtcp2(duration d) noexcept { return static_cast<ngtcp2_duration>(d.count()); }
 [[nodiscard]] inline std::optional<time_point> to_time(ngtcp2_tstamp t) noexcept {
     if (t > static_cast<ngtcp2_tstamp>(duration::max().count())) return std::nullopt;
     return time_point{duration{static_cast<duration::rep>(t)}};

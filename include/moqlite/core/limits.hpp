@@ -19,7 +19,7 @@ struct limits {
     std::uint64_t frame = 32 * 1024 * 1024;
 
     // What a peer may keep open.
-    std::size_t requests = 4096;                   ///< SUBSCRIBE, TRACK and ANNOUNCE_REQUEST streams of one peer.
+    std::size_t requests = 4096;                   ///< Bidirectional streams that one peer has open.
     std::size_t watches = 256;                     ///< Of these, ANNOUNCE_REQUESTs.
     std::size_t announcements = 65536;             ///< Paths that one peer may announce.
     std::size_t announced_bytes = 8 * 1024 * 1024; ///< Of these paths together.

@@ -5,6 +5,7 @@
 #include <moqlite/session/detail/context.hpp>
 #include <moqlite/wire/lite/datagram.hpp>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace moqlite::detail {
@@ -20,21 +21,24 @@ public:
         c_.scratch.clear();
         if (const auto why = wire::lite::encode(c_.dialect, message, c_.scratch); why != errc::ok) return why;
         if (c_.scratch.size() > most) return errc::value_too_large;
-        if (waiting_.size() >= c_.bounds.datagrams) static_cast<void>(waiting_.pop());
-        waiting_.push(c_.scratch);
+        if (waiting_.size() >= c_.bounds.datagrams) free_.push(waiting_.pop());
+        auto bytes = free_.empty() ? std::vector<std::byte>{} : free_.pop();
+        bytes.assign(c_.scratch.begin(), c_.scratch.end());
+        waiting_.push(std::move(bytes));
         c_.ready.mark();
         return errc::ok;
     }
     /// The oldest; its bytes stay until the next.
     std::optional<byte_view> pop() {
         if (waiting_.empty()) return std::nullopt;
-        last_ = waiting_.pop();
+        free_.push(std::exchange(last_, waiting_.pop()));
         return last_;
     }
 
 private:
     context& c_;
     ring<std::vector<std::byte>> waiting_;
+    ring<std::vector<std::byte>> free_; ///< Rooms of those that were sent: a datagram takes nothing from the heap.
     std::vector<std::byte> last_;
 };
 

@@ -115,7 +115,7 @@ public:
             remove(*g);
             c_.drop_control(*request, code);
         }
-        if (s != nullptr && s->fin_arrived && !has_open_groups(*s)) end_well(*s);
+        if (s != nullptr && s->fin_arrived && s->groups.empty()) end_well(*s);
         return {};
     }
 
@@ -201,7 +201,7 @@ public:
         if (subscription* s = find(subscribe_id{stream.owner})) {
             s->fin_arrived = finished;
             // What still arrives was sent before the FIN.
-            if (finished && has_open_groups(*s)) return;
+            if (finished && !s->groups.empty()) return;
             finished ? end_well(*s) : end(*s, false, code);
         }
     }
@@ -211,7 +211,7 @@ public:
         if (s == nullptr) return;
         s->stream = nullptr;
         if (!s->fin_arrived) return end(*s, false, app_error::cancel);
-        if (!has_open_groups(*s)) end_well(*s);
+        if (s->groups.empty()) end_well(*s);
     }
     /// When a subscription will have been quiet for long enough; nullopt: none is about to end.
     [[nodiscard]] std::optional<time_point> quiet_until() const noexcept {
@@ -257,16 +257,6 @@ private:
     }
     static bool covers(const subscription& s, group_sequence g) noexcept {
         return (!s.lowest || *s.lowest <= g) && (!s.highest || g <= *s.highest);
-    }
-    static bool has_open_groups(subscription& s) {
-        bool open = false;
-        s.groups.for_each([&](incoming_group& g) { open = open || g.at != incoming_group::stage::ended; });
-        return open;
-    }
-    static bool is_arriving(subscription& s, group_sequence sequence) {
-        bool here = false;
-        s.groups.for_each([&](incoming_group& g) { here = here || g.sequence == sequence; });
-        return here;
     }
     void forget(subscription& s) {
         by_id_.erase(number(s.id));
@@ -330,11 +320,12 @@ private:
         subscription* s = find(subscribe_id{header.subscription});
         if (s == nullptr && header.subscription < next_id_) return refuse(g, app_error::cancel), true; // We left it.
         if (s == nullptr) return reject(g, errc::unknown_subscription), true;
-        if (is_arriving(*s, header.sequence)) return reject(g, errc::duplicate_group), true;
+        if (!covers(*s, header.sequence)) return reject(g, errc::group_out_of_range), true;
+        if (s->by_sequence.find(number(header.sequence)) != nullptr) return reject(g, errc::duplicate_group), true;
         g.of = s;
         g.sequence = header.sequence;
         s->groups.push_back(g);
-        if (!covers(*s, g.sequence)) return reject(g, errc::group_out_of_range), true;
+        s->by_sequence.insert(number(g.sequence), &g);
         s->list_hook<quiet_tag>::unlink();
         g.at = incoming_group::stage::header;
         s->first = std::min(s->first.value_or(g.sequence), g.sequence);
@@ -424,12 +415,13 @@ private:
         subscription* s = g.of;
         c_.emit(group_closed{g.name, g.subscriber(), g.sequence, complete, code});
         leave(g);
-        if (s != nullptr && s->fin_arrived && !has_open_groups(*s)) end_well(*s);
+        if (s != nullptr && s->fin_arrived && s->groups.empty()) end_well(*s);
     }
     void leave(incoming_group& g) {
         g.at = incoming_group::stage::ended;
         g.list_hook<silent_tag>::unlink();
         g.log = {};
+        if (g.of != nullptr) g.of->by_sequence.erase(number(g.sequence));
         g.of = nullptr;
         g.list_hook<of_subscription_tag>::unlink();
         if (g.fetch != nullptr && !c_.closing) c_.finish(*g.fetch);

@@ -26,8 +26,9 @@ struct subscription : list_hook<owned_tag>, list_hook<quiet_tag> {
     bool answered = false;                 ///< SUBSCRIBE_OK has come.
     bool start_told = false;
     bool fin_arrived = false;
-    time_point quiet_since{}; ///< While it waits for what may have been overtaken by the FIN.
-    list<incoming_group, of_subscription_tag> groups;
+    time_point quiet_since{};                         ///< While it waits for what may have been overtaken by the FIN.
+    list<incoming_group, of_subscription_tag> groups; ///< That are arriving.
+    id_table<incoming_group*> by_sequence;            ///< The same.
 };
 
 /// A group as it arrives on its stream.

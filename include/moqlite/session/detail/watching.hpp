@@ -35,8 +35,7 @@ public:
         const auto wanted = c_.relative(prefix);
         if (!wanted) return errc::out_of_scope;
         const wire::lite::announce_request message{c_.written_prefix(*wanted), c_.origin};
-        c_.scratch.clear();
-        if (const auto why = wire::lite::encode(c_.dialect, message, c_.scratch); why != errc::ok) return why;
+        if (const auto why = c_.encodable(message); why != errc::ok) return why;
         auto& w = watches_.make();
         w.id = watch_id{next_id_++};
         w.prefix = path::normalise(*wanted);
