@@ -171,7 +171,7 @@ inline void session::connection_closed(const closed_by& how, time_point now) {
 
 inline std::optional<event> session::poll_event() {
     const detail::entry_mark mark{inside_};
-    if (std::exchange(setup_due_, false)) return setup_received{.path = requested_};
+    if (std::exchange(setup_due_, false)) return setup_received{requested_, std::nullopt, hop_id{}};
     while (!ended_) {
         if (!c_.events.empty()) return c_.events.pop();
         viewing_ = false;
