@@ -4,6 +4,7 @@
 #include "log.hpp"
 #include "service.hpp"
 
+#include <algorithm>
 #include <moqlite/asio/host_port.hpp>
 
 namespace moqlite::programs {
@@ -12,7 +13,8 @@ namespace {
 
 constexpr const char* name = "moqlite-relay";
 constexpr const char* purpose =
-    "Takes broadcasts from publishers and brings each track to everybody who watches it, over native QUIC.";
+    "Takes broadcasts from publishers and brings each track to everybody who watches it, by QUIC and, to browsers, by\n"
+    "WebTransport.";
 constexpr const char* examples =
     "  moqlite-relay --listen :4443 --tls-generate localhost\n"
     "  moqlite-relay --listen 0.0.0.0:443 --listen [::]:443 --cert fullchain.pem --key privkey.pem --cache-bytes 1G\n"
@@ -24,6 +26,7 @@ constexpr const char* examples =
 
 void add_options(command_line& line, relay_program_options& o) {
     o.protocols = default_protocols();
+    o.protocols.emplace_back(http3);
     line.option("--listen", o.listen,
             "Address to listen on, also several times; port 0 takes a free one; no HOST is every address")
         ->required()
@@ -37,10 +40,17 @@ void add_options(command_line& line, relay_program_options& o) {
     auto* key = line.option("--key", o.key, "Its private key, PEM")->type_name("FILE")->excludes(generate);
     cert->needs(key);
     key->needs(cert);
-    line.option("--protocols", o.protocols, "What to accept, comma-separated, best first; moq-lite-06-wip only by name")
+    line.option("--protocols", o.protocols,
+            "What to accept, comma-separated, best first; h3 is WebTransport, for what else is listed; moq-lite-06-wip "
+            "only\n"
+            "by name")
         ->delimiter(',')
         ->default_str(CLI::detail::join(o.protocols, ","))
         ->type_name("LIST");
+    line.option("--allow-origin", o.allow_origin,
+            "Let pages of this origin in, also several times; '*' is every one. Without this those of the relay's own\n"
+            "host, whatever their scheme and port")
+        ->type_name("ORIGIN");
     line.size("--cache-bytes", o.cache_bytes, "64M", "Keep so much of what passed for those who come late", 0,
         std::uint64_t{1} << 40);
     line.seconds("--cache-age", o.cache_age, "Keep it for so long", 0, 1e6)->capture_default_str();
@@ -63,7 +73,9 @@ std::string check(const relay_program_options& o) {
     std::string why;
     if (o.tls_generate.empty() && o.cert.empty()) return "--tls-generate NAME, or --cert and --key, must be given";
     for (const auto& protocol : o.protocols)
-        if (!is_supported(protocol, why)) return why;
+        if (protocol != http3 && !is_supported(protocol, why)) return why;
+    if (std::ranges::all_of(o.protocols, [](const auto& p) { return p == http3; }))
+        return "--protocols: h3 only carries others, and none is listed";
     for (const auto& where : o.listen)
         if (!asio::parse_host_port(where, 0, why)) return "--listen: " + why;
     return {};

@@ -5,6 +5,7 @@
 #include "log.hpp"
 #include "qlog_files.hpp"
 #include "text.hpp"
+#include "webtransport_door.hpp"
 
 #include <algorithm>
 #include <boost/asio/ip/udp.hpp>
@@ -128,19 +129,32 @@ bool service::listen(const std::string& where, const ngtcp2::identity& who, cons
     o.quic.qlog = qlog_;
     o.before_pump = [this](time_point now) { turn(now); };
     auto& server = servers_.emplace_back(std::make_unique<asio::server>(io_.get_executor(), std::move(o)));
-    return server->listen(address, tls, [this](ngtcp2::connection& c, time_point now) { return accept(c, now); }, why);
+    return server->listen(address, tls, door(), why);
 }
 
 // Connections.
 
-std::unique_ptr<ngtcp2::handler> service::accept(ngtcp2::connection& c, time_point now) {
-    const auto key = relay_.add(role::server, c.alpn(), now);
+/// By QUIC itself, or by WebTransport, as the ALPN says.
+ngtcp2::accept_function service::door() {
+    auto by_http3 = nghttp3::serve({.log = adapter_log(log_style::service), .counts = http3_},
+        webtransport_door{
+            options_.allow_origin, options_.protocols, [this](ngtcp2::connection& c, time_point now, std::string path) {
+                return accept(c, now, std::move(path));
+            }});
+    return [this, by_http3 = std::move(by_http3)](ngtcp2::connection& c, time_point now) {
+        return c.alpn() == http3 ? by_http3(c, now) : accept(c, now, {});
+    };
+}
+
+std::unique_ptr<ngtcp2::handler> service::accept(ngtcp2::connection& c, time_point now, std::string path) {
+    const auto* how = path.empty() ? "" : " by WebTransport";
+    const auto key = relay_.add(role::server, c.alpn(), now, std::move(path));
     if (!key) {
         spdlog::warn("{} was turned away: {} is {}", to_string(c.remote()), c.alpn(), to_string(key.error()));
         return nullptr;
     }
     connections_.emplace(*key, &c);
-    spdlog::info("#{} connected from {}, {}", *key, to_string(c.remote()), c.alpn());
+    spdlog::info("#{} connected from {}, {}{}", *key, to_string(c.remote()), c.alpn(), how);
     return std::make_unique<ngtcp2::session_handler<any_session*, guest>>(relay_.session(*key), guest{*this, *key});
 }
 

@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <moqlite/asio/server.hpp>
+#include <moqlite/nghttp3/stats.hpp>
 #include <moqlite/relay/relay.hpp>
 #include <optional>
 #include <string>
@@ -24,6 +25,7 @@ struct relay_program_options {
     std::string cert;
     std::string key;
     std::vector<std::string> protocols;
+    std::vector<std::string> allow_origin; ///< Of pages; empty: those of our own host.
     std::uint64_t cache_bytes = limits{}.cache;
     double cache_age = 30;   ///< Seconds.
     double idle_timeout = 8; ///< Seconds.
@@ -65,7 +67,9 @@ private:
     /// Memory that a crowd has left goes back to the system; looked at every now and then.
     void tidy();
 
-    [[nodiscard]] std::unique_ptr<ngtcp2::handler> accept(ngtcp2::connection&, time_point now);
+    [[nodiscard]] ngtcp2::accept_function door();
+    /// `path` is that of the request by which it came, if it did by one.
+    [[nodiscard]] std::unique_ptr<ngtcp2::handler> accept(ngtcp2::connection&, time_point now, std::string path);
     void forget(std::uint64_t key);
     void turn(time_point now);
     void tell();
@@ -94,6 +98,7 @@ private:
     std::unordered_map<std::uint64_t, tally> broken_rules_;
     std::unordered_map<std::uint64_t, tally> announcements_;
     std::vector<std::unique_ptr<asio::server>> servers_;
+    std::shared_ptr<nghttp3::stats> http3_ = std::make_shared<nghttp3::stats>();
     std::size_t stopping_ = 0; ///< Listeners that are still saying goodbye.
     bool stopped_ = false;
 };
