@@ -18,8 +18,7 @@ enum class violation : std::uint8_t {
     bad_setting, ///< A value that is neither 0 nor 1.
     // The beginning of a stream.
     empty_request,            ///< A FIN, and not one byte.
-    request_truncated,        ///< A FIN within the type of a bidirectional stream.
-    session_id_truncated,     ///< A FIN within the session id.
+    prefix_truncated,         ///< A FIN within the type of a bidirectional stream, or within a session id.
     bad_session_id,           ///< Not the id of a stream that can carry a request.
     unexpected_server_stream, ///< A bidirectional stream of a server that is not WebTransport's.
     // Streams and their session.
@@ -55,8 +54,7 @@ enum class extent : std::uint8_t {
     case violation::duplicate_setting:
     case violation::bad_setting: return http3_code::settings_error;
     case violation::empty_request: return http3_code::request_incomplete;
-    case violation::request_truncated:
-    case violation::session_id_truncated: return http3_code::general_protocol_error;
+    case violation::prefix_truncated: return http3_code::general_protocol_error;
     case violation::bad_session_id: return http3_code::id_error;
     case violation::unexpected_server_stream: return http3_code::stream_creation_error;
     case violation::too_many_early_streams:
@@ -103,8 +101,7 @@ enum class extent : std::uint8_t {
     case violation::duplicate_setting: return "duplicate_setting";
     case violation::bad_setting: return "bad_setting";
     case violation::empty_request: return "empty_request";
-    case violation::request_truncated: return "request_truncated";
-    case violation::session_id_truncated: return "session_id_truncated";
+    case violation::prefix_truncated: return "prefix_truncated";
     case violation::bad_session_id: return "bad_session_id";
     case violation::unexpected_server_stream: return "unexpected_server_stream";
     case violation::too_many_early_streams: return "too_many_early_streams";
