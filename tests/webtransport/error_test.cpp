@@ -8,7 +8,8 @@ using namespace moqlite::webtransport;
 
 TEST_CASE("every violation has a name of its own, and a code of HTTP/3", "[webtransport]") {
     std::set<std::string_view> names;
-    for (auto v = violation::none; v <= violation::bad_datagram; v = violation(static_cast<std::uint8_t>(v) + 1)) {
+    for (auto v = violation::none; v <= violation::too_many_early_datagrams;
+        v = violation(static_cast<std::uint8_t>(v) + 1)) {
         CAPTURE(to_string(v));
         CHECK(names.insert(to_string(v)).second);
         CHECK(to_string(v) != "unknown");
@@ -26,4 +27,5 @@ TEST_CASE(
     CHECK(extent_of(violation::data_after_close) == extent::session);
     CHECK(extent_of(violation::session_gone) == extent::stream);
     CHECK(extent_of(violation::empty_request) == extent::stream);
+    CHECK(extent_of(violation::too_many_early_datagrams) == extent::datagram);
 }

@@ -34,11 +34,13 @@ enum class violation : std::uint8_t {
     capsule_truncated, ///< A FIN within a capsule.
     data_after_close,
     // Datagrams.
-    bad_datagram, ///< No quarter stream id, or one above 2^60-1.
+    bad_datagram,             ///< No quarter stream id, or one above 2^60-1.
+    too_many_early_datagrams, ///< More than may wait for their session.
 };
 
 /// How much ends with a violation.
 enum class extent : std::uint8_t {
+    datagram,   ///< That datagram, which is dropped.
     stream,     ///< The stream on which it came.
     session,    ///< The CONNECT stream, and with it the session.
     connection, ///< The whole connection.
@@ -67,7 +69,8 @@ enum class extent : std::uint8_t {
     case violation::bad_drain:
     case violation::capsule_truncated:
     case violation::data_after_close: return http3_code::message_error;
-    case violation::bad_datagram: return http3_code::datagram_error;
+    case violation::bad_datagram:
+    case violation::too_many_early_datagrams: return http3_code::datagram_error;
     }
     return http3_code::general_protocol_error;
 }
@@ -87,6 +90,7 @@ enum class extent : std::uint8_t {
     case violation::bad_drain:
     case violation::capsule_truncated:
     case violation::data_after_close: return extent::session;
+    case violation::too_many_early_datagrams: return extent::datagram;
     default: return extent::stream;
     }
 }
@@ -115,6 +119,7 @@ enum class extent : std::uint8_t {
     case violation::capsule_truncated: return "capsule_truncated";
     case violation::data_after_close: return "data_after_close";
     case violation::bad_datagram: return "bad_datagram";
+    case violation::too_many_early_datagrams: return "too_many_early_datagrams";
     }
     return "unknown";
 }
