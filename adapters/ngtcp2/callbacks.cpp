@@ -3,7 +3,6 @@
 #include "detail/endpoint_state.hpp"
 
 #include <algorithm>
-#include <moqlite/ngtcp2/error_code.hpp>
 
 namespace moqlite::ngtcp2::detail {
 
@@ -31,17 +30,17 @@ int recv_crypto_data(ngtcp2_conn* conn, ngtcp2_encryption_level level, std::uint
 int handshake_completed(ngtcp2_conn*, void* user) {
     auto& c = at(user);
     keep_alive(c);
-    c.alpn = chosen_alpn(*c.crypto);
-    if (c.alpn.empty()) {
+    c.protocol = chosen_alpn(*c.crypto);
+    if (c.protocol.empty()) {
         // A server without ALPN speaks none of ours (RFC 9001 §8.1).
         c.home.end(c,
             {NGTCP2_CRYPTO_ERROR + 120, false, false, "no common ALPN: the peer chose none of " + c.handshake->alpn});
         return 0;
     }
     const auto opening = std::move(c.handshake);
-    if (c.side == role::server) {
+    if (c.whose == role::server) {
         --c.home.handshakes;
-        c.home.give_token(c, c.remote);
+        c.home.give_token(c, c.peer);
     }
     c.upper = opening->accept(c, c.home.now);
     if (!c.upper) c.home.end(c, {static_cast<std::uint64_t>(app_error::unauthorized), true, false, "not accepted"});
@@ -68,7 +67,7 @@ int acked_stream_data(ngtcp2_conn*, std::int64_t id, std::uint64_t, std::uint64_
 int stream_close(ngtcp2_conn* conn, std::uint32_t flags, std::int64_t id, std::uint64_t code, void* user, void*) {
     auto& c = at(user);
     const stream_id stream = id_of(id);
-    if (initiator_of(stream) != c.side) {
+    if (initiator_of(stream) != c.whose) {
         if (direction_of(stream) == direction::uni)
             ngtcp2_conn_extend_max_streams_uni(conn, 1);
         else
@@ -77,20 +76,20 @@ int stream_close(ngtcp2_conn* conn, std::uint32_t flags, std::int64_t id, std::u
     if (c.interrupted == stream) c.interrupted.reset();
     if (!c.upper) return 0;
     std::optional<app_error> why;
-    if ((flags & NGTCP2_STREAM_CLOSE_FLAG_APP_ERROR_CODE_SET) != 0) why = from_wire_code(code);
+    if ((flags & NGTCP2_STREAM_CLOSE_FLAG_APP_ERROR_CODE_SET) != 0) why = c.upper->code_of(code);
     c.upper->stream_closed(stream, why, c.home.now);
     return 0;
 }
 
 int stream_reset(ngtcp2_conn*, std::int64_t id, std::uint64_t, std::uint64_t code, void* user, void*) {
     auto& c = at(user);
-    if (c.upper) c.upper->stream_reset(id_of(id), from_wire_code(code), c.home.now);
+    if (c.upper) c.upper->stream_reset(id_of(id), c.upper->code_of(code), c.home.now);
     return 0;
 }
 
 int recv_stop_sending(ngtcp2_conn*, std::int64_t id, std::uint64_t code, void* user, void*) {
     auto& c = at(user);
-    if (c.upper) c.upper->stream_stopped(id_of(id), from_wire_code(code), c.home.now);
+    if (c.upper) c.upper->stream_stopped(id_of(id), c.upper->code_of(code), c.home.now);
     return 0;
 }
 
@@ -128,7 +127,7 @@ int recv_stateless_reset(ngtcp2_conn*, const ngtcp2_pkt_stateless_reset*, void* 
 int peer_id_changed(ngtcp2_conn*, ngtcp2_connection_id_status_type what, std::uint64_t, const ngtcp2_cid*,
     const std::uint8_t* token, void* user) {
     auto& c = at(user);
-    if (c.side == role::server || token == nullptr) return 0;
+    if (c.whose == role::server || token == nullptr) return 0;
     const cid_key key{token, NGTCP2_STATELESS_RESET_TOKENLEN};
     if (what == NGTCP2_CONNECTION_ID_STATUS_TYPE_ACTIVATE) {
         if (c.home.reset_tokens.try_emplace(key, &c).second) c.reset_tokens.push_back(key);
@@ -159,8 +158,8 @@ int path_validated(ngtcp2_conn*, std::uint32_t flags, const ngtcp2_path* path, c
     ngtcp2_path_validation_result result, void* user) {
     if (result != NGTCP2_PATH_VALIDATION_RESULT_SUCCESS) return 0;
     auto& c = at(user);
-    c.remote = address{path->remote.addr, path->remote.addrlen};
-    if ((flags & NGTCP2_PATH_VALIDATION_FLAG_NEW_TOKEN) != 0) c.home.give_token(c, c.remote);
+    c.peer = address{path->remote.addr, path->remote.addrlen};
+    if ((flags & NGTCP2_PATH_VALIDATION_FLAG_NEW_TOKEN) != 0) c.home.give_token(c, c.peer);
     return 0;
 }
 

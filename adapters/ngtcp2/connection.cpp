@@ -1,4 +1,4 @@
-// connection's members: the transport.
+// The transport.
 #include "detail/compat.hpp"
 #include "detail/endpoint_state.hpp"
 
@@ -7,7 +7,9 @@
 
 namespace moqlite::ngtcp2 {
 
-using detail::state_of;
+void handler::leave(connection& from, app_error code, std::string_view reason) { from.close(code, reason); }
+
+namespace detail {
 
 namespace {
 
@@ -15,72 +17,58 @@ std::int64_t raw(stream_id id) noexcept { return static_cast<std::int64_t>(numbe
 
 } // namespace
 
-std::optional<stream_id> connection::open(direction kind) {
-    auto& s = state_of(*this);
+std::optional<stream_id> connection_state::open(direction which) {
     flush();
     std::int64_t id = -1;
-    const int rv = kind == direction::uni ? ngtcp2_conn_open_uni_stream(s.conn, &id, nullptr)
-                                          : ngtcp2_conn_open_bidi_stream(s.conn, &id, nullptr);
+    const int rv = which == direction::uni ? ngtcp2_conn_open_uni_stream(conn, &id, nullptr)
+                                           : ngtcp2_conn_open_bidi_stream(conn, &id, nullptr);
     if (rv != 0) return std::nullopt;
     return stream_id{static_cast<std::uint64_t>(id)};
 }
 
-std::optional<std::size_t> connection::write(const write_stream& w) {
-    auto& s = state_of(*this);
-    assert(s.home.writer.current() == s.conn && "write() belongs into pump()");
-    return s.home.writer.write(w);
+std::optional<std::size_t> connection_state::write(const write_stream& w) {
+    assert(home.writer.current() == conn && "write() belongs into pump()");
+    return home.writer.write(w);
 }
 
 // Both may come while a packet is open; ngtcp2 allows it.
-void connection::reset(stream_id id, app_error code) {
-    ngtcp2_conn_shutdown_stream_write(state_of(*this).conn, 0, raw(id), static_cast<std::uint64_t>(code));
+void connection_state::reset(stream_id id, app_error code) {
+    ngtcp2_conn_shutdown_stream_write(conn, 0, raw(id), static_cast<std::uint64_t>(code));
 }
 
-void connection::stop(stream_id id, app_error code) {
-    ngtcp2_conn_shutdown_stream_read(state_of(*this).conn, 0, raw(id), static_cast<std::uint64_t>(code));
+void connection_state::stop(stream_id id, app_error code) {
+    ngtcp2_conn_shutdown_stream_read(conn, 0, raw(id), static_cast<std::uint64_t>(code));
 }
 
-void connection::credit(stream_id id, std::uint64_t bytes) {
-    auto& s = state_of(*this);
+void connection_state::credit(stream_id id, std::uint64_t bytes) {
     flush();
-    ngtcp2_conn_extend_max_stream_offset(s.conn, raw(id), bytes);
-    if (s.home.writer.current() != s.conn) s.home.ready(s);
+    ngtcp2_conn_extend_max_stream_offset(conn, raw(id), bytes);
+    if (home.writer.current() != conn) home.ready(*this);
 }
 
-void connection::close(app_error code, std::string_view reason) {
-    auto& s = state_of(*this);
+void connection_state::close(app_error code, std::string_view reason) {
     // More would not fit into one packet beside the frame's other fields.
     constexpr std::size_t longest = 256;
     std::string text{reason.substr(0, longest)};
     if (text.empty()) text = "closed";
-    s.home.end(s, {static_cast<std::uint64_t>(code), true, false, std::move(text)});
+    home.end(*this, {static_cast<std::uint64_t>(code), true, false, std::move(text)});
 }
 
-void connection::flush() {
-    auto& s = state_of(*this);
-    if (s.home.writer.current() == s.conn) s.home.writer.flush();
+void connection_state::flush() {
+    if (home.writer.current() == conn) home.writer.flush();
 }
 
-bool connection::send(byte_view datagram) {
-    auto& s = state_of(*this);
-    assert(s.home.writer.current() == s.conn && "send() belongs into pump()");
-    return s.home.writer.write_datagram(datagram);
+bool connection_state::send(byte_view datagram) {
+    assert(home.writer.current() == conn && "send() belongs into pump()");
+    return home.writer.write_datagram(datagram);
 }
 
-void connection::wake() {
-    auto& s = state_of(*this);
-    s.home.ready(s);
-}
+void connection_state::wake() { home.ready(*this); }
 
-role connection::side() const noexcept { return state_of(*this).side; }
-std::string_view connection::alpn() const noexcept { return state_of(*this).alpn; }
-const address& connection::remote() const noexcept { return state_of(*this).remote; }
-
-connection_stats connection::stats() const {
-    auto* conn = state_of(*this).conn;
+connection_stats connection_state::stats() const {
     ngtcp2_conn_info info{};
     ngtcp2_conn_get_conn_info(conn, &info);
-    const auto counts = detail::counts_of(info);
+    const auto counts = counts_of(info);
     connection_stats out;
     out.rtt = duration{static_cast<duration::rep>(info.smoothed_rtt)};
     // "Not measured yet" is the largest number.
@@ -97,21 +85,22 @@ connection_stats connection::stats() const {
     return out;
 }
 
-std::size_t connection::datagram_size() const {
-    auto* conn = state_of(*this).conn;
-    const auto* peer = ngtcp2_conn_get_remote_transport_params(conn);
-    if (peer == nullptr || peer->max_datagram_frame_size == 0) return 0;
+std::size_t connection_state::datagram_size() const {
+    const auto* theirs = ngtcp2_conn_get_remote_transport_params(conn);
+    if (theirs == nullptr || theirs->max_datagram_frame_size == 0) return 0;
     // First byte, connection id, packet number, AEAD tag; frame type and length.
     constexpr std::size_t packet_overhead = 1 + NGTCP2_MAX_CIDLEN + 4 + 16;
     constexpr std::size_t frame_overhead = 1 + 4;
     const std::size_t path = ngtcp2_conn_get_path_max_tx_udp_payload_size(conn) - packet_overhead;
-    const auto frame = peer->max_datagram_frame_size;
+    const auto frame = theirs->max_datagram_frame_size;
     const std::size_t least = frame < path ? static_cast<std::size_t>(frame) : path;
     return least > frame_overhead ? least - frame_overhead : 0;
 }
 
-detail::connection_state::~connection_state() {
+connection_state::~connection_state() {
     if (conn != nullptr) ngtcp2_conn_del(conn); // Before its TLS.
 }
+
+} // namespace detail
 
 } // namespace moqlite::ngtcp2

@@ -17,7 +17,7 @@ void endpoint_state::feed(connection_state& c, const datagram& d) {
     if (c.ending) return;
     // A client's own address is what it connected with: the wildcard, usually. The one that the
     // datagram names would look like another path.
-    const address& local = c.side == role::client ? c.local : d.local;
+    const address& local = c.whose == role::client ? c.local : d.local;
     const ngtcp2_path path{to_ngtcp2(local), to_ngtcp2(d.remote), nullptr};
     const ngtcp2_pkt_info info{d.ecn};
     const int rv = ngtcp2_conn_read_pkt(c.conn, &path, &info, octets(d.bytes), d.bytes.size(), to_ngtcp2(now));

@@ -15,7 +15,7 @@ void endpoint_state::turn(connection_state& c) {
     const int error = writer.end();
     if (writer.exhausted()) ready(c);
     // Nothing of TLS is used after a server's handshake: no tickets, and key updates are ngtcp2's own.
-    if (c.crypto != nullptr && c.side == role::server && !c.handshake) forget_tls(c);
+    if (c.crypto != nullptr && c.whose == role::server && !c.handshake) forget_tls(c);
     if (error != 0) fail(c, error);
     if (c.ending) return;
     schedule(c);
@@ -124,7 +124,12 @@ std::optional<time_point> endpoint::deadline() const {
 
 void endpoint::close_all(app_error code, std::string_view reason) {
     // Closing only notes; nobody leaves the list before the next pump.
-    for (const auto& c : state_->connections) c->close(code, reason);
+    for (const auto& c : state_->connections) {
+        if (c->upper && !c->ending)
+            c->upper->leave(*c, code, reason);
+        else
+            c->close(code, reason);
+    }
 }
 
 std::size_t endpoint::connections() const { return state_->connections.size() - state_->ending; }

@@ -65,7 +65,7 @@ void endpoint_state::fail(connection_state& c, int error) {
     const bool silent = error == NGTCP2_ERR_IDLE_CLOSE || error == NGTCP2_ERR_DROP_CONN || error == NGTCP2_ERR_RETRY ||
                         error == NGTCP2_ERR_RECV_VERSION_NEGOTIATION || error == NGTCP2_ERR_DRAINING ||
                         error == NGTCP2_ERR_CLOSING ||
-                        (error == NGTCP2_ERR_HANDSHAKE_TIMEOUT && c.side == role::server); // Of a stranger.
+                        (error == NGTCP2_ERR_HANDSHAKE_TIMEOUT && c.whose == role::server); // Of a stranger.
     end(c, explain(c, error), silent);
     // The peer's close counts also where we had decided to close and had not yet.
     if (error == NGTCP2_ERR_DRAINING) c.draining = c.silent = true;
@@ -88,8 +88,8 @@ void endpoint_state::say_goodbye(connection_state& c, const closed& how) {
     if (n <= 0) return; // The peer cannot read us yet, or no more may be sent to it.
     const auto packet = std::as_bytes(space.first(static_cast<std::size_t>(n)));
     c.local = address{path.path.local.addr, path.path.local.addrlen};
-    c.remote = address{path.path.remote.addr, path.path.remote.addrlen};
-    writer.send(c.local, c.remote, info.ecn, packet);
+    c.peer = address{path.path.remote.addr, path.path.remote.addrlen};
+    writer.send(c.local, c.peer, info.ecn, packet);
     remember(c, packet, info.ecn);
 }
 
@@ -108,10 +108,10 @@ void endpoint_state::bury(connection_state& c) {
     if (c.upper) {
         c.upper->on_closed(how, now);
     } else if (c.handshake) {
-        if (c.side == role::server) {
+        if (c.whose == role::server) {
             --handshakes;
             if (!c.silent || how.by_peer)
-                log(log_level::info, "handshake with " + to_string(c.remote) + " failed: " + how.reason);
+                log(log_level::info, "handshake with " + to_string(c.peer) + " failed: " + how.reason);
         }
         if (c.handshake->failed) c.handshake->failed(how);
     }
@@ -128,7 +128,8 @@ std::vector<cid_key> endpoint_state::ids_of(const connection_state& c) {
     ngtcp2_conn_get_scid(c.conn, ids.data());
     std::vector<cid_key> keys;
     for (const auto& id : ids) keys.emplace_back(id);
-    if (c.side == role::server) keys.push_back(c.first_dcid); // ngtcp2 does not know it before it has read that packet.
+    if (c.whose == role::server)
+        keys.push_back(c.first_dcid); // ngtcp2 does not know it before it has read that packet.
     return keys;
 }
 
@@ -138,7 +139,7 @@ void endpoint_state::remember(connection_state& c, std::span<const std::byte> pa
     f->ids = ids_of(c);
     f->packet.assign(packet.begin(), packet.end());
     f->local = c.local;
-    f->remote = c.remote;
+    f->remote = c.peer;
     f->ecn = ecn;
     f->index = farewells.size();
     for (const auto& id : f->ids) routes[id] = {nullptr, f.get()};

@@ -67,7 +67,7 @@ std::unique_ptr<connection_state> endpoint_state::make(
     role side, const ngtcp2_cid& original, const address& local, const address& remote) {
     auto c = std::make_unique<connection_state>(*this, side);
     c->local = local;
-    c->remote = remote;
+    c->peer = remote;
     if (options.qlog) c->qlog = options.qlog(side, hex_of({original.data, original.datalen}));
     return c;
 }

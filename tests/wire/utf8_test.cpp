@@ -2,6 +2,7 @@
 #include <moqlite/wire/utf8.hpp>
 
 using moqlite::wire::is_utf8;
+using moqlite::wire::utf8_prefix;
 
 static_assert(is_utf8("room/cam") && !is_utf8("\xff"));
 
@@ -25,4 +26,13 @@ TEST_CASE("overlong forms, surrogates and numbers beyond U+10FFFF are not UTF-8"
     for (const auto* text : {"\xc0\x80", "\xc1\xbf", "\xe0\x9f\xbf", "\xf0\x8f\xbf\xbf", "\xed\xa0\x80", "\xed\xbf\xbf",
              "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff"})
         CHECK_FALSE(is_utf8(text));
+}
+
+TEST_CASE("the beginning of a text is cut between two characters, and before what is not one", "[utf8]") {
+    CHECK(utf8_prefix("room", 4) == "room");
+    CHECK(utf8_prefix("room", 3) == "roo");
+    CHECK(utf8_prefix("room", 0).empty());
+    CHECK(utf8_prefix("a\xe6\x97\xa5z", 5) == "a\xe6\x97\xa5z");
+    CHECK(utf8_prefix("a\xe6\x97\xa5z", 3) == "a");
+    CHECK(utf8_prefix("ab\xffz", 9) == "ab");
 }

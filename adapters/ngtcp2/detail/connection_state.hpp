@@ -42,16 +42,31 @@ struct opening {
 };
 
 struct connection_state final : connection, timed {
-    connection_state(endpoint_state& at, moqlite::role r) : timed{kind::connection}, home{at}, side{r} {
+    connection_state(endpoint_state& at, role r) : timed{kind::connection}, home{at}, whose{r} {
         reference.get_conn = [](ngtcp2_crypto_conn_ref* ref) {
             return static_cast<connection_state*>(ref->user_data)->conn;
         };
         reference.user_data = this;
     }
-    ~connection_state();
+    ~connection_state() override;
+
+    [[nodiscard]] std::optional<stream_id> open(direction) override;
+    [[nodiscard]] std::optional<std::size_t> write(const write_stream&) override;
+    void reset(stream_id, app_error) override;
+    void stop(stream_id, app_error) override;
+    void credit(stream_id, std::uint64_t bytes) override;
+    void close(app_error, std::string_view reason) override;
+    void flush() override;
+    bool send(byte_view datagram) override;
+    void wake() override;
+    [[nodiscard]] role side() const noexcept override { return whose; }
+    [[nodiscard]] std::string_view alpn() const noexcept override { return protocol; }
+    [[nodiscard]] const address& remote() const noexcept override { return peer; }
+    [[nodiscard]] connection_stats stats() const override;
+    [[nodiscard]] std::size_t datagram_size() const override;
 
     endpoint_state& home;
-    const moqlite::role side;
+    const role whose;
 
     ngtcp2_conn* conn = nullptr;
     tls_handle crypto; ///< Null once a server needs it no more.
@@ -63,8 +78,8 @@ struct connection_state final : connection, timed {
     bool silent = false;                ///< End without CONNECTION_CLOSE.
     bool draining = false;              ///< The peer has closed.
 
-    address local, remote;
-    std::string alpn;
+    address local, peer;
+    std::string protocol;
     std::string server;    ///< That a client talks to: its name and port, for its token.
     qlog_function qlog;    ///< Empty: none is written.
     std::string complaint; ///< What is known better than by the error that will come of it.
@@ -78,13 +93,11 @@ struct connection_state final : connection, timed {
     std::size_t index = 0; ///< In the endpoint's connections.
 };
 
+/// What is behind a connection that an endpoint made.
 [[nodiscard]] inline connection_state& state_of(connection& c) noexcept { return static_cast<connection_state&>(c); }
-[[nodiscard]] inline const connection_state& state_of(const connection& c) noexcept {
-    return static_cast<const connection_state&>(c);
-}
 
 /// The callbacks of every connection; its user data is the connection_state.
-[[nodiscard]] ngtcp2_callbacks callbacks(moqlite::role);
+[[nodiscard]] ngtcp2_callbacks callbacks(role);
 
 /// Why the connection ended, from what an ngtcp2 function returned.
 [[nodiscard]] closed explain(const connection_state&, int error);

@@ -28,13 +28,19 @@ namespace detail {
 
 } // namespace detail
 
-[[nodiscard]] constexpr bool is_utf8(std::string_view text) noexcept {
-    while (!text.empty()) {
-        const auto size = detail::utf8_character(text);
-        if (size == 0) return false;
-        text.remove_prefix(size);
+/// The longest beginning of `text` that is UTF-8 and has at most `size_max` bytes.
+[[nodiscard]] constexpr std::string_view utf8_prefix(std::string_view text, std::size_t size_max) noexcept {
+    std::size_t size = 0;
+    while (size < text.size()) {
+        const auto character = detail::utf8_character(text.substr(size));
+        if (character == 0 || size + character > size_max) break;
+        size += character;
     }
-    return true;
+    return text.substr(0, size);
+}
+
+[[nodiscard]] constexpr bool is_utf8(std::string_view text) noexcept {
+    return utf8_prefix(text, text.size()).size() == text.size();
 }
 
 } // namespace moqlite::wire

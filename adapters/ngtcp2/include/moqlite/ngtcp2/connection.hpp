@@ -1,4 +1,4 @@
-// One QUIC connection of an endpoint; satisfies moqlite::transport and datagram_transport.
+// What a handler lives on: a QUIC connection of an endpoint, or a WebTransport session on one.
 #pragma once
 
 #include <cstdint>
@@ -27,40 +27,42 @@ struct connection_stats {
     std::size_t packet_size = 0; ///< UDP payload that the path carries.
 };
 
-/// Owned by its endpoint; a reference is good until its handler's on_closed() returns.
+/// Satisfies moqlite::transport and datagram_transport. Owned by whoever made it; a reference is good
+/// until its handler's on_closed() returns. Stream ids are QUIC's own.
 class connection {
 public:
     // The transport. In handler::pump() only, except credit() and close().
 
     /// nullopt: no stream credit left; streams_available() says when there is.
-    [[nodiscard]] std::optional<stream_id> open(direction);
+    [[nodiscard]] virtual std::optional<stream_id> open(direction) = 0;
     /// The tri-state of moqlite::transport; fills as many packets as the quantum allows.
-    [[nodiscard]] std::optional<std::size_t> write(const write_stream&);
-    void reset(stream_id, app_error);
-    void stop(stream_id, app_error);
-    void credit(stream_id, std::uint64_t bytes);
+    [[nodiscard]] virtual std::optional<std::size_t> write(const write_stream&) = 0;
+    virtual void reset(stream_id, app_error) = 0;
+    virtual void stop(stream_id, app_error) = 0;
+    virtual void credit(stream_id, std::uint64_t bytes) = 0;
     /// Anywhere, once; done at the end of the turn.
-    void close(app_error, std::string_view reason);
-    void flush();
+    virtual void close(app_error, std::string_view reason) = 0;
+    virtual void flush() = 0;
     /// False: dropped.
-    bool send(byte_view datagram);
+    virtual bool send(byte_view datagram) = 0;
 
     /// Pump this connection: in this turn if it has not pumped yet, else in the next. O(1).
-    void wake();
+    virtual void wake() = 0;
 
-    [[nodiscard]] role side() const noexcept;
-    [[nodiscard]] std::string_view alpn() const noexcept;
-    [[nodiscard]] const address& remote() const noexcept;
-    [[nodiscard]] connection_stats stats() const;
+    [[nodiscard]] virtual role side() const noexcept = 0;
+    /// The protocol that was negotiated; on WebTransport the sub-protocol, "" if there is none.
+    [[nodiscard]] virtual std::string_view alpn() const noexcept = 0;
+    [[nodiscard]] virtual const address& remote() const noexcept = 0;
+    [[nodiscard]] virtual connection_stats stats() const = 0;
     /// The largest datagram that send() can take at present; 0: the peer takes none.
-    [[nodiscard]] std::size_t datagram_size() const;
+    [[nodiscard]] virtual std::size_t datagram_size() const = 0;
 
     connection(const connection&) = delete;
     connection& operator=(const connection&) = delete;
 
 protected:
     connection() = default;
-    ~connection() = default; // Never destroyed through this type.
+    virtual ~connection() = default; // Never destroyed through this type.
 };
 
 static_assert(datagram_transport<connection>);

@@ -139,7 +139,7 @@ public:
     /// When expire() is wanted next.
     [[nodiscard]] std::optional<time_point> deadline() const;
 
-    /// Closes every connection, as connection::close() does.
+    /// Closes every connection: each by its handler::leave(), or as connection::close() does.
     void close_all(app_error, std::string_view reason);
 
     /// Connections that are neither closing nor closed.

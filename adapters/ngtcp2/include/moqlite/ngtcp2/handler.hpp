@@ -6,8 +6,10 @@
 #include <moqlite/core/error.hpp>
 #include <moqlite/core/ids.hpp>
 #include <moqlite/core/time.hpp>
+#include <moqlite/ngtcp2/error_code.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace moqlite::ngtcp2 {
 
@@ -47,6 +49,13 @@ public:
     /// The one place to send. Called once a turn if the connection was touched or woken, for at most
     /// one send quantum; what does not fit is asked for again as soon as it does.
     virtual void pump(connection&, time_point) = 0;
+
+    /// What a code that a peer gave on a stream stands for; by default whichever form it has.
+    [[nodiscard]] virtual app_error code_of(std::uint64_t wire) const { return from_wire_code(wire); }
+
+    /// The application wants the connection to end: closes it, by default at once. Who has a farewell
+    /// to say does that first.
+    virtual void leave(connection& from, app_error, std::string_view reason);
 
     /// When tick() is wanted; asked after each turn in which the connection took part.
     [[nodiscard]] virtual std::optional<time_point> deadline() const { return std::nullopt; }

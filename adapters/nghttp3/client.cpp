@@ -1,0 +1,109 @@
+// The client's side: one request, for one session.
+#include <moqlite/nghttp3/client.hpp>
+
+#include "detail/http3_connection.hpp"
+
+#include <moqlite/webtransport/protocols.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace moqlite::nghttp3 {
+
+namespace detail {
+
+namespace {
+
+bool is_informational(const message& m) { return m.status.starts_with('1'); }
+bool is_success(const message& m) { return m.status.starts_with('2'); }
+
+class client_connection final : public http3_connection {
+public:
+    client_connection(ngtcp2::connection& c, std::shared_ptr<const client_options> options,
+        ngtcp2::accept_function accept, ngtcp2::failed_function failed, time_point now)
+        : http3_connection{c, options->log, options->counts, now},
+          options_{std::move(options)},
+          accept_{std::move(accept)},
+          failed_{std::move(failed)} {}
+
+private:
+    void negotiate(time_point now) override {
+        if (has_session() || over_ || http().settings() == nullptr) return;
+        if (!asked_) return ask();
+        std::erase_if(arrivals(), [](const arrival& a) { return is_informational(a.header); });
+        if (arrivals().empty()) return;
+        const auto answer = std::move(arrivals().front());
+        arrivals().clear();
+        if (is_success(answer.header))
+            begin(answer, now);
+        else
+            give_up("the server answered " + answer.header.status.substr(0, 3) + " to " + options_->path);
+    }
+
+    void ask() {
+        const auto missing = webtransport::missing_in_server(*http().settings(), quic().datagram_size());
+        if (missing != webtransport::missing_feature::none)
+            return give_up("the server has no WebTransport (" + std::string{webtransport::to_string(missing)} + ')');
+        const auto names = webtransport::write_protocols(options_->protocols);
+        if (!names) return give_up("a protocol's name is none");
+        // The first that a client opens, as some servers insist; it is asked again when there is credit.
+        const auto id = quic().open(direction::bidi);
+        if (!id) return;
+        asked_ = true;
+        open_request_stream(*id);
+        std::vector<field> fields{{":method", "CONNECT"}, {":scheme", "https"}, {":authority", options_->authority},
+            {":path", options_->path}, {":protocol", webtransport::connect_protocol(*http().settings())},
+            {webtransport::draft_request_field.first, webtransport::draft_request_field.second}};
+        if (!options_->origin.empty()) fields.push_back({"origin", options_->origin});
+        if (!names->empty()) fields.push_back({webtransport::available_protocols_field, *names});
+        http().request(*id, fields);
+    }
+
+    void begin(const arrival& answer, time_point now) {
+        const auto protocol = agreed(answer.header);
+        if (!protocol) return give_up("the server named none of the protocols that were offered");
+        if (!make_session(answer.id, *protocol, accept_, now)) return give_up("not accepted");
+        begin_session(answer, now);
+    }
+
+    /// nullopt: none, of several. One that was not offered counts as none.
+    [[nodiscard]] std::optional<std::string> agreed(const message& header) const {
+        const auto& offered = options_->protocols;
+        const auto named = webtransport::read_protocol(header.chosen_protocol);
+        if (named && std::ranges::find(offered, *named) != offered.end()) return named;
+        if (offered.size() > 1) return std::nullopt;
+        if (offered.empty()) return std::string{};
+        log(ngtcp2::log_level::info,
+            "the server named no protocol; " + offered.front() + " was the only one offered and is used");
+        return offered.front();
+    }
+
+    void give_up(std::string why) {
+        over_ = true;
+        quic().close(app_error{static_cast<std::uint64_t>(http3_code::no_error)}, why);
+    }
+
+    void come_to_nothing(const ngtcp2::closed& how) override {
+        if (failed_) failed_(how);
+    }
+
+    std::shared_ptr<const client_options> options_;
+    ngtcp2::accept_function accept_;
+    ngtcp2::failed_function failed_;
+    bool asked_ = false;
+    bool over_ = false;
+};
+
+} // namespace
+
+} // namespace detail
+
+ngtcp2::accept_function connect(
+    client_options options, ngtcp2::accept_function accept, ngtcp2::failed_function failed) {
+    return [options = std::make_shared<const client_options>(std::move(options)), accept = std::move(accept),
+               failed = std::move(failed)](ngtcp2::connection& c, time_point now) -> std::unique_ptr<ngtcp2::handler> {
+        return std::make_unique<detail::client_connection>(c, options, accept, failed, now);
+    };
+}
+
+} // namespace moqlite::nghttp3

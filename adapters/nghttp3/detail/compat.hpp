@@ -1,0 +1,33 @@
+// What differs between the versions of nghttp3 that we build with; the only place that asks.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <nghttp3/nghttp3.h>
+
+static_assert(NGHTTP3_VERSION_NUM >= 0x010800, "moqlite needs nghttp3 1.8 or later");
+
+namespace moqlite::nghttp3::detail {
+
+/// From 1.12 on nghttp3 counts what only nuisances do, for which it wants to know the time.
+inline nghttp3_ssize read_stream(nghttp3_conn* conn, std::int64_t id, const std::uint8_t* data, std::size_t size,
+    bool fin, [[maybe_unused]] std::uint64_t now) {
+#if NGHTTP3_VERSION_NUM >= 0x010c00
+    return nghttp3_conn_read_stream2(conn, id, data, size, fin ? 1 : 0, now);
+#else
+    return nghttp3_conn_read_stream(conn, id, data, size, fin ? 1 : 0);
+#endif
+}
+
+/// From 1.11 on nghttp3 seeds its tables of streams.
+template <class Callback>
+void set_rand(nghttp3_callbacks& to, Callback callback) {
+#if NGHTTP3_VERSION_NUM >= 0x010b00
+    to.rand = callback;
+#else
+    static_cast<void>(to);
+    static_cast<void>(callback);
+#endif
+}
+
+} // namespace moqlite::nghttp3::detail

@@ -1,0 +1,122 @@
+// An nghttp3_conn on a QUIC connection: requests and their answers, and the three streams that both sides need.
+// It knows of WebTransport only what it says in SETTINGS.
+#pragma once
+
+#include "bounded_memory.hpp"
+#include "control_stream.hpp"
+#include "message.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <moqlite/core/bytes.hpp>
+#include <moqlite/core/ids.hpp>
+#include <moqlite/core/time.hpp>
+#include <moqlite/ngtcp2/connection.hpp>
+#include <moqlite/webtransport/error_code.hpp>
+#include <moqlite/webtransport/settings.hpp>
+#include <nghttp3/nghttp3.h>
+#include <optional>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace moqlite::nghttp3::detail {
+
+using webtransport::http3_code;
+
+struct field {
+    std::string_view name, value;
+};
+
+class http3 {
+public:
+    /// What comes of the bytes; called within receive().
+    class listener {
+    public:
+        virtual void message_received(stream_id, message&&, bool fin) = 0;
+        virtual void body_received(stream_id, byte_view) = 0;
+        virtual void message_ended(stream_id) = 0;
+        /// A request of which nothing further is kept.
+        virtual void message_refused(stream_id) = 0;
+
+    protected:
+        ~listener() = default;
+    };
+
+    http3(ngtcp2::connection&, listener&);
+    ~http3();
+    http3(const http3&) = delete;
+    http3& operator=(const http3&) = delete;
+
+    // Inputs: of streams that are none of WebTransport's.
+    void receive(stream_id, byte_view, bool fin, time_point);
+    void reset(stream_id);
+    void stopped(stream_id);
+    void writable(stream_id);
+    void acked(stream_id, std::uint64_t n);
+    void closed(stream_id, std::uint64_t code);
+
+    /// A stream of the peer's is its control stream. nullptr: no SETTINGS yet.
+    void control_stream_is(stream_id id) noexcept { remote_control_ = id; }
+    [[nodiscard]] const webtransport::settings* settings() const noexcept { return settings_.received(); }
+
+    // Commands, in a pump.
+
+    /// Opens the three streams, once. False: the peer does not let us.
+    [[nodiscard]] bool open_streams();
+    [[nodiscard]] bool is_open() const noexcept { return open_; }
+    /// Either has a body that stays open until finish() if `open`, otherwise none.
+    void request(stream_id, std::span<const field>);
+    void respond(stream_id, std::span<const field>, bool open);
+    /// Ends the one open body, after `last` in a DATA frame of its own.
+    void finish(stream_id, std::vector<std::byte> last);
+    /// Sends what there is. False: the connection takes no more.
+    [[nodiscard]] bool write();
+
+    /// Closes the connection.
+    void fail(http3_code, std::string_view reason);
+    [[nodiscard]] bool has_failed() const noexcept { return dead_; }
+
+    /// When the header that has been arriving for longest must have arrived.
+    [[nodiscard]] std::optional<time_point> deadline() const noexcept;
+    void tick(time_point);
+
+private:
+    struct arriving {
+        message header;
+        time_point since;
+    };
+
+    [[nodiscard]] static nghttp3_callbacks callbacks();
+    [[nodiscard]] static nghttp3_data_reader open_body();
+    [[nodiscard]] nghttp3_ssize read_body(nghttp3_vec& out, std::uint32_t& flags);
+    [[nodiscard]] bool copy_control(std::span<const nghttp3_vec>);
+    void begin_header(stream_id);
+    void end_header(stream_id, bool fin);
+    void refuse(stream_id);
+    void check(int result);
+
+    static constexpr std::size_t memory = 1024 * 1024;
+    static constexpr std::size_t headers_max = 32; ///< That are arriving at once.
+    static constexpr duration header_timeout = std::chrono::seconds{10};
+
+    ngtcp2::connection& quic_;
+    listener& listener_;
+    bounded_memory memory_{memory};
+    nghttp3_conn* conn_ = nullptr;
+    control_stream control_;
+    webtransport::settings_reader settings_;
+    std::optional<stream_id> remote_control_;
+    std::unordered_map<std::uint64_t, arriving> headers_;
+    time_point now_{};
+    bool open_ = false;
+    bool dead_ = false;
+
+    // The open body.
+    std::vector<std::byte> last_;
+    bool last_read_ = false;
+    bool body_ends_ = false;
+};
+
+} // namespace moqlite::nghttp3::detail

@@ -1,0 +1,308 @@
+#include "detail/http3.hpp"
+
+#include "detail/compat.hpp"
+
+#include <algorithm>
+#include <array>
+#include <random>
+#include <span>
+#include <string>
+
+namespace moqlite::nghttp3::detail {
+
+namespace {
+
+std::int64_t raw(stream_id id) noexcept { return static_cast<std::int64_t>(number(id)); }
+stream_id id_of(std::int64_t id) noexcept { return stream_id{static_cast<std::uint64_t>(id)}; }
+app_error code_of(http3_code c) noexcept { return app_error{static_cast<std::uint64_t>(c)}; }
+const std::uint8_t* octets(byte_view b) noexcept { return reinterpret_cast<const std::uint8_t*>(b.data()); }
+
+/// nghttp3 copies fields and never writes to those that it is given.
+nghttp3_nv to_nghttp3(const field& f) noexcept {
+    const auto octets_of = [](std::string_view text) {
+        return reinterpret_cast<std::uint8_t*>(const_cast<char*>(text.data()));
+    };
+    return {octets_of(f.name), octets_of(f.value), f.name.size(), f.value.size(), NGHTTP3_NV_FLAG_NONE};
+}
+
+void random_bytes(std::uint8_t* out, std::size_t size) {
+    std::random_device source;
+    std::generate_n(out, size, [&] { return static_cast<std::uint8_t>(source()); });
+}
+
+} // namespace
+
+http3::http3(ngtcp2::connection& quic, listener& l) : quic_{quic}, listener_{l} {
+    nghttp3_settings s;
+    nghttp3_settings_default(&s);
+    // A connection carries one or two requests: a dynamic table would cost memory, blocked streams and attacks.
+    s.qpack_max_dtable_capacity = 0;
+    s.qpack_encoder_max_dtable_capacity = 0;
+    s.qpack_blocked_streams = 0;
+    s.max_field_section_size = message::size_max;
+    s.h3_datagram = 1;
+    s.enable_connect_protocol = quic.side() == role::server ? 1 : 0;
+    const auto cb = callbacks();
+    const int rv = quic.side() == role::server ? nghttp3_conn_server_new(&conn_, &cb, &s, memory_.functions(), this)
+                                               : nghttp3_conn_client_new(&conn_, &cb, &s, memory_.functions(), this);
+    if (rv != 0) fail(http3_code::internal_error, nghttp3_strerror(rv));
+    // It checks the ids in PRIORITY_UPDATE against it. What such frames could fill is bounded in bytes.
+    if (rv == 0 && quic.side() == role::server) nghttp3_conn_set_max_client_streams_bidi(conn_, 1ull << 60);
+}
+
+http3::~http3() { nghttp3_conn_del(conn_); }
+
+void http3::fail(http3_code code, std::string_view reason) {
+    dead_ = true;
+    quic_.close(code_of(code), reason);
+}
+
+void http3::check(int result) {
+    if (result == 0 || dead_) return;
+    fail(http3_code{nghttp3_err_infer_quic_app_error_code(result)}, std::string{"HTTP/3: "} + nghttp3_strerror(result));
+}
+
+// Inputs.
+
+void http3::receive(stream_id id, byte_view bytes, bool fin, time_point now) {
+    if (dead_ || (bytes.empty() && !fin)) return;
+    now_ = now;
+    const auto time = static_cast<std::uint64_t>(now.time_since_epoch().count());
+    const auto n = read_stream(conn_, raw(id), octets(bytes), bytes.size(), fin, time);
+    if (n < 0) return check(static_cast<int>(n));
+    // What it keeps is bounded by its memory, not by the stream's window.
+    quic_.credit(id, bytes.size());
+    if (remote_control_ != id || settings_.received() != nullptr) return;
+    if (const auto wrong = settings_.receive(bytes); wrong != webtransport::violation::none)
+        fail(webtransport::wire_code(wrong), "SETTINGS: " + std::string{webtransport::to_string(wrong)});
+}
+
+void http3::reset(stream_id id) {
+    headers_.erase(number(id));
+    if (!dead_) check(nghttp3_conn_shutdown_stream_read(conn_, raw(id)));
+}
+
+void http3::stopped(stream_id id) {
+    if (!dead_) nghttp3_conn_shutdown_stream_write(conn_, raw(id));
+}
+
+void http3::writable(stream_id id) {
+    if (dead_) return;
+    if (open_ && id == control_.id())
+        control_.writable();
+    else
+        check(nghttp3_conn_unblock_stream(conn_, raw(id)));
+}
+
+void http3::acked(stream_id id, std::uint64_t n) {
+    if (dead_) return;
+    if (id == control_.id())
+        control_.acked(n);
+    else
+        check(nghttp3_conn_add_ack_offset(conn_, raw(id), n));
+}
+
+void http3::closed(stream_id id, std::uint64_t code) {
+    headers_.erase(number(id));
+    if (dead_) return;
+    const int rv = nghttp3_conn_close_stream(conn_, raw(id), code);
+    if (rv != NGHTTP3_ERR_STREAM_NOT_FOUND) check(rv);
+}
+
+std::optional<time_point> http3::deadline() const noexcept {
+    std::optional<time_point> first;
+    for (const auto& [id, a] : headers_)
+        if (!first || a.since + header_timeout < *first) first = a.since + header_timeout;
+    return first;
+}
+
+void http3::tick(time_point now) {
+    std::vector<stream_id> late;
+    for (const auto& [id, a] : headers_)
+        if (a.since + header_timeout <= now) late.push_back(stream_id{id});
+    for (const auto id : late) refuse(id);
+}
+
+// Commands.
+
+bool http3::open_streams() {
+    if (dead_) return false;
+    // The control stream first: some peers take the first stream for it.
+    std::array<std::int64_t, 3> ids{};
+    for (auto& id : ids) {
+        const auto opened = quic_.open(direction::uni);
+        if (!opened) {
+            fail(http3_code::stream_creation_error, "the peer does not allow the three streams of HTTP/3");
+            return false;
+        }
+        id = raw(*opened);
+    }
+    control_.bind(id_of(ids[0]));
+    check(nghttp3_conn_bind_control_stream(conn_, ids[0]));
+    check(nghttp3_conn_bind_qpack_streams(conn_, ids[1], ids[2]));
+    open_ = true;
+    return !dead_;
+}
+
+namespace {
+
+std::vector<nghttp3_nv> to_nghttp3(std::span<const field> fields) {
+    std::vector<nghttp3_nv> out;
+    for (const auto& f : fields) out.push_back(to_nghttp3(f));
+    return out;
+}
+
+} // namespace
+
+nghttp3_data_reader http3::open_body() {
+    return {[](nghttp3_conn*, std::int64_t, nghttp3_vec* out, std::size_t, std::uint32_t* flags, void* self, void*) {
+        return static_cast<http3*>(self)->read_body(*out, *flags);
+    }};
+}
+
+void http3::request(stream_id id, std::span<const field> fields) {
+    const auto body = open_body();
+    const auto nv = to_nghttp3(fields);
+    if (!dead_) check(nghttp3_conn_submit_request(conn_, raw(id), nv.data(), nv.size(), &body, nullptr));
+}
+
+void http3::respond(stream_id id, std::span<const field> fields, bool open) {
+    const auto body = open_body();
+    const auto nv = to_nghttp3(fields);
+    if (!dead_) check(nghttp3_conn_submit_response(conn_, raw(id), nv.data(), nv.size(), open ? &body : nullptr));
+}
+
+void http3::finish(stream_id id, std::vector<std::byte> last) {
+    last_ = std::move(last);
+    body_ends_ = true;
+    if (!dead_) check(nghttp3_conn_resume_stream(conn_, raw(id)));
+}
+
+/// Each call makes one DATA frame, so that a capsule and a frame begin together.
+nghttp3_ssize http3::read_body(nghttp3_vec& out, std::uint32_t& flags) {
+    if (!body_ends_) return NGHTTP3_ERR_WOULDBLOCK;
+    flags |= NGHTTP3_DATA_FLAG_EOF;
+    if (last_.empty() || std::exchange(last_read_, true)) return 0;
+    out = {reinterpret_cast<std::uint8_t*>(last_.data()), last_.size()};
+    return 1;
+}
+
+bool http3::copy_control(std::span<const nghttp3_vec> pieces) {
+    std::vector<std::byte> bytes;
+    for (const auto& p : pieces) {
+        const auto* begin = reinterpret_cast<const std::byte*>(p.base);
+        bytes.insert(bytes.end(), begin, begin + p.len);
+    }
+    const auto size = bytes.size();
+    if (!control_.take(std::move(bytes))) {
+        fail(http3_code::internal_error, "nghttp3 begins its control stream otherwise than is known");
+        return false;
+    }
+    check(nghttp3_conn_add_write_offset(conn_, raw(control_.id()), size));
+    check(nghttp3_conn_add_ack_offset(conn_, raw(control_.id()), size));
+    return !dead_;
+}
+
+bool http3::write() {
+    // It may say "nothing" after a stream without data, although another has some; twice it means it.
+    for (int nothing = 0; nothing < 2 && !dead_;) {
+        if (!control_.write(quic_)) return false;
+        std::array<nghttp3_vec, 8> pieces;
+        std::int64_t id = -1;
+        int fin = 0;
+        const auto n = nghttp3_conn_writev_stream(conn_, &id, &fin, pieces.data(), pieces.size());
+        if (n < 0) {
+            check(static_cast<int>(n));
+            return false;
+        }
+        if (id < 0) {
+            ++nothing;
+            continue;
+        }
+        const std::span<const nghttp3_vec> some{pieces.data(), static_cast<std::size_t>(n)};
+        if (id_of(id) == control_.id()) {
+            if (!copy_control(some)) return false;
+            continue;
+        }
+        std::array<byte_view, 8> data;
+        std::size_t size = 0;
+        for (std::size_t i = 0; i < some.size(); ++i) {
+            data[i] = std::as_bytes(std::span{some[i].base, some[i].len});
+            size += some[i].len;
+        }
+        const auto taken = quic_.write({id_of(id), {data.data(), some.size()}, size, fin != 0});
+        if (!taken) return false;
+        if (*taken > 0 || size == 0) check(nghttp3_conn_add_write_offset(conn_, id, *taken));
+        if (*taken < size) nghttp3_conn_block_stream(conn_, id);
+    }
+    return !dead_;
+}
+
+// Headers.
+
+void http3::begin_header(stream_id id) {
+    if (headers_.size() < headers_max)
+        headers_.insert_or_assign(number(id), arriving{{}, now_});
+    else
+        refuse(id);
+}
+
+void http3::end_header(stream_id id, bool fin) {
+    const auto found = headers_.find(number(id));
+    if (found == headers_.end()) return; // It was refused.
+    auto header = std::move(found->second.header);
+    headers_.erase(found);
+    listener_.message_received(id, std::move(header), fin);
+}
+
+void http3::refuse(stream_id id) {
+    headers_.erase(number(id));
+    quic_.reset(id, code_of(http3_code::request_rejected));
+    quic_.stop(id, code_of(http3_code::request_rejected));
+    listener_.message_refused(id);
+}
+
+nghttp3_callbacks http3::callbacks() {
+    nghttp3_callbacks cb{};
+    cb.begin_headers = [](nghttp3_conn*, std::int64_t id, void* self, void*) {
+        static_cast<http3*>(self)->begin_header(id_of(id));
+        return 0;
+    };
+    cb.recv_header = [](nghttp3_conn*, std::int64_t id, std::int32_t, nghttp3_rcbuf* name, nghttp3_rcbuf* value,
+                         std::uint8_t, void* self, void*) {
+        auto& headers = static_cast<http3*>(self)->headers_;
+        const auto found = headers.find(number(id_of(id)));
+        if (found == headers.end()) return 0;
+        const auto text = [](nghttp3_rcbuf* b) {
+            const auto v = nghttp3_rcbuf_get_buf(b);
+            return std::string_view{reinterpret_cast<const char*>(v.base), v.len};
+        };
+        found->second.header.add(text(name), text(value));
+        return 0;
+    };
+    cb.end_headers = [](nghttp3_conn*, std::int64_t id, int fin, void* self, void*) {
+        static_cast<http3*>(self)->end_header(id_of(id), fin != 0);
+        return 0;
+    };
+    cb.recv_data = [](nghttp3_conn*, std::int64_t id, const std::uint8_t* data, std::size_t size, void* self, void*) {
+        static_cast<http3*>(self)->listener_.body_received(id_of(id), std::as_bytes(std::span{data, size}));
+        return 0;
+    };
+    cb.end_stream = [](nghttp3_conn*, std::int64_t id, void* self, void*) {
+        static_cast<http3*>(self)->listener_.message_ended(id_of(id));
+        return 0;
+    };
+    // Both come within reading; ngtcp2 allows it.
+    cb.stop_sending = [](nghttp3_conn*, std::int64_t id, std::uint64_t code, void* self, void*) {
+        static_cast<http3*>(self)->quic_.stop(id_of(id), app_error{code});
+        return 0;
+    };
+    cb.reset_stream = [](nghttp3_conn*, std::int64_t id, std::uint64_t code, void* self, void*) {
+        static_cast<http3*>(self)->quic_.reset(id_of(id), app_error{code});
+        return 0;
+    };
+    set_rand(cb, random_bytes);
+    return cb;
+}
+
+} // namespace moqlite::nghttp3::detail

@@ -1,0 +1,48 @@
+// WebTransport sessions for whoever asks by HTTP/3: connections whose ALPN is "h3".
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <moqlite/nghttp3/stats.hpp>
+#include <moqlite/ngtcp2/address.hpp>
+#include <moqlite/ngtcp2/endpoint.hpp>
+#include <moqlite/ngtcp2/log.hpp>
+#include <string>
+#include <vector>
+
+namespace moqlite::nghttp3 {
+
+/// A client's CONNECT for a WebTransport session. What it says comes from the network.
+struct request {
+    std::string authority;              ///< host[:port]
+    std::string path;                   ///< With its query.
+    std::string origin;                 ///< Of the page that asks; empty: it is no browser.
+    std::vector<std::string> protocols; ///< Those offered (wt-available-protocols), the client's favourite first.
+    ngtcp2::address remote;
+};
+
+/// What becomes of a request.
+struct answer {
+    /// 200, or why not: 400 to 599. A refused request costs the client its request, not its connection.
+    int status = 404;
+    /// Of those offered; empty: none is named.
+    std::string protocol;
+    /// Makes the session's handler, which lives on a WebTransport session as it would on a connection. Null from it:
+    /// 503.
+    ngtcp2::accept_function accept;
+    /// For the log, where it is refused: "origin not allowed".
+    std::string reason;
+};
+
+using answer_function = std::function<answer(const request&)>;
+
+struct server_options {
+    ngtcp2::log_function log;      ///< One line for each request that is refused.
+    std::shared_ptr<stats> counts; ///< Null: nobody wants to know.
+};
+
+/// For endpoint::serve(). A connection carries one session; further ones are answered 429, GET and HEAD 404, other
+/// methods 405. A connection on which no session comes about in 10 s is closed.
+[[nodiscard]] ngtcp2::accept_function serve(server_options, answer_function);
+
+} // namespace moqlite::nghttp3

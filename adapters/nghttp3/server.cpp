@@ -1,0 +1,109 @@
+// The server's side: which requests become sessions, and what the others are answered.
+#include <moqlite/nghttp3/server.hpp>
+
+#include "detail/http3_connection.hpp"
+
+#include <moqlite/webtransport/protocols.hpp>
+
+#include <array>
+#include <utility>
+
+namespace moqlite::nghttp3 {
+
+namespace detail {
+
+namespace {
+
+/// What can be printed of what a client says, and not too much of it.
+std::string printable(std::string_view text) {
+    constexpr std::size_t longest = 200;
+    std::string out{text.substr(0, longest)};
+    for (auto& c : out)
+        if (c < 0x20 || c > 0x7e) c = '?';
+    return out;
+}
+
+class server_connection final : public http3_connection {
+public:
+    server_connection(ngtcp2::connection& c, const std::shared_ptr<const server_options>& options,
+        const std::shared_ptr<const answer_function>& answer, time_point now)
+        : http3_connection{c, options->log, options->counts, now}, answer_{answer} {}
+
+private:
+    void negotiate(time_point now) override {
+        // Whether the client has datagrams is in its SETTINGS, which the request may have overtaken.
+        if (http().settings() == nullptr) return;
+        for (const auto& a : std::exchange(arrivals(), {})) handle(a, now);
+    }
+
+    void handle(const arrival& a, time_point now) {
+        const auto& h = a.header;
+        if (h.too_large()) return refuse(a, 431, "its header is too large");
+        if (h.method == "GET" || h.method == "HEAD") return refuse(a, 404, {});
+        if (h.method != "CONNECT") return refuse(a, 405, {});
+        if (h.protocol.empty()) return refuse(a, 405, "it asks for no protocol");
+        if (!webtransport::is_webtransport(h.protocol)) return refuse(a, 501, "unknown :protocol");
+        if (a.ended || a.too_long) return refuse(a, 400, "its body is none of a session");
+        if (webtransport::missing_in_client(*http().settings()) != webtransport::missing_feature::none)
+            return refuse(a, 400, "the client has no HTTP datagrams");
+        if (has_session()) return refuse(a, 429, "a connection has one session");
+        ask(a, now);
+    }
+
+    void ask(const arrival& a, time_point now) {
+        auto& h = a.header;
+        auto offered = webtransport::read_protocols(h.available_protocols).value_or(std::vector<std::string>{});
+        const auto said = (*answer_)({h.authority, h.path, h.origin, std::move(offered), quic().remote()});
+        constexpr int ok = 200;
+        if (said.status != ok) return refuse(a, said.status, said.reason);
+        if (!make_session(a.id, said.protocol, said.accept, now)) return refuse(a, 503, said.reason);
+        std::vector<field> fields{
+            {":status", "200"}, {webtransport::draft_answer_field.first, webtransport::draft_answer_field.second}};
+        const auto name = webtransport::write_protocol(said.protocol);
+        if (name) fields.push_back({webtransport::protocol_field, *name});
+        http().respond(a.id, fields, true);
+        begin_session(a, now);
+    }
+
+    void refuse(const arrival& a, int status, std::string_view why) {
+        const auto code = std::to_string(status);
+        const std::array<field, 1> fields{{{":status", code}}};
+        http().respond(a.id, fields, false);
+        // We read no more of it, and it was no error (RFC 9114 §4.1).
+        quic().stop(a.id, app_error{static_cast<std::uint64_t>(http3_code::no_error)});
+        const auto& h = a.header;
+        log(ngtcp2::log_level::info, "refused " + printable(h.method) + ' ' + printable(h.path) + " of " +
+                                         to_string(quic().remote()) + ": " + code + (why.empty() ? "" : " ") +
+                                         printable(why));
+        refuse_session(a.id);
+        message_refused(a.id);
+    }
+
+    void message_refused(stream_id id) override {
+        http3_connection::message_refused(id);
+        // Whoever asks so often does not want the answer.
+        constexpr int most = 100;
+        if (++refused_ > most) http().fail(http3_code::excessive_load, "too many requests");
+    }
+
+    void come_to_nothing(const ngtcp2::closed& how) override {
+        log(ngtcp2::log_level::debug, to_string(quic().remote()) + " left without a session: " + how.reason);
+    }
+
+    std::shared_ptr<const answer_function> answer_;
+    int refused_ = 0;
+};
+
+} // namespace
+
+} // namespace detail
+
+ngtcp2::accept_function serve(server_options options, answer_function answer) {
+    return [options = std::make_shared<const server_options>(std::move(options)),
+               answer = std::make_shared<const answer_function>(std::move(answer))](
+               ngtcp2::connection& c, time_point now) -> std::unique_ptr<ngtcp2::handler> {
+        return std::make_unique<detail::server_connection>(c, options, answer, now);
+    };
+}
+
+} // namespace moqlite::nghttp3

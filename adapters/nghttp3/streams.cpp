@@ -1,0 +1,197 @@
+// Whose each stream and datagram is, and what becomes of those that are nobody's.
+#include "detail/http3_connection.hpp"
+
+#include <moqlite/webtransport/datagram.hpp>
+
+namespace moqlite::nghttp3::detail {
+
+namespace {
+
+app_error raw_code(http3_code c) noexcept { return app_error{static_cast<std::uint64_t>(c)}; }
+
+/// A code that is not the application's says no more than that it is over.
+app_error app_code(app_error wire) noexcept {
+    return webtransport::to_app_error(http3_code{static_cast<std::uint64_t>(wire)}).value_or(app_error::cancel);
+}
+
+} // namespace
+
+void http3_connection::stream_received(stream_id id, byte_view bytes, bool fin, time_point now) {
+    if (http_.has_failed()) return;
+    switch (streams_[number(id)].whose) {
+    case stream::owner::session: return deliver(id, bytes, fin, now);
+    case stream::owner::http3: return http_.receive(id, bytes, fin, now);
+    case stream::owner::unknown: return identify(id, bytes, fin, now);
+    case stream::owner::early:
+        if (const auto v = early_.stream_received(id, bytes, fin); v != violation::none) reject(id, v);
+        return;
+    case stream::owner::nobody: return;
+    }
+}
+
+void http3_connection::identify(stream_id id, byte_view bytes, bool fin, time_point now) {
+    auto& peek = peeks_.try_emplace(number(id), id).first->second;
+    const auto before = peek.held();
+    const auto what = peek.receive(bytes, fin);
+    if (std::holds_alternative<webtransport::undecided_stream>(what)) return;
+    if (const auto* of = std::get_if<webtransport::session_stream>(&what)) {
+        // The prefix is ours, so its credit is for us to return.
+        quic_.credit(id, before + bytes.size() - of->payload.size());
+        associate(id, of->session, of->payload, fin, now);
+    } else if (const auto* h = std::get_if<webtransport::http3_stream>(&what)) {
+        streams_[number(id)].whose = stream::owner::http3;
+        if (direction_of(id) == direction::uni && h->type == webtransport::control_stream_type)
+            http_.control_stream_is(id);
+        if (!h->held.empty()) http_.receive(id, h->held, false, now);
+        http_.receive(id, bytes, fin, now);
+    } else if (const auto* v = std::get_if<violation>(&what)) {
+        if (webtransport::extent_of(*v) == webtransport::extent::connection)
+            punish(*v);
+        else
+            reject(id, *v);
+    } else {
+        streams_[number(id)].whose = stream::owner::nobody;
+    }
+    peeks_.erase(number(id));
+}
+
+void http3_connection::associate(stream_id id, stream_id session, byte_view payload, bool fin, time_point now) {
+    if (!session_) {
+        // The CONNECT, or its answer, may have been overtaken.
+        const auto v = early_.stream_begun(id, session, payload, fin, now);
+        if (v != violation::none) return reject(id, v);
+        streams_[number(id)].whose = stream::owner::early;
+    } else if (is_connect(session) && upper() != nullptr) {
+        streams_[number(id)].whose = stream::owner::session;
+        deliver(id, payload, fin, now);
+    } else {
+        reject(id, violation::session_gone); // Or one that there will never be: a connection has one session.
+    }
+}
+
+void http3_connection::deliver(stream_id id, byte_view bytes, bool fin, time_point now) {
+    auto* h = upper();
+    if (h != nullptr && (fin || !bytes.empty())) h->stream_received(id, bytes, fin, now);
+}
+
+void http3_connection::reject(stream_id id, violation v) {
+    streams_[number(id)].whose = stream::owner::nobody;
+    ++counts_->rejected_streams;
+    drop(id, webtransport::wire_code(v));
+}
+
+void http3_connection::reject(const webtransport::early_stream& e, violation v) {
+    const bool closed = streams_[number(e.id)].closed;
+    reject(e.id, v);
+    if (closed) streams_.erase(number(e.id));
+}
+
+/// Both halves of it, as far as there are two.
+void http3_connection::drop(stream_id id, http3_code code) {
+    const bool ours = initiator_of(id) == quic_.side();
+    const bool both = direction_of(id) == direction::bidi;
+    if (both || ours) quic_.reset(id, raw_code(code));
+    if (both || !ours) quic_.stop(id, raw_code(code));
+}
+
+void http3_connection::stream_reset(stream_id id, app_error code, time_point now) {
+    auto& s = streams_[number(id)];
+    switch (s.whose) {
+    case stream::owner::session:
+        if (auto* h = upper()) h->stream_reset(id, app_code(code), now);
+        return;
+    case stream::owner::http3:
+        http_.reset(id);
+        if (is_connect(id)) return lose_session("the peer reset the stream of the session");
+        std::erase_if(arrivals_, [id](const arrival& a) { return a.id == id; });
+        return drop(id, http3_code::request_cancelled);
+    case stream::owner::unknown: // It ended before it said what it is, which is nothing unusual.
+    case stream::owner::early:
+        peeks_.erase(number(id));
+        early_.stream_reset(id);
+        s.whose = stream::owner::nobody;
+        return drop(id, http3_code::request_cancelled);
+    case stream::owner::nobody: return;
+    }
+}
+
+void http3_connection::stream_stopped(stream_id id, app_error code, time_point now) {
+    const auto found = streams_.find(number(id));
+    if (found == streams_.end()) return;
+    if (found->second.whose == stream::owner::session) {
+        if (auto* h = upper()) h->stream_stopped(id, app_code(code), now);
+    } else if (found->second.whose == stream::owner::http3) {
+        http_.stopped(id);
+        if (is_connect(id)) lose_session("the peer stopped the stream of the session");
+    }
+}
+
+void http3_connection::stream_writable(stream_id id, time_point now) {
+    const auto found = streams_.find(number(id));
+    if (found == streams_.end() || found->second.whose == stream::owner::http3) return http_.writable(id);
+    if (found->second.whose != stream::owner::session) return;
+    if (auto* h = upper()) h->stream_writable(id, now);
+}
+
+void http3_connection::stream_acked(stream_id id, std::uint64_t n, time_point now) {
+    const auto found = streams_.find(number(id));
+    if (found == streams_.end() || found->second.whose == stream::owner::http3) return http_.acked(id, n);
+    if (found->second.whose == stream::owner::session) session_->acked(id, found->second, n, now);
+}
+
+void http3_connection::stream_closed(stream_id id, std::optional<app_error> code, time_point now) {
+    const auto found = streams_.find(number(id));
+    const auto whose = found == streams_.end() ? stream::owner::http3 : found->second.whose;
+    if (whose == stream::owner::early) {
+        found->second.closed = true;
+        return;
+    }
+    if (found != streams_.end()) streams_.erase(found);
+    peeks_.erase(number(id));
+    // A PRIORITY_UPDATE may have made nghttp3 know a request's id that is none.
+    const bool known = whose == stream::owner::http3 || webtransport::can_be_session(id);
+    const auto why = static_cast<std::uint64_t>(code.value_or(raw_code(http3_code::no_error)));
+    if (known) http_.closed(id, why);
+    if (whose == stream::owner::session) {
+        if (auto* h = upper()) h->stream_closed(id, code ? std::optional{app_code(*code)} : std::nullopt, now);
+        return;
+    }
+    std::erase_if(arrivals_, [id](const arrival& a) { return a.id == id; });
+    if (!is_connect(id)) return;
+    if (leave_by_)
+        http_.fail(http3_code::no_error, "the session is over"); // The farewell has been heard.
+    else
+        lose_session("the stream of the session was closed");
+}
+
+void http3_connection::streams_available(direction kind, time_point now) {
+    if (auto* h = upper()) h->streams_available(kind, now);
+}
+
+void http3_connection::datagram_received(byte_view bytes, time_point now) {
+    const auto d = webtransport::read_datagram(bytes);
+    if (!d) return punish(violation::bad_datagram);
+    if (is_connect(d->session) && upper() != nullptr) return upper()->datagram_received(d->payload, now);
+    if (session_ || early_.datagram_received(*d, now) != violation::none) ++counts_->dropped_datagrams;
+}
+
+void http3_connection::message_received(stream_id id, message&& header, bool fin) {
+    if (arrivals_.size() >= arrivals_max) {
+        drop(id, http3_code::request_rejected);
+        return message_refused(id);
+    }
+    arrivals_.push_back({.id = id, .header = std::move(header), .ended = fin});
+}
+
+void http3_connection::message_refused(stream_id) { ++counts_->refused_requests; }
+
+void http3_connection::body_received(stream_id id, byte_view bytes) {
+    if (is_connect(id)) return read_capsules(bytes);
+    for (auto& a : arrivals_) {
+        if (a.id != id) continue;
+        a.too_long = a.too_long || a.body.size() + bytes.size() > body_max;
+        if (!a.too_long) a.body.insert(a.body.end(), bytes.begin(), bytes.end());
+    }
+}
+
+} // namespace moqlite::nghttp3::detail

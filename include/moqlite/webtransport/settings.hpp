@@ -1,0 +1,255 @@
+// SETTINGS of HTTP/3 (RFC 9114 §7.2.4) as far as WebTransport needs them: what we say, what a peer must say, and how
+// ours get into those of an HTTP/3 library that knows nothing of them.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <moqlite/core/bytes.hpp>
+#include <moqlite/core/result.hpp>
+#include <moqlite/webtransport/detail/partial_varint.hpp>
+#include <moqlite/webtransport/error.hpp>
+#include <moqlite/wire/reader.hpp>
+#include <moqlite/wire/writer.hpp>
+#include <string_view>
+#include <vector>
+
+namespace moqlite::webtransport {
+
+/// The type of the one unidirectional stream that carries SETTINGS, and the frame that they are.
+inline constexpr std::uint64_t control_stream_type = 0x00;
+inline constexpr std::uint64_t settings_frame_type = 0x04;
+
+/// The longest SETTINGS that are read.
+inline constexpr std::size_t settings_size_max = 4096;
+
+/// Each generation of drafts has its own way to say that WebTransport can be had.
+enum class setting_id : std::uint64_t {
+    enable_connect_protocol = 0x08,         ///< RFC 9220; of a server.
+    h3_datagram = 0x33,                     ///< RFC 9297.
+    h3_datagram_draft04 = 0xffd277,         ///< What came before it.
+    enable_webtransport = 0x2b603742,       ///< WebTransport drafts 02 to 06.
+    webtransport_max_sessions = 0xc671706a, ///< Drafts 07 to 12.
+    wt_max_sessions = 0x14e9cd29,           ///< Drafts 13 and 14.
+    wt_enabled = 0x2c7cf000,                ///< Drafts 15 and 16.
+};
+
+struct setting {
+    setting_id id{};
+    std::uint64_t value = 0;
+    bool operator==(const setting&) const = default;
+};
+
+/// What client and server say beside enable_connect_protocol (a server) and h3_datagram (both), which the HTTP/3
+/// library sends. No value is above 1: more sessions than one would switch on flow control for each.
+inline constexpr std::array<setting, 5> added_settings{{
+    {setting_id::enable_webtransport, 1},
+    {setting_id::webtransport_max_sessions, 1},
+    {setting_id::wt_max_sessions, 1},
+    {setting_id::wt_enabled, 1},
+    {setting_id::h3_datagram_draft04, 1},
+}};
+
+/// What a peer said; 0 is what counts for that of which it said nothing.
+struct settings {
+    std::uint64_t enable_connect_protocol = 0;
+    std::uint64_t h3_datagram = 0;
+    std::uint64_t h3_datagram_draft04 = 0;
+    std::uint64_t enable_webtransport = 0;
+    std::uint64_t webtransport_max_sessions = 0;
+    std::uint64_t wt_max_sessions = 0;
+    std::uint64_t wt_enabled = 0;
+    bool operator==(const settings&) const = default;
+};
+
+/// What a peer would have to have for WebTransport, and has not.
+enum class missing_feature : std::uint8_t { none, http_datagrams, quic_datagrams, webtransport, extended_connect };
+
+/// What a client must know before it sends CONNECT: the server's SETTINGS and its max_datagram_frame_size, a
+/// QUIC transport parameter.
+[[nodiscard]] missing_feature missing_in_server(const settings& said, std::uint64_t max_datagram_frame_size) noexcept;
+
+/// What a server must know before it accepts one. A client need not say that it speaks WebTransport: it asks for it.
+[[nodiscard]] missing_feature missing_in_client(const settings& said) noexcept;
+
+/// The `:protocol` of a CONNECT that the server understands. Precondition: nothing is missing in it.
+[[nodiscard]] std::string_view connect_protocol(const settings& said) noexcept;
+
+/// Whether the `:protocol` of a CONNECT asks for WebTransport.
+[[nodiscard]] constexpr bool is_webtransport(std::string_view protocol) noexcept {
+    return protocol == "webtransport" || protocol == "webtransport-h3";
+}
+
+/// Adds `added_settings` to the first bytes that an HTTP/3 library writes to its control stream: the stream's type, all
+/// of the SETTINGS, and whatever follows. What they say already is not said twice. An error: the bytes are not those.
+[[nodiscard]] result<std::vector<std::byte>> with_added_settings(byte_view first_burst);
+
+/// A stable lower-case name, for logs.
+[[nodiscard]] constexpr std::string_view to_string(missing_feature f) noexcept {
+    switch (f) {
+    case missing_feature::none: return "none";
+    case missing_feature::http_datagrams: return "http_datagrams";
+    case missing_feature::quic_datagrams: return "quic_datagrams";
+    case missing_feature::webtransport: return "webtransport";
+    case missing_feature::extended_connect: return "extended_connect";
+    }
+    return "unknown";
+}
+
+/// Reads a peer's SETTINGS beside the HTTP/3 library, which gets the same bytes.
+class settings_reader {
+public:
+    /// The next bytes of the peer's control stream, from its type on. What follows the SETTINGS is not looked at. The
+    /// first violation sticks.
+    violation receive(byte_view in) noexcept {
+        while (error_ == violation::none && step_ != step::done) {
+            if (step_ < step::id) {
+                const auto value = partial_.take(in);
+                if (!value) break;
+                read_head(*value);
+            } else if (left_ == 0) {
+                end();
+            } else if (!read_entry(in)) {
+                break;
+            }
+        }
+        return error_;
+    }
+
+    /// nullptr until they have all arrived, and for ever after a violation.
+    [[nodiscard]] const settings* received() const noexcept { return step_ == step::done ? &said_ : nullptr; }
+    [[nodiscard]] violation error() const noexcept { return error_; }
+
+private:
+    enum class step : std::uint8_t { stream_type, frame_type, length, id, value, done };
+
+    void read_head(std::uint64_t value) noexcept {
+        switch (step_) {
+        case step::stream_type:
+            if (value != control_stream_type) error_ = violation::missing_settings;
+            step_ = step::frame_type;
+            return;
+        case step::frame_type:
+            if (value != settings_frame_type) error_ = violation::missing_settings;
+            step_ = step::length;
+            return;
+        default:
+            if (value > settings_size_max) error_ = violation::settings_too_long;
+            left_ = static_cast<std::size_t>(value);
+            step_ = step::id;
+        }
+    }
+
+    /// False: more bytes are needed.
+    bool read_entry(byte_view& in) noexcept {
+        auto body = in.first(std::min(left_, in.size()));
+        const auto value = partial_.take(body);
+        const auto used = std::min(left_, in.size()) - body.size();
+        left_ -= used;
+        in = in.subspan(used);
+        if (!value) return left_ == 0;
+        if (step_ == step::value) error_ = keep(id_, *value);
+        id_ = setting_id{*value};
+        step_ = step_ == step::id ? step::value : step::id;
+        return true;
+    }
+
+    void end() noexcept {
+        if (step_ == step::id && !partial_.begun())
+            step_ = step::done;
+        else
+            error_ = violation::settings_truncated;
+    }
+
+    violation keep(setting_id id, std::uint64_t value) noexcept {
+        switch (id) {
+        case setting_id::enable_connect_protocol: return keep_flag(said_.enable_connect_protocol, 0, value);
+        case setting_id::h3_datagram: return keep_flag(said_.h3_datagram, 1, value);
+        case setting_id::h3_datagram_draft04: return keep_flag(said_.h3_datagram_draft04, 2, value);
+        case setting_id::enable_webtransport: return keep_flag(said_.enable_webtransport, 3, value);
+        case setting_id::wt_enabled: return keep_flag(said_.wt_enabled, 4, value);
+        case setting_id::webtransport_max_sessions: return keep_count(said_.webtransport_max_sessions, 5, value);
+        case setting_id::wt_max_sessions: return keep_count(said_.wt_max_sessions, 6, value);
+        }
+        return violation::none; // One that we do not know, or a greasing one.
+    }
+    violation keep_flag(std::uint64_t& where, unsigned bit, std::uint64_t value) noexcept {
+        return value > 1 ? violation::bad_setting : keep_count(where, bit, value);
+    }
+    violation keep_count(std::uint64_t& where, unsigned bit, std::uint64_t value) noexcept {
+        if ((seen_ >> bit & 1) != 0) return violation::duplicate_setting;
+        seen_ |= 1u << bit;
+        where = value;
+        return violation::none;
+    }
+
+    settings said_;
+    detail::partial_varint partial_;
+    std::size_t left_ = 0; ///< Bytes of the SETTINGS that are still to come.
+    setting_id id_{};
+    unsigned seen_ = 0; ///< A bit for each id that we know.
+    step step_ = step::stream_type;
+    violation error_ = violation::none;
+};
+
+[[nodiscard]] inline missing_feature missing_in_client(const settings& said) noexcept {
+    return said.h3_datagram == 1 || said.h3_datagram_draft04 == 1 ? missing_feature::none
+                                                                  : missing_feature::http_datagrams;
+}
+
+namespace detail {
+/// The drafts up to 14.
+[[nodiscard]] inline bool says_legacy(const settings& said) noexcept {
+    return said.enable_webtransport == 1 || said.webtransport_max_sessions > 0 || said.wt_max_sessions > 0;
+}
+} // namespace detail
+
+[[nodiscard]] inline missing_feature missing_in_server(
+    const settings& said, std::uint64_t max_datagram_frame_size) noexcept {
+    if (!detail::says_legacy(said) && said.wt_enabled != 1) return missing_feature::webtransport;
+    if (said.enable_connect_protocol != 1) return missing_feature::extended_connect;
+    if (missing_in_client(said) != missing_feature::none) return missing_feature::http_datagrams;
+    if (max_datagram_frame_size == 0) return missing_feature::quic_datagrams;
+    return missing_feature::none;
+}
+
+[[nodiscard]] inline std::string_view connect_protocol(const settings& said) noexcept {
+    // Whoever says both takes both; many know only the old one.
+    return detail::says_legacy(said) ? "webtransport" : "webtransport-h3";
+}
+
+[[nodiscard]] inline result<std::vector<std::byte>> with_added_settings(byte_view first_burst) {
+    wire::reader in{first_burst};
+    const auto stream_type = in.varint();
+    const auto frame_type = in.varint();
+    const auto said = in.bytes(in.varint());
+    if (in.error() != errc::ok) return in.error();
+    if (stream_type != control_stream_type) return errc::unknown_stream_type;
+    if (frame_type != settings_frame_type) return errc::unexpected_message;
+
+    std::array<bool, added_settings.size()> there{};
+    for (wire::reader entries{said}; entries.finish() == errc::message_too_long;) {
+        const setting_id id{entries.varint()};
+        static_cast<void>(entries.varint());
+        if (entries.error() != errc::ok) return entries.error();
+        for (std::size_t i = 0; i < there.size(); ++i) there[i] = there[i] || added_settings[i].id == id;
+    }
+
+    std::vector<std::byte> bytes;
+    wire::writer out{bytes};
+    out.varint(control_stream_type);
+    out.varint(settings_frame_type);
+    out.prefixed([&] {
+        out.bytes(said);
+        for (std::size_t i = 0; i < there.size(); ++i) {
+            if (there[i]) continue;
+            out.varint(static_cast<std::uint64_t>(added_settings[i].id));
+            out.varint(added_settings[i].value);
+        }
+    });
+    out.bytes(in.rest());
+    return bytes;
+}
+
+} // namespace moqlite::webtransport

@@ -1,0 +1,76 @@
+// A client and a server of WebTransport, in memory and in virtual time.
+#pragma once
+
+#include "memory_pair.hpp"
+
+#include <moqlite/nghttp3/client.hpp>
+#include <moqlite/nghttp3/server.hpp>
+
+namespace moqlite::test {
+
+/// An answer that takes the first protocol that is offered, if any.
+inline nghttp3::answer accept_with(const nghttp3::request& r, ngtcp2::accept_function accept) {
+    return {.status = 200,
+        .protocol = r.protocols.empty() ? "" : r.protocols.front(),
+        .accept = std::move(accept),
+        .reason = {}};
+}
+
+struct webtransport_pair : memory_pair {
+    explicit webtransport_pair(pair_options o = {}) : memory_pair{std::move(o), server_tls(test_identity(), {"h3"})} {
+        serve([this](const nghttp3::request& r) { return accept_with(r, server.accept()); });
+    }
+    void serve(nghttp3::answer_function answer) {
+        server.endpoint.serve(
+            server_tls(test_identity(), {"h3"}), nghttp3::serve({.log = keep(server_log), .counts = server_counts},
+                                                     [this, answer = std::move(answer)](const nghttp3::request& r) {
+                                                         requests.push_back(r);
+                                                         return answer(r);
+                                                     }));
+    }
+    /// Begins to; see client.handlers and client.failures.
+    void ask(std::vector<std::string> protocols = {"moq-lite-05"}, std::string path = "/room?token=1",
+        std::string origin = {}) {
+        ask_with(client.accept(), std::move(protocols), std::move(path), std::move(origin));
+    }
+    void ask_with(ngtcp2::accept_function accept, std::vector<std::string> protocols = {"moq-lite-05"},
+        std::string path = "/room?token=1", std::string origin = {}) {
+        open_quic(nghttp3::connect({.authority = "localhost:4443",
+                                       .path = std::move(path),
+                                       .origin = std::move(origin),
+                                       .protocols = std::move(protocols),
+                                       .log = keep(client_log),
+                                       .counts = client_counts},
+            std::move(accept), client.failed()));
+    }
+    /// A connection whose ALPN is h3, and a handler of the test's.
+    void open_quic(ngtcp2::accept_function accept) {
+        std::string why;
+        auto* made = client.endpoint.connect(client_tls(), {server.address, client.address, "localhost", {"h3"}},
+            std::move(accept), client.failed(), why, now);
+        INFO(why);
+        REQUIRE(made != nullptr);
+    }
+    /// Both ends of a session.
+    std::pair<recorder*, recorder*> session() {
+        const auto before = client.handlers.size();
+        ask();
+        REQUIRE(run([&] { return client.handlers.size() > before && server.handlers.size() > before; }));
+        return {client.handlers.back(), server.handlers.back()};
+    }
+    /// Both have no connection any more, not even one that is closing.
+    bool is_over() const { return client.endpoint.connections() + server.endpoint.connections() == 0; }
+
+    static ngtcp2::log_function keep(std::vector<std::string>& where) {
+        return [&where](ngtcp2::log_level level, std::string_view line) {
+            if (level > ngtcp2::log_level::debug) where.emplace_back(line);
+        };
+    }
+
+    std::vector<nghttp3::request> requests;
+    std::vector<std::string> server_log, client_log;
+    std::shared_ptr<nghttp3::stats> server_counts = std::make_shared<nghttp3::stats>();
+    std::shared_ptr<nghttp3::stats> client_counts = std::make_shared<nghttp3::stats>();
+};
+
+} // namespace moqlite::test
