@@ -107,7 +107,7 @@ TEST_CASE("a pair that does not fit is told once, and the one before it stays") 
     files.chain.write(second.chain);
     CHECK(files.refresh() == same);
     CHECK(files.refresh() == failed);
-    CHECK(files.why == "the private key is not the certificate's");
+    CHECK(files.why.starts_with("the private key is not the certificate's"));
     CHECK(files.refresh() == same);
     CHECK(files.store.current().who == first);
 
