@@ -47,6 +47,14 @@ TEST_CASE("a SETUP may come one byte at a time", "[session]") {
     CHECK(server.outputs() == list{"credit 2 7"});
 }
 
+TEST_CASE("the path of a request is told on every version, and no SETUP says another", "[session]") {
+    subject old{role::server, version::lite_03, {.path = "/room?jwt=x"}};
+    CHECK(old.events() == list{"setup_received /room?jwt=x"});
+    subject server{role::server, version::lite_05, {.path = "/room"}};
+    static_cast<void>(server.outputs());
+    CHECK(server.receive(2, "01 06 01 02 03 2f 78 79", true) == list{"setup_received /room"});
+}
+
 TEST_CASE("where the version has no SETUP, the session says so at once and empty", "[session]") {
     subject server{role::server, version::lite_03};
     CHECK(server.events() == list{"setup_received"});

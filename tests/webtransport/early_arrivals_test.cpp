@@ -20,7 +20,11 @@ constexpr stream_id other{4};
 
 std::string line(const std::optional<early_stream>& s) {
     if (!s) return "none";
-    return std::to_string(number(s->id)) + " " + to_hex(s->bytes) + (s->fin ? " fin" : "");
+    auto out = std::to_string(number(s->id)) + " " + to_hex(s->bytes);
+    if (s->fin) out += " fin";
+    if (s->stopped) out += " stopped " + std::to_string(static_cast<std::uint64_t>(*s->stopped));
+    if (s->closed) out += " closed";
+    return out;
 }
 
 std::string line(const std::optional<std::vector<std::byte>>& d) { return d ? to_hex(*d) : "none"; }
@@ -82,6 +86,18 @@ TEST_CASE("a stream that its peer cuts off while it waits is never seen", "[webt
     early.stream_reset(stream_id{98});
     CHECK(line(early.take_stream(session)) == "6 02");
     CHECK(line(early.take_stream(session)) == "none");
+}
+
+TEST_CASE("what happens to a stream while it waits is not forgotten", "[webtransport]") {
+    early_arrivals early;
+    CHECK(early.stream_begun(stream_id{0x10}, session, hex("01"), true, start) == violation::none);
+    CHECK(early.stream_begun(stream_id{0x12}, session, hex("02"), true, start) == violation::none);
+    early.stream_stopped(stream_id{0x10}, app_error{7});
+    early.stream_closed(stream_id{0x12});
+    early.stream_stopped(stream_id{0x20}, app_error{7});
+    early.stream_closed(stream_id{0x20});
+    CHECK(line(early.take_stream(session)) == "16 01 fin stopped 7");
+    CHECK(line(early.take_stream(session)) == "18 02 fin closed");
 }
 
 TEST_CASE("nothing waits for longer than five seconds", "[webtransport]") {

@@ -25,6 +25,7 @@ TEST_CASE(
     CHECK(extent_of(violation::bad_datagram) == extent::connection);
     CHECK(extent_of(violation::bad_close) == extent::session);
     CHECK(extent_of(violation::data_after_close) == extent::session);
+    CHECK(extent_of(violation::early_body_too_long) == extent::session);
     CHECK(extent_of(violation::session_gone) == extent::stream);
     CHECK(extent_of(violation::empty_request) == extent::stream);
     CHECK(extent_of(violation::too_many_early_datagrams) == extent::datagram);

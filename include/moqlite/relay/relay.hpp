@@ -92,7 +92,7 @@ public:
     // Sessions.
 
     /// A session on a new connection, by its ALPN; errc::unsupported: nobody here speaks it. `path` is
-    /// for a client's side: where we connect to.
+    /// a client's: where we connect to; or that of the request that a server's connection came with.
     result<std::uint64_t> add(role side, std::string_view alpn, time_point now, std::string path = {});
     /// nullptr: there is none (any more).
     [[nodiscard]] any_session* session(std::uint64_t key) noexcept {

@@ -28,7 +28,9 @@ namespace moqlite {
 /// How a session is made. What it points to must outlive the session.
 struct session_options {
     limits bounds{};
-    std::string path{}; ///< A client's SETUP Path: the URL's path and query; "" says nothing.
+    /// The URL's path and query, "" says nothing. A client's goes into its SETUP; on WebTransport it is in the request
+    /// instead, and the server is given it here.
+    std::string path{};
     hop_id origin{};    ///< Our own hop; 0 says nothing, which some refuse of a publisher. Below 2^53 for JavaScript.
     /// What the link adds to the cost of what comes by it; none: what the peer's SETUP says, or 1. A client says it.
     std::optional<std::uint64_t> cost{};
@@ -263,6 +265,7 @@ private:
     bool setup_seen_ = false;
     bool setup_stream_ = false; ///< The peer has opened one for its SETUP.
     bool setup_due_ = false;    ///< A version without SETUP: say so first.
+    std::string requested_;     ///< Path and query of the request that the transport came with.
     bool in_time_ = false;      ///< Events of the last input are being polled: its time is the present.
     bool viewing_ = false;      ///< Events that alias the last input may be waiting.
     time_point created_;
@@ -283,6 +286,7 @@ inline session::session(role side, version v, session_options options, time_poin
     c_.own_price = options.cost;
     c_.epoch = options.epoch;
     c_.admitted = side == role::client;
+    if (side == role::server) requested_ = options.path;
     if (has_setup(v))
         write_setup(options);
     else

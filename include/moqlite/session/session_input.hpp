@@ -171,7 +171,7 @@ inline void session::connection_closed(const closed_by& how, time_point now) {
 
 inline std::optional<event> session::poll_event() {
     const detail::entry_mark mark{inside_};
-    if (std::exchange(setup_due_, false)) return setup_received{};
+    if (std::exchange(setup_due_, false)) return setup_received{requested_, std::nullopt, hop_id{}};
     while (!ended_) {
         if (!c_.events.empty()) return c_.events.pop();
         viewing_ = false;
@@ -400,7 +400,9 @@ inline wire::taken<std::size_t> session::parse_setup(byte_view in) {
     c_.peer_price = m->cost;
     std::optional<std::uint64_t> hint;
     if (m->role != wire::lite::peer_role::both) hint = static_cast<std::uint64_t>(m->role);
-    c_.emit(setup_received{m->path.value_or(std::string_view{}), hint, m->origin});
+    // Where the transport had a request, its path is the one that others checked.
+    const auto path = requested_.empty() ? m->path.value_or(std::string_view{}) : requested_;
+    c_.emit(setup_received{path, hint, m->origin});
     probing_.peer_said(m->probe);
     return message->size;
 }

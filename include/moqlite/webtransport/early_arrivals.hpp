@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <moqlite/core/bytes.hpp>
+#include <moqlite/core/error.hpp>
 #include <moqlite/core/ids.hpp>
 #include <moqlite/core/time.hpp>
 #include <moqlite/webtransport/datagram.hpp>
@@ -26,12 +27,14 @@ struct early_limits {
 /// A stream as far as it has come, without its prefix.
 struct early_stream {
     stream_id id{};
-    std::vector<std::byte> bytes;
+    std::vector<std::byte> bytes{};
     bool fin = false;
+    std::optional<app_error> stopped{}; ///< The peer does not want our half.
+    bool closed = false;                ///< QUIC has done with it.
 };
 
 /// Keeps them in the order in which they came. A request may be overtaken by what follows it, and so may its answer:
-/// both ends need this.
+/// both ends need this. `arrivals` says whom to keep.
 class early_arrivals {
 public:
     explicit early_arrivals(early_limits bounds = {}) noexcept : bounds_(bounds) {}
@@ -40,7 +43,7 @@ public:
 
     violation stream_begun(stream_id id, stream_id session, byte_view payload, bool fin, time_point now) {
         if (streams_.size() >= bounds_.streams) return violation::too_many_early_streams;
-        streams_.push_back({{.id = id, .bytes = {}, .fin = false}, session, now + bounds_.timeout});
+        streams_.push_back({{.id = id}, session, now + bounds_.timeout});
         return stream_received(id, payload, fin);
     }
     /// More of one that waits.
@@ -58,6 +61,13 @@ public:
     /// The peer has cut it off; nobody has seen it, and nobody will.
     void stream_reset(stream_id id) {
         if (const auto s = find(id); s != streams_.end()) streams_.erase(s);
+    }
+    void stream_stopped(stream_id id, app_error code) {
+        if (const auto s = find(id); s != streams_.end()) s->what.stopped = code;
+    }
+    /// QUIC may have done with a short stream before anybody has read it.
+    void stream_closed(stream_id id) {
+        if (const auto s = find(id); s != streams_.end()) s->what.closed = true;
     }
     violation datagram_received(const datagram& d, time_point now) {
         if (datagrams_.size() >= bounds_.datagrams) return violation::too_many_early_datagrams;

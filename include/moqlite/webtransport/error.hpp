@@ -33,6 +33,7 @@ enum class violation : std::uint8_t {
     bad_drain,         ///< DRAIN that is not empty.
     capsule_truncated, ///< A FIN within a capsule.
     data_after_close,
+    early_body_too_long, ///< More capsules than may wait for the answer to a request.
     // Datagrams.
     bad_datagram,             ///< No quarter stream id, or one above 2^60-1.
     too_many_early_datagrams, ///< More than may wait for their session.
@@ -51,7 +52,8 @@ enum class extent : std::uint8_t {
     switch (v) {
     case violation::none: return http3_code::no_error;
     case violation::missing_settings: return http3_code::missing_settings;
-    case violation::settings_too_long: return http3_code::excessive_load;
+    case violation::settings_too_long:
+    case violation::early_body_too_long: return http3_code::excessive_load;
     case violation::settings_truncated: return http3_code::frame_error;
     case violation::duplicate_setting:
     case violation::bad_setting: return http3_code::settings_error;
@@ -89,7 +91,8 @@ enum class extent : std::uint8_t {
     case violation::bad_close_reason:
     case violation::bad_drain:
     case violation::capsule_truncated:
-    case violation::data_after_close: return extent::session;
+    case violation::data_after_close:
+    case violation::early_body_too_long: return extent::session;
     case violation::too_many_early_datagrams: return extent::datagram;
     default: return extent::stream;
     }
@@ -118,6 +121,7 @@ enum class extent : std::uint8_t {
     case violation::bad_drain: return "bad_drain";
     case violation::capsule_truncated: return "capsule_truncated";
     case violation::data_after_close: return "data_after_close";
+    case violation::early_body_too_long: return "early_body_too_long";
     case violation::bad_datagram: return "bad_datagram";
     case violation::too_many_early_datagrams: return "too_many_early_datagrams";
     }

@@ -1,0 +1,208 @@
+// How a WebTransport session ends, on the stream of its CONNECT and after (draft-ietf-webtrans-http3 §6).
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <moqlite/core/bytes.hpp>
+#include <moqlite/core/error.hpp>
+#include <moqlite/core/time.hpp>
+#include <moqlite/webtransport/capsule.hpp>
+#include <moqlite/webtransport/error.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace moqlite::webtransport {
+
+struct session_limits {
+    std::size_t early_body = 1024; ///< Bytes that may come before a request is answered.
+    /// For so long the peer may hear our farewell before the connection is closed.
+    duration farewell = std::chrono::milliseconds{500};
+};
+
+/// It is over; the last event.
+struct session_ended {
+    enum class cause : std::uint8_t {
+        closed,         ///< By us.
+        closed_by_peer, ///< With this code and reason.
+        lost,           ///< Without a word: stream or connection were cut off.
+        violated,       ///< The peer broke this rule.
+    };
+    cause how = cause::closed;
+    app_error code = app_error::cancel;
+    std::string reason{};
+    violation broken = violation::none;
+    bool operator==(const session_ended&) const = default;
+};
+
+/// What the application should know.
+using session_event = std::variant<drain_session, session_ended>;
+
+/// Abort both halves of every stream of the session with http3_code::session_gone.
+struct abort_streams {
+    bool operator==(const abort_streams&) const = default;
+};
+/// Send these bytes, if any, on the stream of the CONNECT, in a DATA frame of their own; then, if `fin`, end it.
+struct send_body {
+    std::vector<std::byte> bytes;
+    bool fin = false;
+    bool operator==(const send_body&) const = default;
+};
+/// Abort both halves of the stream of the CONNECT.
+struct abort_request {
+    http3_code code = http3_code::no_error;
+    bool operator==(const abort_request&) const = default;
+};
+/// Close the connection: there is nothing more on it. A browser would leave it to the idle timeout.
+struct leave_connection {
+    bool operator==(const leave_connection&) const = default;
+};
+
+/// What the HTTP/3 stack should do.
+using session_output = std::variant<abort_streams, send_body, abort_request, leave_connection>;
+
+/// From the CONNECT on, whichever end sent it. After an input poll events, then outputs, until there are none. It ends
+/// with one session_ended, and later one leave_connection unless the connection has closed before.
+class session {
+public:
+    explicit session(session_limits bounds = {}) noexcept : bounds_(bounds) {}
+
+    // Inputs.
+
+    /// Both ends know of it: the answer came, or was sent. Until then nothing that the peer says of its end counts.
+    void established(time_point now) {
+        if (phase_ != phase::requested) return;
+        phase_ = phase::established;
+        read(std::exchange(early_, {}), now);
+        if (fin_) body_finished(now);
+    }
+    /// Bytes of DATA frames on the stream of the CONNECT.
+    void body_received(byte_view bytes, time_point now) {
+        if (phase_ != phase::requested) return read(bytes, now);
+        if (bytes.size() > bounds_.early_body - early_.size()) return violated(violation::early_body_too_long, now);
+        early_.insert(early_.end(), bytes.begin(), bytes.end());
+    }
+    /// The peer has ended its half.
+    void body_finished(time_point now) {
+        fin_ = true;
+        if (phase_ == phase::requested) return;
+        if (const auto error = capsules_.finish(); error != violation::none) return violated(error, now);
+        end({.how = session_ended::cause::closed_by_peer}, now);
+    }
+    /// The peer has reset that stream, or stopped it.
+    void request_aborted(time_point now) {
+        if (end({.how = session_ended::cause::lost}, now)) abort_ = http3_code::request_cancelled;
+    }
+    /// All of ours on it has arrived, and theirs has ended; or it was cut off.
+    void request_closed(time_point now) {
+        end({.how = session_ended::cause::lost}, now);
+        body_.reset();
+        leave_by_ = now;
+        tick(now);
+    }
+    /// The peer may close it with a code of the application instead of a capsule.
+    void connection_closed(http3_code code, std::string_view reason, time_point now) {
+        const auto said = code == http3_code::no_error ? app_error::cancel : to_app_error(code);
+        if (said)
+            end({.how = session_ended::cause::closed_by_peer, .code = *said, .reason = std::string{reason}}, now);
+        else
+            end({.how = session_ended::cause::lost, .reason = std::string{reason}}, now);
+        phase_ = phase::over;
+    }
+    void tick(time_point now) noexcept {
+        if (phase_ == phase::ended && leave_by_ <= now) phase_ = phase::leaving;
+    }
+
+    // Events.
+
+    [[nodiscard]] std::optional<session_event> poll_event() {
+        if (std::exchange(draining_, false)) return drain_session{};
+        if (auto out = std::exchange(ended_, std::nullopt)) return std::move(*out);
+        return std::nullopt;
+    }
+
+    // Outputs, in the order in which they are to be done.
+
+    [[nodiscard]] std::optional<session_output> poll_output() {
+        if (phase_ == phase::over) return std::nullopt;
+        if (std::exchange(abort_streams_, false)) return abort_streams{};
+        if (abort_) {
+            body_.reset();
+            return abort_request{*std::exchange(abort_, std::nullopt)};
+        }
+        if (auto out = std::exchange(body_, std::nullopt)) return std::move(*out);
+        if (phase_ != phase::leaving) return std::nullopt;
+        phase_ = phase::over;
+        return leave_connection{};
+    }
+    [[nodiscard]] std::optional<time_point> deadline() const noexcept {
+        return phase_ == phase::ended ? std::optional{leave_by_} : std::nullopt;
+    }
+
+    // Commands.
+
+    /// Ends the session. What has not arrived by then may be lost.
+    void close(app_error code, std::string_view reason, time_point now) {
+        const bool there = phase_ == phase::established;
+        if (!end({.how = session_ended::cause::closed, .code = code, .reason = std::string{reason}}, now)) return;
+        if (!there) abort_ = http3_code::request_cancelled;
+        if (there) write_close(code, reason, body_->bytes);
+    }
+    /// Asks the peer to end the session soon.
+    void drain() {
+        if (phase_ != phase::established) return;
+        if (!body_) body_.emplace();
+        if (body_->bytes.empty()) write_drain(body_->bytes);
+    }
+
+    [[nodiscard]] bool is_established() const noexcept { return phase_ == phase::established; }
+
+private:
+    enum class phase : std::uint8_t { requested, established, ended, leaving, over };
+
+    void read(byte_view in, time_point now) {
+        while (const auto c = capsules_.read(in)) {
+            if (const auto* close = std::get_if<close_session>(&*c))
+                end({.how = session_ended::cause::closed_by_peer, .code = close->code, .reason = close->reason}, now);
+            else
+                draining_ = draining_ || phase_ == phase::established;
+        }
+        if (capsules_.error() != violation::none) violated(capsules_.error(), now);
+    }
+
+    void violated(violation v, time_point now) {
+        if (std::exchange(broken_, true)) return;
+        end({.how = session_ended::cause::violated, .broken = v}, now);
+        abort_ = wire_code(v);
+    }
+
+    /// False: it had ended before.
+    bool end(session_ended how, time_point now) {
+        if (phase_ > phase::established) return false;
+        phase_ = phase::ended;
+        leave_by_ = now + bounds_.farewell;
+        ended_ = std::move(how);
+        abort_streams_ = true;
+        body_ = send_body{.bytes = {}, .fin = true};
+        return true;
+    }
+
+    session_limits bounds_;
+    capsule_reader capsules_;
+    std::vector<std::byte> early_; ///< Of the body, before the answer.
+    std::optional<session_ended> ended_;
+    std::optional<send_body> body_;
+    std::optional<http3_code> abort_;
+    time_point leave_by_{};
+    phase phase_ = phase::requested;
+    bool fin_ = false;
+    bool broken_ = false;
+    bool draining_ = false;
+    bool abort_streams_ = false;
+};
+
+} // namespace moqlite::webtransport
