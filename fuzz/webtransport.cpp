@@ -241,7 +241,7 @@ void sort_arrivals(byte_view bytes, std::size_t size) {
     all.session_ended();
     std::size_t waited = 0;
     while (all.poll_stream(now)) ++waited;
-    must(waited <= arrival_limits{}.streams, "only so many wait");
+    must(waited <= early_limits{}.streams, "only so many wait");
     must(!all.poll_datagram(now) && !all.deadline(), "nothing waits for a session that has ended");
 }
 

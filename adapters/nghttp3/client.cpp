@@ -30,10 +30,10 @@ private:
     void negotiate(time_point now) override {
         if (has_session() || over_ || http().settings() == nullptr) return;
         if (!asked_) return ask();
-        std::erase_if(arrivals(), [](const arrival& a) { return is_informational(a.header); });
-        if (arrivals().empty()) return;
-        const auto answer = std::move(arrivals().front());
-        arrivals().clear();
+        std::erase_if(exchanges(), [](const exchange& e) { return is_informational(e.header); });
+        if (exchanges().empty()) return;
+        auto answer = std::move(exchanges().front());
+        exchanges().clear();
         if (is_success(answer.header))
             begin(answer, now);
         else
@@ -49,7 +49,7 @@ private:
         // The first that a client opens, as some servers insist; it is asked again when there is credit.
         const auto id = quic().open(direction::bidi);
         if (!id) return;
-        asked_ = true;
+        asked_ = id;
         open_request_stream(*id);
         std::vector<field> fields{{":method", "CONNECT"}, {":scheme", "https"}, {":authority", options_->authority},
             {":path", options_->path}, {":protocol", webtransport::connect_protocol(*http().settings())},
@@ -59,11 +59,16 @@ private:
         http().request(*id, fields);
     }
 
-    void begin(const arrival& answer, time_point now) {
+    void begin(exchange& answer, time_point now) {
         const auto protocol = agreed(answer.header);
         if (!protocol) return give_up("the server named none of the protocols that were offered");
-        if (!make_session(answer.id, *protocol, accept_, now)) return give_up("not accepted");
-        begin_session(answer, now);
+        if (!make_session(answer, *protocol, accept_, now)) return give_up("not accepted");
+        begin_session(now);
+    }
+
+    void request_over(stream_id id) override {
+        // What it has answered before counts.
+        if (asked_ == id && exchanges().empty() && !over_) give_up("the server cut off the request");
     }
 
     /// nullopt: none, of several. One that was not offered counts as none.
@@ -90,7 +95,7 @@ private:
     std::shared_ptr<const client_options> options_;
     ngtcp2::accept_function accept_;
     ngtcp2::failed_function failed_;
-    bool asked_ = false;
+    std::optional<stream_id> asked_;
     bool over_ = false;
 };
 

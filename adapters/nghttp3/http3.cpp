@@ -172,19 +172,23 @@ void http3::respond(stream_id id, std::span<const field> fields, bool open) {
     if (!dead_) check(nghttp3_conn_submit_response(conn_, raw(id), nv.data(), nv.size(), open ? &body : nullptr));
 }
 
-void http3::finish(stream_id id, std::vector<std::byte> last) {
-    last_ = std::move(last);
-    body_ends_ = true;
+void http3::send_body(stream_id id, std::vector<std::byte> bytes, bool fin) {
+    if (!bytes.empty()) body_.push_back(std::move(bytes));
+    body_ends_ = body_ends_ || fin;
     if (!dead_) check(nghttp3_conn_resume_stream(conn_, raw(id)));
 }
 
 /// Each call makes one DATA frame, so that a capsule and a frame begin together.
 nghttp3_ssize http3::read_body(nghttp3_vec& out, std::uint32_t& flags) {
-    if (!body_ends_) return NGHTTP3_ERR_WOULDBLOCK;
-    flags |= NGHTTP3_DATA_FLAG_EOF;
-    if (last_.empty() || std::exchange(last_read_, true)) return 0;
-    out = {reinterpret_cast<std::uint8_t*>(last_.data()), last_.size()};
-    return 1;
+    const bool some = body_read_ < body_.size();
+    if (some) {
+        auto& piece = body_[body_read_++];
+        out = {reinterpret_cast<std::uint8_t*>(piece.data()), piece.size()};
+    }
+    const bool ends = body_ends_ && body_read_ == body_.size();
+    if (ends) flags |= NGHTTP3_DATA_FLAG_EOF;
+    if (!some && !ends) return NGHTTP3_ERR_WOULDBLOCK;
+    return some ? 1 : 0;
 }
 
 bool http3::copy_control(std::span<const nghttp3_vec> pieces) {
@@ -285,11 +289,13 @@ nghttp3_callbacks http3::callbacks() {
         return 0;
     };
     cb.recv_data = [](nghttp3_conn*, std::int64_t id, const std::uint8_t* data, std::size_t size, void* self, void*) {
-        static_cast<http3*>(self)->listener_.body_received(id_of(id), std::as_bytes(std::span{data, size}));
+        auto& h = *static_cast<http3*>(self);
+        h.listener_.body_received(id_of(id), std::as_bytes(std::span{data, size}), h.now_);
         return 0;
     };
     cb.end_stream = [](nghttp3_conn*, std::int64_t id, void* self, void*) {
-        static_cast<http3*>(self)->listener_.message_ended(id_of(id));
+        auto& h = *static_cast<http3*>(self);
+        h.listener_.message_ended(id_of(id), h.now_);
         return 0;
     };
     // Both come within reading; ngtcp2 allows it.

@@ -33,50 +33,50 @@ private:
     void negotiate(time_point now) override {
         // Whether the client has datagrams is in its SETTINGS, which the request may have overtaken.
         if (http().settings() == nullptr) return;
-        for (const auto& a : std::exchange(arrivals(), {})) handle(a, now);
+        for (auto& e : std::exchange(exchanges(), {})) handle(e, now);
     }
 
-    void handle(const arrival& a, time_point now) {
-        const auto& h = a.header;
-        if (h.too_large()) return refuse(a, 431, "its header is too large");
-        if (h.method == "GET" || h.method == "HEAD") return refuse(a, 404, {});
-        if (h.method != "CONNECT") return refuse(a, 405, {});
-        if (h.protocol.empty()) return refuse(a, 405, "it asks for no protocol");
-        if (!webtransport::is_webtransport(h.protocol)) return refuse(a, 501, "unknown :protocol");
-        if (a.ended || a.too_long) return refuse(a, 400, "its body is none of a session");
+    void handle(exchange& e, time_point now) {
+        const auto& h = e.header;
+        if (h.too_large()) return refuse(e, 431, "its header is too large", now);
+        if (h.method == "GET" || h.method == "HEAD") return refuse(e, 404, {}, now);
+        if (h.method != "CONNECT") return refuse(e, 405, {}, now);
+        if (h.protocol.empty()) return refuse(e, 405, "it asks for no protocol", now);
+        if (!webtransport::is_webtransport(h.protocol)) return refuse(e, 501, "unknown :protocol", now);
+        if (e.ended) return refuse(e, 400, "its body is none of a session", now);
         if (webtransport::missing_in_client(*http().settings()) != webtransport::missing_feature::none)
-            return refuse(a, 400, "the client has no HTTP datagrams");
-        if (has_session()) return refuse(a, 429, "a connection has one session");
-        ask(a, now);
+            return refuse(e, 400, "the client has no HTTP datagrams", now);
+        if (has_session()) return refuse(e, 429, "a connection has one session", now);
+        ask(e, now);
     }
 
-    void ask(const arrival& a, time_point now) {
-        auto& h = a.header;
+    void ask(exchange& e, time_point now) {
+        auto& h = e.header;
         auto offered = webtransport::read_protocols(h.available_protocols).value_or(std::vector<std::string>{});
         const auto said = (*answer_)({h.authority, h.path, h.origin, std::move(offered), quic().remote()});
         constexpr int ok = 200;
-        if (said.status != ok) return refuse(a, said.status, said.reason);
-        if (!make_session(a.id, said.protocol, said.accept, now)) return refuse(a, 503, said.reason);
+        if (said.status != ok) return refuse(e, said.status, said.reason, now);
+        if (!make_session(e, said.protocol, said.accept, now)) return refuse(e, 503, said.reason, now);
         std::vector<field> fields{
             {":status", "200"}, {webtransport::draft_answer_field.first, webtransport::draft_answer_field.second}};
         const auto name = webtransport::write_protocol(said.protocol);
         if (name) fields.push_back({webtransport::protocol_field, *name});
-        http().respond(a.id, fields, true);
-        begin_session(a, now);
+        http().respond(e.id, fields, true);
+        begin_session(now);
     }
 
-    void refuse(const arrival& a, int status, std::string_view why) {
+    void refuse(const exchange& e, int status, std::string_view why, time_point now) {
         const auto code = std::to_string(status);
         const std::array<field, 1> fields{{{":status", code}}};
-        http().respond(a.id, fields, false);
+        http().respond(e.id, fields, false);
         // We read no more of it, and it was no error (RFC 9114 §4.1).
-        quic().stop(a.id, app_error{static_cast<std::uint64_t>(http3_code::no_error)});
-        const auto& h = a.header;
+        quic().stop(e.id, app_error{static_cast<std::uint64_t>(http3_code::no_error)});
+        const auto& h = e.header;
         log(ngtcp2::log_level::info, "refused " + printable(h.method) + ' ' + printable(h.path) + " of " +
                                          to_string(quic().remote()) + ": " + code + (why.empty() ? "" : " ") +
                                          printable(why));
-        refuse_session(a.id);
-        message_refused(a.id);
+        refuse_session(e.id, now);
+        message_refused(e.id);
     }
 
     void message_refused(stream_id id) override {
@@ -84,6 +84,11 @@ private:
         // Whoever asks so often does not want the answer.
         constexpr int most = 100;
         if (++refused_ > most) http().fail(http3_code::excessive_load, "too many requests");
+    }
+
+    /// It is not answered any more.
+    void request_over(stream_id id) override {
+        std::erase_if(exchanges(), [id](const exchange& e) { return e.id == id; });
     }
 
     void come_to_nothing(const ngtcp2::closed& how) override {

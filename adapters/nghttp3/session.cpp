@@ -1,7 +1,6 @@
 #include "detail/session.hpp"
 
 #include <algorithm>
-#include <moqlite/webtransport/capsule.hpp>
 #include <moqlite/webtransport/datagram.hpp>
 #include <moqlite/webtransport/error_code.hpp>
 #include <utility>
@@ -14,12 +13,38 @@ app_error on_the_wire(app_error code) noexcept {
     return app_error{static_cast<std::uint64_t>(webtransport::to_http3_code(code))};
 }
 
+std::size_t index_of(direction kind) noexcept { return kind == direction::uni ? 1 : 0; }
+
+/// What a peer writes goes into logs: one line.
+std::string one_line(std::string text) {
+    for (auto& c : text)
+        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+    return text;
+}
+
+ngtcp2::closed to_closed(const webtransport::session_ended& e) {
+    using cause = webtransport::session_ended::cause;
+    const auto code = static_cast<std::uint64_t>(e.code);
+    switch (e.how) {
+    case cause::closed: return {code, true, false, e.reason};
+    case cause::closed_by_peer:
+        return {code, true, true,
+            e.reason.empty() ? "closed by the peer with code " + std::to_string(code) : one_line(e.reason)};
+    case cause::violated:
+        return {static_cast<std::uint64_t>(webtransport::wire_code(e.broken)), false, true,
+            "WebTransport: " + std::string{webtransport::to_string(e.broken)}};
+    case cause::lost: break;
+    }
+    return {0, false, true, e.reason.empty() ? "the peer cut off the stream of the session" : one_line(e.reason)};
+}
+
 } // namespace
 
-session::session(ngtcp2::connection& quic, stream_table& streams, stream_id id, std::string protocol)
-    : quic_{quic}, streams_{streams}, id_{id}, protocol_{std::move(protocol)} {
+session::session(
+    ngtcp2::connection& quic, stream_table& streams, stream_id id, std::string protocol, webtransport::session&& state)
+    : quic_{quic}, streams_{streams}, id_{id}, protocol_{std::move(protocol)}, state_{std::move(state)} {
     for (const auto kind : {direction::bidi, direction::uni}) {
-        auto& p = prefixes_[kind == direction::uni ? 1 : 0];
+        auto& p = prefixes_[index_of(kind)];
         p.size = webtransport::write_stream_prefix(kind, id, p.bytes);
     }
 }
@@ -27,9 +52,14 @@ session::session(ngtcp2::connection& quic, stream_table& streams, stream_id id, 
 std::optional<stream_id> session::open(direction kind) {
     const auto made = quic_.open(kind);
     if (!made) return std::nullopt;
-    const auto size = static_cast<std::uint8_t>(prefix_of(*made).size);
+    const auto size = static_cast<std::uint8_t>(prefixes_[index_of(kind)].size);
     streams_[number(*made)] = {.whose = stream::owner::session, .unwritten = size, .unacked = size};
     return made;
+}
+
+byte_view session::rest_of_prefix(stream_id id, const stream& s) const noexcept {
+    const auto& p = prefixes_[index_of(direction_of(id))];
+    return byte_view{p.bytes}.first(p.size).last(s.unwritten);
 }
 
 std::optional<std::size_t> session::write(const write_stream& w) {
@@ -37,17 +67,15 @@ std::optional<std::size_t> session::write(const write_stream& w) {
     if (found == streams_.end() || found->second.unwritten == 0) return quic_.write(w);
     if (w.size == 0 && !w.fin) return 0;
     // The prefix goes with the first byte.
-    auto& left = found->second.unwritten;
-    const auto& p = prefix_of(w.stream);
-    const auto rest = byte_view{p.bytes}.first(p.size).last(left);
+    const auto rest = rest_of_prefix(w.stream, found->second);
     pieces_.assign(1, rest);
     pieces_.insert(pieces_.end(), w.data.begin(), w.data.end());
     const auto taken = quic_.write({w.stream, pieces_, rest.size() + w.size, w.fin});
     if (!taken) return std::nullopt;
     const auto ours = std::min(*taken, rest.size());
-    left = static_cast<std::uint8_t>(left - ours);
-    // To the handler its FIN is written: 0 says so where there are no bytes.
-    if (w.size == 0 && left != 0) owed_.push_back(w.stream);
+    found->second.unwritten = static_cast<std::uint8_t>(rest.size() - ours);
+    // To the handler a FIN alone is written: 0 says so where there are no bytes.
+    if (w.size == 0 && ours < rest.size()) owed_.push_back(w.stream);
     return *taken - ours;
 }
 
@@ -57,12 +85,11 @@ bool session::pay() {
         const auto id = owed_.back();
         const auto found = streams_.find(number(id));
         if (found != streams_.end() && found->second.unwritten != 0) {
-            const auto& p = prefix_of(id);
-            const auto rest = byte_view{p.bytes}.first(p.size).last(found->second.unwritten);
+            const auto rest = rest_of_prefix(id, found->second);
             const auto taken = quic_.write({id, {&rest, 1}, rest.size(), true});
             if (!taken) return false;
-            found->second.unwritten = static_cast<std::uint8_t>(found->second.unwritten - *taken);
-            if (found->second.unwritten != 0) return true; // Until the peer lets us.
+            found->second.unwritten = static_cast<std::uint8_t>(rest.size() - *taken);
+            if (*taken < rest.size()) return true; // Until the peer lets us.
         }
         owed_.pop_back();
     }
@@ -79,8 +106,8 @@ void session::acked(stream_id id, stream& s, std::uint64_t n, time_point now) {
     if (n > ours && upper() != nullptr) upper_->stream_acked(id, n - ours, now);
 }
 
-// At once, though the prefix may be lost with it: the peer drops a stream that is reset before it said whose it is. To
-// wait until the prefix has arrived would send again what the handler does not lend any more.
+// At once, though the prefix may be lost with it: a peer drops a stream that is reset before it has said whose it is.
+// To wait until the prefix has arrived would be to send again what the handler does not lend any more.
 void session::reset(stream_id id, app_error code) {
     std::erase(owed_, id);
     quic_.reset(id, on_the_wire(code));
@@ -102,27 +129,35 @@ std::size_t session::datagram_size() const {
     return all > ours ? all - ours : 0;
 }
 
+// Done in the next pump, which knows what time it is.
 void session::close(app_error code, std::string_view reason) {
-    code = std::min(code, webtransport::app_error_max);
-    end({static_cast<std::uint64_t>(code), true, false, std::string{reason.empty() ? "closed" : reason}});
-}
-
-void session::end(ngtcp2::closed how) {
-    if (ending_) return;
-    ending_ = std::make_unique<ngtcp2::closed>(std::move(how));
+    if (closing_) return;
+    const auto n = static_cast<std::uint64_t>(std::min(code, webtransport::app_error_max));
+    closing_ = std::make_unique<ngtcp2::closed>(
+        ngtcp2::closed{n, true, false, std::string{reason.empty() ? "closed" : reason}});
     quic_.wake();
 }
 
-std::vector<std::byte> session::farewell() const {
-    std::vector<std::byte> out;
-    if (!ending_->by_peer && ending_->application)
-        webtransport::write_close(app_error{ending_->code}, ending_->reason, out);
-    return out;
+void session::settle(time_point now) {
+    if (closing_ && upper_) state_.close(app_error{closing_->code}, closing_->reason, now);
+    while (const auto e = state_.poll_event())
+        if (const auto* end = std::get_if<webtransport::session_ended>(&*e)) finish(to_closed(*end), now);
 }
 
-void session::finish(time_point now) {
-    upper_->on_closed(*ending_, now);
-    upper_.reset();
+void session::connection_closed(const ngtcp2::closed& how, time_point now) {
+    if (closing_) return finish(*closing_, now);
+    if (!how.application) return finish(how, now);
+    if (how.by_peer)
+        state_.connection_closed(webtransport::http3_code{how.code}, how.reason, now);
+    else
+        finish({how.code, false, false, how.reason}, now); // An error of HTTP/3, which is no code of the application.
+    settle(now);
+}
+
+void session::finish(const ngtcp2::closed& how, time_point now) {
+    if (!upper_) return;
+    const auto ending = std::move(upper_);
+    ending->on_closed(how, now);
 }
 
 } // namespace moqlite::nghttp3::detail

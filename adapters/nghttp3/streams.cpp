@@ -1,6 +1,7 @@
 // Whose each stream and datagram is, and what becomes of those that are nobody's.
 #include "detail/http3_connection.hpp"
 
+#include <algorithm>
 #include <moqlite/webtransport/datagram.hpp>
 
 namespace moqlite::nghttp3::detail {
@@ -23,7 +24,7 @@ void http3_connection::stream_received(stream_id id, byte_view bytes, bool fin, 
     case stream::owner::http3: return http_.receive(id, bytes, fin, now);
     case stream::owner::unknown: return identify(id, bytes, fin, now);
     case stream::owner::early:
-        if (const auto v = early_.stream_received(id, bytes, fin); v != violation::none) reject(id, v);
+        if (const auto v = arrivals_.stream_received(id, bytes, fin); v != violation::none) reject(id, v);
         return;
     case stream::owner::nobody: return;
     }
@@ -46,7 +47,7 @@ void http3_connection::identify(stream_id id, byte_view bytes, bool fin, time_po
         http_.receive(id, bytes, fin, now);
     } else if (const auto* v = std::get_if<violation>(&what)) {
         if (webtransport::extent_of(*v) == webtransport::extent::connection)
-            punish(*v);
+            http_.fail(webtransport::wire_code(*v), "WebTransport: " + std::string{webtransport::to_string(*v)});
         else
             reject(id, *v);
     } else {
@@ -56,16 +57,13 @@ void http3_connection::identify(stream_id id, byte_view bytes, bool fin, time_po
 }
 
 void http3_connection::associate(stream_id id, stream_id session, byte_view payload, bool fin, time_point now) {
-    if (!session_) {
-        // The CONNECT, or its answer, may have been overtaken.
-        const auto v = early_.stream_begun(id, session, payload, fin, now);
-        if (v != violation::none) return reject(id, v);
-        streams_[number(id)].whose = stream::owner::early;
-    } else if (is_connect(session) && upper() != nullptr) {
+    const auto fate = arrivals_.stream_begun(id, session, payload, fin, now);
+    switch (fate.what) {
+    case webtransport::fate::kind::deliver:
         streams_[number(id)].whose = stream::owner::session;
-        deliver(id, payload, fin, now);
-    } else {
-        reject(id, violation::session_gone); // Or one that there will never be: a connection has one session.
+        return deliver(id, payload, fin, now);
+    case webtransport::fate::kind::wait: streams_[number(id)].whose = stream::owner::early; return;
+    case webtransport::fate::kind::refuse: return reject(id, fate.why);
     }
 }
 
@@ -78,12 +76,6 @@ void http3_connection::reject(stream_id id, violation v) {
     streams_[number(id)].whose = stream::owner::nobody;
     ++counts_->rejected_streams;
     drop(id, webtransport::wire_code(v));
-}
-
-void http3_connection::reject(const webtransport::early_stream& e, violation v) {
-    const bool closed = streams_[number(e.id)].closed;
-    reject(e.id, v);
-    if (closed) streams_.erase(number(e.id));
 }
 
 /// Both halves of it, as far as there are two.
@@ -102,13 +94,12 @@ void http3_connection::stream_reset(stream_id id, app_error code, time_point now
         return;
     case stream::owner::http3:
         http_.reset(id);
-        if (is_connect(id)) return lose_session("the peer reset the stream of the session");
-        std::erase_if(arrivals_, [id](const arrival& a) { return a.id == id; });
+        request_aborted(id, now);
         return drop(id, http3_code::request_cancelled);
     case stream::owner::unknown: // It ended before it said what it is, which is nothing unusual.
     case stream::owner::early:
         peeks_.erase(number(id));
-        early_.stream_reset(id);
+        arrivals_.stream_reset(id);
         s.whose = stream::owner::nobody;
         return drop(id, http3_code::request_cancelled);
     case stream::owner::nobody: return;
@@ -122,8 +113,16 @@ void http3_connection::stream_stopped(stream_id id, app_error code, time_point n
         if (auto* h = upper()) h->stream_stopped(id, app_code(code), now);
     } else if (found->second.whose == stream::owner::http3) {
         http_.stopped(id);
-        if (is_connect(id)) lose_session("the peer stopped the stream of the session");
+        if (is_connect(id)) session_->state().request_aborted(now);
+    } else if (found->second.whose == stream::owner::early) {
+        arrivals_.stream_stopped(id, app_code(code));
     }
+}
+
+void http3_connection::request_aborted(stream_id id, time_point now) {
+    if (is_connect(id)) return session_->state().request_aborted(now);
+    if (auto* e = find_exchange(id)) e->state.request_aborted(now);
+    request_over(id);
 }
 
 void http3_connection::stream_writable(stream_id id, time_point now) {
@@ -142,10 +141,7 @@ void http3_connection::stream_acked(stream_id id, std::uint64_t n, time_point no
 void http3_connection::stream_closed(stream_id id, std::optional<app_error> code, time_point now) {
     const auto found = streams_.find(number(id));
     const auto whose = found == streams_.end() ? stream::owner::http3 : found->second.whose;
-    if (whose == stream::owner::early) {
-        found->second.closed = true;
-        return;
-    }
+    if (whose == stream::owner::early) return arrivals_.stream_closed(id);
     if (found != streams_.end()) streams_.erase(found);
     peeks_.erase(number(id));
     // A PRIORITY_UPDATE may have made nghttp3 know a request's id that is none.
@@ -156,12 +152,9 @@ void http3_connection::stream_closed(stream_id id, std::optional<app_error> code
         if (auto* h = upper()) h->stream_closed(id, code ? std::optional{app_code(*code)} : std::nullopt, now);
         return;
     }
-    std::erase_if(arrivals_, [id](const arrival& a) { return a.id == id; });
-    if (!is_connect(id)) return;
-    if (leave_by_)
-        http_.fail(http3_code::no_error, "the session is over"); // The farewell has been heard.
-    else
-        lose_session("the stream of the session was closed");
+    if (is_connect(id)) return session_->state().request_closed(now);
+    if (auto* e = find_exchange(id)) e->state.request_closed(now);
+    if (whose == stream::owner::http3) request_over(id);
 }
 
 void http3_connection::streams_available(direction kind, time_point now) {
@@ -169,28 +162,44 @@ void http3_connection::streams_available(direction kind, time_point now) {
 }
 
 void http3_connection::datagram_received(byte_view bytes, time_point now) {
+    if (http_.has_failed()) return;
     const auto d = webtransport::read_datagram(bytes);
-    if (!d) return punish(violation::bad_datagram);
-    if (is_connect(d->session) && upper() != nullptr) return upper()->datagram_received(d->payload, now);
-    if (session_ || early_.datagram_received(*d, now) != violation::none) ++counts_->dropped_datagrams;
+    if (!d) return http_.fail(http3_code::datagram_error, "a datagram without a session");
+    const auto fate = arrivals_.datagram_received(*d, now);
+    if (fate.what == webtransport::fate::kind::refuse) ++counts_->dropped_datagrams;
+    if (fate.what != webtransport::fate::kind::deliver) return;
+    if (auto* h = upper()) h->datagram_received(d->payload, now);
+}
+
+exchange* http3_connection::find_exchange(stream_id id) noexcept {
+    const auto found = std::ranges::find(exchanges_, id, &exchange::id);
+    return found == exchanges_.end() ? nullptr : &*found;
 }
 
 void http3_connection::message_received(stream_id id, message&& header, bool fin) {
-    if (arrivals_.size() >= arrivals_max) {
+    if (exchanges_.size() < exchanges_max) {
+        exchanges_.push_back({.id = id, .header = std::move(header), .ended = fin});
+    } else {
         drop(id, http3_code::request_rejected);
-        return message_refused(id);
+        message_refused(id);
     }
-    arrivals_.push_back({.id = id, .header = std::move(header), .ended = fin});
 }
 
 void http3_connection::message_refused(stream_id) { ++counts_->refused_requests; }
 
-void http3_connection::body_received(stream_id id, byte_view bytes) {
-    if (is_connect(id)) return read_capsules(bytes);
-    for (auto& a : arrivals_) {
-        if (a.id != id) continue;
-        a.too_long = a.too_long || a.body.size() + bytes.size() > body_max;
-        if (!a.too_long) a.body.insert(a.body.end(), bytes.begin(), bytes.end());
+void http3_connection::body_received(stream_id id, byte_view bytes, time_point now) {
+    if (is_connect(id))
+        session_->state().body_received(bytes, now);
+    else if (auto* e = find_exchange(id))
+        e->state.body_received(bytes, now);
+}
+
+void http3_connection::message_ended(stream_id id, time_point now) {
+    if (is_connect(id)) {
+        session_->state().body_finished(now);
+    } else if (auto* e = find_exchange(id)) {
+        e->ended = true;
+        e->state.body_finished(now);
     }
 }
 

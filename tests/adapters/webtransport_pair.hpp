@@ -10,10 +10,7 @@ namespace moqlite::test {
 
 /// An answer that takes the first protocol that is offered, if any.
 inline nghttp3::answer accept_with(const nghttp3::request& r, ngtcp2::accept_function accept) {
-    return {.status = 200,
-        .protocol = r.protocols.empty() ? "" : r.protocols.front(),
-        .accept = std::move(accept),
-        .reason = {}};
+    return {.status = 200, .protocol = r.protocols.empty() ? "" : r.protocols.front(), .accept = std::move(accept)};
 }
 
 struct webtransport_pair : memory_pair {

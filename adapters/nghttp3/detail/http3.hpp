@@ -35,8 +35,8 @@ public:
     class listener {
     public:
         virtual void message_received(stream_id, message&&, bool fin) = 0;
-        virtual void body_received(stream_id, byte_view) = 0;
-        virtual void message_ended(stream_id) = 0;
+        virtual void body_received(stream_id, byte_view, time_point) = 0;
+        virtual void message_ended(stream_id, time_point) = 0;
         /// A request of which nothing further is kept.
         virtual void message_refused(stream_id) = 0;
 
@@ -66,11 +66,11 @@ public:
     /// Opens the three streams, once. False: the peer does not let us.
     [[nodiscard]] bool open_streams();
     [[nodiscard]] bool is_open() const noexcept { return open_; }
-    /// Either has a body that stays open until finish() if `open`, otherwise none.
+    /// Either has a body that stays open if `open`, otherwise none.
     void request(stream_id, std::span<const field>);
     void respond(stream_id, std::span<const field>, bool open);
-    /// Ends the one open body, after `last` in a DATA frame of its own.
-    void finish(stream_id, std::vector<std::byte> last);
+    /// Sends `bytes`, if any, in a DATA frame of their own on the one open body; then, if `fin`, ends it.
+    void send_body(stream_id, std::vector<std::byte> bytes, bool fin);
     /// Sends what there is. False: the connection takes no more.
     [[nodiscard]] bool write();
 
@@ -114,8 +114,8 @@ private:
     bool dead_ = false;
 
     // The open body.
-    std::vector<std::byte> last_;
-    bool last_read_ = false;
+    std::vector<std::vector<std::byte>> body_; ///< Few and short: they stay.
+    std::size_t body_read_ = 0;                ///< How many of them nghttp3 has.
     bool body_ends_ = false;
 };
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <memory>
 #include <moqlite/ngtcp2/connection.hpp>
+#include <moqlite/webtransport/session.hpp>
 #include <moqlite/webtransport/stream_prefix.hpp>
 #include <string>
 #include <vector>
@@ -14,7 +15,7 @@ namespace moqlite::nghttp3::detail {
 
 class session final : public ngtcp2::connection {
 public:
-    session(ngtcp2::connection& quic, stream_table& streams, stream_id id, std::string protocol);
+    session(ngtcp2::connection& quic, stream_table&, stream_id id, std::string protocol, webtransport::session&&);
 
     [[nodiscard]] std::optional<stream_id> open(direction) override;
     [[nodiscard]] std::optional<std::size_t> write(const write_stream&) override;
@@ -33,41 +34,43 @@ public:
 
     /// Of the CONNECT.
     [[nodiscard]] stream_id id() const noexcept { return id_; }
-    void begin(std::unique_ptr<ngtcp2::handler> h) noexcept { upper_ = std::move(h); }
-    /// Whom to tell what happens; nullptr once the end was decided.
-    [[nodiscard]] ngtcp2::handler* upper() const noexcept { return ending_ ? nullptr : upper_.get(); }
+    void handler(std::unique_ptr<ngtcp2::handler> h) noexcept { upper_ = std::move(h); }
+    /// Whom to tell what happens; nullptr: before it begins, and from when its end was decided.
+    [[nodiscard]] ngtcp2::handler* upper() const noexcept {
+        return state_.is_established() && !closing_ ? upper_.get() : nullptr;
+    }
     void pump(time_point);
-    /// The peer's acknowledgement of `n` bytes of a stream.
+    /// The peer has `n` more bytes of a stream.
     void acked(stream_id, stream&, std::uint64_t n, time_point);
 
-    /// Decides that it ends. The first reason given stays.
-    void end(ngtcp2::closed how);
-    [[nodiscard]] bool is_ending() const noexcept { return ending_ && upper_; }
-    /// What the peer is told of the end; empty where it was the peer's.
-    [[nodiscard]] std::vector<std::byte> farewell() const;
-    /// Tells the handler, which is no more afterwards.
-    void finish(time_point);
+    /// What is said on the stream of the CONNECT, and after.
+    [[nodiscard]] webtransport::session& state() noexcept { return state_; }
+    [[nodiscard]] const webtransport::session& state() const noexcept { return state_; }
+    /// Tells the handler of the end, if it has come; there is no handler afterwards.
+    void settle(time_point);
+    void connection_closed(const ngtcp2::closed&, time_point);
 
 private:
     struct prefix {
         std::array<std::byte, webtransport::stream_prefix_size_max> bytes{};
         std::size_t size = 0;
     };
-    [[nodiscard]] const prefix& prefix_of(stream_id id) const noexcept {
-        return prefixes_[direction_of(id) == direction::uni ? 1 : 0];
-    }
+    /// What of the prefix is still to be written.
+    [[nodiscard]] byte_view rest_of_prefix(stream_id, const stream&) const noexcept;
     [[nodiscard]] bool pay();
+    void finish(const ngtcp2::closed&, time_point);
 
     ngtcp2::connection& quic_;
     stream_table& streams_;
     stream_id id_;
     std::string protocol_;
     std::unique_ptr<ngtcp2::handler> upper_;
-    std::array<prefix, 2> prefixes_;
-    std::vector<byte_view> pieces_;   ///< Of the write under way.
-    std::vector<std::byte> datagram_; ///< The last that was sent.
-    std::vector<stream_id> owed_;     ///< Streams that are to end with the prefix, of which not all could be written.
-    std::unique_ptr<ngtcp2::closed> ending_;
+    webtransport::session state_;
+    std::array<prefix, 2> prefixes_;          ///< By direction.
+    std::vector<byte_view> pieces_;           ///< Of the write under way.
+    std::vector<std::byte> datagram_;         ///< The last that was sent.
+    std::vector<stream_id> owed_;             ///< They end with their prefix, of which not all could be written.
+    std::unique_ptr<ngtcp2::closed> closing_; ///< Wanted, not done yet.
 };
 
 } // namespace moqlite::nghttp3::detail

@@ -16,7 +16,6 @@ struct stream {
         session
     };
     owner whose = owner::unknown;
-    bool closed = false; ///< QUIC has done with it, though it waits for its session.
     // Of the prefix, on a stream that we opened for a session.
     std::uint8_t unwritten = 0;
     std::uint8_t unacked = 0;

@@ -11,12 +11,12 @@
 namespace moqlite::nghttp3 {
 
 struct client_options {
-    std::string authority;              ///< host[:port], as in the URL.
-    std::string path = "/";             ///< With its query.
-    std::string origin;                 ///< Empty: none is said, as by everybody but browsers.
-    std::vector<std::string> protocols; ///< To offer, our favourite first.
-    ngtcp2::log_function log;
-    std::shared_ptr<stats> counts; ///< Null: nobody wants to know.
+    std::string authority;                ///< host[:port], as in the URL.
+    std::string path = "/";               ///< With its query.
+    std::string origin{};                 ///< Empty: none is said, as by everybody but browsers.
+    std::vector<std::string> protocols{}; ///< To offer, our favourite first.
+    ngtcp2::log_function log{};
+    std::shared_ptr<stats> counts{}; ///< Null: nobody wants to know.
 };
 
 /// For endpoint::connect(), with "h3" as the only ALPN. Either `accept` is called with the session, whose alpn() is the

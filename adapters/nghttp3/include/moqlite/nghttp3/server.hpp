@@ -26,19 +26,19 @@ struct answer {
     /// 200, or why not: 400 to 599. A refused request costs the client its request, not its connection.
     int status = 404;
     /// Of those offered; empty: none is named.
-    std::string protocol;
+    std::string protocol{};
     /// Makes the session's handler, which lives on a WebTransport session as it would on a connection. Null from it:
     /// 503.
-    ngtcp2::accept_function accept;
+    ngtcp2::accept_function accept{};
     /// For the log, where it is refused: "origin not allowed".
-    std::string reason;
+    std::string reason{};
 };
 
 using answer_function = std::function<answer(const request&)>;
 
 struct server_options {
-    ngtcp2::log_function log;      ///< One line for each request that is refused.
-    std::shared_ptr<stats> counts; ///< Null: nobody wants to know.
+    ngtcp2::log_function log{};      ///< One line for each request that is refused.
+    std::shared_ptr<stats> counts{}; ///< Null: nobody wants to know.
 };
 
 /// For endpoint::serve(). A connection carries one session; further ones are answered 429, GET and HEAD 404, other
