@@ -159,7 +159,7 @@ function endPublishing() {
 
 function refresh() {
     if (document.hidden) return;
-    const rate = meter.rate();
+    const rate = meter.window().at(-1).rate;
     const latency = meter.latency();
     $("rate").textContent = meter.frames ? `${bytes(rate)}/s` : "–";
     $("latency").textContent = latency === undefined ? "–" : milliseconds(latency);

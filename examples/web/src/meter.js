@@ -1,6 +1,7 @@
 // Counts what arrives, in quarters of a second.
-export const WIDTH = 250; // Milliseconds of a slot.
-export const SLOTS = 120; // What is kept: 30 s.
+const WIDTH = 250; // Milliseconds of a slot.
+export const SLOTS = 120; // What is shown: 30 s.
+const SECOND = 4;
 
 const DAY = 86_400_000;
 export const wallClock = () => performance.timeOrigin + performance.now();
@@ -21,22 +22,19 @@ export class Meter {
         if (stamp !== undefined) slot.latency = this.#latency(stamp);
     }
 
-    /// Bytes a second over the last whole second.
-    rate() {
-        const now = this.#now();
-        const recent = this.slots.filter((slot) => slot.at < now && slot.at >= now - 4);
-        return recent.reduce((sum, slot) => sum + slot.bytes, 0);
-    }
-
     latency() {
         return this.slots.findLast((slot) => slot.latency !== undefined)?.latency;
     }
 
-    /// The last 30 s, a slot each quarter of a second.
+    /// Of each quarter of the last 30 s, {rate, latency}; the rate is that of the second which it ends, in bytes.
     window() {
-        const first = this.#now() - SLOTS;
-        const all = Array.from({ length: SLOTS }, () => ({ bytes: 0, latency: undefined }));
-        for (const slot of this.slots) if (slot.at >= first && slot.at < first + SLOTS) all[slot.at - first] = slot;
+        const first = this.#now() - SLOTS; // The present one is not over.
+        const all = Array.from({ length: SLOTS }, () => ({ rate: 0, latency: undefined }));
+        for (const { at, bytes, latency } of this.slots) {
+            const i = at - first;
+            if (i >= 0 && i < SLOTS) all[i].latency = latency;
+            for (let j = Math.max(i, 0); j < Math.min(i + SECOND, SLOTS); ++j) all[j].rate += bytes;
+        }
         return all;
     }
 
@@ -48,7 +46,7 @@ export class Meter {
         const at = this.#now();
         if (this.slots.at(-1)?.at !== at) {
             this.slots.push({ at, bytes: 0, latency: undefined });
-            if (this.slots.length > SLOTS + 1) this.slots.shift();
+            if (this.slots.length > SLOTS + SECOND) this.slots.shift();
         }
         return this.slots.at(-1);
     }

@@ -17,13 +17,13 @@ export function draw(canvas, meter) {
     context.clearRect(0, 0, width, height);
 
     const slots = meter.window();
-    const most = round(Math.max(...slots.map((slot) => slot.bytes * 4), 1));
+    const most = round(Math.max(...slots.map((slot) => slot.rate), 1));
     const latest = round(Math.max(...slots.map((slot) => slot.latency ?? 0), 1));
     const x = (i) => (i * width) / (SLOTS - 1);
     const y = (part) => height - PAD - part * (height - 2 * PAD);
 
     grid(context, width, y, colour("--line"));
-    area(context, slots.map((slot) => y((slot.bytes * 4) / most)), x, y(0), colour("--rate"), colour("--rate-area"));
+    area(context, slots.map((slot) => y(slot.rate / most)), x, y(0), colour("--rate"), colour("--rate-area"));
     line(context, slots.map((slot) => slot.latency === undefined ? undefined : y(slot.latency / latest)), x, colour("--latency"));
 
     context.font = "12px system-ui, sans-serif";

@@ -93,6 +93,7 @@ async function fetches(stage, version) {
     await announced(tab, "film", true);
     await tab.moq("receive", { broadcast: "film", track, size: content.length });
     await publish.finished(0);
+    await announced(tab, "film", false);
     for (const sequence of [0, 2, 3]) {
         const group = await tab.moq("fetchGroup", { broadcast: "film", track, sequence }); // Out of the relay's log.
         same(group.frames, 4, "frames");

@@ -54,7 +54,7 @@ async function watches(stage) {
     await tab.emulateMedia({ colorScheme: "dark" });
     await tab.setViewportSize({ width: 390, height: 844 });
     await tab.waitForTimeout(400);
-    const overflow = await tab.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    const overflow = await tab.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     if (overflow > 0) throw new Error(`on a phone the page is ${overflow} pixels too wide`);
     await tab.screenshot({ path: join(stage.artefacts, "demo-phone-dark.png"), fullPage: true });
 

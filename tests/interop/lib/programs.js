@@ -60,8 +60,9 @@ export class Program {
 
 /// A relay on free ports of 127.0.0.1, with a certificate of its own and --web.
 export async function startRelay(...flags) {
-    const relay = new Program("relay", "--listen", "127.0.0.1:0", "--tls-generate", "localhost,127.0.0.1",
-        "--web", "127.0.0.1:0", ...flags);
+    const defaults = { "--listen": "127.0.0.1:0", "--tls-generate": "localhost,127.0.0.1", "--web": "127.0.0.1:0" };
+    const unsaid = Object.entries(defaults).filter(([flag]) => !flags.includes(flag));
+    const relay = new Program("relay", ...unsaid.flat(), ...flags);
     const over = relay.ended.then(() => { throw new Error(`the relay ended: ${relay.lastWords()}`); });
     await Promise.race([over, until(10, "the relay's ready lines", () => /^web .*\n/m.test(relay.out))]);
     over.catch(() => {});
