@@ -6,5 +6,8 @@ Promise.withResolvers ??= function () {
     const promise = new this((yes, no) => ([resolve, reject] = [yes, no]));
     return { promise, resolve, reject };
 };
+Set.prototype.difference ??= function (other) {
+    return new Set([...this].filter((one) => !other.has(one)));
+};
 for (const name of ["log", "debug", "info", "warn"]) console[name] = console.error;
 install();

@@ -38,8 +38,9 @@ async function listen(prefix = "") {
 }
 const heard = () => announcements;
 
-/// Waits for a subscriber, then writes `size` bytes at `rate` bytes a second and ends the track.
-async function publish({ broadcast: path, track: name, size, seed, rate, frame = 16384, groupFrames = 32 }) {
+/// Waits for a subscriber, then writes `size` bytes at `rate` bytes a second and ends the track, or holds it until
+/// unpublish().
+async function publish({ broadcast: path, track: name, size, seed, rate, hold = false, frame = 16384, groupFrames = 32 }) {
     const broadcast = new Broadcast.Producer();
     const track = broadcast.createTrack(name, { latencyMax: 60_000, ordered: true, timescale: Time.Timescale.MILLI });
     connection.publish(Path.from(path), broadcast);
@@ -59,7 +60,7 @@ async function publish({ broadcast: path, track: name, size, seed, rate, frame =
         group.writeFrame({ payload: content.subarray(at, at + frame), timestamp: Time.Timestamp.fromMillis(n) });
     }
     group?.close();
-    track.close();
+    if (!hold) track.close();
 }
 
 /// A broadcast with a track of a few groups that stay, for who fetches them.
