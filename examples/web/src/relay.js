@@ -6,11 +6,17 @@ import { Connection } from "@moq/net";
 export async function homeRelay() {
     try {
         const health = await (await fetch("/health", { cache: "no-store" })).json();
-        const port = health.listening[0].split(":").pop();
-        return { url: `https://${location.hostname}:${port}/`, hash: health.pin_certificate ? await homeHash() : "" };
+        const [, host, port] = /^(.*):(\d+)$/.exec(health.listening[0]);
+        return { url: `https://${reachable(host)}:${port}/`, hash: health.pin_certificate ? await homeHash() : "" };
     } catch {
         return undefined;
     }
+}
+
+/// The name that this page was opened by, which is the certificate's. But browsers take localhost for ::1 alone.
+function reachable(listening) {
+    if (location.hostname !== "localhost") return location.hostname;
+    return listening === "0.0.0.0" ? "127.0.0.1" : /^(127\.|\[::1\])/.test(listening) ? listening : "localhost";
 }
 
 /// Asked for anew before each connection: a relay changes its certificate while the page stays open.

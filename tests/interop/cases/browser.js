@@ -51,6 +51,24 @@ async function browserReceives(stage, version) {
     await announced(tab, "film", false);
 }
 
+/// Many streams, each for one small frame; no faster than a busy browser takes streams, which is some hundred a second.
+async function smallGroups(stage, version) {
+    const relay = await stage.relay();
+    const output = join(stage.work, "watched");
+    const watch = stage.client("watch", relay, { broadcast: "film" }, "--from", "0", "--output", output);
+    const [from, to] = [await connected(stage, relay, version), await connected(stage, relay, version)];
+    const size = 300_000;
+    await to.moq("listen");
+    const published = from.moq("publish", { broadcast: "film", track, size, seed: 11, rate: 100_000, frame: 500, groupFrames: 1 });
+    await announced(to, "film", true);
+    const found = await to.moq("receive", { broadcast: "film", track, size });
+    await published;
+    await watch.finished(0);
+    same(sha256(readFileSync(output)), sha256(noise(size, 11)), "what was watched");
+    same(found.groups, 600, "groups");
+    same(found.sha256, sha256(noise(size, 11)), "what arrived");
+}
+
 async function twoTabs(stage, version) {
     const relay = await stage.relay();
     const [from, to] = [await connected(stage, relay, version), await connected(stage, relay, version)];
@@ -117,6 +135,7 @@ export const browserCases = [
     ...each("what a browser publishes, moqlite-watch receives over native QUIC, byte for byte", browserPublishes),
     ...each("what moqlite-publish publishes over native QUIC, a browser receives, byte for byte", browserReceives),
     ...each("what one tab publishes, another receives", twoTabs),
+    ...each("600 groups of one frame go from tab to tab", smallGroups),
     ...each("a broadcast that comes and goes is announced and un-announced", comesAndGoes),
     { name: "moq-lite-05: a browser fetches groups, from the relay and from another browser",
         body: (stage) => fetches(stage, "moq-lite-05") },

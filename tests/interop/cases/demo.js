@@ -5,8 +5,8 @@ import { until } from "../lib/time.js";
 const text = (tab, id) => tab.locator(`#${id}`).textContent();
 const state = (tab) => tab.locator("body").getAttribute("data-state");
 
-async function opened(stage, relay) {
-    const tab = await stage.tab(`${relay.web}/`);
+async function opened(stage, relay, host = "127.0.0.1") {
+    const tab = await stage.tab(`${relay.web.replace("127.0.0.1", host)}/`);
     await until(5, "the page knows its relay", async () => (await tab.locator("#url").inputValue()).startsWith("https://"));
     return tab;
 }
@@ -64,7 +64,7 @@ async function watches(stage) {
 
 async function byKeyboard(stage) {
     const relay = await stage.relay();
-    const tab = await opened(stage, relay);
+    const tab = await opened(stage, relay, "localhost");
     const publish = stage.client("publish", relay, { broadcast: "bytes" }, "--input", "/dev/zero", "--frame-size", "1K",
         "--rate", "100");
     await tab.locator("#url").focus();
