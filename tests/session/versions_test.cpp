@@ -253,6 +253,38 @@ TEST_CASE("where a FIN may overtake groups, a track has ended when nothing came 
     }
 }
 
+TEST_CASE(
+    "later too, if a group is missing that its publisher has said to be there", "[session][versions][end of track]") {
+    viewer client{GENERATE(version::lite_05, version::lite_06_wip)};
+    static_cast<void>(client.receive(3, "00 02 00 07", true));
+    // From 7 on, before 9; @moq/net sends its FIN before its last groups.
+    CHECK(client.receive(0, "00 01 07 01 01 09", true) ==
+          list{"subscription_accepted 0 from 7", "subscription_end_known 0 before 9"});
+    SECTION("until it is there") {
+        CHECK(client.receive(7, "00 02 00 08") == list{"group_opened 7 of 0 sequence 8"});
+        CHECK(client.tick_after(5s).empty());
+        CHECK(client.receive(7, "", true) ==
+              list{"group_closed 7 of 0 sequence 8 complete", "subscription_ended 0 finished"});
+    }
+    SECTION("but not for ever") {
+        CHECK(client.tick_after(250ms - 1ns).empty());
+        CHECK(client.tick_after(1ns) == list{"subscription_ended 0 finished"});
+    }
+}
+
+TEST_CASE(
+    "a group that will not come, as its publisher has said, is not waited for", "[session][versions][end of track]") {
+    viewer client{version::lite_05};
+    static_cast<void>(client.receive(3, "00 02 00 07", true));
+    CHECK(client.receive(0, "00 01 07 02 03 08 08 05 01 01 09", true).back() == "subscription_ended 0 finished");
+}
+
+TEST_CASE("what is beyond the Group End is not waited for", "[session][versions][end of track]") {
+    viewer client{version::lite_05, {.end = group_sequence{7}}};
+    static_cast<void>(client.receive(3, "00 02 00 07", true));
+    CHECK(client.receive(0, "00 01 07 01 01 09", true).back() == "subscription_ended 0 finished");
+}
+
 TEST_CASE("later a FIN is the end, at once", "[session][versions][end of track]") {
     viewer client{GENERATE(version::lite_05, version::lite_06_wip)};
     CHECK(client.receive(0, "01 01 00", true) ==

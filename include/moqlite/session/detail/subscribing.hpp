@@ -189,9 +189,11 @@ public:
         } else if (has_options_in_ok(c_.dialect) && !s->answered) {
             return errc::response_before_ok;
         } else if (const auto* end = std::get_if<wire::lite::subscribe_end>(&*decoded)) {
+            s->end = end->group;
             c_.emit(subscription_end_known{s->id, end->group});
         } else if (const auto* drop = std::get_if<wire::lite::subscribe_drop>(&*decoded)) {
             if (drop->end < drop->start) return errc::group_out_of_range;
+            s->accounted += number(drop->end) - number(drop->start) + 1;
             c_.emit(groups_dropped{s->id, drop->start, drop->end, drop->code});
         }
         return errc::ok;
@@ -272,12 +274,21 @@ private:
     }
     void tell_start(subscription& s, group_sequence start) {
         s.start_told = true;
+        s.start = start;
         c_.emit(subscription_accepted{s.id, start});
+    }
+    /// By what its publisher has said, more has to come; where that is not much, some send their FIN before it.
+    static bool lacks_groups(const subscription& s) noexcept {
+        if (!s.end) return false;
+        const auto from = s.start ? s.start : s.first;
+        if (!from) return number(*s.end) != 0;
+        const auto end = s.highest ? std::min(number(*s.end), number(*s.highest) + 1) : number(*s.end);
+        return end > number(*from) && end - number(*from) > s.accounted;
     }
     /// Its FIN has arrived, and all groups that we know of have ended. Where the FIN may have overtaken
     /// groups, it is over only when nothing came for a while.
     void end_well(subscription& s) {
-        if (has_fin_after_groups(c_.dialect)) return end(s, true, app_error::cancel);
+        if (has_fin_after_groups(c_.dialect) && !lacks_groups(s)) return end(s, true, app_error::cancel);
         s.list_hook<quiet_tag>::unlink();
         s.quiet_since = c_.now;
         quiet_.push_back(s);
@@ -324,6 +335,7 @@ private:
         if (s->by_sequence.find(number(header.sequence)) != nullptr) return reject(g, errc::duplicate_group), true;
         g.of = s;
         g.sequence = header.sequence;
+        ++s->accounted;
         s->groups.push_back(g);
         s->by_sequence.insert(number(g.sequence), &g);
         s->list_hook<quiet_tag>::unlink();

@@ -23,6 +23,9 @@ struct subscription : list_hook<owned_tag>, list_hook<quiet_tag> {
     std::optional<group_sequence> lowest;  ///< None: any.
     std::optional<group_sequence> highest; ///< None: any.
     std::optional<group_sequence> first;   ///< The lowest that has come.
+    std::optional<group_sequence> start;   ///< As the publisher has said.
+    std::optional<group_sequence> end;     ///< The same, of the track: the first that will not be.
+    std::uint64_t accounted = 0;           ///< Groups that have come, or will not as the publisher has said.
     bool answered = false;                 ///< SUBSCRIBE_OK has come.
     bool start_told = false;
     bool fin_arrived = false;
