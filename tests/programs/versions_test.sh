@@ -3,6 +3,7 @@
 
 random_file file 4M
 
+group_frames='--group-frames 4'
 # transfer <broadcast> <publisher's protocol> <watcher's protocol>...
 transfer() {
     local name=$1 from=$2 n=0 to
@@ -11,7 +12,7 @@ transfer() {
         n=$((n + 1))
         start_watch "watch$n" "$name" --protocol "$to" --from 0 --output "out$n"
     done
-    start_publish publish "$name" --protocol "$from" --wait-subscriber --input file --group-frames 4
+    start_publish publish "$name" --protocol "$from" --wait-subscriber --input file $group_frames
     finished publish 0
     said publish "connected to .*, $from\$"
     n=0
@@ -30,6 +31,10 @@ for version in 03 04 05 06-wip; do
     say "moq-lite-$version"
     transfer "one-$version" "moq-lite-$version" "moq-lite-$version"
 done
+say "in groups so large that the last is one that the reader asked for"
+group_frames=
+for version in 03 04 05 06-wip; do transfer "large-$version" "moq-lite-$version" "moq-lite-$version"; done
+group_frames='--group-frames 4'
 say "publisher and watchers on three different versions"
 transfer mixed-a moq-lite-03 moq-lite-05 moq-lite-06-wip
 transfer mixed-b moq-lite-05 moq-lite-03 moq-lite-04

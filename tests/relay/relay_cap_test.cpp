@@ -257,3 +257,46 @@ TEST_CASE("a publisher that ends at a Group End while a higher one is on its way
         CHECK(reader.heard() == list{"subscription_end_known 0 before 2", "subscription_ended 0 finished"});
     }
 }
+
+TEST_CASE("where a version cannot say a track's end, a FIN at a Group End was it if nothing follows",
+    "[relay][group end][regression]") {
+    scene s;
+    auto& camera = s.join({}, version::lite_03);
+    camera.announce("room/cam");
+    auto& reader = s.viewer(up_to(1, 0));
+    camera.accept(0, 0);
+    camera.send(0, 0, "0");
+    camera.send(0, 1, "1");
+    REQUIRE(camera->finish(request_id{0}));
+    s.settle();
+    s.pass_for_all(300ms);
+    CHECK(reader.heard() == list{"subscription_accepted 0 from 0"});
+    const list all{"subscription_end_known 0 before 2", "subscription_ended 0 finished"};
+    SECTION("its publisher has gone") {
+        s.cut(camera);
+        reader.update(up_to(4));
+        s.settle();
+        CHECK(reader.heard() == all);
+    }
+    SECTION("its publisher goes in the moment in which more is asked for") {
+        reader.update(up_to(4));
+        s.settle();
+        s.cut(camera);
+        CHECK(reader.heard() == all);
+    }
+    SECTION("its publisher knows it no more") {
+        reader.update(up_to(4));
+        s.settle();
+        REQUIRE(camera->reject(request_id{1}, app_error::not_found));
+        s.settle();
+        CHECK(reader.heard() == all);
+    }
+    SECTION("but not if its publisher goes on, and is lost then") {
+        reader.update(up_to(4));
+        s.settle();
+        camera.accept(1, 2);
+        s.settle();
+        s.cut(camera);
+        CHECK(reader.heard() == list{"subscription_ended 0 timeout"});
+    }
+}

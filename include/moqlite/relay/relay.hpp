@@ -189,6 +189,7 @@ private:
     void await(peer& p, request_id request, pending_info& info);
     askers answered(peer& source, query_id query, track_key& about);
     void on_end(relaying::track& t, group_sequence end);
+    void end_well(relaying::track&);
     relaying::track* upstream_track(peer&, subscribe_id) noexcept;
 
     // relay_fetch.hpp

@@ -200,6 +200,7 @@ inline relaying::track* relay::upstream_track(peer& p, subscribe_id id) noexcept
 inline void relay::on(peer& p, const subscription_accepted& e) {
     relaying::track* t = upstream_track(p, e.subscription);
     if (t == nullptr) return;
+    t->perhaps_over = false;
     if (t->start) {
         // Subscribed again where it had ended: what lies between is gone.
         if (t->asked.start && *t->asked.start < e.start)
@@ -243,20 +244,26 @@ inline void relay::on(peer& p, const subscription_ended& e) {
     const bool at_cap = t->asked.end && t->highest && (*t->highest >= *t->asked.end || t->highest == t->asked_before);
     if (e.finished && !t->end && at_cap) {
         t->paused = true;
+        t->perhaps_over = !has_subscribe_end(p.session->negotiated());
         return ask_up_to(*t);
     }
-    t->complete = e.finished;
-    if (!e.finished) return cut_off(*t, e.code == app_error::cancel ? app_error::dropped : e.code);
+    if (e.finished || t->perhaps_over) return end_well(*t);
+    cut_off(*t, e.code == app_error::cancel ? app_error::dropped : e.code);
+}
+
+/// All that its publisher had is in the log.
+inline void relay::end_well(relaying::track& t) {
+    t.complete = true;
     // Who ends it without having said where it starts starts where we have it from.
-    if (!t->start) t->start = t->log.lowest().value_or(t->end.value_or(group_sequence{}));
+    if (!t.start) t.start = t.log.lowest().value_or(t.end.value_or(group_sequence{}));
     // Where its version cannot say the end, the FIN did.
-    if (!t->end && t->highest) on_end(*t, next(*t->highest));
-    t->forget_at = ended_.emplace(now_ + options_.bounds.cache_age, t);
-    t->readers.for_each([&](relaying::reader& r) {
-        accept(*t, r);
-        finish_if_served(*t, r);
+    if (!t.end && t.highest) on_end(t, next(*t.highest));
+    t.forget_at = ended_.emplace(now_ + options_.bounds.cache_age, &t);
+    t.readers.for_each([&](relaying::reader& r) {
+        accept(t, r);
+        finish_if_served(t, r);
     });
-    destroy_if_unused(*t);
+    destroy_if_unused(t);
 }
 
 inline void relay::on(peer& p, const group_opened& e) {
@@ -268,6 +275,7 @@ inline void relay::on(peer& p, const group_opened& e) {
         return static_cast<void>(p.session->stop(e.group, app_error::bounds_exceeded));
     auto& entry = cache_.add(t->log, std::move(g), {p.key, e.group}, now_);
     t->highest = std::max(t->highest.value_or(e.sequence), e.sequence);
+    t->perhaps_over = false;
     t->readers.for_each([&](relaying::reader& r) { serve(r, entry); });
 }
 

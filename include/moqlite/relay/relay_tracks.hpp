@@ -201,6 +201,7 @@ inline void relay::go_on(relaying::track& t) {
     if (t.uncapped == 0) t.asked.end = *t.caps.rbegin();
     peer* source = find(t.upstream);
     const auto again = source != nullptr ? source->session->subscribe({t.broadcast, t.name}, t.asked) : errc::closed;
+    if (!again && t.perhaps_over) return end_well(t); // Nobody is there who could send more.
     if (!again) return cut_off(t, app_error::dropped);
     t.subscription = *again;
     source->subscriptions.insert(number(*again), &t);

@@ -50,9 +50,10 @@ struct track : moqlite::detail::list_hook<moqlite::detail::owned_tag> {
     std::optional<group_sequence> end;
     std::optional<group_sequence> highest;
     std::optional<std::multimap<time_point, track*>::iterator> forget_at; ///< Once it is complete.
-    bool complete = false; ///< It ended cleanly; the log is all there will be.
-    bool paused = false;   ///< Its publisher ended at a Group End, and no reader wants more yet.
-    bool retired = false;  ///< New subscribers do not find it.
+    bool complete = false;     ///< It ended cleanly; the log is all there will be.
+    bool paused = false;       ///< Its publisher ended at a Group End, and no reader wants more yet.
+    bool perhaps_over = false; ///< The same FIN may have been the track's end: its version cannot say which.
+    bool retired = false;      ///< New subscribers do not find it.
     track_log log;
     std::vector<groups_dropped> gaps; ///< What the publisher said will not come, the latest of it; for who comes later.
     moqlite::detail::list<reader, of_track_tag> readers;
