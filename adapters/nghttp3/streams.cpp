@@ -8,8 +8,6 @@ namespace moqlite::nghttp3::detail {
 
 namespace {
 
-app_error raw_code(http3_code c) noexcept { return app_error{static_cast<std::uint64_t>(c)}; }
-
 /// A code that is not the application's says no more than that it is over.
 app_error app_code(app_error wire) noexcept {
     return webtransport::to_app_error(http3_code{static_cast<std::uint64_t>(wire)}).value_or(app_error::cancel);
@@ -82,8 +80,8 @@ void http3_connection::reject(stream_id id, violation v) {
 void http3_connection::drop(stream_id id, http3_code code) {
     const bool ours = initiator_of(id) == quic_.side();
     const bool both = direction_of(id) == direction::bidi;
-    if (both || ours) quic_.reset(id, raw_code(code));
-    if (both || !ours) quic_.stop(id, raw_code(code));
+    if (both || ours) quic_.reset(id, to_code(code));
+    if (both || !ours) quic_.stop(id, to_code(code));
 }
 
 void http3_connection::stream_reset(stream_id id, app_error code, time_point now) {
@@ -146,7 +144,7 @@ void http3_connection::stream_closed(stream_id id, std::optional<app_error> code
     peeks_.erase(number(id));
     // A PRIORITY_UPDATE may have made nghttp3 know a request's id that is none.
     const bool known = whose == stream::owner::http3 || webtransport::can_be_session(id);
-    const auto why = static_cast<std::uint64_t>(code.value_or(raw_code(http3_code::no_error)));
+    const auto why = static_cast<std::uint64_t>(code.value_or(to_code(http3_code::no_error)));
     if (known) http_.closed(id, why);
     if (whose == stream::owner::session) {
         if (auto* h = upper()) h->stream_closed(id, code ? std::optional{app_code(*code)} : std::nullopt, now);
