@@ -44,7 +44,7 @@ struct both_tls {
 const both_tls& tls() {
     static const auto made = [] {
         std::string why;
-        const auto id = ngtcp2::generate_identity("localhost", why, ngtcp2::key_kind::ed25519);
+        const auto id = ngtcp2::generate_identity({.names = {"localhost"}, .kind = ngtcp2::key_kind::ed25519}, why);
         must(id.has_value(), "a certificate is made");
         auto server = ngtcp2::tls::server(*id, {"moq-lite-05"}, why);
         auto client = ngtcp2::tls::client(ngtcp2::trust::insecure(), why);

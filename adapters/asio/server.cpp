@@ -31,6 +31,8 @@ bool server::listen(
 
 const ngtcp2::address& server::local_address() const { return state_->local(); }
 
+void server::renew(ngtcp2::tls configuration) { state_->endpoint().renew(std::move(configuration)); }
+
 void server::refuse() { state_->endpoint().refuse(); }
 
 void server::shutdown(app_error code, std::string_view reason, duration grace, std::function<void()> done) {

@@ -8,6 +8,9 @@ namespace moqlite::nghttp3::detail {
 
 namespace {
 
+/// The stream was cut off because its session ended at the peer: that end, which is on its way, says why.
+bool is_of_the_end(app_error wire) noexcept { return wire == to_code(http3_code::session_gone); }
+
 /// A code that is not the application's says no more than that it is over.
 app_error app_code(app_error wire) noexcept {
     return webtransport::to_app_error(http3_code{static_cast<std::uint64_t>(wire)}).value_or(app_error::cancel);
@@ -88,7 +91,7 @@ void http3_connection::stream_reset(stream_id id, app_error code, time_point now
     auto& s = streams_[number(id)];
     switch (s.whose) {
     case stream::owner::session:
-        if (auto* h = upper()) h->stream_reset(id, app_code(code), now);
+        if (auto* h = upper(); h != nullptr && !is_of_the_end(code)) h->stream_reset(id, app_code(code), now);
         return;
     case stream::owner::http3:
         http_.reset(id);
@@ -108,7 +111,7 @@ void http3_connection::stream_stopped(stream_id id, app_error code, time_point n
     const auto found = streams_.find(number(id));
     if (found == streams_.end()) return;
     if (found->second.whose == stream::owner::session) {
-        if (auto* h = upper()) h->stream_stopped(id, app_code(code), now);
+        if (auto* h = upper(); h != nullptr && !is_of_the_end(code)) h->stream_stopped(id, app_code(code), now);
     } else if (found->second.whose == stream::owner::http3) {
         http_.stopped(id);
         if (is_connect(id)) session_->state().request_aborted(now);
@@ -147,6 +150,7 @@ void http3_connection::stream_closed(stream_id id, std::optional<app_error> code
     const auto why = static_cast<std::uint64_t>(code.value_or(to_code(http3_code::no_error)));
     if (known) http_.closed(id, why);
     if (whose == stream::owner::session) {
+        if (code && is_of_the_end(*code)) return;
         if (auto* h = upper()) h->stream_closed(id, code ? std::optional{app_code(*code)} : std::nullopt, now);
         return;
     }

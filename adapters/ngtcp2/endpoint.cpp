@@ -59,6 +59,10 @@ void endpoint::serve(tls configuration, accept_function accept) {
     state_->accepted = std::move(accept);
 }
 
+void endpoint::renew(tls configuration) {
+    if (state_->server) state_->server = std::move(configuration); // Each handshake holds its own.
+}
+
 void endpoint::refuse() { state_->server.reset(); }
 
 connection* endpoint::connect(const tls& configuration, const target& to, accept_function accept,

@@ -78,11 +78,21 @@ std::optional<identity> load_identity(const std::string& chain_file, const std::
     return identity{std::move(*chain), std::move(*key)};
 }
 
-std::optional<identity> generate_identity(std::string_view name, std::string& why, key_kind kind) {
+std::optional<identity> generate_identity(const certificate_request& request, std::string& why) {
+    constexpr std::size_t most_names = 100;
     if (why = detail::library_problem(); !why.empty()) return std::nullopt;
-    const auto ip = address::parse(name, 0);
-    if (ip || is_dns_name(name)) return detail::make_identity(std::string{name}, ip, kind, why);
-    why = "no certificate can be made for \"" + std::string{name} + "\": it is neither an IP address nor a DNS name";
+    std::vector<detail::certified_name> names;
+    for (const auto& name : request.names) {
+        const auto ip = address::parse(name, 0);
+        if (ip || is_dns_name(name)) {
+            names.push_back({name, ip});
+            continue;
+        }
+        why = "no certificate can be made for \"" + name + "\": it is neither an IP address nor a DNS name";
+        return std::nullopt;
+    }
+    if (!names.empty() && names.size() <= most_names) return detail::make_identity(names, request, why);
+    why = "a certificate is made for 1 to 100 names, not " + std::to_string(names.size());
     return std::nullopt;
 }
 

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <moqlite/asio/clock.hpp>
 #include <moqlite/asio/random_hop.hpp>
+#include <moqlite/nghttp3/client.hpp>
 #include <moqlite/ngtcp2/session_handler.hpp>
 #include <utility>
 
@@ -28,7 +29,7 @@ duration to_duration(double seconds) {
 
 client_link::client_link(const client_options& options, session_options for_session, client_user& user)
     : options_{options}, session_options_{std::move(for_session)}, user_{user} {
-    session_options_.path = options_.where.path;
+    if (!options_.where.webtransport) session_options_.path = options_.where.path; // There the request has it.
     session_options_.origin = asio::random_hop();
 }
 
@@ -55,12 +56,22 @@ bool client_link::connect() {
         if (session_ && !finishing()) user_.turn(now);
     };
     client_.emplace(io_.get_executor(), std::move(o));
-    client_->connect(
-        {options_.where.host, options_.where.port, {}, options_.protocols, *tls},
-        [this](ngtcp2::connection& c, time_point now) { return start_session(c, now); },
-        [this](const ngtcp2::closed& how) {
-            finish(exit_failure, "cannot connect to " + options_.url + ": " + how.reason);
-        });
+    const auto& where = options_.where;
+    const ngtcp2::failed_function failed = [this](const ngtcp2::closed& how) {
+        finish(exit_failure, "cannot connect to " + options_.url + ": " + how.reason);
+    };
+    ngtcp2::accept_function accept = [this](ngtcp2::connection& c, time_point now) { return start_session(c, now); };
+    auto alpn = options_.protocols;
+    if (where.webtransport) {
+        accept = nghttp3::connect({.authority = where.authority,
+                                      .path = where.path.empty() ? "/" : where.path,
+                                      .origin = {},
+                                      .protocols = std::exchange(alpn, {std::string{http3}}),
+                                      .log = adapter_log(log_style::tool),
+                                      .counts = nullptr},
+            std::move(accept), failed);
+    }
+    client_->connect({where.host, where.port, {}, std::move(alpn), *tls}, std::move(accept), failed);
     return true;
 }
 

@@ -38,8 +38,10 @@ void add_qlog(command_line& line, std::string& directory) {
 }
 
 void client_options::add_to(command_line& line) {
-    line.option(
-            "URL,--url", url, "Where the relay is: moqt://HOST[:PORT][/PATH][?QUERY]; the port is 443 if none is said")
+    line.option("URL,--url", url,
+            "Where the relay is: moqt://HOST[:PORT][/PATH][?QUERY] by QUIC, https://... by WebTransport; the port is "
+            "443\n"
+            "if none is said")
         ->required()
         ->type_name("");
     line.option("BROADCAST,--broadcast", broadcast, "Name of the broadcast, relative to the path of URL")
@@ -49,7 +51,7 @@ void client_options::add_to(command_line& line) {
 
     protocols = default_protocols();
     line.option("--protocol", protocols,
-            "What to speak, comma-separated, best first; where URL has a path or query, those that can carry it")
+            "What to speak, comma-separated, best first; where moqt:// has a path or query, those that can carry it")
         ->delimiter(',')
         ->default_str(CLI::detail::join(protocols, ","))
         ->type_name("LIST");
@@ -81,7 +83,7 @@ bool client_options::check(std::string& why) {
     if (!found) return false;
     where = *found;
     const auto named = CLI::detail::join(protocols, ",");
-    if (!where.path.empty())
+    if (!where.path.empty() && !where.webtransport)
         std::erase_if(protocols, [](const auto& name) { return !has_native_path(*version_from_alpn(name)); });
     if (protocols.empty()) {
         why = "'" + url + "' has a path or query, which " + named + " cannot carry";

@@ -35,6 +35,8 @@ struct client_options {
     [[nodiscard]] std::string level() const { return quiet ? "error" : log_level; }
 };
 
+/// The ALPN of HTTP/3, and so of WebTransport.
+inline constexpr std::string_view http3 = "h3";
 /// The protocols that the programs speak where they are not told otherwise, best first.
 [[nodiscard]] const std::vector<std::string>& default_protocols();
 /// One of those, or one that is only spoken when it is named.

@@ -15,10 +15,11 @@ std::optional<relay_url> refuse(std::string_view text, std::string_view what, st
 } // namespace
 
 std::optional<relay_url> parse_url(std::string_view text, std::string& why) {
-    constexpr std::string_view scheme = "moqt://";
-    if (text.starts_with("https://"))
-        return refuse(text, "is WebTransport, which is not there yet; use moqt://HOST:PORT", why);
-    if (!text.starts_with(scheme)) return refuse(text, "is not a URL of the form moqt://HOST:PORT/PATH", why);
+    constexpr std::string_view native = "moqt://", over_http = "https://";
+    const bool webtransport = text.starts_with(over_http);
+    if (!webtransport && !text.starts_with(native))
+        return refuse(text, "is not a URL of the form moqt://HOST:PORT/PATH or https://HOST:PORT/PATH", why);
+    const auto scheme = webtransport ? over_http : native;
     const auto unfit = [](unsigned char c) { return c <= ' ' || c == 0x7f; };
     if (std::any_of(text.begin(), text.end(), unfit))
         return refuse(text, "has a space or control character in it", why);
@@ -33,7 +34,8 @@ std::optional<relay_url> parse_url(std::string_view text, std::string& why) {
     if (where->host.empty()) return refuse(text, "names no host", why);
     if (where->port == 0) return refuse(text, "has port 0, to which nothing can connect", why);
 
-    relay_url url{where->host, where->port, std::string{rest.substr(host_ends)}};
+    relay_url url{where->host, where->port, std::string{rest.substr(host_ends)}, webtransport,
+        std::string{rest.substr(0, host_ends)}};
     if (url.path == "/") url.path.clear();
     if (url.path.starts_with('?')) url.path.insert(0, "/");
     return url;

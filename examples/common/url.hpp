@@ -1,4 +1,4 @@
-// moqt://host:port/path?query
+// moqt://host:port/path?query, or https:// for WebTransport.
 #pragma once
 
 #include <cstdint>
@@ -13,9 +13,11 @@ struct relay_url {
     std::string host; ///< A name or an address, without brackets.
     std::uint16_t port = 443;
     std::string path; ///< With the query; "" where the URL has none, or only "/".
+    bool webtransport = false;
+    std::string authority; ///< Host and port as they are written.
 };
 
-/// Native QUIC only; nullopt: `why` says what is wrong with it.
+/// nullopt: `why` says what is wrong with it.
 [[nodiscard]] std::optional<relay_url> parse_url(std::string_view text, std::string& why);
 
 } // namespace moqlite::programs

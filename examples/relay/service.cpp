@@ -5,6 +5,7 @@
 #include "log.hpp"
 #include "qlog_files.hpp"
 #include "text.hpp"
+#include "webtransport_door.hpp"
 
 #include <algorithm>
 #include <boost/asio/ip/udp.hpp>
@@ -16,15 +17,19 @@
 #include <moqlite/asio/host_port.hpp>
 #include <moqlite/asio/random_hop.hpp>
 #include <moqlite/ngtcp2/session_handler.hpp>
+#include <spdlog/fmt/chrono.h>
 #include <utility>
 
 namespace moqlite::programs {
 
 namespace {
 
-constexpr auto farewell = std::chrono::seconds{4};         ///< For sessions to end when we stop.
-constexpr auto between_lines = std::chrono::seconds{5};    ///< About the same kind of thing of one session.
-constexpr auto between_looks = std::chrono::seconds{2};    ///< At how many connections there are.
+constexpr auto farewell = std::chrono::seconds{4};      ///< For sessions to end when we stop.
+constexpr auto between_lines = std::chrono::seconds{5}; ///< About the same kind of thing of one session.
+constexpr auto between_looks = std::chrono::seconds{2}; ///< At how many connections there are.
+/// What "/" says where the page's files are not.
+constexpr const char* no_page = "The demo page was not built, or is not in --web-root DIR: ./dev build makes it where "
+                                "there is npm. /certificate.sha256 and /health work.";
 constexpr std::size_t a_crowd = 64;                        ///< Of connections that ended.
 constexpr unsigned announcements_at_once = 32;             ///< That are listed, within that time.
 constexpr std::size_t beside_the_cache = 48 * 1024 * 1024; ///< Bytes that readers and arriving groups may hold.
@@ -44,9 +49,14 @@ relay_options for_relay(const relay_program_options& o) {
     return made;
 }
 
+ngtcp2::certificate_store store_for(const relay_program_options& o) {
+    if (o.tls_generate.empty()) return ngtcp2::certificate_store::reading(o.cert, o.key, o.protocols);
+    return ngtcp2::certificate_store::generating(o.tls_generate, o.protocols);
+}
+
 /// A name becomes the first of its addresses.
-std::string numeric(const std::string& where, std::string& why) {
-    const auto parsed = asio::parse_host_port(where, 443, why);
+std::string numeric(const std::string& where, std::uint16_t default_port, std::string& why) {
+    const auto parsed = asio::parse_host_port(where, default_port, why);
     if (!parsed) return {};
     const auto port = ":" + std::to_string(parsed->port);
     if (parsed->host.empty()) return port;
@@ -77,7 +87,10 @@ struct service::guest {
 };
 
 service::service(const relay_program_options& options)
-    : options_{options}, relay_{for_relay(options)}, qlog_{qlog_into(options.qlog)} {}
+    : options_{options},
+      certificates_{store_for(options)},
+      relay_{for_relay(options)},
+      qlog_{qlog_into(options.qlog)} {}
 
 int service::run() {
     std::string why;
@@ -91,56 +104,82 @@ int service::run() {
     return exit_ok;
 }
 
-std::optional<ngtcp2::identity> service::identify(std::string& why) const {
-    if (!options_.tls_generate.empty()) return ngtcp2::generate_identity(options_.tls_generate, why);
-    return ngtcp2::load_identity(options_.cert, options_.key, why);
-}
-
 bool service::start(std::string& why) {
-    const auto identity = identify(why);
-    if (!identity) return false;
-    const auto tls = ngtcp2::tls::server(*identity, options_.protocols, why);
-    const auto print = ngtcp2::fingerprint(*identity, why);
-    if (!tls || !print) return false;
+    if (certificates_.load(wall_clock(), why) == ngtcp2::certificate_store::outcome::failed) return false;
     for (const auto& where : options_.listen)
-        if (!listen(where, *identity, *tls, why)) return false;
+        if (!listen(where, why)) return false;
+    if (!options_.web.empty() && !open_web(why)) return false;
     spdlog::info("moqlite-relay " MOQLITE_VERSION ", {}", ngtcp2::library_versions());
     const auto protocols = CLI::detail::join(options_.protocols, ",");
     for (const auto& server : servers_)
         std::printf("listening %s protocols %s sha256 %s\n", to_string(server->local_address()).c_str(),
-            protocols.c_str(), print->c_str());
+            protocols.c_str(), certificates_.current().fingerprint.c_str());
+    if (web_) std::printf("web %s\n", to_string(web_->local_address()).c_str());
     std::fflush(stdout);
     return true;
 }
 
-bool service::listen(const std::string& where, const ngtcp2::identity& who, const ngtcp2::tls& tls, std::string& why) {
-    const auto address = numeric(where, why);
+bool service::open_web(std::string& why) {
+    const auto address = numeric(options_.web, 80, why);
+    web_.emplace(io_.get_executor(), web_options{.root = options_.web_root, .without_root = no_page},
+        [this](std::string_view path) { return page(path); });
+    return !address.empty() && web_->listen(address, why);
+}
+
+bool service::listen(const std::string& where, std::string& why) {
+    const auto& certificate = certificates_.current();
+    const auto address = numeric(where, 443, why);
     if (address.empty()) return false;
     asio::options o;
     o.quic.idle_timeout = to_duration(options_.idle_timeout);
     o.quic.retry = options_.retry;
     // Any free port is another one in the next life, and another's in this one.
     if (!address.ends_with(":0")) {
-        o.quic.reset_key = ngtcp2::reset_key(who, address, why);
+        o.quic.reset_key = ngtcp2::reset_key(certificate.who, address, why);
         if (!o.quic.reset_key) return false;
     }
     o.quic.log = adapter_log(log_style::service);
     o.quic.qlog = qlog_;
     o.before_pump = [this](time_point now) { turn(now); };
     auto& server = servers_.emplace_back(std::make_unique<asio::server>(io_.get_executor(), std::move(o)));
-    return server->listen(address, tls, [this](ngtcp2::connection& c, time_point now) { return accept(c, now); }, why);
+    return server->listen(address, certificate.configuration, door(), why);
+}
+
+// Certificates.
+
+void service::changed(ngtcp2::certificate_store::outcome what, const std::string& why) {
+    using enum ngtcp2::certificate_store::outcome;
+    if (what == same) return;
+    if (what == failed) return spdlog::error("the certificate stays as it is: {}", why);
+    const auto& certificate = certificates_.current();
+    for (const auto& server : servers_) server->renew(certificate.configuration);
+    spdlog::info("certificate renewed, sha256 {}, good until {:%FT%TZ}", certificate.fingerprint,
+        fmt::gmtime(std::chrono::system_clock::to_time_t(certificate.good.until)));
 }
 
 // Connections.
 
-std::unique_ptr<ngtcp2::handler> service::accept(ngtcp2::connection& c, time_point now) {
-    const auto key = relay_.add(role::server, c.alpn(), now);
+/// By QUIC itself, or by WebTransport, as the ALPN says.
+ngtcp2::accept_function service::door() {
+    auto by_http3 = nghttp3::serve({.log = adapter_log(log_style::service), .counts = http3_},
+        webtransport_door{
+            options_.allow_origin, options_.protocols, [this](ngtcp2::connection& c, time_point now, std::string path) {
+                return accept(c, now, std::move(path));
+            }});
+    return [this, by_http3 = std::move(by_http3)](ngtcp2::connection& c, time_point now) {
+        return c.alpn() == http3 ? by_http3(c, now) : accept(c, now, {});
+    };
+}
+
+std::unique_ptr<ngtcp2::handler> service::accept(ngtcp2::connection& c, time_point now, std::string path) {
+    const auto* how = path.empty() ? "" : " by WebTransport";
+    const auto key = relay_.add(role::server, c.alpn(), now, std::move(path));
     if (!key) {
         spdlog::warn("{} was turned away: {} is {}", to_string(c.remote()), c.alpn(), to_string(key.error()));
         return nullptr;
     }
     connections_.emplace(*key, &c);
-    spdlog::info("#{} connected from {}, {}", *key, to_string(c.remote()), c.alpn());
+    spdlog::info("#{} connected from {}, {}{}", *key, to_string(c.remote()), c.alpn(), how);
     return std::make_unique<ngtcp2::session_handler<any_session*, guest>>(relay_.session(*key), guest{*this, *key});
 }
 
@@ -238,7 +277,7 @@ void service::say(const reader_lost_group& e) {
 // Signals.
 
 void service::watch_signals() {
-    for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) signals_.add(signal);
+    for (const int signal : {SIGINT, SIGTERM, SIGUSR1, SIGHUP}) signals_.add(signal);
     signals_.async_wait([this](const boost::system::error_code& error, int signal) {
         if (!error) on_signal(signal);
     });
@@ -249,6 +288,7 @@ void service::on_signal(int signal) {
         if (!error) on_signal(next_one);
     });
     if (signal == SIGUSR1) return say_statistics();
+    if (signal == SIGHUP) return renew();
     if (stopped_) std::_Exit(exit_by_signal(signal)); // Who asks twice does not want to wait.
     stop(signal);
 }
@@ -284,7 +324,16 @@ void service::end_sessions() {
         });
 }
 
+void service::renew() {
+    std::string why;
+    const auto what = certificates_.load(wall_clock(), why);
+    if (what == ngtcp2::certificate_store::outcome::same) spdlog::info("SIGHUP: the certificate is still the same");
+    changed(what, why);
+}
+
 void service::tidy() {
+    std::string why;
+    changed(certificates_.refresh(wall_clock(), why), why);
     std::size_t here = 0;
     for (const auto& server : servers_) here += server->endpoint().connections(); // Half handshakes, too.
     most_connections_ = std::max(most_connections_, here);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "command_line.hpp"
+#include "web_server.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -10,6 +11,8 @@
 #include <functional>
 #include <memory>
 #include <moqlite/asio/server.hpp>
+#include <moqlite/nghttp3/stats.hpp>
+#include <moqlite/ngtcp2/certificate_store.hpp>
 #include <moqlite/relay/relay.hpp>
 #include <optional>
 #include <string>
@@ -20,18 +23,25 @@ namespace moqlite::programs {
 
 struct relay_program_options {
     std::vector<std::string> listen;
-    std::string tls_generate; ///< Empty: `cert` and `key`.
+    std::vector<std::string> tls_generate; ///< Empty: `cert` and `key`.
     std::string cert;
     std::string key;
     std::vector<std::string> protocols;
+    std::vector<std::string> allow_origin; ///< Of pages; empty: those of our own host.
     std::uint64_t cache_bytes = limits{}.cache;
     double cache_age = 30;   ///< Seconds.
     double idle_timeout = 8; ///< Seconds.
     double drain = 0;        ///< Seconds between asking sessions to leave and ending them.
     bool retry = false;
+    std::string web; ///< Where to listen for HTTP; empty: nowhere.
+    std::string web_root;
     std::string qlog; ///< A directory, or empty.
     std::string log_level = "info";
 };
+
+[[nodiscard]] inline ngtcp2::wall_time wall_clock() {
+    return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+}
 
 class service {
 public:
@@ -53,8 +63,11 @@ private:
         unsigned lines = 0; ///< Since then.
     };
 
-    [[nodiscard]] std::optional<ngtcp2::identity> identify(std::string& why) const;
-    [[nodiscard]] bool listen(const std::string& where, const ngtcp2::identity&, const ngtcp2::tls&, std::string& why);
+    [[nodiscard]] bool listen(const std::string& where, std::string& why);
+    [[nodiscard]] bool open_web(std::string& why);
+    /// What is asked for over HTTP.
+    [[nodiscard]] std::optional<web_page> page(std::string_view path) const;
+    [[nodiscard]] web_page health() const;
     [[nodiscard]] bool start(std::string& why);
     void watch_signals();
     void on_signal(int signal);
@@ -62,10 +75,16 @@ private:
     void drain();
     void end_sessions();
     void say_statistics();
-    /// Memory that a crowd has left goes back to the system; looked at every now and then.
+    /// Takes the certificate anew.
+    void renew();
+    /// The listeners are given the new one, if there is.
+    void changed(ngtcp2::certificate_store::outcome, const std::string& why);
+    /// Every now and then: the certificate may have changed, and memory that a crowd has left goes back to the system.
     void tidy();
 
-    [[nodiscard]] std::unique_ptr<ngtcp2::handler> accept(ngtcp2::connection&, time_point now);
+    [[nodiscard]] ngtcp2::accept_function door();
+    /// `path` is that of the request by which it came, if it did by one.
+    [[nodiscard]] std::unique_ptr<ngtcp2::handler> accept(ngtcp2::connection&, time_point now, std::string path);
     void forget(std::uint64_t key);
     void turn(time_point now);
     void tell();
@@ -87,6 +106,7 @@ private:
     boost::asio::steady_timer tidying_{io_};
     std::size_t most_connections_ = 0; ///< Since the last time that memory was given back.
     std::size_t last_connections_ = 0; ///< When they were looked at last.
+    ngtcp2::certificate_store certificates_;
     relay relay_;
     std::function<ngtcp2::qlog_function(role, std::string_view)> qlog_; ///< Of all listeners.
     std::unordered_map<std::uint64_t, ngtcp2::connection*> connections_;
@@ -94,6 +114,8 @@ private:
     std::unordered_map<std::uint64_t, tally> broken_rules_;
     std::unordered_map<std::uint64_t, tally> announcements_;
     std::vector<std::unique_ptr<asio::server>> servers_;
+    std::shared_ptr<nghttp3::stats> http3_ = std::make_shared<nghttp3::stats>();
+    std::optional<web_server> web_;
     std::size_t stopping_ = 0; ///< Listeners that are still saying goodbye.
     bool stopped_ = false;
 };

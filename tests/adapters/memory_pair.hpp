@@ -172,7 +172,7 @@ struct pair_options {
 inline const ngtcp2::identity& test_identity() {
     static const auto made = [] {
         std::string why;
-        auto id = ngtcp2::generate_identity("localhost", why);
+        auto id = ngtcp2::generate_identity({.names = {"localhost"}}, why);
         REQUIRE(why.empty());
         return id.value();
     }();

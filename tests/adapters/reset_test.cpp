@@ -69,7 +69,8 @@ TEST_CASE("a key belongs to one identity and one address") {
     REQUIRE(here);
     CHECK(here == ngtcp2::reset_key(test_identity(), "127.0.0.1:4443", why));
     CHECK(here != ngtcp2::reset_key(test_identity(), "127.0.0.1:4444", why));
-    CHECK(here != ngtcp2::reset_key(ngtcp2::generate_identity("localhost", why).value(), "127.0.0.1:4443", why));
+    CHECK(here !=
+          ngtcp2::reset_key(ngtcp2::generate_identity({.names = {"localhost"}}, why).value(), "127.0.0.1:4443", why));
 }
 
 TEST_CASE("a hundred stateless resets a second and no more, each shorter than what asked for it") {

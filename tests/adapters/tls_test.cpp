@@ -1,10 +1,8 @@
 // Who is believed, who is not, and what is said about it.
 #include "memory_pair.hpp"
+#include "temporary_file.hpp"
 
-#include <cstdio>
-#include <fstream>
 #include <moqlite/ngtcp2/tls.hpp>
-#include <unistd.h>
 
 using namespace moqlite;
 using namespace moqlite::test;
@@ -12,25 +10,9 @@ using ngtcp2::trust;
 
 namespace {
 
-/// A file that is gone again at the end of the test.
-struct temporary_file {
-    explicit temporary_file(const std::string& text) {
-        char path[] = "/tmp/moqlite-test-XXXXXX";
-        const int fd = mkstemp(path);
-        REQUIRE(fd >= 0);
-        close(fd);
-        name = path;
-        std::ofstream{name} << text;
-    }
-    ~temporary_file() { std::remove(name.c_str()); }
-    temporary_file(const temporary_file&) = delete;
-    temporary_file& operator=(const temporary_file&) = delete;
-    std::string name;
-};
-
-ngtcp2::identity make(std::string_view name) {
+ngtcp2::identity make(std::vector<std::string> names) {
     std::string why;
-    auto made = ngtcp2::generate_identity(name, why);
+    auto made = ngtcp2::generate_identity({.names = std::move(names)}, why);
     INFO(why);
     return made.value();
 }
@@ -56,15 +38,18 @@ bool contains(const std::string& text, const std::string& part) {
 
 TEST_CASE("no certificate is made for what is no name") {
     std::string why;
-    CHECK_FALSE(ngtcp2::generate_identity("", why));
-    CHECK_FALSE(ngtcp2::generate_identity("two words", why));
-    CHECK_FALSE(ngtcp2::generate_identity("a,DNS:b", why));
-    CHECK(contains(why, "neither an IP address nor a DNS name"));
+    for (const std::string name : {"", "two words", "a,DNS:b"}) {
+        CHECK_FALSE(ngtcp2::generate_identity({.names = {"localhost", name}}, why));
+        CHECK(contains(why, "neither an IP address nor a DNS name"));
+    }
+    CHECK_FALSE(ngtcp2::generate_identity({}, why));
+    CHECK(contains(why, "1 to 100 names"));
+    CHECK_FALSE(ngtcp2::generate_identity({.names = std::vector<std::string>(101, "a")}, why));
 }
 
 TEST_CASE("an Ed25519 identity works as well") {
     std::string why;
-    const auto made = ngtcp2::generate_identity("localhost", why, ngtcp2::key_kind::ed25519);
+    const auto made = ngtcp2::generate_identity({.names = {"localhost"}, .kind = ngtcp2::key_kind::ed25519}, why);
     REQUIRE(made);
     CHECK(outcome(trust::insecure(), "localhost", *made).empty());
 }
@@ -109,15 +94,26 @@ TEST_CASE("a CA file makes its certificate good for its name only") {
 }
 
 TEST_CASE("an IP address is verified as one") {
-    const auto who = make("192.0.2.7");
+    const auto who = make({"192.0.2.7"});
     const temporary_file ca{who.chain};
     CHECK(outcome(trust::ca_file(ca.name), "192.0.2.7", who).empty());
     CHECK(contains(outcome(trust::ca_file(ca.name), "192.0.2.8", who), "IP address mismatch"));
     CHECK(contains(outcome(trust::ca_file(ca.name), "localhost", who), "hostname mismatch"));
 }
 
+TEST_CASE("a certificate for several names is good for each of them, and for no other") {
+    const auto who = make({"relay.example", "*.local.example", "127.0.0.1", "::1"});
+    const temporary_file ca{who.chain};
+    for (const std::string name : {"relay.example", "a.local.example", "127.0.0.1", "::1"}) {
+        CAPTURE(name);
+        CHECK(outcome(trust::ca_file(ca.name), name, who).empty());
+    }
+    CHECK(contains(outcome(trust::ca_file(ca.name), "127.0.0.2", who), "IP address mismatch"));
+    CHECK(contains(outcome(trust::ca_file(ca.name), "other.example", who), "hostname mismatch"));
+}
+
 TEST_CASE("another CA does not know the certificate") {
-    const temporary_file ca{make("localhost").chain};
+    const temporary_file ca{make({"localhost"}).chain};
     CHECK(contains(outcome(trust::ca_file(ca.name), "localhost"), "certificate verify failed: "));
 }
 
@@ -127,7 +123,7 @@ TEST_CASE("files that cannot be read, and keys that do not fit, are told in one 
     CHECK(contains(why, "cannot read /nowhere/chain.pem"));
     CHECK_FALSE(ngtcp2::tls::client(trust::ca_file("/nowhere/ca.pem"), why));
     CHECK(contains(why, "/nowhere/ca.pem"));
-    CHECK_FALSE(ngtcp2::tls::server({test_identity().chain, make("x").key}, {"a"}, why));
+    CHECK_FALSE(ngtcp2::tls::server({test_identity().chain, make({"x"}).key}, {"a"}, why));
     CHECK(contains(why, "not the certificate's"));
     CHECK_FALSE(ngtcp2::tls::server({"nothing", "nothing"}, {"a"}, why));
     CHECK_FALSE(ngtcp2::tls::server(test_identity(), {}, why));

@@ -20,7 +20,7 @@ for program in publish watch; do
     refuses 2 'not expected: four' $program $url b t four
     refuses 2 'not expected: --bogus' $program --bogus $url b t
     refuses 2 "http://host/.* not a URL of the form moqt://" $program http://host/ b t
-    refuses 2 'WebTransport, which is not there yet' $program https://host/ b t
+    refuses 2 'names no host' $program https:///path b t
     refuses 2 'names no host' $program moqt:///path b t
     refuses 2 'port is not a number' $program moqt://host:port b t
     refuses 2 'bracket is not closed' $program 'moqt://[::1' b t

@@ -95,9 +95,10 @@ start_relay() {
 }
 listens_or_is_over() { grep -q '^listening' "$1.out" || is_over "$1"; }
 
-# start_publish <name> <broadcast> [flag...] and start_watch: track "data", at the relay that was started last.
-start_publish() { start "$1" publish --fingerprint "$print" "${@:3}" "moqt://$at${root:-}" "$2" data; }
-start_watch() { start "$1" watch --fingerprint "$print" "${@:3}" "moqt://$at${root:-}" "$2" data; }
+# start_publish <name> <broadcast> [flag...] and start_watch: track "data", at the relay that was started last, by
+# $scheme (moqt).
+start_publish() { start "$1" publish --fingerprint "$print" "${@:3}" "${scheme:-moqt}://$at${root:-}" "$2" data; }
+start_watch() { start "$1" watch --fingerprint "$print" "${@:3}" "${scheme:-moqt}://$at${root:-}" "$2" data; }
 
 same() { cmp -s "$1" "$2" || fail "$1 and $2 differ"; }
 size_of() { stat -c %s "$1" 2>/dev/null || echo 0; }

@@ -43,7 +43,7 @@ transfer mixed-d moq-lite-04 moq-lite-06-wip moq-lite-05
 
 say "the best that both know is taken; work in progress only by name"
 start_relay plain
-grep -q 'protocols moq-lite-05,moq-lite-04,moq-lite-03 sha256' plain.out || fail "it does not list the default"
+grep -q 'protocols moq-lite-05,moq-lite-04,moq-lite-03,h3 sha256' plain.out || fail "it does not list the default"
 start_watch watch none --timeout 0.2
 finished watch 1
 said watch 'connected to .*, moq-lite-05$'

@@ -2,6 +2,7 @@
 #include "scene.hpp"
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 using namespace moqlite;
 using namespace moqlite::test;
@@ -114,6 +115,39 @@ TEST_CASE("an ended track is served from the log while that is kept", "[relay][e
         CHECK(s.viewer({.start = at(0)}).groups().size() == 2);
     }
     CHECK(s.camera.heard().empty());
+}
+
+TEST_CASE("what is known of an ended track is told while the log has it", "[relay][end of track][log][track]") {
+    with_track s;
+    static_cast<void>(s.camera.heard());
+    const auto ask = [&](guest& g) {
+        REQUIRE(g->request_track({"room/cam", "video"}));
+        s.settle();
+        return g.heard();
+    };
+    CHECK(ask(s.reader).empty());
+    REQUIRE(s.camera->answer_track(request_id{1}, {.priority = 7}));
+    s.settle();
+    const auto answer = s.reader.heard();
+    REQUIRE(answer.size() == 1);
+    s.end();
+    if (GENERATE(false, true))
+        s.cut(s.camera);
+    else
+        s.camera.unannounce();
+    s.settle();
+    static_cast<void>(s.reader.heard());
+    CHECK(ask(s.join()).size() == 1);
+    CHECK(ask(s.reader)[0].substr(22) == answer[0].substr(22));
+    SECTION("and no longer") {
+        s.pass(31s);
+        CHECK(ask(s.join()) == list{"track_refused 0 not_found"});
+    }
+    SECTION("and not where it has begun anew") {
+        auto& other = s.publisher();
+        CHECK(ask(s.join()).empty());
+        CHECK(other.heard() == list{"track_requested 0 room/cam video"});
+    }
 }
 
 TEST_CASE("an ended track is forgotten after the cache's age", "[relay][end of track][log]") {

@@ -25,9 +25,14 @@ struct connection_state;
 void draw(std::span<std::byte>);
 /// Nullopt: the library failed.
 [[nodiscard]] std::optional<secret> hmac_sha256(std::string_view key, std::string_view text);
-/// A self-signed certificate for a DNS name, or for the IP address that `name` reads as.
+/// A name that a certificate is for.
+struct certified_name {
+    std::string text;
+    std::optional<address> ip; ///< What `text` reads as; none: a DNS name.
+};
+/// Of `request` all but the names, which were looked at.
 [[nodiscard]] std::optional<identity> make_identity(
-    const std::string& name, const std::optional<address>& ip, key_kind, std::string& why);
+    const std::vector<certified_name>& names, const certificate_request& request, std::string& why);
 /// A TLS alert in words.
 [[nodiscard]] std::string_view alert_text(std::uint8_t alert) noexcept;
 
@@ -47,9 +52,10 @@ using tls_handle = std::unique_ptr<tls_session, end_tls>;
 
 // For both folders.
 
-/// When a certificate that is made is valid, in seconds from now: less than 14 days together.
-inline constexpr long valid_since = -60L * 60;
-inline constexpr long valid_until = 13L * 24 * 60 * 60;
+/// When a certificate that is made now is valid: less than 14 days together. Not every clock is right.
+[[nodiscard]] inline validity valid_from(wall_time now) noexcept {
+    return {now - std::chrono::hours{1}, now + std::chrono::days{13}};
+}
 
 /// 1 to 255 bytes each (RFC 7301 §3.1), and at least one; false: `why`.
 [[nodiscard]] bool usable_alpn(const std::vector<std::string>& alpn, std::string_view who, std::string& why);

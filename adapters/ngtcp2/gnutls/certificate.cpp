@@ -2,7 +2,6 @@
 #include "state.hpp"
 
 #include <cstring>
-#include <ctime>
 #include <gnutls/crypto.h>
 #include <gnutls/x509.h>
 #include <netinet/in.h>
@@ -32,27 +31,31 @@ std::string taken(gnutls_datum_t from) {
     return text;
 }
 
+int add_name(gnutls_x509_crt_t to, const detail::certified_name& name) {
+    const std::string data = name.ip ? detail::raw_ip(*name.ip) : name.text;
+    return gnutls_x509_crt_set_subject_alt_name(to, name.ip ? GNUTLS_SAN_IPADDRESS : GNUTLS_SAN_DNSNAME, data.data(),
+        static_cast<unsigned int>(data.size()), GNUTLS_FSAN_APPEND);
+}
+
 /// Everything but the signature; an error of GnuTLS, or 0.
-int fill_in(
-    gnutls_x509_crt_t to, gnutls_x509_privkey_t key, const std::string& name, const std::optional<address>& ip) {
+int fill_in(gnutls_x509_crt_t to, gnutls_x509_privkey_t key, const std::vector<detail::certified_name>& names,
+    const validity& good) {
     unsigned char serial[16];
     detail::draw(std::as_writable_bytes(std::span{serial}));
     serial[0] = static_cast<unsigned char>((serial[0] & 0x7f) | 0x40); // Positive, and of full length.
-    const std::time_t now = std::time(nullptr);
-    // A common name holds 64 characters; what counts is the alternative name.
-    const std::string common = name.substr(0, 64);
-    const std::string alternative = ip ? detail::raw_ip(*ip) : name;
+    // A common name holds 64 characters; what counts are the alternative names.
+    const std::string common = names.front().text.substr(0, 64);
     for (const int rv : {gnutls_x509_crt_set_version(to, 3), gnutls_x509_crt_set_serial(to, serial, sizeof serial),
-             gnutls_x509_crt_set_activation_time(to, now + detail::valid_since),
-             gnutls_x509_crt_set_expiration_time(to, now + detail::valid_until),
+             gnutls_x509_crt_set_activation_time(to, std::chrono::system_clock::to_time_t(good.from)),
+             gnutls_x509_crt_set_expiration_time(to, std::chrono::system_clock::to_time_t(good.until)),
              gnutls_x509_crt_set_dn_by_oid(
                  to, GNUTLS_OID_X520_COMMON_NAME, 0, common.data(), static_cast<unsigned int>(common.size())),
              gnutls_x509_crt_set_key(to, key), gnutls_x509_crt_set_basic_constraints(to, 0, -1),
              gnutls_x509_crt_set_key_usage(to, GNUTLS_KEY_DIGITAL_SIGNATURE),
-             gnutls_x509_crt_set_key_purpose_oid(to, GNUTLS_KP_TLS_WWW_SERVER, 0),
-             gnutls_x509_crt_set_subject_alt_name(to, ip ? GNUTLS_SAN_IPADDRESS : GNUTLS_SAN_DNSNAME,
-                 alternative.data(), static_cast<unsigned int>(alternative.size()), GNUTLS_FSAN_SET)})
+             gnutls_x509_crt_set_key_purpose_oid(to, GNUTLS_KP_TLS_WWW_SERVER, 0)})
         if (rv < 0) return rv;
+    for (const auto& name : names)
+        if (const int rv = add_name(to, name); rv < 0) return rv;
     return 0;
 }
 
@@ -83,12 +86,12 @@ std::string detail::fingerprint_of(const gnutls_datum_t& der) {
 }
 
 std::optional<identity> detail::make_identity(
-    const std::string& name, const std::optional<address>& ip, key_kind kind, std::string& why) {
+    const std::vector<certified_name>& names, const certificate_request& request, std::string& why) {
     const private_key key = new_key();
     const certificate leaf = new_certificate();
-    int rv = key && leaf ? generate(key.get(), kind) : GNUTLS_E_MEMORY_ERROR;
-    if (rv == 0) rv = fill_in(leaf.get(), key.get(), name, ip);
-    const auto digest = kind == key_kind::p256 ? GNUTLS_DIG_SHA256 : GNUTLS_DIG_SHA512; // Ed25519 has no other.
+    int rv = key && leaf ? generate(key.get(), request.kind) : GNUTLS_E_MEMORY_ERROR;
+    if (rv == 0) rv = fill_in(leaf.get(), key.get(), names, valid_from(request.now));
+    const auto digest = request.kind == key_kind::p256 ? GNUTLS_DIG_SHA256 : GNUTLS_DIG_SHA512; // Ed25519 has no other.
     if (rv == 0) rv = gnutls_x509_crt_sign2(leaf.get(), leaf.get(), key.get(), digest, 0);
     identity made;
     gnutls_datum_t text{};
@@ -102,18 +105,37 @@ std::optional<identity> detail::make_identity(
     return std::nullopt;
 }
 
+namespace {
+
+certificate leaf_of(const identity& who, std::string& why) {
+    certificate leaf = new_certificate();
+    const gnutls_datum_t pem = detail::datum_of(who.chain);
+    const int rv = leaf ? gnutls_x509_crt_import(leaf.get(), &pem, GNUTLS_X509_FMT_PEM) : GNUTLS_E_MEMORY_ERROR;
+    if (rv == 0) return leaf;
+    why = gnutls_error("the certificate chain has no certificate", rv);
+    return nullptr;
+}
+
+} // namespace
+
 std::optional<std::string> fingerprint(const identity& of, std::string& why) {
-    const certificate leaf = new_certificate();
-    const gnutls_datum_t pem = detail::datum_of(of.chain);
+    const auto leaf = leaf_of(of, why);
+    if (!leaf) return std::nullopt;
     gnutls_datum_t der{};
-    int rv = leaf ? gnutls_x509_crt_import(leaf.get(), &pem, GNUTLS_X509_FMT_PEM) : GNUTLS_E_MEMORY_ERROR;
-    if (rv == 0) rv = gnutls_x509_crt_export2(leaf.get(), GNUTLS_X509_FMT_DER, &der);
-    if (rv != 0) {
-        why = gnutls_error("the certificate chain has no certificate", rv);
+    if (const int rv = gnutls_x509_crt_export2(leaf.get(), GNUTLS_X509_FMT_DER, &der); rv != 0) {
+        why = gnutls_error("the certificate cannot be hashed", rv);
         return std::nullopt;
     }
     const std::string raw = taken(der);
     return detail::fingerprint_of(detail::datum_of(raw));
+}
+
+std::optional<validity> valid_times(const identity& of, std::string& why) {
+    const auto leaf = leaf_of(of, why);
+    if (!leaf) return std::nullopt;
+    const auto at = [](std::time_t t) { return wall_time{std::chrono::seconds{t}}; };
+    return validity{
+        at(gnutls_x509_crt_get_activation_time(leaf.get())), at(gnutls_x509_crt_get_expiration_time(leaf.get()))};
 }
 
 } // namespace moqlite::ngtcp2

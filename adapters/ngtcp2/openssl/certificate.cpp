@@ -45,21 +45,33 @@ bool set_serial(X509* to) {
     return number && BN_to_ASN1_INTEGER(number.get(), X509_get_serialNumber(to)) != nullptr;
 }
 
+bool set_time(ASN1_TIME* to, wall_time t) {
+    return ASN1_TIME_set(to, std::chrono::system_clock::to_time_t(t)) != nullptr;
+}
+
+std::string alternatives(const std::vector<detail::certified_name>& names) {
+    std::string text;
+    for (const auto& name : names) {
+        if (!text.empty()) text += ',';
+        text += (name.ip ? "IP:" : "DNS:") + name.text;
+    }
+    return text;
+}
+
 /// Everything but the signature.
-bool fill_in(X509* to, EVP_PKEY* key, const std::string& name, bool is_ip) {
+bool fill_in(X509* to, EVP_PKEY* key, const std::vector<detail::certified_name>& names, const validity& good) {
     X509_NAME* subject = X509_get_subject_name(to);
-    // A common name holds 64 characters; what counts is the alternative name.
-    const std::string common = name.substr(0, 64);
+    // A common name holds 64 characters; what counts are the alternative names.
+    const std::string common = names.front().text.substr(0, 64);
     const auto* text = reinterpret_cast<const unsigned char*>(common.c_str());
     return X509_set_version(to, X509_VERSION_3) == 1 && set_serial(to) &&
-           X509_gmtime_adj(X509_getm_notBefore(to), detail::valid_since) != nullptr &&
-           X509_gmtime_adj(X509_getm_notAfter(to), detail::valid_until) != nullptr &&
+           set_time(X509_getm_notBefore(to), good.from) && set_time(X509_getm_notAfter(to), good.until) &&
            X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, text, -1, -1, 0) == 1 &&
            X509_set_issuer_name(to, subject) == 1 && X509_set_pubkey(to, key) == 1 &&
            add_extension(to, NID_basic_constraints, "critical,CA:FALSE") &&
            add_extension(to, NID_key_usage, "critical,digitalSignature") &&
            add_extension(to, NID_ext_key_usage, "serverAuth") &&
-           add_extension(to, NID_subject_alt_name, (is_ip ? "IP:" : "DNS:") + name);
+           add_extension(to, NID_subject_alt_name, alternatives(names));
 }
 
 } // namespace
@@ -72,12 +84,12 @@ std::string detail::fingerprint_of(const X509* of) {
 }
 
 std::optional<identity> detail::make_identity(
-    const std::string& name, const std::optional<address>& ip, key_kind kind, std::string& why) {
-    const private_key key{
-        kind == key_kind::p256 ? EVP_EC_gen("P-256") : EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")};
+    const std::vector<certified_name>& names, const certificate_request& request, std::string& why) {
+    const bool p256 = request.kind == key_kind::p256;
+    const private_key key{p256 ? EVP_EC_gen("P-256") : EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")};
     const certificate leaf{X509_new()};
-    const EVP_MD* digest = kind == key_kind::p256 ? EVP_sha256() : nullptr;
-    if (!key || !leaf || !fill_in(leaf.get(), key.get(), name, ip.has_value()) ||
+    const EVP_MD* digest = p256 ? EVP_sha256() : nullptr;
+    if (!key || !leaf || !fill_in(leaf.get(), key.get(), names, valid_from(request.now)) ||
         X509_sign(leaf.get(), key.get(), digest) == 0) {
         why = openssl_error("cannot make a certificate");
         return std::nullopt;
@@ -89,14 +101,38 @@ std::optional<identity> detail::make_identity(
     return made;
 }
 
+namespace {
+
+certificate leaf_of(const identity& who, std::string& why) {
+    const memory in{BIO_new_mem_buf(who.chain.data(), static_cast<int>(who.chain.size()))};
+    certificate leaf{PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr)};
+    if (!leaf) why = openssl_error("the certificate chain has no certificate");
+    return leaf;
+}
+
+std::optional<wall_time> to_wall_time(const ASN1_TIME* t) {
+    const unique<ASN1_TIME, ASN1_TIME_free> epoch{ASN1_TIME_set(nullptr, 0)};
+    int days = 0, seconds = 0;
+    if (!epoch || ASN1_TIME_diff(&days, &seconds, epoch.get(), t) != 1) return std::nullopt;
+    return wall_time{std::chrono::days{days} + std::chrono::seconds{seconds}};
+}
+
+} // namespace
+
 std::optional<std::string> fingerprint(const identity& of, std::string& why) {
-    const memory in{BIO_new_mem_buf(of.chain.data(), static_cast<int>(of.chain.size()))};
-    const certificate leaf{PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr)};
-    if (!leaf) {
-        why = openssl_error("the certificate chain has no certificate");
-        return std::nullopt;
-    }
+    const auto leaf = leaf_of(of, why);
+    if (!leaf) return std::nullopt;
     return detail::fingerprint_of(leaf.get());
+}
+
+std::optional<validity> valid_times(const identity& of, std::string& why) {
+    const auto leaf = leaf_of(of, why);
+    if (!leaf) return std::nullopt;
+    const auto from = to_wall_time(X509_get0_notBefore(leaf.get()));
+    const auto until = to_wall_time(X509_get0_notAfter(leaf.get()));
+    if (from && until) return validity{*from, *until};
+    why = openssl_error("the certificate has no times");
+    return std::nullopt;
 }
 
 } // namespace moqlite::ngtcp2

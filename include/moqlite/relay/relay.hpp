@@ -185,6 +185,7 @@ private:
     [[nodiscard]] std::optional<route> best_route(std::string_view broadcast) const;
     void take_over(std::string_view broadcast, const std::optional<route>& before, std::uint64_t changer);
     void forget_infos(std::string_view broadcast);
+    void forget_infos_of_no_track(std::string_view broadcast);
     [[nodiscard]] bool tell_alike(const route& a, const route& b) noexcept;
     void await(peer& p, request_id request, pending_info& info);
     askers answered(peer& source, query_id query, track_key& about);
@@ -236,7 +237,7 @@ private:
     moqlite::detail::object_pool<relaying::reader> readers_;
     moqlite::detail::object_pool<relaying::track> tracks_;
     std::map<track_key, relaying::track*> index_;
-    std::map<track_key, track_info> infos_; ///< As long as their broadcast is announced.
+    std::map<track_key, track_info> infos_; ///< As long as the broadcast is announced, or the track is here.
     std::map<track_key, askers> pending_;
     std::multimap<fetch_key, relaying::fetching> fetching_; ///< One of a group, but where its beginning had gone.
     std::unordered_map<std::uint64_t, std::unique_ptr<peer>> peers_;

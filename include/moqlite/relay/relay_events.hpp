@@ -36,7 +36,7 @@ inline std::optional<route> relay::best_route(std::string_view broadcast) const 
 /// After a change by `changer`: what one publisher left behind is not the track of the next.
 inline void relay::take_over(std::string_view broadcast, const std::optional<route>& before, std::uint64_t changer) {
     const auto now = best_route(broadcast);
-    if (!now) return forget_infos(broadcast);
+    if (!now) return forget_infos_of_no_track(broadcast);
     const auto publisher = [](const route& way) { return way.hops.empty() ? hop_id{} : way.hops.front(); };
     const bool untouched = before && before->source != changer && now->source != changer;
     const bool same =
@@ -58,11 +58,17 @@ inline bool relay::tell_alike(const route& a, const route& b) noexcept {
                                   relaying::tell_alike(first->session->negotiated(), second->session->negotiated()));
 }
 
+/// Another publisher's tracks are others.
 inline void relay::forget_infos(std::string_view broadcast) {
-    const auto first = infos_.lower_bound(track_key{broadcast, ""});
-    auto last = first;
-    while (last != infos_.end() && last->first.first == broadcast) ++last;
-    infos_.erase(first, last);
+    auto i = infos_.lower_bound(track_key{broadcast, ""});
+    while (i != infos_.end() && i->first.first == broadcast) i = infos_.erase(i);
+}
+
+/// Whoever subscribes to a track that is still to be had asks what it is first.
+inline void relay::forget_infos_of_no_track(std::string_view broadcast) {
+    auto i = infos_.lower_bound(track_key{broadcast, ""});
+    while (i != infos_.end() && i->first.first == broadcast)
+        i = index_.contains(i->first) ? std::next(i) : infos_.erase(i);
 }
 
 // TRACK.

@@ -224,7 +224,9 @@ inline void relay::cut_off(relaying::track& t, app_error code) {
 
 /// New subscribers do not find it any more; those that it has are served to its end.
 inline void relay::retire(relaying::track& t) {
-    if (!t.retired) index_.erase(track_key{t.broadcast, t.name});
+    const track_key key{t.broadcast, t.name};
+    if (!t.retired) index_.erase(key);
+    if (!t.retired && table_.find(t.broadcast) == nullptr) infos_.erase(key);
     t.retired = true;
     destroy_if_unused(t);
 }

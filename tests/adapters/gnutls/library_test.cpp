@@ -41,7 +41,7 @@ TEST_CASE("a generated certificate names its host and lives less than 14 days") 
     for (const auto& [name, alternative] : expected) {
         CAPTURE(name);
         std::string why;
-        const x509 made{ngtcp2::generate_identity(name, why).value()};
+        const x509 made{ngtcp2::generate_identity({.names = {name}}, why).value()};
         CHECK(alternative_name(made) == alternative);
         CHECK(gnutls_x509_crt_check_hostname(made.certificate, name.c_str()) != 0);
         CHECK(gnutls_x509_crt_check_hostname(made.certificate, "other.example") == 0);

@@ -27,7 +27,7 @@ TEST_CASE("a generated certificate names its host and lives less than 14 days") 
     for (const std::string name : {"relay.example", "192.0.2.7", "2001:db8::7"}) {
         CAPTURE(name);
         std::string why;
-        const x509 made{ngtcp2::generate_identity(name, why).value()};
+        const x509 made{ngtcp2::generate_identity({.names = {name}}, why).value()};
         const bool ip = name != "relay.example";
         CHECK((ip ? X509_check_ip_asc(made.certificate, name.c_str(), X509_CHECK_FLAG_NEVER_CHECK_SUBJECT)
                   : X509_check_host(made.certificate, name.c_str(), 0, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, nullptr)) ==
@@ -37,6 +37,7 @@ TEST_CASE("a generated certificate names its host and lives less than 14 days") 
         REQUIRE(ASN1_TIME_diff(
                     &days, &seconds, X509_get0_notBefore(made.certificate), X509_get0_notAfter(made.certificate)) == 1);
         CHECK(days == 13);
+        CHECK(seconds == 3600);
         CHECK(X509_cmp_current_time(X509_get0_notBefore(made.certificate)) < 0);
         CHECK(X509_cmp_current_time(X509_get0_notAfter(made.certificate)) > 0);
         CHECK(EVP_PKEY_get_base_id(X509_get0_pubkey(made.certificate)) == EVP_PKEY_EC);

@@ -34,7 +34,7 @@ inline ngtcp2::log_function log_of(const char* role) {
 /// Listens on a free port of 127.0.0.1, with a fresh certificate.
 inline void listen(asio::server& server, std::vector<std::string> alpn, ngtcp2::accept_function accept) {
     std::string why;
-    const auto who = ngtcp2::generate_identity("localhost", why);
+    const auto who = ngtcp2::generate_identity({.names = {"localhost"}}, why);
     if (!who) give_up(why);
     const auto tls = ngtcp2::tls::server(*who, std::move(alpn), why);
     if (!tls || !server.listen("127.0.0.1:0", *tls, std::move(accept), why)) give_up(why);

@@ -28,7 +28,7 @@ std::unique_ptr<ngtcp2::handler> converse(moqlite::role side, time_point now, bo
 
 int run() {
     std::string why;
-    const auto identity = ngtcp2::generate_identity("localhost", why);
+    const auto identity = ngtcp2::generate_identity({.names = {"localhost"}}, why);
     const auto server_tls = identity ? ngtcp2::tls::server(*identity, {"moq-lite-05"}, why) : std::nullopt;
     const auto fingerprint = identity ? ngtcp2::fingerprint(*identity, why) : std::nullopt;
     const auto client_tls =

@@ -28,6 +28,8 @@ public:
 
     [[nodiscard]] const ngtcp2::address& local_address() const;
 
+    /// Handshakes that begin from now on are made with this; connections that are there stay as they are.
+    void renew(ngtcp2::tls);
     /// Takes no new connections.
     void refuse();
     /// Closes every connection with `code`, then calls `done`: when the last close was sent and its

@@ -120,6 +120,8 @@ public:
 
     /// Takes connections from now on.
     void serve(tls, accept_function);
+    /// Handshakes that begin from now on are made with this, where connections are taken; nothing else changes.
+    void renew(tls);
     /// Takes no new connections from now on; those there are stay.
     void refuse();
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -16,21 +17,39 @@ namespace moqlite::ngtcp2 {
 struct identity {
     std::string chain;
     std::string key;
+    bool operator==(const identity&) const = default;
 };
 
 enum class key_kind : std::uint8_t { p256, ed25519 };
+
+/// The time of calendars, which is what certificates are about.
+using wall_time = std::chrono::sys_seconds;
+
+/// What a self-signed certificate is made for.
+struct certificate_request {
+    std::vector<std::string> names; ///< 1 to 100 DNS names and IP addresses.
+    key_kind kind = key_kind::p256;
+    wall_time now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+};
 
 /// Reads both files; they are checked when a tls is made of them.
 [[nodiscard]] std::optional<identity> load_identity(
     const std::string& chain_file, const std::string& key_file, std::string& why);
 
-/// A self-signed certificate for `name`, an IP address or a DNS name, valid from an hour ago for
-/// 13 days: browsers pin certificates by hash only when they live less than 14.
-[[nodiscard]] std::optional<identity> generate_identity(
-    std::string_view name, std::string& why, key_kind kind = key_kind::p256);
+/// A self-signed certificate, valid from an hour ago and for 13 days: browsers pin certificates by
+/// hash only when they live less than 14.
+[[nodiscard]] std::optional<identity> generate_identity(const certificate_request&, std::string& why);
 
 /// SHA-256 of the leaf's DER as 64 lowercase hex digits.
 [[nodiscard]] std::optional<std::string> fingerprint(const identity&, std::string& why);
+
+/// When a certificate is good.
+struct validity {
+    wall_time from;
+    wall_time until;
+};
+/// The leaf's.
+[[nodiscard]] std::optional<validity> valid_times(const identity&, std::string& why);
 
 using secret = std::array<std::byte, 32>;
 

@@ -1,0 +1,39 @@
+// What the relay says of itself over HTTP.
+#include "client_options.hpp"
+#include "service.hpp"
+
+#include <moqlite/asio/clock.hpp>
+#include <nlohmann/json.hpp>
+
+namespace moqlite::programs {
+
+namespace {
+
+/// Browsers take the hash of a certificate instead of an authority's word only if it does not live for long.
+bool is_pinnable(const ngtcp2::validity& good) { return good.until - good.from <= std::chrono::days{14}; }
+
+} // namespace
+
+std::optional<web_page> service::page(std::string_view path) const {
+    if (path == "/health") return health();
+    web_page hashes{.type = "text/plain; charset=utf-8", .for_every_origin = true};
+    // As clients in the field take it apart: 64 digits, and not so much as an end of line.
+    if (path == "/certificate.sha256") hashes.text = certificates_.current().fingerprint;
+    if (path == "/certificates.sha256")
+        for (const auto& print : certificates_.fingerprints(wall_clock())) hashes.text += print + '\n';
+    if (hashes.text.empty()) return std::nullopt;
+    return hashes;
+}
+
+/// Not well is a relay that takes no new sessions: whoever spreads clients over relays looks at the status.
+web_page service::health() const {
+    const auto s = relay_.stats();
+    nlohmann::ordered_json about{{"status", stopped_ ? "draining" : "ok"}, {"version", MOQLITE_VERSION},
+        {"sessions", s.sessions}, {"broadcasts", s.broadcasts}, {"tracks", s.tracks}, {"readers", s.readers},
+        {"cached_bytes", s.cached_bytes}, {"memory_bytes", s.memory}, {"groups_not_delivered", s.groups_lost},
+        {"protocols", options_.protocols}, {"pin_certificate", is_pinnable(certificates_.current().good)}};
+    for (const auto& server : servers_) about["listening"].push_back(to_string(server->local_address()));
+    return {.type = "application/json", .text = about.dump() + '\n', .status = stopped_ ? 503u : 200u};
+}
+
+} // namespace moqlite::programs

@@ -1,0 +1,240 @@
+#include "web_server.hpp"
+
+#include "web_files.hpp"
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http.hpp>
+#include <moqlite/asio/host_port.hpp>
+#include <utility>
+
+namespace moqlite::programs {
+
+namespace {
+
+namespace net = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using boost::system::error_code;
+using net::ip::tcp;
+
+/// After an error of accept(), such as no more descriptors.
+constexpr auto a_while = std::chrono::milliseconds{200};
+
+/// Everything comes from here, but WebTransport and certificate hashes may come from other relays.
+constexpr const char* policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+                               "connect-src 'self' http: https:; base-uri 'none'; form-action 'none'; "
+                               "frame-ancestors 'none'";
+
+std::string_view path_of(const http::request<http::empty_body>& request) {
+    const std::string_view target{request.target().data(), request.target().size()};
+    return target.substr(0, target.find('?'));
+}
+
+} // namespace
+
+class web_server::state : public std::enable_shared_from_this<state> {
+public:
+    state(net::any_io_executor executor, web_options o, page_function p)
+        : options{std::move(o)},
+          files{options.root, options.files, options.total},
+          pages{std::move(p)},
+          acceptor{executor},
+          pause_{executor} {}
+
+    bool open(const tcp::endpoint& at, bool both_families, std::string& why);
+    void accept();
+    void stop() {
+        error_code ignored;
+        acceptor.close(ignored);
+        pause_.cancel();
+    }
+    void left() {
+        if (connections_-- == options.connections) accept();
+    }
+
+    const web_options options;
+    const web_files files;
+    const page_function pages;
+    tcp::acceptor acceptor;
+
+private:
+    void accept_later();
+
+    net::steady_timer pause_;
+    std::size_t connections_ = 0;
+};
+
+/// One connection: a request, its answer, and the next one.
+class web_server::visitor : public std::enable_shared_from_this<visitor> {
+public:
+    visitor(tcp::socket socket, std::shared_ptr<state> home)
+        : stream_{std::move(socket)}, home_{std::move(home)}, buffer_{2 * home_->options.header} {}
+    ~visitor() { home_->left(); }
+    visitor(const visitor&) = delete;
+    visitor& operator=(const visitor&) = delete;
+
+    void read() {
+        parser_.emplace();
+        parser_->header_limit(static_cast<std::uint32_t>(home_->options.header));
+        parser_->body_limit(0);
+        stream_.expires_after(std::chrono::seconds{home_->options.seconds_to_ask});
+        http::async_read(stream_, buffer_, *parser_, [self = shared_from_this()](error_code error, std::size_t) {
+            if (error) return self->complain(error);
+            self->answer();
+        });
+    }
+
+private:
+    [[nodiscard]] bool only_looks() const {
+        const auto method = parser_->get().method();
+        return method == http::verb::get || method == http::verb::head;
+    }
+
+    /// Who has sent something that is no request is told so; who has left, or says nothing, is not.
+    void complain(error_code error) {
+        static const auto& ours = http::make_error_code(http::error::bad_target).category();
+        if (error.category() != ours || error == http::error::end_of_stream || error == http::error::partial_message)
+            return;
+        const bool has_body = error == http::error::body_limit || error == http::error::unexpected_body;
+        if (has_body && !only_looks()) return refuse(405);
+        refuse(error == http::error::header_limit ? 431 : 400);
+    }
+
+    void answer() {
+        if (!only_looks()) return refuse(405);
+        const auto& request = parser_->get();
+        const auto path = path_of(request);
+        if (auto page = home_->pages(path)) return show(std::move(*page));
+        if (const auto* file = home_->files.find(path)) return give(*file);
+        if (path == "/") return show({"text/plain; charset=utf-8", home_->options.without_root + '\n'});
+        refuse(404, request.keep_alive());
+    }
+
+    void refuse(unsigned status, bool keep_alive = false) {
+        begin(status, "text/plain; charset=utf-8", keep_alive);
+        page_ = std::string{http::obsolete_reason(static_cast<http::status>(status))} + '\n';
+        if (status == 405) head_.set(http::field::allow, "GET, HEAD");
+        write(page_);
+    }
+
+    void show(web_page page) {
+        begin(page.status, page.type, parser_->keep_alive());
+        head_.set(http::field::cache_control, "no-store");
+        if (page.for_every_origin) head_.set(http::field::access_control_allow_origin, "*");
+        page_ = std::move(page.text);
+        write(page_);
+    }
+
+    void give(const web_file& file) {
+        const bool known = parser_->get()[http::field::if_none_match] == file.tag;
+        begin(known ? 304 : 200, file.type, parser_->keep_alive());
+        head_.set(http::field::cache_control, "no-cache"); // May be kept, and is asked for again each time.
+        head_.set(http::field::etag, file.tag);
+        head_.set("Content-Security-Policy", policy);
+        write(known ? std::string_view{} : std::string_view{file.content});
+    }
+
+    void begin(unsigned status, std::string_view type, bool keep_alive) {
+        head_ = {};
+        head_.version(11);
+        head_.result(status);
+        head_.keep_alive(keep_alive);
+        head_.set(http::field::content_type, type);
+        head_.set("X-Content-Type-Options", "nosniff");
+        head_.set("Referrer-Policy", "no-referrer");
+    }
+
+    /// `content` lives as long as we or the files do.
+    void write(std::string_view content) {
+        if (head_.result() != http::status::not_modified) head_.content_length(content.size());
+        const bool head_only = parser_->get().method() == http::verb::head;
+        head_.body() = head_only ? boost::beast::span<const char>{}
+                                 : boost::beast::span<const char>{content.data(), content.size()};
+        serializer_.emplace(head_);
+        stream_.expires_after(std::chrono::seconds{home_->options.seconds_to_answer});
+        http::async_write(stream_, *serializer_, [self = shared_from_this()](error_code error, std::size_t) {
+            if (error) return;
+            if (self->head_.keep_alive()) return self->read();
+            error_code ignored;
+            self->stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+        });
+    }
+
+    beast::tcp_stream stream_;
+    const std::shared_ptr<state> home_;
+    beast::flat_buffer buffer_;
+    std::optional<http::request_parser<http::empty_body>> parser_;
+    http::response<http::span_body<const char>> head_;
+    std::optional<http::response_serializer<http::span_body<const char>>> serializer_;
+    std::string page_;
+};
+
+bool web_server::state::open(const tcp::endpoint& at, bool both_families, std::string& why) {
+    error_code error;
+    acceptor.open(at.protocol(), error);
+    if (!error) acceptor.set_option(net::socket_base::reuse_address{true}, error);
+    if (!error && at.protocol() == tcp::v6()) acceptor.set_option(net::ip::v6_only{!both_families}, error);
+    if (!error) acceptor.bind(at, error);
+    if (!error) acceptor.listen(net::socket_base::max_listen_connections, error);
+    if (!error) return true;
+    why = "cannot listen on TCP port " + std::to_string(at.port()) + ": " + error.message();
+    error_code ignored;
+    acceptor.close(ignored);
+    return false;
+}
+
+// One at a time; at the bound nobody is accepted until somebody has left.
+void web_server::state::accept() {
+    if (!acceptor.is_open()) return;
+    acceptor.async_accept([self = shared_from_this()](const error_code& error, tcp::socket socket) {
+        if (!self->acceptor.is_open()) return;
+        if (error) return self->accept_later();
+        ++self->connections_;
+        std::make_shared<visitor>(std::move(socket), self)->read();
+        if (self->connections_ < self->options.connections) self->accept();
+    });
+}
+
+void web_server::state::accept_later() {
+    pause_.expires_after(a_while);
+    pause_.async_wait([self = shared_from_this()](const error_code& error) {
+        if (!error) self->accept();
+    });
+}
+
+web_server::web_server(net::any_io_executor executor, web_options o, page_function pages)
+    : state_{std::make_shared<state>(std::move(executor), std::move(o), std::move(pages))} {}
+
+web_server::~web_server() { state_->stop(); }
+
+bool web_server::listen(std::string_view where, std::string& why) {
+    const auto parsed = asio::parse_host_port(where, 0, why);
+    if (!parsed) return false;
+    if (parsed->host.empty()) {
+        // Where there is no IPv6, IPv4 has to do.
+        if (!state_->open({tcp::v6(), parsed->port}, true, why) && !state_->open({tcp::v4(), parsed->port}, false, why))
+            return false;
+    } else {
+        error_code error;
+        const auto host = net::ip::make_address(parsed->host, error);
+        if (error) {
+            why = "cannot listen on \"" + parsed->host + "\": it is not an IP address";
+            return false;
+        }
+        if (!state_->open({host, parsed->port}, false, why)) return false;
+    }
+    state_->accept();
+    return true;
+}
+
+ngtcp2::address web_server::local_address() const {
+    error_code ignored;
+    const auto at = state_->acceptor.local_endpoint(ignored);
+    return {at.data(), at.size()};
+}
+
+} // namespace moqlite::programs

@@ -1,0 +1,41 @@
+#include "webtransport_door.hpp"
+
+#include "client_options.hpp"
+#include "text.hpp"
+
+#include <algorithm>
+#include <moqlite/webtransport/origin.hpp>
+#include <utility>
+
+namespace moqlite::programs {
+
+namespace {
+
+nghttp3::answer refuse(int status, std::string reason) {
+    nghttp3::answer out;
+    out.status = status;
+    out.reason = std::move(reason);
+    return out;
+}
+
+} // namespace
+
+nghttp3::answer webtransport_door::operator()(const nghttp3::request& r) const {
+    if (!webtransport::admits_origin(origins, r.origin, r.authority))
+        return refuse(403, "pages of " + printable(r.origin) + " are not allowed here (--allow-origin)");
+    const auto spoken = [this](const std::string& name) {
+        return name != http3 && std::ranges::count(protocols, name) != 0;
+    };
+    const auto chosen = std::ranges::find_if(r.protocols, spoken); // The client's favourite.
+    if (chosen == r.protocols.end()) {
+        const auto offered = r.protocols.empty() ? "nothing" : printable(CLI::detail::join(r.protocols, ", "));
+        return refuse(400, "no common protocol: the client offers " + offered);
+    }
+    nghttp3::answer out;
+    out.status = 200;
+    out.protocol = *chosen;
+    out.accept = [make = accept, path = r.path](ngtcp2::connection& c, time_point now) { return make(c, now, path); };
+    return out;
+}
+
+} // namespace moqlite::programs

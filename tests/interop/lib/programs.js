@@ -1,0 +1,78 @@
+// Our programs as processes, which end with us.
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { until, within } from "./time.js";
+
+const bin = process.env.MOQLITE_BIN;
+const running = new Set();
+
+/// Nothing of the caller's may turn a program's flags around.
+const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("MOQLITE_")));
+
+export class Program {
+    out = "";
+    err = "";
+
+    constructor(name, ...flags) {
+        this.name = name;
+        // Also where we are killed: nobody is left behind.
+        const command = ["--pdeathsig", "KILL", "--", join(bin, `moqlite-${name}`), ...flags];
+        this.child = spawn("setpriv", command, { env: environment, stdio: ["ignore", "pipe", "pipe"] });
+        this.child.stdout.on("data", (data) => (this.out += data));
+        this.child.stderr.on("data", (data) => (this.err += data));
+        this.ended = new Promise((resolve) => this.child.on("close", (code, signal) => resolve(code ?? signal)));
+        running.add(this);
+        void this.ended.then(() => running.delete(this));
+    }
+
+    signal(name) {
+        this.child.kill(name);
+    }
+
+    /// Waits for its end, which must be this one.
+    async finished(code = 0, seconds = 20) {
+        const found = await within(seconds, `the end of moqlite-${this.name}`, this.ended);
+        if (found !== code) throw new Error(`moqlite-${this.name} ended with ${found}: ${this.lastWords()}`);
+    }
+
+    async said(pattern, seconds = 10) {
+        await until(seconds, `moqlite-${this.name} says ${pattern}`, () => pattern.test(this.err));
+    }
+
+    lastWords() {
+        return this.err.trimEnd().split("\n").slice(-12).join("\n      ");
+    }
+
+    /// KiB of memory that it has.
+    resident() {
+        return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.child.pid}/status`, "utf8"))[1]);
+    }
+
+    static killAll() {
+        for (const program of running) program.child.kill("SIGKILL");
+    }
+    /// What each that still runs has said, for a case that failed.
+    static lastWords() {
+        return [...running].map((program) => `moqlite-${program.name}: ${program.lastWords()}`).join("\n      ");
+    }
+}
+
+/// A relay on free ports of 127.0.0.1, with a certificate of its own and --web.
+export async function startRelay(...flags) {
+    const defaults = { "--listen": "127.0.0.1:0", "--tls-generate": "localhost,127.0.0.1", "--web": "127.0.0.1:0" };
+    const unsaid = Object.entries(defaults).filter(([flag]) => !flags.includes(flag));
+    const relay = new Program("relay", ...unsaid.flat(), ...flags);
+    const over = relay.ended.then(() => { throw new Error(`the relay ended: ${relay.lastWords()}`); });
+    await Promise.race([over, until(10, "the relay's ready lines", () => /^web .*\n/m.test(relay.out))]);
+    over.catch(() => {});
+    [, relay.at, relay.protocols, relay.hash] = /^listening (\S+) protocols (\S+) sha256 (\S+)$/m.exec(relay.out);
+    relay.web = `http://${/^web (\S+)$/m.exec(relay.out)[1]}`;
+    relay.url = `https://${relay.at}`;
+    return relay;
+}
+
+/// moqlite-publish or moqlite-watch at that relay, over native QUIC unless `url` says otherwise.
+export function client(name, relay, { broadcast, track = "data", root = "", url = `moqt://${relay.at}` }, ...flags) {
+    return new Program(name, "--quiet", "--fingerprint", relay.hash, ...flags, `${url}${root}`, broadcast, track);
+}

@@ -1,0 +1,139 @@
+// moqlite against peers that others wrote: each case starts a relay of its own, on loopback, and has a limit of time.
+//   node run.js [--quick] [--only REGEX] [--list]
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { browserCases } from "./cases/browser.js";
+import { demoCases } from "./cases/demo.js";
+import { lifeCases } from "./cases/life.js";
+import { nodeCases } from "./cases/node.js";
+import { executable, launch } from "./lib/chromium.js";
+import { servePage } from "./lib/page_server.js";
+import { client, Program, startRelay } from "./lib/programs.js";
+import { within } from "./lib/time.js";
+
+const { values: options } = parseArgs({
+    options: { quick: { type: "boolean" }, only: { type: "string", default: "" }, list: { type: "boolean" } },
+});
+const required = (process.env.MOQLITE_REQUIRE ?? "").split(",");
+const work = mkdtempSync(join(tmpdir(), "moqlite-interop."));
+const artefacts = join(process.env.MOQLITE_BUILD ?? work, "interop");
+mkdirSync(artefacts, { recursive: true });
+
+let browser, pages;
+
+/// What a case has: everything that it starts ends with it.
+class Stage {
+    size = options.quick ? 2_000_000 : 8_000_000;
+    rate = 2_000_000; // Bytes a second.
+    work = work;
+    artefacts = artefacts;
+    relays = [];
+    tabs = [];
+
+    async relay(...flags) {
+        const relay = await startRelay(...flags);
+        this.relays.push(relay);
+        return relay;
+    }
+    client = client;
+
+    async tab(url = pages.url, { mayComplain = false } = {}) {
+        const tab = await browser.newPage();
+        tab.said = [];
+        tab.complaints = [];
+        tab.on("console", (message) => tab.said.push(message.text()));
+        tab.on("pageerror", (error) => mayComplain || tab.complaints.push(error.message));
+        this.tabs.push(tab);
+        await tab.goto(url, { timeout: 10_000 });
+        if (url === pages.url) await tab.waitForFunction("globalThis.moqReady", undefined, { timeout: 10_000 });
+        /// moq.<name>(argument) in that page.
+        tab.moq = (name, argument) => tab.evaluate(([n, a]) => globalThis.moq[n](a), [name, argument]);
+        return tab;
+    }
+
+    async end() {
+        for (const tab of this.tabs) await tab.close();
+        for (const relay of this.relays) {
+            relay.signal("SIGTERM");
+            await relay.finished(0, 8);
+        }
+        const complaints = this.tabs.flatMap((tab) => tab.complaints);
+        if (complaints.length > 0) throw new Error(`the page threw: ${complaints.join("; ")}`);
+    }
+    lastWords() {
+        const said = this.tabs.flatMap((tab) => tab.said.slice(-6)).map((line) => `page: ${line}`);
+        return [Program.lastWords(), ...said].join("\n      ");
+    }
+}
+
+const outcomes = { passed: 0, failed: 0, skipped: 0 };
+
+async function run({ name, seconds = 30, body }) {
+    const stage = new Stage();
+    const start = performance.now();
+    try {
+        await within(seconds, name, body(stage));
+        await within(20, "the end of the case", stage.end());
+        ++outcomes.passed;
+        console.log(`ok       ${name} (${((performance.now() - start) / 1000).toFixed(1)} s)`);
+    } catch (error) {
+        ++outcomes.failed;
+        console.log(`FAILED   ${name}: ${error.message}\n      ${stage.lastWords()}`);
+        for (const tab of stage.tabs) await tab.close().catch(() => {});
+    }
+    Program.killAll();
+}
+
+function skip(group, why) {
+    if (required.includes(group)) {
+        ++outcomes.failed;
+        console.log(`FAILED   ${group}: ${why}, and MOQLITE_REQUIRE has it`);
+    } else {
+        ++outcomes.skipped;
+        console.log(`skipped  ${group}: ${why}`);
+    }
+}
+
+async function runBrowser(cases) {
+    if (cases.length === 0) return;
+    if (!executable) return skip("browser", "there is no Chromium (apt install chromium)");
+    browser = await launch(join(work, "profile"));
+    pages = await servePage();
+    for (const one of cases) await run(one);
+    await within(20, "the end of the browser", browser.close());
+    pages.close();
+}
+
+async function runNode(cases) {
+    if (cases.length === 0) return;
+    const { problem } = await import("./cases/node.js");
+    const why = await problem();
+    if (why) return skip("node", why);
+    for (const one of cases) await run(one);
+}
+
+function end(code) {
+    Program.killAll();
+    rmSync(work, { recursive: true, force: true });
+    process.exit(code);
+}
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => end(1));
+
+const wanted = (cases) => cases.filter(({ name }) => new RegExp(options.only).test(name));
+const inBrowser = wanted([...browserCases, ...lifeCases, ...demoCases]);
+const inNode = wanted(nodeCases);
+if (options.list) {
+    for (const { name } of [...inBrowser, ...inNode]) console.log(name);
+    end(0);
+}
+try {
+    await runBrowser(inBrowser);
+    await runNode(inNode);
+} catch (error) {
+    ++outcomes.failed;
+    console.log(`FAILED   ${error.stack}`);
+}
+console.log(`${outcomes.passed} passed, ${outcomes.failed} failed, ${outcomes.skipped} skipped`);
+end(outcomes.failed > 0 ? 1 : outcomes.passed === 0 ? 77 : 0);
