@@ -85,7 +85,7 @@ private:
 
     void give_up(std::string why) {
         over_ = true;
-        quic().close(app_error{static_cast<std::uint64_t>(http3_code::no_error)}, why);
+        quic().close(to_code(http3_code::no_error), why);
     }
 
     void come_to_nothing(const ngtcp2::closed& how) override {

@@ -2,9 +2,7 @@
 
 #include "detail/compat.hpp"
 
-#include <algorithm>
 #include <array>
-#include <random>
 #include <span>
 #include <string>
 
@@ -12,9 +10,6 @@ namespace moqlite::nghttp3::detail {
 
 namespace {
 
-std::int64_t raw(stream_id id) noexcept { return static_cast<std::int64_t>(number(id)); }
-stream_id id_of(std::int64_t id) noexcept { return stream_id{static_cast<std::uint64_t>(id)}; }
-app_error code_of(http3_code c) noexcept { return app_error{static_cast<std::uint64_t>(c)}; }
 const std::uint8_t* octets(byte_view b) noexcept { return reinterpret_cast<const std::uint8_t*>(b.data()); }
 
 /// nghttp3 copies fields and never writes to those that it is given.
@@ -23,11 +18,6 @@ nghttp3_nv to_nghttp3(const field& f) noexcept {
         return reinterpret_cast<std::uint8_t*>(const_cast<char*>(text.data()));
     };
     return {octets_of(f.name), octets_of(f.value), f.name.size(), f.value.size(), NGHTTP3_NV_FLAG_NONE};
-}
-
-void random_bytes(std::uint8_t* out, std::size_t size) {
-    std::random_device source;
-    std::generate_n(out, size, [&] { return static_cast<std::uint8_t>(source()); });
 }
 
 } // namespace
@@ -54,7 +44,7 @@ http3::~http3() { nghttp3_conn_del(conn_); }
 
 void http3::fail(http3_code code, std::string_view reason) {
     dead_ = true;
-    quic_.close(code_of(code), reason);
+    quic_.close(to_code(code), reason);
 }
 
 void http3::check(int result) {
@@ -207,25 +197,22 @@ bool http3::copy_control(std::span<const nghttp3_vec> pieces) {
     return !dead_;
 }
 
-bool http3::write() {
+void http3::write() {
     // It may say "nothing" after a stream without data, although another has some; twice it means it.
     for (int nothing = 0; nothing < 2 && !dead_;) {
-        if (!control_.write(quic_)) return false;
+        if (!control_.write(quic_)) return;
         std::array<nghttp3_vec, 8> pieces;
         std::int64_t id = -1;
         int fin = 0;
         const auto n = nghttp3_conn_writev_stream(conn_, &id, &fin, pieces.data(), pieces.size());
-        if (n < 0) {
-            check(static_cast<int>(n));
-            return false;
-        }
+        if (n < 0) return check(static_cast<int>(n));
         if (id < 0) {
             ++nothing;
             continue;
         }
         const std::span<const nghttp3_vec> some{pieces.data(), static_cast<std::size_t>(n)};
         if (id_of(id) == control_.id()) {
-            if (!copy_control(some)) return false;
+            if (!copy_control(some)) return;
             continue;
         }
         std::array<byte_view, 8> data;
@@ -235,80 +222,10 @@ bool http3::write() {
             size += some[i].len;
         }
         const auto taken = quic_.write({id_of(id), {data.data(), some.size()}, size, fin != 0});
-        if (!taken) return false;
+        if (!taken) return;
         if (*taken > 0 || size == 0) check(nghttp3_conn_add_write_offset(conn_, id, *taken));
         if (*taken < size) nghttp3_conn_block_stream(conn_, id);
     }
-    return !dead_;
-}
-
-// Headers.
-
-void http3::begin_header(stream_id id) {
-    if (headers_.size() < headers_max)
-        headers_.insert_or_assign(number(id), arriving{{}, now_});
-    else
-        refuse(id);
-}
-
-void http3::end_header(stream_id id, bool fin) {
-    const auto found = headers_.find(number(id));
-    if (found == headers_.end()) return; // It was refused.
-    auto header = std::move(found->second.header);
-    headers_.erase(found);
-    listener_.message_received(id, std::move(header), fin);
-}
-
-void http3::refuse(stream_id id) {
-    headers_.erase(number(id));
-    quic_.reset(id, code_of(http3_code::request_rejected));
-    quic_.stop(id, code_of(http3_code::request_rejected));
-    listener_.message_refused(id);
-}
-
-nghttp3_callbacks http3::callbacks() {
-    nghttp3_callbacks cb{};
-    cb.begin_headers = [](nghttp3_conn*, std::int64_t id, void* self, void*) {
-        static_cast<http3*>(self)->begin_header(id_of(id));
-        return 0;
-    };
-    cb.recv_header = [](nghttp3_conn*, std::int64_t id, std::int32_t, nghttp3_rcbuf* name, nghttp3_rcbuf* value,
-                         std::uint8_t, void* self, void*) {
-        auto& headers = static_cast<http3*>(self)->headers_;
-        const auto found = headers.find(number(id_of(id)));
-        if (found == headers.end()) return 0;
-        const auto text = [](nghttp3_rcbuf* b) {
-            const auto v = nghttp3_rcbuf_get_buf(b);
-            return std::string_view{reinterpret_cast<const char*>(v.base), v.len};
-        };
-        found->second.header.add(text(name), text(value));
-        return 0;
-    };
-    cb.end_headers = [](nghttp3_conn*, std::int64_t id, int fin, void* self, void*) {
-        static_cast<http3*>(self)->end_header(id_of(id), fin != 0);
-        return 0;
-    };
-    cb.recv_data = [](nghttp3_conn*, std::int64_t id, const std::uint8_t* data, std::size_t size, void* self, void*) {
-        auto& h = *static_cast<http3*>(self);
-        h.listener_.body_received(id_of(id), std::as_bytes(std::span{data, size}), h.now_);
-        return 0;
-    };
-    cb.end_stream = [](nghttp3_conn*, std::int64_t id, void* self, void*) {
-        auto& h = *static_cast<http3*>(self);
-        h.listener_.message_ended(id_of(id), h.now_);
-        return 0;
-    };
-    // Both come within reading; ngtcp2 allows it.
-    cb.stop_sending = [](nghttp3_conn*, std::int64_t id, std::uint64_t code, void* self, void*) {
-        static_cast<http3*>(self)->quic_.stop(id_of(id), app_error{code});
-        return 0;
-    };
-    cb.reset_stream = [](nghttp3_conn*, std::int64_t id, std::uint64_t code, void* self, void*) {
-        static_cast<http3*>(self)->quic_.reset(id_of(id), app_error{code});
-        return 0;
-    };
-    set_rand(cb, random_bytes);
-    return cb;
 }
 
 } // namespace moqlite::nghttp3::detail

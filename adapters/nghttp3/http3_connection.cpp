@@ -31,7 +31,7 @@ void http3_connection::pump(ngtcp2::connection&, time_point now) {
     if (http_.has_failed() || (!http_.is_open() && !http_.open_streams())) return;
     negotiate(now);
     settle(now);
-    if (!http_.write()) return;
+    http_.write();
     if (upper() != nullptr) session_->pump(now);
     quic_.flush();
 }
@@ -108,7 +108,7 @@ void http3_connection::leave(ngtcp2::connection& from, app_error code, std::stri
     if (upper() != nullptr)
         session_->close(code, reason);
     else if (!session_)
-        from.close(app_error{static_cast<std::uint64_t>(http3_code::no_error)}, reason);
+        from.close(to_code(http3_code::no_error), reason);
 }
 
 std::optional<time_point> http3_connection::deadline() const {

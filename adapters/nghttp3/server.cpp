@@ -70,7 +70,7 @@ private:
         const std::array<field, 1> fields{{{":status", code}}};
         http().respond(e.id, fields, false);
         // We read no more of it, and it was no error (RFC 9114 §4.1).
-        quic().stop(e.id, app_error{static_cast<std::uint64_t>(http3_code::no_error)});
+        quic().stop(e.id, to_code(http3_code::no_error));
         const auto& h = e.header;
         log(ngtcp2::log_level::info, "refused " + printable(h.method) + ' ' + printable(h.path) + " of " +
                                          to_string(quic().remote()) + ": " + code + (why.empty() ? "" : " ") +

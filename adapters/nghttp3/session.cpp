@@ -79,25 +79,24 @@ std::optional<std::size_t> session::write(const write_stream& w) {
     return *taken - ours;
 }
 
-/// False: the connection takes no more.
-bool session::pay() {
+void session::pay() {
     while (!owed_.empty()) {
         const auto id = owed_.back();
         const auto found = streams_.find(number(id));
         if (found != streams_.end() && found->second.unwritten != 0) {
             const auto rest = rest_of_prefix(id, found->second);
             const auto taken = quic_.write({id, {&rest, 1}, rest.size(), true});
-            if (!taken) return false;
+            if (!taken) return;
             found->second.unwritten = static_cast<std::uint8_t>(rest.size() - *taken);
-            if (*taken < rest.size()) return true; // Until the peer lets us.
+            if (*taken < rest.size()) return; // Until the peer lets us.
         }
         owed_.pop_back();
     }
-    return true;
 }
 
 void session::pump(time_point now) {
-    if (pay()) upper_->pump(*this, now);
+    pay();
+    upper_->pump(*this, now); // What it resets and credits goes in any case.
 }
 
 void session::acked(stream_id id, stream& s, std::uint64_t n, time_point now) {

@@ -8,10 +8,8 @@ namespace moqlite::nghttp3::detail {
 
 namespace {
 
-app_error raw_code(http3_code c) noexcept { return app_error{static_cast<std::uint64_t>(c)}; }
-
 /// The stream was cut off because its session ended at the peer: that end, which is on its way, says why.
-bool is_of_the_end(app_error wire) noexcept { return wire == raw_code(http3_code::session_gone); }
+bool is_of_the_end(app_error wire) noexcept { return wire == to_code(http3_code::session_gone); }
 
 /// A code that is not the application's says no more than that it is over.
 app_error app_code(app_error wire) noexcept {
@@ -85,8 +83,8 @@ void http3_connection::reject(stream_id id, violation v) {
 void http3_connection::drop(stream_id id, http3_code code) {
     const bool ours = initiator_of(id) == quic_.side();
     const bool both = direction_of(id) == direction::bidi;
-    if (both || ours) quic_.reset(id, raw_code(code));
-    if (both || !ours) quic_.stop(id, raw_code(code));
+    if (both || ours) quic_.reset(id, to_code(code));
+    if (both || !ours) quic_.stop(id, to_code(code));
 }
 
 void http3_connection::stream_reset(stream_id id, app_error code, time_point now) {
@@ -149,7 +147,7 @@ void http3_connection::stream_closed(stream_id id, std::optional<app_error> code
     peeks_.erase(number(id));
     // A PRIORITY_UPDATE may have made nghttp3 know a request's id that is none.
     const bool known = whose == stream::owner::http3 || webtransport::can_be_session(id);
-    const auto why = static_cast<std::uint64_t>(code.value_or(raw_code(http3_code::no_error)));
+    const auto why = static_cast<std::uint64_t>(code.value_or(to_code(http3_code::no_error)));
     if (known) http_.closed(id, why);
     if (whose == stream::owner::session) {
         if (code && is_of_the_end(*code)) return;

@@ -124,6 +124,12 @@ public:
         });
         pair_.run_for(50ms);
     }
+    void datagram(const std::string& bytes) {
+        for (bool sent = false; !sent && !is_over();) {
+            upper->in_pump([&](ngtcp2::connection& c) { sent = c.send(as_bytes(bytes)); });
+            pair_.run_for(50ms);
+        }
+    }
     void reset(stream_id id, std::uint64_t code) {
         upper->in_pump([id, code](ngtcp2::connection& c) { c.reset(id, app_error{code}); });
         pair_.run_for(50ms);

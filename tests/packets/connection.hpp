@@ -154,6 +154,7 @@ public:
         if (channel_->upper != nullptr) host_.where().touch(*channel_->owner);
         return std::make_unique<watcher>(channel_, host_);
     }
+    [[nodiscard]] bool has_joined() const noexcept { return joined_; }
     /// Null: it is not there yet, or no more.
     [[nodiscard]] ngtcp2::connection* quic() noexcept { return channel_->connection; }
     /// Calls `f` when there was a connection, and is no more.
@@ -219,6 +220,8 @@ private:
             to_, version_, [this](ngtcp2::connection& c) { return client.join(c); },
             [this](const ngtcp2::closed& why) {
                 world_.trace([&] { return "no connection: " + why.reason; });
+                // Where the server has had it, it has been lost.
+                if (server.has_joined()) return client.give_up();
                 if (++attempts_ < 5) world_.after(50ms, [this] { connect(); });
             });
     }

@@ -57,7 +57,7 @@ void seed_openssl(std::uint64_t seed) {
 
 const ngtcp2::tls& server_tls() {
     static const auto made = [] {
-        std::vector<std::string> names;
+        std::vector<std::string> names{"h3"};
         for (auto v : {version::lite_06_wip, version::lite_05, version::lite_04, version::lite_03})
             names.emplace_back(alpn(v));
         std::string why;

@@ -9,7 +9,7 @@ namespace moqlite::packets {
 /// From here on all randomness of this process's OpenSSL follows from `seed`.
 void seed_openssl(std::uint64_t seed);
 
-/// Configurations with a certificate that is always the same and an ALPN for each version; made once.
+/// Configurations with a certificate that is always the same an ALPN for each version, and h3; made once.
 [[nodiscard]] const ngtcp2::tls& server_tls();
 [[nodiscard]] const ngtcp2::tls& client_tls();
 

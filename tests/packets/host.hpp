@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace moqlite::packets {
 
@@ -26,17 +27,32 @@ struct link {
     duration idle_timeout = 8s;
 };
 
-class host final : public sim::party, public ngtcp2::sink {
+/// How a session lives on a QUIC connection.
+struct binding {
+    std::vector<std::string> (*alpn)(version);
+    ngtcp2::accept_function (*server)(ngtcp2::accept_function);
+    ngtcp2::accept_function (*client)(version, ngtcp2::accept_function, ngtcp2::failed_function);
+};
+
+/// As its only user.
+inline constexpr binding native{
+    [](version v) { return std::vector{std::string{moqlite::alpn(v)}}; },
+    [](ngtcp2::accept_function accept) { return accept; },
+    [](version, ngtcp2::accept_function accept, ngtcp2::failed_function) { return accept; },
+};
+
+class host : public sim::party, public ngtcp2::sink {
 public:
-    host(sim::world& w, const link& l = {})
+    host(sim::world& w, const link& l = {}, const binding& b = native)
         : world_(w),
+          binding_(b),
           name_(w.number()),
           address_(*ngtcp2::address::parse("10.0.0.1", static_cast<std::uint16_t>(1000 + name_))),
           endpoint_(options_for(l), *this) {
-        endpoint_.serve(server_tls(), [this](ngtcp2::connection& c, time_point) {
+        endpoint_.serve(server_tls(), b.server([this](ngtcp2::connection& c, time_point) {
             const auto found = expected_.find(c.remote().port());
             return found == expected_.end() ? nullptr : found->second(c);
-        });
+        }));
     }
 
     using join = std::function<std::unique_ptr<ngtcp2::handler>(ngtcp2::connection&)>;
@@ -47,10 +63,10 @@ public:
     void expect(const host& other, join j) { expected_[other.address_.port()] = std::move(j); }
     void connect(const host& server, version v, join j, ngtcp2::failed_function failed) {
         std::string why;
-        auto* made = endpoint_.connect(
-            client_tls(), {server.address_, address_, "localhost", {std::string{alpn(v)}}},
-            [j = std::move(j)](ngtcp2::connection& c, time_point) { return j(c); }, std::move(failed), why,
-            world_.now());
+        auto accept =
+            binding_.client(v, [j = std::move(j)](ngtcp2::connection& c, time_point) { return j(c); }, failed);
+        auto* made = endpoint_.connect(client_tls(), {server.address_, address_, "localhost", binding_.alpn(v)},
+            std::move(accept), std::move(failed), why, world_.now());
         sim::must(made != nullptr, "a connection can be tried");
         world_.touch(*this);
     }
@@ -128,6 +144,7 @@ private:
     }
 
     sim::world& world_;
+    const binding& binding_;
     std::uint64_t name_;
     ngtcp2::address address_;
     std::map<std::uint16_t, lane*> lanes_;

@@ -25,6 +25,11 @@ namespace moqlite::nghttp3::detail {
 
 using webtransport::http3_code;
 
+[[nodiscard]] inline std::int64_t raw(stream_id id) noexcept { return static_cast<std::int64_t>(number(id)); }
+[[nodiscard]] inline stream_id id_of(std::int64_t id) noexcept { return stream_id{static_cast<std::uint64_t>(id)}; }
+/// As a connection wants it.
+[[nodiscard]] inline app_error to_code(http3_code c) noexcept { return app_error{static_cast<std::uint64_t>(c)}; }
+
 struct field {
     std::string_view name, value;
 };
@@ -71,8 +76,8 @@ public:
     void respond(stream_id, std::span<const field>, bool open);
     /// Sends `bytes`, if any, in a DATA frame of their own on the one open body; then, if `fin`, ends it.
     void send_body(stream_id, std::vector<std::byte> bytes, bool fin);
-    /// Sends what there is. False: the connection takes no more.
-    [[nodiscard]] bool write();
+    /// Sends what there is, as far as the connection takes it.
+    void write();
 
     /// Closes the connection.
     void fail(http3_code, std::string_view reason);

@@ -57,7 +57,7 @@ private:
     };
     /// What of the prefix is still to be written.
     [[nodiscard]] byte_view rest_of_prefix(stream_id, const stream&) const noexcept;
-    [[nodiscard]] bool pay();
+    void pay();
     void finish(const ngtcp2::closed&, time_point);
 
     ngtcp2::connection& quic_;

@@ -1,0 +1,87 @@
+// What nghttp3 reports as it reads, and the headers that come of it.
+#include "detail/compat.hpp"
+#include "detail/http3.hpp"
+
+#include <algorithm>
+#include <random>
+#include <span>
+
+namespace moqlite::nghttp3::detail {
+
+namespace {
+
+void random_bytes(std::uint8_t* out, std::size_t size) {
+    std::random_device source;
+    std::generate_n(out, size, [&] { return static_cast<std::uint8_t>(source()); });
+}
+
+} // namespace
+
+void http3::begin_header(stream_id id) {
+    if (headers_.size() < headers_max)
+        headers_.insert_or_assign(number(id), arriving{{}, now_});
+    else
+        refuse(id);
+}
+
+void http3::end_header(stream_id id, bool fin) {
+    const auto found = headers_.find(number(id));
+    if (found == headers_.end()) return; // It was refused.
+    auto header = std::move(found->second.header);
+    headers_.erase(found);
+    listener_.message_received(id, std::move(header), fin);
+}
+
+void http3::refuse(stream_id id) {
+    headers_.erase(number(id));
+    quic_.reset(id, to_code(http3_code::request_rejected));
+    quic_.stop(id, to_code(http3_code::request_rejected));
+    listener_.message_refused(id);
+}
+
+nghttp3_callbacks http3::callbacks() {
+    nghttp3_callbacks cb{};
+    cb.begin_headers = [](nghttp3_conn*, std::int64_t id, void* self, void*) {
+        static_cast<http3*>(self)->begin_header(id_of(id));
+        return 0;
+    };
+    cb.recv_header = [](nghttp3_conn*, std::int64_t id, std::int32_t, nghttp3_rcbuf* name, nghttp3_rcbuf* value,
+                         std::uint8_t, void* self, void*) {
+        auto& headers = static_cast<http3*>(self)->headers_;
+        const auto found = headers.find(number(id_of(id)));
+        if (found == headers.end()) return 0;
+        const auto text = [](nghttp3_rcbuf* b) {
+            const auto v = nghttp3_rcbuf_get_buf(b);
+            return std::string_view{reinterpret_cast<const char*>(v.base), v.len};
+        };
+        found->second.header.add(text(name), text(value));
+        return 0;
+    };
+    cb.end_headers = [](nghttp3_conn*, std::int64_t id, int fin, void* self, void*) {
+        static_cast<http3*>(self)->end_header(id_of(id), fin != 0);
+        return 0;
+    };
+    cb.recv_data = [](nghttp3_conn*, std::int64_t id, const std::uint8_t* data, std::size_t size, void* self, void*) {
+        auto& h = *static_cast<http3*>(self);
+        h.listener_.body_received(id_of(id), std::as_bytes(std::span{data, size}), h.now_);
+        return 0;
+    };
+    cb.end_stream = [](nghttp3_conn*, std::int64_t id, void* self, void*) {
+        auto& h = *static_cast<http3*>(self);
+        h.listener_.message_ended(id_of(id), h.now_);
+        return 0;
+    };
+    // Both come within reading; ngtcp2 allows it.
+    cb.stop_sending = [](nghttp3_conn*, std::int64_t id, std::uint64_t code, void* self, void*) {
+        static_cast<http3*>(self)->quic_.stop(id_of(id), app_error{code});
+        return 0;
+    };
+    cb.reset_stream = [](nghttp3_conn*, std::int64_t id, std::uint64_t code, void* self, void*) {
+        static_cast<http3*>(self)->quic_.reset(id_of(id), app_error{code});
+        return 0;
+    };
+    set_rand(cb, random_bytes);
+    return cb;
+}
+
+} // namespace moqlite::nghttp3::detail

@@ -1,0 +1,10 @@
+// Every scenario over WebTransport on real QUIC packets, in virtual time.
+#include "net.hpp"
+
+#include "conformance/announce.hpp"
+#include "conformance/complete.hpp"
+#include "conformance/fault.hpp"
+#include "conformance/mesh.hpp"
+#include "conformance/relay.hpp"
+#include "conformance/slow.hpp"
+#include "conformance/subscribe.hpp"

@@ -1,0 +1,44 @@
+// WebTransport over a virtual wire, as the scenarios of tests/conformance want a transport.
+#pragma once
+
+#include "packets/quic.hpp"
+
+#include <moqlite/nghttp3/client.hpp>
+#include <moqlite/nghttp3/server.hpp>
+
+namespace moqlite::packets {
+
+/// In a WebTransport session.
+inline constexpr binding webtransport{
+    [](version) { return std::vector<std::string>{"h3"}; },
+    [](ngtcp2::accept_function accept) {
+        return nghttp3::serve({}, [accept = std::move(accept)](const nghttp3::request& r) {
+            return nghttp3::answer{.status = 200, .protocol = r.protocols.at(0), .accept = accept};
+        });
+    },
+    [](version v, ngtcp2::accept_function accept, ngtcp2::failed_function failed) {
+        nghttp3::client_options o;
+        o.authority = "localhost";
+        o.protocols = {std::string{alpn(v)}};
+        return nghttp3::connect(std::move(o), std::move(accept), std::move(failed));
+    },
+};
+
+struct web : quic {
+    static constexpr std::uint64_t seeds = 30;
+
+    class machine final : public host {
+    public:
+        machine(sim::world& w, const link& l = {}) : host(w, with_room(l), webtransport) {}
+
+    private:
+        /// Beside what a session may open: HTTP/3's own streams, and the request.
+        [[nodiscard]] static link with_room(link l) {
+            l.uni_streams += 3;
+            l.bidi_streams += 1;
+            return l;
+        }
+    };
+};
+
+} // namespace moqlite::packets
