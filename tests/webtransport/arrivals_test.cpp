@@ -67,7 +67,7 @@ TEST_CASE("once the session has ended nothing belongs to it", "[webtransport]") 
     CHECK(stream(a) == "none");
 }
 
-TEST_CASE("streams wait for their session, and come in the order in which they began", "[webtransport]") {
+TEST_CASE("streams that came before the session are its own once it is established", "[webtransport]") {
     arrivals a;
     CHECK(begin(a, 6, session, "01") == waits);
     CHECK(begin(a, 2, session, "02", true) == waits);
@@ -109,7 +109,7 @@ TEST_CASE("of many requests that came to nothing the last sixteen are remembered
     CHECK(begin(a, 2, stream_id{4 * 9'983}, "") == waits);
 }
 
-TEST_CASE("sixteen streams may wait, and no more", "[webtransport]") {
+TEST_CASE("of 10 000 streams that come before a session sixteen wait, the others are refused", "[webtransport]") {
     arrivals a;
     for (std::uint64_t n = 0; n < 16; ++n) CHECK(begin(a, n * 4 + 2, session, "00") == waits);
     for (std::uint64_t n = 16; n < 10'000; ++n)
@@ -123,7 +123,7 @@ TEST_CASE("sixteen streams may wait, and no more", "[webtransport]") {
     CHECK(stream(a) == "none");
 }
 
-TEST_CASE("nothing waits for longer than five seconds", "[webtransport]") {
+TEST_CASE("a stream whose session does not come in five seconds is refused, a datagram dropped", "[webtransport]") {
     arrivals a;
     CHECK_FALSE(a.deadline());
     CHECK(a.datagram_received({session, hex("aa")}, start) == waits);
