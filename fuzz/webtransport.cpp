@@ -101,6 +101,12 @@ told_capsules capsules_of(byte_view bytes, std::size_t size) {
 void read_capsules(byte_view bytes, std::size_t size) {
     const auto whole = capsules_of(bytes, bytes.size() + 1);
     must(whole == capsules_of(bytes, size), "capsules are the same in pieces");
+    std::vector<std::byte> longer;
+    write_drain(longer);
+    append(longer, bytes);
+    told_capsules one_more{{drain_session{}}, whole.error};
+    for (const auto& c : whole.all) one_more.all.push_back(c);
+    must(capsules_of(longer, size) == one_more, "a capsule does not change what follows it");
     std::vector<std::byte> again;
     for (const auto& c : whole.all) {
         if (const auto* close = std::get_if<close_session>(&c))
@@ -160,12 +166,13 @@ void read_fields(byte_view bytes) {
 void read_datagrams(byte_view bytes) {
     const auto d = read_datagram(bytes);
     if (!d) return;
+    must(number(d->session) <= wire::varint_max && can_be_session(d->session), "a datagram's session can be one");
     std::array<std::byte, datagram_prefix_size_max> prefix{};
     std::vector<std::byte> again;
     append(again, byte_view{prefix}.first(write_datagram_prefix(d->session, prefix)));
     append(again, d->payload);
     const auto second = read_datagram(again);
-    must(second && second->session == d->session && can_be_session(d->session), "a datagram's session is kept");
+    must(second && second->session == d->session, "a datagram's session is kept");
 }
 
 /// What a session says of the same bytes, answered before the piece of this number.
