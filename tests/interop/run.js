@@ -29,6 +29,7 @@ class Stage {
     rate = 2_000_000; // Bytes a second.
     work = work;
     artefacts = artefacts;
+    pageUrl = pages?.url;
     relays = [];
     tabs = [];
 

@@ -1,5 +1,5 @@
 // Our programs as processes, which end with us.
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { until, within } from "./time.js";
@@ -56,6 +56,11 @@ export class Program {
     static lastWords() {
         return [...running].map((program) => `moqlite-${program.name}: ${program.lastWords()}`).join("\n      ");
     }
+}
+
+/// Sanitizers keep memory of their own.
+export function isSanitized() {
+    return /lib[at]san/.test(spawnSync("ldd", [join(bin, "moqlite-relay")], { encoding: "utf8" }).stdout);
 }
 
 /// A relay on free ports of 127.0.0.1, with a certificate of its own and --web.
