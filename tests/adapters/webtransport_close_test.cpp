@@ -59,6 +59,23 @@ TEST_CASE("a session that ends resets its streams", "[webtransport]") {
     CHECK(client.reset_code(mine) == session_gone);
 }
 
+TEST_CASE("who will be told that the session ended is not told of each stream that went with it", "[webtransport]") {
+    webtransport_pair pair;
+    raw_http3 client{pair};
+    const auto id = client.session();
+    auto* server = pair.server.handlers.at(0);
+    const auto mine = client.open(direction::uni, varint(0x54) + varint(0) + "hello");
+    const auto other = client.open(direction::uni, varint(0x54) + varint(0) + "hello");
+    REQUIRE(pair.run([&] { return server->received.contains(other); }));
+    client.reset(mine, session_gone);
+    client.reset(other, 0x10c);
+    CHECK_FALSE(server->received[mine].reset);
+    CHECK_FALSE(server->closed_streams.contains(mine));
+    CHECK(server->received[other].reset == app_error::cancel);
+    client.more(id, data_frame(close_capsule(1, "now")), true);
+    CHECK(pair.server.ends.at(0)->has_value());
+}
+
 TEST_CASE("who closes waits for the other's FIN, half a second at most", "[webtransport]") {
     webtransport_pair pair;
     raw_http3 client{pair};
