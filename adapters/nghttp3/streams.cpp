@@ -61,6 +61,8 @@ void http3_connection::associate(stream_id id, stream_id session, byte_view payl
     const auto fate = arrivals_.stream_begun(id, session, payload, fin, now);
     switch (fate.what) {
     case webtransport::fate::kind::deliver:
+        // Nobody would be told of its end.
+        if (session_->state().is_ending()) return reject(id, violation::session_gone);
         streams_[number(id)].whose = stream::owner::session;
         return deliver(id, payload, fin, now);
     case webtransport::fate::kind::wait: streams_[number(id)].whose = stream::owner::early; return;
@@ -91,7 +93,8 @@ void http3_connection::stream_reset(stream_id id, app_error code, time_point now
     auto& s = streams_[number(id)];
     switch (s.whose) {
     case stream::owner::session:
-        if (auto* h = upper(); h != nullptr && !is_of_the_end(code)) h->stream_reset(id, app_code(code), now);
+        if (is_of_the_end(code)) return session_->state().stream_gone(now);
+        if (auto* h = upper()) h->stream_reset(id, app_code(code), now);
         return;
     case stream::owner::http3:
         http_.reset(id);
@@ -111,7 +114,8 @@ void http3_connection::stream_stopped(stream_id id, app_error code, time_point n
     const auto found = streams_.find(number(id));
     if (found == streams_.end()) return;
     if (found->second.whose == stream::owner::session) {
-        if (auto* h = upper(); h != nullptr && !is_of_the_end(code)) h->stream_stopped(id, app_code(code), now);
+        if (is_of_the_end(code)) return session_->state().stream_gone(now);
+        if (auto* h = upper()) h->stream_stopped(id, app_code(code), now);
     } else if (found->second.whose == stream::owner::http3) {
         http_.stopped(id);
         if (is_connect(id)) session_->state().request_aborted(now);
@@ -150,7 +154,7 @@ void http3_connection::stream_closed(stream_id id, std::optional<app_error> code
     const auto why = static_cast<std::uint64_t>(code.value_or(to_code(http3_code::no_error)));
     if (known) http_.closed(id, why);
     if (whose == stream::owner::session) {
-        if (code && is_of_the_end(*code)) return;
+        if (code && is_of_the_end(*code)) return session_->state().stream_gone(now);
         if (auto* h = upper()) h->stream_closed(id, code ? std::optional{app_code(*code)} : std::nullopt, now);
         return;
     }
