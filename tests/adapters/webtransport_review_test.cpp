@@ -31,3 +31,12 @@ TEST_CASE(
     CHECK(pair.server_counts->rejected_streams > 10);
     REQUIRE(pair.run([&] { return pair.is_over(); }));
 }
+
+TEST_CASE("of the refused requests of one connection few are logged", "[webtransport]") {
+    webtransport_pair pair;
+    raw_http3 client{pair};
+    for (int i = 0; i < 50; ++i) CHECK(client.ask(get()) == 404);
+    CHECK(pair.server_counts->refused_requests == 50);
+    CHECK_FALSE(pair.server_log.empty());
+    CHECK(pair.server_log.size() <= 10);
+}

@@ -62,7 +62,7 @@ protected:
     /// A request that gets its stream and no session.
     virtual void message_refused(stream_id) override;
 
-    [[nodiscard]] ngtcp2::connection& quic() noexcept { return quic_; }
+    [[nodiscard]] ngtcp2::connection& quic() const noexcept { return quic_; }
     [[nodiscard]] http3& http() noexcept { return http_; }
     [[nodiscard]] std::vector<exchange>& exchanges() noexcept { return exchanges_; }
     /// There is one, or there was.
