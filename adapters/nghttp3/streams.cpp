@@ -32,9 +32,9 @@ void http3_connection::stream_received(stream_id id, byte_view bytes, bool fin, 
 }
 
 void http3_connection::identify(stream_id id, byte_view bytes, bool fin, time_point now) {
-    auto& peek = peeks_.try_emplace(number(id), id).first->second;
-    const auto before = peek.held();
-    const auto what = peek.receive(bytes, fin);
+    auto& p = peeks_.try_emplace(number(id), peek{webtransport::stream_peek{id}}).first->second;
+    const auto before = p.first.held();
+    const auto what = p.first.receive(bytes, fin);
     if (std::holds_alternative<webtransport::undecided_stream>(what)) return;
     if (const auto* of = std::get_if<webtransport::session_stream>(&what)) {
         // The prefix is ours, so its credit is for us to return.
@@ -54,7 +54,9 @@ void http3_connection::identify(stream_id id, byte_view bytes, bool fin, time_po
     } else {
         streams_[number(id)].whose = stream::owner::nobody;
     }
+    const auto stopped = p.stopped;
     peeks_.erase(number(id));
+    if (stopped) stream_stopped(id, *stopped, now);
 }
 
 void http3_connection::associate(stream_id id, stream_id session, byte_view payload, bool fin, time_point now) {
@@ -111,9 +113,13 @@ void http3_connection::stream_reset(stream_id id, app_error code, time_point now
 }
 
 void http3_connection::stream_stopped(stream_id id, app_error code, time_point now) {
+    // It may come before the first byte of the stream.
+    if (initiator_of(id) != quic_.side()) streams_.try_emplace(number(id));
     const auto found = streams_.find(number(id));
     if (found == streams_.end()) return;
-    if (found->second.whose == stream::owner::session) {
+    if (found->second.whose == stream::owner::unknown) {
+        peeks_.try_emplace(number(id), peek{webtransport::stream_peek{id}}).first->second.stopped = code;
+    } else if (found->second.whose == stream::owner::session) {
         if (is_of_the_end(code)) return session_->state().stream_gone(now);
         if (auto* h = upper()) h->stream_stopped(id, app_code(code), now);
     } else if (found->second.whose == stream::owner::http3) {

@@ -40,3 +40,29 @@ TEST_CASE("of the refused requests of one connection few are logged", "[webtrans
     CHECK_FALSE(pair.server_log.empty());
     CHECK(pair.server_log.size() <= 10);
 }
+
+TEST_CASE("a stream that is stopped before its prefix has come is stopped for its handler, too",
+    "[webtransport][ngtcp2-1.24]") {
+    webtransport_pair pair;
+    raw_http3 client{pair};
+    client.session();
+    auto* server = pair.server.handlers.at(0);
+    const auto bytes = stream_of(direction::bidi, 0, "question");
+    std::optional<stream_id> id;
+    client.upper->in_pump([&](ngtcp2::connection& c) {
+        id = c.open(direction::bidi);
+        const byte_view first = as_bytes(bytes).first(1);
+        static_cast<void>(c.write({*id, {&first, 1}, first.size(), false}));
+        c.flush();
+        c.stop(*id, app_error{static_cast<std::uint64_t>(webtransport::to_http3_code(app_error{5}))});
+    });
+    pair.run_for(100ms);
+    REQUIRE(id);
+    client.upper->in_pump([&](ngtcp2::connection& c) {
+        const byte_view rest = as_bytes(bytes).subspan(1);
+        static_cast<void>(c.write({*id, {&rest, 1}, rest.size(), true}));
+    });
+    REQUIRE(pair.run([&] { return server->received.contains(*id); }, 5s));
+    pair.run_for(100ms);
+    CHECK(server->sent[*id].stopped == app_error{5});
+}
