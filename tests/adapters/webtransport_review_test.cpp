@@ -1,6 +1,9 @@
 // Clients that keep to the letter of HTTP/3 and mean no good.
 #include "raw_http3.hpp"
 
+#include <array>
+#include <moqlite/webtransport/capsule.hpp>
+
 using namespace moqlite;
 using namespace moqlite::test;
 
@@ -65,4 +68,36 @@ TEST_CASE("a stream that is stopped before its prefix has come is stopped for it
     REQUIRE(pair.run([&] { return server->received.contains(*id); }, 5s));
     pair.run_for(100ms);
     CHECK(server->sent[*id].stopped == app_error{5});
+}
+
+TEST_CASE("what a peer closes with cannot command a terminal", "[webtransport]") {
+    webtransport_pair pair;
+    raw_http3 client{pair};
+    const auto id = client.session();
+    std::vector<std::byte> close;
+    webtransport::write_close(app_error{3}, "a\x1b[2J\r\nb\xc2\x9b\x32Jc\xc3\xa9", close);
+    client.more(id, data_frame(as_text(close)), true);
+    REQUIRE(pair.server.ends.at(0)->has_value());
+    CHECK((**pair.server.ends.at(0)).reason == "a?[2J??b??2Jc\xc3\xa9");
+}
+
+TEST_CASE("sessions end with much of what their handlers lent on its way", "[webtransport]") {
+    pair_options options;
+    options.drop = [n = 0](std::string&) mutable { return ++n % 5 == 0; };
+    webtransport_pair pair{options};
+    for (int i = 0; i < 12; ++i) {
+        const auto [client, server] = pair.session();
+        const auto ends = std::array{pair.client.ends.back(), pair.server.ends.back()};
+        for (auto* who : {client, server})
+            for (int k = 0; k < 4; ++k) who->send(k % 2 == 0 ? direction::uni : direction::bidi, noise(300'000));
+        pair.run_for(i * 20ms);
+        auto* who = i % 2 == 0 ? client : server;
+        if (i % 3 == 0)
+            who->in_pump([](ngtcp2::connection& c) { c.close(app_error{7}, "enough"); });
+        else
+            who->connection.close(app_error{7}, "enough");
+        REQUIRE(pair.run([&] { return ends[0]->has_value() && ends[1]->has_value() && pair.is_over(); }));
+        CHECK((*ends[0])->code == 7);
+        CHECK((*ends[1])->code == 7);
+    }
 }
