@@ -71,12 +71,16 @@ private:
         http().respond(e.id, fields, false);
         // We read no more of it, and it was no error (RFC 9114 §4.1).
         quic().stop(e.id, to_code(http3_code::no_error));
-        const auto& h = e.header;
+        constexpr int lines = 10;
+        if (refused_ < lines) log_refusal(e.header, code, why);
+        refuse_session(e.id, now);
+        message_refused(e.id);
+    }
+
+    void log_refusal(const message& h, const std::string& code, std::string_view why) const {
         log(ngtcp2::log_level::info, "refused " + printable(h.method) + ' ' + printable(h.path) + " of " +
                                          to_string(quic().remote()) + ": " + code + (why.empty() ? "" : " ") +
                                          printable(why));
-        refuse_session(e.id, now);
-        message_refused(e.id);
     }
 
     void message_refused(stream_id id) override {

@@ -32,9 +32,9 @@ void http3_connection::stream_received(stream_id id, byte_view bytes, bool fin, 
 }
 
 void http3_connection::identify(stream_id id, byte_view bytes, bool fin, time_point now) {
-    auto& peek = peeks_.try_emplace(number(id), id).first->second;
-    const auto before = peek.held();
-    const auto what = peek.receive(bytes, fin);
+    auto& p = peeks_.try_emplace(number(id), peek{webtransport::stream_peek{id}}).first->second;
+    const auto before = p.first.held();
+    const auto what = p.first.receive(bytes, fin);
     if (std::holds_alternative<webtransport::undecided_stream>(what)) return;
     if (const auto* of = std::get_if<webtransport::session_stream>(&what)) {
         // The prefix is ours, so its credit is for us to return.
@@ -54,13 +54,17 @@ void http3_connection::identify(stream_id id, byte_view bytes, bool fin, time_po
     } else {
         streams_[number(id)].whose = stream::owner::nobody;
     }
+    const auto stopped = p.stopped;
     peeks_.erase(number(id));
+    if (stopped) stream_stopped(id, *stopped, now);
 }
 
 void http3_connection::associate(stream_id id, stream_id session, byte_view payload, bool fin, time_point now) {
     const auto fate = arrivals_.stream_begun(id, session, payload, fin, now);
     switch (fate.what) {
     case webtransport::fate::kind::deliver:
+        // Nobody would be told of its end.
+        if (session_->state().is_ending()) return reject(id, violation::session_gone);
         streams_[number(id)].whose = stream::owner::session;
         return deliver(id, payload, fin, now);
     case webtransport::fate::kind::wait: streams_[number(id)].whose = stream::owner::early; return;
@@ -91,7 +95,8 @@ void http3_connection::stream_reset(stream_id id, app_error code, time_point now
     auto& s = streams_[number(id)];
     switch (s.whose) {
     case stream::owner::session:
-        if (auto* h = upper(); h != nullptr && !is_of_the_end(code)) h->stream_reset(id, app_code(code), now);
+        if (is_of_the_end(code)) return session_->state().stream_gone(now);
+        if (auto* h = upper()) h->stream_reset(id, app_code(code), now);
         return;
     case stream::owner::http3:
         http_.reset(id);
@@ -108,10 +113,15 @@ void http3_connection::stream_reset(stream_id id, app_error code, time_point now
 }
 
 void http3_connection::stream_stopped(stream_id id, app_error code, time_point now) {
+    // It may come before the first byte of the stream.
+    if (initiator_of(id) != quic_.side()) streams_.try_emplace(number(id));
     const auto found = streams_.find(number(id));
     if (found == streams_.end()) return;
-    if (found->second.whose == stream::owner::session) {
-        if (auto* h = upper(); h != nullptr && !is_of_the_end(code)) h->stream_stopped(id, app_code(code), now);
+    if (found->second.whose == stream::owner::unknown) {
+        peeks_.try_emplace(number(id), peek{webtransport::stream_peek{id}}).first->second.stopped = code;
+    } else if (found->second.whose == stream::owner::session) {
+        if (is_of_the_end(code)) return session_->state().stream_gone(now);
+        if (auto* h = upper()) h->stream_stopped(id, app_code(code), now);
     } else if (found->second.whose == stream::owner::http3) {
         http_.stopped(id);
         if (is_connect(id)) session_->state().request_aborted(now);
@@ -150,7 +160,7 @@ void http3_connection::stream_closed(stream_id id, std::optional<app_error> code
     const auto why = static_cast<std::uint64_t>(code.value_or(to_code(http3_code::no_error)));
     if (known) http_.closed(id, why);
     if (whose == stream::owner::session) {
-        if (code && is_of_the_end(*code)) return;
+        if (code && is_of_the_end(*code)) return session_->state().stream_gone(now);
         if (auto* h = upper()) h->stream_closed(id, code ? std::optional{app_code(*code)} : std::nullopt, now);
         return;
     }

@@ -218,6 +218,28 @@ TEST_CASE("a session whose stream is cut off is lost", "[webtransport]") {
     CHECK(told(over).empty());
 }
 
+TEST_CASE("a session of which streams are gone ends, with what the peer says or without", "[webtransport]") {
+    auto s = established();
+    s.stream_gone(start);
+    CHECK(s.is_ending());
+    CHECK(s.deadline() == start + 3s);
+    s.stream_gone(start + 2s); // Nothing is put off.
+    CHECK(s.deadline() == start + 3s);
+    SECTION("with") {
+        s.body_received(hex(bye), start + 1s);
+        CHECK(told(s) == "closed by peer 7 'bye'; abort streams; send  fin; ");
+        CHECK_FALSE(s.is_ending());
+        CHECK(s.deadline() == start + 1500ms);
+    }
+    SECTION("without") {
+        s.tick(start + 3s - 1ns);
+        CHECK(told(s).empty());
+        s.tick(start + 3s);
+        CHECK(told(s) == "lost ''; abort streams; abort cancelled; ");
+        CHECK(s.deadline() == start + 3500ms);
+    }
+}
+
 TEST_CASE("a connection may be closed with a code of the application", "[webtransport]") {
     auto mapped = established();
     mapped.connection_closed(to_http3_code(app_error{7}), "bye", start);

@@ -32,6 +32,12 @@ struct exchange {
     webtransport::session state{}; ///< If it becomes a session.
 };
 
+/// A stream of which too little has come to say whose it is.
+struct peek {
+    webtransport::stream_peek first;
+    std::optional<app_error> stopped{}; ///< As code_of() has it.
+};
+
 class http3_connection : public ngtcp2::handler, private http3::listener {
 public:
     http3_connection(ngtcp2::connection&, ngtcp2::log_function, std::shared_ptr<stats>, time_point now);
@@ -62,7 +68,7 @@ protected:
     /// A request that gets its stream and no session.
     virtual void message_refused(stream_id) override;
 
-    [[nodiscard]] ngtcp2::connection& quic() noexcept { return quic_; }
+    [[nodiscard]] ngtcp2::connection& quic() const noexcept { return quic_; }
     [[nodiscard]] http3& http() noexcept { return http_; }
     [[nodiscard]] std::vector<exchange>& exchanges() noexcept { return exchanges_; }
     /// There is one, or there was.
@@ -102,7 +108,7 @@ private:
     ngtcp2::log_function log_;
     std::shared_ptr<stats> counts_;
     stream_table streams_;
-    std::unordered_map<std::uint64_t, webtransport::stream_peek> peeks_; ///< Streams of which too little has come.
+    std::unordered_map<std::uint64_t, peek> peeks_;
     webtransport::arrivals arrivals_;
     std::vector<exchange> exchanges_;
     std::unique_ptr<session> session_;

@@ -22,6 +22,8 @@ struct session_limits {
     std::size_t early_body = 1024; ///< Bytes that may come before a request is answered.
     /// For so long the peer may hear our farewell before the connection is closed.
     duration farewell = std::chrono::milliseconds{500};
+    /// For so long the end may come after the streams that went with it.
+    duration missing_end = std::chrono::seconds{3};
 };
 
 /// It is over; the last event.
@@ -104,6 +106,11 @@ public:
         leave_by_ = now;
         tick(now);
     }
+    /// The peer has cut off a stream with http3_code::session_gone. The end itself should follow; a session that went
+    /// on would never hear what became of its streams.
+    void stream_gone(time_point now) noexcept {
+        if (phase_ == phase::established && !end_by_) end_by_ = now + bounds_.missing_end;
+    }
     /// The peer may close it with a code of the application instead of a capsule.
     void connection_closed(http3_code code, std::string_view reason, time_point now) {
         const auto said = code == http3_code::no_error ? app_error::cancel : to_app_error(code);
@@ -113,7 +120,8 @@ public:
             end({.how = session_ended::cause::lost, .reason = std::string{reason}}, now);
         phase_ = phase::over;
     }
-    void tick(time_point now) noexcept {
+    void tick(time_point now) {
+        if (is_ending() && *end_by_ <= now) request_aborted(now);
         if (phase_ == phase::ended && leave_by_ <= now) phase_ = phase::leaving;
     }
 
@@ -140,6 +148,7 @@ public:
         return leave_connection{};
     }
     [[nodiscard]] std::optional<time_point> deadline() const noexcept {
+        if (is_ending()) return end_by_;
         return phase_ == phase::ended ? std::optional{leave_by_} : std::nullopt;
     }
 
@@ -160,6 +169,8 @@ public:
     }
 
     [[nodiscard]] bool is_established() const noexcept { return phase_ == phase::established; }
+    /// By what became of its streams the peer has ended it, and has not said so.
+    [[nodiscard]] bool is_ending() const noexcept { return is_established() && end_by_.has_value(); }
 
 private:
     enum class phase : std::uint8_t { requested, established, ended, leaving, over };
@@ -197,6 +208,7 @@ private:
     std::optional<session_ended> ended_;
     std::optional<send_body> body_;
     std::optional<http3_code> abort_;
+    std::optional<time_point> end_by_;
     time_point leave_by_{};
     phase phase_ = phase::requested;
     bool fin_ = false;

@@ -37,7 +37,7 @@ struct answer {
 using answer_function = std::function<answer(const request&)>;
 
 struct server_options {
-    ngtcp2::log_function log{};      ///< One line for each request that is refused.
+    ngtcp2::log_function log{};      ///< One line for each of the first requests of a connection that are refused.
     std::shared_ptr<stats> counts{}; ///< Null: nobody wants to know.
 };
 
