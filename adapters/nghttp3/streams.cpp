@@ -91,6 +91,11 @@ void http3_connection::drop(stream_id id, http3_code code) {
     if (both || !ours) quic_.stop(id, to_code(code));
 }
 
+/// The peer has cut off its half, so ours is all that is left. To stop what was reset is an error to ngtcp2 1.11.
+void http3_connection::answer_reset(stream_id id) {
+    if (direction_of(id) == direction::bidi) quic_.reset(id, to_code(http3_code::request_cancelled));
+}
+
 void http3_connection::stream_reset(stream_id id, app_error code, time_point now) {
     auto& s = streams_[number(id)];
     switch (s.whose) {
@@ -101,13 +106,13 @@ void http3_connection::stream_reset(stream_id id, app_error code, time_point now
     case stream::owner::http3:
         http_.reset(id);
         request_aborted(id, now);
-        return drop(id, http3_code::request_cancelled);
+        return answer_reset(id);
     case stream::owner::unknown: // It ended before it said what it is, which is nothing unusual.
     case stream::owner::early:
         peeks_.erase(number(id));
         arrivals_.stream_reset(id);
         s.whose = stream::owner::nobody;
-        return drop(id, http3_code::request_cancelled);
+        return answer_reset(id);
     case stream::owner::nobody: return;
     }
 }

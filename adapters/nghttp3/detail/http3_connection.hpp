@@ -93,6 +93,7 @@ private:
     void deliver(stream_id, byte_view, bool fin, time_point);
     void reject(stream_id, violation);
     void drop(stream_id, http3_code);
+    void answer_reset(stream_id);
     void request_aborted(stream_id, time_point);
     void settle(time_point);
     void abort_streams(time_point);
