@@ -24,8 +24,8 @@ struct web_options {
     std::string without_root{};    ///< What "/" says then.
     std::size_t connections = 64;  ///< Further ones wait.
     std::size_t header = 8 * 1024; ///< Bytes of one request.
-    std::size_t files = 64;        ///< That are read; further ones are left out, and so are those that are
-    std::size_t total = 16u << 20; ///< too large together.
+    std::size_t files = 64;        ///< Further ones are left out.
+    std::size_t total = 16u << 20; ///< Bytes of all files; one that goes beyond it is left out.
     unsigned seconds_to_ask = 10;  ///< Also between two requests of a connection.
     unsigned seconds_to_answer = 30;
 };

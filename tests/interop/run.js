@@ -7,7 +7,7 @@ import { parseArgs } from "node:util";
 import { browserCases } from "./cases/browser.js";
 import { demoCases } from "./cases/demo.js";
 import { lifeCases } from "./cases/life.js";
-import { nodeCases } from "./cases/node.js";
+import { nodeCases, problem } from "./cases/node.js";
 import { executable, launch } from "./lib/chromium.js";
 import { servePage } from "./lib/page_server.js";
 import { client, Program, startRelay } from "./lib/programs.js";
@@ -109,7 +109,6 @@ async function runBrowser(cases) {
 
 async function runNode(cases) {
     if (cases.length === 0) return;
-    const { problem } = await import("./cases/node.js");
     const why = await problem();
     if (why) return skip("node", why);
     for (const one of cases) await run(one);

@@ -8,15 +8,14 @@ export function bytes(n) {
 
 export const milliseconds = (n) => (n < 9.95 ? `${n.toFixed(1)} ms` : `${Math.round(n)} ms`);
 
-const decoder = new TextDecoder("utf-8", { fatal: true });
 const LONGEST = 200; // Of one frame, what is shown.
 
 /// A frame in a line: its text if it is one, else what it begins with.
 export function line(frame) {
     const head = frame.subarray(0, LONGEST);
     try {
-        const text = decoder.decode(frame.length > LONGEST ? frame.subarray(0, LONGEST - 3) : frame);
-        // eslint-disable-next-line no-control-regex
+        // Where the rest is left out, half a character may be at the end.
+        const text = new TextDecoder("utf-8", { fatal: true }).decode(head, { stream: frame.length > LONGEST });
         if (!/[\x00-\x08\x0e-\x1f]/.test(text)) return frame.length > LONGEST ? `${text}…` : text;
     } catch {
         // Not text.

@@ -108,13 +108,13 @@ const asServer = (version) => (stage) => using(stage, 1, async (server) => {
     if (made.status !== 0) throw new Error("openssl makes no certificate");
     const der = Buffer.from(readFileSync(chain, "utf8").replace(/-----[^-]*-----|\s/g, ""), "base64");
     const port = await server.moq("serve", { chain, key, version });
-    const served = server.moq("accepted");
+    const what = { broadcast: "film", track: "data", size: 500_000, seed: 4, rate: stage.rate };
+    const served = server.moq("publishToFirst", what);
     const there = { hash: sha256(der), at: `127.0.0.1:${port}` };
     const output = join(stage.work, "from-server");
     const watch = stage.client("watch", there, { broadcast: "film", url: `https://${there.at}` }, "--protocol", version,
         "--from", "0", "--output", output);
-    await within(10, "the server has a session", served);
-    await server.moq("publish", { broadcast: "film", track: "data", size: 500_000, seed: 4, rate: stage.rate });
+    await within(15, "the server has a session, and has published", served);
     await watch.finished(0);
     if (sha256(readFileSync(output)) !== sha256(noise(500_000, 4))) throw new Error("what was watched differs");
 });

@@ -26,17 +26,19 @@ async function serve({ chain, key, version: wanted }) {
     return port;
 }
 
-/// The first session that comes becomes the connection of page.js.
-async function accepted() {
+/// The first session that comes becomes the connection of page.js. It is published to at once: on 05 @moq/net misses what
+/// is published while it begins to answer the peer's question for announcements.
+async function publishToFirst(what) {
     const request = await server.accept();
     const url = new URL(await request.url);
     const session = await request.ok();
     // This server cannot answer with a protocol; both sides know which it is.
     Object.defineProperty(session, "protocol", { value: version });
     globalThis.moq.adopt(await Connection.accept(session, url));
+    await globalThis.moq.publish(what);
 }
 
-Object.assign(globalThis.moq, { serve, accepted });
+Object.assign(globalThis.moq, { serve, publishToFirst });
 for await (const text of createInterface({ input: process.stdin })) {
     const { id, name, argument } = JSON.parse(text);
     const say = (what) => process.stdout.write(`${JSON.stringify({ id, ...what })}\n`);
