@@ -60,6 +60,7 @@ struct roles {
         w.add_option("--drain", watcher.drain);
         w.add_option("--size", watcher.plan.size);
         w.add_option("--group", watcher.plan.group);
+        w.add_flag("--webtransport", watcher.webtransport);
         w.add_option("--credit", watcher.gives_credit);
         auto& s = add_role(app, "role-raw-server", server, chosen);
         s.add_option("--size", server.fan.size);
@@ -89,7 +90,8 @@ int measure_all(const choices& c) {
     const std::vector<std::pair<std::string, void (*)(report&, const run_plan&)>> stages =
         c.faults ? decltype(stages){{"file", bench_slow_file}, {"readers", bench_bad_readers}}
                  : decltype(stages){{"codec", bench_codec}, {"memory", bench_in_memory}, {"raw", bench_raw},
-                       {"relay", bench_relay}, {"idle", bench_idle}, {by_name, bench_versions}};
+                       {"relay", bench_relay}, {"idle", bench_idle}, {"webtransport", bench_webtransport},
+                       {by_name, bench_versions}};
     out.line("relay and raw servers on core %d; publisher and watchers together on core %d", c.plan.server_core,
         c.plan.client_core);
     if (::geteuid() != 0) out.line("what else runs on this machine is in the figures: only root may go before it");
@@ -115,10 +117,12 @@ int main(int argc, char** argv) {
     app.add_flag("--quick", quick, "a smoke run of less than a minute; its figures mean little");
     app.add_flag("--faults", c.faults, "a slow reader of a file, stopped and deaf readers");
     app.add_option("--only", c.only,
-        "stages: codec, memory, raw, relay, idle; versions (9 minutes), which runs only so; with --faults: file, "
+        "stages: codec, memory, raw, relay, idle, webtransport; versions (9 minutes), which runs only so; with "
+        "--faults: file, "
         "readers");
     app.add_option("--watchers", c.plan.watchers, "how many, in the stage relay")->capture_default_str();
-    app.add_option("--sizes", c.plan.sizes, "of frames, in the stages relay and versions")->capture_default_str();
+    app.add_option("--sizes", c.plan.sizes, "of frames, in the stages relay, webtransport and versions")
+        ->capture_default_str();
     app.add_option("--seconds", seconds, "of a measured window; 3, with --faults 20");
     app.add_option("--pairs", c.plan.pairs, "interleaved measurements of each comparison")->capture_default_str();
     app.add_flag("--idle", idle, "only what an idle subscriber costs, with 1000 of them instead of 200");

@@ -9,6 +9,7 @@
 #include <moqlite/asio/client.hpp>
 #include <moqlite/asio/server.hpp>
 #include <moqlite/core/version.hpp>
+#include <moqlite/nghttp3/client.hpp>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,12 @@ inline void listen(asio::server& server, std::vector<std::string> alpn, ngtcp2::
     const auto tls = ngtcp2::tls::server(*who, std::move(alpn), why);
     if (!tls || !server.listen("127.0.0.1:0", *tls, std::move(accept), why)) give_up(why);
     channel::say({{"port", server.local_address().port()}});
+}
+
+/// What takes a session by WebTransport in which `protocol` is spoken.
+inline ngtcp2::accept_function by_webtransport(std::string protocol, ngtcp2::accept_function accept) {
+    return nghttp3::connect({.authority = "localhost", .protocols = {std::move(protocol)}}, std::move(accept),
+        [](const ngtcp2::closed& how) { give_up(how.reason); });
 }
 
 /// Closes the client's connections, and then ends the program.

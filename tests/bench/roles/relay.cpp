@@ -4,6 +4,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <malloc.h>
 #include <moqlite/asio/clock.hpp>
+#include <moqlite/nghttp3/server.hpp>
 #include <moqlite/ngtcp2/session_handler.hpp>
 #include <moqlite/relay/relay.hpp>
 #include <unordered_map>
@@ -22,7 +23,8 @@ public:
           channel_{io_, [this](const std::string& word) { return answer(word); }, [this] { io_.stop(); }} {
         std::vector<std::string> names;
         for (auto v : default_versions) names.emplace_back(alpn(v));
-        listen(server_, std::move(names), [this](ngtcp2::connection& c, time_point now) { return accept(c, now); });
+        names.emplace_back("h3");
+        listen(server_, std::move(names), door());
     }
     int run() {
         wait();
@@ -62,6 +64,14 @@ private:
         return o;
     }
 
+    ngtcp2::accept_function door() {
+        ngtcp2::accept_function own = [this](ngtcp2::connection& c, time_point now) { return accept(c, now); };
+        auto by_http3 = nghttp3::serve({.log = log_of("relay")}, [own](const nghttp3::request& r) {
+            return nghttp3::answer{.status = 200, .protocol = r.protocols.at(0), .accept = own};
+        });
+        return [own, by_http3](
+                   ngtcp2::connection& c, time_point now) { return c.alpn() == "h3" ? by_http3(c, now) : own(c, now); };
+    }
     std::unique_ptr<ngtcp2::handler> accept(ngtcp2::connection& c, time_point now) {
         const auto key = relay_.add(role::server, c.alpn(), now);
         if (!key) return nullptr;

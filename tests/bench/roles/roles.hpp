@@ -8,7 +8,7 @@
 
 namespace moqlite::bench {
 
-/// The real relay behind the real server, as moqlite-relay has them.
+/// The real relay behind the real server, as moqlite-relay has them; native QUIC and WebTransport on one port.
 /// Says {port}; answers "mark" with {sessions, readers, lost, memory, cached, closed: [{at, reason}]}
 /// and "trim", which returns its spare memory to the system first.
 struct relay_role {
@@ -49,8 +49,9 @@ struct watcher_role {
     unsigned count = 1;
     std::string track = "live";
     watching how = watching::live;
-    double drain = 0;         ///< Bytes a second.
-    track_plan plan;          ///< Of the track that it reads.
+    double drain = 0; ///< Bytes a second.
+    track_plan plan;  ///< Of the track that it reads.
+    bool webtransport = false;
     bool gives_credit = true; ///< False: it acknowledges, and that is all.
 };
 int run(const watcher_role&);

@@ -18,8 +18,7 @@ public:
         : plan_{plan},
           expected_{pattern(plan.plan.size)},
           client_{io_.get_executor(), options_of()},
-          dialer_{client_, plan.port, plan.protocol, plan.count,
-              [this](ngtcp2::connection& c, time_point now) { return accept(c, now); }},
+          dialer_{client_, plan.port, plan.webtransport ? "h3" : plan.protocol, plan.count, door()},
           channel_{io_, [this](const std::string&) { return answer(); }, [this] { leave(io_, client_); }} {}
     int run() {
         if (plan_.how == watching::drained) wait();
@@ -42,6 +41,10 @@ private:
             channel::say({{"ready", true}});
         };
         return o;
+    }
+    ngtcp2::accept_function door() {
+        ngtcp2::accept_function own = [this](ngtcp2::connection& c, time_point now) { return accept(c, now); };
+        return plan_.webtransport ? by_webtransport(plan_.protocol, std::move(own)) : own;
     }
     std::unique_ptr<ngtcp2::handler> accept(ngtcp2::connection& c, time_point now) {
         auto made = std::make_unique<watcher>(plan_, expected_, counts_, c, now);

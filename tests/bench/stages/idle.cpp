@@ -43,17 +43,6 @@ double cost(child& server, child& source, const run_plan& plan, Make&& make) {
     return (settled(server, quiet_time(plan)) - none) / plan.idle;
 }
 
-double idle_subscriber(const run_plan& plan) {
-    const cell c{plan.idle, frame};
-    // The cache is bounded on its own account; without one, what is measured is the subscriber.
-    relay_scene scene{plan, 0,
-        {"role-publish", "--live-size", std::to_string(frame), "--live-group", std::to_string(c.group()), "--live-rate",
-            std::to_string(rate_for(plan.idle))}};
-    return cost(scene.relay, scene.publisher, plan, [&](unsigned count) {
-        return std::make_unique<child>(watch_arguments(scene.port, count, "live", {count, frame}), plan.client_core);
-    });
-}
-
 double idle_connection(const run_plan& plan) {
     const cell c{plan.idle, frame};
     child server{{"role-raw-server", "--size", std::to_string(frame), "--group", std::to_string(c.group()), "--rate",
@@ -69,9 +58,22 @@ double idle_connection(const run_plan& plan) {
 
 } // namespace
 
+double idle_subscriber(const run_plan& plan, bool webtransport) {
+    const cell c{plan.idle, frame};
+    // The cache is bounded on its own account; without one, what is measured is the subscriber.
+    relay_scene scene{plan, 0,
+        {"role-publish", "--live-size", std::to_string(frame), "--live-group", std::to_string(c.group()), "--live-rate",
+            std::to_string(rate_for(plan.idle))}};
+    return cost(scene.relay, scene.publisher, plan, [&](unsigned count) {
+        auto watch = watch_arguments(scene.port, count, "live", {count, frame});
+        if (webtransport) watch.emplace_back("--webtransport");
+        return std::make_unique<child>(std::move(watch), plan.client_core);
+    });
+}
+
 void bench_idle(report& out, const run_plan& plan) {
     out.title("an idle subscriber: resident bytes of the server, each");
-    const double bare = idle_connection(plan), subscriber = idle_subscriber(plan);
+    const double bare = idle_connection(plan), subscriber = idle_subscriber(plan, false);
     out.line("%u of them: relay %.1f KB, bare connection %.1f KB, session and subscription %.1f KB", plan.idle,
         subscriber / 1000, bare / 1000, (subscriber - bare) / 1000);
     out.data()["idle"] = {{"count", plan.idle}, {"subscriber", subscriber}, {"bare", bare}};

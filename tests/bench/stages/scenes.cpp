@@ -118,6 +118,7 @@ through through_relay(const run_plan& plan, const cell& c, double rate, const ro
     relay_scene scene{plan, 64 * 1024 * 1024, std::move(publish)};
     auto watch = watch_arguments(scene.port, c.watchers, full ? "capped" : "live", c);
     watch.insert(watch.end(), {"--protocol", std::string{alpn(way.to)}});
+    if (way.webtransport) watch.emplace_back("--webtransport");
     child watchers{std::move(watch), plan.client_core};
     static_cast<void>(watchers.wait());
     scene.publisher.ask("go");

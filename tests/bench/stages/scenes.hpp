@@ -18,10 +18,11 @@ struct cell {
     [[nodiscard]] std::string name() const;
 };
 
-/// The versions of publisher and watchers.
+/// The versions of publisher and watchers, and what carries the watchers.
 struct route {
     version from = version::lite_05;
     version to = version::lite_05;
+    bool webtransport = false;
     bool operator==(const route&) const = default;
     [[nodiscard]] std::string name() const; ///< "03->05"
 };
@@ -60,5 +61,7 @@ public:
 [[nodiscard]] through raw_fan_out(const run_plan&, const cell&, double rate);
 [[nodiscard]] through raw_forwarder(const run_plan&);
 [[nodiscard]] through raw_pair(const run_plan&);
+/// What an idle subscriber takes of the relay's memory, resident bytes.
+[[nodiscard]] double idle_subscriber(const run_plan&, bool webtransport);
 
 } // namespace moqlite::bench

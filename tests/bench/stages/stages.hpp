@@ -35,6 +35,8 @@ void bench_relay(report&, const run_plan&);
 void bench_versions(report&, const run_plan&);
 /// What an idle subscriber costs, beside an idle connection.
 void bench_idle(report&, const run_plan&);
+/// Watchers and idle subscribers by WebTransport, in turns with the same on native QUIC.
+void bench_webtransport(report&, const run_plan&);
 /// A track beside a file that somebody reads slowly.
 void bench_slow_file(report&, const run_plan&);
 /// Watchers beside one that is stopped and one that never gives credit.
