@@ -1,0 +1,241 @@
+// The peer's requests and the commands that answer them. Part of publishing.hpp.
+#pragma once
+
+#include <moqlite/session/detail/publishing.hpp>
+
+namespace moqlite::detail {
+
+inline result<void> publishing::accept(
+    request_id id, std::optional<group_sequence> start, moqlite::priority publisher) {
+    incoming_request* r = subscriber(id);
+    if (r == nullptr) return errc::not_found;
+    if (r->ok_written) return errc::already_answered;
+    r->accepted = true;
+    r->publisher = publisher;
+    rank(*r);
+    if (!start)
+        r->groups.for_each([&](served_group& s) { start = std::min(start.value_or(s.sequence()), s.sequence()); });
+    if (start || has_options_in_ok(c_.dialect)) write_ok(*r, start);
+    return {};
+}
+
+inline result<void> publishing::answer_track(request_id id, const track_info& info) {
+    incoming_request* r = find(id);
+    if (r == nullptr || r->kind != request_kind::track) return errc::not_found;
+    if (const auto why = c_.send(*r->stream, info); why != errc::ok) return why;
+    c_.finish(*r->stream);
+    forget(*r);
+    return {};
+}
+
+inline result<void> publishing::reject(request_id id, app_error code) {
+    incoming_request* r = find(id);
+    if (r == nullptr) return errc::not_found;
+    lose_all(*r, code);
+    c_.abandon_reading(*r->stream, code);
+    c_.abandon_writing(*r->stream, code);
+    forget(*r);
+    return {};
+}
+
+inline result<void> publishing::serve(request_id id, group_ref g) {
+    incoming_request* r = find(id);
+    if (r == nullptr || r->kind == request_kind::track || !g) return errc::not_found;
+    if (r->finishing) return errc::already_answered;
+    if (const auto why = servable(*r, *g); why != errc::ok) return why;
+    const auto sequence = g->sequence();
+    auto& s = served_.make(*r, sequence);
+    if (r->kind == request_kind::fetch)
+        s.stream = r->stream->id;
+    else
+        s.prefix_size = static_cast<std::uint8_t>(wire::lite::write_group_prefix({r->wire_id, sequence}, s.prefix));
+    const bool skip_times = has_timestamps(g->dialect()) && !has_timestamps(c_.dialect);
+    s.attach(std::move(g), c_.wake, skip_times);
+    r->groups.push_back(s);
+    ++r->group_count;
+    r->finishing = r->kind == request_kind::fetch;
+    begin(s);
+    if (r->accepted && !r->ok_written) write_ok(*r, sequence);
+    bound_backlog(*r);
+    return {};
+}
+
+inline result<void> publishing::serve_datagram(
+    request_id id, group_sequence sequence, timestamp time, byte_view payload) {
+    incoming_request* r = subscriber(id);
+    if (r == nullptr) return errc::not_found;
+    if (r->finishing) return errc::already_answered;
+    auto why = wanted(*r, sequence);
+    if (why == errc::ok) why = datagrams_.push({r->wire_id, sequence, time, payload});
+    return why == errc::ok ? result<void>{} : why;
+}
+
+inline result<void> publishing::drop(request_id id, group_sequence first, group_sequence last, app_error code) {
+    incoming_request* r = subscriber(id);
+    if (r == nullptr) return errc::not_found;
+    if (last < first) return errc::invalid_argument;
+    write_drop(*r, first, last, code);
+    return {};
+}
+
+inline result<void> publishing::end_track(request_id id, group_sequence end) {
+    incoming_request* r = subscriber(id);
+    if (r == nullptr) return errc::not_found;
+    if (r->end_written) return errc::already_answered;
+    r->end_written = true;
+    if (has_subscribe_end(c_.dialect)) return c_.send(*r->stream, wire::lite::subscribe_end{end});
+    return {};
+}
+
+inline result<void> publishing::finish(request_id id) {
+    incoming_request* r = subscriber(id);
+    if (r == nullptr) return errc::not_found;
+    // An ended track without groups needs no OK, except where everything begins with it.
+    if (has_options_in_ok(c_.dialect) && !r->ok_written) write_ok(*r, std::nullopt);
+    r->finishing = true;
+    finish_if_delivered(*r);
+    return {};
+}
+
+inline std::uint64_t publishing::unsent(request_id id) {
+    std::uint64_t sum = 0;
+    if (incoming_request* r = find(id))
+        r->groups.for_each([&](served_group& g) { sum += g.lost ? 0 : g.unsent(); });
+    return sum;
+}
+
+inline errc publishing::subscribe_arrived(control_stream& stream, byte_view body) {
+    const auto m = wire::lite::decode<wire::lite::subscribe>(c_.dialect, body, c_.bounds);
+    if (!m) return m.error();
+    if (!c_.fits_path(m->broadcast) || !c_.fits(m->track)) return errc::name_too_long;
+    c_.saw_path(m->broadcast);
+    if (by_wire_id_.find(m->id) != nullptr) return errc::duplicate_subscription;
+    if (!may_have(m->broadcast)) return errc::unauthorized;
+    auto& r = make(stream, request_kind::subscribe);
+    r.wire_id = m->id;
+    r.options = m->options;
+    r.capped = r.options.end.has_value();
+    by_wire_id_.insert(r.wire_id, &r);
+    rank(r);
+    c_.emit(subscribe_requested{r.id, {c_.whole(m->broadcast, c_.path_scratch), m->track}, m->options});
+    c_.emit(groups_wanted{r.id, m->options.end});
+    return errc::ok;
+}
+
+inline errc publishing::update_arrived(control_stream& stream, byte_view body) {
+    const auto m = wire::lite::decode<wire::lite::subscribe_update>(c_.dialect, body, c_.bounds);
+    if (!m) return m.error();
+    incoming_request* r = find(request_id{stream.owner});
+    if (r == nullptr) return errc::ok;
+    const auto start = m->options.start ? m->options.start : r->options.start;
+    const auto before = r->options.end;
+    // Once there is a Group End it can only be raised: what was sent before is not asked for again.
+    const auto raised = [&]() -> std::optional<group_sequence> {
+        if (!r->capped || !m->options.end) return m->options.end;
+        return r->options.end ? std::max(r->options.end, m->options.end) : std::nullopt;
+    }();
+    r->options = m->options;
+    r->options.start = start;
+    r->options.end = raised;
+    r->capped = r->capped || raised.has_value();
+    rank(*r);
+    if (before.has_value() != raised.has_value()) recount(*r);
+    c_.emit(subscribe_updated{r->id, r->options});
+    if (before != raised) c_.emit(groups_wanted{r->id, r->options.end});
+    return errc::ok;
+}
+
+inline errc publishing::track_arrived(control_stream& stream, byte_view body) {
+    const auto m = wire::lite::decode<wire::lite::track>(c_.dialect, body, c_.bounds);
+    if (!m) return m.error();
+    if (!c_.fits_path(m->broadcast) || !c_.fits(m->name)) return errc::name_too_long;
+    if (!may_have(m->broadcast)) return errc::unauthorized;
+    auto& r = make(stream, request_kind::track);
+    c_.emit(track_requested{r.id, {c_.whole(m->broadcast, c_.path_scratch), m->name}});
+    return errc::ok;
+}
+
+inline errc publishing::fetch_arrived(control_stream& stream, byte_view body) {
+    const auto m = wire::lite::decode<wire::lite::fetch>(c_.dialect, body, c_.bounds);
+    if (!m) return m.error();
+    if (!c_.fits_path(m->broadcast) || !c_.fits(m->track)) return errc::name_too_long;
+    if (!may_have(m->broadcast)) return errc::unauthorized;
+    auto& r = make(stream, request_kind::fetch);
+    r.options = {.priority = m->priority, .start = m->group, .end = m->group};
+    rank(r);
+    c_.emit(fetch_requested{r.id, {c_.whole(m->broadcast, c_.path_scratch), m->track}, m->group, m->priority});
+    return errc::ok;
+}
+
+/// The subscriber has ended its side: it wants no more.
+inline void publishing::peer_left(control_stream& stream) {
+    incoming_request* r = find(request_id{stream.owner});
+    if (r == nullptr) return;
+    // Our FIN is on its way and may arrive yet, unless the stream was given up.
+    if (r->finishing && r->group_count == 0 && stream.kind == control_kind::subscribe_in) return;
+    lose_all(*r, app_error::cancel);
+    c_.finish(stream);
+    end(*r, false);
+}
+
+/// Both sides of a request stream are done.
+inline void publishing::stream_gone(control_stream& stream, bool clean) {
+    incoming_request* r = find(request_id{stream.owner});
+    if (r == nullptr) return;
+    // Some reset their side of a FETCH when they have it all.
+    const bool fetched = fetched_whole(*r) && (clean || r->groups.front().unacked() == 0);
+    const bool delivered = fetched || (clean && r->finishing && r->group_count == 0);
+    if (delivered && r->group_count != 0) c_.emit(group_delivered{r->id, r->groups.front().sequence()});
+    lose_all(*r, app_error::cancel);
+    end(*r, delivered);
+}
+
+/// Who has asked for a group has cut off its stream.
+inline void publishing::fetch_left(control_stream& stream, app_error code) {
+    incoming_request* r = find(request_id{stream.owner});
+    if (r == nullptr) return;
+    // Our FIN is on its way: whoever has read all ends its side as it likes.
+    if (!stream.write_ended && fetched_whole(*r)) return;
+    end_fetch(*r, code);
+}
+
+/// All of it has arrived, and the other side was not ended for long.
+inline void publishing::fetch_overdue(control_stream& stream) {
+    c_.abandon_reading(stream, app_error::cancel);
+    stream_gone(stream, true);
+}
+
+/// The group that is sent on a request's own stream; nullptr: none.
+inline served_group* publishing::on_stream(const control_stream& stream) noexcept {
+    if (stream.kind != control_kind::fetch_in) return nullptr;
+    incoming_request* r = find(request_id{stream.owner});
+    return r == nullptr || r->groups.empty() ? nullptr : &r->groups.front();
+}
+
+/// What keeps a group from being sent for a request.
+inline errc publishing::servable(const incoming_request& r, const group& g) const noexcept {
+    const auto sequence = g.sequence();
+    if (const auto why = wanted(r, sequence); why != errc::ok) return why;
+    if (!has_timestamps(g.dialect()) && has_timestamps(c_.dialect)) return errc::unsupported;
+    if (g.lost_head() != 0) return errc::not_found;
+    if (g.ended() == group::state::aborted) return errc::group_ended;
+    return number(sequence) > wire::varint_max ? errc::value_too_large : errc::ok;
+}
+
+inline void publishing::write_ok(incoming_request& r, std::optional<group_sequence> first) {
+    r.ok_written = true;
+    auto options = r.options;
+    options.priority = r.publisher;
+    options.start = first;
+    static_cast<void>(c_.send(*r.stream, wire::lite::subscribe_ok{first.value_or(group_sequence{}), options}));
+    // Not everybody reads a start in what may as well be an echo of the request.
+    const bool later = has_options_in_ok(c_.dialect) && first && r.options.start && *r.options.start < *first;
+    if (later) write_drop(r, *r.options.start, group_sequence{number(*first) - 1}, app_error::not_found);
+}
+
+inline void publishing::write_drop(incoming_request& r, group_sequence first, group_sequence last, app_error code) {
+    if (!r.ok_written) write_ok(r, first);
+    static_cast<void>(c_.send(*r.stream, wire::lite::subscribe_drop{first, last, code}));
+}
+
+} // namespace moqlite::detail

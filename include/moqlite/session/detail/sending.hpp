@@ -1,0 +1,185 @@
+// Groups on their way: what is written next, what arrived, what is given up. Part of publishing.hpp.
+#pragma once
+
+#include <moqlite/session/detail/publishing.hpp>
+
+namespace moqlite::detail {
+
+/// Groups that have grown, ended or been evicted since the last pump.
+inline void publishing::take_woken() {
+    while (group_reader* reader = c_.wake.woken.pop_front()) {
+        auto& s = static_cast<served_group&>(*reader);
+        if (s.lost) continue;
+        if (s.evicted()) {
+            lose(s, *s.evicted(), true);
+            continue;
+        }
+        if (s.source()->ended() == group::state::aborted) {
+            lose(s, s.source()->abort_code(), true);
+            continue;
+        }
+        begin(s);
+    }
+}
+
+/// What to write next, bound to a stream; nullptr: nothing can be.
+inline served_group* publishing::next(ring<stream_id>& ids) {
+    auto* item = scheduler_.top(!ids.empty());
+    if (item == nullptr) return nullptr;
+    auto& s = static_cast<served_group&>(*item);
+    if (!s.stream) {
+        scheduler_.remove(s);
+        s.stream = ids.pop();
+        c_.streams.insert(number(*s.stream), &s);
+        scheduler_.add(s, scheduler::lane::bound);
+    }
+    return &s;
+}
+
+/// The ranges to write for it, and whether FIN follows them.
+inline write_stream publishing::lend(served_group& s, std::span<byte_view> out) {
+    std::size_t count = 0;
+    std::size_t size = 0;
+    if (s.prefix_written < s.prefix_size) {
+        out[count++] = byte_view{s.prefix}.first(s.prefix_size).subspan(s.prefix_written);
+        size = out[0].size();
+    }
+    const auto l = s.lend(out.subspan(count), most_at_once);
+    count += l.ranges;
+    size += l.bytes;
+    const bool fin = l.all && s.source()->ended() == group::state::finished;
+    return {*s.stream, out.first(count), size, fin};
+}
+
+inline void publishing::written(served_group& s, std::size_t offered, std::size_t n, bool fin) {
+    assert((offered != 0 || fin) && "what is scheduled has something to write");
+    if (n == 0 && offered != 0) {
+        s.blocked = true;
+        if (!s.request->options.end) c_.mark_blocked(s);
+        scheduler_.remove(s);
+        return;
+    }
+    scheduler_.served(s);
+    const auto of_prefix = std::min<std::size_t>(n, static_cast<std::size_t>(s.prefix_size - s.prefix_written));
+    s.prefix_written = static_cast<std::uint8_t>(s.prefix_written + of_prefix);
+    s.wrote(n - of_prefix);
+    if (fin && n == offered) s.fin_written = true;
+    if (s.fin_written || nothing_to_write(s)) {
+        scheduler_.remove(s);
+        s.fin_written ? await_end(s) : s.wait();
+    }
+}
+
+inline void publishing::acked(served_group& s, std::uint64_t n) {
+    const auto of_prefix =
+        std::min<std::uint64_t>(n, static_cast<std::uint64_t>(s.prefix_written - s.prefix_acked));
+    s.prefix_acked = static_cast<std::uint8_t>(s.prefix_acked + of_prefix);
+    if (!s.lost && n > of_prefix) s.acked(n - of_prefix);
+    if (!s.request->options.end) c_.progress = c_.now;
+    if (s.lost || s.unacked() != 0 || !nothing_to_write(s)) return;
+    owe(s, false);
+    await_end(s);
+}
+
+inline void publishing::writable(served_group& s) {
+    if (!s.blocked || s.lost) return;
+    s.blocked = false;
+    s.list_hook<blocked_tag>::unlink();
+    if (!s.request->options.end) c_.progress = c_.now;
+    schedule(s);
+}
+
+inline void publishing::closed(served_group& s, std::optional<app_error> code) {
+    auto& r = *s.request;
+    if (!s.lost) {
+        if (!code && s.fin_written)
+            c_.emit(group_delivered{r.id, s.sequence()});
+        else
+            c_.emit(group_lost{r.id, s.sequence(), code.value_or(app_error::cancel)});
+    }
+    destroy(s);
+    finish_if_delivered(r);
+}
+
+/// Who has all that was fetched is given as long to end its side as for a first message.
+inline void publishing::await_end(served_group& s) {
+    auto& stream = *s.request->stream;
+    if (fetched_whole(*s.request) && s.unacked() == 0 && !stream.read_ended) c_.expect_message(stream);
+}
+
+// Only what nobody holds back by a cap counts towards a stall.
+inline void publishing::owe(served_group& s, bool yes) noexcept {
+    yes = yes && !s.request->options.end;
+    if (s.owes == yes) return;
+    s.owes = yes;
+    yes ? static_cast<void>(++c_.owing) : c_.settled();
+}
+
+inline void publishing::recount(incoming_request& r) {
+    r.groups.for_each([&](served_group& s) {
+        owe(s, !s.lost && (s.unacked() != 0 || !nothing_to_write(s)));
+        s.list_hook<blocked_tag>::unlink();
+        if (s.blocked && !r.options.end) c_.mark_blocked(s);
+    });
+}
+
+/// Gives up on delivering it: what was not sent will not be.
+inline void publishing::lose(served_group& s, app_error code, bool tell) {
+    auto& r = *s.request;
+    if (s.scheduled()) scheduler_.remove(s);
+    owe(s, false);
+    s.list_hook<blocked_tag>::unlink();
+    s.lost = true;
+    const auto sequence = s.sequence();
+    c_.emit(group_lost{r.id, sequence, code});
+    if (r.kind == request_kind::fetch) return end_fetch(r, code);
+    if (tell) write_drop(r, sequence, sequence, code);
+    if (s.stream) {
+        c_.reset(*s.stream, code);
+        s.detach();
+    } else {
+        destroy(s);
+        finish_if_delivered(r);
+    }
+}
+
+inline void publishing::lose_all(incoming_request& r, app_error code) {
+    const bool own_streams = r.kind == request_kind::subscribe;
+    r.groups.for_each([&](served_group& s) {
+        const bool sent = s.lost || (s.fin_written && s.unacked() == 0);
+        if (s.stream && own_streams && !sent) c_.reset(*s.stream, code);
+        if (s.stream && own_streams) c_.streams.erase(number(*s.stream));
+        destroy(s);
+    });
+}
+
+inline void publishing::end_fetch(incoming_request& r, app_error code) {
+    lose_all(r, code);
+    c_.abandon_reading(*r.stream, code);
+    c_.abandon_writing(*r.stream, code);
+    end(r, false);
+}
+
+/// A live reader slows nobody: beyond the bound the oldest group goes, never the latest.
+inline void publishing::bound_backlog(incoming_request& r) {
+    if (r.options.end) return;
+    for (;;) {
+        std::uint64_t unsent = 0;
+        served_group* oldest = nullptr;
+        served_group* latest = nullptr;
+        std::size_t waiting = 0;
+        r.groups.for_each([&](served_group& s) {
+            if (s.lost) return;
+            if (latest == nullptr || s.sequence() > latest->sequence()) latest = &s;
+            if (nothing_to_write(s)) return;
+            ++waiting;
+            unsent += s.unsent();
+            if (oldest == nullptr || s.sequence() < oldest->sequence()) oldest = &s;
+        });
+        const bool over = unsent > c_.bounds.live_backlog || waiting > c_.bounds.live_groups;
+        if (!over || oldest == nullptr || oldest == latest) return;
+        lose(*oldest, app_error::lagged, true);
+    }
+}
+
+} // namespace moqlite::detail
