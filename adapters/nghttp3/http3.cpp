@@ -92,10 +92,10 @@ void http3::acked(stream_id id, std::uint64_t n) {
         check(nghttp3_conn_add_ack_offset(conn_, raw(id), n));
 }
 
-void http3::closed(stream_id id, std::uint64_t code) {
+void http3::closed(stream_id id, http3_code code) {
     headers_.erase(number(id));
     if (dead_) return;
-    const int rv = nghttp3_conn_close_stream(conn_, raw(id), code);
+    const int rv = nghttp3_conn_close_stream(conn_, raw(id), static_cast<std::uint64_t>(code));
     if (rv != NGHTTP3_ERR_STREAM_NOT_FOUND) check(rv);
 }
 

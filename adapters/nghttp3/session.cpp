@@ -149,6 +149,7 @@ void session::settle(time_point now) {
 }
 
 void session::connection_closed(const ngtcp2::closed& how, time_point now) {
+    settle(now); // An end that arrived before the connection's, in the same packet perhaps, says more.
     if (closing_) return finish(*closing_, now);
     if (!how.application) return finish(how, now);
     if (how.by_peer)

@@ -105,7 +105,7 @@ void http3_connection::stream_reset(stream_id id, app_error code, time_point now
         return;
     case stream::owner::http3:
         http_.reset(id);
-        request_aborted(id, now);
+        request_aborted(id, http3_code{number(code)}, now);
         return answer_reset(id);
     case stream::owner::unknown: // It ended before it said what it is, which is nothing unusual.
     case stream::owner::early:
@@ -129,16 +129,15 @@ void http3_connection::stream_stopped(stream_id id, app_error code, time_point n
         if (auto* h = upper()) h->stream_stopped(id, app_code(code), now);
     } else if (found->second.whose == stream::owner::http3) {
         http_.stopped(id);
-        if (is_connect(id)) session_->state().request_aborted(now);
+        if (auto* s = session_of(id)) s->request_stopped(now, http3_code{number(code)});
     } else if (found->second.whose == stream::owner::early) {
         arrivals_.stream_stopped(id, app_code(code));
     }
 }
 
-void http3_connection::request_aborted(stream_id id, time_point now) {
-    if (is_connect(id)) return session_->state().request_aborted(now);
-    if (auto* e = find_exchange(id)) e->state.request_aborted(now);
-    request_over(id);
+void http3_connection::request_aborted(stream_id id, http3_code code, time_point now) {
+    if (auto* s = session_of(id)) s->request_aborted(now, code);
+    if (!is_connect(id)) request_over(id);
 }
 
 void http3_connection::stream_writable(stream_id id, time_point now) {
@@ -162,16 +161,15 @@ void http3_connection::stream_closed(stream_id id, std::optional<app_error> code
     peeks_.erase(number(id));
     // A PRIORITY_UPDATE may have made nghttp3 know a request's id that is none.
     const bool known = whose == stream::owner::http3 || webtransport::can_be_session(id);
-    const auto why = static_cast<std::uint64_t>(code.value_or(to_code(http3_code::no_error)));
-    if (known) http_.closed(id, why);
+    const auto why = code ? std::optional{http3_code{number(*code)}} : std::nullopt;
+    if (known) http_.closed(id, why.value_or(http3_code::no_error));
     if (whose == stream::owner::session) {
         if (code && is_of_the_end(*code)) return session_->state().stream_gone(now);
         if (auto* h = upper()) h->stream_closed(id, code ? std::optional{app_code(*code)} : std::nullopt, now);
         return;
     }
-    if (is_connect(id)) return session_->state().request_closed(now);
-    if (auto* e = find_exchange(id)) e->state.request_closed(now);
-    if (whose == stream::owner::http3) request_over(id);
+    if (auto* s = session_of(id)) s->request_closed(now, why);
+    if (whose == stream::owner::http3 && !is_connect(id)) request_over(id);
 }
 
 void http3_connection::streams_available(direction kind, time_point now) {
@@ -193,6 +191,12 @@ exchange* http3_connection::find_exchange(stream_id id) noexcept {
     return found == exchanges_.end() ? nullptr : &*found;
 }
 
+webtransport::session* http3_connection::session_of(stream_id id) noexcept {
+    if (is_connect(id)) return &session_->state();
+    auto* e = find_exchange(id);
+    return e != nullptr ? &e->state : nullptr;
+}
+
 void http3_connection::message_received(stream_id id, message&& header, bool fin) {
     if (exchanges_.size() < exchanges_max) {
         exchanges_.push_back({.id = id, .header = std::move(header), .ended = fin});
@@ -205,19 +209,12 @@ void http3_connection::message_received(stream_id id, message&& header, bool fin
 void http3_connection::message_refused(stream_id) { ++counts_->refused_requests; }
 
 void http3_connection::body_received(stream_id id, byte_view bytes, time_point now) {
-    if (is_connect(id))
-        session_->state().body_received(bytes, now);
-    else if (auto* e = find_exchange(id))
-        e->state.body_received(bytes, now);
+    if (auto* s = session_of(id)) s->body_received(bytes, now);
 }
 
 void http3_connection::message_ended(stream_id id, time_point now) {
-    if (is_connect(id)) {
-        session_->state().body_finished(now);
-    } else if (auto* e = find_exchange(id)) {
-        e->ended = true;
-        e->state.body_finished(now);
-    }
+    if (auto* e = find_exchange(id)) e->ended = true;
+    if (auto* s = session_of(id)) s->body_finished(now);
 }
 
 } // namespace moqlite::nghttp3::detail

@@ -115,14 +115,16 @@ public:
         return *id;
     }
     void more(stream_id id, const std::string& bytes, bool fin = false) {
-        upper->in_pump([this, id, bytes, fin](ngtcp2::connection&) {
-            auto& out = upper->sent[id];
-            auto longer = out.bytes + bytes;
-            older.push_back(std::exchange(out.bytes, std::move(longer))); // Some of it may be on its way.
-            out.fin = fin;
-            out.done = false;
-        });
+        upper->in_pump([this, id, bytes, fin](ngtcp2::connection&) { append(id, bytes, fin); });
         pair_.run_for(50ms);
+    }
+    /// The same within a pump, whose end sends it.
+    void append(stream_id id, const std::string& bytes, bool fin) {
+        auto& out = upper->sent[id];
+        auto longer = out.bytes + bytes;
+        older.push_back(std::exchange(out.bytes, std::move(longer))); // Some of it may be on its way.
+        out.fin = fin;
+        out.done = false;
     }
     void datagram(const std::string& bytes) {
         for (bool sent = false; !sent && !is_over();) {

@@ -116,6 +116,61 @@ TEST_CASE("the server ends QUIC after the client's close", "[webtransport]") {
     CHECK(client.code() == no_error);
 }
 
+// As webtransport-go closes: its STOP_SENDING is written before the capsule, mostly in one packet.
+TEST_CASE("the code of a CLOSE survives a STOP_SENDING before it in the same packet", "[webtransport][ngtcp2-1.24]") {
+    webtransport_pair pair;
+    raw_http3 client{pair};
+    const auto id = client.session();
+    const auto other = client.open(direction::uni, varint(0x54) + varint(0) + "hello");
+    REQUIRE(pair.run([&] { return pair.server.handlers.at(0)->received.contains(other); }));
+    const auto how = pair.server.ends.at(0);
+    const std::uint64_t code = GENERATE(session_gone, no_error, std::uint64_t{0x10c});
+    const bool with_connection = GENERATE(false, true);
+    client.upper->in_pump([&](ngtcp2::connection& c) {
+        c.stop(id, app_error{code});
+        c.reset(other, app_error{session_gone});
+        client.append(id, data_frame(close_capsule(42, "done")), true);
+        if (with_connection) c.close(app_error{no_error}, ""); // Done after this pump.
+    });
+    REQUIRE(pair.run([&] { return how->has_value(); }, 1s));
+    CHECK((*how)->code == 42);
+    CHECK((*how)->reason == "done");
+    CHECK((*how)->application);
+    CHECK((*how)->by_peer);
+    CHECK(pair.server_counts->failed_connections == 0);
+    if (!with_connection) CHECK(client.code() == no_error);
+}
+
+TEST_CASE("the stream of the CONNECT ends cleanly with H3_NO_ERROR", "[webtransport][ngtcp2-1.24]") {
+    webtransport_pair pair;
+    raw_http3 client{pair};
+    const auto id = client.session();
+    const auto how = pair.server.ends.at(0);
+    SECTION("when it is reset") { client.reset(id, no_error); }
+    SECTION("when it is stopped, and nothing follows") {
+        client.upper->in_pump([&](ngtcp2::connection& c) { c.stop(id, app_error{no_error}); });
+        CHECK_FALSE(pair.run([&] { return how->has_value(); }, 2s)); // What follows may be on its way.
+    }
+    REQUIRE(pair.run([&] { return how->has_value(); }, 5s));
+    CHECK((*how)->app_code() == app_error{0});
+    CHECK((*how)->application);
+    CHECK((*how)->by_peer);
+}
+
+TEST_CASE("a CLOSE that arrives with the end of QUIC itself counts", "[webtransport]") {
+    webtransport_pair pair;
+    raw_http3 client{pair};
+    const auto id = client.session();
+    const auto how = pair.server.ends.at(0);
+    client.upper->in_pump([&](ngtcp2::connection& c) {
+        client.append(id, data_frame(close_capsule(8, "both")), false);
+        c.close(app_error{0x101}, "and QUIC"); // Done after this pump: two packets that arrive together.
+    });
+    REQUIRE(pair.run([&] { return how->has_value(); }, 1s));
+    CHECK((*how)->code == 8);
+    CHECK((*how)->reason == "both");
+}
+
 TEST_CASE("a stream of the session that is cut off is a lost session", "[webtransport]") {
     webtransport_pair pair;
     raw_http3 client{pair};

@@ -1,4 +1,5 @@
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <chrono>
 #include <cstddef>
 #include <hex.hpp>
@@ -216,6 +217,57 @@ TEST_CASE("a session whose stream is cut off is lost", "[webtransport]") {
     CHECK_FALSE(told(over).empty());
     over.request_aborted(start);
     CHECK(told(over).empty());
+}
+
+TEST_CASE("a stop of the stream of the CONNECT waits for the CLOSE behind it", "[webtransport]") {
+    for (const auto code : {http3_code::session_gone, http3_code::request_cancelled, http3_code::no_error}) {
+        auto s = established();
+        s.request_stopped(start, code);
+        CHECK(told(s).empty());
+        s.body_received(hex(bye), start);
+        s.body_finished(start);
+        CHECK(told(s) == "closed by peer 7 'bye'; abort streams; send  fin; ");
+        s.request_closed(start + 1ms, code); // Our half was reset in answer.
+        CHECK(told(s) == "leave; ");
+    }
+    auto finished = established();
+    finished.request_stopped(start, http3_code::session_gone);
+    finished.body_finished(start + 1s);
+    CHECK(told(finished) == "closed by peer 0 ''; abort streams; send  fin; ");
+
+    auto early = webtransport::session{};
+    early.request_stopped(start, http3_code::session_gone);
+    early.body_received(hex(bye), start);
+    early.established(start);
+    CHECK(told(early) == "closed by peer 7 'bye'; abort streams; send  fin; ");
+}
+
+TEST_CASE("a stop of the stream of the CONNECT and nothing else ends the session in three seconds", "[webtransport]") {
+    const bool early = GENERATE(false, true);
+    const bool clean = GENERATE(false, true);
+    webtransport::session s;
+    if (!early) s.established(start);
+    s.request_stopped(start, clean ? http3_code::no_error : http3_code::session_gone);
+    if (early) s.established(start);
+    CHECK(told(s).empty());
+    CHECK(s.deadline() == start + 3s);
+    s.tick(start + 3s);
+    CHECK(told(s) == (clean ? "closed by peer 0 ''; abort streams; abort cancelled; "
+                            : "lost ''; abort streams; abort cancelled; "));
+}
+
+TEST_CASE("H3_NO_ERROR is a clean end, wherever it comes", "[webtransport]") {
+    auto aborted = established();
+    aborted.request_aborted(start, http3_code::no_error);
+    CHECK(told(aborted) == "closed by peer 0 ''; abort streams; abort cancelled; ");
+
+    auto closed = established();
+    closed.request_closed(start, http3_code::no_error);
+    CHECK(told(closed) == "closed by peer 0 ''; abort streams; leave; ");
+
+    auto connection = established();
+    connection.connection_closed(http3_code::no_error, "", start);
+    CHECK(told(connection) == "closed by peer 0 ''; ");
 }
 
 TEST_CASE("a session of which streams are gone ends, with what the peer says or without", "[webtransport]") {

@@ -60,7 +60,7 @@ public:
     void stopped(stream_id);
     void writable(stream_id);
     void acked(stream_id, std::uint64_t n);
-    void closed(stream_id, std::uint64_t code);
+    void closed(stream_id, http3_code);
 
     /// A stream of the peer's is its control stream. nullptr: no SETTINGS yet.
     void control_stream_is(stream_id id) noexcept { remote_control_ = id; }

@@ -94,11 +94,13 @@ private:
     void reject(stream_id, violation);
     void drop(stream_id, http3_code);
     void answer_reset(stream_id);
-    void request_aborted(stream_id, time_point);
+    void request_aborted(stream_id, http3_code, time_point);
     void settle(time_point);
     void abort_streams(time_point);
     void sort_early(time_point);
     [[nodiscard]] exchange* find_exchange(stream_id) noexcept;
+    /// Of the CONNECT on this stream, answered or not; nullptr: there is none.
+    [[nodiscard]] webtransport::session* session_of(stream_id) noexcept;
     [[nodiscard]] ngtcp2::handler* upper() const noexcept { return session_ ? session_->upper() : nullptr; }
     [[nodiscard]] bool is_connect(stream_id id) const noexcept { return session_ && session_->id() == id; }
 

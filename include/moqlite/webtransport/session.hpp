@@ -81,6 +81,7 @@ public:
         phase_ = phase::established;
         read(std::exchange(early_, {}), now);
         if (fin_) body_finished(now);
+        if (stopped_) stream_gone(now);
     }
     /// Bytes of DATA frames on the stream of the CONNECT.
     void body_received(byte_view bytes, time_point now) {
@@ -95,13 +96,19 @@ public:
         if (const auto error = capsules_.finish(); error != violation::none) return violated(error, now);
         end({.how = session_ended::cause::closed_by_peer}, now);
     }
-    /// The peer has reset that stream, or stopped it.
-    void request_aborted(time_point now) {
-        if (end({.how = session_ended::cause::lost}, now)) abort_ = http3_code::request_cancelled;
+    /// The peer has reset that stream: nothing more comes on it. http3_code::no_error is an end like a FIN.
+    void request_aborted(time_point now, http3_code code = http3_code::request_cancelled) {
+        if (end(aborted_with(code), now)) abort_ = http3_code::request_cancelled;
     }
-    /// All of ours on it has arrived, and theirs has ended; or it was cut off.
-    void request_closed(time_point now) {
-        end({.how = session_ended::cause::lost}, now);
+    /// The peer has sent STOP_SENDING for that stream: it reads no more, but may still send why it ends the session, in
+    /// the same packet even, behind this frame.
+    void request_stopped(time_point now, http3_code code) noexcept {
+        stopped_ = code;
+        stream_gone(now);
+    }
+    /// All of ours on it has arrived, and theirs has ended; or it was cut off with `code`.
+    void request_closed(time_point now, std::optional<http3_code> code = std::nullopt) {
+        end(aborted_with(code.value_or(http3_code::request_cancelled)), now);
         body_.reset();
         leave_by_ = now;
         tick(now);
@@ -121,7 +128,7 @@ public:
         phase_ = phase::over;
     }
     void tick(time_point now) {
-        if (is_ending() && *end_by_ <= now) request_aborted(now);
+        if (is_ending() && *end_by_ <= now) request_aborted(now, stopped_.value_or(http3_code::request_cancelled));
         if (phase_ == phase::ended && leave_by_ <= now) phase_ = phase::leaving;
     }
 
@@ -169,7 +176,7 @@ public:
     }
 
     [[nodiscard]] bool is_established() const noexcept { return phase_ == phase::established; }
-    /// By what became of its streams the peer has ended it, and has not said so.
+    /// By what became of its streams the peer has ended it, and its CLOSE or FIN is missing.
     [[nodiscard]] bool is_ending() const noexcept { return is_established() && end_by_.has_value(); }
 
 private:
@@ -191,6 +198,10 @@ private:
         abort_ = wire_code(v);
     }
 
+    [[nodiscard]] static session_ended aborted_with(http3_code code) noexcept {
+        return {.how = code == http3_code::no_error ? session_ended::cause::closed_by_peer : session_ended::cause::lost};
+    }
+
     /// False: it had ended before.
     bool end(session_ended how, time_point now) {
         if (phase_ > phase::established) return false;
@@ -208,6 +219,7 @@ private:
     std::optional<session_ended> ended_;
     std::optional<send_body> body_;
     std::optional<http3_code> abort_;
+    std::optional<http3_code> stopped_; ///< The code of a STOP_SENDING for the stream of the CONNECT.
     std::optional<time_point> end_by_;
     time_point leave_by_{};
     phase phase_ = phase::requested;
