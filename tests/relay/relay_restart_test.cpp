@@ -2,6 +2,8 @@
 #include "scene.hpp"
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <functional>
 
 using namespace moqlite;
 using namespace moqlite::test;
@@ -177,4 +179,166 @@ TEST_CASE("when the nearer of two publishers leaves, who comes next gets the oth
     auto& next = s.viewer();
     CHECK(next.groups().empty());
     CHECK(far.heard() == list{"subscribe_requested 0 room/cam video priority 0 latency 0 ..", "groups_wanted 0 all"});
+}
+
+// Issue 10, C3: when the last route of a name has gone, what is announced again is new.
+
+namespace {
+
+/// Group 0 of an old broadcast, to a viewer that has it.
+struct with_old : scene {
+    with_old() : camera(publisher()), first(viewer()) {
+        camera.accept(0, 0);
+        camera.send(0, 0, "old");
+        settle();
+        CHECK(first.groups() == list{"0: old"});
+        camera.heard();
+        first.heard();
+    }
+    guest& camera;
+    guest& first;
+};
+
+void serves_only_the_new(scene& s, guest& publisher, std::uint64_t request) {
+    auto& next = s.viewer();
+    const auto asked = publisher.heard();
+    REQUIRE(!asked.empty());
+    CHECK(asked.back() == "groups_wanted " + std::to_string(request) + " all");
+    publisher.accept(request, 0);
+    publisher.send(request, 0, "new");
+    s.settle();
+    CHECK(next.groups() == list{"0: new"});
+    CHECK(next.heard() == list{"subscription_accepted 0 from 0"});
+}
+
+} // namespace
+
+TEST_CASE("a broadcast that is announced again is new, in whatever order its old track ends",
+    "[relay][restart][end of track]") {
+    with_old s;
+    const auto end = [&] { REQUIRE(s.camera->end_track(request_id{0}, at(1))); };
+    const auto finish = [&] { REQUIRE(s.camera->finish(request_id{0})); };
+    const auto ended = [&] { s.camera.unannounce(); };
+    const auto start = [&] { s.camera.announce("room/cam"); };
+    const std::vector<std::function<void()>> steps[] = {
+        {end, finish, ended, start},
+        {end, ended, finish, start},
+        {end, ended, start, finish},
+        {ended, end, finish, start},
+        {ended, end, start, finish},
+        {ended, start, end, finish},
+    };
+    const auto order = GENERATE(0, 1, 2, 3, 4, 5);
+    const bool at_once = GENERATE(false, true);
+    CAPTURE(order, at_once);
+    for (const auto& step : steps[order]) {
+        step();
+        if (!at_once) s.settle();
+    }
+    s.settle();
+    CHECK(s.first.heard() == list{"subscription_end_known 0 before 1", "subscription_ended 0 finished"});
+    serves_only_the_new(s, s.camera, 1);
+}
+
+TEST_CASE("a broadcast that is announced again while its old track goes on is new, and old viewers are served on",
+    "[relay][restart]") {
+    with_old s;
+    s.camera.unannounce();
+    s.settle();
+    SECTION("by the same session") {
+        s.camera.announce("room/cam");
+        s.settle();
+        serves_only_the_new(s, s.camera, 1);
+    }
+    SECTION("by another session") {
+        auto& other = s.publisher();
+        serves_only_the_new(s, other, 0);
+    }
+    s.pass(2s);
+    s.camera.send(0, 1, "rest");
+    s.camera.end_track(0, 2);
+    s.settle();
+    CHECK(s.first.groups() == list{"1: rest"});
+    CHECK(s.first.heard() == list{"subscription_end_known 0 before 2", "subscription_ended 0 finished"});
+    serves_only_the_new(s, s.publisher("room/cam", hop_id{9}), 0);
+}
+
+TEST_CASE("a viewer that is slow to take an ended track gets all of it after the name was announced again",
+    "[relay][restart][end of track]") {
+    with_old s;
+    s.first.relay_end.takes = false;
+    s.camera.send(0, 1, "rest");
+    s.camera.end_track(0, 2);
+    s.camera.unannounce();
+    s.camera.announce("room/cam");
+    s.settle();
+    serves_only_the_new(s, s.camera, 1);
+    s.open_window(s.first);
+    CHECK(s.first.groups() == list{"1: rest"});
+    CHECK(s.first.heard() == list{"subscription_end_known 0 before 2", "subscription_ended 0 finished"});
+}
+
+TEST_CASE("another publisher that a neighbour names for the same broadcast has tracks of its own", "[relay][restart]") {
+    scene s;
+    auto& neighbour = s.join();
+    neighbour.announce("room/cam", {hop_id{3}, hop_id{7}});
+    s.settle();
+    s.viewer();
+    neighbour.accept(0, 0);
+    neighbour.send(0, 0, "old");
+    s.settle();
+    neighbour.heard();
+    neighbour.announce("room/cam", {hop_id{4}, hop_id{7}});
+    s.settle();
+    serves_only_the_new(s, neighbour, 1);
+}
+
+// Issue 10, D7: a publisher that comes back before its dead session has timed out.
+
+TEST_CASE("a publisher that comes back within its idle timeout takes its viewers over at once", "[relay][restart]") {
+    with_old s;
+    const auto hop = GENERATE(hop_id{}, hop_id{5});
+    auto& again = s.publisher("room/cam", hop);
+    serves_only_the_new(s, again, 0);
+    CHECK(s.first.heard().empty());
+    s.pass(500ms);
+    CHECK(s.first.heard() == list{"subscription_ended 0 dropped"});
+    CHECK(s.first.arriving().empty());
+    s.first.subscribe({"room/cam", "video"});
+    s.settle();
+    CHECK(s.first.groups() == list{"0: new"});
+    again.send(0, 1, "more");
+    s.settle();
+    CHECK(s.first.groups() == list{"1: more"});
+    s.cut(s.camera);
+    CHECK_FALSE(s.r.broadcasts().find("room/cam") == nullptr);
+}
+
+TEST_CASE("a publisher that comes back under its own hop has its viewers taken over, too", "[relay][restart]") {
+    scene s;
+    auto& camera = s.publisher("room/cam", hop_id{5});
+    auto& first = s.viewer();
+    camera.accept(0, 0);
+    camera.send(0, 0, "old");
+    s.settle();
+    first.heard();
+    auto& again = s.publisher("room/cam", hop_id{5});
+    serves_only_the_new(s, again, 0);
+    s.pass(500ms);
+    CHECK(first.heard() == list{"subscription_ended 0 dropped"});
+}
+
+TEST_CASE("a publisher that was taken over and lives keeps its viewers, until it falls silent", "[relay][restart]") {
+    with_old s;
+    s.publisher("room/cam", hop_id{5});
+    const auto g = s.camera.begin(0, 1);
+    for (int i = 0; i < 10; ++i) {
+        s.pass(400ms);
+        REQUIRE(g->write_frame(timestamp{1}, as_bytes("x")));
+        s.settle();
+    }
+    CHECK(s.first.heard().empty());
+    CHECK(s.first.arriving() == list{"1: xxxxxxxxxx"});
+    for (int i = 0; i < 4; ++i) s.pass(400ms);
+    CHECK(s.first.heard().back() == "subscription_ended 0 dropped");
 }

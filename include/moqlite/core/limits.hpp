@@ -52,6 +52,8 @@ struct limits {
     duration stall_timeout = std::chrono::seconds{15};
     /// Without anything new, and three round trips: before moq-lite-05 a FIN does not say that all has come.
     duration end_of_track = std::chrono::milliseconds{250};
+    /// A publisher that another one took over and that is silent for so long is dead; its readers are cut off.
+    duration takeover_grace = std::chrono::milliseconds{500};
     duration latency_min = std::chrono::milliseconds{500}; ///< A Subscriber Max Latency below it counts as this.
 };
 

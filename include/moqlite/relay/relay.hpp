@@ -1,6 +1,7 @@
 // A relay: many sessions, one table of broadcasts, one upstream subscription a track. Sans-I/O.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -102,7 +103,10 @@ public:
     /// Acts on an event of that session. Call it for every one.
     void handle(std::uint64_t key, const event& e, time_point now) {
         now_ = now;
-        if (peer* p = find(key)) std::visit([&](const auto& what) { on(*p, what); }, e);
+        peer* p = find(key);
+        if (p == nullptr) return;
+        if (shows_life(e)) ++p->events;
+        std::visit([&](const auto& what) { on(*p, what); }, e);
     }
     /// Lets a peer in, and begins to watch what it announces.
     result<void> admit(std::uint64_t key, scope allowed);
@@ -137,7 +141,8 @@ private:
     using pending_fetch = std::pair<const fetch_key, relaying::fetching>;
     struct peer {
         std::uint64_t key = 0;
-        bool leaving = false; ///< Its GOAWAY was told.
+        bool leaving = false;     ///< Its GOAWAY was reported.
+        std::uint64_t events = 0; ///< That came from the peer itself, not from time or from us.
         std::optional<any_session> session;
         moqlite::detail::id_table<relaying::track*> subscriptions; ///< Ours, upstream.
         moqlite::detail::id_table<relaying::reader*> requests;     ///< Theirs.
@@ -155,6 +160,12 @@ private:
     void notice(relay_notice n) {
         const bool vital = std::holds_alternative<admission_wanted>(n) || std::holds_alternative<session_ended>(n);
         if (vital || notices_.size() < most_notices) notices_.push(std::move(n));
+    }
+
+    /// The peer did something; others come from a timer, or from what other sessions do.
+    [[nodiscard]] static bool shows_life(const event& e) noexcept {
+        return !std::holds_alternative<group_lost>(e) && !std::holds_alternative<request_ended>(e) &&
+               !std::holds_alternative<stream_rejected>(e) && !std::holds_alternative<session_closed>(e);
     }
 
     // relay_events.hpp: what sessions say
@@ -182,16 +193,24 @@ private:
     void on(peer&, const session_closed&);
     template <class Other>
     void on(peer&, const Other&) {}
-    [[nodiscard]] std::optional<route> best_route(std::string_view broadcast) const;
-    void take_over(std::string_view broadcast, const std::optional<route>& before, std::uint64_t changer);
-    void forget_infos(std::string_view broadcast);
-    void forget_infos_of_no_track(std::string_view broadcast);
-    [[nodiscard]] bool tell_alike(const route& a, const route& b) noexcept;
     void await(peer& p, request_id request, pending_info& info);
     askers answered(peer& source, query_id query, track_key& about);
     void on_end(relaying::track& t, group_sequence end);
     void end_well(relaying::track&);
     relaying::track* upstream_track(peer&, subscribe_id) noexcept;
+
+    // relay_announcements.hpp: whose tracks are present
+    [[nodiscard]] std::optional<route> best_route(std::string_view broadcast) const;
+    void take_over(std::string_view broadcast, const std::optional<route>& before, std::uint64_t changer);
+    [[nodiscard]] static bool is_replaced(const relaying::track&, const route& before, const route& now) noexcept;
+    [[nodiscard]] bool same_publisher(const route& a, const route& b) noexcept;
+    [[nodiscard]] bool is_announced_by(std::string_view broadcast, std::uint64_t source) const;
+    void supersede(relaying::track& t);
+    void watch_superseded(relaying::track& t);
+    void cut_off_superseded(time_point now);
+    [[nodiscard]] static std::uint64_t newest_bytes(relaying::track& t) noexcept;
+    void forget_infos(std::string_view broadcast);
+    void forget_infos_of_no_track(std::string_view broadcast);
 
     // relay_fetch.hpp
     result<relaying::fetching> fetch(peer& source, const fetch_requested& e);
@@ -243,6 +262,8 @@ private:
     std::unordered_map<std::uint64_t, std::unique_ptr<peer>> peers_;
     moqlite::detail::ring<relay_notice> notices_;
     std::multimap<time_point, relaying::track*> ended_; ///< Complete tracks, until they are forgotten.
+    /// Tracks that still have readers, of publishers that another one took over; the longest silent first.
+    moqlite::detail::list<relaying::track, relaying::superseded_tag> superseded_;
     std::uint64_t next_key_ = 1;
     std::uint64_t groups_lost_ = 0;
     std::uint64_t datagrams_lost_ = 0;
@@ -286,7 +307,9 @@ inline result<void> relay::refuse(std::uint64_t key, app_error code) {
 
 inline std::optional<time_point> relay::deadline() noexcept {
     auto at = cache_.deadline();
-    if (!ended_.empty() && (!at || ended_.begin()->first < *at)) at = ended_.begin()->first;
+    const auto also = [&](time_point then) { at = at ? std::min(*at, then) : then; };
+    if (!ended_.empty()) also(ended_.begin()->first);
+    if (!superseded_.empty()) also(superseded_.front().superseded_at + options_.bounds.takeover_grace);
     return at;
 }
 
@@ -294,6 +317,7 @@ inline void relay::tick(time_point now) {
     now_ = now;
     cache_.enforce(now, [this](relaying::source from) { stop_arriving(from); });
     expire_ended(now);
+    cut_off_superseded(now);
 }
 
 inline relay_stats relay::stats() const noexcept {
@@ -309,6 +333,7 @@ inline relay_stats relay::stats() const noexcept {
 
 } // namespace moqlite
 
+#include <moqlite/relay/relay_announcements.hpp>
 #include <moqlite/relay/relay_events.hpp>
 #include <moqlite/relay/relay_fetch.hpp>
 #include <moqlite/relay/relay_tracks.hpp>

@@ -12,65 +12,6 @@ inline void relay::on(peer& p, const setup_received& e) {
     notice(admission_wanted{p.key, std::string(e.path)});
 }
 
-// Announcements.
-
-inline void relay::on(peer& p, const broadcast_available& e) {
-    const auto before = best_route(e.path);
-    table_.set(e.path, {{e.hops.begin(), e.hops.end()}, p.key, e.cost});
-    notice(broadcast_changed{p.key, std::string(e.path), true});
-    take_over(e.path, before, p.key);
-}
-
-inline void relay::on(peer& p, const broadcast_ended& e) {
-    const auto before = best_route(e.path);
-    if (!table_.remove(e.path, p.key)) return;
-    notice(broadcast_changed{p.key, std::string(e.path), false});
-    take_over(e.path, before, p.key);
-}
-
-inline std::optional<route> relay::best_route(std::string_view broadcast) const {
-    const auto* e = table_.find(broadcast);
-    return e != nullptr ? std::optional{e->routes.front()} : std::nullopt;
-}
-
-/// After a change by `changer`: what one publisher left behind is not the track of the next.
-inline void relay::take_over(std::string_view broadcast, const std::optional<route>& before, std::uint64_t changer) {
-    const auto now = best_route(broadcast);
-    if (!now) return forget_infos_of_no_track(broadcast);
-    const auto publisher = [](const route& way) { return way.hops.empty() ? hop_id{} : way.hops.front(); };
-    const bool untouched = before && before->source != changer && now->source != changer;
-    const bool same =
-        before && publisher(*now) != hop_id{} && publisher(*before) == publisher(*now) && tell_alike(*before, *now);
-    if (untouched || same) return;
-    const track_key from{broadcast, ""};
-    for (auto i = index_.lower_bound(from); i != index_.end() && i->first.first == broadcast;) {
-        relaying::track* t = i++->second;
-        if (t->upstream != now->source || t->complete) retire(*t);
-    }
-    forget_infos(broadcast);
-}
-
-/// By either way a track of theirs would have the same timestamps.
-inline bool relay::tell_alike(const route& a, const route& b) noexcept {
-    const peer* first = find(a.source);
-    const peer* second = find(b.source);
-    return first == second || (first != nullptr && second != nullptr &&
-                                  relaying::tell_alike(first->session->negotiated(), second->session->negotiated()));
-}
-
-/// Another publisher's tracks are others.
-inline void relay::forget_infos(std::string_view broadcast) {
-    auto i = infos_.lower_bound(track_key{broadcast, ""});
-    while (i != infos_.end() && i->first.first == broadcast) i = infos_.erase(i);
-}
-
-/// Whoever subscribes to a track that is still to be had asks what it is first.
-inline void relay::forget_infos_of_no_track(std::string_view broadcast) {
-    auto i = infos_.lower_bound(track_key{broadcast, ""});
-    while (i != infos_.end() && i->first.first == broadcast)
-        i = index_.contains(i->first) ? std::next(i) : infos_.erase(i);
-}
-
 // TRACK.
 
 inline void relay::on(peer& p, const track_requested& e) {

@@ -16,6 +16,7 @@ namespace moqlite::relaying {
 
 struct track;
 struct of_track_tag;
+struct superseded_tag;
 
 /// A subscriber of a track.
 struct reader : moqlite::detail::list_hook<moqlite::detail::owned_tag>, moqlite::detail::list_hook<of_track_tag> {
@@ -38,7 +39,7 @@ struct fetching {
 };
 
 /// A track, from one publisher, under one subscription of ours.
-struct track : moqlite::detail::list_hook<moqlite::detail::owned_tag> {
+struct track : moqlite::detail::list_hook<moqlite::detail::owned_tag>, moqlite::detail::list_hook<superseded_tag> {
     std::string broadcast;
     std::string name;
     std::uint64_t upstream = 0; ///< Key of the session that it comes from.
@@ -54,6 +55,9 @@ struct track : moqlite::detail::list_hook<moqlite::detail::owned_tag> {
     bool paused = false;       ///< Its publisher ended at a Group End, and no reader wants more yet.
     bool perhaps_over = false; ///< The same FIN may have been the track's end: its version cannot say which.
     bool retired = false;      ///< New subscribers do not find it.
+    time_point superseded_at{};    ///< Since when its publisher has been silent after another one took over.
+    std::uint64_t inputs_then = 0; ///< Events of that publisher until then,
+    std::uint64_t bytes_then = 0;  ///< and bytes of its newest group.
     track_log log;
     std::vector<groups_dropped> gaps; ///< What the publisher said will not come, the latest of it; for who comes later.
     moqlite::detail::list<reader, of_track_tag> readers;

@@ -1,0 +1,122 @@
+// What a change of the announcements means for the tracks of a relay. Part of relay.hpp.
+#pragma once
+
+#include <algorithm>
+#include <moqlite/relay/relay.hpp>
+
+namespace moqlite {
+
+inline void relay::on(peer& p, const broadcast_available& e) {
+    const auto before = best_route(e.path);
+    table_.set(e.path, {{e.hops.begin(), e.hops.end()}, p.key, e.cost});
+    notice(broadcast_changed{p.key, std::string(e.path), true});
+    take_over(e.path, before, p.key);
+}
+
+inline void relay::on(peer& p, const broadcast_ended& e) {
+    const auto before = best_route(e.path);
+    if (!table_.remove(e.path, p.key)) return;
+    notice(broadcast_changed{p.key, std::string(e.path), false});
+    take_over(e.path, before, p.key);
+}
+
+inline std::optional<route> relay::best_route(std::string_view broadcast) const {
+    const auto* e = table_.find(broadcast);
+    return e != nullptr ? std::optional{e->routes.front()} : std::nullopt;
+}
+
+/// After a change by `changer`: the tracks of one publisher are not those of the next.
+inline void relay::take_over(std::string_view broadcast, const std::optional<route>& before, std::uint64_t changer) {
+    const auto now = best_route(broadcast);
+    // Tracks that go on, or have ended, are still served: until the name is announced again.
+    if (!now) return forget_infos_of_no_track(broadcast);
+    if (before) {
+        const bool untouched = before->source != changer && now->source != changer;
+        if (untouched || same_publisher(*before, *now)) return;
+    }
+    std::vector<relaying::track*> old;
+    const track_key from{broadcast, ""};
+    for (auto i = index_.lower_bound(from); i != index_.end() && i->first.first == broadcast; ++i)
+        if (!before || is_replaced(*i->second, *before, *now)) old.push_back(i->second);
+    for (relaying::track* t : old) {
+        // Its publisher still announces the name: it lives, or its session has only not timed out yet.
+        if (t->upstream != now->source && is_announced_by(broadcast, t->upstream)) supersede(*t);
+        retire(*t);
+    }
+    forget_infos(broadcast);
+}
+
+/// Whether a track is of an earlier publisher than the one that is announced now.
+inline bool relay::is_replaced(const relaying::track& t, const route& before, const route& now) noexcept {
+    if (t.upstream != now.source || t.complete || t.end) return true;
+    const auto first = [](const route& way) { return way.hops.empty() ? hop_id{} : way.hops.front(); };
+    const bool named = first(before) != hop_id{} && first(now) != hop_id{};
+    return before.source == now.source && named && first(before) != first(now);
+}
+
+/// Two ways to one publisher, by either of which a track has the same timestamps.
+inline bool relay::same_publisher(const route& a, const route& b) noexcept {
+    if (a.hops.empty() || b.hops.empty() || a.hops.front() == hop_id{} || a.hops.front() != b.hops.front())
+        return false;
+    const peer* first = find(a.source);
+    const peer* second = find(b.source);
+    if (first == second) return true;
+    // A publisher that comes by two sessions of its own has come back before the first one timed out.
+    if (a.hops.size() == 1 && b.hops.size() == 1) return false;
+    return first != nullptr && second != nullptr &&
+           relaying::tell_alike(first->session->negotiated(), second->session->negotiated());
+}
+
+inline bool relay::is_announced_by(std::string_view broadcast, std::uint64_t source) const {
+    const auto* e = table_.find(broadcast);
+    return e != nullptr && std::any_of(e->routes.begin(), e->routes.end(),
+                               [&](const route& way) { return way.source == source; });
+}
+
+// A publisher that is taken over may be dead: it is given limits.takeover_grace to show that it is not.
+
+inline void relay::supersede(relaying::track& t) {
+    if (t.complete || t.end || t.reader_count == 0) return; // All that it will bring is here, or nobody waits for it.
+    watch_superseded(t);
+}
+
+inline void relay::watch_superseded(relaying::track& t) {
+    const peer* p = find(t.upstream);
+    t.superseded_at = now_;
+    t.inputs_then = p != nullptr ? p->events : 0;
+    t.bytes_then = newest_bytes(t);
+    t.moqlite::detail::list_hook<relaying::superseded_tag>::unlink();
+    superseded_.push_back(t);
+}
+
+/// Bytes of the newest group, which grows without an event.
+inline std::uint64_t relay::newest_bytes(relaying::track& t) noexcept {
+    const auto* newest = t.log.newest();
+    return newest != nullptr ? newest->group->size() : 0;
+}
+
+/// Cuts off the readers of publishers that have been silent since another one took over; they subscribe again.
+inline void relay::cut_off_superseded(time_point now) {
+    while (!superseded_.empty() && superseded_.front().superseded_at + options_.bounds.takeover_grace <= now) {
+        relaying::track& t = *superseded_.pop_front();
+        if (t.complete || t.end || t.reader_count == 0) continue;
+        const peer* p = find(t.upstream);
+        const bool alive = p != nullptr && (p->events != t.inputs_then || newest_bytes(t) != t.bytes_then);
+        alive ? watch_superseded(t) : cut_off(t, app_error::dropped);
+    }
+}
+
+/// The tracks of another publisher are different tracks.
+inline void relay::forget_infos(std::string_view broadcast) {
+    auto i = infos_.lower_bound(track_key{broadcast, ""});
+    while (i != infos_.end() && i->first.first == broadcast) i = infos_.erase(i);
+}
+
+/// Of tracks that can still be subscribed to, TRACK_INFO is kept: subscribers ask for it first.
+inline void relay::forget_infos_of_no_track(std::string_view broadcast) {
+    auto i = infos_.lower_bound(track_key{broadcast, ""});
+    while (i != infos_.end() && i->first.first == broadcast)
+        i = index_.contains(i->first) ? std::next(i) : infos_.erase(i);
+}
+
+} // namespace moqlite
