@@ -84,7 +84,7 @@ bool udp_socket::open(const address& local, std::string& why) {
     v6_ = local.is_v6();
     fd_ = ::socket(v6_ ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd_ < 0) return failed("no UDP socket for");
-    if (v6_) set(fd_, IPPROTO_IPV6, IPV6_V6ONLY, is_wildcard(local) ? 0 : 1);
+    if (v6_) set(fd_, IPPROTO_IPV6, IPV6_V6ONLY, is_wildcard(local) && !options_.ipv6_only ? 0 : 1);
     if (::bind(fd_, static_cast<const sockaddr*>(local.data()), static_cast<socklen_t>(local.size())) != 0)
         return failed("cannot listen on");
     sockaddr_storage bound{};

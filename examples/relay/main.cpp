@@ -34,7 +34,9 @@ void add_options(command_line& line, relay_program_options& o) {
     std::error_code unknown;
     o.web_root = std::filesystem::read_symlink("/proc/self/exe", unknown).parent_path() / "../share/moqlite/web";
     line.option("--listen", o.listen,
-            "Address to listen on, also several times; port 0 takes a free one; no HOST is every address")
+            "Address to listen on; may be repeated. A name stands for all its addresses, no HOST for every address; port "
+            "0\n"
+            "takes a free one. [::] includes IPv4 unless an IPv4 address is listed with the same port")
         ->required()
         ->delimiter(',')
         ->type_name("HOST:PORT");

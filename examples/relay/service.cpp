@@ -8,13 +8,11 @@
 #include "webtransport_door.hpp"
 
 #include <algorithm>
-#include <boost/asio/ip/udp.hpp>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <malloc.h>
 #include <moqlite/asio/clock.hpp>
-#include <moqlite/asio/host_port.hpp>
 #include <moqlite/asio/random_hop.hpp>
 #include <moqlite/ngtcp2/session_handler.hpp>
 #include <spdlog/fmt/chrono.h>
@@ -54,21 +52,6 @@ ngtcp2::certificate_store store_for(const relay_program_options& o) {
     return ngtcp2::certificate_store::generating(o.tls_generate, o.protocols);
 }
 
-/// A name becomes the first of its addresses.
-std::string numeric(const std::string& where, std::uint16_t default_port, std::string& why) {
-    const auto parsed = asio::parse_host_port(where, default_port, why);
-    if (!parsed) return {};
-    const auto port = ":" + std::to_string(parsed->port);
-    if (parsed->host.empty()) return port;
-    if (const auto ready = ngtcp2::address::parse(parsed->host, parsed->port)) return to_string(*ready);
-    boost::asio::io_context io;
-    boost::system::error_code error;
-    const auto found = boost::asio::ip::udp::resolver{io}.resolve(parsed->host, std::to_string(parsed->port), error);
-    if (!error && !found.empty()) return to_string(ngtcp2::address{found->endpoint().data(), found->endpoint().size()});
-    why = "cannot resolve " + parsed->host + ": " + error.message();
-    return {};
-}
-
 } // namespace
 
 struct service::guest {
@@ -106,8 +89,10 @@ int service::run() {
 
 bool service::start(std::string& why) {
     if (certificates_.load(wall_clock(), why) == ngtcp2::certificate_store::outcome::failed) return false;
-    for (const auto& where : options_.listen)
-        if (!listen(where, why)) return false;
+    const auto listeners = resolve_listeners(options_.listen, 443, why);
+    if (!listeners) return false;
+    for (const auto& each : *listeners)
+        if (!listen(each, why)) return false;
     if (!options_.web.empty() && !open_web(why)) return false;
     spdlog::info("moqlite-relay " MOQLITE_VERSION ", {}", ngtcp2::library_versions());
     const auto protocols = CLI::detail::join(options_.protocols, ",");
@@ -120,21 +105,23 @@ bool service::start(std::string& why) {
 }
 
 bool service::open_web(std::string& why) {
-    const auto address = numeric(options_.web, 80, why);
+    const auto addresses = numeric_addresses(options_.web, 80, why);
     web_.emplace(io_.get_executor(), web_options{.root = options_.web_root, .without_root = no_page},
         [this](std::string_view path) { return page(path); });
-    return !address.empty() && web_->listen(address, why);
+    return !addresses.empty() && web_->listen(addresses.front(), why);
 }
 
-bool service::listen(const std::string& where, std::string& why) {
+bool service::listen(const listener& what, std::string& why) {
     const auto& certificate = certificates_.current();
-    const auto address = numeric(where, 443, why);
-    if (address.empty()) return false;
+    auto address = what.where;
+    if (what.follows_port) // One name has one port.
+        address.replace(address.rfind(':') + 1, 1, std::to_string(servers_.back()->local_address().port()));
     asio::options o;
+    o.socket.ipv6_only = what.ipv6_only;
     o.quic.idle_timeout = to_duration(options_.idle_timeout);
     o.quic.retry = options_.retry;
     // Any free port is another one in the next life, and another's in this one.
-    if (!address.ends_with(":0")) {
+    if (!what.where.ends_with(":0")) {
         o.quic.reset_key = ngtcp2::reset_key(certificate.who, address, why);
         if (!o.quic.reset_key) return false;
     }

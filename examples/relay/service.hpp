@@ -2,6 +2,7 @@
 #pragma once
 
 #include "command_line.hpp"
+#include "listeners.hpp"
 #include "web_server.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -63,7 +64,7 @@ private:
         unsigned lines = 0; ///< Since then.
     };
 
-    [[nodiscard]] bool listen(const std::string& where, std::string& why);
+    [[nodiscard]] bool listen(const listener&, std::string& why);
     [[nodiscard]] bool open_web(std::string& why);
     /// What is asked for over HTTP.
     [[nodiscard]] std::optional<web_page> page(std::string_view path) const;

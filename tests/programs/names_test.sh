@@ -33,6 +33,36 @@ passes "$pin moqt://$v6 a" "$pin moqt://$v4 a"
 passes "$pin moqt://127.0.0.1:$any b" "$pin moqt://[::1]:$any b"
 passes "$pin moqt://localhost:$any c" "$pin moqt://$v6 c"
 
+say "an IPv6 wildcard leaves IPv4 to an IPv4 listener of its port, in whatever order; alone it takes both"
+start_relay free --listen :0
+port=${at##*:}
+kill "${pid_of[free]}"
+finished free 0
+for listen in "0.0.0.0:$port,[::]:$port" "[::]:$port,0.0.0.0:$port" ":$port,0.0.0.0:$port" "127.0.0.1:$port,[::]:$port" "[::]:$port"; do
+    start_relay pair --listen "$listen"
+    [ "$(wc -l <pair.out)" = "$(tr , '\n' <<<"$listen" | wc -l)" ] || fail "not one line a listener: $listen"
+    passes "--fingerprint $print moqt://[::1]:$port pair" "--fingerprint $print moqt://127.0.0.1:$port pair"
+    kill "${pid_of[pair]}"
+    finished pair 0
+done
+
+say "a name that is listened on is all its addresses, on one port"
+printf '127.0.0.1 both\n::1 both\n192.0.2.1 both\n' >hosts
+if unshare -m mount --bind hosts /etc/hosts 2>/dev/null; then
+    : >both.out
+    unshare -m bash -c 'mount --bind hosts /etc/hosts; exec "$@"' - \
+        "$MOQLITE_BIN/moqlite-relay" --listen both:0 --tls-generate both >both.out 2>both.err 3>&- &
+    pid_of[both]=$!
+    until_true 10 test -s both.out || fail "the relay is not ready"
+    [ "$(awk '{sub(/.*:/, "", $2); print $2}' both.out | sort -u | wc -l)" = 1 ] || fail "one name has two ports"
+    port=$(sed -nE 's/^listening 127\.0\.0\.1:([0-9]+) .*/\1/p' both.out)
+    print=$(awk '{print $6; exit}' both.out)
+    passes "--fingerprint $print moqt://[::1]:$port all" "--fingerprint $print moqt://127.0.0.1:$port all"
+else
+    say "(left out: names cannot be given addresses here)"
+fi
+print=$(awk '{print $6; exit}' relay.out)
+
 say "a fingerprint of either case, with and without colons; none at all only by name"
 upper=${print^^}
 colons=$(sed 's/../&:/g; s/:$//' <<<"$print")

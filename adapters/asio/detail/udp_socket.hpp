@@ -23,7 +23,7 @@ public:
     udp_socket(const udp_socket&) = delete;
     udp_socket& operator=(const udp_socket&) = delete;
 
-    /// An IPv6 wildcard address takes IPv4 too. False: `why`.
+    /// An IPv6 wildcard address takes IPv4 too, unless options say otherwise. False: `why`.
     [[nodiscard]] bool open(const ngtcp2::address& local, std::string& why);
     void close() noexcept;
     [[nodiscard]] int handle() const noexcept { return fd_; }
