@@ -233,9 +233,8 @@ private:
     void serve_up_to_cap(relaying::track& t, relaying::reader& r, group_sequence from);
     void finish_if_served(relaying::track& t, relaying::reader& r);
     void leave(relaying::reader& r);
-    void set_cap(relaying::track& t, relaying::reader& r, std::optional<group_sequence> cap);
+    void set_options(relaying::reader& r, const subscribe_options& now);
     void ask_upstream(relaying::track& t);
-    void ask_up_to(relaying::track& t);
     void go_on(relaying::track& t);
     void cut_off(relaying::track& t, app_error code);
     void retire(relaying::track& t);

@@ -81,11 +81,7 @@ inline void relay::on(peer& p, const subscribe_requested& e) {
     r.of = t;
     r.options = e.options;
     t->readers.push_back(r);
-    ++t->reader_count;
-    if (e.options.end)
-        t->caps.insert(*e.options.end);
-    else
-        ++t->uncapped;
+    t->wanted.add(r.options);
     p.requests.insert(number(e.request), &r);
     join(*t, r);
     ask_upstream(*t);
@@ -94,13 +90,10 @@ inline void relay::on(peer& p, const subscribe_requested& e) {
 inline void relay::on(peer& p, const subscribe_updated& e) {
     auto* const* r = p.requests.find(number(e.request));
     if (r == nullptr) return;
-    const auto cap = (*r)->options.end; // groups_wanted follows, if it has changed.
-    const auto& o = (*r)->options;
-    const bool same =
-        o.priority == e.options.priority && o.ordered == e.options.ordered && o.max_latency == e.options.max_latency;
-    (*r)->options = e.options;
-    (*r)->options.end = cap;
-    if (!same) ask_upstream(*(*r)->of);
+    auto now = e.options;
+    now.end = (*r)->options.end; // groups_wanted follows, if it has changed.
+    set_options(**r, now);
+    ask_upstream(*(*r)->of);
 }
 
 inline void relay::on(peer& p, const groups_wanted& e) {
@@ -110,9 +103,11 @@ inline void relay::on(peer& p, const groups_wanted& e) {
     auto& t = *r.of;
     const auto before = r.options.end;
     if (!before) r.had = cache_.taken();
-    set_cap(t, r, e.up_to);
+    auto now = r.options;
+    now.end = e.up_to;
+    set_options(r, now);
     if (before) serve_up_to_cap(t, r, next(*before));
-    ask_up_to(t);
+    ask_upstream(t);
 }
 
 inline void relay::on(peer& p, const request_ended& e) {
@@ -192,7 +187,7 @@ inline void relay::on(peer& p, const subscription_ended& e) {
     if (e.finished && !t->end && at_cap) {
         t->paused = true;
         t->perhaps_over = !has_subscribe_end(p.session->negotiated());
-        return ask_up_to(*t);
+        return ask_upstream(*t);
     }
     if (e.finished || t->perhaps_over) return end_well(*t);
     cut_off(*t, e.code == app_error::cancel ? app_error::dropped : e.code);

@@ -128,13 +128,9 @@ inline void relay::finish_if_served(relaying::track& t, relaying::reader& r) {
 
 inline void relay::leave(relaying::reader& r) {
     auto& t = *r.of;
-    if (r.options.end)
-        t.caps.erase(t.caps.find(*r.options.end));
-    else
-        --t.uncapped;
-    --t.reader_count;
+    t.wanted.remove(r.options);
     readers_.destroy(r);
-    if (t.reader_count != 0) return t.subscription ? ask_upstream(t) : ask_up_to(t);
+    if (t.wanted.readers() != 0) return ask_upstream(t);
     if (std::exchange(t.paused, false)) return retire(t);
     // Nobody reads it: its publisher need not send it. What ended stays, for its time.
     if (t.subscription) {
@@ -150,38 +146,20 @@ inline void relay::leave(relaying::reader& r) {
     }
 }
 
-inline void relay::set_cap(relaying::track& t, relaying::reader& r, std::optional<group_sequence> cap) {
-    if (r.options.end)
-        t.caps.erase(t.caps.find(*r.options.end));
-    else
-        --t.uncapped;
-    r.options.end = cap;
-    if (cap)
-        t.caps.insert(*cap);
-    else
-        ++t.uncapped;
+/// The reader's options have changed.
+inline void relay::set_options(relaying::reader& r, const subscribe_options& now) {
+    r.of->wanted.remove(r.options);
+    r.options = now;
+    r.of->wanted.add(now);
 }
 
 /// Asks the publisher for what the readers want in sum.
 inline void relay::ask_upstream(relaying::track& t) {
-    subscribe_options sum{.priority = 0, .ordered = true};
-    t.readers.for_each([&](relaying::reader& r) {
-        sum.priority = std::max(sum.priority, r.options.priority);
-        sum.ordered = sum.ordered && r.options.ordered;
-        sum.max_latency = std::max(sum.max_latency, r.options.max_latency);
-    });
-    t.sum = sum;
-    ask_up_to(t);
-}
-
-/// The same where only a Group End has changed: the largest counts, and none is larger than any.
-inline void relay::ask_up_to(relaying::track& t) {
-    t.log.wanted = t.caps.empty() ? std::nullopt : std::optional{*t.caps.begin()};
+    t.log.wanted = t.wanted.lowest_end();
     if (t.paused) return go_on(t);
     peer* source = find(t.upstream);
-    if (source == nullptr || !t.subscription || t.reader_count == 0) return;
-    auto wanted = t.sum;
-    if (t.uncapped == 0) wanted.end = *t.caps.rbegin();
+    if (source == nullptr || !t.subscription || t.wanted.readers() == 0) return;
+    auto wanted = t.wanted.sum();
     wanted.start = t.asked.start;
     if (wanted == t.asked) return;
     auto changed = wanted;
@@ -193,12 +171,12 @@ inline void relay::ask_up_to(relaying::track& t) {
 
 /// Subscribes again where the publisher has ended at a Group End, if somebody wants what follows.
 inline void relay::go_on(relaying::track& t) {
-    if (t.uncapped == 0 && (t.caps.empty() || *t.caps.rbegin() <= *t.highest)) return;
+    const auto wanted = t.wanted.sum();
+    if (t.wanted.readers() == 0 || (wanted.end && *wanted.end <= *t.highest)) return;
     t.paused = false;
     t.asked_before.reset();
-    t.asked = t.sum;
+    t.asked = wanted;
     t.asked.start = next(*t.highest);
-    if (t.uncapped == 0) t.asked.end = *t.caps.rbegin();
     peer* source = find(t.upstream);
     const auto again = source != nullptr ? source->session->subscribe({t.broadcast, t.name}, t.asked) : errc::closed;
     if (!again && t.perhaps_over) return end_well(t); // Nobody is there who could send more.
@@ -209,7 +187,7 @@ inline void relay::go_on(relaying::track& t) {
 
 /// Its readers get no more.
 inline void relay::cut_off(relaying::track& t, app_error code) {
-    auto left = t.reader_count;
+    auto left = t.wanted.readers();
     retire(t);
     // The last leave() destroys the track.
     for (; left != 0; --left) {
@@ -232,7 +210,7 @@ inline void relay::retire(relaying::track& t) {
 }
 
 inline void relay::destroy_if_unused(relaying::track& t) {
-    if (!t.retired || t.reader_count != 0 || t.subscription) return;
+    if (!t.retired || t.wanted.readers() != 0 || t.subscription) return;
     if (t.forget_at) ended_.erase(*t.forget_at);
     cache_.forget(t.log);
     tracks_.destroy(t);

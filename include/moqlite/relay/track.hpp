@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <moqlite/relay/cache.hpp>
+#include <moqlite/relay/demand.hpp>
 #include <moqlite/session/any_session.hpp>
 #include <moqlite/session/detail/containers.hpp>
 #include <optional>
@@ -46,7 +47,6 @@ struct track : moqlite::detail::list_hook<moqlite::detail::owned_tag>, moqlite::
     std::optional<subscribe_id> subscription;
     subscribe_options asked;                    ///< What its publisher was asked for.
     std::optional<group_sequence> asked_before; ///< The Group End before that: it may be the one that was reached.
-    subscribe_options sum;                      ///< What its readers want together, Group End apart.
     std::optional<group_sequence> start;        ///< The first that the publisher serves, once it has said so.
     std::optional<group_sequence> end;
     std::optional<group_sequence> highest;
@@ -61,9 +61,7 @@ struct track : moqlite::detail::list_hook<moqlite::detail::owned_tag>, moqlite::
     track_log log;
     std::vector<groups_dropped> gaps; ///< What the publisher said will not come, the latest of it; for who comes later.
     moqlite::detail::list<reader, of_track_tag> readers;
-    std::size_t reader_count = 0;
-    std::size_t uncapped = 0;
-    std::multiset<group_sequence> caps; ///< Group End of each reader that has one.
+    demand wanted; ///< By all of them together.
 };
 
 } // namespace moqlite::relaying

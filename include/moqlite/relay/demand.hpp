@@ -1,0 +1,81 @@
+// What the readers of one track want together, kept as they come, change and leave.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <moqlite/session/event.hpp>
+#include <optional>
+
+namespace moqlite::relaying {
+
+/// Values with how often each occurs. O(log n) each; extremes O(1).
+template <class T>
+class counted {
+public:
+    void add(const T& value) { ++counts_[value]; }
+    /// Precondition: the value is there.
+    void remove(const T& value) noexcept {
+        const auto found = counts_.find(value);
+        if (--found->second == 0) counts_.erase(found);
+    }
+    [[nodiscard]] bool empty() const noexcept { return counts_.empty(); }
+    [[nodiscard]] const T& lowest() const noexcept { return counts_.begin()->first; }
+    [[nodiscard]] const T& highest() const noexcept { return counts_.rbegin()->first; }
+
+private:
+    std::map<T, std::size_t> counts_;
+};
+
+/// The sum of subscriptions, without a walk over them: O(log n) for each that is added or removed.
+class demand {
+public:
+    void add(const subscribe_options& o) {
+        ++readers_;
+        ordered_ += o.ordered ? 1 : 0;
+        priorities_.add(o.priority);
+        latencies_.add(o.max_latency);
+        if (o.end) ends_.add(*o.end);
+        capped_ += o.end ? 1 : 0;
+    }
+    /// Precondition: the same options were added.
+    void remove(const subscribe_options& o) noexcept {
+        --readers_;
+        ordered_ -= o.ordered ? 1 : 0;
+        priorities_.remove(o.priority);
+        latencies_.remove(o.max_latency);
+        if (o.end) ends_.remove(*o.end);
+        capped_ -= o.end ? 1 : 0;
+    }
+
+    [[nodiscard]] std::size_t readers() const noexcept { return readers_; }
+    /// Readers without a Group End.
+    [[nodiscard]] std::size_t uncapped() const noexcept { return readers_ - capped_; }
+    /// The lowest Group End of any reader; none: no reader has one.
+    [[nodiscard]] std::optional<group_sequence> lowest_end() const noexcept {
+        return ends_.empty() ? std::nullopt : std::optional{ends_.lowest()};
+    }
+    /// The highest Group End of any reader; none: no reader has one.
+    [[nodiscard]] std::optional<group_sequence> highest_end() const noexcept {
+        return ends_.empty() ? std::nullopt : std::optional{ends_.highest()};
+    }
+    /// The highest priority, ordered if every reader is, the longest latency, and the highest Group End if every reader
+    /// has one. No Group Start.
+    [[nodiscard]] subscribe_options sum() const noexcept {
+        subscribe_options all{.priority = 0, .ordered = ordered_ == readers_};
+        if (readers_ == 0) return all;
+        all.priority = priorities_.highest();
+        all.max_latency = latencies_.highest();
+        if (uncapped() == 0) all.end = highest_end();
+        return all;
+    }
+
+private:
+    std::size_t readers_ = 0;
+    std::size_t ordered_ = 0;
+    std::size_t capped_ = 0;
+    counted<priority> priorities_;
+    counted<wire::lite::milliseconds> latencies_;
+    counted<group_sequence> ends_;
+};
+
+} // namespace moqlite::relaying
