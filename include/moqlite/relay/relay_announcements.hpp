@@ -76,7 +76,7 @@ inline bool relay::is_announced_by(std::string_view broadcast, std::uint64_t sou
 // A publisher that is taken over may be dead: it is given limits.takeover_grace to show that it is not.
 
 inline void relay::supersede(relaying::track& t) {
-    if (t.complete || t.end || t.reader_count == 0) return; // All that it will bring is here, or nobody waits for it.
+    if (t.complete || t.end || t.wanted.readers() == 0) return; // All that it will bring is here, or nobody waits for it.
     watch_superseded(t);
 }
 
@@ -99,7 +99,7 @@ inline std::uint64_t relay::newest_bytes(relaying::track& t) noexcept {
 inline void relay::cut_off_superseded(time_point now) {
     while (!superseded_.empty() && superseded_.front().superseded_at + options_.bounds.takeover_grace <= now) {
         relaying::track& t = *superseded_.pop_front();
-        if (t.complete || t.end || t.reader_count == 0) continue;
+        if (t.complete || t.end || t.wanted.readers() == 0) continue;
         const peer* p = find(t.upstream);
         const bool alive = p != nullptr && (p->events != t.inputs_then || newest_bytes(t) != t.bytes_then);
         alive ? watch_superseded(t) : cut_off(t, app_error::dropped);
