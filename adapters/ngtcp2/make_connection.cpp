@@ -1,4 +1,5 @@
 // How connections are made: their settings, transport parameters and qlog.
+#include "detail/compat.hpp"
 #include "detail/endpoint_state.hpp"
 
 #include <algorithm>
@@ -23,6 +24,7 @@ ngtcp2_settings settings_for(connection_state& c, std::span<const std::uint8_t> 
     s.max_tx_udp_payload_size = std::ranges::max(at.probes);
     s.pmtud_probes = at.probes.data();
     s.pmtud_probeslen = at.probes.size();
+    allow_repeated_frames(s);
     s.rand_ctx.native_handle = &at;
     s.token = token.data();
     s.tokenlen = token.size();

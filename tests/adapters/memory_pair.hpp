@@ -167,6 +167,7 @@ struct pair_options {
     ngtcp2::endpoint_options client, server;
     duration latency = 5ms;
     std::function<bool(std::string&)> drop; ///< May also damage.
+    std::function<duration()> delay;        ///< Of one datagram; empty: `latency`.
 };
 
 inline const ngtcp2::identity& test_identity() {
@@ -283,7 +284,8 @@ private:
                 continue;
             }
             if (options.drop && options.drop(p.bytes)) continue;
-            flights.push_back({now + options.latency, &other, end.address, std::move(p.bytes)});
+            const auto delay = options.delay ? options.delay() : options.latency;
+            flights.push_back({now + delay, &other, end.address, std::move(p.bytes)});
         }
     }
 
