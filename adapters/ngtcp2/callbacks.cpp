@@ -81,14 +81,16 @@ int stream_close(ngtcp2_conn* conn, std::uint32_t flags, std::int64_t id, std::u
     return 0;
 }
 
-int stream_reset(ngtcp2_conn*, std::int64_t id, std::uint64_t, std::uint64_t code, void* user, void*) {
+int stream_reset(ngtcp2_conn*, std::int64_t id, std::uint64_t, std::uint64_t code, void* user, void* stopped) {
     auto& c = at(user);
+    if (stopped == nullptr) c.code_received(code); // A QUIC stack answers a stop with the code of the stop.
     if (c.upper) c.upper->stream_reset(id_of(id), c.upper->code_of(code), c.home.now);
     return 0;
 }
 
 int recv_stop_sending(ngtcp2_conn*, std::int64_t id, std::uint64_t code, void* user, void*) {
     auto& c = at(user);
+    c.code_received(code);
     if (c.upper) c.upper->stream_stopped(id_of(id), c.upper->code_of(code), c.home.now);
     return 0;
 }

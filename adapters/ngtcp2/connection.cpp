@@ -33,11 +33,12 @@ std::optional<std::size_t> connection_state::write(const write_stream& w) {
 
 // Both may come while a packet is open; ngtcp2 allows it.
 void connection_state::reset(stream_id id, app_error code) {
-    ngtcp2_conn_shutdown_stream_write(conn, 0, raw(id), static_cast<std::uint64_t>(code));
+    ngtcp2_conn_shutdown_stream_write(conn, 0, raw(id), wire_code(code));
 }
 
 void connection_state::stop(stream_id id, app_error code) {
-    ngtcp2_conn_shutdown_stream_read(conn, 0, raw(id), static_cast<std::uint64_t>(code));
+    ngtcp2_conn_set_stream_user_data(conn, raw(id), this); // Not null: the peer's reset may repeat our code.
+    ngtcp2_conn_shutdown_stream_read(conn, 0, raw(id), wire_code(code));
 }
 
 void connection_state::credit(stream_id id, std::uint64_t bytes) {

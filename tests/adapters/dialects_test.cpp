@@ -34,10 +34,24 @@ TEST_CASE("a stream's code is understood raw and as HTTP/3 maps it", "[dialects 
     CHECK(server->sent[*id].stopped == meant);
 }
 
-TEST_CASE("we send codes raw", "[dialects §12.29]") {
-    CHECK(ngtcp2::from_wire_code(static_cast<std::uint64_t>(app_error::not_found)) == app_error::not_found);
-    for (std::uint64_t n : {0ul, 13ul, 29ul, 30ul, 31ul, 4294967295ul})
-        CHECK(ngtcp2::from_wire_code(number(webtransport::to_http3_code(app_error{n}))) == app_error{n});
+TEST_CASE("a code is written raw or mapped, and read either way", "[dialects §12.29]") {
+    using ngtcp2::code_form;
+    for (const std::uint64_t n : {0ul, 1ul, 13ul, 29ul, 30ul, 31ul, 4294967295ul}) {
+        CHECK(ngtcp2::to_wire_code(app_error{n}, code_form::raw) == n);
+        CHECK(ngtcp2::to_wire_code(app_error{n}, code_form::mapped) ==
+              number(webtransport::to_http3_code(app_error{n})));
+        for (const auto form : {code_form::raw, code_form::mapped}) {
+            const auto wire = ngtcp2::to_wire_code(app_error{n}, form);
+            CHECK(ngtcp2::from_wire_code(wire) == app_error{n});
+            if (wire != 0) CHECK(ngtcp2::form_of(wire) == form);
+        }
+    }
+    CHECK(ngtcp2::to_wire_code(app_error::not_found, code_form::mapped) == 0x52e4a40fa8e8);
+}
+
+TEST_CASE("codes that an application does not choose show no form", "[dialects §12.29]") {
+    // quinn's own 0, HTTP/3's numbers reserved for greasing, and more than 32 bits.
+    for (const std::uint64_t wire : {0ul, 0x52e4a40fa8f9ul, 0x100000000ul}) CHECK_FALSE(ngtcp2::form_of(wire));
 }
 
 TEST_CASE("a hop of our own is never 0, and a number that JavaScript can hold",

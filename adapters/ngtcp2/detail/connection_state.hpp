@@ -58,6 +58,7 @@ struct connection_state final : connection, timed {
     void close(app_error, std::string_view reason) override;
     void flush() override;
     bool send(byte_view datagram) override;
+    void application_codes(code_form implied) override { implied_codes = implied; }
     void wake() override;
     [[nodiscard]] role side() const noexcept override { return whose; }
     [[nodiscard]] std::string_view alpn() const noexcept override { return protocol; }
@@ -86,6 +87,15 @@ struct connection_state final : connection, timed {
 
     cid_key first_dcid;                ///< Of a server: where the client's first packets go.
     std::vector<cid_key> reset_tokens; ///< Of the ids that a client writes to.
+
+    std::optional<code_form> implied_codes; ///< Of streams; nullopt: as the handler gives them.
+    std::optional<code_form> shown_codes;   ///< By the peer's last code that showed one.
+    [[nodiscard]] std::uint64_t wire_code(app_error code) const noexcept {
+        return to_wire_code(code, implied_codes ? shown_codes.value_or(*implied_codes) : code_form::raw);
+    }
+    void code_received(std::uint64_t wire) noexcept {
+        if (const auto form = form_of(wire)) shown_codes = form;
+    }
 
     std::optional<stream_id> interrupted; ///< To be reported writable at the next pump.
 

@@ -164,6 +164,9 @@ public:
     [[nodiscard]] role side() const noexcept {
         return std::visit([](const auto& s) { return s.side(); }, is_);
     }
+    [[nodiscard]] bool reads_raw_codes() const noexcept {
+        return std::visit([](const auto& s) { return s.reads_raw_codes(); }, is_);
+    }
     [[nodiscard]] const scope& allowed() const noexcept {
         return std::visit([](const auto& s) -> const scope& { return s.allowed(); }, is_);
     }

@@ -193,6 +193,9 @@ public:
     [[nodiscard]] version negotiated() const noexcept { return c_.dialect; }
     [[nodiscard]] role side() const noexcept { return c_.side; }
     [[nodiscard]] bool is_closed() const noexcept { return c_.closing.has_value(); }
+    /// The peer's implementation reads stream codes on native QUIC only as they are: it is the one that writes paths
+    /// with slashes. The others read them mapped into HTTP/3's range, or in both forms.
+    [[nodiscard]] bool reads_raw_codes() const noexcept { return c_.slashes; }
     [[nodiscard]] slab_pool& pool() noexcept { return c_.pool; }
     [[nodiscard]] const scope& allowed() const noexcept { return c_.allowed; }
     /// Bytes that wait to be written for one subscription.

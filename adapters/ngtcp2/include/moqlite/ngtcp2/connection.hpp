@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <moqlite/ngtcp2/address.hpp>
+#include <moqlite/ngtcp2/error_code.hpp>
 #include <moqlite/ngtcp2/handler.hpp>
 #include <moqlite/session/output.hpp>
 #include <moqlite/session/transport.hpp>
@@ -45,6 +46,10 @@ public:
     virtual void flush() = 0;
     /// False: dropped.
     virtual bool send(byte_view datagram) = 0;
+
+    /// The codes of reset() and stop() are the application's own, and the peer reads them in this form, unless the
+    /// codes that it sends show the other. Without this they are written as given. WebTransport has its own form.
+    virtual void application_codes(code_form implied) { static_cast<void>(implied); }
 
     /// Pump this connection: in this turn if it has not pumped yet, else in the next. O(1).
     virtual void wake() = 0;

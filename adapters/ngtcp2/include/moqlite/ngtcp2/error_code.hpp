@@ -1,16 +1,35 @@
-// Application error codes of streams on native QUIC: raw as we send them, or in the HTTP/3 range as some peers do here
-// too. Both are understood.
+// Application error codes of streams on native QUIC. Some implementations write them as they are, some as HTTP/3 maps
+// them, here too; several read one form only.
 #pragma once
 
 #include <cstdint>
 #include <moqlite/core/error.hpp>
 #include <moqlite/webtransport/error_code.hpp>
+#include <optional>
 
 namespace moqlite::ngtcp2 {
+
+enum class code_form : std::uint8_t {
+    raw,
+    mapped, ///< Into HTTP/3's range of application codes (draft-ietf-webtrans-http3 §4.3).
+};
 
 /// The application's code in `wire`, whichever form it has.
 [[nodiscard]] constexpr app_error from_wire_code(std::uint64_t wire) noexcept {
     return webtransport::to_app_error(webtransport::http3_code{wire}).value_or(app_error{wire});
+}
+
+[[nodiscard]] constexpr std::uint64_t to_wire_code(app_error code, code_form form) noexcept {
+    return static_cast<std::uint64_t>(
+        form == code_form::raw ? code : app_error{static_cast<std::uint64_t>(webtransport::to_http3_code(code))});
+}
+
+/// The form that the sender of `wire` uses. nullopt: it shows none, such as 0, which QUIC stacks send of their own
+/// accord, also beneath an application that maps its codes.
+[[nodiscard]] constexpr std::optional<code_form> form_of(std::uint64_t wire) noexcept {
+    if (webtransport::to_app_error(webtransport::http3_code{wire})) return code_form::mapped;
+    const bool fits = wire != 0 && wire <= static_cast<std::uint64_t>(webtransport::app_error_max);
+    return fits ? std::optional{code_form::raw} : std::nullopt;
 }
 
 } // namespace moqlite::ngtcp2

@@ -55,6 +55,8 @@ public:
             session_->path_measured(facts(to), now);
             drain();
         }
+        if constexpr (requires { session_->reads_raw_codes(); })
+            to.application_codes(session_->reads_raw_codes() ? code_form::raw : code_form::mapped);
         moqlite::pump(*session_, to);
         drain();
     }
@@ -64,7 +66,8 @@ public:
         drain();
     }
     void on_closed(const closed& how, time_point now) override {
-        session_->connection_closed({how.app_code(), how.by_peer, how.reason}, now);
+        const auto code = how.application ? from_wire_code(how.code) : how.app_code();
+        session_->connection_closed({code, how.by_peer, how.reason}, now);
         drain();
     }
 
