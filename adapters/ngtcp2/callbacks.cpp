@@ -47,11 +47,19 @@ int handshake_completed(ngtcp2_conn*, void* user) {
     return 0;
 }
 
+/// By any frame, which need not bring its first byte.
+int stream_open(ngtcp2_conn*, std::int64_t id, void* user) {
+    auto& c = at(user);
+    c.unheard.opened(id_of(id), c.home.now);
+    return 0;
+}
+
 int recv_stream_data(ngtcp2_conn* conn, std::uint32_t flags, std::int64_t id, std::uint64_t, const std::uint8_t* data,
     std::size_t size, void* user, void*) {
     auto& c = at(user);
     // At once, whatever becomes of the bytes: withheld, it would stall every stream.
     ngtcp2_conn_extend_max_offset(conn, size);
+    c.unheard.heard(id_of(id));
     if (c.upper)
         c.upper->stream_received(
             id_of(id), std::as_bytes(std::span{data, size}), (flags & NGTCP2_STREAM_DATA_FLAG_FIN) != 0, c.home.now);
@@ -74,6 +82,7 @@ int stream_close(ngtcp2_conn* conn, std::uint32_t flags, std::int64_t id, std::u
             ngtcp2_conn_extend_max_streams_bidi(conn, 1);
     }
     if (c.interrupted == stream) c.interrupted.reset();
+    c.unheard.heard(stream);
     if (!c.upper) return 0;
     std::optional<app_error> why;
     if ((flags & NGTCP2_STREAM_CLOSE_FLAG_APP_ERROR_CODE_SET) != 0) why = c.upper->code_of(code);
@@ -84,6 +93,7 @@ int stream_close(ngtcp2_conn* conn, std::uint32_t flags, std::int64_t id, std::u
 int stream_reset(ngtcp2_conn*, std::int64_t id, std::uint64_t, std::uint64_t code, void* user, void* stopped) {
     auto& c = at(user);
     if (stopped == nullptr) c.code_received(code); // A QUIC stack answers a stop with the code of the stop.
+    c.unheard.heard(id_of(id));
     if (c.upper) c.upper->stream_reset(id_of(id), c.upper->code_of(code), c.home.now);
     return 0;
 }
@@ -91,6 +101,7 @@ int stream_reset(ngtcp2_conn*, std::int64_t id, std::uint64_t, std::uint64_t cod
 int recv_stop_sending(ngtcp2_conn*, std::int64_t id, std::uint64_t code, void* user, void*) {
     auto& c = at(user);
     c.code_received(code);
+    c.unheard.heard(id_of(id));
     if (c.upper) c.upper->stream_stopped(id_of(id), c.upper->code_of(code), c.home.now);
     return 0;
 }
@@ -196,6 +207,7 @@ ngtcp2_callbacks callbacks(role side) {
     cb.delete_crypto_cipher_ctx = ngtcp2_crypto_delete_crypto_cipher_ctx_cb;
     cb.version_negotiation = ngtcp2_crypto_version_negotiation_cb;
     cb.handshake_completed = handshake_completed;
+    cb.stream_open = stream_open;
     cb.recv_stream_data = recv_stream_data;
     cb.acked_stream_data_offset = acked_stream_data;
     cb.stream_close = stream_close;

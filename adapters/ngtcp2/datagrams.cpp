@@ -22,6 +22,8 @@ void endpoint_state::feed(connection_state& c, const datagram& d) {
     const ngtcp2_pkt_info info{d.ecn};
     const int rv = ngtcp2_conn_read_pkt(c.conn, &path, &info, octets(d.bytes), d.bytes.size(), to_ngtcp2(now));
     if (rv != 0) fail(c, rv);
+    c.unheard.settle(now);
+    bound_memory(c);
     ready(c);
 }
 

@@ -17,6 +17,7 @@ void endpoint_state::turn(connection_state& c) {
     // Nothing of TLS is used after a server's handshake: no tickets, and key updates are ngtcp2's own.
     if (c.crypto != nullptr && c.whose == role::server && !c.handshake) forget_tls(c);
     if (error != 0) fail(c, error);
+    bound_memory(c);
     if (c.ending) return;
     schedule(c);
 }
@@ -30,6 +31,7 @@ void endpoint_state::schedule(connection_state& c) {
     auto when = to_time(ngtcp2_conn_get_expiry(c.conn));
     if (c.upper)
         if (const auto theirs = c.upper->deadline(); theirs && (!when || *theirs < *when)) when = theirs;
+    if (const auto gap = c.unheard.deadline(); gap && (!when || *gap < *when)) when = gap;
     if (when)
         timers.set(c, *when);
     else
@@ -43,6 +45,7 @@ void endpoint_state::due(connection_state& c) {
     const auto ts = to_ngtcp2(now);
     if (ngtcp2_conn_get_expiry(c.conn) <= ts)
         if (const int rv = ngtcp2_conn_handle_expiry(c.conn, ts); rv != 0) return fail(c, rv);
+    stop_unheard(c);
     if (!c.upper) return;
     if (const auto theirs = c.upper->deadline(); theirs && *theirs <= now) c.upper->tick(now);
 }

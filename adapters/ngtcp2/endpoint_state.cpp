@@ -17,6 +17,7 @@ endpoint_state::endpoint_state(endpoint_options o, sink& s)
     random(std::as_writable_bytes(std::span{token_secret}));
     routes = decltype(routes){16, cid_hash{key}};
     reset_tokens = decltype(reset_tokens){0, cid_hash{key}};
+    memory_bound = memory_bound_for(options);
     probes = probes_for(options.packet_size);
 }
 

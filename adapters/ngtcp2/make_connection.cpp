@@ -87,7 +87,7 @@ std::unique_ptr<connection_state> endpoint_state::make_client(
     const auto settings = settings_for(*c, token);
     const auto parameters = parameters_for(options);
     const int rv = ngtcp2_conn_client_new(
-        &c->conn, &dcid, &scid, &path, NGTCP2_PROTO_VER_V1, &cb, &settings, &parameters, nullptr, c.get());
+        &c->conn, &dcid, &scid, &path, NGTCP2_PROTO_VER_V1, &cb, &settings, &parameters, c->memory.functions(), c.get());
     if (rv == 0) return c;
     why = ngtcp2_strerror(rv);
     return nullptr;
@@ -110,7 +110,7 @@ std::unique_ptr<connection_state> endpoint_state::make_server(
     parameters.stateless_reset_token_present = 1;
     stateless_reset_token(scid, parameters.stateless_reset_token);
     const int rv = ngtcp2_conn_server_new(
-        &c->conn, &header.scid, &scid, &path, header.version, &cb, &settings, &parameters, nullptr, c.get());
+        &c->conn, &header.scid, &scid, &path, header.version, &cb, &settings, &parameters, c->memory.functions(), c.get());
     if (rv == 0) return c;
     why = ngtcp2_strerror(rv);
     return nullptr;

@@ -2,8 +2,10 @@
 #pragma once
 
 #include "cid.hpp"
+#include "counted_memory.hpp"
 #include "deadlines.hpp"
 #include "tls_library.hpp"
+#include "unheard_streams.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -69,6 +71,7 @@ struct connection_state final : connection, timed {
     endpoint_state& home;
     const role whose;
 
+    counted_memory memory; ///< Of `conn`.
     ngtcp2_conn* conn = nullptr;
     tls_handle crypto; ///< Null once a server needs it no more.
     ngtcp2_crypto_conn_ref reference{};
@@ -97,6 +100,7 @@ struct connection_state final : connection, timed {
         if (const auto form = form_of(wire)) shown_codes = form;
     }
 
+    unheard_streams unheard;
     std::optional<stream_id> interrupted; ///< To be reported writable at the next pump.
 
     bool queued = false;   ///< On the endpoint's ready list.

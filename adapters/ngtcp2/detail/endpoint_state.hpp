@@ -52,6 +52,9 @@ struct route {
 /// UDP payloads to try for path MTU discovery, in this order, none above `packet_size`.
 [[nodiscard]] std::vector<std::uint16_t> probes_for(std::size_t packet_size);
 
+/// What ngtcp2 may keep for one connection, in bytes: more than any honest peer can make it keep.
+[[nodiscard]] std::size_t memory_bound_for(const endpoint_options&) noexcept;
+
 struct endpoint_state {
     endpoint_state(endpoint_options o, sink& s);
     ~endpoint_state();
@@ -100,6 +103,12 @@ struct endpoint_state {
     void feed_reset(const datagram&);
     void reset(const datagram&);
 
+    // Bounds.
+    /// Ends a connection whose peer makes ngtcp2 keep too much.
+    void bound_memory(connection_state&);
+    /// Ends the streams whose first byte has been missing for too long.
+    void stop_unheard(connection_state&);
+
     // Turns.
     void turn(connection_state&);
     void forget_tls(connection_state&);
@@ -130,6 +139,7 @@ struct endpoint_state {
     std::size_t handshakes = 0;             ///< Incoming ones.
     std::size_t ending = 0;                 ///< Connections whose end was decided.
 
+    std::size_t memory_bound = 0;      ///< Of one connection in ngtcp2.
     std::vector<std::uint16_t> probes; ///< For path MTU discovery, in order.
 
     std::optional<tls> server;

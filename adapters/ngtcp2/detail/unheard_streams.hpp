@@ -1,0 +1,67 @@
+// The peer's streams of which a later byte has arrived and not the first: no handler knows of them, so their time-out
+// is the endpoint's.
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <moqlite/core/ids.hpp>
+#include <moqlite/core/time.hpp>
+#include <optional>
+#include <unordered_set>
+
+namespace moqlite::ngtcp2::detail {
+
+/// Bounded by the streams that the peer may open. A stream whose first byte comes first costs nothing here.
+class unheard_streams {
+public:
+    /// Of a stream whose first byte is missing; the same that a session gives a stream to say what it is.
+    static constexpr duration patience = std::chrono::seconds{10};
+
+    /// `id` was opened by a frame that is being read.
+    void opened(stream_id id, time_point now) {
+        settle(now);
+        fresh_ = id;
+    }
+    /// Its first bytes have come, or it is over.
+    void heard(stream_id id) {
+        if (fresh_ == id)
+            fresh_.reset();
+        else if (!waiting_.empty())
+            waiting_.erase(number(id));
+    }
+    /// The packet has been read: a stream that was opened and has brought nothing has a gap.
+    void settle(time_point now) {
+        if (!fresh_) return;
+        if (waiting_.insert(number(*fresh_)).second) order_.push_back({*fresh_, now + patience});
+        fresh_.reset();
+    }
+    [[nodiscard]] std::optional<time_point> deadline() {
+        drop_heard();
+        if (order_.empty()) return std::nullopt;
+        return order_.front().due;
+    }
+    /// One whose time is over; it is forgotten.
+    [[nodiscard]] std::optional<stream_id> overdue(time_point now) {
+        drop_heard();
+        if (order_.empty() || order_.front().due > now) return std::nullopt;
+        const stream_id id = order_.front().id;
+        order_.pop_front();
+        waiting_.erase(number(id));
+        return id;
+    }
+
+private:
+    struct entry {
+        stream_id id;
+        time_point due;
+    };
+    void drop_heard() {
+        while (!order_.empty() && !waiting_.contains(number(order_.front().id))) order_.pop_front();
+    }
+
+    std::optional<stream_id> fresh_;
+    std::unordered_set<std::uint64_t> waiting_;
+    std::deque<entry> order_; ///< The oldest first, with some that have been heard since.
+};
+
+} // namespace moqlite::ngtcp2::detail
