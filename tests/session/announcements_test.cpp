@@ -1,6 +1,8 @@
 // The table of broadcasts, and those who read it at their own pace.
+#include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <map>
+#include <memory>
 #include <moqlite/session/announcements.hpp>
 #include <string>
 
@@ -10,28 +12,35 @@ namespace {
 
 /// A listener and what it believes to be there.
 struct believer : announcements::listener {
-    explicit believer(announcements& t) : entry(nullptr, 0), table(t) {
+    explicit believer(announcements& t, std::vector<std::string> prefixes = {""}) : entry(nullptr, 0), table(t) {
         ready = &entry;
-        table.listen(*this);
+        table.listen(*this, std::move(prefixes));
     }
-    /// Takes up to `most` changes; returns how many there were.
+    /// Takes up to `most` entries; returns how many there were.
     int read(int most = 1 << 30) {
         int n = 0;
         for (; n < most; ++n) {
-            const auto* e = table.after(seen);
+            auto* e = table.next(*this);
             if (e == nullptr) break;
-            CHECK(e->change > seen);
-            seen = e->change;
+            order.push_back(e->path);
             if (e->routes.empty())
                 believes.erase(e->path);
             else
                 believes[e->path] = e->routes.front().hops.size();
+            table.told(*this, *e, e->routes.empty() ? 0 : 1);
         }
         return n;
+    }
+    /// The paths that it reads next.
+    std::vector<std::string> news() {
+        order.clear();
+        read();
+        return order;
     }
     ready_entry entry;
     announcements& table;
     std::map<std::string, std::size_t> believes;
+    std::vector<std::string> order;
 };
 
 std::vector<hop_id> hops(std::size_t n) { return std::vector<hop_id>(n, hop_id{1}); }
@@ -83,6 +92,7 @@ TEST_CASE("the same route again is no change: in a circle of relays it would go 
 TEST_CASE("a reader is told the state that it missed, not the history", "[announcements]") {
     announcements table;
     believer reader{table};
+    reader.read();
     for (int i = 0; i < 50; ++i) {
         table.set("a", {hops(1), 1});
         table.remove("a", 1);
@@ -97,10 +107,12 @@ TEST_CASE("every reader ends with the same belief, however slowly it reads", "[a
     believer quick{table};
     believer slow{table};
     std::map<std::string, std::size_t> truth;
+    believer part{table, {"p1", "p2/x"}};
+    std::map<std::string, std::size_t> in_part;
     std::uint64_t dice = 3;
     for (int i = 0; i < 20000; ++i) {
         dice = dice * 6364136223846793005u + 1442695040888963407u;
-        const auto path = "p" + std::to_string((dice >> 33) % 300);
+        const auto path = "p" + std::to_string((dice >> 33) % 100) + std::array{"", "/x", "/x/y"}[(dice >> 40) % 3];
         if ((dice >> 20) % 3 == 0) {
             table.remove(path, 1);
             truth.erase(path);
@@ -111,8 +123,14 @@ TEST_CASE("every reader ends with the same belief, however slowly it reads", "[a
         }
         quick.read();
         if (i % 7 == 0) slow.read(3);
+        if (i % 5 == 0) part.read(1);
     }
     slow.read();
+    part.read();
+    for (const auto& [path, n] : truth)
+        if (path::strip(path, "p1") || path::strip(path, "p2/x")) in_part[path] = n;
+    CHECK(part.believes == in_part);
+    CHECK(table.ended() == 0);
     CHECK(table.size() == truth.size());
     CHECK(quick.believes == truth);
     CHECK(slow.believes == truth);
@@ -124,42 +142,123 @@ TEST_CASE("every reader ends with the same belief, however slowly it reads", "[a
 TEST_CASE("what has ended is forgotten once all have been told", "[announcements]") {
     announcements table;
     believer reader{table};
-    std::size_t most = 0;
-    for (int i = 0; i < 10000; ++i) {
-        const auto path = "p" + std::to_string(i);
-        table.set(path, {hops(0), 0});
-        table.remove(path, 0);
-        reader.read();
-        most = std::max(most, table.find("nothing") == nullptr ? table.size() : 0);
+    auto slow = std::make_unique<believer>(table);
+    reader.read();
+    slow->read();
+    for (int i = 0; i < 100; ++i) table.set("p" + std::to_string(i), {hops(0), 0});
+    reader.read();
+    slow->read();
+    for (int i = 0; i < 100; ++i) table.remove("p" + std::to_string(i), 0);
+    reader.read();
+    CHECK(table.size() == 0);
+    CHECK(table.ended() == 100);
+    SECTION("by reading") {
+        slow->read(40);
+        CHECK(table.ended() == 60);
+        slow->read();
     }
-    CHECK(most <= 1);
-    // A newcomer is told of nothing that ended long ago.
+    SECTION("or because they left") { slow.reset(); }
+    CHECK(table.ended() == 0);
     believer late{table};
-    CHECK(late.read() < 200);
+    CHECK(late.read() == 0);
+}
+
+TEST_CASE("what comes and goes unread is not kept for a reader that has not come to it", "[announcements]") {
+    announcements table;
+    believer reader{table};
+    for (int i = 0; i < 1000; ++i) {
+        table.set("p" + std::to_string(i), {hops(0), 0});
+        table.remove("p" + std::to_string(i), 0);
+    }
+    CHECK(table.ended() == 0);
+    CHECK(reader.read() == 0);
+}
+
+TEST_CASE("a reader is told of what is below its prefixes, by whole segments, and of nothing else",
+    "[announcements]") {
+    announcements table;
+    for (const auto* path : {"a", "a-b", "a/b", "a/b/c", "a/c", "ab", "b", "b/c"}) table.set(path, {hops(0), 0});
+    believer all{table};
+    believer a{table, {"a"}};
+    believer two{table, {"a/b", "b"}};
+    believer none{table, {"c", "a/b/c/d"}};
+    using paths = std::vector<std::string>;
+    CHECK(all.news() == paths{"a", "a-b", "a/b", "a/b/c", "a/c", "ab", "b", "b/c"});
+    CHECK(a.news() == paths{"a", "a/b", "a/b/c", "a/c"});
+    CHECK(two.news() == paths{"a/b", "a/b/c", "b", "b/c"});
+    CHECK(none.news().empty());
+    table.set("a/d", {hops(0), 0});
+    table.set("a/b/d", {hops(0), 0});
+    table.set("c", {hops(0), 0});
+    table.remove("a", 0);
+    table.remove("b", 0);
+    CHECK(a.news() == paths{"a/d", "a/b/d", "a"});
+    CHECK(two.news() == paths{"a/b/d", "b"});
+    CHECK(none.news() == paths{"c"});
+    CHECK(all.news() == paths{"a/d", "a/b/d", "c", "a", "b"});
+    CHECK(table.ended() == 0);
+}
+
+TEST_CASE("a change wakes the readers that it concerns, and no others", "[announcements]") {
+    announcements table;
+    ready_list ready;
+    ready_entry first{&ready, 1};
+    ready_entry second{&ready, 2};
+    believer here{table, {"room/a"}};
+    believer there{table, {"room/b"}};
+    here.read();
+    there.read();
+    here.ready = &first;
+    there.ready = &second;
+    table.set("room/a/cam", {hops(0), 0});
+    CHECK(ready.pop() == 1);
+    CHECK_FALSE(ready.pop());
+    table.set("room", {hops(0), 0});
+    CHECK_FALSE(ready.pop());
+}
+
+TEST_CASE("what changes while a reader reads what was there is told once, as it is then", "[announcements]") {
+    announcements table;
+    for (const auto* path : {"a", "b", "c", "d"}) table.set(path, {hops(0), 0});
+    believer reader{table};
+    reader.read(2);
+    table.set("a", {hops(2), 0}); // It has read that,
+    table.remove("c", 0);         // and not this.
+    table.set("d", {hops(3), 0});
+    table.set("aa", {hops(4), 0});
+    CHECK(reader.news() == std::vector<std::string>{"a", "aa", "d"});
+    CHECK(reader.believes == std::map<std::string, std::size_t>{{"a", 2}, {"aa", 4}, {"b", 0}, {"d", 3}});
+    CHECK(table.ended() == 0);
 }
 
 TEST_CASE("a reader that never reads does not make the table grow for ever", "[announcements]") {
     announcements table;
     believer stuck{table};
+    stuck.read();
     for (int i = 0; i < 70000; ++i) {
         const auto path = "p" + std::to_string(i);
         table.set(path, {hops(0), 0});
         table.remove(path, 0);
     }
     CHECK(stuck.overrun);
-    CHECK(stuck.read() < 66000);
+    CHECK(stuck.read() == 0);
+    CHECK(table.ended() == 0);
 }
 
 TEST_CASE("long names that come and go do not make it grow either", "[announcements][regression]") {
     announcements table;
     believer stuck{table};
+    believer elsewhere{table, {"q"}};
+    stuck.read();
+    elsewhere.read();
     for (int i = 0; i < 20000; ++i) {
         const auto path = std::to_string(i) + std::string(4000, 'p');
         table.set(path, {hops(0), 0});
         table.remove(path, 0);
     }
     CHECK(stuck.overrun);
-    CHECK(stuck.read() < 8500); // 32 MiB of them.
+    CHECK_FALSE(elsewhere.overrun);
+    CHECK(table.ended() == 0);
 }
 
 TEST_CASE("a slot belongs to one path at a time, as far as any reader knows", "[announcements]") {

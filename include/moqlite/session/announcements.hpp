@@ -2,21 +2,28 @@
 #pragma once
 
 #include <algorithm>
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
+#include <list>
 #include <map>
 #include <memory>
 #include <moqlite/core/ids.hpp>
+#include <moqlite/core/path.hpp>
+#include <moqlite/session/detail/containers.hpp>
 #include <moqlite/session/detail/list.hpp>
 #include <moqlite/session/ready.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace moqlite {
 
 namespace detail {
 struct listener_tag;
+struct news_tag;
+struct ended_tag;
 } // namespace detail
 
 /// One way to a broadcast.
@@ -30,31 +37,62 @@ struct route {
     }
 };
 
-/// A table of broadcasts. Each change gets the next number; a listener remembers the last number
-/// that it has told its peer, so that what a slow peer missed is one state a path, not a history.
+/// A table of broadcasts. A listener reads what is below its prefixes: first what is there, in the order of paths, then
+/// what has changed since, one state a path and no history. A change costs O(log n) and the listeners that it concerns;
+/// a listener costs what it was told. A broadcast that ended is kept until no listener believes in it.
 class announcements {
 public:
-    struct entry {
-        std::string path{};
-        std::vector<route> routes{}; ///< Best first: cheapest, fewest hops, newest. Empty: it ended.
-        std::uint64_t change = 0;    ///< Number of its last change.
-        bool live = false;           ///< It had a route at its last change.
-        std::size_t slot = 0;        ///< A small number, the entry's own while any listener knows of it.
+    struct entry : detail::list_hook<detail::ended_tag> {
+        explicit entry(std::string_view p) : path(p) {}
+        std::string path;
+        std::vector<route> routes; ///< Best first: cheapest, fewest hops, newest. Empty: it ended.
+        std::size_t slot = 0;      ///< A small number, the entry's own while any listener knows of it.
+    private:
+        friend class announcements;
+        std::size_t believers = 0; ///< Listeners that were told of it, or will be.
     };
 
-    /// A reader of the table. Marks its session ready when there is something new.
-    class listener : public detail::list_hook<detail::listener_tag> {
+    /// A reader of the table.
+    class listener : public detail::list_hook<detail::news_tag> {
     public:
-        ready_entry* ready = nullptr;
-        std::uint64_t seen = 0;          ///< The last change that was told.
-        std::uint64_t source = 0;        ///< Routes from here are not told.
-        bool overrun = false;            ///< It fell so far behind that the table forgot what it missed.
-        std::vector<std::uint32_t> told; ///< By slot: a digest of what the peer believes; 0: not there.
+        listener() = default;
+        ~listener() {
+            if (table_ != nullptr) table_->forget(*this);
+        }
+        ready_entry* ready = nullptr;                               ///< Marked when there is something to read.
+        detail::list<listener, detail::news_tag>* news = nullptr;   ///< Where it is then, until its owner takes it off.
+        std::uint64_t source = 0;                                   ///< Routes from here are not told.
+        bool overrun = false; ///< It fell so far behind that the table forgot what it missed; it reads nothing more.
+
+    private:
+        friend class announcements;
+        struct belief {
+            std::uint32_t digest = 0; ///< As its owner told it; 0: not there.
+            bool changed = false;     ///< It is to be told again.
+        };
+        struct interest : detail::list_hook<detail::listener_tag> {
+            listener* of = nullptr;
+            std::size_t rank = 0; ///< Of the prefix among the listener's.
+        };
+        struct cursor {
+            std::size_t rank = 0; ///< Of the prefix that is being read; lower ones have been.
+            bool begun = false;
+            std::string at; ///< The last path that was read.
+        };
+        announcements* table_ = nullptr;
+        std::vector<std::string> prefixes_;
+        std::list<interest> interests_; ///< One a prefix.
+        cursor initial_;                ///< How far it has read what was there.
+        detail::id_table<belief> beliefs_; ///< By slot.
+        detail::ring<entry*> changed_;
     };
 
     announcements() = default;
     announcements(const announcements&) = delete;
     announcements& operator=(const announcements&) = delete;
+    ~announcements() {
+        for (auto& [prefix, all] : by_prefix_) all.for_each([](listener::interest& i) { i.of->table_ = nullptr; });
+    }
 
     /// Adds a route, or replaces the one from the same source; the same again changes nothing. `path` is normalised.
     void set(std::string_view path, route r) {
@@ -85,82 +123,196 @@ public:
         const auto found = by_path_.find(path);
         return found == by_path_.end() || found->second->routes.empty() ? nullptr : found->second.get();
     }
-    /// The oldest change after `seen`; nullptr: none.
-    [[nodiscard]] const entry* after(std::uint64_t seen) const noexcept {
-        const auto found = by_change_.upper_bound(seen);
-        return found == by_change_.end() ? nullptr : found->second;
-    }
+    /// The number of the last change.
     [[nodiscard]] std::uint64_t newest() const noexcept { return last_change_; }
     /// Broadcasts that are there.
-    [[nodiscard]] std::size_t size() const noexcept { return by_path_.size() - ended_; }
+    [[nodiscard]] std::size_t size() const noexcept { return by_path_.size() - ended_count_; }
+    /// Broadcasts that ended, and that a listener has still to be told of.
+    [[nodiscard]] std::size_t ended() const noexcept { return ended_count_; }
 
-    void listen(listener& l) { listeners_.push_back(l); }
+    // Listeners.
+
+    /// Begins to read what is below `prefixes`: normalised, and none below another. Once for each listener.
+    void listen(listener& l, std::vector<std::string> prefixes) {
+        if (!prefixes.empty()) l.table_ = this;
+        l.prefixes_ = std::move(prefixes);
+        for (const auto& prefix : l.prefixes_) {
+            auto& i = l.interests_.emplace_back();
+            i.of = &l;
+            i.rank = l.interests_.size() - 1;
+            by_prefix_.try_emplace(prefix).first->second.push_back(i);
+        }
+        wake(l);
+    }
+    /// The next entry that the listener has to look at, whose routes may be empty; nullptr: none. Answer with told().
+    [[nodiscard]] entry* next(listener& l) {
+        if (l.changed_.empty()) return advance(l, l.initial_);
+        entry* e = l.changed_.pop();
+        if (l.changed_.empty()) l.changed_ = {}; // Memory by what waits.
+        l.beliefs_.find(e->slot)->changed = false;
+        return e;
+    }
+    /// Calls f(const entry&) on what next() would bring if nothing changed, until f returns false.
+    template <class F>
+    void peek(const listener& l, F&& f) const {
+        auto c = l.initial_;
+        while (const entry* e = advance(l, c))
+            if (!f(*e)) return;
+    }
+    /// What the listener was told of an entry; 0: it is not there.
+    [[nodiscard]] static std::uint32_t belief(listener& l, const entry& e) noexcept {
+        const auto* found = l.beliefs_.find(e.slot);
+        return found != nullptr ? found->digest : 0;
+    }
+    /// From now on it believes `digest` of an entry, 0: that it is not there. The entry may be gone after that.
+    void told(listener& l, entry& e, std::uint32_t digest) {
+        auto* found = l.beliefs_.find(e.slot);
+        if (found == nullptr) {
+            if (digest == 0) return;
+            l.beliefs_.insert(e.slot, {digest, false});
+            ++e.believers;
+            return;
+        }
+        found->digest = digest;
+        if (digest != 0 || found->changed) return;
+        l.beliefs_.erase(e.slot);
+        if (l.beliefs_.empty()) l.beliefs_ = {};
+        release(e);
+    }
 
 private:
+    using interests = detail::list<listener::interest, detail::listener_tag>;
+
     entry& at(std::string_view path) {
         const auto found = by_path_.find(path);
         if (found != by_path_.end()) return *found->second;
-        auto made = std::make_unique<entry>(entry{.path = std::string(path)});
+        auto made = std::make_unique<entry>(path);
         if (free_slots_.empty()) {
-            made->slot = slots_++;
+            made->slot = slots_.size();
+            slots_.push_back(made.get());
         } else {
             made->slot = free_slots_.back();
             free_slots_.pop_back();
+            slots_[made->slot] = made.get();
         }
-        ++ended_; // until it has a route
-        ended_bytes_ += made->path.size();
         const std::string_view key = made->path;
         return *by_path_.emplace(key, std::move(made)).first->second;
     }
-    void changed(entry& e) {
-        const bool live = !e.routes.empty();
-        if (e.live != live) {
-            live ? --ended_ : ++ended_;
-            live ? ended_bytes_ -= e.path.size() : ended_bytes_ += e.path.size();
-        }
-        e.live = live;
-        by_change_.erase(e.change);
-        e.change = ++last_change_;
-        by_change_.emplace(e.change, &e);
-        listeners_.for_each([](listener& l) { l.ready->mark(); });
-        if (ended_ > kept_ended + size() / 2 || too_many_ended()) prune();
+    void erase(entry& e) {
+        leave_ended(e);
+        slots_[e.slot] = nullptr;
+        free_slots_.push_back(e.slot);
+        by_path_.erase(by_path_.find(e.path));
     }
-    [[nodiscard]] bool too_many_ended() const noexcept { return ended_ > ended_max || ended_bytes_ > ended_bytes_max; }
-    // Forgets what ended, where every listener has been told, or is too far behind to be.
-    void prune() {
-        auto forget = last_change_;
-        if (too_many_ended()) {
-            forget -= ended_ / 2;
-            listeners_.for_each([&](listener& l) { l.overrun = l.overrun || l.seen < forget; });
-        } else {
-            listeners_.for_each([&](listener& l) { forget = std::min(forget, l.seen); });
+    void leave_ended(entry& e) noexcept {
+        if (!e.linked()) return;
+        e.unlink();
+        --ended_count_;
+        ended_bytes_ -= e.path.size();
+    }
+    void changed(entry& e) {
+        ++last_change_;
+        for_each_interest(e.path, [&](listener::interest& i) { note(i, e); });
+        if (!e.routes.empty()) return leave_ended(e);
+        if (e.believers == 0) return erase(e);
+        if (e.linked()) return;
+        ended_.push_back(e);
+        ++ended_count_;
+        ended_bytes_ += e.path.size();
+        bound_ended();
+    }
+    /// Calls f(interest&) for every prefix that begins `path`.
+    template <class F>
+    void for_each_interest(std::string_view path, F&& f) {
+        if (by_prefix_.empty()) return;
+        for (std::size_t end = 0;; end = std::min(path.find('/', end + 1), path.size())) {
+            if (const auto found = by_prefix_.find(path.substr(0, end)); found != by_prefix_.end())
+                found->second.for_each(f);
+            if (end == path.size()) return;
         }
-        for (auto i = by_change_.begin(); i != by_change_.end() && i->first <= forget;) {
-            entry& e = *i->second;
-            if (e.live) {
-                ++i;
-                continue;
+    }
+    /// The listener has to look at an entry again, unless it will come to it anyway.
+    void note(listener::interest& i, entry& e) {
+        listener& l = *i.of;
+        const auto& c = l.initial_;
+        if (i.rank > c.rank || (i.rank == c.rank && (!c.begun || c.at < e.path))) return;
+        auto* found = l.beliefs_.find(e.slot);
+        if (found == nullptr) {
+            if (e.routes.empty()) return; // It was never told of it.
+            l.beliefs_.insert(e.slot, {0, true});
+            ++e.believers;
+        } else if (std::exchange(found->changed, true)) {
+            return;
+        }
+        l.changed_.push(&e);
+        wake(l);
+    }
+    static void wake(listener& l) {
+        if (l.news != nullptr && !l.linked()) l.news->push_back(l);
+        if (l.ready != nullptr) l.ready->mark();
+    }
+    /// The next entry in the order of paths, below one prefix after the other.
+    [[nodiscard]] entry* advance(const listener& l, listener::cursor& c) const {
+        for (; c.rank != l.prefixes_.size(); ++c.rank, c.begun = false) {
+            const std::string& prefix = l.prefixes_[c.rank];
+            if (!std::exchange(c.begun, true)) {
+                c.at = prefix;
+                if (const auto same = by_path_.find(prefix); same != by_path_.end()) return same->second.get();
             }
-            i = by_change_.erase(i);
-            free_slots_.push_back(e.slot);
-            --ended_;
-            ended_bytes_ -= e.path.size();
-            by_path_.erase(by_path_.find(e.path));
+            // Between "a" and "a/b" there may be others, as "a-b".
+            const bool inside = prefix.empty() || c.at.size() != prefix.size();
+            const auto i = inside ? by_path_.upper_bound(c.at) : by_path_.lower_bound(prefix + '/');
+            if (i == by_path_.end() || !path::strip(i->first, prefix)) continue;
+            c.at = i->first;
+            return i->second.get();
+        }
+        return nullptr;
+    }
+    void release(entry& e) {
+        if (--e.believers == 0 && e.routes.empty()) erase(e);
+    }
+    /// It reads nothing more.
+    void forget(listener& l) {
+        l.table_ = nullptr;
+        for (auto& i : l.interests_) {
+            i.unlink();
+            const auto found = by_prefix_.find(l.prefixes_[i.rank]);
+            if (found->second.empty()) by_prefix_.erase(found);
+        }
+        l.interests_.clear();
+        l.initial_ = {l.prefixes_.size(), false, {}};
+        l.changed_ = {};
+        auto beliefs = std::exchange(l.beliefs_, {});
+        beliefs.for_each([&](std::uint64_t slot, listener::belief&) { release(*slots_[slot]); });
+    }
+    /// Gives up the listeners that keep the entry that ended first, while too many are kept.
+    void bound_ended() {
+        while (ended_count_ > ended_max || ended_bytes_ > ended_bytes_max) {
+            const entry& oldest = ended_.front();
+            std::vector<listener*> slow;
+            for_each_interest(oldest.path, [&](listener::interest& i) {
+                if (i.of->beliefs_.find(oldest.slot) != nullptr) slow.push_back(i.of);
+            });
+            assert(!slow.empty() && "what nobody believes in is not kept");
+            for (listener* l : slow) {
+                l->overrun = true;
+                forget(*l);
+                wake(*l);
+            }
         }
     }
 
-    static constexpr std::size_t kept_ended = 64;
     static constexpr std::size_t ended_max = 65536;
-    static constexpr std::size_t ended_bytes_max =
-        32 * 1024 * 1024; ///< Of their paths: what several peers may announce, ended at once.
+    /// Of their paths: what several peers may announce, ended at once.
+    static constexpr std::size_t ended_bytes_max = 32 * 1024 * 1024;
     std::map<std::string_view, std::unique_ptr<entry>> by_path_; ///< The keys are the entries' own.
-    std::map<std::uint64_t, entry*> by_change_;
+    std::map<std::string, interests, std::less<>> by_prefix_;    ///< None is empty.
+    std::vector<entry*> slots_;
     std::vector<std::size_t> free_slots_;
-    std::size_t slots_ = 0;
-    std::size_t ended_ = 0; ///< Entries that are not live.
+    detail::list<entry, detail::ended_tag> ended_; ///< The longest ended first.
+    std::size_t ended_count_ = 0;
     std::size_t ended_bytes_ = 0;
     std::uint64_t last_change_ = 0;
-    detail::list<listener, detail::listener_tag> listeners_;
 };
 
 } // namespace moqlite

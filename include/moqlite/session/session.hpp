@@ -105,7 +105,7 @@ public:
     [[nodiscard]] std::optional<output> poll_output();
     void stream_opened(direction kind, std::optional<stream_id> id); ///< nullopt: no stream credit left.
     void stream_written(stream_id id, std::size_t taken);            ///< 0 of a non-empty write: blocked.
-    void flushed() noexcept { writing_ = false; }                    ///< The pump is over.
+    void flushed() noexcept; ///< The pump is over.
     [[nodiscard]] std::optional<time_point> deadline() const noexcept;
 
     // Commands: admission.

@@ -27,6 +27,11 @@ inline std::optional<output> session::poll_output() {
     return next_write();
 }
 
+inline void session::flushed() noexcept {
+    writing_ = false;
+    announcing_.turn_over();
+}
+
 inline std::optional<output> session::next_open() {
     if (!bidi_blocked_ && !c_.opening.empty()) return open_stream{direction::bidi};
     const auto wanted = std::min(c_.bounds.streams_in_hand, publishing_.unbound()) + (setup_ != nullptr ? 1 : 0);

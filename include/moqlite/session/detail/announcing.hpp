@@ -1,10 +1,12 @@
 // Our announcements: each of the peer's requests is a cursor over the table.
 #pragma once
 
+#include <algorithm>
 #include <moqlite/session/announcements.hpp>
 #include <moqlite/session/detail/context.hpp>
 #include <moqlite/wire/lite/announce.hpp>
 #include <string>
+#include <vector>
 
 namespace moqlite::detail {
 
@@ -14,6 +16,7 @@ struct announce_reply : announcements::listener, list_hook<owned_tag> {
     std::string prefix; ///< Relative to the root.
     hop_id exclude{};
     bool begun = false;            ///< ANNOUNCE_OK and the first of the set are written.
+    std::size_t told = 0;          ///< Broadcasts that the peer believes to be there.
     id_table<std::uint64_t> ids{}; ///< By slot: the announce id of what was told, where announcements have one.
     std::uint64_t next_id = 0;
 };
@@ -29,55 +32,47 @@ public:
         const auto m = wire::lite::decode<wire::lite::announce_request>(c_.dialect, body, c_.bounds);
         if (!m) return m.error();
         if (replies_.size() >= c_.bounds.watches) return errc::too_many_requests;
+        if (!c_.fits_path(m->prefix)) return errc::name_too_long;
         auto& r = replies_.make();
         r.stream = &stream;
         r.ready = &c_.ready;
+        r.news = &news_;
         r.source = c_.key;
-        if (!c_.fits_path(m->prefix)) return replies_.destroy(r), errc::name_too_long;
         c_.saw_path(m->prefix);
         r.prefix = path::normalise(m->prefix);
         r.exclude = m->exclude_hop;
         stream.kind = control_kind::announce_in;
         stream.owner = next_id_++;
         by_stream_.insert(stream.owner, &r);
-        table_->listen(r);
-        behind_ = true;
-        c_.ready.mark();
+        table_->listen(r, readable(r.prefix));
         return errc::ok;
     }
     /// The peer has ended its side, or the stream is no more.
     void peer_left(control_stream& stream) {
         auto* found = by_stream_.find(stream.owner);
         if (found == nullptr) return;
-        announce_reply* r = *found;
-        by_stream_.erase(stream.owner);
+        announce_reply& r = **found;
         if (!c_.closing) c_.finish(stream);
-        replies_.destroy(*r);
+        destroy(r);
     }
 
-    /// Writes what is new, as far as the peer takes it.
+    /// Writes what is new, as far as the peer takes it and the turn lasts; each request gets its share.
     void write() {
-        if (!behind_ && written_up_to_ == table_->newest()) return;
-        behind_ = false;
-        written_up_to_ = table_->newest();
-        replies_.for_each([&](announce_reply& r) {
+        while (!news_.empty() && has_room()) {
+            if (left_ == 0) return c_.ready.mark(); // The other sessions first.
+            auto& r = static_cast<announce_reply&>(news_.front());
             if (r.overrun) return c_.fail(errc::control_backlog);
-            behind_ = behind_ || c_.control_unsent >= c_.bounds.control_unsent;
-            if (behind_) return;
-            if (!r.begun) begin(r);
-            while (c_.control_unsent < c_.bounds.control_unsent) {
-                const auto* e = table_->after(r.seen);
-                if (e == nullptr) return;
-                tell(r, *e);
-            }
-            behind_ = behind_ || table_->after(r.seen) != nullptr;
-        });
+            r.list_hook<news_tag>::unlink();
+            const auto how = write_some(r);
+            if (how == progress::more) news_.push_back(r);
+            if (how == progress::too_many) refuse(r);
+        }
     }
+    void turn_over() noexcept { left_ = most_a_turn; }
     /// There is more to tell than was written.
-    [[nodiscard]] bool is_behind() const noexcept { return behind_; }
+    [[nodiscard]] bool is_behind() const noexcept { return !news_.empty(); }
     void clear() {
-        while (announce_reply* r = replies_.first()) replies_.destroy(*r);
-        by_stream_ = {};
+        while (announce_reply* r = replies_.first()) destroy(*r);
     }
 
 private:
@@ -96,39 +91,87 @@ private:
         }
         return nullptr;
     }
-    /// ANNOUNCE_OK names how many follow at once: all, or as many as fit.
-    void begin(announce_reply& r) {
+    /// The whole paths below which the peer may read what it asked for; none is below another.
+    [[nodiscard]] std::vector<std::string> readable(std::string_view prefix) const {
+        std::vector<std::string_view> found;
+        for (const std::string& allowed : c_.allowed.subscribe) {
+            if (path::strip(allowed, prefix))
+                found.emplace_back(allowed);
+            else if (path::strip(prefix, allowed))
+                found.emplace_back(prefix);
+        }
+        std::sort(found.begin(), found.end(), [](auto a, auto b) { return a.size() < b.size(); });
+        std::vector<std::string_view> kept;
+        for (const auto p : found)
+            if (std::none_of(kept.begin(), kept.end(), [&](auto k) { return path::strip(p, k).has_value(); }))
+                kept.push_back(p);
+        std::vector<std::string> out;
+        for (const auto p : kept) out.push_back(path::join(c_.allowed.root, p));
+        return out;
+    }
+
+    enum class progress : std::uint8_t { done, more, too_many };
+    [[nodiscard]] bool has_room() const noexcept { return c_.control_unsent < c_.bounds.control_unsent; }
+    progress write_some(announce_reply& r) {
+        if (!r.begun && !begin(r)) return progress::too_many;
+        for (std::size_t i = 0; i != most_at_once && left_ != 0 && has_room(); ++i) {
+            auto* e = table_->next(r);
+            if (e == nullptr) return progress::done;
+            --left_;
+            if (!tell(r, *e)) return progress::too_many;
+        }
+        return progress::more;
+    }
+    /// ANNOUNCE_OK names how many follow at once: all, or as many as fit. False: they are too many.
+    bool begin(announce_reply& r) {
         r.begun = true;
-        if (!has_announce_ok(c_.dialect)) return;
+        if (!has_announce_ok(c_.dialect)) return true;
         std::uint64_t count = 0;
         std::size_t bytes = 0;
-        for (const auto* e = table_->after(r.seen); e != nullptr; e = table_->after(e->change)) {
-            const route* way = visible(r, *e);
-            if (way == nullptr) continue;
-            bytes += e->path.size() + way->hops.size() * 8 + 16;
-            if (bytes > c_.bounds.control_unsent / 2) break;
+        std::size_t seen = 0;
+        table_->peek(r, [&](const announcements::entry& e) {
+            if (seen++ == most_a_turn) return false;
+            const route* way = visible(r, e);
+            if (way == nullptr) return true;
+            bytes += e.path.size() + way->hops.size() * 8 + 16;
+            if (bytes > c_.bounds.control_unsent / 2) return false;
             ++count;
-        }
+            return true;
+        });
+        left_ -= std::min(left_, seen);
         static_cast<void>(c_.send(*r.stream, wire::lite::announce_ok{c_.origin, count}));
-        for (const auto* e = table_->after(r.seen); e != nullptr && count != 0; e = table_->after(r.seen))
-            if (tell(r, *e)) --count;
+        while (r.told < count)
+            if (auto* e = table_->next(r); e == nullptr || !tell(r, *e)) return e == nullptr;
+        return true;
     }
-    /// Brings the peer up to date on one broadcast. True: it was told that it is there.
-    bool tell(announce_reply& r, const announcements::entry& e) {
-        r.seen = e.change;
+    /// Brings the peer up to date on one broadcast. False: it has been told of too many.
+    bool tell(announce_reply& r, announcements::entry& e) {
         const route* way = visible(r, e);
-        const auto before = e.slot < r.told.size() ? r.told[e.slot] : 0;
+        const auto before = announcements::belief(r, e);
         const auto now = way != nullptr ? digest(*way) : 0;
-        if (before == now) return false;
-        if (r.told.size() <= e.slot) r.told.resize(e.slot + 1);
+        if (before == now) return table_->told(r, e, now), true;
+        if (before == 0 && told_ >= c_.bounds.told) return false;
         const auto name = c_.relative(e.path).value_or(std::string_view{});
         const auto suffix = path::strip(name, r.prefix).value_or(std::string_view{});
         if (has_typed_announces(c_.dialect))
             tell_by_id(r, e.slot, suffix, way);
         else
-            tell_by_name(r, e.slot, suffix, way);
-        r.told[e.slot] = now;
-        return way != nullptr;
+            tell_by_name(r, before != 0, suffix, way);
+        if (before == 0) ++r.told, ++told_;
+        if (now == 0) --r.told, --told_;
+        table_->told(r, e, now);
+        return true;
+    }
+    void destroy(announce_reply& r) {
+        told_ -= r.told;
+        by_stream_.erase(r.stream->owner);
+        replies_.destroy(r);
+    }
+    /// Ends a request for which nothing more can be kept.
+    void refuse(announce_reply& r) {
+        control_stream& stream = *r.stream;
+        destroy(r);
+        c_.reject(stream, errc::too_many_requests);
     }
     /// Of what the peer is told of a route, and of who began when to announce it: what is the same need not be
     /// told again.
@@ -144,11 +187,11 @@ private:
         if (has_route_cost(c_.dialect)) add(way.cost);
         return static_cast<std::uint32_t>(sum >> 32) | 1;
     }
-    void tell_by_name(const announce_reply& r, std::size_t slot, std::string_view suffix, const route* way) {
+    void tell_by_name(const announce_reply& r, bool known, std::string_view suffix, const route* way) {
         wire::lite::announce m{.status = wire::lite::announce_status::ended, .suffix = suffix};
         if (way != nullptr) {
             // Where a second ACTIVE is an error, the old one ends first.
-            if (r.told[slot] != 0 && !has_announce_restart(c_.dialect)) static_cast<void>(c_.send(*r.stream, m));
+            if (known && !has_announce_restart(c_.dialect)) static_cast<void>(c_.send(*r.stream, m));
             m.status = wire::lite::announce_status::active;
             m.hops = hops_of(*way);
             if (hops_include_sender(c_.dialect)) static_cast<void>(m.hops.push_back(c_.origin));
@@ -172,13 +215,16 @@ private:
         return out;
     }
 
+    static constexpr std::size_t most_a_turn = 1024; ///< Entries that are looked at in one pump.
+    static constexpr std::size_t most_at_once = 64;  ///< For one request, before it is another's turn.
     context& c_;
     announcements own_;
     announcements* table_;
+    list<announcements::listener, news_tag> news_; ///< Requests with something to tell.
     object_pool<announce_reply> replies_;
     id_table<announce_reply*> by_stream_;
-    std::uint64_t written_up_to_ = 0; ///< The change up to which all replies were written, unless one is behind.
-    bool behind_ = false;
+    std::size_t left_ = most_a_turn; ///< Entries that may still be looked at in this turn.
+    std::size_t told_ = 0;           ///< By all requests together.
     std::uint64_t next_id_ = 0;
 };
 
