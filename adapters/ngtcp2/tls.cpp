@@ -38,6 +38,11 @@ bool detail::usable_alpn(const std::vector<std::string>& alpn, std::string_view 
     return false;
 }
 
+/// PKCS #8 (RFC 7468 §11) and the older form of OpenSSL (RFC 1421).
+bool detail::is_encrypted(std::string_view pem) {
+    return pem.find("-----BEGIN ENCRYPTED PRIVATE KEY-----") != pem.npos || pem.find("\nProc-Type: 4,ENCRYPTED") != pem.npos;
+}
+
 std::string detail::hex_of(std::span<const unsigned char> bytes) {
     std::string text;
     for (const unsigned char b : bytes) {
@@ -75,6 +80,10 @@ std::optional<identity> load_identity(const std::string& chain_file, const std::
     if (!chain) return std::nullopt;
     auto key = read_file(key_file, why);
     if (!key) return std::nullopt;
+    if (detail::is_encrypted(*key)) {
+        why = key_file + " is encrypted, which is not supported";
+        return std::nullopt;
+    }
     return identity{std::move(*chain), std::move(*key)};
 }
 

@@ -15,7 +15,6 @@
 #include <moqlite/asio/clock.hpp>
 #include <moqlite/asio/random_hop.hpp>
 #include <moqlite/ngtcp2/session_handler.hpp>
-#include <spdlog/fmt/chrono.h>
 #include <utility>
 
 namespace moqlite::programs {
@@ -89,6 +88,7 @@ int service::run() {
 
 bool service::start(std::string& why) {
     if (certificates_.load(wall_clock(), why) == ngtcp2::certificate_store::outcome::failed) return false;
+    check_dates();
     const auto listeners = resolve_listeners(options_.listen, 443, why);
     if (!listeners) return false;
     for (const auto& each : *listeners)
@@ -130,18 +130,6 @@ bool service::listen(const listener& what, std::string& why) {
     o.before_pump = [this](time_point now) { turn(now); };
     auto& server = servers_.emplace_back(std::make_unique<asio::server>(io_.get_executor(), std::move(o)));
     return server->listen(address, certificate.configuration, door(), why);
-}
-
-// Certificates.
-
-void service::changed(ngtcp2::certificate_store::outcome what, const std::string& why) {
-    using enum ngtcp2::certificate_store::outcome;
-    if (what == same) return;
-    if (what == failed) return spdlog::error("the certificate stays as it is: {}", why);
-    const auto& certificate = certificates_.current();
-    for (const auto& server : servers_) server->renew(certificate.configuration);
-    spdlog::info("certificate renewed, sha256 {}, good until {:%FT%TZ}", certificate.fingerprint,
-        fmt::gmtime(std::chrono::system_clock::to_time_t(certificate.good.until)));
 }
 
 // Connections.
@@ -311,16 +299,10 @@ void service::end_sessions() {
         });
 }
 
-void service::renew() {
-    std::string why;
-    const auto what = certificates_.load(wall_clock(), why);
-    if (what == ngtcp2::certificate_store::outcome::same) spdlog::info("SIGHUP: the certificate is still the same");
-    changed(what, why);
-}
-
 void service::tidy() {
     std::string why;
     changed(certificates_.refresh(wall_clock(), why), why);
+    check_dates();
     std::size_t here = 0;
     for (const auto& server : servers_) here += server->endpoint().connections(); // Half handshakes, too.
     most_connections_ = std::max(most_connections_, here);

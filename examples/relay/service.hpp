@@ -80,6 +80,8 @@ private:
     void renew();
     /// The listeners are given the new one, if there is.
     void changed(ngtcp2::certificate_store::outcome, const std::string& why);
+    /// Warns, once, of a certificate that is not valid yet or has expired.
+    void check_dates();
     /// Every now and then: the certificate may have changed, and memory that a crowd has left goes back to the system.
     void tidy();
 
@@ -108,6 +110,7 @@ private:
     std::size_t most_connections_ = 0; ///< Since the last time that memory was given back.
     std::size_t last_connections_ = 0; ///< When they were looked at last.
     ngtcp2::certificate_store certificates_;
+    std::string date_warning_; ///< The last one about its dates; empty: it is valid.
     relay relay_;
     std::function<ngtcp2::qlog_function(role, std::string_view)> qlog_; ///< Of all listeners.
     std::unordered_map<std::uint64_t, ngtcp2::connection*> connections_;

@@ -130,6 +130,20 @@ TEST_CASE("files that cannot be read, and keys that do not fit, are told in one 
     CHECK(contains(why, "ALPN"));
 }
 
+TEST_CASE("an encrypted private key is refused with its file's name, and nobody is asked for a pass phrase") {
+    // The two forms in use; what follows the first lines is not read.
+    const std::string form = GENERATE(
+        as<std::string>{}, "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIGj\n-----END ENCRYPTED PRIVATE KEY-----\n",
+        "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nMIGj\n-----END EC PRIVATE "
+        "KEY-----\n");
+    const temporary_file chain{test_identity().chain}, key{form};
+    std::string why;
+    CHECK_FALSE(ngtcp2::load_identity(chain.name, key.name, why));
+    CHECK(why == key.name + " is encrypted, which is not supported");
+    CHECK_FALSE(ngtcp2::tls::server({test_identity().chain, form}, {"a"}, why));
+    CHECK(why == "the private key is encrypted, which is not supported");
+}
+
 TEST_CASE("an identity read from files is the one that was written") {
     const temporary_file chain{test_identity().chain}, key{test_identity().key};
     std::string why;

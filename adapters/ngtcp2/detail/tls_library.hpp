@@ -59,6 +59,8 @@ using tls_handle = std::unique_ptr<tls_session, end_tls>;
 
 /// 1 to 255 bytes each (RFC 7301 §3.1), and at least one; false: `why`.
 [[nodiscard]] bool usable_alpn(const std::vector<std::string>& alpn, std::string_view who, std::string& why);
+/// A private key that only a pass phrase opens, for which nobody is asked.
+[[nodiscard]] bool is_encrypted(std::string_view pem);
 /// Two lowercase digits a byte.
 [[nodiscard]] std::string hex_of(std::span<const unsigned char>);
 /// 64 lowercase digits; nullopt: `text` is no SHA-256, `why`.

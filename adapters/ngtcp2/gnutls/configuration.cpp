@@ -28,6 +28,10 @@ std::shared_ptr<tls::state> make_state(std::string& why) {
 }
 
 bool use_identity(gnutls_certificate_credentials_t to, const identity& who, std::string& why) {
+    if (detail::is_encrypted(who.key)) {
+        why = "the private key is encrypted, which is not supported";
+        return false;
+    }
     const gnutls_datum_t chain = detail::datum_of(who.chain), key = detail::datum_of(who.key);
     const int rv = gnutls_certificate_set_x509_key_mem2(to, &chain, &key, GNUTLS_X509_FMT_PEM, nullptr, 0);
     if (rv >= 0) return true;

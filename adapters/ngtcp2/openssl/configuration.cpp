@@ -50,19 +50,26 @@ unique<SSL_CTX, SSL_CTX_free> make_context(const SSL_METHOD* method, std::string
     return context;
 }
 
+/// OpenSSL's own asks on the terminal.
+int no_pass_phrase(char*, int, int, void*) { return -1; }
+
 bool use_identity(SSL_CTX* to, const identity& who, std::string& why) {
     const memory chain{BIO_new_mem_buf(who.chain.data(), static_cast<int>(who.chain.size()))};
-    const unique<X509, X509_free> leaf{PEM_read_bio_X509(chain.get(), nullptr, nullptr, nullptr)};
+    const unique<X509, X509_free> leaf{PEM_read_bio_X509(chain.get(), nullptr, no_pass_phrase, nullptr)};
     if (!leaf || SSL_CTX_use_certificate(to, leaf.get()) != 1) {
         why = openssl_error("the certificate chain cannot be used");
         return false;
     }
-    while (X509* next = PEM_read_bio_X509(chain.get(), nullptr, nullptr, nullptr))
+    while (X509* next = PEM_read_bio_X509(chain.get(), nullptr, no_pass_phrase, nullptr))
         if (SSL_CTX_add_extra_chain_cert(to, next) != 1) X509_free(next);
     ERR_clear_error(); // The end of the chain is told as an error.
 
+    if (detail::is_encrypted(who.key)) {
+        why = "the private key is encrypted, which is not supported";
+        return false;
+    }
     const memory in{BIO_new_mem_buf(who.key.data(), static_cast<int>(who.key.size()))};
-    const unique<EVP_PKEY, EVP_PKEY_free> key{PEM_read_bio_PrivateKey(in.get(), nullptr, nullptr, nullptr)};
+    const unique<EVP_PKEY, EVP_PKEY_free> key{PEM_read_bio_PrivateKey(in.get(), nullptr, no_pass_phrase, nullptr)};
     if (!key) {
         why = openssl_error("the private key cannot be read");
         return false;

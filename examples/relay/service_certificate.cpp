@@ -1,0 +1,47 @@
+// The certificate that the relay shows: taken anew on SIGHUP, and warned of when its dates make it useless.
+#include "service.hpp"
+
+#include <spdlog/fmt/chrono.h>
+#include <spdlog/spdlog.h>
+#include <utility>
+
+namespace moqlite::programs {
+
+namespace {
+
+std::string date(ngtcp2::wall_time at) {
+    return fmt::format("{:%FT%TZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(at)));
+}
+
+} // namespace
+
+void service::changed(ngtcp2::certificate_store::outcome what, const std::string& why) {
+    using enum ngtcp2::certificate_store::outcome;
+    if (what == same) return;
+    if (what == failed) return spdlog::error("the certificate stays as it is: {}", why);
+    const auto& certificate = certificates_.current();
+    for (const auto& server : servers_) server->renew(certificate.configuration);
+    spdlog::info("certificate renewed, sha256 {}, good until {}", certificate.fingerprint, date(certificate.good.until));
+}
+
+void service::renew() {
+    std::string why;
+    const auto what = certificates_.load(wall_clock(), why);
+    if (what == ngtcp2::certificate_store::outcome::same) spdlog::info("SIGHUP: the certificate is still the same");
+    changed(what, why);
+    date_warning_.clear(); // Whoever asks for the certificate to be read again hears of it again.
+    check_dates();
+}
+
+void service::check_dates() {
+    const auto& good = certificates_.current().good;
+    const auto now = wall_clock();
+    std::string warning;
+    if (now < good.from) warning = fmt::format("the certificate is not valid before {}", date(good.from));
+    if (now >= good.until) warning = fmt::format("the certificate expired at {}", date(good.until));
+    if (warning == date_warning_) return;
+    date_warning_ = std::move(warning);
+    if (!date_warning_.empty()) spdlog::warn("{}: clients that check it will not connect", date_warning_);
+}
+
+} // namespace moqlite::programs
