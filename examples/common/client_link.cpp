@@ -1,5 +1,6 @@
 #include "client_link.hpp"
 
+#include "connect_error.hpp"
 #include "exit_code.hpp"
 #include "log.hpp"
 #include "qlog_files.hpp"
@@ -58,7 +59,8 @@ bool client_link::connect() {
     client_.emplace(io_.get_executor(), std::move(o));
     const auto& where = options_.where;
     const ngtcp2::failed_function failed = [this](const ngtcp2::closed& how) {
-        finish(exit_failure, "cannot connect to " + options_.url + ": " + how.reason);
+        finish(exit_failure,
+            "cannot connect to " + options_.url + ": " + connect_error(options_.where, options_.protocols, how));
     };
     ngtcp2::accept_function accept = [this](ngtcp2::connection& c, time_point now) { return start_session(c, now); };
     auto alpn = options_.protocols;
@@ -92,7 +94,10 @@ void client_link::watch_signals() {
 void client_link::limit_handshake() {
     handshake_.expires_after(std::chrono::seconds{10});
     handshake_.async_wait([this](const boost::system::error_code& error) {
-        if (!error) finish(exit_failure, "cannot connect to " + options_.url + ": no answer for 10 s");
+        if (!error)
+            finish(exit_failure, "cannot connect to " + options_.url + ": " +
+                                     connect_error(options_.where, options_.protocols,
+                                         {.by_peer = false, .reason = "timeout after 10 s"}));
     });
 }
 

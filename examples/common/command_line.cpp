@@ -92,7 +92,19 @@ CLI::Option* command_line::size(const std::string& name, std::uint64_t& value, c
 
 CLI::Option* command_line::seconds(
     const std::string& name, double& value, const std::string& help, double least, double most) {
-    return option(name, value, help)->check(between(least, most))->type_name("SECONDS");
+    const auto read = [least, most](std::string& text) -> std::string {
+        const auto unit = std::string_view{text}.find_last_of("0123456789.") + 1;
+        const bool thousandth = std::string_view{text}.substr(unit) == "ms";
+        double number = 0;
+        const bool known = thousandth || unit == text.size() || std::string_view{text}.substr(unit) == "s";
+        const bool good = known && CLI::detail::lexical_cast(text.substr(0, unit), number);
+        if (thousandth) number /= 1000;
+        if (!good || !(number >= least && number <= most))
+            return fmt::format("'{}' is not a number from {} to {}", text, least, most);
+        text = fmt::format("{}", number);
+        return {};
+    };
+    return option(name, value, help)->transform(CLI::Validator{read, ""})->type_name("SECONDS");
 }
 
 std::optional<int> command_line::parse(int argc, char** argv) {

@@ -34,7 +34,7 @@ public:
     /// Bytes, with K, M or G; `value` as it stands is the default, written `shown`.
     CLI::Option* size(const std::string& name, std::uint64_t& value, const std::string& shown, const std::string& help,
         std::uint64_t least, std::uint64_t most);
-    /// Seconds, with a fraction.
+    /// Seconds, with a fraction; "50ms" too.
     CLI::Option* seconds(const std::string& name, double& value, const std::string& help, double least, double most);
 
     /// nullopt: go on. Otherwise everything was said, and this is the exit code.

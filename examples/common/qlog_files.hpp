@@ -20,11 +20,14 @@ public:
     [[nodiscard]] ngtcp2::qlog_function open(role, std::string_view id);
 
 private:
+    struct file; ///< Of one connection.
     void give_up(const std::string& why);
+    void cut_short(const std::string& why);
 
     std::string directory_;
     std::size_t open_ = 0, count_ = 0;
-    bool told_ = false;
+    bool told_missing_ = false; ///< Each is said once.
+    bool told_short_ = false;
 };
 
 /// For endpoint_options::qlog; nothing for an empty `directory`.

@@ -29,6 +29,7 @@ publisher::publisher(const publish_options& options)
       link_{options.client, for_session(memory_), *this},
       input_{link_.io().get_executor()},
       timer_{link_.io()},
+      pause_{link_.io()},
       progress_{link_.io().get_executor(), !options.client.quiet, [this] { return progress(); }},
       pace_{options.rate},
       frame_(options.frame_size) {}
@@ -113,7 +114,7 @@ void publisher::step() {
     for (std::size_t moved = 0; moved < a_slice; moved += frame_.size()) {
         if (link_.finishing() || outbox_->ended()) return;
         const auto now = asio::now();
-        if (!may_read(now) || !fill() || !send(now)) return;
+        if (!may_read(now) || !fill(now) || !send(now)) return;
     }
     go_on();
 }
@@ -128,15 +129,21 @@ bool publisher::may_read(time_point now) {
     return !held_up_;
 }
 
-/// True: a frame is there, or the input has ended.
-bool publisher::fill() {
+/// When the frame that is being read is sent, full or not.
+time_point publisher::latest() const noexcept {
+    return begun_ + std::chrono::duration_cast<duration>(std::chrono::duration<double>{options_.max_delay});
+}
+
+/// True: a frame is there, as full as it will be, or the input has ended.
+bool publisher::fill(time_point now) {
     while (filled_ < frame_.size() && !at_end_) {
         const auto got = input_.read(std::span{frame_}.subspan(filled_));
+        if (filled_ == 0) begun_ = now;
         filled_ += got.bytes;
         if (got.what == transfer::state::ended) at_end_ = true;
         if (got.what == transfer::state::waiting) {
-            idle_ = true;
-            input_.when_ready([this] { go_on(); });
+            if (filled_ != 0 && latest() <= now) return true;
+            wait_for_input(now);
             return false;
         }
         if (got.what == transfer::state::failed) {
@@ -145,6 +152,16 @@ bool publisher::fill() {
         }
     }
     return true;
+}
+
+void publisher::wait_for_input(time_point now) {
+    idle_ = true;
+    input_.when_ready([this] { go_on(); });
+    if (filled_ == 0) return;
+    pause_.expires_at(asio::to_steady(std::min(latest(), now + std::chrono::hours{1})));
+    pause_.async_wait([this](const boost::system::error_code& error) {
+        if (!error) go_on();
+    });
 }
 
 /// False: it is too early, or that was all.
@@ -176,6 +193,7 @@ void publisher::finish_if_done() {
 
 void publisher::ending(int code, const std::string& why) {
     timer_.cancel();
+    pause_.cancel();
     static_cast<void>(input_.close());
     progress_.stop();
     if (code != exit_ok) return spdlog::error("{}", why);

@@ -21,6 +21,7 @@ struct publish_options {
     std::uint64_t frame_size = 16 * 1024;
     std::uint64_t group_frames = 64;
     double rate = 0;
+    double max_delay = 0.05; ///< Seconds that the first byte of a frame waits for more.
     bool wait_subscriber = false;
 };
 
@@ -45,7 +46,9 @@ private:
     void go_on();
     void step();
     [[nodiscard]] bool may_read(time_point now);
-    [[nodiscard]] bool fill();
+    [[nodiscard]] bool fill(time_point now);
+    void wait_for_input(time_point now);
+    [[nodiscard]] time_point latest() const noexcept;
     [[nodiscard]] bool send(time_point now);
     void finish_if_done();
     [[nodiscard]] std::string progress();
@@ -54,12 +57,14 @@ private:
     slab_pool memory_; ///< Must outlive the session, and what the outbox pins.
     client_link link_;
     descriptor input_;
-    boost::asio::steady_timer timer_;
+    boost::asio::steady_timer timer_; ///< Until a frame is due.
+    boost::asio::steady_timer pause_; ///< Until a frame that is not full is sent as it is.
     progress_line progress_;
     std::optional<outbox> outbox_;
     pace pace_;
     std::vector<std::byte> frame_;
     std::size_t filled_ = 0;
+    time_point begun_{}; ///< When the frame's first byte came.
     std::uint64_t frames_ = 0;
     std::uint64_t bytes_ = 0;
     speed speed_;

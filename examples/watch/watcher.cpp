@@ -89,7 +89,8 @@ void watcher::subscribe() {
 
 void watcher::on(const watch_ended& e) {
     if (reader_ || link_.get().is_closed()) return; // session_closed says why.
-    link_.finish(exit_failure, "the relay tells of no broadcasts: " + to_text(e.code));
+    link_.finish(exit_failure, fmt::format("the relay refused to report whether {} is announced: {}",
+                                   printable(options_.client.broadcast), to_text(e.code)));
 }
 
 void watcher::on(const track_info_received& e) {

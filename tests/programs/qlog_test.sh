@@ -46,3 +46,21 @@ for n in 1 2; do
     same file watch.out
 done
 [ "$(grep -c 'no qlog of some connections: gone/.*No such file' relay.err)" = 1 ] || fail "that is not said once"
+
+say "a disk that is full ends the files with one line of the log, and costs no connection"
+mkdir full
+trap '' XFSZ
+limit=$(ulimit -S -f)
+ulimit -S -f 32 # KiB, of each file; nothing else that is written here is so large.
+start_relay full --qlog full
+ulimit -S -f "$limit"
+for n in 1 2; do
+    start_publish publish film$n --wait-subscriber --input file
+    start_watch watch film$n --from 0
+    finished publish 0
+    finished watch 0
+    same file watch.out
+done
+kill "${pid_of[full]}"
+finished full 0
+[ "$(grep -c 'qlog files end early: full/.*File too large' full.err)" = 1 ] || fail "that is not said once"

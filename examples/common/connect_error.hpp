@@ -1,0 +1,15 @@
+// Why a connection to a relay did not come about, in words that help whoever reads them.
+#pragma once
+
+#include "client_options.hpp"
+
+#include <moqlite/ngtcp2/handler.hpp>
+#include <string>
+
+namespace moqlite::programs {
+
+/// One line. `offered` are the protocols that were.
+[[nodiscard]] std::string connect_error(
+    const relay_url& where, const std::vector<std::string>& offered, const ngtcp2::closed& how);
+
+} // namespace moqlite::programs
