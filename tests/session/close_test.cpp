@@ -46,6 +46,7 @@ TEST_CASE("closing ends everything that is open, then the session, and is said o
 
 TEST_CASE("when the connection is closed nothing is said any more", "[session][close]") {
     busy s;
+    s.link.lent.over();
     s->connection_closed({.code = app_error::cancel, .by_peer = true, .reason = "bye"}, s.now);
     auto expected = everything_with_cancel;
     expected.push_back("session_closed cancel peer_closed by peer");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "hex.hpp"
+#include "lent.hpp"
 #include "sim/print.hpp"
 
 #include <algorithm>
@@ -42,6 +43,7 @@ public:
         return stream_id{id};
     }
     std::optional<std::size_t> write(const write_stream& w) {
+        lent.compare_all(); // A packet is begun, which may carry any of it again.
         if (budget == 0) return std::nullopt;
         const auto room = stream_room.contains(w.stream) ? stream_room[w.stream] : SIZE_MAX;
         const auto n = std::min({w.size, room, budget});
@@ -55,13 +57,20 @@ public:
         const byte_view one[] = {bytes};
         said.push_back(text(write_stream{w.stream, one, n, w.fin && n == w.size}));
         unacked[w.stream] += n;
+        lent.lend(w.stream, w.data, n);
         return n;
     }
-    void reset(stream_id id, app_error code) { said.push_back(text(reset_stream{id, code})); }
+    void reset(stream_id id, app_error code) {
+        said.push_back(text(reset_stream{id, code}));
+        lent.reset(id);
+    }
     void stop(stream_id id, app_error code) { said.push_back(text(stop_sending{id, code})); }
     void credit(stream_id id, std::uint64_t n) { said.push_back(text(moqlite::credit{id, n})); }
-    void close(app_error code, std::string_view reason) { said.push_back(text(close_connection{code, reason})); }
-    void flush() {}
+    void close(app_error code, std::string_view reason) {
+        said.push_back(text(close_connection{code, reason}));
+        lent.close();
+    }
+    void flush() { lent.executed(); }
 
     list said;
     std::size_t bidi_streams = 1000;
@@ -69,6 +78,7 @@ public:
     std::size_t budget = SIZE_MAX;                ///< What the connection takes.
     std::map<stream_id, std::size_t> stream_room; ///< What a stream takes; without an entry everything.
     std::map<stream_id, std::uint64_t> unacked;
+    lent_memory lent;
 
 private:
     role side_;
@@ -114,6 +124,7 @@ public:
         return events();
     }
     list acked(std::uint64_t id, std::uint64_t n) {
+        link.lent.acked(stream_id{id}, n);
         session_.stream_acked(stream_id{id}, n, now);
         return events();
     }
@@ -123,6 +134,7 @@ public:
         return n != 0 ? acked(id, n) : list{};
     }
     list stream_closed(std::uint64_t id, std::optional<app_error> code = {}) {
+        link.lent.closed(stream_id{id});
         session_.stream_closed(stream_id{id}, code, now);
         return events();
     }

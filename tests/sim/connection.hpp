@@ -3,6 +3,7 @@
 #pragma once
 
 #include "any_side.hpp"
+#include "lent.hpp"
 #include "link.hpp"
 #include "print.hpp"
 #include "world.hpp"
@@ -57,7 +58,9 @@ public:
     void stop(stream_id id, app_error code);
     void credit(stream_id id, std::uint64_t n);
     void close(app_error code, std::string_view reason);
-    void flush() { writing_ = false; }
+    void flush();
+    /// As a transport that has something of its own to send, and with it what was lost.
+    void send_again() const;
 
     /// Who is told; nobody after the end.
     facts* to = nullptr;
@@ -85,9 +88,8 @@ private:
         const std::byte* lent = nullptr;
         bool fin = false;
         bool acked = false;
-        [[nodiscard]] bool unchanged() const noexcept {
-            return bytes.empty() || std::memcmp(bytes.data(), lent, bytes.size()) == 0;
-        }
+        bool given_up = false; ///< Its stream was reset, or the connection closed.
+        void compare() const { test::lent_memory::compare(lent, bytes); }
     };
     using shared_segment = std::shared_ptr<segment>;
 
@@ -139,7 +141,8 @@ private:
     }
     void send(stream_id id, stream& s, const write_stream& w, std::size_t n);
     void send_segment(stream_id id, const shared_segment& piece);
-    void check_lent(stream_id id, const segment& piece);
+    [[nodiscard]] bool is_lent(stream_id id, const segment& piece);
+    void let_go_of(stream& s);
 
     // What arrives.
     void on_segment(stream_id id, const shared_segment& piece);
@@ -158,6 +161,8 @@ private:
     side* peer_ = nullptr;
     bool* dead_ = nullptr;
     std::map<std::uint64_t, stream> streams_;
+    std::deque<shared_segment> lost_;       ///< They go again with whatever is sent next, or later by themselves.
+    std::vector<shared_segment> given_up_; ///< Of streams that were reset, or all, until the flush.
     std::array<std::uint64_t, 2> opened_{};
     std::array<std::uint64_t, 2> stream_limit_{};
     std::array<bool, 2> opening_blocked_{};

@@ -51,6 +51,7 @@ inline std::uint64_t side::room() const noexcept {
 
 inline std::optional<std::size_t> side::write(const write_stream& w) {
     must(!ended_, "no output after close");
+    send_again();
     writing_ = true;
     stream& s = writable_stream(w.stream);
     std::size_t sum = 0;
@@ -125,19 +126,40 @@ inline void side::send_segment(stream_id id, const shared_segment& piece) {
     auto late = std::max(line_free_, world_.now()) - world_.now() + trip();
     while (world_.dice.in_a_thousand(link_.loss)) {
         const auto resend = late + 2 * link_.latency + 5ms;
-        world_.after(resend, [this, id, piece] { check_lent(id, *piece); });
+        lost_.push_back(piece);
+        world_.after(resend, [this, id, piece] {
+            lost_.erase(std::find(lost_.begin(), lost_.end(), piece));
+            if (is_lent(id, *piece)) piece->compare();
+        });
         late = resend + trip();
     }
     tell_peer(late, [id, piece](side& peer) { peer.on_segment(id, piece); });
 }
 
-/// Bytes that were lent are sent again from where they lie. A reset that is due has not been said yet
-/// while somebody waits for a turn; no transport sends anything then.
-inline void side::check_lent(stream_id id, const segment& piece) {
-    if (!world_.settled()) return;
+inline bool side::is_lent(stream_id id, const segment& piece) {
     const stream* s = find(id);
-    if (ended_ || piece.acked || s == nullptr || s->was_reset) return;
-    must(piece.unchanged(), "lent bytes stay as they are until they are acknowledged");
+    return !ended_ && !piece.acked && s != nullptr && !s->was_reset;
+}
+
+inline void side::send_again() const {
+    for (const auto& piece : lost_)
+        if (!ended_ && !piece->acked && !piece->given_up) piece->compare();
+}
+
+/// Nothing of it is sent again; but the session may not know that before the flush.
+inline void side::let_go_of(stream& s) {
+    for (const auto& piece : s.unacked) {
+        piece->compare();
+        piece->given_up = true;
+        given_up_.push_back(piece);
+    }
+    s.unacked.clear();
+}
+
+inline void side::flush() {
+    writing_ = false;
+    for (const auto& piece : given_up_) piece->compare();
+    given_up_.clear();
 }
 
 inline void side::reset(stream_id id, app_error code) {
@@ -148,7 +170,7 @@ inline void side::reset(stream_id id, app_error code) {
     if (s == nullptr || !s->has_send || s->was_reset || s->send_done()) return;
     s->was_reset = true;
     s->cut = code;
-    s->unacked.clear();
+    let_go_of(*s);
     const auto final_size = s->written;
     tell_peer(trip(), [id, code, final_size](side& peer) {
         peer.on_reset(id, code, final_size);
@@ -192,6 +214,7 @@ inline void side::close(app_error code, std::string_view reason) {
     world_.said.add(static_cast<std::uint64_t>(code));
     tell_peer(trip(), [code, text = std::string(reason)](
                           side& peer) { peer.on_end({.code = code, .by_peer = true, .reason = text}); });
+    for (auto& [id, s] : streams_) let_go_of(s);
     ended_ = true;
 }
 
@@ -251,7 +274,7 @@ inline void side::received(std::uint64_t n) {
 
 inline void side::on_ack(stream_id id, const shared_segment& piece) {
     in_flight_ -= piece->bytes.size();
-    check_lent(id, *piece);
+    if (is_lent(id, *piece)) piece->compare();
     piece->acked = true;
     if (starved_ && room() != 0) {
         starved_ = false;

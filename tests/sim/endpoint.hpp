@@ -63,6 +63,7 @@ public:
     bool turn() override {
         const bool told = drain();
         if (!std::exchange(wants_, false)) return told;
+        side_.send_again();
         const bool all = pump(*session_, side_);
         if (!all) starved_ = true;
         drain();

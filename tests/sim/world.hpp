@@ -58,9 +58,6 @@ public:
         waiting_.push_back(&p);
     }
 
-    /// True: everybody has had a turn since the last thing happened.
-    [[nodiscard]] bool settled() const noexcept { return waiting_.empty(); }
-
     /// All that happens in the next `d`.
     void run(duration d) {
         const auto until = now_ + d;

@@ -66,12 +66,17 @@ public:
         group_->readers_.push_back(*this);
     }
 
-    /// Lets go of everything; what was lent must not be read any more.
-    void detach() noexcept {
-        if (!group_) return;
+    /// Reads no further, and is not woken any more. What was lent stays until detach().
+    void retire() noexcept {
         detail::list_hook<detail::reader_tag>::unlink();
         detail::list_hook<detail::waiting_tag>::unlink();
         detail::list_hook<detail::woken_tag>::unlink();
+    }
+
+    /// Lets go of everything; what was lent must not be read any more.
+    void detach() noexcept {
+        if (!group_) return;
+        retire();
         group_->unpin(acked_.in);
         group_->free_head();
         group_ = {};

@@ -11,14 +11,14 @@
 
 namespace moqlite {
 
-/// End the connection with an application code. The last output of a session.
+/// End the connection with an application code, and send nothing else. The last output of a session.
 struct close_connection {
     app_error code = app_error::cancel;
     std::string_view reason;
     bool operator==(const close_connection&) const = default;
 };
 
-/// RESET_STREAM: what we have not sent on it will not be sent.
+/// RESET_STREAM: nothing is sent on it any more, or sent again.
 struct reset_stream {
     stream_id stream{};
     app_error code = app_error::cancel;
@@ -46,8 +46,10 @@ struct open_stream {
 };
 
 /// Send some prefix of `data`, and after all of it FIN if `fin`; answered by session::stream_written.
-/// The bytes stay where they are until stream_acked says that they arrived; the span itself only
-/// until the answer.
+/// The bytes that were taken are lent: they stay where they are, unchanged, whatever becomes of their group, request or
+/// session, until the transport says stream_acked, stream_closed or connection_closed, or until it has executed a
+/// reset_stream for the stream or the close_connection, which session::flushed() tells. The span itself is good until
+/// the answer only.
 struct write_stream {
     stream_id stream{};
     std::span<const byte_view> data;

@@ -78,7 +78,8 @@ public:
     session(role side, version v, session_options options, time_point now);
     session(const session&) = delete;
     session& operator=(const session&) = delete;
-    ~session() { publishing_.release_all(); }
+    /// Precondition: its transport has executed close_connection, has told of its end, or is gone.
+    ~session() { publishing_.let_go(); }
 
     // Inputs.
 
@@ -105,7 +106,7 @@ public:
     [[nodiscard]] std::optional<output> poll_output();
     void stream_opened(direction kind, std::optional<stream_id> id); ///< nullopt: no stream credit left.
     void stream_written(stream_id id, std::size_t taken);            ///< 0 of a non-empty write: blocked.
-    void flushed() noexcept; ///< The pump is over.
+    void flushed() noexcept; ///< The pump is over: all that was polled has been executed.
     [[nodiscard]] std::optional<time_point> deadline() const noexcept;
 
     // Commands: admission.
@@ -247,6 +248,7 @@ private:
     void control_written(detail::control_stream& s, std::size_t n);
     void check_stall();
     void end_silent(detail::receiving& r);
+    void let_go() noexcept;
 
     detail::context c_;
     detail::watching watching_;

@@ -114,7 +114,7 @@ inline void session::stream_acked(stream_id id, std::uint64_t n, time_point now)
     if (found == nullptr) return;
     if (auto* g = served_on(*found)) return publishing_.acked(*g, n);
     auto* const* s = std::get_if<detail::control_stream*>(found);
-    if (s == nullptr || (*s)->out.unacked() == 0) return;
+    if (s == nullptr || (*s)->write_ended || (*s)->out.unacked() == 0) return;
     (*s)->out.acked(n);
     c_.progress = now;
     if ((*s)->out.unacked() == 0) c_.settled();
@@ -163,6 +163,8 @@ inline void session::datagram_received(byte_view bytes, time_point now) {
 inline void session::connection_closed(const closed_by& how, time_point now) {
     const detail::entry_mark mark{inside_};
     c_.now = std::max(c_.now, now);
+    let_go();
+    c_.close_wanted = false;
     if (!open()) return;
     c_.closing_reason = how.reason;
     c_.closing = session_closed{
@@ -470,9 +472,8 @@ inline void session::control_gone(detail::control_stream& s, bool clean) {
     if (s.fetching != nullptr) subscribing_.destroy(*s.fetching);
     c_.unpark(s);
     c_.forget_partial(s);
-    c_.forget_output(s);
     if (initiator_of(s.id) != c_.side && direction_of(s.id) == direction::bidi) --c_.peer_requests;
-    c_.controls.destroy(s);
+    c_.destroy(s);
 }
 
 } // namespace moqlite

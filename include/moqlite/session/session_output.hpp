@@ -29,7 +29,17 @@ inline std::optional<output> session::poll_output() {
 
 inline void session::flushed() noexcept {
     writing_ = false;
+    if (close_told_) return let_go();
     announcing_.turn_over();
+    c_.executed();
+    publishing_.executed();
+}
+
+/// Nothing is lent any more.
+inline void session::let_go() noexcept {
+    if (c_.transport_ended) return;
+    c_.let_go();
+    publishing_.let_go();
 }
 
 inline std::optional<output> session::next_open() {

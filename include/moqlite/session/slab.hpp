@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <moqlite/core/poison.hpp>
 #include <new>
 
 namespace moqlite {
@@ -56,6 +57,7 @@ public:
         if (s != nullptr) {
             free_[kind] = s->next;
             kept_ -= total;
+            unpoison(s->data(), s->capacity);
         } else {
             void* memory = ::operator new(total, std::nothrow);
             if (memory == nullptr) return nullptr;
@@ -68,8 +70,9 @@ public:
     void give_back(slab* s) noexcept {
         const auto total = sizes[s->kind] + sizeof(slab);
         in_use_ -= total;
+        poison(s->data(), s->capacity);
         if (kept_ + total > keep_max_) {
-            ::operator delete(static_cast<void*>(s));
+            free_memory(s);
             return;
         }
         s->next = free_[s->kind];
@@ -83,7 +86,7 @@ public:
             while (first != nullptr) {
                 slab* s = first;
                 first = s->next;
-                ::operator delete(static_cast<void*>(s));
+                free_memory(s);
             }
         kept_ = 0;
     }
@@ -93,6 +96,10 @@ public:
 
 private:
     ~slab_store() { trim(); }
+    static void free_memory(slab* s) noexcept {
+        unpoison(s->data(), s->capacity);
+        ::operator delete(static_cast<void*>(s));
+    }
     // A frame of 64 KiB and its header fit the largest.
     static constexpr std::array<std::size_t, 4> sizes{960, 4032, 16320, 65536 + 128};
     std::array<slab*, sizes.size()> free_{};

@@ -17,9 +17,13 @@ namespace moqlite {
 ///   write   how much of the data was taken, and with all of it the FIN; 0 of a non-empty write: the
 ///           stream is blocked until stream_writable(); nullopt: nothing was taken and the connection
 ///           takes nothing more in this pump (congestion, pacing, the end of its quantum)
+///   reset   from here on nothing of the stream is sent, or sent again
 ///   credit  n more bytes may be sent to us on this stream
+///   close   from here on nothing is sent but what says so
 ///   flush   finish whatever packet is open
-/// A transport that copies what it is given calls stream_acked() as soon as it has.
+/// What write took may be read until it is acknowledged, until the flush after a reset of its stream or after close, or
+/// until the session has been told that the stream or the connection is closed: no longer, for then it is given to
+/// others. A transport that copies what it is given calls stream_acked() as soon as it has.
 template <class T>
 concept transport = requires(T& t, direction kind, const write_stream& w, stream_id id, app_error code, std::uint64_t n,
     std::string_view reason) {

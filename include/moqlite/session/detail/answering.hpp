@@ -31,9 +31,9 @@ inline result<void> publishing::answer_track(request_id id, const track_info& in
 inline result<void> publishing::reject(request_id id, app_error code) {
     incoming_request* r = find(id);
     if (r == nullptr) return errc::not_found;
-    lose_all(*r, code);
     c_.abandon_reading(*r->stream, code);
     c_.abandon_writing(*r->stream, code);
+    lose_all(*r, code);
     forget(*r);
     return {};
 }

@@ -4,6 +4,7 @@
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
+#include <moqlite/core/poison.hpp>
 #include <moqlite/session/detail/list.hpp>
 #include <utility>
 #include <vector>
@@ -173,7 +174,7 @@ public:
     object_pool& operator=(const object_pool&) = delete;
     ~object_pool() {
         while (T* item = live_.pop_front()) delete item;
-        while (spare_ != nullptr) ::operator delete(std::exchange(spare_, spare_->next));
+        while (spare_ != nullptr) ::operator delete(take_spare());
     }
     template <class... Args>
     T& make(Args&&... args) {
@@ -188,6 +189,7 @@ public:
         --size_;
         if (spares_ == spares_max) return ::operator delete(static_cast<void*>(&item));
         spare_ = new (&item) spare{spare_};
+        poison(spare_ + 1, sizeof(T) - sizeof(spare));
         ++spares_;
     }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
@@ -205,6 +207,7 @@ private:
     static constexpr std::size_t spares_max = 32;
     void* take_spare() noexcept {
         --spares_;
+        unpoison(spare_ + 1, sizeof(T) - sizeof(spare));
         return std::exchange(spare_, spare_->next);
     }
     list<T, owned_tag> live_;

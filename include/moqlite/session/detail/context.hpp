@@ -39,6 +39,7 @@ struct silent_tag;
 struct opening_tag;
 struct parked_tag;
 struct blocked_tag;
+struct resetting_tag;
 struct subscription;
 struct incoming_group;
 struct incoming_request;
@@ -50,9 +51,11 @@ struct receiving : list_hook<credit_tag>, list_hook<silent_tag> {
     std::uint64_t credit_due = 0; ///< Bytes read, for which no credit was given yet.
 };
 
-/// A stream that waits for stream credit to send what it has.
-struct sending : list_hook<blocked_tag> {
+/// A stream that we write. It may wait for stream credit, or for the end of its reset: until then what was lent on it
+/// stays in memory.
+struct sending : list_hook<blocked_tag>, list_hook<resetting_tag> {
     time_point blocked_since{};
+    std::uint64_t reset_number = 0; ///< While it is resetting: its place in context::stops.
 };
 
 enum class control_kind : std::uint8_t {
@@ -163,6 +166,10 @@ struct context {
     list<receiving, credit_tag> credits;
     list<receiving, silent_tag> silent; ///< Streams of the peer that owe their first message, the oldest first.
     ring<stop_or_reset> stops;
+    std::uint64_t stops_queued = 0;   ///< Since the session began.
+    std::uint64_t stops_executed = 0; ///< Of these, by the transport: polled, and followed by flushed().
+    list<control_stream, resetting_tag> resetting;
+    bool transport_ended = false; ///< It has executed close, or told of the end: it sends nothing any more.
     ring<event> events;
     std::vector<std::byte> scratch;
     std::string path_scratch;
@@ -213,13 +220,38 @@ struct context {
 
     void emit(event e) { events.push(std::move(e)); }
 
-    void reset(stream_id id, app_error code) {
-        stops.push(reset_stream{id, code});
+    void reset(stream_id id, app_error code) { push_stop(reset_stream{id, code}); }
+    void stop(stream_id id, app_error code) { push_stop(stop_sending{id, code}); }
+    void push_stop(stop_or_reset what) {
+        stops.push(what);
+        ++stops_queued;
         ready.mark();
     }
-    void stop(stream_id id, app_error code) {
-        stops.push(stop_sending{id, code});
-        ready.mark();
+    /// Puts `s`, the reset of which is queued, on `waiting` until the transport has executed that. False: it has.
+    template <class S>
+    [[nodiscard]] bool await_reset(S& s, list<S, resetting_tag>& waiting) {
+        if (s.list_hook<resetting_tag>::linked()) return true;
+        if (transport_ended || (stops_queued == stops_executed && !closing)) return false;
+        s.reset_number = stops_queued;
+        waiting.push_back(s);
+        return true;
+    }
+    /// The next stream on `waiting` that the transport has reset; nullptr: none.
+    template <class S>
+    [[nodiscard]] S* next_reset(list<S, resetting_tag>& waiting) noexcept {
+        if (waiting.empty() || (!transport_ended && waiting.front().reset_number > stops_executed)) return nullptr;
+        return waiting.pop_front();
+    }
+    /// A pump is over: what it polled has been executed.
+    void executed() noexcept {
+        stops_executed = stops_queued - stops.size();
+        while (control_stream* s = next_reset(resetting)) s->out.clear();
+    }
+    /// The transport sends nothing any more: nothing is lent.
+    void let_go() noexcept {
+        transport_ended = true;
+        executed();
+        controls.for_each([](control_stream& s) { s.out.clear(); });
     }
 
     /// Ends the session for what the peer, or the application, did.
@@ -272,19 +304,27 @@ struct context {
         s.fin_wanted = true;
         touch(s);
     }
-    /// Says that nothing more will be sent on it, or that this was for nothing.
+    /// Abandons the send side, with a reset if the stream has an id. What was lent stays until that is executed.
     void abandon_writing(control_stream& s, app_error code) {
         if (s.write_ended || (s.fin_written && s.out.unacked() == 0)) return;
-        forget_output(s);
+        withdraw_output(s);
         s.write_ended = true;
-        if (s.bound && !(direction_of(s.id) == direction::uni && initiator_of(s.id) != side)) reset(s.id, code);
+        const bool ours = direction_of(s.id) == direction::bidi || initiator_of(s.id) == side;
+        if (s.bound && ours) reset(s.id, code);
+        if (!s.out.is_lent() || !await_reset(s, resetting)) s.out.clear();
     }
-    void forget_output(control_stream& s) {
+    /// Nothing that it holds is owed, or counts in a bound, any more.
+    void withdraw_output(control_stream& s) {
+        if (s.write_ended) return;
         if (s.out.unacked() != 0) settled();
         control_unsent -= static_cast<std::size_t>(s.out.unsent());
-        s.out.clear();
         s.list_hook<send_tag>::unlink();
         s.list_hook<blocked_tag>::unlink();
+    }
+    /// Precondition: nothing of the stream is lent, because it has no id or the transport has closed it.
+    void destroy(control_stream& s) {
+        withdraw_output(s);
+        controls.destroy(s);
     }
     /// Reads no more of it; what still arrives is dropped.
     void abandon_reading(control_stream& s, app_error code) {
@@ -320,11 +360,7 @@ struct context {
     }
     /// Ends a stream that we opened, or would have.
     void drop_control(control_stream& s, app_error code) {
-        if (!s.bound) {
-            forget_output(s);
-            controls.destroy(s);
-            return;
-        }
+        if (!s.bound) return destroy(s);
         abandon_reading(s, code);
         abandon_writing(s, code);
     }

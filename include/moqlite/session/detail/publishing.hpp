@@ -66,16 +66,23 @@ public:
     }
     void closed(served_group& s, std::optional<app_error> code);
 
-    /// One thing that the end of the connection ends; false: nothing is left.
+    /// One thing that the end of the session ends; false: nothing is left. Groups stay until let_go().
     bool end_one() {
         incoming_request* r = requests_.first();
         if (r == nullptr) return false;
-        while (!r->groups.empty()) destroy(r->groups.front());
+        while (!r->groups.empty()) {
+            auto& s = r->groups.front();
+            c_.transport_ended ? destroy(s) : orphan(s);
+        }
         end(*r, false);
         return true;
     }
-    /// Groups of requests that have left; destroyed with their streams.
-    void release_all() {
+    /// A pump is over: what was lent on streams that are reset by now is lent no longer.
+    void executed() noexcept {
+        while (served_group* s = c_.next_reset(resetting_)) s->request != nullptr ? s->detach() : destroy(*s);
+    }
+    /// The transport sends nothing any more: nothing is lent.
+    void let_go() noexcept {
         while (served_group* s = served_.first()) destroy(*s);
     }
 
@@ -146,14 +153,16 @@ private:
     /// Gives up on delivering it: what was not sent will not be.
     void lose(served_group& s, app_error code, bool tell);
     void lose_all(incoming_request& r, app_error code);
+    /// Its request goes without it: what was lent of it stays.
+    void orphan(served_group& s);
+    /// The same until its reset, which is queued, has been executed.
+    void keep_until_reset(served_group& s);
     [[nodiscard]] static bool fetched_whole(incoming_request& r) noexcept {
         return r.kind == request_kind::fetch && !r.groups.empty() && r.groups.front().fin_written;
     }
     void end_fetch(incoming_request& r, app_error code);
     void destroy(served_group& s) {
-        if (s.scheduled()) scheduler_.remove(s);
-        owe(s, false);
-        --s.request->group_count;
+        if (s.request != nullptr) orphan(s);
         served_.destroy(s);
     }
     void finish_if_delivered(incoming_request& r) {
@@ -167,6 +176,7 @@ private:
     scheduler scheduler_;
     object_pool<incoming_request> requests_;
     object_pool<served_group> served_;
+    list<served_group, resetting_tag> resetting_; ///< What was lent of these stays until their resets are executed.
     id_table<incoming_request*> by_id_;
     id_table<incoming_request*> by_wire_id_;
     datagram_queue datagrams_;

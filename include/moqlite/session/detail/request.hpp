@@ -37,11 +37,14 @@ struct incoming_request : list_hook<owned_tag> {
 /// A group on its way to one subscriber.
 struct served_group : group_reader, send_item, sending, list_hook<owned_tag>, list_hook<of_request_tag> {
     served_group(incoming_request& r, group_sequence s) noexcept : send_item(r.groups_to_send, s), request(&r) {}
-    incoming_request* request;
+    /// The transport may send some of it again.
+    [[nodiscard]] bool is_lent() const noexcept { return prefix_acked != prefix_written || unacked() != 0; }
+
+    incoming_request* request;       ///< nullptr: gone; the group is only kept for what was lent.
     std::optional<stream_id> stream; ///< Its own, or that of the FETCH.
     bool blocked = false;            ///< Waits for stream credit.
     bool fin_written = false;
-    bool lost = false; ///< Was reset; waits for its stream to close.
+    bool lost = false; ///< Its reset was queued; waits for its stream to close.
     bool owes = false; ///< Counted in context::owing.
     std::uint8_t prefix_size = 0;
     std::uint8_t prefix_written = 0;

@@ -12,7 +12,7 @@
 
 namespace moqlite::detail {
 
-/// A queue of bytes in small blocks that stay in place until they are acknowledged.
+/// A queue of bytes in small blocks that stay in place until they are acknowledged or cleared.
 class send_buffer {
 public:
     send_buffer() = default;
@@ -51,6 +51,7 @@ public:
             if (head_ == nullptr) tail_ = nullptr;
         }
     }
+    /// Everything goes: only for what the transport will not send again.
     void clear() noexcept {
         while (head_ != nullptr) ::operator delete(static_cast<void*>(std::exchange(head_, head_->next)));
         tail_ = nullptr;
@@ -58,6 +59,8 @@ public:
     }
     [[nodiscard]] std::uint64_t unsent() const noexcept { return end_ - written_; }
     [[nodiscard]] std::uint64_t unacked() const noexcept { return end_ - acked_; }
+    /// The transport may send some of it again.
+    [[nodiscard]] bool is_lent() const noexcept { return written_ != acked_; }
 
 private:
     struct block {

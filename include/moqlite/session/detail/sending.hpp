@@ -136,7 +136,8 @@ inline void publishing::lose(served_group& s, app_error code, bool tell) {
     if (tell) write_drop(r, sequence, sequence, code);
     if (s.stream) {
         c_.reset(*s.stream, code);
-        s.detach();
+        s.retire();
+        if (!s.is_lent() || !c_.await_reset(s, resetting_)) s.detach();
     } else {
         destroy(s);
         finish_if_delivered(r);
@@ -149,14 +150,29 @@ inline void publishing::lose_all(incoming_request& r, app_error code) {
         const bool sent = s.lost || (s.fin_written && s.unacked() == 0);
         if (s.stream && own_streams && !sent) c_.reset(*s.stream, code);
         if (s.stream && own_streams) c_.streams.erase(number(*s.stream));
-        destroy(s);
+        keep_until_reset(s);
     });
 }
 
+inline void publishing::orphan(served_group& s) {
+    if (s.scheduled()) scheduler_.remove(s);
+    owe(s, false);
+    s.list_hook<blocked_tag>::unlink();
+    s.list_hook<of_request_tag>::unlink();
+    --s.request->group_count;
+    s.request = nullptr;
+    s.retire();
+}
+
+inline void publishing::keep_until_reset(served_group& s) {
+    orphan(s);
+    if (!s.is_lent() || !c_.await_reset(s, resetting_)) served_.destroy(s);
+}
+
 inline void publishing::end_fetch(incoming_request& r, app_error code) {
-    lose_all(r, code);
     c_.abandon_reading(*r.stream, code);
     c_.abandon_writing(*r.stream, code);
+    lose_all(r, code);
     end(r, false);
 }
 
