@@ -7,8 +7,10 @@ import { parseArgs } from "node:util";
 import { browserCases } from "./cases/browser.js";
 import { demoCases } from "./cases/demo.js";
 import { lifeCases } from "./cases/life.js";
-import { nodeCases, problem } from "./cases/node.js";
+import { nodeCases, problem as nodeProblem } from "./cases/node.js";
+import { problem as pythonProblem, pythonCases } from "./cases/python.js";
 import { executable, launch } from "./lib/chromium.js";
+import { Peer } from "./lib/peer.js";
 import { servePage } from "./lib/page_server.js";
 import { client, Program, startRelay } from "./lib/programs.js";
 import { within } from "./lib/time.js";
@@ -65,7 +67,7 @@ class Stage {
     }
     lastWords() {
         const said = this.tabs.flatMap((tab) => tab.said.slice(-6)).map((line) => `page: ${line}`);
-        return [Program.lastWords(), ...said].join("\n      ");
+        return [Program.lastWords(), Peer.lastWords(), ...said].filter(Boolean).join("\n      ");
     }
 }
 
@@ -84,7 +86,12 @@ async function run({ name, seconds = 30, body }) {
         console.log(`FAILED   ${name}: ${error.message}\n      ${stage.lastWords()}`);
         for (const tab of stage.tabs) await tab.close().catch(() => {});
     }
+    killAll();
+}
+
+function killAll() {
     Program.killAll();
+    Peer.killAll();
 }
 
 function skip(group, why) {
@@ -107,30 +114,32 @@ async function runBrowser(cases) {
     pages.close();
 }
 
-async function runNode(cases) {
+async function runPeers(group, problem, cases) {
     if (cases.length === 0) return;
     const why = await problem();
-    if (why) return skip("node", why);
+    if (why) return skip(group, why);
     for (const one of cases) await run(one);
 }
 
 function end(code) {
-    Program.killAll();
+    killAll();
     rmSync(work, { recursive: true, force: true });
     process.exit(code);
 }
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => end(1));
 
-const wanted = (cases) => cases.filter(({ name }) => new RegExp(options.only).test(name));
+const wanted = (cases) => cases.filter(({ name, quick = true }) => (quick || !options.quick) && new RegExp(options.only).test(name));
 const inBrowser = wanted([...browserCases, ...lifeCases, ...demoCases]);
 const inNode = wanted(nodeCases);
+const inPython = wanted(pythonCases);
 if (options.list) {
-    for (const { name } of [...inBrowser, ...inNode]) console.log(name);
+    for (const { name } of [...inBrowser, ...inNode, ...inPython]) console.log(name);
     end(0);
 }
 try {
     await runBrowser(inBrowser);
-    await runNode(inNode);
+    await runPeers("node", nodeProblem, inNode);
+    await runPeers("python", pythonProblem, inPython);
 } catch (error) {
     ++outcomes.failed;
     console.log(`FAILED   ${error.stack}`);

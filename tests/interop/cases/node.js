@@ -1,10 +1,11 @@
 // @moq/web-transport, which is quinn, under Node: as a client of the relay, and as a server for our programs.
-import { spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { noise } from "../lib/noise.js";
+import { Peer } from "../lib/peer.js";
 import { until, within } from "../lib/time.js";
 
 /// The Node that the addon runs in; where its prebuilt binary wants a newer libc, a command line that brings one.
@@ -18,34 +19,6 @@ export async function problem() {
     if (found.status === 0) return undefined;
     const missing = /version `(GLIBC_[\d.]+)' not found/.exec(found.stderr)?.[1];
     return `@moq/web-transport's prebuilt binary does not load${missing ? `, it wants ${missing}` : ""}`;
-}
-
-/// lib/node_peer.js in a process of its own: a line of JSON in, a line of JSON out.
-class Peer {
-    #answers = [];
-    constructor(file) {
-        this.child = spawn("setpriv", ["--pdeathsig", "KILL", "--", ...node, file], { stdio: ["pipe", "pipe", "pipe"] });
-        this.err = "";
-        let text = "";
-        this.child.stderr.on("data", (data) => (this.err += data));
-        this.child.stdout.on("data", (data) => {
-            text += data;
-            for (let end; (end = text.indexOf("\n")) >= 0; text = text.slice(end + 1)) {
-                const { id, answer, error } = JSON.parse(text.slice(0, end));
-                if (error) this.#answers[id].reject(new Error(error));
-                else this.#answers[id].resolve(answer);
-            }
-        });
-    }
-    moq(name, argument) {
-        return new Promise((resolve, reject) => {
-            this.child.stdin.write(`${JSON.stringify({ id: this.#answers.length, name, argument })}\n`);
-            this.#answers.push({ resolve, reject });
-        });
-    }
-    end() {
-        this.child.kill("SIGKILL"); // Its server blocks for good where it is asked to close.
-    }
 }
 
 let bundled;
@@ -63,7 +36,7 @@ async function peer(stage) {
             } }],
         });
     }
-    return new Peer(bundled);
+    return new Peer(...node, bundled);
 }
 
 async function using(stage, count, body) {
