@@ -2,6 +2,7 @@
 #include "memory_pair.hpp"
 #include "temporary_file.hpp"
 
+#include <catch2/generators/catch_generators.hpp>
 #include <moqlite/ngtcp2/tls.hpp>
 
 using namespace moqlite;
@@ -132,10 +133,12 @@ TEST_CASE("files that cannot be read, and keys that do not fit, are told in one 
 
 TEST_CASE("an encrypted private key is refused with its file's name, and nobody is asked for a pass phrase") {
     // The two forms in use; what follows the first lines is not read.
-    const std::string form = GENERATE(
-        as<std::string>{}, "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIGj\n-----END ENCRYPTED PRIVATE KEY-----\n",
-        "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nMIGj\n-----END EC PRIVATE "
-        "KEY-----\n");
+    const std::string forms[] = {
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIGj\n-----END ENCRYPTED PRIVATE KEY-----\n",
+        "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nMIGj\n"
+        "-----END EC PRIVATE KEY-----\n",
+    };
+    const auto& form = forms[GENERATE(0, 1)];
     const temporary_file chain{test_identity().chain}, key{form};
     std::string why;
     CHECK_FALSE(ngtcp2::load_identity(chain.name, key.name, why));
