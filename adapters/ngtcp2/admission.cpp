@@ -36,10 +36,7 @@ first_packet endpoint_state::judge(const ngtcp2_pkt_hd& header, const address& f
 bool endpoint_state::takes_strangers() {
     if (options.retry) return false;
     if (handshakes < options.strangers && strangers.take(now)) return true;
-    if (now >= pressure_told) {
-        pressure_told = now + std::chrono::seconds{60};
-        log(log_level::warning, "many handshakes at once: clients must prove their address first (Retry)");
-    }
+    warn_rarely(pressure_told, "many handshakes at once: clients must prove their address first (Retry)");
     return false;
 }
 
@@ -56,13 +53,26 @@ void endpoint_state::send_retry(const datagram& d, const ngtcp2_pkt_hd& header) 
     if (n > 0) writer.send(d.local, d.remote, 0, std::as_bytes(space.first(static_cast<std::size_t>(n))));
 }
 
-// A client takes one Retry only, so it would wait for nothing.
-void endpoint_state::refuse_token(const datagram& d, const ngtcp2_pkt_hd& header) {
-    if (writer.full() || header.dcid.datalen != cid_length || !refusals.take(now)) return;
+// Less than an Initial packet's 1200 bytes, so that nothing is amplified. The client knows at once, and need not wait
+// for its timeout: a wrong token because it takes one Retry only, a refusal so that it tries elsewhere or again.
+void endpoint_state::refuse(const datagram& d, const ngtcp2_pkt_hd& header, std::uint64_t code) {
+    if (writer.full() || !refusals.take(now)) return;
     const auto space = writer.scratch();
-    const auto n = ngtcp2_crypto_write_connection_close(space.data(), NGTCP2_MAX_UDP_PAYLOAD_SIZE, header.version,
-        &header.scid, &header.dcid, NGTCP2_INVALID_TOKEN, nullptr, 0);
+    const auto n = ngtcp2_crypto_write_connection_close(
+        space.data(), NGTCP2_MAX_UDP_PAYLOAD_SIZE, header.version, &header.scid, &header.dcid, code, nullptr, 0);
     if (n > 0) writer.send(d.local, d.remote, 0, std::as_bytes(space.first(static_cast<std::size_t>(n))));
+}
+
+// An honest client is through after a few round trips, and asks again when its first packet is not answered. Whoever has
+// taken longer gives its place to another: its own source's where that has its share, else anybody's.
+bool endpoint_state::make_room(source_usage* here) {
+    constexpr duration patience = std::chrono::milliseconds{500};
+    const bool share_is_used = here != nullptr && here->handshakes >= half_open_per_source;
+    if (!share_is_used && handshakes < options.handshakes) return true;
+    auto* oldest = share_is_used ? &here->half_open.front() : sources.oldest();
+    if (oldest == nullptr || oldest->began + patience > now) return false;
+    end(*oldest, {NGTCP2_CONNECTION_REFUSED, false, false, "too many handshakes at once, this was the oldest"});
+    return true;
 }
 
 void endpoint_state::give_token(connection_state& c, const address& to) {

@@ -39,7 +39,7 @@ int handshake_completed(ngtcp2_conn*, void* user) {
     }
     const auto opening = std::move(c.handshake);
     if (c.whose == role::server) {
-        --c.home.handshakes;
+        c.home.sources.complete(c);
         c.home.give_token(c, c.peer);
     }
     c.upper = opening->accept(c, c.home.now);

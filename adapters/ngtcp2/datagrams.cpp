@@ -38,10 +38,21 @@ void endpoint_state::accept(const datagram& d) {
     ngtcp2_pkt_hd header;
     // Initial packets only, in datagrams of 1200 bytes or more.
     if (ngtcp2_accept(&header, octets(d.bytes), d.bytes.size()) != 0) return;
-    if (connections.size() >= options.connections || handshakes >= options.handshakes) return;
+    if (!server) return refuse(d, header, NGTCP2_CONNECTION_REFUSED);
     const first_packet first = judge(header, d.remote);
-    if (first.proof == first_packet::token::invalid) return refuse_token(d, header);
+    if (first.proof == first_packet::token::invalid && header.dcid.datalen == cid_length)
+        return refuse(d, header, NGTCP2_INVALID_TOKEN);
+    if (first.proof == first_packet::token::invalid) return;
+    auto* const here = sources.find(d.remote);
+    const bool full = connections.size() >= options.connections;
+    if (full || (here != nullptr && here->connections >= per_source)) {
+        warn_rarely(full_told, full ? "as many connections as there may be: further ones are refused"
+                                    : "as many connections from " + to_string(d.remote) +
+                                          " as one address may have: further ones are refused");
+        return refuse(d, header, NGTCP2_CONNECTION_REFUSED);
+    }
     if (!first.is_proved() && !takes_strangers()) return send_retry(d, header);
+    if (!make_room(here)) return;
     const ngtcp2_cid scid = new_cid();
     std::string why;
     auto made = make_server(first, scid, d, why);
@@ -52,7 +63,7 @@ void endpoint_state::accept(const datagram& d) {
     made->handshake = std::make_unique<opening>(opening{*server, accepted, {}, {}, {}});
     made->first_dcid = cid_key{header.dcid};
     auto& c = adopt(std::move(made));
-    ++handshakes;
+    sources.enter(c, now);
     routes[cid_key{scid}] = {&c, nullptr};
     routes[c.first_dcid] = {&c, nullptr};
     feed(c, d);
@@ -64,7 +75,7 @@ void endpoint_state::accept(const datagram& d) {
 }
 
 void endpoint_state::refuse_version(const datagram& d, const ngtcp2_version_cid& id) {
-    if (!server || d.bytes.size() < NGTCP2_MAX_UDP_PAYLOAD_SIZE || writer.full() || !refusals.take(now)) return;
+    if ((!server && !refusing) || d.bytes.size() < NGTCP2_MAX_UDP_PAYLOAD_SIZE || writer.full() || !refusals.take(now)) return;
     const std::uint32_t known[] = {NGTCP2_PROTO_VER_V1};
     std::uint8_t grease = 0;
     random(std::as_writable_bytes(std::span{&grease, 1}));
@@ -121,7 +132,7 @@ void endpoint::receive(const datagram& d, time_point t) {
     }
     constexpr std::uint8_t long_header = 0x80;
     if ((bytes[0] & long_header) == 0) return s.feed_reset(d);
-    if (s.server) s.accept(d);
+    if (s.server || s.refusing) s.accept(d);
 }
 
 } // namespace moqlite::ngtcp2

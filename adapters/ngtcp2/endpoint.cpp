@@ -60,13 +60,17 @@ endpoint::~endpoint() = default;
 void endpoint::serve(tls configuration, accept_function accept) {
     state_->server = std::move(configuration);
     state_->accepted = std::move(accept);
+    state_->refusing = false;
 }
 
 void endpoint::renew(tls configuration) {
     if (state_->server) state_->server = std::move(configuration); // Each handshake holds its own.
 }
 
-void endpoint::refuse() { state_->server.reset(); }
+void endpoint::refuse() {
+    state_->refusing = state_->refusing || state_->server.has_value();
+    state_->server.reset();
+}
 
 connection* endpoint::connect(const tls& configuration, const target& to, accept_function accept,
     failed_function failed, std::string& why, time_point t) {

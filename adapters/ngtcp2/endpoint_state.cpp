@@ -16,8 +16,12 @@ endpoint_state::endpoint_state(endpoint_options o, sink& s)
         random(reset_secret);
     random(std::as_writable_bytes(std::span{token_secret}));
     routes = decltype(routes){16, cid_hash{key}};
+    sources.rekey(key);
     reset_tokens = decltype(reset_tokens){0, cid_hash{key}};
     memory_bound = memory_bound_for(options);
+    constexpr std::size_t least = 64; // Small tables are for few, who may share an address.
+    per_source = options.per_address != 0 ? options.per_address : std::max(options.connections / 4, least);
+    half_open_per_source = std::min(per_source, std::max(options.handshakes / 4, least));
     probes = probes_for(options.packet_size);
 }
 
@@ -59,6 +63,7 @@ void endpoint_state::end(connection_state& c, closed how, bool silent) {
     c.ending = std::make_unique<closed>(std::move(how));
     c.silent = silent;
     ++ending;
+    sources.leave(c);
     ready(c);
 }
 
@@ -110,8 +115,8 @@ void endpoint_state::bury(connection_state& c) {
         c.upper->on_closed(how, now);
     } else if (c.handshake) {
         if (c.whose == role::server) {
-            --handshakes;
-            if (!c.silent || how.by_peer)
+            const bool yielded = how.code == NGTCP2_CONNECTION_REFUSED && !how.application; // Too many to name each.
+            if ((!c.silent && !yielded) || how.by_peer)
                 log(log_level::info, "handshake with " + to_string(c.peer) + " failed: " + how.reason);
         }
         if (c.handshake->failed) c.handshake->failed(how);
@@ -160,6 +165,12 @@ void endpoint_state::forget(farewell& f) {
         farewells[at]->index = at;
     }
     farewells.pop_back();
+}
+
+void endpoint_state::warn_rarely(time_point& next, std::string_view line) const {
+    if (now < next) return;
+    next = now + std::chrono::seconds{60};
+    log(log_level::warning, line);
 }
 
 void endpoint_state::log(log_level level, std::string_view line) const {

@@ -329,6 +329,8 @@ TEST_CASE("close_all() ends every connection, and refuse() takes no new one") {
     pair.connect();
     pair.run_for(20s);
     CHECK(pair.server.handlers.size() == 5);
+    REQUIRE(pair.client.failures.size() == 1);
+    CHECK(pair.client.failures.back().find("CONNECTION_REFUSED") != std::string::npos);
 }
 
 TEST_CASE("a client whose address changes under way keeps its connection") {

@@ -11,6 +11,7 @@
 #include <memory>
 #include <moqlite/ngtcp2/connection.hpp>
 #include <moqlite/ngtcp2/endpoint.hpp>
+#include <moqlite/session/detail/list.hpp>
 #include <ngtcp2/ngtcp2.h>
 #include <ngtcp2/ngtcp2_crypto.h>
 #include <optional>
@@ -43,7 +44,22 @@ struct opening {
     std::string alpn; ///< What we offered, for the error message.
 };
 
-struct connection_state final : connection, timed {
+struct connection_state;
+struct half_open_tag;
+struct half_open_here_tag;
+
+/// What one source uses; gone with its last connection.
+struct source_usage {
+    ngtcp2::address address; ///< Any of its own.
+    std::size_t connections = 0;
+    std::size_t handshakes = 0; ///< Among them.
+    moqlite::detail::list<connection_state, half_open_here_tag> half_open; ///< The oldest first.
+};
+
+struct connection_state final : connection,
+                                timed,
+                                moqlite::detail::list_hook<half_open_tag>,
+                                moqlite::detail::list_hook<half_open_here_tag> {
     connection_state(endpoint_state& at, role r) : timed{kind::connection}, home{at}, whose{r} {
         reference.get_conn = [](ngtcp2_crypto_conn_ref* ref) {
             return static_cast<connection_state*>(ref->user_data)->conn;
@@ -87,6 +103,9 @@ struct connection_state final : connection, timed {
     std::string server;    ///< That a client talks to: its name and port, for its token.
     qlog_function qlog;    ///< Empty: none is written.
     std::string complaint; ///< What is known better than by the error that will come of it.
+
+    source_usage* from = nullptr; ///< Of an incoming connection, until it ends.
+    time_point began{};           ///< Its handshake.
 
     cid_key first_dcid;                ///< Of a server: where the client's first packets go.
     std::vector<cid_key> reset_tokens; ///< Of the ids that a client writes to.

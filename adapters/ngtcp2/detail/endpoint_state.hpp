@@ -6,6 +6,7 @@
 #include "connection_state.hpp"
 #include "deadlines.hpp"
 #include "packet_writer.hpp"
+#include "sources.hpp"
 #include "token_store.hpp"
 
 #include <memory>
@@ -95,7 +96,10 @@ struct endpoint_state {
     /// Clients without a token, at present.
     [[nodiscard]] bool takes_strangers();
     void send_retry(const datagram&, const ngtcp2_pkt_hd&);
-    void refuse_token(const datagram&, const ngtcp2_pkt_hd&);
+    /// Answers an Initial packet with CONNECTION_CLOSE and keeps nothing.
+    void refuse(const datagram&, const ngtcp2_pkt_hd&, std::uint64_t code);
+    /// For one more handshake from a source; the oldest may yield its place. False: ask again later.
+    [[nodiscard]] bool make_room(source_usage*);
     /// For the client's next connection from `to`.
     void give_token(connection_state&, const address& to);
     void refuse_version(const datagram&, const ngtcp2_version_cid&);
@@ -121,6 +125,8 @@ struct endpoint_state {
     void schedule(connection_state&);
 
     void log(log_level, std::string_view) const;
+    /// Not more often than once a minute.
+    void warn_rarely(time_point& next, std::string_view) const;
 
     [[nodiscard]] std::unique_ptr<connection_state> make(
         role, const ngtcp2_cid& original, const address& local, const address& remote);
@@ -137,6 +143,7 @@ struct endpoint_state {
     std::vector<connection_state*> waiting; ///< For their pump.
     std::vector<connection_state*> pumping; ///< Those of the pump under way.
     std::size_t handshakes = 0;             ///< Incoming ones.
+    source_table sources{handshakes};       ///< Of incoming connections.
     std::size_t ending = 0;                 ///< Connections whose end was decided.
 
     std::size_t memory_bound = 0;      ///< Of one connection in ngtcp2.
@@ -144,6 +151,7 @@ struct endpoint_state {
 
     std::optional<tls> server;
     accept_function accepted;
+    bool refusing = false; ///< Served once, and takes no more.
     secret reset_secret{};
     std::uint8_t token_secret[32] = {};
     token_store tokens; ///< Of the servers that we are a client of.
@@ -153,7 +161,9 @@ struct endpoint_state {
     allowance refusals{1000};
     allowance retries{20'000};
     allowance strangers; ///< Handshakes that are begun without a token.
-    time_point pressure_told{};
+    std::size_t per_source = 0;            ///< Connections.
+    std::size_t half_open_per_source = 0;  ///< Handshakes under way.
+    time_point pressure_told{}, full_told{};
 };
 
 } // namespace moqlite::ngtcp2::detail

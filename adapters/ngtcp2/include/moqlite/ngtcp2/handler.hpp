@@ -22,6 +22,9 @@ struct closed {
     bool by_peer = false;
     std::string reason;
 
+    /// The server takes no connections at present, because it is full or about to end (CONNECTION_REFUSED): it, or its
+    /// successor, may do so a moment later.
+    [[nodiscard]] bool is_refusal() const noexcept { return !application && by_peer && code == 0x02; }
     /// The application's code; a transport's failure is app_error::transport.
     [[nodiscard]] app_error app_code() const noexcept { return application ? app_error{code} : app_error::transport; }
 };
