@@ -49,8 +49,10 @@ struct limits {
     // Time.
     /// No SETUP for so long closes the session; no request or group on a new stream, the stream.
     duration handshake_timeout = std::chrono::seconds{10};
-    /// Bytes to send and neither acknowledgement nor credit for so long.
+    /// Bytes in flight and no acknowledgement, or bytes to send and no credit, for so long (detail::stall_clock).
     duration stall_timeout = std::chrono::seconds{15};
+    /// Bytes that a peer must take within `stall_timeout`, so that a trickle of credit is no progress.
+    std::size_t stall_progress = 1024;
     /// Without anything new, and three round trips: before moq-lite-05 a FIN does not say that all has come.
     duration end_of_track = std::chrono::milliseconds{250};
     /// A publisher that another one took over and that is silent for so long is dead; its readers are cut off.

@@ -216,6 +216,7 @@ private:
         detail::served_group* group = nullptr;
         std::size_t size = 0;
         bool fin = false;
+        bool due = false; ///< Of a control stream or an uncapped group: its peer has to take it in time.
     };
 
     [[nodiscard]] bool open() const noexcept { return !c_.closing; }

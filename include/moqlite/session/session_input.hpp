@@ -11,7 +11,7 @@ inline bool session::begin_input(time_point now) {
     c_.now = std::max(c_.now, now);
     if (!open()) return false;
     if (input_.active || viewing_) c_.fail(errc::undrained_input);
-    c_.note_time();
+    c_.stall.note_time(c_.now);
     in_time_ = true;
     return open();
 }
@@ -101,8 +101,7 @@ inline void session::stream_writable(stream_id id, time_point now) {
     if (auto* g = served_on(*found)) return publishing_.writable(*g);
     if (auto* const* s = std::get_if<detail::control_stream*>(found)) {
         (*s)->stuck = false;
-        (*s)->detail::list_hook<detail::blocked_tag>::unlink();
-        c_.progress = now;
+        c_.stall.unblocked(**s);
         c_.touch(**s);
     }
 }
@@ -116,8 +115,7 @@ inline void session::stream_acked(stream_id id, std::uint64_t n, time_point now)
     auto* const* s = std::get_if<detail::control_stream*>(found);
     if (s == nullptr || (*s)->write_ended || (*s)->out.unacked() == 0) return;
     (*s)->out.acked(n);
-    c_.progress = now;
-    if ((*s)->out.unacked() == 0) c_.settled();
+    c_.stall.acked(**s, n, (*s)->out.unacked() == (*s)->out.unsent());
 }
 
 inline void session::stream_closed(stream_id id, std::optional<app_error> code, time_point now) {
@@ -191,7 +189,7 @@ inline std::optional<event> session::poll_event() {
             parse_control();
         } else if (!watching_.end_one() && !unpark_one()) {
             // What was done about the events was done when the input came.
-            if (std::exchange(in_time_, false)) c_.note_time();
+            if (std::exchange(in_time_, false)) c_.stall.note_time(c_.now);
             return std::nullopt;
         }
     }

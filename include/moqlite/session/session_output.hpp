@@ -27,21 +27,6 @@ inline std::optional<output> session::poll_output() {
     return next_write();
 }
 
-inline void session::flushed() noexcept {
-    writing_ = false;
-    if (close_told_) return let_go();
-    announcing_.turn_over();
-    c_.executed();
-    publishing_.executed();
-}
-
-/// Nothing is lent any more.
-inline void session::let_go() noexcept {
-    if (c_.transport_ended) return;
-    c_.let_go();
-    publishing_.let_go();
-}
-
 inline std::optional<output> session::next_open() {
     if (!bidi_blocked_ && !c_.opening.empty()) return open_stream{direction::bidi};
     const auto wanted = std::min(c_.bounds.streams_in_hand, publishing_.unbound()) + (setup_ != nullptr ? 1 : 0);
@@ -76,6 +61,7 @@ inline std::optional<output> session::next_write() {
         auto& s = c_.sendable.front();
         const auto count = s.out.lend(ranges_, write_.size);
         write_.control = &s;
+        write_.due = true;
         write_.fin = s.fin_wanted && write_.size == s.out.unsent();
         writing_ = true;
         return write_stream{s.id, std::span{ranges_}.first(count), write_.size, write_.fin};
@@ -88,6 +74,7 @@ inline std::optional<output> session::next_write() {
     }
     const auto w = publishing_.lend(*s, ranges_);
     write_.group = s;
+    write_.due = !s->request->options.end;
     write_.size = w.size;
     write_.fin = w.fin;
     writing_ = true;
@@ -107,13 +94,14 @@ inline void session::stream_written(stream_id id, std::size_t taken) {
 inline void session::control_written(detail::control_stream& s, std::size_t n) {
     if (n == 0 && write_.size != 0) {
         s.stuck = true;
-        c_.mark_blocked(s);
+        c_.stall.blocked(s);
         s.detail::list_hook<detail::send_tag>::unlink();
         return;
     }
     s.out.wrote(n);
     c_.control_unsent -= n;
     if (write_.fin && n == write_.size) s.fin_written = true;
+    if (n != 0) c_.stall.wrote(s, n, s.out.unsent() == 0);
     if (!s.to_send()) s.detail::list_hook<detail::send_tag>::unlink();
     // The peer takes our replies again: there may be more to tell, and requests that waited.
     const bool room = c_.control_unsent < c_.bounds.control_unsent;
@@ -142,10 +130,28 @@ inline void session::end_silent(detail::receiving& r) {
     fetched ? publishing_.fetch_overdue(**s) : control_broke(**s, errc::stream_timeout);
 }
 
-/// A peer that owes us acknowledgements or credit, and gives neither, is let go.
+/// A peer that gives neither acknowledgements nor credit is let go.
 inline void session::check_stall() {
-    const auto at = c_.stalled_at();
-    if (at && *at <= c_.now) c_.fail(errc::lagged);
+    c_.stall.note_time(c_.now); // What this input itself has begun begins now.
+    if (c_.stall.expired(c_.path.rtt)) c_.fail(errc::lagged);
+}
+
+inline void session::flushed() noexcept {
+    writing_ = false;
+    if (close_told_) return let_go();
+    // What was offered last and not taken, the connection has no room for.
+    c_.stall.connection_full(write_.due);
+    write_ = {};
+    announcing_.turn_over();
+    c_.executed();
+    publishing_.executed();
+}
+
+/// Nothing is lent any more.
+inline void session::let_go() noexcept {
+    if (c_.transport_ended) return;
+    c_.let_go();
+    publishing_.let_go();
 }
 
 inline std::optional<time_point> session::deadline() const noexcept {
@@ -158,7 +164,7 @@ inline std::optional<time_point> session::deadline() const noexcept {
     }
     if (const auto report = probing_.deadline()) at = at ? std::min(*at, *report) : report;
     if (const auto quiet = subscribing_.quiet_until()) at = at ? std::min(*at, *quiet) : quiet;
-    if (const auto stalled = c_.stalled_at()) at = at ? std::min(*at, *stalled) : stalled;
+    if (const auto stalled = c_.stall.deadline(c_.path.rtt)) at = at ? std::min(*at, *stalled) : stalled;
     return at;
 }
 

@@ -9,6 +9,7 @@
 #include <moqlite/core/version.hpp>
 #include <moqlite/session/detail/containers.hpp>
 #include <moqlite/session/detail/send_buffer.hpp>
+#include <moqlite/session/detail/stall_clock.hpp>
 #include <moqlite/session/event.hpp>
 #include <moqlite/session/output.hpp>
 #include <moqlite/session/ready.hpp>
@@ -38,8 +39,6 @@ struct credit_tag;
 struct silent_tag;
 struct opening_tag;
 struct parked_tag;
-struct blocked_tag;
-struct resetting_tag;
 struct subscription;
 struct incoming_group;
 struct incoming_request;
@@ -49,13 +48,6 @@ struct receiving : list_hook<credit_tag>, list_hook<silent_tag> {
     stream_id id{};
     time_point since{};           ///< When it began to owe its first message.
     std::uint64_t credit_due = 0; ///< Bytes read, for which no credit was given yet.
-};
-
-/// A stream that we write. It may wait for stream credit, or for the end of its reset: until then what was lent on it
-/// stays in memory.
-struct sending : list_hook<blocked_tag>, list_hook<resetting_tag> {
-    time_point blocked_since{};
-    std::uint64_t reset_number = 0; ///< While it is resetting: its place in context::stops.
 };
 
 enum class control_kind : std::uint8_t {
@@ -126,7 +118,8 @@ struct context {
           own_pool(b.memory),
           pool(p != nullptr ? *p : own_pool),
           ready(list, name),
-          key(name) {
+          key(name),
+          stall(b) {
         wake.entry = &ready;
     }
 
@@ -148,9 +141,7 @@ struct context {
     scope allowed;
     bool admitted = false;
     time_point now{};
-    time_point progress{};                 ///< When a control or uncapped stream was last acknowledged or given credit.
-    std::size_t owing = 0;                 ///< Control and uncapped streams that have bytes unsent or unacknowledged.
-    std::optional<time_point> owing_since; ///< None while nothing is owed, or until an input has told the time.
+    stall_clock stall;
     std::size_t control_unsent = 0;
 
     object_pool<control_stream> controls;
@@ -161,8 +152,6 @@ struct context {
     std::size_t parked_count = 0;
     std::size_t partial_bytes = 0;            ///< In the `in` of all control streams.
     std::size_t peer_requests = 0;            ///< Bidirectional streams that the peer opened.
-    list<sending, blocked_tag> blocked;       ///< Control and uncapped streams, the longest blocked first.
-    list<sending, blocked_tag> newly_blocked; ///< The same, until an input tells the time.
     list<receiving, credit_tag> credits;
     list<receiving, silent_tag> silent; ///< Streams of the peer that owe their first message, the oldest first.
     ring<stop_or_reset> stops;
@@ -180,32 +169,9 @@ struct context {
     std::string closing_reason;
     bool close_wanted = false; ///< We end it: a close_connection is due.
 
-    void settled() noexcept {
-        if (--owing == 0) owing_since.reset();
-    }
-    void mark_blocked(sending& s) {
-        if (!s.list_hook<blocked_tag>::linked()) newly_blocked.push_back(s);
-    }
     void expect_message(receiving& r) {
         r.since = now;
         silent.push_back(r);
-    }
-    /// An input has told the time.
-    void note_time() {
-        if (owing != 0 && !owing_since) owing_since = now;
-        while (sending* s = newly_blocked.pop_front()) {
-            s->blocked_since = now;
-            blocked.push_back(*s);
-        }
-    }
-    /// When a stream will have been blocked, or bytes owed, for too long; in the past: until the time is known.
-    [[nodiscard]] std::optional<time_point> stalled_at() const noexcept {
-        if (!newly_blocked.empty() || (owing != 0 && !owing_since)) return now;
-        std::optional<time_point> since;
-        if (owing != 0) since = std::max(*owing_since, progress);
-        if (!blocked.empty()) since = std::min(since.value_or(time_point::max()), blocked.front().blocked_since);
-        if (!since) return std::nullopt;
-        return *since + bounds.stall_timeout;
     }
     /// The beginning of a message is kept for later; false: the peer has begun too many.
     [[nodiscard]] bool keep_partial(control_stream& s) noexcept {
@@ -280,7 +246,6 @@ struct context {
     }
     void append(control_stream& s, byte_view bytes) {
         if (s.write_ended || s.fin_wanted || bytes.empty()) return;
-        if (s.out.unacked() == 0) ++owing;
         control_unsent += bytes.size();
         s.out.append(bytes);
         touch(s);
@@ -316,10 +281,9 @@ struct context {
     /// Nothing that it holds is owed, or counts in a bound, any more.
     void withdraw_output(control_stream& s) {
         if (s.write_ended) return;
-        if (s.out.unacked() != 0) settled();
         control_unsent -= static_cast<std::size_t>(s.out.unsent());
         s.list_hook<send_tag>::unlink();
-        s.list_hook<blocked_tag>::unlink();
+        stall.forget(s);
     }
     /// Precondition: nothing of the stream is lent, because it has no id or the transport has closed it.
     void destroy(control_stream& s) {

@@ -138,13 +138,10 @@ private:
     }
     void begin(served_group& s) {
         if (nothing_to_write(s)) return s.wait(); // Of a FETCH, which has no prefix.
-        owe(s, true);
         schedule(s);
     }
     /// Who has all that was fetched is given as long to end its side as for a first message.
     void await_end(served_group& s);
-    // Only what nobody holds back by a cap counts towards a stall.
-    void owe(served_group& s, bool yes) noexcept;
     void recount(incoming_request& r);
 
     void write_ok(incoming_request& r, std::optional<group_sequence> first);

@@ -45,7 +45,6 @@ struct served_group : group_reader, send_item, sending, list_hook<owned_tag>, li
     bool blocked = false;            ///< Waits for stream credit.
     bool fin_written = false;
     bool lost = false; ///< Its reset was queued; waits for its stream to close.
-    bool owes = false; ///< Counted in context::owing.
     std::uint8_t prefix_size = 0;
     std::uint8_t prefix_written = 0;
     std::uint8_t prefix_acked = 0;

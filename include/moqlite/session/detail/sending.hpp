@@ -55,7 +55,7 @@ inline void publishing::written(served_group& s, std::size_t offered, std::size_
     assert((offered != 0 || fin) && "what is scheduled has something to write");
     if (n == 0 && offered != 0) {
         s.blocked = true;
-        if (!s.request->options.end) c_.mark_blocked(s);
+        if (!s.request->options.end) c_.stall.blocked(s);
         scheduler_.remove(s);
         return;
     }
@@ -64,6 +64,7 @@ inline void publishing::written(served_group& s, std::size_t offered, std::size_
     s.prefix_written = static_cast<std::uint8_t>(s.prefix_written + of_prefix);
     s.wrote(n - of_prefix);
     if (fin && n == offered) s.fin_written = true;
+    if (n != 0) c_.stall.wrote(s, n, nothing_to_write(s));
     if (s.fin_written || nothing_to_write(s)) {
         scheduler_.remove(s);
         s.fin_written ? await_end(s) : s.wait();
@@ -74,18 +75,17 @@ inline void publishing::acked(served_group& s, std::uint64_t n) {
     const auto of_prefix =
         std::min<std::uint64_t>(n, static_cast<std::uint64_t>(s.prefix_written - s.prefix_acked));
     s.prefix_acked = static_cast<std::uint8_t>(s.prefix_acked + of_prefix);
-    if (!s.lost && n > of_prefix) s.acked(n - of_prefix);
-    if (!s.request->options.end) c_.progress = c_.now;
-    if (s.lost || s.unacked() != 0 || !nothing_to_write(s)) return;
-    owe(s, false);
-    await_end(s);
+    if (s.lost) return;
+    if (n > of_prefix) s.acked(n - of_prefix);
+    const bool all = s.prefix_acked == s.prefix_written && s.unacked() == 0;
+    c_.stall.acked(s, n, all);
+    if (all && nothing_to_write(s)) await_end(s);
 }
 
 inline void publishing::writable(served_group& s) {
     if (!s.blocked || s.lost) return;
     s.blocked = false;
-    s.list_hook<blocked_tag>::unlink();
-    if (!s.request->options.end) c_.progress = c_.now;
+    c_.stall.unblocked(s);
     schedule(s);
 }
 
@@ -107,19 +107,10 @@ inline void publishing::await_end(served_group& s) {
     if (fetched_whole(*s.request) && s.unacked() == 0 && !stream.read_ended) c_.expect_message(stream);
 }
 
-// Only what nobody holds back by a cap counts towards a stall.
-inline void publishing::owe(served_group& s, bool yes) noexcept {
-    yes = yes && !s.request->options.end;
-    if (s.owes == yes) return;
-    s.owes = yes;
-    yes ? static_cast<void>(++c_.owing) : c_.settled();
-}
-
+/// A cap came or went: a reader with one may hold back stream credit for ever.
 inline void publishing::recount(incoming_request& r) {
     r.groups.for_each([&](served_group& s) {
-        owe(s, !s.lost && (s.unacked() != 0 || !nothing_to_write(s)));
-        s.list_hook<blocked_tag>::unlink();
-        if (s.blocked && !r.options.end) c_.mark_blocked(s);
+        if (s.blocked && !s.lost) r.options.end ? c_.stall.unblocked(s) : c_.stall.blocked(s);
     });
 }
 
@@ -127,8 +118,7 @@ inline void publishing::recount(incoming_request& r) {
 inline void publishing::lose(served_group& s, app_error code, bool tell) {
     auto& r = *s.request;
     if (s.scheduled()) scheduler_.remove(s);
-    owe(s, false);
-    s.list_hook<blocked_tag>::unlink();
+    c_.stall.forget(s);
     s.lost = true;
     const auto sequence = s.sequence();
     c_.emit(group_lost{r.id, sequence, code});
@@ -156,8 +146,7 @@ inline void publishing::lose_all(incoming_request& r, app_error code) {
 
 inline void publishing::orphan(served_group& s) {
     if (s.scheduled()) scheduler_.remove(s);
-    owe(s, false);
-    s.list_hook<blocked_tag>::unlink();
+    c_.stall.forget(s);
     s.list_hook<of_request_tag>::unlink();
     --s.request->group_count;
     s.request = nullptr;

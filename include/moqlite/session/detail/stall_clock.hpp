@@ -1,0 +1,158 @@
+// When a peer that takes nothing, or next to nothing, of what it is sent is let go.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <moqlite/core/limits.hpp>
+#include <moqlite/core/time.hpp>
+#include <moqlite/session/detail/containers.hpp>
+#include <moqlite/session/detail/list.hpp>
+#include <optional>
+#include <utility>
+
+namespace moqlite::detail {
+
+struct unacked_tag;
+struct undated_tag;
+struct resetting_tag;
+
+/// A stream that we send on, as the clocks of stall_clock see it: call forget() before it is destroyed. It may wait for
+/// the end of its reset: until then what was lent on it stays in memory.
+struct sending : list_hook<unacked_tag>, list_hook<undated_tag>, list_hook<resetting_tag> {
+    std::uint64_t reset_number = 0; ///< While it is resetting: its place in context::stops.
+    time_point unacked_since{};   ///< Since when its oldest unacknowledged byte has been the oldest.
+    time_point blocked_until{};   ///< When its peer will have held it back for too long, while `place` is set.
+    duration patience{};          ///< What is left of that time, while `measured`.
+    std::uint64_t moved = 0;      ///< Bytes written since it was `measured`.
+    bool measured = false;        ///< It was blocked, and has not recovered yet.
+    bool flight_undated = false;  ///< `unacked_since` is the time of the last input before it, or
+    bool credit_undated = false;  ///< `blocked_until` was made with that.
+    std::size_t place = SIZE_MAX; ///< In the heap of blocked streams.
+};
+
+/// A session ends with errc::lagged when one of three clocks has run for limits.stall_timeout:
+///   flight      of a stream: none of its bytes in flight was acknowledged. Runs for every stream, capped or not, and
+///               for at least three round trips.
+///   credit      of a stream: the sum of the times that it was blocked, since it was first, in which it has written
+///               neither limits.stall_progress bytes nor all that it had. A trickle of credit does not stop it. Runs
+///               for control streams and uncapped groups: a capped reader may hold back stream credit for ever.
+///   connection  the connection took no more in any pump though a control stream or an uncapped group had bytes for
+///               it, and less than limits.stall_progress bytes were acknowledged.
+/// What has no stream yet runs no clock. A clock that begins with a command or an output, which tell no time, is
+/// dated by the next input, so that no clock is judged before its beginning is known.
+class stall_clock {
+public:
+    explicit stall_clock(const limits& bounds) noexcept
+        : timeout_(bounds.stall_timeout), progress_(bounds.stall_progress) {}
+
+    /// An input has told the time.
+    void note_time(time_point now) noexcept {
+        now_ = now;
+        while (sending* s = undated_.pop_front()) {
+            if (std::exchange(s->flight_undated, false)) s->unacked_since = now;
+            if (!std::exchange(s->credit_undated, false) || s->place == npos) continue;
+            s->blocked_until = now + s->patience;
+            blocked_.fix(*s);
+        }
+        if (full_ && !full_dated_) full_since_ = now;
+        full_dated_ = true;
+    }
+    /// `n` > 0 bytes were written on it; `all`: it has no more.
+    void wrote(sending& s, std::uint64_t n, bool all) noexcept {
+        s.moved += n;
+        if (all || s.moved >= progress_) s.measured = false;
+        if (s.list_hook<unacked_tag>::linked()) return;
+        s.unacked_since = now_;
+        unacked_.push_back(s);
+        s.flight_undated = true;
+        date_later(s);
+    }
+    /// `n` of its bytes were acknowledged just now; `all`: none is left in flight.
+    void acked(sending& s, std::uint64_t n, bool all) noexcept {
+        s.list_hook<unacked_tag>::unlink();
+        s.unacked_since = now_;
+        if (!all) unacked_.push_back(s);
+        acked_ += n;
+        if (acked_ >= progress_) begin_full();
+    }
+    /// It has bytes for which the peer gives no stream credit.
+    void blocked(sending& s) {
+        if (s.place != npos) return;
+        if (!std::exchange(s.measured, true)) {
+            s.patience = timeout_;
+            s.moved = 0;
+        }
+        s.blocked_until = now_ + s.patience;
+        blocked_.push(s);
+        s.credit_undated = true;
+        date_later(s);
+    }
+    /// It was given credit just now, or need not be given any.
+    void unblocked(sending& s) noexcept {
+        if (s.place == npos) return;
+        s.patience = s.blocked_until - now_;
+        blocked_.erase(s);
+    }
+    void forget(sending& s) noexcept {
+        if (s.place != npos) blocked_.erase(s);
+        s.measured = s.flight_undated = s.credit_undated = false;
+        s.list_hook<unacked_tag>::unlink();
+        s.list_hook<undated_tag>::unlink();
+    }
+    /// At the end of a pump: whether a control stream or an uncapped group had bytes that the connection did not take.
+    void connection_full(bool yes) noexcept {
+        if (yes == full_) return;
+        full_ = yes;
+        begin_full();
+        full_dated_ = false;
+    }
+    /// When the first clock will have run for too long, or the time should be told so that one can be dated.
+    [[nodiscard]] std::optional<time_point> deadline(duration rtt) const noexcept {
+        std::optional<time_point> at;
+        const auto consider = [&](time_point t) { at = at ? std::min(*at, t) : t; };
+        if (!unacked_.empty()) consider(unacked_.front().unacked_since + std::max(timeout_, 3 * std::min(rtt, timeout_)));
+        if (const auto* s = blocked_.top()) consider(s->blocked_until);
+        if (full_) consider(full_since_ + timeout_);
+        // Acknowledgements tell the time; a peer that sends none costs one tick more.
+        if (!undated_.empty() || !full_dated_) consider(now_ + timeout_ / 8);
+        return at;
+    }
+
+    /// Whether a clock has run for too long, all of them being dated.
+    [[nodiscard]] bool expired(duration rtt) const noexcept {
+        const auto at = deadline(rtt);
+        return at && *at <= now_;
+    }
+
+private:
+    struct before {
+        bool operator()(const sending& a, const sending& b) const noexcept { return a.blocked_until < b.blocked_until; }
+    };
+    struct position {
+        std::size_t& operator()(sending& s) const noexcept { return s.place; }
+    };
+    using heap = indexed_heap<sending, before, position>;
+    static constexpr std::size_t npos = heap::npos;
+
+    void date_later(sending& s) noexcept {
+        if (!s.list_hook<undated_tag>::linked()) undated_.push_back(s);
+    }
+    void begin_full() noexcept {
+        full_since_ = now_;
+        acked_ = 0;
+    }
+
+    duration timeout_;
+    std::uint64_t progress_;
+    time_point now_{};
+    list<sending, undated_tag> undated_; ///< Whose clocks began after the last input.
+    list<sending, unacked_tag> unacked_; ///< That have bytes in flight, the longest without an acknowledgement first.
+    heap blocked_;
+    bool full_ = false;
+    bool full_dated_ = true;
+    time_point full_since_{};
+    std::uint64_t acked_ = 0; ///< Bytes since full_since_.
+};
+
+} // namespace moqlite::detail
