@@ -42,6 +42,7 @@ public:
     result<void> update(subscribe_id, const subscribe_options&) { return done("update"); }
     result<void> unsubscribe(subscribe_id) { return done("unsubscribe"); }
     result<query_id> request_track(const track_ref&) { return note("request_track"), query_id{3}; }
+    result<void> cancel(query_id) { return done("cancel"); }
     result<group_id> fetch(const track_ref&, group_sequence, priority) { return note("fetch"), group_id{4}; }
     result<void> collect(group_id, group_ref) { return done("collect"); }
     result<void> release(group_id, std::uint64_t) { return done("release"); }
@@ -112,6 +113,7 @@ TEST_CASE("every input, command and output of an any_session is the inner sessio
     CHECK(any.update({}, {}));
     CHECK(any.unsubscribe({}));
     CHECK(any.request_track({}).value() == query_id{3});
+    CHECK(any.cancel({}));
     CHECK(any.fetch({}, {}).value() == group_id{4});
     CHECK(any.collect({}, {}));
     CHECK(any.release({}, 1));
@@ -132,7 +134,7 @@ TEST_CASE("every input, command and output of an any_session is the inner sessio
     CHECK(any.goaway());
     any.close({});
     CHECK(notes == list{"admit", "refuse", "watch", "unwatch", "subscribe", "update", "unsubscribe", "request_track",
-                       "fetch", "collect", "release", "stop", "probe", "stop_probe", "announce", "unannounce",
+                       "cancel", "fetch", "collect", "release", "stop", "probe", "stop_probe", "announce", "unannounce",
                        "answer_track", "accept", "reject", "serve", "open_group", "serve_datagram", "drop", "end_track",
                        "finish", "goaway", "close"});
     CHECK(any.is_closed());

@@ -212,6 +212,12 @@ TEST_CASE("a track is asked about once and answered once", "[session][track]") {
     }
     SECTION("by a reset") { CHECK(client.reset(0, app_error::not_found) == list{"track_refused 0 not_found"}); }
     SECTION("by a FIN without an answer") { CHECK(client.receive(0, "", true) == list{"track_refused 0 cancel"}); }
+    SECTION("unless it is taken back") {
+        REQUIRE(client->cancel(*query));
+        CHECK(client->cancel(*query).error() == errc::not_found);
+        CHECK(client.outputs().front() == "stop 0 cancel");
+        CHECK(client.receive(0, "08 05 01 47d0 80015f90", true).empty());
+    }
     SECTION("a second answer breaks a rule") {
         CHECK(client.receive(0, "06 00 00 53 88 43e8 06 00 00 53 88 43e8") ==
               list{"track_info_received 0 priority 0 unordered latency 5000 timescale 1000",

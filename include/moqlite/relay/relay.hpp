@@ -136,7 +136,7 @@ private:
     using track_key = std::pair<std::string, std::string>; ///< Broadcast, track.
     /// Sessions and their TRACK requests that wait for one answer.
     using askers = std::set<std::pair<std::uint64_t, request_id>>;
-    using pending_info = std::pair<const track_key, askers>;
+    using pending_info = std::pair<const track_key, relaying::asking>;
     using fetch_key = std::pair<track_key, group_sequence>;
     using pending_fetch = std::pair<const fetch_key, relaying::fetching>;
     struct peer {
@@ -195,6 +195,7 @@ private:
     void on(peer&, const Other&) {}
     void await(peer& p, request_id request, pending_info& info);
     askers answered(peer& source, query_id query, track_key& about);
+    void info_left(peer& p, request_id request);
     void on_end(relaying::track& t, group_sequence end);
     void end_well(relaying::track&);
     relaying::track* upstream_track(peer&, subscribe_id) noexcept;
@@ -256,7 +257,7 @@ private:
     moqlite::detail::object_pool<relaying::track> tracks_;
     std::map<track_key, relaying::track*> index_;
     std::map<track_key, track_info> infos_; ///< As long as the broadcast is announced, or the track is here.
-    std::map<track_key, askers> pending_;
+    std::map<track_key, relaying::asking> pending_;
     std::multimap<fetch_key, relaying::fetching> fetching_; ///< One of a group, but where its beginning had gone.
     std::unordered_map<std::uint64_t, std::unique_ptr<peer>> peers_;
     moqlite::detail::ring<relay_notice> notices_;

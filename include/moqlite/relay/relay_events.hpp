@@ -29,13 +29,13 @@ inline void relay::on(peer& p, const track_requested& e) {
             return static_cast<void>(p.session->answer_track(e.request, relaying::unsaid_track_info));
         return static_cast<void>(p.session->reject(e.request, wire_code(query.error())));
     }
-    const auto asked = pending_.try_emplace(key).first;
+    const auto asked = pending_.try_emplace(key, relaying::asking{source->key, *query, {}}).first;
     source->queries.insert(number(*query), &*asked);
     await(p, e.request, *asked);
 }
 
 inline void relay::await(peer& p, request_id request, pending_info& info) {
-    info.second.emplace(p.key, request);
+    info.second.waiting.emplace(p.key, request);
     p.asked.insert(number(request), &info);
 }
 
@@ -44,12 +44,27 @@ inline relay::askers relay::answered(peer& source, query_id query, track_key& ab
     auto* const* found = source.queries.find(number(query));
     if (found == nullptr) return {};
     about = (*found)->first;
-    askers waiting = std::move((*found)->second);
+    askers waiting = std::move((*found)->second.waiting);
     source.queries.erase(number(query));
     pending_.erase(about);
     for (const auto& [key, request] : waiting)
         if (peer* asker = find(key)) asker->asked.erase(number(request));
     return waiting;
+}
+
+/// A subscriber has taken its TRACK back; when the last one does, so do we.
+inline void relay::info_left(peer& p, request_id request) {
+    auto* const* found = p.asked.find(number(request));
+    if (found == nullptr) return;
+    pending_info& info = **found;
+    p.asked.erase(number(request));
+    info.second.waiting.erase({p.key, request});
+    if (!info.second.waiting.empty()) return;
+    if (peer* source = find(info.second.upstream)) {
+        source->queries.erase(number(info.second.id));
+        static_cast<void>(source->session->cancel(info.second.id));
+    }
+    pending_.erase(pending_.find(info.first));
 }
 
 inline void relay::on(peer& p, const track_info_received& e) {
@@ -111,10 +126,7 @@ inline void relay::on(peer& p, const groups_wanted& e) {
 }
 
 inline void relay::on(peer& p, const request_ended& e) {
-    if (auto* const* info = p.asked.find(number(e.request))) {
-        (*info)->second.erase({p.key, e.request});
-        p.asked.erase(number(e.request));
-    }
+    info_left(p, e.request);
     fetch_left(p, e.request);
     auto* const* found = p.requests.find(number(e.request));
     if (found == nullptr) return;

@@ -31,6 +31,13 @@ struct reader : moqlite::detail::list_hook<moqlite::detail::owned_tag>, moqlite:
     std::optional<group_sequence> first; ///< Lower ones are not for it; none: not known yet.
 };
 
+/// A TRACK that its publisher has not answered yet, and the requests that wait for the answer.
+struct asking {
+    std::uint64_t upstream = 0; ///< Key of the session that was asked.
+    query_id id{};              ///< There.
+    std::set<std::pair<std::uint64_t, request_id>> waiting; ///< Each with its session.
+};
+
 /// A group that is being fetched from its publisher, and the requests that wait for it.
 struct fetching {
     std::uint64_t upstream = 0; ///< Key of the session that it comes from.

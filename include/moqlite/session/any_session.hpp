@@ -96,6 +96,9 @@ public:
     result<query_id> request_track(const track_ref& track) {
         return visit([&](auto& s) { return s.request_track(track); });
     }
+    result<void> cancel(query_id id) {
+        return visit([&](auto& s) { return s.cancel(id); });
+    }
     result<group_id> fetch(const track_ref& track, group_sequence sequence, priority urgency = 128) {
         return visit([&](auto& s) { return s.fetch(track, sequence, urgency); });
     }

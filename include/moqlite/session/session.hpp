@@ -124,12 +124,15 @@ public:
     /// Ends without further events.
     result<void> unwatch(watch_id id) { return watching_.stop(id); }
     result<subscribe_id> subscribe(const track_ref& track, const subscribe_options& options = {});
-    /// Without `start`, the start stays as it was; without `end`, there is none any more.
+    /// Without `start`, the start stays as it was; without `end`, there is none any more. Updates between two pumps are
+    /// one SUBSCRIBE_UPDATE, with what the last one wants.
     result<void> update(subscribe_id id, const subscribe_options& options) { return subscribing_.update(id, options); }
     /// Ends without further events, and with it the groups that are arriving.
     result<void> unsubscribe(subscribe_id id) { return subscribing_.unsubscribe(id); }
     /// Asks what a track is like; errc::unsupported before moq-lite-05.
     result<query_id> request_track(const track_ref& track);
+    /// Takes such a request back, without further events; errc::not_found: it has been answered.
+    result<void> cancel(query_id id) { return querying_.cancel(id); }
     /// Asks for one group, whenever it was; frame_data, for `no_subscription`, and group_closed
     /// tell of it. errc::unsupported before moq-lite-05.
     result<group_id> fetch(const track_ref& track, group_sequence sequence, priority urgency = 128);

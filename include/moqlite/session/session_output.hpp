@@ -13,7 +13,10 @@ inline std::optional<output> session::poll_output() {
         return close_connection{c_.closing->code, c_.closing_reason};
     }
     publishing_.take_woken();
-    if (!writing_) announcing_.write();
+    if (!writing_) {
+        announcing_.write();
+        subscribing_.write_updates();
+    }
     if (!c_.stops.empty()) {
         const auto next = c_.stops.pop();
         if (const auto* r = std::get_if<reset_stream>(&next)) return *r;
@@ -103,6 +106,7 @@ inline void session::control_written(detail::control_stream& s, std::size_t n) {
     if (write_.fin && n == write_.size) s.fin_written = true;
     if (n != 0) c_.stall.wrote(s, n, s.out.unsent() == 0);
     if (!s.to_send()) s.detail::list_hook<detail::send_tag>::unlink();
+    if (s.kind == detail::control_kind::subscribe_out && s.out.unsent() == 0) subscribing_.request_sent(s);
     // The peer takes our replies again: there may be more to tell, and requests that waited.
     const bool room = c_.control_unsent < c_.bounds.control_unsent;
     if (room && (announcing_.is_behind() || !c_.parked.empty())) c_.ready.mark();

@@ -1,6 +1,7 @@
 // What a session asks of a publisher and is told once: TRACK.
 #pragma once
 
+#include <map>
 #include <moqlite/core/result.hpp>
 #include <moqlite/session/detail/context.hpp>
 #include <moqlite/wire/lite/track.hpp>
@@ -22,33 +23,39 @@ public:
         // The publisher answers once and needs nothing more from us.
         c_.finish(stream);
         stream.owner = next_id_;
-        open_.insert(next_id_, {});
+        open_.emplace(next_id_, &stream);
         return query_id{next_id_++};
+    }
+    /// No event will report it.
+    result<void> cancel(query_id id) {
+        const auto found = open_.find(number(id));
+        if (found == open_.end()) return errc::not_found;
+        c_.drop_control(*found->second, app_error::cancel);
+        open_.erase(found);
+        return {};
     }
     errc answered(control_stream& stream, byte_view body) {
         const auto info = wire::lite::decode<track_info>(c_.dialect, body, c_.bounds);
         if (!info) return info.error();
-        if (!open_.erase(stream.owner)) return errc::unexpected_message;
+        if (open_.erase(stream.owner) == 0) return errc::unexpected_message;
         c_.emit(track_info_received{query_id{stream.owner}, *info});
         return errc::ok;
     }
     void ended(control_stream& stream, app_error code) {
-        if (open_.erase(stream.owner)) c_.emit(track_refused{query_id{stream.owner}, code});
+        if (open_.erase(stream.owner) != 0) c_.emit(track_refused{query_id{stream.owner}, code});
     }
     /// One thing that the end of the connection ends; false: nothing is left.
     bool end_one(app_error code) {
         if (open_.empty()) return false;
-        std::uint64_t query = 0;
-        open_.for_each([&](std::uint64_t key, nothing&) { query = key; });
-        open_.erase(query);
+        const auto query = open_.begin()->first;
+        open_.erase(open_.begin());
         c_.emit(track_refused{query_id{query}, code});
         return true;
     }
 
 private:
-    struct nothing {};
     context& c_;
-    id_table<nothing> open_; ///< Those that were not answered yet.
+    std::map<std::uint64_t, control_stream*> open_; ///< Those that were not answered yet, each with its stream.
     std::uint64_t next_id_ = 0;
 };
 

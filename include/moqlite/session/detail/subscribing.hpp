@@ -24,7 +24,7 @@ public:
         if (const auto why = c_.encodable(message); why != errc::ok) return why;
         auto& s = subscriptions_.make();
         s.id = subscribe_id{next_id_++};
-        s.options = options;
+        s.options = s.requested = options;
         s.lowest = options.start;
         s.highest = options.end;
         s.stream = &c_.open_control(control_kind::subscribe_out, wire::lite::bidi_type::subscribe);
@@ -40,15 +40,34 @@ public:
         if (s == nullptr || s->stream == nullptr || s->fin_arrived) return errc::not_found;
         if (s->options == options) return {};
         const auto start = options.start ? options.start : s->options.start;
-        if (const auto why = c_.send(*s->stream, wire::lite::subscribe_update{options}); why != errc::ok) return why;
+        if (const auto why = c_.encodable(wire::lite::subscribe_update{options}); why != errc::ok) return why;
         s->options = options;
         s->options.start = start;
+        if (options.start) s->new_start = options.start;
+        if (!s->list_hook<update_tag>::linked() && !s->update_waits) updates_.push_back(*s);
+        c_.ready.mark();
         if (s->lowest && options.start) s->lowest = std::min(*s->lowest, *options.start);
         if (!options.end)
             s->highest.reset();
         else if (s->highest)
             s->highest = std::max(*s->highest, *options.end);
         return {};
+    }
+
+    /// Writes what the updates since the last pump come to: one message a subscription, and none while the one before it
+    /// is still here.
+    void write_updates() {
+        while (subscription* s = updates_.pop_front()) {
+            if (s->stream == nullptr || s->fin_arrived) continue;
+            s->update_waits = s->stream->out.unsent() != 0;
+            if (!s->update_waits) write_update(*s);
+        }
+    }
+    /// All that was written on a subscribe stream of ours is on its way.
+    void request_sent(const control_stream& stream) {
+        subscription* s = find(subscribe_id{stream.owner});
+        if (s == nullptr || !std::exchange(s->update_waits, false) || s->fin_arrived) return;
+        write_update(*s);
     }
 
     result<void> unsubscribe(subscribe_id id) {
@@ -257,6 +276,13 @@ private:
         auto* const* g = std::get_if<incoming_group*>(found);
         return g != nullptr ? *g : nullptr;
     }
+    void write_update(subscription& s) {
+        auto changed = s.options;
+        if (changed == s.requested && !s.new_start) return;
+        s.requested = changed;
+        changed.start = std::exchange(s.new_start, std::nullopt);
+        static_cast<void>(c_.send(*s.stream, wire::lite::subscribe_update{changed}));
+    }
     static bool covers(const subscription& s, group_sequence g) noexcept {
         return (!s.lowest || *s.lowest <= g) && (!s.highest || g <= *s.highest);
     }
@@ -448,7 +474,8 @@ private:
     object_pool<subscription> subscriptions_;
     object_pool<incoming_group> groups_;
     id_table<subscription*> by_id_;
-    list<subscription, quiet_tag> quiet_; ///< The longest quiet first.
+    list<subscription, quiet_tag> quiet_;    ///< The longest quiet first.
+    list<subscription, update_tag> updates_; ///< Those with an update to write.
     id_table<incoming_group*> fetches_;
     std::uint64_t next_id_ = 0;
     std::uint64_t next_fetch_ = 0;

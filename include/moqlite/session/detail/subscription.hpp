@@ -13,12 +13,16 @@ namespace moqlite::detail {
 
 struct of_subscription_tag;
 struct quiet_tag;
+struct update_tag;
 
 /// A track of the peer that we subscribe to.
-struct subscription : list_hook<owned_tag>, list_hook<quiet_tag> {
+struct subscription : list_hook<owned_tag>, list_hook<quiet_tag>, list_hook<update_tag> {
     subscribe_id id{};
     control_stream* stream = nullptr; ///< None once it has closed under groups that still arrive.
-    subscribe_options options;
+    subscribe_options options;               ///< As they are wanted now.
+    subscribe_options requested;             ///< As the publisher was last told.
+    std::optional<group_sequence> new_start; ///< Set by an update that was not written yet.
+    bool update_waits = false;               ///< It is written when the message before it is on its way.
     // What was ever asked for: groups that left before an update arrived are no mistake of the peer's.
     std::optional<group_sequence> lowest;  ///< None: any.
     std::optional<group_sequence> highest; ///< None: any.

@@ -1,0 +1,85 @@
+// SUBSCRIBE_UPDATE: what a turn wants in the end is one message, and one that was not sent yet has no successor.
+#include "subject.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+using namespace moqlite;
+using namespace moqlite::test;
+
+namespace {
+
+struct viewer : subject {
+    explicit viewer(const subscribe_options& o = {}) : subject(role::client) {
+        begin(*this);
+        id = (*this)->subscribe({"room", "video"}, o).value();
+        static_cast<void>(outputs());
+    }
+    void want(priority p, std::optional<std::uint64_t> end = {}, std::optional<std::uint64_t> start = {}) {
+        subscribe_options o{.priority = p};
+        if (end) o.end = group_sequence{*end};
+        if (start) o.start = group_sequence{*start};
+        REQUIRE((*this)->update(id, o));
+    }
+    subscribe_id id{};
+};
+
+} // namespace
+
+TEST_CASE("updates of one turn are one SUBSCRIBE_UPDATE, with what the last one wants", "[session][update]") {
+    viewer client;
+    for (std::uint64_t n = 1; n <= 100; ++n) client.want(static_cast<priority>(n), n);
+    CHECK(client.outputs() == list{"write 0 06640000004065"});
+    CHECK(client.outputs().empty());
+}
+
+TEST_CASE("updates that come to what the publisher knows are none", "[session][update]") {
+    viewer client{{.priority = 3}};
+    client.want(9);
+    client.want(3);
+    CHECK(client.outputs().empty());
+}
+
+TEST_CASE("a start that one of several updates sets is in the one that is sent", "[session][update]") {
+    viewer client;
+    client.want(1, {}, 7);
+    client.want(2);
+    CHECK(client.outputs() == list{"write 0 050200000800"});
+}
+
+TEST_CASE("an update waits until the one before it is on its way: a peer that gives no credit makes none wait longer",
+    "[session][update]") {
+    viewer client;
+    client.link.stream_room[stream_id{0}] = 3;
+    client.want(1);
+    CHECK(client.outputs() == list{"write 0 050100"});
+    for (std::uint64_t n = 2; n <= 50; ++n) {
+        client.want(static_cast<priority>(n));
+        CHECK(client.outputs().empty());
+    }
+    client.link.stream_room.clear();
+    client->stream_writable(stream_id{0}, client.now);
+    CHECK(client.outputs() == list{"write 0 000000", "write 0 053200000000"});
+    CHECK(client.outputs().empty());
+}
+
+TEST_CASE("updates before the SUBSCRIBE has a stream follow it as one", "[session][update]") {
+    subject client{role::client};
+    begin(client);
+    client.link.bidi_streams = 0;
+    const auto id = client->subscribe({"room", "video"});
+    REQUIRE(id);
+    CHECK(client.outputs() == list{"open bidi in vain"});
+    for (priority p = 1; p <= 9; ++p) REQUIRE(client->update(*id, {.priority = p}));
+    CHECK(client.outputs().empty());
+    client.link.bidi_streams = 1;
+    client->streams_available(direction::bidi, client.now);
+    CHECK(client.outputs() ==
+          list{"open bidi", "write 0 02110004726f6f6d05766964656f0000000000", "write 0 050900000000"});
+}
+
+TEST_CASE("an update of a subscription that is left is not sent", "[session][update]") {
+    viewer client;
+    client.want(5);
+    REQUIRE(client->unsubscribe(client.id));
+    CHECK(client.outputs() == list{"stop 0 cancel", "write 0 fin"});
+}
