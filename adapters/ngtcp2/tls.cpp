@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <fstream>
 #include <sstream>
+#include <unistd.h>
 
 namespace moqlite::ngtcp2 {
 
@@ -105,8 +106,30 @@ std::optional<identity> generate_identity(const certificate_request& request, st
     return std::nullopt;
 }
 
+std::string machine_secret() {
+    std::string text;
+    for (const char* name : {"/proc/sys/kernel/random/boot_id", "/etc/machine-id"}) {
+        std::ifstream in{name};
+        std::string line;
+        if (std::getline(in, line)) text += line + '\n';
+    }
+    char host[256] = {}; // Containers of one machine share its boot.
+    if (text.empty() || gethostname(host, sizeof host - 1) != 0) return text;
+    return text + host;
+}
+
 std::optional<secret> reset_key(const identity& of, std::string_view where, std::string& why) {
-    auto key = detail::hmac_sha256(of.key, "moqlite stateless reset " + std::string{where});
+    const auto machine = machine_secret();
+    if (!machine.empty()) return reset_key(of, where, machine, why);
+    why = "no key for stateless resets: this machine has no id of its own";
+    return std::nullopt;
+}
+
+std::optional<secret> reset_key(
+    const identity& of, std::string_view where, std::string_view machine, std::string& why) {
+    // The key is secret, what is hashed need not be; a length keeps the two texts apart.
+    auto key = detail::hmac_sha256(of.key, "moqlite stateless reset " + std::to_string(where.size()) + ' ' +
+                                               std::string{where} + ' ' + std::string{machine});
     if (!key) why = "no key can be made for stateless resets";
     return key;
 }

@@ -72,6 +72,11 @@ void add_options(command_line& line, relay_program_options& o) {
     line.flag("--retry", o.retry,
         "Let every client prove its address before its handshake begins. Without this it is asked for by itself\n"
         "while very many come at once");
+    line.option("--per-address", o.per_address,
+            "Connections that one IPv4 address, or one /64 of IPv6, may have to a listener; further ones are refused")
+        ->capture_default_str()
+        ->check(between<std::uint64_t>(1, ngtcp2::endpoint_options{}.connections))
+        ->type_name("N");
     line.option("--web", o.web,
             "Serve, over plain HTTP, /certificate.sha256 for browsers that pin it, /health, and a page to try it with")
         ->type_name("HOST:PORT");

@@ -120,10 +120,11 @@ bool service::listen(const listener& what, std::string& why) {
     o.socket.ipv6_only = what.ipv6_only;
     o.quic.idle_timeout = to_duration(options_.idle_timeout);
     o.quic.retry = options_.retry;
+    o.quic.per_address = options_.per_address;
     // Any free port is another one in the next life, and another's in this one.
     if (!what.where.ends_with(":0")) {
         o.quic.reset_key = ngtcp2::reset_key(certificate.who, address, why);
-        if (!o.quic.reset_key) return false;
+        if (!o.quic.reset_key) spdlog::warn("clients will not learn at once that this relay was restarted: {}", why);
     }
     o.quic.log = adapter_log(log_style::service);
     o.quic.qlog = qlog_;

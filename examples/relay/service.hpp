@@ -34,6 +34,7 @@ struct relay_program_options {
     double idle_timeout = 8; ///< Seconds.
     double drain = 0;        ///< Seconds between asking sessions to leave and ending them.
     bool retry = false;
+    std::uint64_t per_address = ngtcp2::endpoint_options{}.connections / 4; ///< Connections.
     std::string web; ///< Where to listen for HTTP; empty: nowhere.
     std::string web_root;
     std::string qlog; ///< A directory, or empty.

@@ -73,6 +73,20 @@ TEST_CASE("a key belongs to one identity and one address") {
           ngtcp2::reset_key(ngtcp2::generate_identity({.names = {"localhost"}}, why).value(), "127.0.0.1:4443", why));
 }
 
+TEST_CASE("machines that share identity and address do not share the key of their resets", "[regression]") {
+    std::string why;
+    const auto key_of = [&](std::string_view where, std::string_view machine) {
+        return ngtcp2::reset_key(test_identity(), where, machine, why);
+    };
+    REQUIRE(key_of("127.0.0.1:4443", "one"));
+    CHECK(key_of("127.0.0.1:4443", "one") == key_of("127.0.0.1:4443", "one"));
+    CHECK(key_of("127.0.0.1:4443", "one") != key_of("127.0.0.1:4443", "another"));
+    CHECK(key_of("127.0.0.1:4443", "one") != key_of("127.0.0.1:4443 o", "ne"));
+    const auto machine = ngtcp2::machine_secret();
+    REQUIRE_FALSE(machine.empty());
+    CHECK(ngtcp2::reset_key(test_identity(), "127.0.0.1:4443", why) == key_of("127.0.0.1:4443", machine));
+}
+
 TEST_CASE("a hundred stateless resets a second and no more, each shorter than what asked for it") {
     memory_pair pair;
     std::mt19937 random{3};

@@ -53,9 +53,17 @@ struct validity {
 
 using secret = std::array<std::byte, 32>;
 
-/// The same in each life of a server that has this identity and listens on `where`, for
-/// endpoint_options::reset_key.
+/// What this machine, since it was started, has in common with no other: its boot id, machine id and host name. Empty:
+/// it has none of the first two.
+[[nodiscard]] std::string machine_secret();
+
+/// The same in each life of a server that has this identity and listens on `where`, on this machine until that is
+/// started again, for endpoint_options::reset_key. Machines that share identity and address must not share the key: one
+/// would give away the reset tokens of another. Nullopt: `why`.
 [[nodiscard]] std::optional<secret> reset_key(const identity&, std::string_view where, std::string& why);
+/// The same for a `machine` whose secret is known.
+[[nodiscard]] std::optional<secret> reset_key(
+    const identity&, std::string_view where, std::string_view machine, std::string& why);
 
 /// What a client believes a server's certificate by.
 class trust {
