@@ -112,6 +112,43 @@ TEST_CASE("even the newest goes where there is no room for it", "[relay][cache]"
     CHECK(s.kept.bytes() <= s.bounds.cache);
     CHECK(s.b.empty());
     CHECK(s.b.floor == group_sequence{5001});
+    // What makes no room stays.
+    CHECK(shelf::numbers(s.a) == numbers{0});
+}
+
+TEST_CASE("a loud track pushes out its own groups, and never the newest of a quiet one", "[relay][cache]") {
+    shelf s{8 * smallest};
+    s.whole(s.b, 3);
+    s.whole(s.b, 4); // A catalogue, written once.
+    for (unsigned n = 0; n < 200; ++n) {
+        s.whole(s.a, n, 10, t0 + n * 1s);
+        s.enforce(t0 + n * 1s);
+        CHECK(s.kept.bytes() <= s.bounds.cache);
+    }
+    CHECK(shelf::numbers(s.b) == numbers{4});
+    CHECK(shelf::numbers(s.a).size() == 7);
+    // Also where each of the loud one's is as large as the cache.
+    for (unsigned n = 200; n < 210; ++n) {
+        s.whole(s.a, n, 12 * smallest, t0 + n * 1s);
+        s.enforce(t0 + n * 1s);
+    }
+    CHECK(shelf::numbers(s.b) == numbers{4});
+    CHECK(s.a.empty());
+}
+
+TEST_CASE("a group that a newer one follows is no longer spared", "[relay][cache]") {
+    shelf s{4 * smallest};
+    s.whole(s.b, 0);
+    auto& next = s.arriving(s.b, 1);
+    for (unsigned n = 0; n < 5; ++n) s.whole(s.a, n);
+    s.enforce(t0);
+    CHECK(shelf::numbers(s.b) == numbers{1}); // Its newest is arriving.
+    CHECK(next.group->finish());
+    s.kept.complete(next, t0);
+    s.kept.forget(s.a);
+    s.whole(s.b, 2, 40 * smallest);
+    s.enforce(t0);
+    CHECK(shelf::numbers(s.b).empty());
 }
 
 TEST_CASE("over its age a group goes, but the newest of a quiet track stays", "[relay][cache]") {

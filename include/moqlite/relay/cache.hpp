@@ -8,6 +8,7 @@
 #include <deque>
 #include <map>
 #include <moqlite/core/limits.hpp>
+#include <moqlite/session/detail/containers.hpp>
 #include <moqlite/session/detail/list.hpp>
 #include <moqlite/session/group.hpp>
 #include <moqlite/session/slab.hpp>
@@ -37,6 +38,8 @@ struct log_entry : moqlite::detail::list_hook<aged_tag> {
     std::uint64_t number = 0; ///< The n-th that the cache took, from 1.
     bool arriving = true;
     std::size_t counted = 0; ///< Bytes of it in the cache's sum; 0 while it is arriving.
+    std::size_t age_place = SIZE_MAX;  ///< Among those that go by age, if it is one.
+    std::size_t size_place = SIZE_MAX; ///< Among the newest of each track, by size.
 };
 
 /// The groups of one track that are there, by number.
@@ -79,19 +82,21 @@ public:
     /// Precondition: the log has no group of this number.
     log_entry& add(track_log& log, group_ref g, source from, time_point now) {
         const auto sequence = g->sequence();
+        auto* const newest = log.newest();
         auto& e = log.entries_.try_emplace(sequence, log, std::move(g), from, now).first->second;
         e.number = ++taken_;
         arriving_.push_back(e);
+        if (newest != nullptr && !newest->arriving && !is_newest(*newest)) queue(*newest);
         return e;
     }
     /// Counts a group whose last byte has come.
-    void complete(log_entry& e, time_point now) noexcept {
+    void complete(log_entry& e, time_point now) {
         e.arriving = false;
         e.arrived = now;
-        to_back(aged_, e);
         ++count_;
         e.counted = e.group->memory();
         bytes_ += e.counted;
+        queue(e);
     }
     /// Takes note of a group that is only read, and kept by nobody: near the limit of memory its readers pay, too.
     void lend(group_ref g) {
@@ -102,27 +107,32 @@ public:
     void forget(track_log& log) {
         while (!log.entries_.empty()) drop(log.entries_.begin()->second);
     }
-    /// Drops what is over the bounds, oldest first. The newest group of a track serves whoever comes,
-    /// so it goes last, and never for its age. Near the limit of memory, stop(source) is called for
-    /// groups that must not arrive any further.
+    /// Drops what is over the bounds, oldest first. The newest group of a track serves whoever comes: it goes after all
+    /// others, never for its age, and where only such are left the largest makes room. Near the limit of memory,
+    /// stop(source) is called for groups that must not arrive any further.
     template <class Stop>
     void enforce(time_point now, Stop&& stop) {
-        for (std::size_t spared = 0;
-            (bytes_ > bounds_.cache || count_ > bounds_.cache / least_bytes) && !aged_.empty();) {
-            auto& oldest = aged_.front();
-            if (is_newest(oldest) && spared++ < count_)
-                to_back(aged_, oldest);
+        while (bytes_ > bounds_.cache || count_ > bounds_.cache / least_bytes) {
+            if (!aged_.empty())
+                drop(*aged_.top());
+            else if (newest_.empty())
+                break;
             else
-                drop(oldest);
+                drop(bytes_ > bounds_.cache ? *largest_.top() : newest_.front());
         }
-        for (std::size_t left = count_; left != 0 && is_old(aged_, now); --left) {
-            auto& oldest = aged_.front();
-            if (!is_awaited(oldest) && !is_newest(oldest)) {
+        while (!aged_.empty() && aged_.top()->arrived + bounds_.cache_age <= now) {
+            auto& oldest = *aged_.top();
+            if (!is_awaited(oldest)) {
                 drop(oldest);
                 continue;
             }
             oldest.arrived = now;
-            to_back(aged_, oldest);
+            aged_.fix(oldest);
+        }
+        while (is_old(newest_, now)) {
+            auto& e = newest_.front();
+            e.arrived = now;
+            to_back(newest_, e);
         }
         // What has been arriving for that long is not kept for who comes late. It stays on the list: its
         // publisher may yet have to answer for it.
@@ -136,7 +146,8 @@ public:
     }
     [[nodiscard]] std::optional<time_point> deadline() noexcept {
         std::optional<time_point> at;
-        for (auto* all : {&aged_, &arriving_})
+        if (!aged_.empty()) at = aged_.top()->arrived;
+        for (auto* all : {&newest_, &arriving_})
             if (!all->empty() && (!at || all->front().arrived < *at)) at = all->front().arrived;
         if (at) *at += bounds_.cache_age;
         return at;
@@ -158,14 +169,33 @@ private:
         e.unlink();
         all.push_back(e);
     }
+    /// Puts a complete group where its turn to go is: anew when it becomes the newest of its track, or is no longer.
+    void queue(log_entry& e) {
+        unqueue(e);
+        if (is_newest(e)) {
+            newest_.push_back(e);
+            largest_.push(e);
+        } else {
+            aged_.push(e);
+        }
+    }
+    void unqueue(log_entry& e) noexcept {
+        e.unlink();
+        if (e.age_place != by_age::npos) aged_.erase(e);
+        if (e.size_place != by_size::npos) largest_.erase(e);
+    }
     void drop(log_entry& e) {
         auto& log = *e.log;
+        const bool newest = is_newest(e);
+        unqueue(e);
         const auto sequence = e.group->sequence();
         if (!log.floor || *log.floor <= sequence) log.floor = next(sequence);
         bytes_ -= e.counted;
         if (e.group->has_readers()) lingering_.push_back(e.group);
         if (!e.arriving) --count_;
         log.entries_.erase(sequence);
+        log_entry* const following = newest ? log.newest() : nullptr;
+        if (following != nullptr && !following->arriving) queue(*following);
     }
     void forget_released() {
         for (std::size_t i = std::min(lingering_.size(), most_at_once); i != 0; --i) {
@@ -211,8 +241,8 @@ private:
             reduce(all[i], std::max(share, bounds_.memory / 16), s, stop);
         }
         evict_lingering(s);
-        while (s && !aged_.empty()) {
-            auto& e = aged_.front();
+        while (s && (!aged_.empty() || !newest_.empty())) {
+            auto& e = aged_.empty() ? newest_.front() : *aged_.top();
             s.freed(e.group->memory());
             e.group->evict_readers(app_error::evicted);
             drop(e);
@@ -267,6 +297,25 @@ private:
         }
     }
 
+    struct older {
+        bool operator()(const log_entry& a, const log_entry& b) const noexcept {
+            return a.arrived != b.arrived ? a.arrived < b.arrived : a.number < b.number;
+        }
+    };
+    struct larger {
+        bool operator()(const log_entry& a, const log_entry& b) const noexcept {
+            return a.counted != b.counted ? a.counted > b.counted : older{}(a, b);
+        }
+    };
+    struct age_place {
+        std::size_t& operator()(log_entry& e) const noexcept { return e.age_place; }
+    };
+    struct size_place {
+        std::size_t& operator()(log_entry& e) const noexcept { return e.size_place; }
+    };
+    using by_age = moqlite::detail::indexed_heap<log_entry, older, age_place>;
+    using by_size = moqlite::detail::indexed_heap<log_entry, larger, size_place>;
+
     static constexpr std::size_t most_at_once = 16;
     static constexpr std::size_t least_bytes = 512; ///< That a group counts for; one without frames has no slab.
     slab_pool& pool_;
@@ -275,7 +324,9 @@ private:
     std::size_t count_ = 0;   ///< Of these groups.
     std::uint64_t taken_ = 0; ///< Entries there ever were.
     entries arriving_;
-    entries aged_;                    ///< Complete.
+    by_age aged_;     ///< Complete, and not the newest of their tracks.
+    entries newest_;  ///< Complete, and the newest; the longest kept first.
+    by_size largest_; ///< The same.
     std::deque<group_ref> lingering_; ///< Dropped, but held by readers.
 };
 
