@@ -32,6 +32,11 @@ struct track_reader_options {
     duration patience = std::chrono::milliseconds{500};
     /// Complete: how long a number may be missing before later, whole groups.
     duration gap_patience = std::chrono::seconds{2};
+    /// Payload bytes of group `start` that are passed over, for they were read over another session.
+    std::uint64_t skip = 0;
+    /// How long a subscription that was cut off may wait for a successor, which begins with its newest group: the
+    /// broadcast is still announced, or is announced again, to a watch() of this session. 0: a cut is a failure.
+    duration follow{};
 };
 
 /// Groups that will not be read, though they were wanted.
@@ -40,6 +45,13 @@ struct lost_groups {
     group_sequence last{}; ///< Inclusive.
     app_error code = app_error::cancel;
     bool operator==(const lost_groups&) const = default;
+};
+
+/// How far a track has been read.
+struct track_position {
+    group_sequence sequence{};
+    std::uint64_t bytes = 0; ///< Payload of that group.
+    bool operator==(const track_position&) const = default;
 };
 
 /// Sits on a session, of any kind that has its commands: feed it every event, and take pieces.
@@ -80,9 +92,14 @@ public:
             if (found == groups_.end()) {
                 if (skip_known_gap()) continue;
                 watch_gap(); // Later groups may be here, and nothing more to come that tells us.
+                begin_again();
                 return std::nullopt;
             }
             if (const auto p = found->second.cursor.next()) {
+                if (found->second.skip != 0) {
+                    pass_over(found->second, p->data.size());
+                    continue;
+                }
                 reading_ = next_;
                 return piece{*p, *next_};
             }
@@ -100,22 +117,24 @@ public:
     void consume(std::size_t bytes) {
         const auto found = groups_.find(*reading_);
         if (found == groups_.end()) return; // It was cut off meanwhile.
-        auto& g = found->second;
-        g.cursor.consume(bytes);
-        g.held -= bytes;
-        held_ -= bytes;
-        if (!g.complete && options_.mode == reading::complete && capped())
-            static_cast<void>(session_.release(g.id, bytes));
+        use(found->second, bytes);
         watch_gap();
     }
 
-    [[nodiscard]] std::optional<time_point> deadline() const noexcept { return gap_until_; }
+    [[nodiscard]] std::optional<time_point> deadline() const noexcept {
+        if (!awaits_successor()) return gap_until_;
+        const auto again = announced_ && groups_.empty() ? std::min(again_at_, follow_until_) : follow_until_;
+        return gap_until_ ? std::min(*gap_until_, again) : again;
+    }
     void tick(time_point now) {
         now_ = now;
-        if (!gap_until_ || now < *gap_until_) return;
-        gap_until_.reset();
-        if (next_) skip_to_first(options_.mode == reading::live);
-        watch_gap();
+        if (gap_until_ && now >= *gap_until_) {
+            gap_until_.reset();
+            if (next_) skip_to_first(options_.mode == reading::live);
+            watch_gap();
+        }
+        begin_again();
+        if (awaits_successor() && now >= follow_until_) failed_ = std::exchange(cut_, std::nullopt);
     }
 
     /// Groups that were wanted and will not come, in the order in which that became known.
@@ -129,6 +148,17 @@ public:
     [[nodiscard]] bool finished() const noexcept { return ended_ && groups_.empty(); }
     /// The subscription was refused or cut off.
     [[nodiscard]] std::optional<app_error> failed() const noexcept { return failed_; }
+    /// The subscription was cut off, and no successor has answered yet.
+    [[nodiscard]] bool following() const noexcept { return cut_.has_value(); }
+    /// Times that it was followed: subscribed to anew, from the newest group.
+    [[nodiscard]] std::uint64_t restarts() const noexcept { return restarts_; }
+    /// Where to go on over another session, by `start` and `skip`; nullopt: the start is not known.
+    [[nodiscard]] std::optional<track_position> position() const {
+        if (!next_) return std::nullopt;
+        const auto found = groups_.find(*next_);
+        const auto before = options_.start == next_ ? options_.skip : 0;
+        return track_position{*next_, std::max(before, found != groups_.end() ? found->second.read : 0)};
+    }
     /// Payload that arrived and was not consumed, in bytes.
     [[nodiscard]] std::uint64_t held() const noexcept { return held_; }
 
@@ -140,13 +170,30 @@ private:
         frame_cursor cursor;
         std::uint64_t size = 0;
         std::uint64_t held = 0; ///< Of it, not consumed.
+        std::uint64_t read = 0;
+        std::uint64_t skip = 0; ///< Still to be passed over.
         bool complete = false;
     };
 
     [[nodiscard]] bool mine(subscribe_id id) const noexcept { return subscription_ && *subscription_ == id; }
     [[nodiscard]] bool capped() const noexcept { return cap_.has_value(); }
 
+    void use(arriving& g, std::size_t bytes) {
+        g.cursor.consume(bytes);
+        g.read += bytes;
+        g.held -= bytes;
+        held_ -= bytes;
+        if (!g.complete && options_.mode == reading::complete && capped())
+            static_cast<void>(session_.release(g.id, bytes));
+    }
+    void pass_over(arriving& g, std::size_t most) {
+        const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(g.skip, most));
+        g.skip -= n;
+        use(g, n);
+    }
+
     result<void> subscribe() {
+        answered_ = announced_anew_ = false;
         asked_from_ = next_;
         asked_ = {.priority = options_.priority, .start = next_};
         if (options_.mode == reading::complete) {
@@ -182,6 +229,7 @@ private:
 
     void on(const subscription_accepted& e) {
         if (!mine(e.subscription)) return;
+        answered();
         if (asked_from_ && e.start > *asked_from_)
             on(groups_dropped{e.subscription, *asked_from_, group_sequence{number(e.start) - 1}, app_error::not_found});
         if (!next_) next_ = e.start;
@@ -196,10 +244,7 @@ private:
     void on(const subscription_ended& e) {
         if (!mine(e.subscription)) return;
         subscription_.reset();
-        if (!e.finished) {
-            failed_ = e.code;
-            return;
-        }
+        if (!e.finished) return cut_off(e.code);
         // Some publishers end a subscription at its Group End: there is more to ask for.
         const bool at_cap = cap_ && !end_ && !groups_.empty() && groups_.rbegin()->first == *cap_;
         const bool past_cap = cap_ && !end_ && next_ && *next_ > *cap_;
@@ -215,6 +260,7 @@ private:
     }
     void on(const group_opened& e) {
         if (!mine(e.subscription)) return;
+        answered();
         const bool late = next_ && e.sequence < *next_;
         if (late || groups_.contains(e.sequence)) {
             if (holds(skipped_, e.sequence)) lost_.push({e.sequence, e.sequence, app_error::old});
@@ -223,7 +269,8 @@ private:
         auto log = group::make(pool_, e.sequence, session_.negotiated());
         if (!log) return static_cast<void>(session_.stop(e.group, app_error::bounds_exceeded));
         ahead_.group_opened(e.sequence, held_ == 0, now_);
-        groups_.try_emplace(e.sequence, e.group, std::move(log));
+        auto& made = groups_.try_emplace(e.sequence, e.group, std::move(log)).first->second;
+        if (e.sequence == options_.start && restarts_ == 0) made.skip = options_.skip;
         if (options_.mode == reading::live && groups_.size() > read_ahead::most_groups) keep_newest();
         // Until the publisher says where it starts, the first group does for a bound.
         if (options_.mode == reading::complete && !next_ && !cap_) {
@@ -255,11 +302,50 @@ private:
         ahead_.group_closed(e.sequence, found->second.size, now_);
         raise_cap();
     }
+    void on(const broadcast_available& e) {
+        if (e.path != broadcast_) return;
+        announced_ = announced_anew_ = true;
+        begin_again();
+    }
+    void on(const broadcast_ended& e) {
+        if (e.path == broadcast_) announced_ = false;
+    }
     void on(const session_closed& e) {
         if (!ended_ && !failed_) failed_ = e.code;
     }
     template <class Other>
     void on(const Other&) {}
+
+    // Successors of a subscription that was cut off.
+
+    [[nodiscard]] bool awaits_successor() const noexcept { return cut_ && !subscription_; }
+    void answered() {
+        answered_ = true;
+        cut_.reset();
+    }
+    void cut_off(app_error code) {
+        // Who never answered has refused, unless its place was taken meanwhile.
+        const bool was_there = answered_ || announced_anew_;
+        if (options_.follow <= duration{} || failed_ || (!was_there && !cut_)) {
+            failed_ = code;
+            return;
+        }
+        if (!cut_ || was_there) follow_until_ = now_ + options_.follow;
+        cut_ = code;
+        // At once, but not in a loop with a peer that cuts off whatever it has accepted.
+        again_at_ = std::max(now_, again_at_ + try_again_after);
+        watch_gap();
+        begin_again();
+    }
+    /// Subscribes to the successor, once it is announced and all that the one before it sent was read.
+    void begin_again() {
+        if (!awaits_successor() || !announced_ || now_ < again_at_ || !groups_.empty()) return;
+        next_.reset(), reading_.reset(), cap_.reset(), end_.reset(), gap_until_.reset();
+        dropped_.clear(), skipped_.clear();
+        ++restarts_;
+        again_at_ = now_;
+        if (!subscribe()) failed_ = std::exchange(cut_, std::nullopt);
+    }
 
     // Gaps and losses.
 
@@ -308,7 +394,7 @@ private:
             return true;
         }
         // After a clean end, what is missing was never sent.
-        return ended_ && skip_to_first(false);
+        return (ended_ || awaits_successor()) && skip_to_first(false);
     }
     bool skip_to_first(bool cut_current) {
         if (cut_current)
@@ -316,7 +402,7 @@ private:
         const auto first = groups_.lower_bound(*next_);
         if (first == groups_.end()) return false;
         if (first->first == *next_) return true;
-        if (options_.mode == reading::live)
+        if (options_.mode == reading::live || awaits_successor())
             lose(*next_, group_sequence{number(first->first) - 1}, app_error::old);
         else if (skipped_.size() < most_dropped)
             skipped_.push_back({{}, *next_, group_sequence{number(first->first) - 1}, app_error::old});
@@ -331,7 +417,7 @@ private:
     }
     /// Sets or clears the clock of a group that holds up later ones.
     void watch_gap() {
-        if (!next_ || groups_.empty() || ended_) return gap_until_.reset();
+        if (!next_ || groups_.empty() || ended_ || awaits_successor()) return gap_until_.reset();
         const auto current = groups_.find(*next_);
         const bool live = options_.mode == reading::live;
         bool stuck = false;
@@ -344,6 +430,7 @@ private:
     }
 
     static constexpr std::size_t most_dropped = 1024;
+    static constexpr duration try_again_after = std::chrono::milliseconds{200};
     static constexpr std::size_t spare_memory = 40 * 1024 * 1024; ///< One frame of the largest size, and a half.
 
     Session& session_;
@@ -367,6 +454,13 @@ private:
     std::uint64_t held_ = 0;
     read_ahead ahead_;
     bool ended_ = false;
+    bool announced_ = true;       ///< The broadcast, as far as a watch() tells.
+    bool announced_anew_ = false; ///< Since the last SUBSCRIBE.
+    bool answered_ = false;       ///< That SUBSCRIBE.
+    std::optional<app_error> cut_;
+    time_point follow_until_{};
+    time_point again_at_{}; ///< When the last successor was, or the next may be, subscribed to.
+    std::uint64_t restarts_ = 0;
     std::optional<app_error> failed_;
     std::optional<time_point> gap_until_;
     time_point now_{};

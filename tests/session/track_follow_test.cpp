@@ -1,0 +1,182 @@
+// A reader whose publisher is cut off and replaced (issue 10, C5), and one that goes on over another session (D6).
+#include "desk.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+
+using namespace moqlite;
+using namespace moqlite::test;
+
+namespace {
+
+track_reader_options following(reading mode) { return {.mode = mode, .follow = 5s}; }
+
+struct follower : desk {
+    explicit follower(track_reader_options o) : desk(std::move(o)) { static_cast<void>(said()); }
+    void cut(app_error code = app_error::dropped) { tell(subscription_ended{id, false, code}); }
+    void announced(std::string_view path = "room") { tell(broadcast_available{watch_id{}, path, {}, false, 0}); }
+    void unannounced() { tell(broadcast_ended{watch_id{}, "room"}); }
+    void next_subscription() { id = subscribe_id{number(id) + 1}; }
+    /// Since it was asked last.
+    [[nodiscard]] bool subscribed() {
+        const auto all = said();
+        return std::any_of(all.begin(), all.end(), [](const auto& line) { return line.starts_with("subscribe "); });
+    }
+};
+
+} // namespace
+
+TEST_CASE("a reader whose subscription is cut off while its broadcast is announced subscribes again, from the newest group",
+    "[session][reader][follow]") {
+    const auto mode = GENERATE(reading::live, reading::complete);
+    follower d{following(mode)};
+    d.accepted(7);
+    d.whole(7, "old");
+    CHECK(d.read() == list{"7.0 old"});
+    static_cast<void>(d.said());
+    d.cut();
+    CHECK(d.said() == list{mode == reading::live ? "subscribe room video .." : "subscribe room video ordered .."});
+    CHECK(d.reader.following());
+    CHECK_FALSE(d.reader.failed());
+    d.next_subscription();
+    d.accepted(0); // Its numbers begin anew.
+    CHECK_FALSE(d.reader.following());
+    d.whole(0, "new");
+    d.whole(1, "er");
+    CHECK(d.read() == list{"0.0 new", "1.0 er"});
+    CHECK(d.reader.restarts() == 1);
+    d.end_known(2);
+    d.ended();
+    CHECK(d.reader.finished());
+    CHECK(d.lost().empty());
+}
+
+TEST_CASE("what came before the cut is read first, and only then the successor is subscribed to", "[session][reader][follow]") {
+    follower d{following(reading::complete)};
+    d.accepted(0);
+    d.whole(0, "a");
+    d.partial(1, "b");
+    static_cast<void>(d.said());
+    d.closed(1, false);
+    d.cut();
+    CHECK_FALSE(d.subscribed());
+    CHECK(d.read() == list{"0.0 a"});
+    CHECK(d.said().back() == "subscribe room video ordered ..");
+    CHECK(d.lost() == list{"1 to 1 old"});
+}
+
+TEST_CASE("without an announcement a reader waits for the next one, but not for ever", "[session][reader][follow]") {
+    follower d{following(reading::live)};
+    d.accepted(0);
+    const bool before = GENERATE(false, true); // The announcement ends.
+    if (before) d.unannounced();
+    d.cut(app_error::timeout);
+    if (!before) {
+        CHECK(d.subscribed());
+        d.next_subscription();
+        d.unannounced();
+        d.cut(app_error::not_found);
+    }
+    CHECK_FALSE(d.subscribed());
+    CHECK(d.reader.deadline() == d.now + 5s);
+    SECTION("which comes") {
+        d.pass(4s);
+        d.announced("room/other");
+        CHECK_FALSE(d.subscribed());
+        d.announced();
+        CHECK(d.subscribed());
+        d.next_subscription();
+        d.accepted(3);
+        d.pass(60s);
+        CHECK_FALSE(d.reader.failed());
+    }
+    SECTION("or does not") {
+        d.pass(5s);
+        CHECK(d.reader.failed());
+        d.announced();
+        CHECK_FALSE(d.subscribed());
+    }
+}
+
+TEST_CASE("a subscription that was never answered is refused, not cut off; unless its broadcast is another one by now",
+    "[session][reader][follow]") {
+    follower d{following(reading::live)};
+    SECTION("refused") {
+        d.cut(app_error::not_found);
+        CHECK(d.reader.failed() == app_error::not_found);
+        CHECK_FALSE(d.subscribed());
+    }
+    SECTION("another one") {
+        d.announced();
+        d.cut();
+        CHECK_FALSE(d.reader.failed());
+        CHECK(d.subscribed());
+    }
+}
+
+TEST_CASE("a successor that refuses, or is cut off at once, is asked five times a second at most, and given up in time",
+    "[session][reader][follow]") {
+    follower d{following(reading::live)};
+    d.accepted(0);
+    d.pass(1s);
+    d.cut();
+    const auto begun = d.now;
+    const bool accepts = GENERATE(false, true);
+    std::size_t asked = 0;
+    while (!d.reader.failed() && d.now < begun + 20s) {
+        if (d.subscribed()) {
+            ++asked;
+            d.next_subscription();
+            if (accepts) d.accepted(0);
+            d.cut();
+        }
+        d.pass(10ms);
+    }
+    if (!accepts) CHECK(d.now <= begun + 5s + 20ms);
+    CHECK(d.reader.failed().has_value() == !accepts);
+    CHECK(asked <= (accepts ? 101 : 26));
+}
+
+TEST_CASE("without `follow` a cut is a failure, as is the end of the session", "[session][reader][follow]") {
+    follower d{{.mode = reading::live}};
+    d.accepted(0);
+    d.cut();
+    CHECK(d.reader.failed() == app_error::dropped);
+    follower other{following(reading::live)};
+    other.accepted(0);
+    other.tell(session_closed{app_error::cancel, errc::peer_closed, true, {}});
+    CHECK(other.reader.failed());
+}
+
+TEST_CASE("a reader goes on over another session where it was, in the middle of a group", "[session][reader][resume]") {
+    desk first{from(4)};
+    first.accepted(4);
+    CHECK(first.reader.position() == track_position{group_sequence{4}, 0});
+    first.whole(4, "abcd");
+    first.opened(5);
+    first.data(5, "ef", 0);
+    first.data(5, "", 1);
+    first.data(5, "ghij", 2);
+    REQUIRE(first.read().size() == 4);
+    first.data(5, "kl", 3);
+    first.reader.consume(first.reader.next()->data.size() - 1);
+    const auto at = first.reader.position();
+    CHECK(at == track_position{group_sequence{5}, 7});
+
+    desk second{{.start = at->sequence, .skip = at->bytes}};
+    CHECK(second.said() == list{"subscribe room video ordered 5..6"});
+    second.accepted(5);
+    CHECK(second.reader.position() == at);
+    second.opened(5);
+    second.data(5, "ef", 0);
+    CHECK(second.read().empty());
+    CHECK(second.reader.position() == at);
+    second.data(5, "", 1);
+    second.data(5, "ghij", 2);
+    second.data(5, "kl", 3);
+    second.closed(5);
+    second.whole(6, "ef");
+    CHECK(second.read() == list{"5.3 l", "6.0 ef"});
+    CHECK(second.reader.position() == track_position{group_sequence{7}, 0});
+    CHECK(second.reader.held() == 0);
+}
