@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 using namespace moqlite;
 using namespace moqlite::test;
@@ -131,4 +132,62 @@ TEST_CASE("more groups than streams in hand are all sent, without another cause"
     while (ready.pop()) std::ranges::copy(server.outputs(), std::back_inserter(said));
     CHECK(std::ranges::count(said, "open uni") == 100);
     CHECK(server->unsent(request_id{0}) == 0);
+}
+
+TEST_CASE("a request is not ended before its answer is in, where that could be read as taking it back",
+    "[session][request][regression]") {
+    subject client{role::client, GENERATE(version::lite_05, version::lite_06_wip)};
+    begin(client);
+    const auto writes = [&] {
+        list out;
+        for (const auto& line : client.outputs())
+            if (line.starts_with("write")) out.push_back(line);
+        return out;
+    };
+    const auto has_fin = [](const list& lines) { return !lines.empty() && lines.back().ends_with("fin"); };
+    SECTION("TRACK") {
+        REQUIRE(client->request_track({"room", "video"}));
+        CHECK_FALSE(has_fin(writes()));
+        SECTION("but after a TRACK_INFO") {
+            CHECK(client.receive(0, "06 00 00 53 88 43e8").size() == 1);
+            CHECK(writes() == list{"write 0 fin"});
+            CHECK(client.receive(0, "", true).empty());
+        }
+        SECTION("or after a refusal") {
+            CHECK(client.reset(0, app_error::not_found) == list{"track_refused 0 not_found"});
+            CHECK(writes() == list{"write 0 fin"});
+        }
+        SECTION("or after a FIN that says nothing") {
+            CHECK(client.receive(0, "", true) == list{"track_refused 0 cancel"});
+            CHECK(writes() == list{"write 0 fin"});
+        }
+        CHECK(client.stream_closed(0).empty());
+    }
+    SECTION("FETCH") {
+        REQUIRE(client->fetch({"room", "video"}, group_sequence{7}));
+        CHECK_FALSE(has_fin(writes()));
+        CHECK(client.receive(0, "00 01 78").size() == 1);
+        CHECK(writes().empty());
+        CHECK(client.receive(0, "", true).size() == 1);
+        CHECK(writes() == list{"write 0 fin"});
+    }
+    SECTION("PROBE") {
+        client->probe().value();
+        CHECK_FALSE(has_fin(writes()));
+        CHECK(client.receive(0, "02 05 28").size() == 1);
+        CHECK(writes().empty());
+    }
+    SECTION("SUBSCRIBE and ANNOUNCE_REQUEST") {
+        REQUIRE(client->subscribe({"room", "video"}));
+        REQUIRE(client->watch(""));
+        CHECK_FALSE(has_fin(writes()));
+    }
+}
+
+TEST_CASE("a peer that ends its request at once is answered all the same", "[session][request]") {
+    subject server{role::server};
+    begin(server);
+    CHECK(server.receive(0, track_bytes("room", "video"), true).size() == 1);
+    REQUIRE(server->answer_track(request_id{0}, {}));
+    CHECK(without(server.outputs(), "credit").size() == 1);
 }

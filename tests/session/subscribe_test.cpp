@@ -204,10 +204,11 @@ TEST_CASE("a track is asked about once and answered once", "[session][track]") {
     begin(client);
     const auto query = client->request_track({"room/cam", "video"});
     REQUIRE(query);
-    CHECK(client.outputs() == list{"open bidi", "write 0 060f08726f6f6d2f63616d05766964656f fin"});
+    CHECK(client.outputs() == list{"open bidi", "write 0 060f08726f6f6d2f63616d05766964656f"});
     SECTION("with what it is like") {
         CHECK(client.receive(0, "08 05 01 47d0 80015f90", true) ==
               list{"track_info_received 0 priority 5 ordered latency 2000 timescale 90000"});
+        CHECK(without(client.outputs(), "credit") == list{"write 0 fin"});
         CHECK(client.stream_closed(0).empty());
     }
     SECTION("by a reset") { CHECK(client.reset(0, app_error::not_found) == list{"track_refused 0 not_found"}); }

@@ -20,8 +20,6 @@ public:
         if (const auto why = c_.encodable(message); why != errc::ok) return why;
         auto& stream = c_.open_control(control_kind::track_out, wire::lite::bidi_type::track);
         static_cast<void>(c_.send(stream, message));
-        // The publisher answers once and needs nothing more from us.
-        c_.finish(stream);
         stream.owner = next_id_;
         open_.emplace(next_id_, &stream);
         return query_id{next_id_++};
@@ -38,11 +36,15 @@ public:
         const auto info = wire::lite::decode<track_info>(c_.dialect, body, c_.bounds);
         if (!info) return info.error();
         if (open_.erase(stream.owner) == 0) return errc::unexpected_message;
+        // Not before: some publishers read a FIN without an answer as a request taken back (moq-lite-wire 9.5).
+        c_.finish(stream);
         c_.emit(track_info_received{query_id{stream.owner}, *info});
         return errc::ok;
     }
     void ended(control_stream& stream, app_error code) {
-        if (open_.erase(stream.owner) != 0) c_.emit(track_refused{query_id{stream.owner}, code});
+        if (open_.erase(stream.owner) == 0) return;
+        c_.finish(stream);
+        c_.emit(track_refused{query_id{stream.owner}, code});
     }
     /// One thing that the end of the connection ends; false: nothing is left.
     bool end_one(app_error code) {

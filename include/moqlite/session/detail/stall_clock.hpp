@@ -114,8 +114,9 @@ public:
         if (!unacked_.empty()) consider(unacked_.front().unacked_since + std::max(timeout_, 3 * std::min(rtt, timeout_)));
         if (const auto* s = blocked_.top()) consider(s->blocked_until);
         if (full_) consider(full_since_ + timeout_);
-        // Acknowledgements tell the time; a peer that sends none costs one tick more.
-        if (!undated_.empty() || !full_dated_) consider(now_ + timeout_ / 8);
+        // Where nothing else is in flight, a tick dates it at once; else the acknowledgements of that are likely to.
+        const bool alone = unacked_.empty() || unacked_.front().flight_undated;
+        if (!undated_.empty() || !full_dated_) consider(alone ? now_ : now_ + timeout_ / 8);
         return at;
     }
 
