@@ -146,8 +146,10 @@ private:
 
 } // namespace
 
-client::client(net::any_io_executor executor, options o)
-    : state_{std::make_shared<state>(std::move(executor), std::move(o))} {}
+client::client(net::any_io_executor executor, options o) {
+    o.socket.icmp_errors = true;
+    state_ = std::make_shared<state>(std::move(executor), std::move(o));
+}
 
 client::~client() { state_->stop(); }
 

@@ -1,7 +1,10 @@
 #include "detail/control_message.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
+#include <ctime>
+#include <linux/errqueue.h>
 #include <netinet/in.h>
 
 namespace moqlite::asio::detail {
@@ -98,6 +101,19 @@ arrival parse_control(msghdr& m, const address& bound) noexcept {
         }
     }
     return out;
+}
+
+int icmp_error(msghdr& m) noexcept {
+    for (auto* c = CMSG_FIRSTHDR(&m); c != nullptr; c = CMSG_NXTHDR(&m, c)) {
+        const bool v4 = c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR;
+        const bool v6 = c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR;
+        if (!v4 && !v6) continue;
+        const auto what = value_of<sock_extended_err>(c);
+        const bool icmp = what.ee_origin == SO_EE_ORIGIN_ICMP || what.ee_origin == SO_EE_ORIGIN_ICMP6;
+        // A packet that is too large for the path is for path MTU discovery.
+        return icmp && what.ee_errno != EMSGSIZE ? static_cast<int>(what.ee_errno) : 0;
+    }
+    return 0;
 }
 
 void add_segment(msghdr& m, std::uint16_t segment) noexcept { add_control(m, IPPROTO_UDP, UDP_SEGMENT, segment); }

@@ -22,6 +22,7 @@ constexpr duration soon = std::chrono::microseconds{20};
 loop::loop(net::any_io_executor executor, options o)
     : executor_{std::move(executor)},
       before_pump_{std::move(o.before_pump)},
+      icmp_errors_{o.socket.icmp_errors},
       socket_{o.socket, o.quic.log},
       endpoint_{std::move(o.quic), *this},
       waiter_{executor_},
@@ -78,6 +79,8 @@ bool loop::one_turn(time_point t) {
     ++socket_.stats().turns;
     if (!kept_.empty() && send_kept()) endpoint_.writable();
     const bool unread = socket_.read(reads_per_turn, [&](const ngtcp2::datagram& d) { endpoint_.receive(d, t); });
+    if (icmp_errors_)
+        socket_.read_errors([&](byte_view quoted, int error) { endpoint_.undeliverable(quoted, error, t); });
     if (const auto due = endpoint_.deadline(); due && *due <= t) endpoint_.expire(t);
     if (before_pump_) before_pump_(t);
     if (stopped_) return false;
@@ -136,7 +139,11 @@ void loop::wait_deadline(time_point t) {
 
 bool loop::send(const ngtcp2::burst& b) {
     std::size_t done = 0;
-    if (kept_.empty() && socket_.write(b, done) != udp_socket::sent::full) return true;
+    if (kept_.empty()) {
+        const auto s = socket_.write(b, done);
+        if (s == udp_socket::sent::lost) endpoint_.send_failed(socket_.lost_size(), socket_.lost_reason());
+        if (s != udp_socket::sent::full) return true;
+    }
     const auto rest = b.bytes.subspan(done);
     kept_.push_back({b.local, b.remote, b.ecn, b.segment, {rest.begin(), rest.end()}});
     return false;

@@ -22,6 +22,12 @@ bool set(int fd, int level, int name, T value) noexcept {
     return setsockopt(fd, level, name, &value, sizeof value) == 0;
 }
 
+/// What a socket says of some earlier datagram.
+bool is_icmp(int error) noexcept {
+    return error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH || error == EMSGSIZE || error == EPROTO ||
+           error == EACCES;
+}
+
 } // namespace
 
 /// Where one recvmmsg lands. Memory that no datagram reaches is never touched.
@@ -106,6 +112,10 @@ void udp_socket::set_options() {
         set(fd_, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
         set(fd_, IPPROTO_IPV6, IPV6_MTU_DISCOVER, int{IPV6_PMTUDISC_PROBE});
     }
+    if (options_.icmp_errors) {
+        set(fd_, IPPROTO_IP, IP_RECVERR, 1);
+        if (v6_) set(fd_, IPPROTO_IPV6, IPV6_RECVERR, 1);
+    }
     gro_ = options_.gro && set(fd_, IPPROTO_UDP, UDP_GRO, 1);
     if (options_.gro && !gro_)
         log(log_level::warning, std::string{"UDP_GRO is not available: "} + std::strerror(errno));
@@ -143,10 +153,8 @@ bool udp_socket::read(std::size_t most, const std::function<void(const ngtcp2::d
         const int n = ::recvmmsg(fd_, arrivals_->heads, arrivals::batch, MSG_DONTWAIT, nullptr);
         if (n < 0) {
             if (errno == EINTR) continue;
-            // An ICMP error for some earlier datagram is told here; QUIC finds out by itself.
-            const bool icmp = errno == ECONNREFUSED || errno == EHOSTUNREACH || errno == ENETUNREACH ||
-                              errno == EMSGSIZE || errno == EPROTO;
-            if (!icmp) return false;
+            // An ICMP error for some earlier datagram; read_errors() tells of which.
+            if (!is_icmp(errno)) return false;
             ++count;
             continue;
         }
@@ -155,6 +163,22 @@ bool udp_socket::read(std::size_t most, const std::function<void(const ngtcp2::d
         if (n < static_cast<int>(arrivals::batch)) return false;
     }
     return fd_ >= 0;
+}
+
+void udp_socket::read_errors(const std::function<void(byte_view, int)>& take) {
+    std::byte quoted[256]; // Enough for a long header.
+    alignas(cmsghdr) std::byte control[512];
+    for (int most = 16; fd_ >= 0 && most > 0; --most) {
+        iovec piece{quoted, sizeof quoted};
+        msghdr m{};
+        m.msg_iov = &piece;
+        m.msg_iovlen = 1;
+        m.msg_control = control;
+        m.msg_controllen = sizeof control;
+        const ssize_t n = ::recvmsg(fd_, &m, MSG_ERRQUEUE | MSG_DONTWAIT);
+        if (n < 0) return;
+        if (const int error = icmp_error(m); error != 0) take({quoted, static_cast<std::size_t>(n)}, error);
+    }
 }
 
 std::size_t udp_socket::take_message(std::size_t i, const std::function<void(const ngtcp2::datagram&)>& take) {
@@ -188,7 +212,7 @@ udp_socket::sent udp_socket::send_piece(const ngtcp2::burst& b, byte_view bytes,
     add_ecn(m, b.remote, b.ecn);
     if (bytes.size() > segment) add_segment(m, static_cast<std::uint16_t>(segment));
     if (m.msg_controllen == 0) m.msg_control = nullptr;
-    for (;;) {
+    for (bool again = options_.icmp_errors;;) {
         if (::sendmsg(fd_, &m, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) {
             ++stats_.writes;
             stats_.datagrams_sent += (bytes.size() + segment - 1) / segment;
@@ -197,6 +221,10 @@ udp_socket::sent udp_socket::send_piece(const ngtcp2::burst& b, byte_view bytes,
         }
         if (errno == EINTR) continue;
         if (errno == EAGAIN || errno == EWOULDBLOCK) return sent::full;
+        // The first time it may be what ICMP said of another datagram.
+        if (is_icmp(errno) && std::exchange(again, false)) continue;
+        lost_size_ = std::min(segment, bytes.size());
+        lost_reason_ = errno;
         return sent::lost;
     }
 }

@@ -2,6 +2,7 @@
 #include "detail/compat.hpp"
 #include "detail/endpoint_state.hpp"
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
@@ -66,6 +67,13 @@ bool connection_state::send(byte_view datagram) {
 
 void connection_state::wake() { home.ready(*this); }
 
+path_sample connection_state::sample() const {
+    ngtcp2_conn_info info{};
+    ngtcp2_conn_get_conn_info(conn, &info);
+    return {counts_of(info).packets_lost, info.bytes_in_flight, ngtcp2_conn_get_path_max_tx_udp_payload_size(conn),
+        duration{static_cast<duration::rep>(ngtcp2_conn_get_pto(conn))}};
+}
+
 connection_stats connection_state::stats() const {
     ngtcp2_conn_info info{};
     ngtcp2_conn_get_conn_info(conn, &info);
@@ -82,7 +90,7 @@ connection_stats connection_state::stats() const {
     out.bytes_sent = counts.bytes_sent;
     out.bytes_received = counts.bytes_received;
     out.bytes_lost = counts.bytes_lost;
-    out.packet_size = ngtcp2_conn_get_path_max_tx_udp_payload_size(conn);
+    out.packet_size = std::min(ngtcp2_conn_get_path_max_tx_udp_payload_size(conn), path.bound());
     return out;
 }
 
@@ -92,9 +100,10 @@ std::size_t connection_state::datagram_size() const {
     // First byte, connection id, packet number, AEAD tag; frame type and length.
     constexpr std::size_t packet_overhead = 1 + NGTCP2_MAX_CIDLEN + 4 + 16;
     constexpr std::size_t frame_overhead = 1 + 4;
-    const std::size_t path = ngtcp2_conn_get_path_max_tx_udp_payload_size(conn) - packet_overhead;
+    const std::size_t room =
+        std::min(ngtcp2_conn_get_path_max_tx_udp_payload_size(conn), path.bound()) - packet_overhead;
     const auto frame = theirs->max_datagram_frame_size;
-    const std::size_t least = frame < path ? static_cast<std::size_t>(frame) : path;
+    const std::size_t least = frame < room ? static_cast<std::size_t>(frame) : room;
     return least > frame_overhead ? least - frame_overhead : 0;
 }
 

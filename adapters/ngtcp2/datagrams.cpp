@@ -2,6 +2,8 @@
 #include "detail/endpoint_state.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <system_error>
 
 namespace moqlite::ngtcp2 {
 
@@ -114,7 +116,37 @@ void endpoint_state::reset(const datagram& d) {
     if (n > 0) writer.send(d.local, d.remote, 0, std::as_bytes(space.first(static_cast<std::size_t>(n))));
 }
 
+void endpoint_state::unreachable(connection_state& c, int error) {
+    if (!c.handshake || c.whose != role::client) return;
+    const auto why = std::error_code{error, std::generic_category()}.message();
+    end(c, {NGTCP2_NO_VIABLE_PATH, false, false, "cannot reach " + to_string(c.peer) + ": " + why}, true);
+}
+
 } // namespace detail
+
+void endpoint::send_failed(std::size_t size, int error) {
+    auto& s = *state_;
+    if (s.turning == nullptr) return;
+    auto& c = *s.turning;
+    if (error == EMSGSIZE)
+        c.path.too_large(size, c.sample(), s.now);
+    else
+        s.unreachable(c, error);
+}
+
+// Only our own packets quote the connection id that we chose, which nobody off the path knows.
+void endpoint::undeliverable(byte_view quoted, int error, time_point t) {
+    auto& s = *state_;
+    s.at(t);
+    ngtcp2_version_cid id;
+    const auto* bytes = detail::octets(quoted);
+    constexpr std::uint8_t long_header = 0x80;
+    if (quoted.empty() || (bytes[0] & long_header) == 0) return;
+    if (ngtcp2_pkt_decode_version_cid(&id, bytes, quoted.size(), detail::cid_length) != 0) return;
+    if (id.scidlen != detail::cid_length) return;
+    const auto found = s.routes.find(detail::cid_key{id.scid, id.scidlen});
+    if (found != s.routes.end() && found->second.live != nullptr) s.unreachable(*found->second.live, error);
+}
 
 void endpoint::receive(const datagram& d, time_point t) {
     auto& s = *state_;

@@ -6,13 +6,17 @@ namespace moqlite::ngtcp2 {
 namespace detail {
 
 void endpoint_state::turn(connection_state& c) {
-    writer.begin(c.conn, to_ngtcp2(now));
+    if (!c.path.is_idle()) c.path.look(c.sample(), probes, now);
+    turning = &c;
+    writer.begin(c.conn, c.path, to_ngtcp2(now));
     if (c.upper && !c.ending) {
         if (const auto id = std::exchange(c.interrupted, std::nullopt)) c.upper->stream_writable(*id, now);
         c.upper->pump(c, now);
         c.interrupted = writer.interrupted();
     }
     const int error = writer.end();
+    turning = nullptr;
+    if (writer.large() != 0 && !c.ending) c.path.sent(writer.large(), c.sample(), now);
     if (writer.exhausted()) ready(c);
     // Nothing of TLS is used after a server's handshake: no tickets, and key updates are ngtcp2's own.
     if (c.crypto != nullptr && c.whose == role::server && !c.handshake) forget_tls(c);

@@ -57,12 +57,16 @@ private:
 
 } // namespace
 
-void packet_writer::begin(ngtcp2_conn* conn, ngtcp2_tstamp now) {
+void packet_writer::begin(ngtcp2_conn* conn, const black_hole& path, ngtcp2_tstamp now) {
     assert(!open_ && base_ == tail_);
     conn_ = conn;
     now_ = now;
-    packet_size_ = ngtcp2_conn_get_max_tx_udp_payload_size(conn);
-    path_size_ = ngtcp2_conn_get_path_max_tx_udp_payload_size(conn);
+    packet_size_ = std::min(ngtcp2_conn_get_max_tx_udp_payload_size(conn), path.bound());
+    path_size_ = std::min(ngtcp2_conn_get_path_max_tx_udp_payload_size(conn), path.bound());
+    trial_ = path.trial();
+    trials_left_ = path.trials_left();
+    threshold_ = path.threshold();
+    large_ = 0;
     limit_ = std::min(burst_bytes, ngtcp2_conn_get_send_quantum(conn));
     produced_ = 0;
     error_ = 0;
@@ -80,7 +84,8 @@ bool packet_writer::may_write() {
         exhausted_ = true;
         return false;
     }
-    if (tail_ + packet_size_ > capacity) {
+    room_ = trials_left_ != 0 ? trial_ : packet_size_;
+    if (tail_ + room_ > capacity) {
         send_burst();
         base_ = tail_ = 0;
     }
@@ -90,6 +95,10 @@ bool packet_writer::may_write() {
 void packet_writer::complete(std::size_t size) {
     open_ = false;
     produced_ += size;
+    if (size > threshold_ && size <= std::max(path_size_, trial_)) {
+        ++large_;
+        if (trials_left_ != 0) --trials_left_;
+    }
     const bool fits =
         segments_ == 0 || (size <= segment_ && tail_ - base_ + size <= burst_bytes && info_.ecn == burst_ecn_ &&
                               same(burst_remote_, path_.path.remote) && same(burst_local_, path_.path.local));
@@ -104,7 +113,7 @@ void packet_writer::complete(std::size_t size) {
     }
     tail_ += size;
     ++segments_;
-    // A path probe goes alone: the kernel may refuse it, and what else is in the burst.
+    // A path probe, ngtcp2's or ours, goes alone: the kernel may refuse it, and what else is in the burst.
     if (size < segment_ || size > path_size_ || segments_ == burst_segments) send_burst();
 }
 
@@ -147,12 +156,12 @@ std::optional<std::size_t> packet_writer::write(const write_stream& w) {
     remainder rest{w.data};
     std::size_t taken = 0;
     while (!starved_ && may_write()) {
-        const auto vectors = rest.next(packet_size_);
+        const auto vectors = rest.next(room_);
         const bool last = taken + rest.offered() == w.size;
         const std::uint32_t flags = NGTCP2_WRITE_STREAM_FLAG_MORE | pad_stream |
                                     (last && w.fin ? NGTCP2_WRITE_STREAM_FLAG_FIN : NGTCP2_WRITE_STREAM_FLAG_NONE);
         ngtcp2_ssize accepted = -1;
-        const auto n = ngtcp2_conn_writev_stream(conn_, &path_.path, &info_, buffer_.data() + tail_, packet_size_,
+        const auto n = ngtcp2_conn_writev_stream(conn_, &path_.path, &info_, buffer_.data() + tail_, room_,
             &accepted, flags, static_cast<std::int64_t>(number(w.stream)), vectors.data(), vectors.size(), now_);
         if (accepted > 0) {
             rest.take(static_cast<std::size_t>(accepted));
@@ -174,7 +183,7 @@ bool packet_writer::write_datagram(byte_view bytes) {
         auto* base = reinterpret_cast<std::uint8_t*>(const_cast<std::byte*>(bytes.data()));
         const ngtcp2_vec vector{base, bytes.size()};
         int accepted = 0;
-        const auto n = ngtcp2_conn_writev_datagram(conn_, &path_.path, &info_, buffer_.data() + tail_, packet_size_,
+        const auto n = ngtcp2_conn_writev_datagram(conn_, &path_.path, &info_, buffer_.data() + tail_, room_,
             &accepted, NGTCP2_WRITE_DATAGRAM_FLAG_MORE | pad_datagram, 0, &vector, 1, now_);
         // Too long for the peer, or it takes none: a datagram lost, not a connection.
         if (n == NGTCP2_ERR_INVALID_ARGUMENT || n == NGTCP2_ERR_INVALID_STATE) return false;
@@ -187,7 +196,7 @@ bool packet_writer::write_datagram(byte_view bytes) {
 
 /// Writes what ngtcp2 has to say of its own, after what is in the open packet.
 ngtcp2_ssize packet_writer::write_rest() {
-    return ngtcp2_conn_writev_stream(conn_, &path_.path, &info_, buffer_.data() + tail_, packet_size_, nullptr,
+    return ngtcp2_conn_writev_stream(conn_, &path_.path, &info_, buffer_.data() + tail_, room_, nullptr,
         NGTCP2_WRITE_STREAM_FLAG_NONE, -1, nullptr, 0, now_);
 }
 

@@ -8,6 +8,8 @@
 
 #include <catch2/generators/catch_generators.hpp>
 #include <cerrno>
+#include <cstring>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -209,13 +211,55 @@ TEST_CASE("a name that is none, and a certificate that is wrong, are told in one
     CHECK(net.failures[1] == "certificate verify failed: self-signed certificate");
 }
 
-TEST_CASE("a port on which nobody listens fails by the handshake timeout") {
-    asio::options hasty;
-    hasty.quic.handshake_timeout = 300ms;
-    loopback net{{}, hasty};
-    net.connect("127.0.0.1", ngtcp2::trust::insecure(), 9);
-    REQUIRE(net.run([&] { return net.failures.size() == 1; }));
-    CHECK(net.failures[0] == "handshake timeout");
+TEST_CASE("a port on which nobody listens is said to be closed at once", "[regression]") {
+    loopback net;
+    const std::string host = GENERATE("127.0.0.1", "::1");
+    net.connect(host, ngtcp2::trust::insecure(), 9);
+    REQUIRE(net.run([&] { return net.failures.size() == 1; }, 2s));
+    CHECK(net.failures[0].ends_with(":9: Connection refused"));
+    CHECK(net.failures[0].starts_with("cannot reach "));
+    // The socket goes on.
+    net.connected();
+}
+
+TEST_CASE("what the kernel cannot send to is said at once, while the handshake lasts", "[regression]") {
+    loopback net;
+    const int error = GENERATE(ENETUNREACH, EHOSTUNREACH, EPERM);
+    fault = [=](const msghdr&) { return error; };
+    net.connect();
+    const bool ended = net.run([&] { return net.failures.size() == 1; }, 2s);
+    fault = nullptr;
+    REQUIRE(ended);
+    CHECK(net.failures[0] == "cannot reach " + to_string(net.server.local_address()) + ": " + std::strerror(error));
+    const auto [client, server] = net.connected();
+    int left = 20;
+    fault = [&](const msghdr&) { return left-- > 0 ? error : 0; };
+    client->send(direction::uni, noise(100'000));
+    const bool arrived = net.run([s = server] { return !s->received.empty() && s->received.begin()->second.fin; });
+    fault = nullptr;
+    CHECK(arrived);
+}
+
+TEST_CASE("a kernel that sends only small packets from some time on is sent small ones", "[regression]") {
+    loopback net;
+    const auto [client, server] = net.connected();
+    client->send(direction::uni, noise(1'000'000));
+    REQUIRE(net.run([s = server] { return !s->received.empty() && s->received.begin()->second.fin; }));
+    fault = [](const msghdr& m) {
+        std::size_t segment = m.msg_iov->iov_len;
+        for (auto* c = CMSG_FIRSTHDR(&m); c != nullptr; c = CMSG_NXTHDR(const_cast<msghdr*>(&m), c)) {
+            if (c->cmsg_level != IPPROTO_UDP) continue;
+            std::uint16_t n{};
+            std::memcpy(&n, CMSG_DATA(c), sizeof n);
+            segment = n;
+        }
+        return segment > 1232 ? EMSGSIZE : 0;
+    };
+    client->send(direction::uni, noise(1'000'000, 2));
+    const bool arrived = net.run([s = server] { return s->received.size() == 2 && s->received.rbegin()->second.fin; }, 5s);
+    fault = nullptr;
+    CHECK(arrived);
+    CHECK(client->connection.stats().packet_size <= 1232);
 }
 
 TEST_CASE("listening twice on one port fails with the reason") {

@@ -37,3 +37,73 @@ TEST_CASE("a path that reorders without loss carries 32 MB to the end, and repea
     const auto stats = client->connection.stats();
     CHECK(stats.packets_sent < 4 * data.size() / 1200);
 }
+
+namespace {
+
+/// Sends chunk after chunk on streams of their own until `end`, like a live broadcast; the bytes that arrived.
+std::size_t live_until(memory_pair& pair, recorder* from, recorder* to, time_point end) {
+    const auto before = received_by(to).size();
+    while (pair.now < end) {
+        from->send(direction::uni, noise(20'000));
+        pair.run_for(40ms);
+    }
+    return received_by(to).size() - before;
+}
+
+} // namespace
+
+TEST_CASE("a path that carries less than before stops nobody for longer than a few PTO", "[regression]") {
+    pair_options options;
+    std::size_t mtu = 1500;
+    std::size_t largest = 0;
+    options.drop = [&](std::string& bytes) {
+        if (bytes.size() + 48 > mtu) return true;
+        largest = std::max(largest, bytes.size());
+        return false;
+    };
+    memory_pair pair{std::move(options)};
+    const auto [client, server] = pair.connected();
+    const auto end = client->ended;
+
+    SECTION("one that only sends in bulk") {
+        client->send(direction::uni, noise(40'000'000));
+        pair.run_for(150ms);
+        CHECK(client->connection.stats().packet_size == 1452);
+        mtu = 1280;
+        const auto before = received_by(server).size();
+        pair.run_for(5s);
+        CHECK(received_by(server).size() > before + 500'000);
+        CHECK(client->connection.stats().packet_size <= 1232);
+        REQUIRE(pair.run([s = server] { return s->received.begin()->second.fin; }, 120s));
+        CHECK(received_by(server) == noise(40'000'000));
+    }
+    SECTION("one that sends at a rate, and finds what the path carries") {
+        live_until(pair, client, server, pair.now + 2s);
+        CHECK(client->connection.stats().packet_size == 1452);
+        mtu = 1280;
+        live_until(pair, client, server, pair.now + 5s);
+        CHECK(live_until(pair, client, server, pair.now + 10s) > 4'900'000);
+        largest = 0;
+        live_until(pair, client, server, pair.now + 1s);
+        CHECK(largest == 1232);
+        // And more again, once it carries more.
+        mtu = 1500;
+        live_until(pair, client, server, pair.now + 120s);
+        CHECK(client->connection.stats().packet_size == 1452);
+    }
+    CHECK_FALSE(end->has_value());
+}
+
+TEST_CASE("an outage of two seconds leaves packets as large as they were") {
+    pair_options options;
+    bool dead = false;
+    options.drop = [&](std::string&) { return dead; };
+    memory_pair pair{std::move(options)};
+    const auto [client, server] = pair.connected();
+    live_until(pair, client, server, pair.now + 1s);
+    dead = true;
+    live_until(pair, client, server, pair.now + 2s);
+    dead = false;
+    live_until(pair, client, server, pair.now + 30s);
+    CHECK(client->connection.stats().packet_size == 1452);
+}

@@ -59,6 +59,7 @@ private:
 
     boost::asio::any_io_executor executor_;
     std::function<void(time_point)> before_pump_;
+    bool icmp_errors_;
     udp_socket socket_;
     ngtcp2::endpoint endpoint_;
     boost::asio::posix::stream_descriptor waiter_; ///< Waits on the socket's handle.

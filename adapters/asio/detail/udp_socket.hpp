@@ -33,9 +33,15 @@ public:
     /// false: the socket has no more at present.
     [[nodiscard]] bool read(std::size_t most, const std::function<void(const ngtcp2::datagram&)>& take);
 
+    /// Calls `take` for each ICMP error that has come, with the beginning of the datagram that it is about and an errno.
+    void read_errors(const std::function<void(byte_view, int)>& take);
+
     enum class sent : std::uint8_t { all, full, lost };
     /// Full: from `done` bytes on nothing was taken. Lost: the kernel will never take it.
     [[nodiscard]] sent write(const ngtcp2::burst&, std::size_t& done);
+    /// Of the last datagram that was lost: its size, and why.
+    [[nodiscard]] std::size_t lost_size() const noexcept { return lost_size_; }
+    [[nodiscard]] int lost_reason() const noexcept { return lost_reason_; }
 
     [[nodiscard]] const socket_stats& stats() const noexcept { return stats_; }
     socket_stats& stats() noexcept { return stats_; }
@@ -54,6 +60,8 @@ private:
     struct arrivals;
     std::unique_ptr<arrivals> arrivals_;
     socket_stats stats_;
+    std::size_t lost_size_ = 0;
+    int lost_reason_ = 0;
     int fd_ = -1;
     bool v6_ = false;
     bool gso_ = false;

@@ -1,6 +1,7 @@
 // What a connection is made of.
 #pragma once
 
+#include "black_hole.hpp"
 #include "cid.hpp"
 #include "counted_memory.hpp"
 #include "deadlines.hpp"
@@ -99,6 +100,8 @@ struct connection_state final : connection,
     bool draining = false;              ///< The peer has closed.
 
     address local, peer;
+    black_hole path; ///< What it carries at present.
+    [[nodiscard]] path_sample sample() const;
     std::string protocol;
     std::string server;    ///< That a client talks to: its name and port, for its token.
     qlog_function qlog;    ///< Empty: none is written.

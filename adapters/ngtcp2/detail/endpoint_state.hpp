@@ -113,6 +113,10 @@ struct endpoint_state {
     /// Ends the streams whose first byte has been missing for too long.
     void stop_unheard(connection_state&);
 
+    // What the kernel says.
+    /// A handshake cannot go on, for this reason.
+    void unreachable(connection_state&, int error);
+
     // Turns.
     void turn(connection_state&);
     void forget_tls(connection_state&);
@@ -141,6 +145,7 @@ struct endpoint_state {
     std::vector<std::unique_ptr<connection_state>> connections;
     std::vector<std::unique_ptr<farewell>> farewells;
     std::vector<connection_state*> waiting; ///< For their pump.
+    connection_state* turning = nullptr;    ///< Whose packets are written at present.
     std::vector<connection_state*> pumping; ///< Those of the pump under way.
     std::size_t handshakes = 0;             ///< Incoming ones.
     source_table sources{handshakes};       ///< Of incoming connections.

@@ -2,6 +2,8 @@
 // segments. One per endpoint: a connection owns no packet buffer.
 #pragma once
 
+#include "black_hole.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <moqlite/ngtcp2/endpoint.hpp>
@@ -21,7 +23,7 @@ public:
     // One turn.
 
     /// Everything up to end() is written for this connection.
-    void begin(ngtcp2_conn*, ngtcp2_tstamp);
+    void begin(ngtcp2_conn*, const black_hole&, ngtcp2_tstamp);
     /// The tri-state of moqlite::transport.
     [[nodiscard]] std::optional<std::size_t> write(const write_stream&);
     [[nodiscard]] bool write_datagram(byte_view);
@@ -35,6 +37,8 @@ public:
     [[nodiscard]] bool exhausted() const noexcept { return exhausted_; }
     /// The stream of which a write took a part only because the turn ended.
     [[nodiscard]] std::optional<stream_id> interrupted() const noexcept { return interrupted_; }
+    /// Packets of this turn above the threshold of its black_hole, without ngtcp2's path probes.
+    [[nodiscard]] std::size_t large() const noexcept { return large_; }
     [[nodiscard]] const ngtcp2_conn* current() const noexcept { return conn_; }
 
     // The socket.
@@ -69,6 +73,11 @@ private:
     ngtcp2_tstamp now_ = 0;
     std::size_t packet_size_ = 0; ///< Largest that ngtcp2 may write, a path probe.
     std::size_t path_size_ = 0;   ///< Of a full packet on this path.
+    std::size_t trial_ = 0;       ///< A larger size that is tried.
+    std::size_t trials_left_ = 0;
+    std::size_t threshold_ = 0;
+    std::size_t large_ = 0;
+    std::size_t room_ = 0; ///< For the packet at tail_.
     std::size_t limit_ = 0;       ///< Of this turn, in bytes.
     std::size_t produced_ = 0;
     int error_ = 0;

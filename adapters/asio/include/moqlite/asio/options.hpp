@@ -12,6 +12,7 @@ struct socket_options {
     std::size_t buffer = 4 * 1024 * 1024; ///< Asked for in both directions; what was got is logged.
     bool gso = true;                      ///< UDP_SEGMENT, where the kernel has it.
     bool gro = true;                      ///< UDP_GRO, where the kernel has it.
+    bool icmp_errors = false;             ///< Ask the kernel for them; clients do so by themselves.
     bool ipv6_only = false;               ///< An IPv6 wildcard leaves IPv4 to another socket of its port.
 };
 
