@@ -40,6 +40,30 @@ TEST_CASE("readers that join and raise in one turn make one SUBSCRIBE_UPDATE ups
     CHECK(heard.back() == "groups_wanted 0 to 99");
 }
 
+TEST_CASE("a publisher that ends at a Group End while several higher ones are on their way is subscribed again",
+    "[relay][update][group end]") {
+    scene s;
+    auto& camera = s.publisher();
+    auto& reader = s.viewer({.ordered = true, .start = at(0), .end = at(1)});
+    camera.accept(0, 0);
+    camera.send(0, 0, "0");
+    camera.send(0, 1, "1");
+    s.settle();
+    static_cast<void>(camera.heard());
+    static_cast<void>(reader.heard());
+    camera.end.deaf = true;
+    REQUIRE(camera->finish(request_id{0}));
+    for (const std::uint64_t end : {4, 6, 9}) {
+        reader.update({.ordered = true, .start = at(0), .end = at(end)});
+        s.settle();
+    }
+    camera.end.deaf = false;
+    camera.end.resume();
+    s.settle();
+    CHECK(camera.heard().back() == "groups_wanted 1 to 9");
+    CHECK(reader.heard().empty());
+}
+
 TEST_CASE("a TRACK that all who asked have taken back is taken back upstream", "[relay][update][track]") {
     scene s;
     auto& camera = s.publisher();

@@ -236,6 +236,7 @@ private:
     void leave(relaying::reader& r);
     void set_options(relaying::reader& r, const subscribe_options& now);
     void ask_upstream(relaying::track& t);
+    static void note_asked_end(relaying::track& t);
     void go_on(relaying::track& t);
     void cut_off(relaying::track& t, app_error code);
     void retire(relaying::track& t);
@@ -247,6 +248,7 @@ private:
     static constexpr std::size_t most_infos = 4096;
     static constexpr std::size_t most_ended = 1024;   ///< Tracks that are complete.
     static constexpr std::size_t most_queries = 1024; ///< TRACKs, and FETCHes, that one publisher has not answered.
+    static constexpr std::size_t most_asked_ends = 64; ///< Of one track, that its publisher may not have read yet.
     static constexpr std::size_t most_gaps = 64;      ///< Of one track.
     relay_options options_;
     slab_pool pool_;

@@ -195,7 +195,9 @@ inline void relay::on(peer& p, const subscription_ended& e) {
     p.subscriptions.erase(number(e.subscription));
     t->subscription.reset();
     // Some publishers end a subscription at its Group End: there is more to ask for, once a reader wants it.
-    const bool at_cap = t->asked.end && t->highest && (*t->highest >= *t->asked.end || t->highest == t->asked_before);
+    const auto& ends = t->asked_ends;
+    const bool at_cap = t->asked.end && t->highest &&
+                        (*t->highest >= *t->asked.end || std::find(ends.begin(), ends.end(), *t->highest) != ends.end());
     if (e.finished && !t->end && at_cap) {
         t->paused = true;
         t->perhaps_over = !has_subscribe_end(p.session->negotiated());

@@ -165,8 +165,14 @@ inline void relay::ask_upstream(relaying::track& t) {
     auto changed = wanted;
     changed.start.reset(); // Stays as it was.
     if (!source->session->update(*t.subscription, changed)) return;
-    if (t.asked.end != wanted.end) t.asked_before = t.asked.end;
+    if (t.asked.end && t.asked.end != wanted.end) note_asked_end(t);
     t.asked = wanted;
+}
+
+/// Its publisher may still end the subscription where it was asked to until now.
+inline void relay::note_asked_end(relaying::track& t) {
+    std::erase_if(t.asked_ends, [&](group_sequence end) { return t.highest && end < *t.highest; });
+    if (t.asked_ends.size() < most_asked_ends) t.asked_ends.push_back(*t.asked.end);
 }
 
 /// Subscribes again where the publisher has ended at a Group End, if somebody wants what follows.
@@ -174,7 +180,7 @@ inline void relay::go_on(relaying::track& t) {
     const auto wanted = t.wanted.sum();
     if (t.wanted.readers() == 0 || (wanted.end && *wanted.end <= *t.highest)) return;
     t.paused = false;
-    t.asked_before.reset();
+    t.asked_ends.clear();
     t.asked = wanted;
     t.asked.start = next(*t.highest);
     peer* source = find(t.upstream);

@@ -53,7 +53,7 @@ struct track : moqlite::detail::list_hook<moqlite::detail::owned_tag>, moqlite::
     std::uint64_t upstream = 0; ///< Key of the session that it comes from.
     std::optional<subscribe_id> subscription;
     subscribe_options asked;                    ///< What its publisher was asked for.
-    std::optional<group_sequence> asked_before; ///< The Group End before that: it may be the one that was reached.
+    std::vector<group_sequence> asked_ends;     ///< Group Ends before that: one of them may be the one that is reached.
     std::optional<group_sequence> start;        ///< The first that the publisher serves, once it has said so.
     std::optional<group_sequence> end;
     std::optional<group_sequence> highest;

@@ -23,6 +23,7 @@ public:
     void append(byte_view bytes) {
         while (!bytes.empty()) {
             if (tail_ == nullptr || tail_->size == tail_->capacity) add_block(bytes.size());
+            if (next_ == nullptr) next_ = tail_;
             const auto n = std::min<std::size_t>(bytes.size(), tail_->capacity - tail_->size);
             std::memcpy(tail_->data() + tail_->size, bytes.data(), n);
             tail_->size += static_cast<std::uint32_t>(n);
@@ -34,8 +35,7 @@ public:
     [[nodiscard]] std::size_t lend(std::span<byte_view> out, std::size_t& total) noexcept {
         std::size_t count = 0;
         auto from = written_;
-        for (block* b = head_; b != nullptr && count < out.size(); b = b->next) {
-            if (from >= b->begin + b->size) continue;
+        for (block* b = next_; b != nullptr && count < out.size(); b = b->next) {
             const auto skip = static_cast<std::size_t>(from - b->begin);
             out[count++] = {b->data() + skip, b->size - skip};
             total += b->size - skip;
@@ -43,7 +43,10 @@ public:
         }
         return count;
     }
-    void wrote(std::uint64_t n) noexcept { written_ += n; }
+    void wrote(std::uint64_t n) noexcept {
+        written_ += n;
+        while (next_ != nullptr && written_ >= next_->begin + next_->size) next_ = next_->next;
+    }
     void acked(std::uint64_t n) noexcept {
         acked_ += n;
         while (head_ != nullptr && acked_ >= head_->begin + head_->size && (head_->next != nullptr || acked_ == end_)) {
@@ -54,7 +57,7 @@ public:
     /// Everything goes: only for what the transport will not send again.
     void clear() noexcept {
         while (head_ != nullptr) ::operator delete(static_cast<void*>(std::exchange(head_, head_->next)));
-        tail_ = nullptr;
+        tail_ = next_ = nullptr;
         written_ = acked_ = end_;
     }
     [[nodiscard]] std::uint64_t unsent() const noexcept { return end_ - written_; }
@@ -79,6 +82,7 @@ private:
     }
     block* head_ = nullptr;
     block* tail_ = nullptr;
+    block* next_ = nullptr; ///< The first with unsent bytes: written ones before it may be many.
     std::uint64_t end_ = 0;
     std::uint64_t written_ = 0;
     std::uint64_t acked_ = 0;
