@@ -57,6 +57,7 @@ void http3::check(int result) {
 void http3::receive(stream_id id, byte_view bytes, bool fin, time_point now) {
     if (dead_ || (bytes.empty() && !fin)) return;
     now_ = now;
+    scan(id, bytes);
     const auto time = static_cast<std::uint64_t>(now.time_since_epoch().count());
     const auto n = read_stream(conn_, raw(id), octets(bytes), bytes.size(), fin, time);
     if (n < 0) return check(static_cast<int>(n));
@@ -69,6 +70,7 @@ void http3::receive(stream_id id, byte_view bytes, bool fin, time_point now) {
 
 void http3::reset(stream_id id) {
     headers_.erase(number(id));
+    scans_.erase(number(id));
     if (!dead_) check(nghttp3_conn_shutdown_stream_read(conn_, raw(id)));
 }
 
@@ -94,6 +96,7 @@ void http3::acked(stream_id id, std::uint64_t n) {
 
 void http3::closed(stream_id id, http3_code code) {
     headers_.erase(number(id));
+    scans_.erase(number(id));
     if (dead_) return;
     const int rv = nghttp3_conn_close_stream(conn_, raw(id), static_cast<std::uint64_t>(code));
     if (rv != NGHTTP3_ERR_STREAM_NOT_FOUND) check(rv);

@@ -17,6 +17,13 @@ void random_bytes(std::uint8_t* out, std::size_t size) {
 
 } // namespace
 
+void http3::scan(stream_id id, byte_view bytes) {
+    if (quic_.side() == role::client || direction_of(id) == direction::uni) return;
+    const auto [at, is_new] = scans_.try_emplace(number(id));
+    if (is_new) at->second = std::make_unique<field_scan>(memory_.functions());
+    if (at->second) at->second->receive(bytes);
+}
+
 void http3::begin_header(stream_id id) {
     if (headers_.size() < headers_max)
         headers_.insert_or_assign(number(id), arriving{{}, now_});
@@ -29,6 +36,10 @@ void http3::end_header(stream_id id, bool fin) {
     if (found == headers_.end()) return; // It was refused.
     auto header = std::move(found->second.header);
     headers_.erase(found);
+    if (const auto s = scans_.find(number(id)); s != scans_.end() && s->second) {
+        header.bad_origin = !s->second->is_done() || s->second->has_bad_origin();
+        s->second.reset();
+    }
     listener_.message_received(id, std::move(header), fin);
 }
 

@@ -3,7 +3,9 @@
 
 #include "detail/http3_connection.hpp"
 
+#include <moqlite/webtransport/origin.hpp>
 #include <moqlite/webtransport/protocols.hpp>
+#include <moqlite/wire/utf8.hpp>
 
 #include <array>
 #include <utility>
@@ -52,6 +54,10 @@ private:
 
     void ask(exchange& e, time_point now) {
         auto& h = e.header;
+        // A page, but none that says where it comes from; not to be taken for a client without pages.
+        if (h.bad_origin || (!h.origin.empty() && !webtransport::is_origin(h.origin)))
+            return refuse(e, 403, "malformed Origin", now);
+        if (!wire::is_utf8(h.path)) return refuse(e, 400, "its path is not UTF-8", now);
         auto offered = webtransport::read_protocols(h.available_protocols).value_or(std::vector<std::string>{});
         const auto said = (*answer_)({h.authority, h.path, h.origin, std::move(offered), quic().remote()});
         constexpr int ok = 200;

@@ -115,3 +115,57 @@ TEST_CASE("a client that offers nothing has a session without a protocol", "[web
     CHECK(pair.client.handlers[0]->connection.alpn().empty());
     CHECK(pair.client_log.empty());
 }
+
+// nghttp3 drops a field with such a value, and a page would pass for a client that is none.
+TEST_CASE("a malformed Origin is refused, not taken for none", "[webtransport][origin]") {
+    webtransport_pair pair;
+    raw_http3 client{pair};
+    const std::string bad = GENERATE(as<std::string>{}, "", "\x01", "http://evil.example\x01",
+        "http://evil.example\x7f",
+        " http://evil.example", "http://evil.example ", "\xff", "http://a b", "evil.example", "http://evil.example/",
+        std::string("http://evil.example\0", 20));
+    const bool twice = GENERATE(false, true);
+    auto header = connect();
+    if (twice) header.emplace_back("origin", "https://relay.example");
+    header.emplace_back("origin", bad);
+    const bool in_pieces = GENERATE(false, true);
+    if (in_pieces) {
+        const auto all = frame(0x21, "grease") + frame(0x40, "") + headers(header);
+        const auto id = client.open(direction::bidi, all.substr(0, 1));
+        for (std::size_t i = 1; i < all.size(); ++i) client.more(id, all.substr(i, 1));
+        CHECK(client.answer(id) == 403);
+    } else {
+        CHECK(client.ask(header, false) == 403);
+    }
+    CHECK(pair.requests.empty());
+    CHECK_FALSE(client.is_over());
+    REQUIRE(pair.server_log.size() == 1);
+    CHECK(pair.server_log[0] == "refused CONNECT /room of 127.0.0.1:1000: 403 malformed Origin");
+    CHECK(client.ask(connect(), false) == 200); // And the connection is as good as before.
+}
+
+TEST_CASE("a well-formed Origin is for the application to judge", "[webtransport][origin]") {
+    webtransport_pair pair;
+    raw_http3 client{pair};
+    const std::string good = GENERATE(as<std::string>{}, "null", "https://relay.example", "http://[::1]:8080");
+    auto header = connect();
+    header.emplace_back("x-other", "\x01"); // Another field may be dropped.
+    header.emplace_back("origin", good);
+    CHECK(client.ask(header, false) == 200);
+    CHECK(pair.requests.at(0).origin == good);
+}
+
+TEST_CASE("a path that is not UTF-8 is refused with 400, in a log without control or bidi characters",
+    "[webtransport]") {
+    webtransport_pair pair;
+    raw_http3 client{pair};
+    const std::string bad = GENERATE(as<std::string>{}, "/room\xff", "/\xc3", "/\xc0\xaf", "/\xed\xa0\x80",
+        "/\xf4\x90\x80\x80",
+        "/\xe2\x80\xae\xff", "/?token=\xfe");
+    CHECK(client.ask(connect(bad), false) == 400);
+    CHECK(pair.requests.empty());
+    REQUIRE(pair.server_log.size() == 1);
+    for (const unsigned char c : pair.server_log[0]) CHECK((c >= 0x20 && c < 0x7f));
+    CHECK(client.ask(connect("/r\xc3\xa4um/\xf0\x9f\x8e\xa5"), false) == 200);
+    CHECK(pair.requests.at(0).path == "/r\xc3\xa4um/\xf0\x9f\x8e\xa5");
+}

@@ -4,6 +4,7 @@
 
 #include "bounded_memory.hpp"
 #include "control_stream.hpp"
+#include "field_scan.hpp"
 #include "message.hpp"
 
 #include <cstdint>
@@ -97,6 +98,7 @@ private:
     [[nodiscard]] static nghttp3_data_reader open_body();
     [[nodiscard]] nghttp3_ssize read_body(nghttp3_vec& out, std::uint32_t& flags);
     [[nodiscard]] bool copy_control(std::span<const nghttp3_vec>);
+    void scan(stream_id, byte_view);
     void begin_header(stream_id);
     void end_header(stream_id, bool fin);
     void refuse(stream_id);
@@ -114,6 +116,8 @@ private:
     webtransport::settings_reader settings_;
     std::optional<stream_id> remote_control_;
     std::unordered_map<std::uint64_t, arriving> headers_;
+    /// Of a server's request streams that are open; null: all of its header has come.
+    std::unordered_map<std::uint64_t, std::unique_ptr<field_scan>> scans_;
     time_point now_{};
     bool open_ = false;
     bool dead_ = false;

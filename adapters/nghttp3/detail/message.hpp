@@ -15,6 +15,7 @@ struct message {
     std::string method, authority, path, protocol, origin;
     std::string available_protocols; ///< Lines joined as RFC 9110 §5.3 has it.
     std::string status, chosen_protocol;
+    bool bad_origin = false; ///< It has an Origin that is empty, or that nghttp3 has dropped.
     std::size_t size = 0;
 
     [[nodiscard]] bool too_large() const noexcept { return size > size_max; }

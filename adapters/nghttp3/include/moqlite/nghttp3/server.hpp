@@ -15,8 +15,8 @@ namespace moqlite::nghttp3 {
 /// A client's CONNECT for a WebTransport session. What it says comes from the network.
 struct request {
     std::string authority;              ///< host[:port]
-    std::string path;                   ///< With its query.
-    std::string origin;                 ///< Of the page that asks; empty: it is no browser.
+    std::string path;                   ///< With its query; UTF-8.
+    std::string origin;                 ///< Of the page that asks, well-formed; empty: it is no browser.
     std::vector<std::string> protocols; ///< Those offered (wt-available-protocols), the client's favourite first.
     ngtcp2::address remote;
 };
@@ -42,7 +42,7 @@ struct server_options {
 };
 
 /// For endpoint::serve(). A connection carries one session; further ones are answered 429, GET and HEAD 404, other
-/// methods 405. A connection on which no session comes about in 10 s is closed.
+/// methods 405, a malformed Origin 403, a path that is not UTF-8 400. A connection on which no session comes about in 10 s is closed.
 [[nodiscard]] ngtcp2::accept_function serve(server_options, answer_function);
 
 } // namespace moqlite::nghttp3
