@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <moqlite/webtransport/datagram.hpp>
 #include <moqlite/webtransport/error_code.hpp>
+#include <moqlite/wire/utf8.hpp>
 #include <utility>
 
 namespace moqlite::nghttp3::detail {
@@ -15,16 +16,10 @@ app_error on_the_wire(app_error code) noexcept {
 
 std::size_t index_of(direction kind) noexcept { return kind == direction::uni ? 1 : 0; }
 
-/// What a peer writes goes into logs: one line of it, which is UTF-8, and nothing that a terminal obeys.
-std::string one_line(std::string text) {
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const auto c = static_cast<unsigned char>(text[i]);
-        // U+0080 to U+009F are 0xc2 and one more byte.
-        const bool two = c == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0;
-        if (two) text[i + 1] = '?';
-        if (two || c < 0x20 || c == 0x7f) text[i] = '?';
-    }
-    return text;
+/// What a peer writes goes into logs.
+std::string one_line(std::string_view text) {
+    constexpr std::size_t longest = 1024; // Of a CLOSE capsule's reason.
+    return wire::loggable(text, longest);
 }
 
 ngtcp2::closed to_closed(const webtransport::session_ended& e) {

@@ -57,11 +57,12 @@ certificate_store::outcome certificate_store::take(std::optional<identity> found
     auto configuration = found ? tls::server(*found, alpn_, why) : std::nullopt;
     auto print = configuration ? fingerprint(*found, why) : std::nullopt;
     const auto good = print ? valid_times(*found, why) : std::nullopt;
-    if (!good) return std::exchange(complaint_, why) == why ? outcome::same : outcome::failed;
+    auto names = good ? certified_names(*found, why) : std::nullopt;
+    if (!names) return std::exchange(complaint_, why) == why ? outcome::same : outcome::failed;
     complaint_.clear();
     unsettled_.reset();
-    previous_ =
-        std::exchange(current_, certificate{std::move(*found), std::move(*configuration), std::move(*print), *good});
+    previous_ = std::exchange(current_,
+        certificate{std::move(*found), std::move(*configuration), std::move(*print), *good, std::move(*names)});
     return outcome::renewed;
 }
 

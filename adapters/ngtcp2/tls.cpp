@@ -2,6 +2,8 @@
 #include "detail/tls_library.hpp"
 
 #include <algorithm>
+#include <arpa/inet.h>
+#include <array>
 #include <fstream>
 #include <sstream>
 #include <unistd.h>
@@ -51,6 +53,13 @@ std::string detail::hex_of(std::span<const unsigned char> bytes) {
         text += "0123456789abcdef"[b & 15];
     }
     return text;
+}
+
+std::string detail::ip_text(std::span<const unsigned char> bytes) {
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    const int family = bytes.size() == 4 ? AF_INET : bytes.size() == 16 ? AF_INET6 : AF_UNSPEC;
+    const bool known = family != AF_UNSPEC && ::inet_ntop(family, bytes.data(), text.data(), text.size()) != nullptr;
+    return known ? std::string{text.data()} : std::string{};
 }
 
 std::optional<std::string> detail::normal_fingerprint(const std::string& text, std::string& why) {

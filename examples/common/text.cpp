@@ -4,6 +4,7 @@
 #include <cctype>
 #include <charconv>
 #include <cmath>
+#include <moqlite/wire/utf8.hpp>
 #include <spdlog/fmt/fmt.h>
 #include <utility>
 
@@ -45,19 +46,10 @@ std::string speed::text(std::uint64_t bytes, time_point now) {
     return size_text(seconds > 0 ? static_cast<double>(bytes - before.bytes) / seconds : 0) + "/s";
 }
 
-std::string printable(std::string_view utf8) {
+std::string printable(std::string_view text) {
     constexpr std::size_t longest = 256;
-    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(utf8[i]); };
-    std::string out;
-    std::size_t i = 0;
-    for (; i < utf8.size() && (out.size() < longest || (byte(i) & 0xc0) == 0x80); ++i) {
-        // U+0080 to U+009F, which some terminals obey, are 0xc2 and one more byte.
-        const bool c1 = byte(i) == 0xc2 && i + 1 < utf8.size() && byte(i + 1) < 0xa0;
-        out += c1 || byte(i) < 0x20 || byte(i) == 0x7f ? '?' : utf8[i];
-        if (c1) ++i;
-    }
-    if (i < utf8.size()) out += "...";
-    return out;
+    const auto all = wire::loggable(text, std::string::npos);
+    return all.size() <= longest ? all : std::string{wire::utf8_prefix(all, longest)} + "...";
 }
 
 std::string to_text(app_error code) {

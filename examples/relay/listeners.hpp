@@ -5,6 +5,7 @@
 #include <moqlite/ngtcp2/address.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace moqlite::programs {
@@ -23,5 +24,9 @@ struct listener {
 /// nullopt: `why` says which of them cannot be resolved.
 [[nodiscard]] std::optional<std::vector<listener>> resolve_listeners(
     const std::vector<std::string>& listen, std::uint16_t default_port, std::string& why);
+
+/// Whether a listener at `where`, which is numeric_addresses()' or ":PORT", is reached by localhost: on a loopback address
+/// or a wildcard.
+[[nodiscard]] bool is_on_loopback(std::string_view where) noexcept;
 
 } // namespace moqlite::programs

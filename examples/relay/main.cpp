@@ -59,8 +59,11 @@ void add_options(command_line& line, relay_program_options& o) {
         ->type_name("LIST");
     line.option("--allow-origin", o.allow_origin,
             "Let pages of this origin in, also several times; '*' is every one. Without this those of the relay's own\n"
-            "host, whatever their scheme and port")
+            "hosts, whatever their scheme and port: the certificate's names, --host, and localhost where it listens there")
         ->type_name("ORIGIN");
+    line.option("--host", o.hosts, "A name by which pages reach this relay and that its certificate does not have")
+        ->delimiter(',')
+        ->type_name("NAME");
     line.size("--cache-bytes", o.cache_bytes, "64M", "Keep so much of what passed for those who come late", 0,
         std::uint64_t{1} << 40);
     line.seconds("--cache-age", o.cache_age, "Keep it for so long", 0, 1e6)->capture_default_str();

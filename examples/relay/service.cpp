@@ -106,8 +106,9 @@ bool service::start(std::string& why) {
 
 bool service::open_web(std::string& why) {
     const auto addresses = numeric_addresses(options_.web, 80, why);
-    web_.emplace(io_.get_executor(), web_options{.root = options_.web_root, .without_root = no_page},
-        [this](std::string_view path) { return page(path); });
+    web_options o{.root = options_.web_root, .without_root = no_page};
+    o.warn = [](const std::string& line) { spdlog::warn("{}", line); };
+    web_.emplace(io_.get_executor(), std::move(o), [this](std::string_view path) { return page(path); });
     return !addresses.empty() && web_->listen(addresses.front(), why);
 }
 
@@ -130,21 +131,30 @@ bool service::listen(const listener& what, std::string& why) {
     o.quic.qlog = qlog_;
     o.before_pump = [this](time_point now) { turn(now); };
     auto& server = servers_.emplace_back(std::make_unique<asio::server>(io_.get_executor(), std::move(o)));
-    return server->listen(address, certificate.configuration, door(), why);
+    return server->listen(address, certificate.configuration, door(is_on_loopback(address)), why);
 }
 
 // Connections.
 
 /// By QUIC itself, or by WebTransport, as the ALPN says.
-ngtcp2::accept_function service::door() {
+ngtcp2::accept_function service::door(bool loopback) {
     auto by_http3 = nghttp3::serve({.log = adapter_log(log_style::service), .counts = http3_},
-        webtransport_door{
-            options_.allow_origin, options_.protocols, [this](ngtcp2::connection& c, time_point now, std::string path) {
+        webtransport_door{.origins = options_.allow_origin,
+            .own_names = [this] { return own_names(); },
+            .loopback = loopback,
+            .protocols = options_.protocols,
+            .accept = [this](ngtcp2::connection& c, time_point now, std::string path) {
                 return accept(c, now, std::move(path));
             }});
     return [this, by_http3 = std::move(by_http3)](ngtcp2::connection& c, time_point now) {
         return c.alpn() == http3 ? by_http3(c, now) : accept(c, now, {});
     };
+}
+
+std::vector<std::string> service::own_names() const {
+    auto names = certificates_.current().names;
+    names.insert(names.end(), options_.hosts.begin(), options_.hosts.end());
+    return names;
 }
 
 std::unique_ptr<ngtcp2::handler> service::accept(ngtcp2::connection& c, time_point now, std::string path) {
@@ -323,9 +333,12 @@ void service::say_statistics() {
     relay_.trim();
     ::malloc_trim(0);
     const auto s = relay_.stats();
-    spdlog::info("{} sessions, {} broadcasts, {} tracks, {} readers; {} cached, {} in use; {} groups not delivered",
+    const auto& w = *http3_;
+    spdlog::info("{} sessions, {} broadcasts, {} tracks, {} readers; {} cached, {} in use; {} groups not delivered; by "
+                 "WebTransport {} sessions, refused {} requests, {} streams, {} datagrams, {} connections",
         s.sessions, s.broadcasts, s.tracks, s.readers, size_text(static_cast<double>(s.cached_bytes)),
-        size_text(static_cast<double>(s.memory)), s.groups_lost);
+        size_text(static_cast<double>(s.memory)), s.groups_lost, w.sessions, w.refused_requests,
+        w.rejected_streams, w.dropped_datagrams, w.failed_connections);
 }
 
 } // namespace moqlite::programs

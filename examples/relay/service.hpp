@@ -28,7 +28,8 @@ struct relay_program_options {
     std::string cert;
     std::string key;
     std::vector<std::string> protocols;
-    std::vector<std::string> allow_origin; ///< Of pages; empty: those of our own host.
+    std::vector<std::string> allow_origin; ///< Of pages; empty: those of our own hosts.
+    std::vector<std::string> hosts;        ///< Names of ours that the certificate does not have.
     std::uint64_t cache_bytes = limits{}.cache;
     double cache_age = 30;   ///< Seconds.
     double idle_timeout = 8; ///< Seconds.
@@ -86,7 +87,9 @@ private:
     /// Every now and then: the certificate may have changed, and memory that a crowd has left goes back to the system.
     void tidy();
 
-    [[nodiscard]] ngtcp2::accept_function door();
+    /// Of a listener; `loopback`: it is reached by localhost.
+    [[nodiscard]] ngtcp2::accept_function door(bool loopback);
+    [[nodiscard]] std::vector<std::string> own_names() const;
     /// `path` is that of the request by which it came, if it did by one.
     [[nodiscard]] std::unique_ptr<ngtcp2::handler> accept(ngtcp2::connection&, time_point now, std::string path);
     void forget(std::uint64_t key);

@@ -31,7 +31,11 @@ web_page service::health() const {
     nlohmann::ordered_json about{{"status", stopped_ ? "draining" : "ok"}, {"version", MOQLITE_VERSION},
         {"sessions", s.sessions}, {"broadcasts", s.broadcasts}, {"tracks", s.tracks}, {"readers", s.readers},
         {"cached_bytes", s.cached_bytes}, {"memory_bytes", s.memory}, {"groups_not_delivered", s.groups_lost},
-        {"protocols", options_.protocols}, {"pin_certificate", is_pinnable(certificates_.current().good)}};
+        {"protocols", options_.protocols}, {"pin_certificate", is_pinnable(certificates_.current().good)},
+        {"webtransport",
+            {{"sessions", http3_->sessions}, {"refused_requests", http3_->refused_requests},
+                {"refused_streams", http3_->rejected_streams}, {"dropped_datagrams", http3_->dropped_datagrams},
+                {"failed_connections", http3_->failed_connections}}}};
     for (const auto& server : servers_) about["listening"].push_back(to_string(server->local_address()));
     return {.type = "application/json", .text = about.dump() + '\n', .status = stopped_ ? 503u : 200u};
 }

@@ -2,14 +2,18 @@
 
 #include "web_files.hpp"
 
+#include <algorithm>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
+#include <fcntl.h>
 #include <moqlite/asio/host_port.hpp>
+#include <unistd.h>
 #include <utility>
+#include <vector>
 
 namespace moqlite::programs {
 
@@ -34,6 +38,24 @@ std::string_view path_of(const http::request<http::empty_body>& request) {
     return target.substr(0, target.find('?'));
 }
 
+/// Closed, it leaves room for one connection where the process has no more descriptors.
+class reserved_descriptor {
+public:
+    reserved_descriptor() { take(); }
+    ~reserved_descriptor() { static_cast<void>(release()); }
+    reserved_descriptor(const reserved_descriptor&) = delete;
+    reserved_descriptor& operator=(const reserved_descriptor&) = delete;
+
+    void take() noexcept {
+        if (descriptor_ < 0) descriptor_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    }
+    /// False: it was in use.
+    [[nodiscard]] bool release() noexcept { return descriptor_ >= 0 && ::close(std::exchange(descriptor_, -1)) == 0; }
+
+private:
+    int descriptor_ = -1;
+};
+
 } // namespace
 
 class web_server::state : public std::enable_shared_from_this<state> {
@@ -52,8 +74,10 @@ public:
         acceptor.close(ignored);
         pause_.cancel();
     }
-    void left() {
-        if (connections_-- == options.connections) accept();
+    /// Its descriptor is free again.
+    void left(visitor& who) {
+        std::erase(visitors_, &who);
+        reserve_.take();
     }
 
     const web_options options;
@@ -62,22 +86,41 @@ public:
     tcp::acceptor acceptor;
 
 private:
+    void welcome(tcp::socket);
+    void refused(const error_code&);
     void accept_later();
+    /// Closes the oldest connection that waits for a request, of the address that has the most of them; where none
+    /// waits, the oldest. False: there is none.
+    bool make_room();
 
     net::steady_timer pause_;
-    std::size_t connections_ = 0;
+    std::vector<visitor*> visitors_; ///< The oldest first.
+    reserved_descriptor reserve_;
+    bool warned_ = false;
 };
 
 /// One connection: a request, its answer, and the next one.
 class web_server::visitor : public std::enable_shared_from_this<visitor> {
 public:
     visitor(tcp::socket socket, std::shared_ptr<state> home)
-        : stream_{std::move(socket)}, home_{std::move(home)}, buffer_{2 * home_->options.header} {}
-    ~visitor() { home_->left(); }
+        : stream_{std::move(socket)}, home_{std::move(home)}, buffer_{2 * home_->options.header} {
+        error_code ignored;
+        address_ = stream_.socket().remote_endpoint(ignored).address();
+    }
+    ~visitor() {
+        stream_.close();
+        home_->left(*this);
+    }
     visitor(const visitor&) = delete;
     visitor& operator=(const visitor&) = delete;
 
+    /// Of no request that has all come.
+    [[nodiscard]] bool is_silent() const noexcept { return silent_; }
+    [[nodiscard]] const net::ip::address& address() const noexcept { return address_; }
+    void close() { stream_.close(); }
+
     void read() {
+        silent_ = true;
         parser_.emplace();
         parser_->header_limit(static_cast<std::uint32_t>(home_->options.header));
         parser_->body_limit(0);
@@ -105,6 +148,7 @@ private:
     }
 
     void answer() {
+        silent_ = false;
         if (!only_looks()) return refuse(405);
         const auto& request = parser_->get();
         const auto path = path_of(request);
@@ -166,6 +210,8 @@ private:
 
     beast::tcp_stream stream_;
     const std::shared_ptr<state> home_;
+    net::ip::address address_;
+    bool silent_ = true;
     beast::flat_buffer buffer_;
     std::optional<http::request_parser<http::empty_body>> parser_;
     http::response<http::span_body<const char>> head_;
@@ -187,16 +233,54 @@ bool web_server::state::open(const tcp::endpoint& at, bool both_families, std::s
     return false;
 }
 
-// One at a time; at the bound nobody is accepted until somebody has left.
 void web_server::state::accept() {
     if (!acceptor.is_open()) return;
     acceptor.async_accept([self = shared_from_this()](const error_code& error, tcp::socket socket) {
         if (!self->acceptor.is_open()) return;
-        if (error) return self->accept_later();
-        ++self->connections_;
-        std::make_shared<visitor>(std::move(socket), self)->read();
-        if (self->connections_ < self->options.connections) self->accept();
+        if (error) return self->refused(error);
+        self->welcome(std::move(socket));
+        self->accept();
     });
+}
+
+void web_server::state::welcome(tcp::socket socket) {
+    while (visitors_.size() >= options.connections && make_room()) {
+    }
+    auto made = std::make_shared<visitor>(std::move(socket), shared_from_this());
+    visitors_.push_back(made.get());
+    made->read();
+}
+
+bool web_server::state::make_room() {
+    const auto crowd = [this](const visitor* of) {
+        return std::ranges::count_if(visitors_, [of](const visitor* v) { return v->address() == of->address(); });
+    };
+    visitor* yields = nullptr;
+    std::ptrdiff_t most = 0;
+    for (auto* v : visitors_) {
+        if (!v->is_silent()) continue;
+        if (const auto n = crowd(v); n > most) {
+            most = n;
+            yields = v;
+        }
+    }
+    if (yields == nullptr && !visitors_.empty()) yields = visitors_.front();
+    if (yields == nullptr) return false;
+    std::erase(visitors_, yields);
+    yields->close();
+    return true;
+}
+
+/// Without descriptors the newcomer gets the one in reserve, or that of a connection that asks nothing, so that /health
+/// is answered all the same.
+void web_server::state::refused(const error_code& error) {
+    const bool no_descriptor = error == net::error::no_descriptors ||
+                               error == boost::system::errc::too_many_files_open_in_system;
+    if (no_descriptor && !std::exchange(warned_, true) && options.warn)
+        options.warn("--web cannot accept a connection: " + error.message() +
+                     "; raise the limit of open files (ulimit -n, LimitNOFILE=)");
+    if (no_descriptor && (reserve_.release() || make_room())) return accept();
+    accept_later();
 }
 
 void web_server::state::accept_later() {

@@ -22,12 +22,13 @@ struct web_page {
 struct web_options {
     std::string root{};            ///< A folder of files; empty, or not there: `without_root`.
     std::string without_root{};    ///< What "/" says then.
-    std::size_t connections = 64;  ///< Further ones wait.
+    std::size_t connections = 64;  ///< A further one takes the place of the oldest that asks nothing.
     std::size_t header = 8 * 1024; ///< Bytes of one request.
     std::size_t files = 64;        ///< Further ones are left out.
     std::size_t total = 16u << 20; ///< Bytes of all files; one that goes beyond it is left out.
     unsigned seconds_to_ask = 10;  ///< Also between two requests of a connection.
     unsigned seconds_to_answer = 30;
+    std::function<void(const std::string&)> warn{}; ///< Takes a line for the log.
 };
 
 /// Files are read once, at the start, so that no request reaches the disk. GET and HEAD only.

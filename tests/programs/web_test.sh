@@ -45,6 +45,9 @@ get /health
 status 200
 has 'Content-Type: application/json'
 grep -q '^{"status":"ok","version":.*"sessions":0,.*"listening":\["127.0.0.1:[0-9]*"\]}$' body || fail "$(cat body)"
+grep -q '"webtransport":{"sessions":0,"refused_requests":0,"refused_streams":0,' body || fail "$(cat body)"
+kill -USR1 "${pid_of[relay]}"
+until_true 5 has_said relay 'by WebTransport 0 sessions, refused 0 requests, 0 streams' || fail "SIGUSR1 does not show them"
 
 say "files have their types and are asked for again only where they changed"
 get /
@@ -79,14 +82,34 @@ timeout 5 cat <&4 >answer
 status 400
 exec 4>&-
 
-say "a hundred who say nothing keep nobody out for longer than they may stay"
+# Sockets that the relay has open.
+connections_of() { find "/proc/${pid_of[relay]}/fd" -lname 'socket:*' 2>/dev/null | wc -l; }
+
+say "a hundred who say nothing, or half a request, keep nobody out, and no more than 64 stay"
+before=$(connections_of)
 for n in {10..109}; do eval "exec $n<>/dev/tcp/::1/${web##*:}"; done
-SECONDS=0
-curl -sg --max-time 30 -o body "$web/health" || fail "nobody is answered any more"
-((SECONDS >= 5)) || fail "more than 64 connections are served at a time"
+for n in {60..80}; do printf 'GET /hea' >&"$n" || true; done 2>/dev/null
+curl -sg --max-time 1 -o body "$web/health" || fail "/health was not answered within a second"
+(($(connections_of) - before <= 64)) || fail "more than 64 connections are kept"
 for n in {10..109}; do eval "exec $n>&-"; done
 kill "${pid_of[relay]}"
 finished relay 0
+
+say "/health is answered within a second by a relay that has no descriptors left, which is told once"
+# Its own, and few more.
+start "few" relay --listen 127.0.0.1:0 --tls-generate localhost --web 127.0.0.1:0 --log-level info
+until_true 10 ready few || fail "it is not ready"
+web=http://$(sed -n 's/^web //p' few.out)
+own=$(find "/proc/${pid_of[few]}/fd" -mindepth 1 | wc -l)
+prlimit --pid "${pid_of[few]}" --nofile="$((own + 5)):$((own + 5))" || fail "prlimit (util-linux) is not there"
+for n in {10..39}; do eval "exec $n<>/dev/tcp/127.0.0.1/${web##*:}"; done
+for _ in 1 2 3; do curl -sg --max-time 1 -o body "$web/health" || fail "/health was not answered within a second"; done
+grep -q '"status":"ok"' body || fail "$(cat body)"
+[ "$(grep -c 'cannot accept a connection: Too many open files; raise the limit' few.err)" = 1 ] || fail "it is not told once"
+for n in {10..39}; do eval "exec $n>&-"; done
+curl -sg --max-time 1 -o body "$web/health" || fail "/health was not answered within a second"
+kill "${pid_of[few]}"
+finished few 0
 
 say "without the page's files the rest works, and one line says what is missing"
 start_web relay --web 127.0.0.1:0 --web-root nowhere

@@ -36,3 +36,21 @@ TEST_CASE("the beginning of a text is cut between two characters, and before wha
     CHECK(utf8_prefix("a\xe6\x97\xa5z", 3) == "a");
     CHECK(utf8_prefix("ab\xffz", 9) == "ab");
 }
+
+TEST_CASE("a log shows no control or bidi characters, and nothing that is not UTF-8", "[wire]") {
+    using moqlite::wire::loggable;
+    const std::string_view text = "room \xc3\xbc \xe2\x82\xac \xf0\x9f\x8e\xa5";
+    CHECK(loggable(text, 100) == text);
+    CHECK(loggable("a\r\n\x1b[31m\x7f", 100) == "a???[31m?");
+    for (const std::string_view control : {"\xc2\x80", "\xc2\x9f", "\xd8\x9c", "\xe2\x80\x8e", "\xe2\x80\x8f",
+             "\xe2\x80\xa8",
+             "\xe2\x80\xa9", "\xe2\x80\xaa", "\xe2\x80\xae", "\xe2\x81\xa6", "\xe2\x81\xa9", "\xef\xbb\xbf"})
+        CHECK(loggable("a" + std::string{control} + "b", 100) == "a?b");
+    for (const std::string_view shown : {"\xc2\xa0", "\xd8\x9b", "\xe2\x80\x90", "\xe2\x80\xaf", "\xe2\x81\xaa"})
+        CHECK(loggable(shown, 100) == shown);
+    CHECK(loggable("\xff\xc3", 100) == "??");
+    CHECK(loggable("\xe2\x82", 100) == "??");
+    CHECK(loggable("\xed\xa0\x80", 100) == "???");
+    CHECK(loggable("abc\xc3\xbc", 4) == "abc"); // No half characters.
+    CHECK(loggable("abcdef", 4) == "abcd");
+}

@@ -63,6 +63,8 @@ using tls_handle = std::unique_ptr<tls_session, end_tls>;
 [[nodiscard]] bool is_encrypted(std::string_view pem);
 /// Two lowercase digits a byte.
 [[nodiscard]] std::string hex_of(std::span<const unsigned char>);
+/// An IP address of 4 or 16 bytes, as a certificate has it, as text; else "".
+[[nodiscard]] std::string ip_text(std::span<const unsigned char>);
 /// 64 lowercase digits; nullopt: `text` is no SHA-256, `why`.
 [[nodiscard]] std::optional<std::string> normal_fingerprint(const std::string& text, std::string& why);
 /// What a client says of a certificate that is not the pinned one.

@@ -1,6 +1,7 @@
 // Certificates: made, and named by their hash.
 #include "state.hpp"
 
+#include <array>
 #include <cstring>
 #include <gnutls/crypto.h>
 #include <gnutls/x509.h>
@@ -136,6 +137,26 @@ std::optional<validity> valid_times(const identity& of, std::string& why) {
     const auto at = [](std::time_t t) { return wall_time{std::chrono::seconds{t}}; };
     return validity{
         at(gnutls_x509_crt_get_activation_time(leaf.get())), at(gnutls_x509_crt_get_expiration_time(leaf.get()))};
+}
+
+std::optional<std::vector<std::string>> certified_names(const identity& of, std::string& why) {
+    const auto leaf = leaf_of(of, why);
+    if (!leaf) return std::nullopt;
+    std::vector<std::string> names;
+    constexpr unsigned int most = 1000;
+    for (unsigned int i = 0; i < most; ++i) {
+        std::array<unsigned char, 256> bytes{}; // A DNS name has less; what is longer is left out.
+        std::size_t size = bytes.size();
+        unsigned int kind = 0;
+        const int rv = gnutls_x509_crt_get_subject_alt_name2(leaf.get(), i, bytes.data(), &size, &kind, nullptr);
+        if (rv == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE) break;
+        if (rv < 0) continue;
+        const auto value = std::span<const unsigned char>{bytes}.first(size);
+        if (kind == GNUTLS_SAN_DNSNAME) names.emplace_back(value.begin(), value.end());
+        if (kind == GNUTLS_SAN_IPADDRESS)
+            if (auto text = detail::ip_text(value); !text.empty()) names.push_back(std::move(text));
+    }
+    return names;
 }
 
 } // namespace moqlite::ngtcp2

@@ -135,4 +135,22 @@ std::optional<validity> valid_times(const identity& of, std::string& why) {
     return std::nullopt;
 }
 
+std::optional<std::vector<std::string>> certified_names(const identity& of, std::string& why) {
+    const auto leaf = leaf_of(of, why);
+    if (!leaf) return std::nullopt;
+    std::vector<std::string> names;
+    const unique<GENERAL_NAMES, GENERAL_NAMES_free> all{
+        static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(leaf.get(), NID_subject_alt_name, nullptr, nullptr))};
+    for (int i = 0; all && i < sk_GENERAL_NAME_num(all.get()); ++i) {
+        int kind = 0;
+        const auto* value =
+            static_cast<const ASN1_STRING*>(GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(all.get(), i), &kind));
+        if (kind != GEN_DNS && kind != GEN_IPADD) continue;
+        const std::span bytes{ASN1_STRING_get0_data(value), static_cast<std::size_t>(ASN1_STRING_length(value))};
+        auto name = kind == GEN_DNS ? std::string{bytes.begin(), bytes.end()} : detail::ip_text(bytes);
+        if (!name.empty()) names.push_back(std::move(name));
+    }
+    return names;
+}
+
 } // namespace moqlite::ngtcp2

@@ -1,8 +1,9 @@
-// Whether text is UTF-8, RFC 3629.
+// Whether text is UTF-8, RFC 3629, and what of it may stand in a log.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace moqlite::wire {
@@ -41,6 +42,31 @@ namespace detail {
 
 [[nodiscard]] constexpr bool is_utf8(std::string_view text) noexcept {
     return utf8_prefix(text, text.size()).size() == text.size();
+}
+
+/// Whether a terminal or a log viewer obeys `character` instead of showing it: C0 and C1 controls, line and paragraph
+/// separators, and what changes the direction of the text around it. Precondition: it is one character of UTF-8.
+[[nodiscard]] constexpr bool is_control_character(std::string_view character) noexcept {
+    std::uint32_t value = static_cast<std::uint8_t>(character[0]);
+    if (character.size() > 1) value &= 0x7fu >> character.size();
+    for (const char c : character.substr(1)) value = value << 6 | (static_cast<std::uint8_t>(c) & 0x3f);
+    const auto within = [value](std::uint32_t first, std::uint32_t last) { return value >= first && value <= last; };
+    return value < 0x20 || within(0x7f, 0x9f) || value == 0x61c || within(0x200e, 0x200f) || within(0x2028, 0x202e) ||
+           within(0x2066, 0x2069) || value == 0xfeff;
+}
+
+/// The first `size_max` bytes of what a peer has written, for a log: one line, with '?' for each control character and
+/// for each byte that is not UTF-8.
+[[nodiscard]] inline std::string loggable(std::string_view text, std::size_t size_max) {
+    std::string out;
+    while (!text.empty()) {
+        const auto size = detail::utf8_character(text);
+        const bool shown = size != 0 && !is_control_character(text.substr(0, size));
+        if (out.size() + (shown ? size : 1) > size_max) break;
+        out += shown ? text.substr(0, size) : std::string_view{"?"};
+        text.remove_prefix(size == 0 ? 1 : size);
+    }
+    return out;
 }
 
 } // namespace moqlite::wire

@@ -16,6 +16,7 @@ struct certificate {
     tls configuration;
     std::string fingerprint; ///< As fingerprint() has it.
     validity good;
+    std::vector<std::string> names; ///< As certified_names() has them.
 };
 
 class certificate_store {

@@ -50,6 +50,8 @@ struct validity {
 };
 /// The leaf's.
 [[nodiscard]] std::optional<validity> valid_times(const identity&, std::string& why);
+/// The leaf's subject alternative names: DNS names, "*.example.com" among them, and IP addresses as text.
+[[nodiscard]] std::optional<std::vector<std::string>> certified_names(const identity&, std::string& why);
 
 using secret = std::array<std::byte, 32>;
 
