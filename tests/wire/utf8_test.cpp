@@ -45,7 +45,7 @@ TEST_CASE("a log shows no control or bidi characters, and nothing that is not UT
     for (const std::string_view control : {"\xc2\x80", "\xc2\x9f", "\xd8\x9c", "\xe2\x80\x8e", "\xe2\x80\x8f",
              "\xe2\x80\xa8",
              "\xe2\x80\xa9", "\xe2\x80\xaa", "\xe2\x80\xae", "\xe2\x81\xa6", "\xe2\x81\xa9", "\xef\xbb\xbf"})
-        CHECK(loggable("a" + std::string{control} + "b", 100) == "a?b");
+        CHECK(loggable("a" + std::string{control} + "b", 100) == "a" + std::string(control.size(), '?') + "b");
     for (const std::string_view shown : {"\xc2\xa0", "\xd8\x9b", "\xe2\x80\x90", "\xe2\x80\xaf", "\xe2\x81\xaa"})
         CHECK(loggable(shown, 100) == shown);
     CHECK(loggable("\xff\xc3", 100) == "??");

@@ -1,6 +1,7 @@
 // Whether text is UTF-8, RFC 3629, and what of it may stand in a log.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -55,16 +56,19 @@ namespace detail {
            within(0x2066, 0x2069) || value == 0xfeff;
 }
 
-/// The first `size_max` bytes of what a peer has written, for a log: one line, with '?' for each control character and
-/// for each byte that is not UTF-8.
+/// The first `size_max` bytes of what a peer has written, for a log: one line, with '?' for each byte of a control
+/// character and each that is not UTF-8.
 [[nodiscard]] inline std::string loggable(std::string_view text, std::size_t size_max) {
     std::string out;
     while (!text.empty()) {
-        const auto size = detail::utf8_character(text);
-        const bool shown = size != 0 && !is_control_character(text.substr(0, size));
-        if (out.size() + (shown ? size : 1) > size_max) break;
-        out += shown ? text.substr(0, size) : std::string_view{"?"};
-        text.remove_prefix(size == 0 ? 1 : size);
+        const auto size = std::max<std::size_t>(detail::utf8_character(text), 1);
+        const bool shown = detail::utf8_character(text) != 0 && !is_control_character(text.substr(0, size));
+        if (out.size() + size > size_max) break;
+        if (shown)
+            out += text.substr(0, size);
+        else
+            out.append(size, '?');
+        text.remove_prefix(size);
     }
     return out;
 }
