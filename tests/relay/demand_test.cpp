@@ -11,15 +11,12 @@ namespace {
 /// The same by looking at every reader.
 subscribe_options sum_of(const std::vector<subscribe_options>& readers) {
     subscribe_options sum{.priority = 0, .ordered = true};
-    bool all_capped = !readers.empty();
     for (const auto& o : readers) {
         sum.priority = std::max(sum.priority, o.priority);
         sum.ordered = sum.ordered && o.ordered;
         sum.max_latency = std::max(sum.max_latency, o.max_latency);
-        all_capped = all_capped && o.end;
         if (o.end) sum.end = std::max(sum.end.value_or(*o.end), *o.end);
     }
-    if (!all_capped) sum.end.reset();
     return sum;
 }
 
@@ -57,11 +54,12 @@ TEST_CASE("the lowest and the highest Group End are of those that have one", "[r
     d.add({});
     d.add({.end = group_sequence{4}});
     d.add({.end = group_sequence{9}});
-    CHECK(d.uncapped() == 1);
+    CHECK(d.live() == 1);
     CHECK(d.lowest_end() == group_sequence{4});
     CHECK(d.highest_end() == group_sequence{9});
-    CHECK_FALSE(d.sum().end);
+    CHECK(d.sum().end == group_sequence{9}); // A live reader lifts it for nobody.
     d.remove({});
+    CHECK(d.live() == 0);
     CHECK(d.sum().end == group_sequence{9});
     d.remove({.end = group_sequence{9}});
     CHECK(d.sum().end == group_sequence{4});

@@ -174,6 +174,7 @@ TEST_CASE("an ended track is forgotten after the cache's age", "[relay][end of t
 TEST_CASE("a reader of an ended track keeps it, capped or slow, beyond the cache's age", "[relay][end of track][log]") {
     with_track s;
     auto& capped = s.viewer({.ordered = true, .start = at(0), .end = at(0)});
+    s.reader.unsubscribe();
     s.end();
     CHECK(capped.groups() == list{"0: a"});
     CHECK(capped.heard() == list{"subscription_accepted 0 from 0", "subscription_end_known 0 before 2"});

@@ -1,6 +1,7 @@
 // Subscriptions through a relay: one upstream, many readers, and where each begins.
 #include "scene.hpp"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
 using namespace moqlite;
@@ -104,13 +105,19 @@ TEST_CASE("upstream is asked for what all readers want together", "[relay][subsc
         CHECK(
             camera.heard() == list{"subscribe_updated 0 priority 5 ordered latency 100 ..30", "groups_wanted 0 to 30"});
     }
-    SECTION("none is larger than any") {
+    SECTION("of complete readers, whoever else takes what comes") {
         auto& second = s.viewer({.ordered = true});
-        CHECK(camera.heard() == list{"subscribe_updated 0 priority 5 ordered latency 100 ..", "groups_wanted 0 all"});
-        second.unsubscribe();
-        s.settle();
-        // Its cap was lifted: what it has sent it is not asked for again.
-        CHECK(camera.heard() == list{"subscribe_updated 0 priority 5 ordered latency 100 .."});
+        CHECK(camera.heard().empty());
+        SECTION("none where only live ones are left, for good: what was sent is not asked for again") {
+            first.unsubscribe();
+            s.settle();
+            CHECK(camera.heard() == list{"subscribe_updated 0 priority 0 ordered latency 0 ..", "groups_wanted 0 all"});
+        }
+        SECTION("also when the others leave") {
+            second.unsubscribe();
+            s.settle();
+            CHECK(camera.heard().empty());
+        }
     }
     SECTION("an update of one that changes nothing in sum is not passed on") {
         static_cast<void>(s.viewer({.priority = 9, .ordered = true, .max_latency = ms(200), .end = at(9)}));
@@ -206,9 +213,31 @@ TEST_CASE("a start in the future keeps nobody else from what is there", "[relay]
     s.settle();
     CHECK(viewer.groups() == list{"5: now"});
     CHECK(early.heard() == list{"subscription_accepted 0 from 100"});
-    camera.send(0, 100, "then");
+    CHECK(std::ranges::count(camera.heard(), "request_ended 0") == 1);
+    camera.send(1, 100, "then");
     s.settle();
     CHECK(early.groups() == list{"100: then"});
+    CHECK(viewer.groups() == list{"100: then"});
+}
+
+// Issue 10, B8: at most two upstream subscriptions a track.
+TEST_CASE("ever lower starts are asked of the publisher twice, not each", "[relay][subscribe][start]") {
+    scene s;
+    auto& camera = s.publisher();
+    auto& greedy = s.join();
+    for (unsigned n = 0; n < 100; ++n) {
+        greedy.subscribe({"room/cam", "video"}, {.start = at(1000 - n)});
+        s.settle();
+    }
+    CHECK(camera.heard() == list{"subscribe_requested 0 room/cam video priority 0 latency 0 1000..",
+                                "groups_wanted 0 all", "request_ended 0",
+                                "subscribe_requested 1 room/cam video priority 0 latency 0 0..", "groups_wanted 1 all"});
+    auto& viewer = s.viewer();
+    camera.accept(1, 7);
+    camera.send(1, 7, "seven");
+    s.settle();
+    CHECK(viewer.groups() == list{"7: seven"});
+    CHECK(s.r.stats().tracks == 1);
 }
 
 TEST_CASE("a group number that comes twice is taken once", "[relay][subscribe]") {

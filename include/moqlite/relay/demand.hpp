@@ -26,6 +26,15 @@ private:
     std::map<T, std::size_t> counts_;
 };
 
+/// Max Latency of a reader that takes no loss.
+inline constexpr wire::lite::milliseconds complete_latency{86'400'000};
+
+/// A reader that takes what comes, and loses what it is too slow for. Where a complete reader does not know yet where
+/// to start, its first SUBSCRIBE has no Group End either, but its latency says what it is.
+[[nodiscard]] inline bool is_live(const subscribe_options& o) noexcept {
+    return !o.end && !(o.ordered && o.max_latency >= complete_latency);
+}
+
 /// The sum of subscriptions, without a walk over them: O(log n) for each that is added or removed.
 class demand {
 public:
@@ -35,7 +44,7 @@ public:
         priorities_.add(o.priority);
         latencies_.add(o.max_latency);
         if (o.end) ends_.add(*o.end);
-        capped_ += o.end ? 1 : 0;
+        live_ += is_live(o) ? 1 : 0;
     }
     /// Precondition: the same options were added.
     void remove(const subscribe_options& o) noexcept {
@@ -44,12 +53,11 @@ public:
         priorities_.remove(o.priority);
         latencies_.remove(o.max_latency);
         if (o.end) ends_.remove(*o.end);
-        capped_ -= o.end ? 1 : 0;
+        live_ -= is_live(o) ? 1 : 0;
     }
 
     [[nodiscard]] std::size_t readers() const noexcept { return readers_; }
-    /// Readers without a Group End.
-    [[nodiscard]] std::size_t uncapped() const noexcept { return readers_ - capped_; }
+    [[nodiscard]] std::size_t live() const noexcept { return live_; }
     /// The lowest Group End of any reader; none: no reader has one.
     [[nodiscard]] std::optional<group_sequence> lowest_end() const noexcept {
         return ends_.empty() ? std::nullopt : std::optional{ends_.lowest()};
@@ -58,21 +66,21 @@ public:
     [[nodiscard]] std::optional<group_sequence> highest_end() const noexcept {
         return ends_.empty() ? std::nullopt : std::optional{ends_.highest()};
     }
-    /// The highest priority, ordered if every reader is, the longest latency, and the highest Group End if every reader
-    /// has one. No Group Start.
+    /// The highest priority, ordered if every reader is, the longest latency, and the highest Group End, which readers
+    /// without one do not lift. No Group Start.
     [[nodiscard]] subscribe_options sum() const noexcept {
         subscribe_options all{.priority = 0, .ordered = ordered_ == readers_};
         if (readers_ == 0) return all;
         all.priority = priorities_.highest();
         all.max_latency = latencies_.highest();
-        if (uncapped() == 0) all.end = highest_end();
+        all.end = highest_end();
         return all;
     }
 
 private:
     std::size_t readers_ = 0;
     std::size_t ordered_ = 0;
-    std::size_t capped_ = 0;
+    std::size_t live_ = 0;
     counted<priority> priorities_;
     counted<wire::lite::milliseconds> latencies_;
     counted<group_sequence> ends_;

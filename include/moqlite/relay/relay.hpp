@@ -224,8 +224,7 @@ private:
     peer* source_of(std::string_view broadcast, std::uint64_t asking);
     relaying::track* find_or_open(std::string_view broadcast, std::string_view name, std::uint64_t asking,
         const subscribe_options& options, errc& why);
-    relaying::track* open(
-        std::string_view broadcast, std::string_view name, peer& source, const subscribe_options& options, errc& why);
+    relaying::track* open(const track_ref& which, peer& source, const subscribe_options& options, errc& why);
     void join(relaying::track& t, relaying::reader& r);
     void accept(relaying::track& t, relaying::reader& r);
     void serve(relaying::reader& r, relaying::log_entry& e);
@@ -233,16 +232,32 @@ private:
     void lose(relaying::track& t, relaying::reader& r, group_sequence first, group_sequence last);
     void serve_up_to_cap(relaying::track& t, relaying::reader& r, group_sequence from);
     void finish_if_served(relaying::track& t, relaying::reader& r);
+    void attach(relaying::track& t, relaying::reader& r);
+    void detach(relaying::reader& r);
     void leave(relaying::reader& r);
     void set_options(relaying::reader& r, const subscribe_options& now);
+    void abandon(relaying::track& t);
+    void unsubscribe(relaying::track& t);
     void ask_upstream(relaying::track& t);
     static void note_asked_end(relaying::track& t);
-    void go_on(relaying::track& t);
+    void resubscribe(relaying::track& t);
     void cut_off(relaying::track& t, app_error code);
     void retire(relaying::track& t);
+    void unlist(relaying::track& t);
     void destroy_if_unused(relaying::track& t);
     void expire_ended(time_point now);
     void stop_arriving(relaying::source from);
+
+    // relay_live.hpp: live readers beside complete ones
+    [[nodiscard]] static bool is_held_back(const relaying::track& t) noexcept;
+    relaying::track* track_for(relaying::track& t, const subscribe_options& options, errc& why);
+    relaying::track* open_main(relaying::track& live, const subscribe_options& options, errc& why);
+    void open_second(relaying::track& t, const subscribe_options& options);
+    void free_live_readers(relaying::track& t);
+    void move(relaying::reader& r, relaying::track& to);
+    bool rejoin(relaying::track& second);
+    void leave_live(relaying::reader& r);
+    void ask_from_earlier(relaying::track& t, std::optional<group_sequence> start);
 
     static constexpr std::size_t most_notices = 4096;
     static constexpr std::size_t most_infos = 4096;
@@ -338,4 +353,5 @@ inline relay_stats relay::stats() const noexcept {
 #include <moqlite/relay/relay_announcements.hpp>
 #include <moqlite/relay/relay_events.hpp>
 #include <moqlite/relay/relay_fetch.hpp>
+#include <moqlite/relay/relay_live.hpp>
 #include <moqlite/relay/relay_tracks.hpp>

@@ -37,7 +37,8 @@ inline void relay::take_over(std::string_view broadcast, const std::optional<rou
     std::vector<relaying::track*> old;
     const track_key from{broadcast, ""};
     for (auto i = index_.lower_bound(from); i != index_.end() && i->first.first == broadcast; ++i)
-        if (!before || is_replaced(*i->second, *before, *now)) old.push_back(i->second);
+        for (relaying::track* t : {i->second, i->second->live})
+            if (t != nullptr && (!before || is_replaced(*t, *before, *now))) old.push_back(t);
     for (relaying::track* t : old) {
         // Its publisher still announces the name: it lives, or its session has only not timed out yet.
         if (t->upstream != now->source && is_announced_by(broadcast, t->upstream)) supersede(*t);

@@ -93,11 +93,11 @@ inline void relay::on(peer& p, const subscribe_requested& e) {
     auto& r = readers_.make();
     r.session = p.key;
     r.request = e.request;
-    r.of = t;
     r.options = e.options;
-    t->readers.push_back(r);
-    t->wanted.add(r.options);
+    attach(*t, r);
     p.requests.insert(number(e.request), &r);
+    const auto first = e.options.start.value_or(group_sequence{});
+    if (t->asked.start && !t->highest && first < *t->asked.start) ask_from_earlier(*t, e.options.start);
     join(*t, r);
     ask_upstream(*t);
 }
@@ -122,6 +122,7 @@ inline void relay::on(peer& p, const groups_wanted& e) {
     now.end = e.up_to;
     set_options(r, now);
     if (before) serve_up_to_cap(t, r, next(*before));
+    if (e.up_to && !before && t.only_live && !t.complete) return leave_live(r);
     ask_upstream(t);
 }
 
@@ -164,7 +165,15 @@ inline void relay::on(peer& p, const subscription_accepted& e) {
     }
     t->start = e.start;
     if (!t->log.floor) t->log.floor = e.start;
-    t->readers.for_each([&](relaying::reader& r) { accept(*t, r); });
+    t->readers.for_each([&](relaying::reader& r) {
+        if (r.accepted && r.first && *r.first < e.start) {
+            // It was moved here from another subscription, and what lies between will not come.
+            const group_sequence last{number(e.start) - 1};
+            relaying::is_live(r.options) ? drop(r, *r.first, last, app_error::old) : lose(*t, r, *r.first, last);
+            r.first = e.start;
+        }
+        accept(*t, r);
+    });
 }
 
 inline void relay::on(peer& p, const subscription_end_known& e) {
@@ -204,6 +213,7 @@ inline void relay::on(peer& p, const subscription_ended& e) {
         return ask_upstream(*t);
     }
     if (e.finished || t->perhaps_over) return end_well(*t);
+    if (rejoin(*t)) return;
     cut_off(*t, e.code == app_error::cancel ? app_error::dropped : e.code);
 }
 
@@ -219,6 +229,7 @@ inline void relay::end_well(relaying::track& t) {
         accept(t, r);
         finish_if_served(t, r);
     });
+    if (t.main != nullptr) return retire(t); // Who comes later finds more in the log of the other.
     destroy_if_unused(t);
 }
 
@@ -233,6 +244,7 @@ inline void relay::on(peer& p, const group_opened& e) {
     t->highest = std::max(t->highest.value_or(e.sequence), e.sequence);
     t->perhaps_over = false;
     t->readers.for_each([&](relaying::reader& r) { serve(r, entry); });
+    free_live_readers(*t);
 }
 
 inline void relay::on(peer& p, const group_closed& e) {

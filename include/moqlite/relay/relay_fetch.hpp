@@ -11,8 +11,10 @@ namespace moqlite {
 inline void relay::on(peer& p, const fetch_requested& e) {
     const track_key key{e.track.broadcast, e.track.track};
     if (const auto known = index_.find(key); known != index_.end()) {
-        const auto* entry = known->second->log.find(e.sequence);
-        if (entry != nullptr && p.session->serve(e.request, entry->group)) return;
+        for (relaying::track* t : {known->second, known->second->live}) {
+            const auto* entry = t != nullptr ? t->log.find(e.sequence) : nullptr;
+            if (entry != nullptr && p.session->serve(e.request, entry->group)) return;
+        }
     }
     const auto refuse = [&](app_error code) { static_cast<void>(p.session->reject(e.request, code)); };
     const fetch_key wanted{key, e.sequence};

@@ -16,32 +16,30 @@ inline relay::peer* relay::source_of(std::string_view broadcast, std::uint64_t a
     return nullptr;
 }
 
+/// The track for a new reader of these options, subscribed to upstream where it is not here; nullptr: `why`.
 inline relaying::track* relay::find_or_open(std::string_view broadcast, std::string_view name, std::uint64_t asking,
     const subscribe_options& options, errc& why) {
-    if (const auto known = index_.find(track_key{broadcast, name}); known != index_.end()) {
-        relaying::track& t = *known->second;
-        // Whoever asked for a start that has not come yet waits for it alone.
-        const bool too_late = t.asked.start && !t.highest && options.start.value_or(group_sequence{}) < *t.asked.start;
-        if (!too_late) return &t;
-        retire(t);
-    }
+    const auto known = index_.find(track_key{broadcast, name});
+    if (known != index_.end()) return track_for(*known->second, options, why);
     peer* source = source_of(broadcast, asking);
     if (source == nullptr) return why = errc::not_found, nullptr;
-    return open(broadcast, name, *source, options, why);
+    auto* t = open({broadcast, name}, *source, options, why);
+    if (t != nullptr) index_.emplace(track_key{broadcast, name}, t);
+    return t;
 }
 
+/// Subscribes upstream; the new track is not in the index.
 inline relaying::track* relay::open(
-    std::string_view broadcast, std::string_view name, peer& source, const subscribe_options& options, errc& why) {
-    const auto id = source.session->subscribe({broadcast, name}, options);
+    const track_ref& which, peer& source, const subscribe_options& options, errc& why) {
+    const auto id = source.session->subscribe(which, options);
     if (!id) return why = id.error(), nullptr;
     auto& t = tracks_.make();
-    t.broadcast = broadcast;
-    t.name = name;
+    t.broadcast = which.broadcast;
+    t.name = which.track;
     t.upstream = source.key;
     t.subscription = *id;
     t.asked = options;
     source.subscriptions.insert(number(*id), &t);
-    index_.emplace(track_key{broadcast, name}, &t);
     return &t;
 }
 
@@ -126,19 +124,32 @@ inline void relay::finish_if_served(relaying::track& t, relaying::reader& r) {
     if (any_session* s = session(r.session)) static_cast<void>(s->finish(r.request));
 }
 
-inline void relay::leave(relaying::reader& r) {
+/// Adds a reader to those of a track, and to what they ask for together.
+inline void relay::attach(relaying::track& t, relaying::reader& r) {
+    r.of = &t;
+    t.readers.push_back(r);
+    t.wanted.add(r.options);
+}
+
+inline void relay::detach(relaying::reader& r) {
     auto& t = *r.of;
     t.wanted.remove(r.options);
+    r.moqlite::detail::list_hook<relaying::of_track_tag>::unlink();
+}
+
+inline void relay::leave(relaying::reader& r) {
+    auto& t = *r.of;
+    detach(r);
     readers_.destroy(r);
     if (t.wanted.readers() != 0) return ask_upstream(t);
+    abandon(t);
+}
+
+/// Nobody reads it: its publisher need not send it. A track that ended stays, for its time.
+inline void relay::abandon(relaying::track& t) {
     if (std::exchange(t.paused, false)) return retire(t);
-    // Nobody reads it: its publisher need not send it. What ended stays, for its time.
     if (t.subscription) {
-        if (peer* source = find(t.upstream)) {
-            source->subscriptions.erase(number(*t.subscription));
-            static_cast<void>(source->session->unsubscribe(*t.subscription));
-        }
-        t.subscription.reset();
+        unsubscribe(t);
         retire(t);
     } else {
         t.log.wanted.reset();
@@ -153,20 +164,32 @@ inline void relay::set_options(relaying::reader& r, const subscribe_options& now
     r.of->wanted.add(now);
 }
 
+inline void relay::unsubscribe(relaying::track& t) {
+    if (peer* source = find(t.upstream)) {
+        source->subscriptions.erase(number(*t.subscription));
+        static_cast<void>(source->session->unsubscribe(*t.subscription));
+    }
+    t.subscription.reset();
+}
+
 /// Asks the publisher for what the readers want in sum.
 inline void relay::ask_upstream(relaying::track& t) {
     t.log.wanted = t.wanted.lowest_end();
-    if (t.paused) return go_on(t);
+    if (t.paused) return resubscribe(t);
     peer* source = find(t.upstream);
     if (source == nullptr || !t.subscription || t.wanted.readers() == 0) return;
     auto wanted = t.wanted.sum();
+    if (t.only_live) wanted.end.reset();
     wanted.start = t.asked.start;
     if (wanted == t.asked) return;
     auto changed = wanted;
     changed.start.reset(); // Stays as it was.
     if (!source->session->update(*t.subscription, changed)) return;
     if (t.asked.end && t.asked.end != wanted.end) note_asked_end(t);
+    // Publishers do not take a Group End again that was lifted.
+    if (t.asked.end && !wanted.end) t.only_live = true;
     t.asked = wanted;
+    free_live_readers(t);
 }
 
 /// Its publisher may still end the subscription where it was asked to until now.
@@ -176,9 +199,9 @@ inline void relay::note_asked_end(relaying::track& t) {
 }
 
 /// Subscribes again where the publisher has ended at a Group End, if somebody wants what follows.
-inline void relay::go_on(relaying::track& t) {
+inline void relay::resubscribe(relaying::track& t) {
     const auto wanted = t.wanted.sum();
-    if (t.wanted.readers() == 0 || (wanted.end && *wanted.end <= *t.highest)) return;
+    if (t.wanted.readers() == 0 || (wanted.end && *wanted.end <= *t.highest)) return free_live_readers(t);
     t.paused = false;
     t.asked_ends.clear();
     t.asked = wanted;
@@ -208,11 +231,23 @@ inline void relay::cut_off(relaying::track& t, app_error code) {
 
 /// New subscribers do not find it any more; those that it has are served to its end.
 inline void relay::retire(relaying::track& t) {
-    const track_key key{t.broadcast, t.name};
-    if (!t.retired) index_.erase(key);
-    if (!t.retired && table_.find(t.broadcast) == nullptr) infos_.erase(key);
-    t.retired = true;
+    if (!std::exchange(t.retired, true)) unlist(t);
     destroy_if_unused(t);
+}
+
+inline void relay::unlist(relaying::track& t) {
+    const track_key key{t.broadcast, t.name};
+    if (relaying::track* main = std::exchange(t.main, nullptr)) {
+        main->live = nullptr;
+        return;
+    }
+    index_.erase(key);
+    if (relaying::track* second = std::exchange(t.live, nullptr)) {
+        second->main = nullptr;
+        index_.emplace(key, second);
+    } else if (table_.find(t.broadcast) == nullptr) {
+        infos_.erase(key);
+    }
 }
 
 inline void relay::destroy_if_unused(relaying::track& t) {

@@ -62,6 +62,10 @@ struct track : moqlite::detail::list_hook<moqlite::detail::owned_tag>, moqlite::
     bool paused = false;       ///< Its publisher ended at a Group End, and no reader wants more yet.
     bool perhaps_over = false; ///< The same FIN may have been the track's end: its version cannot say which.
     bool retired = false;      ///< New subscribers do not find it.
+    bool only_live = false;    ///< It takes no Group End (any more): complete readers need another subscription.
+    bool alone = false;        ///< Its publisher refused a second subscription.
+    track* live = nullptr;     ///< The second subscription to the same track, for live readers.
+    track* main = nullptr;     ///< Where this is the second one: the first.
     time_point superseded_at{};    ///< Since when its publisher has been silent after another one took over.
     std::uint64_t inputs_then = 0; ///< Events of that publisher until then,
     std::uint64_t bytes_then = 0;  ///< and bytes of its newest group.

@@ -1,0 +1,123 @@
+// Live and complete readers of one track: who waits for whom. Part of relay.hpp.
+#pragma once
+
+#include <algorithm>
+#include <moqlite/relay/relay.hpp>
+
+namespace moqlite {
+
+// Complete readers ask for groups up to a Group End, which goes upstream and is their back-pressure. Live readers
+// share that subscription as long as it keeps up; when it waits at its Group End they get a second one, without
+// any, and stay there: each moves at most once. A track has at most these two.
+
+/// All that its publisher was asked for has come, or is arriving; more may be there.
+inline bool relay::is_held_back(const relaying::track& t) noexcept {
+    if (t.complete || !t.asked.end || !t.highest || *t.highest < *t.asked.end) return false;
+    return !t.end || next(*t.highest) < *t.end;
+}
+
+/// Of a track that is here, or its second subscription, what serves a reader of these options.
+inline relaying::track* relay::track_for(relaying::track& t, const subscribe_options& options, errc& why) {
+    if (t.complete) return &t;
+    if (!relaying::is_live(options)) return t.only_live ? open_main(t, options, why) : &t;
+    if (t.only_live) return &t;
+    if (t.live == nullptr && is_held_back(t)) open_second(t, options);
+    return t.live != nullptr ? t.live : &t;
+}
+
+/// A subscription with a Group End, beside one that can have none. It becomes the one that others find.
+inline relaying::track* relay::open_main(relaying::track& live, const subscribe_options& options, errc& why) {
+    peer* source = find(live.upstream);
+    if (source == nullptr) return why = errc::not_found, nullptr;
+    relaying::track* t = open({live.broadcast, live.name}, *source, options, why);
+    if (t == nullptr) return nullptr;
+    t->live = &live;
+    live.main = t;
+    index_.insert_or_assign(track_key{live.broadcast, live.name}, t);
+    return t;
+}
+
+/// A subscription without Group End, beside one that is held back.
+inline void relay::open_second(relaying::track& t, const subscribe_options& options) {
+    peer* source = find(t.upstream);
+    if (source == nullptr || t.alone || t.retired) return;
+    auto why = errc::ok;
+    relaying::track* second = open({t.broadcast, t.name}, *source, options, why);
+    if (second == nullptr) return;
+    second->only_live = true;
+    second->main = &t;
+    t.live = second;
+}
+
+/// Live readers of a track that is held back go on without its complete readers, with the newest group.
+inline void relay::free_live_readers(relaying::track& t) {
+    if (t.wanted.live() == 0 || t.only_live || !is_held_back(t)) return;
+    if (t.live == nullptr) {
+        auto options = t.wanted.sum();
+        options.ordered = false;
+        options.end.reset();
+        open_second(t, options);
+    }
+    if (t.live == nullptr) return; // They are served what comes.
+    t.readers.for_each([&](relaying::reader& r) {
+        if (relaying::is_live(r.options)) move(r, *t.live);
+    });
+    ask_upstream(*t.live);
+    ask_upstream(t);
+}
+
+/// A reader goes on with the next group of another subscription to its track.
+inline void relay::move(relaying::reader& r, relaying::track& to) {
+    const auto& from = *r.of;
+    if (from.highest) r.first = std::max(r.first.value_or(group_sequence{}), next(*from.highest));
+    detach(r);
+    attach(to, r);
+}
+
+/// The second subscription was refused: its readers take what comes by the first.
+inline bool relay::rejoin(relaying::track& second) {
+    relaying::track* t = second.main;
+    if (t == nullptr || second.start || second.highest) return false;
+    t->alone = true;
+    second.readers.for_each([&](relaying::reader& r) {
+        detach(r);
+        attach(*t, r);
+        r.accepted ? serve_up_to_cap(*t, r, r.first.value_or(group_sequence{})) : join(*t, r);
+    });
+    retire(second);
+    ask_upstream(*t);
+    return true;
+}
+
+/// A live reader has set a Group End: where it is, it could hold nothing back.
+inline void relay::leave_live(relaying::reader& r) {
+    relaying::track* live = r.of;
+    auto why = errc::ok;
+    auto options = r.options;
+    if (live->highest) options.start = next(*live->highest);
+    relaying::track* t = live->main != nullptr ? live->main : open_main(*live, options, why);
+    if (t == nullptr) return;
+    move(r, *t);
+    serve_up_to_cap(*t, r, r.first.value_or(group_sequence{}));
+    ask_upstream(*t);
+    live->wanted.readers() != 0 ? ask_upstream(*live) : abandon(*live);
+}
+
+/// Nothing has come yet of a track that was asked for from `asked.start` on, and somebody wants an earlier group: that
+/// start may be in the future. The publisher is asked once more, for everything that anybody could want.
+inline void relay::ask_from_earlier(relaying::track& t, std::optional<group_sequence> start) {
+    peer* source = find(t.upstream);
+    if (source == nullptr || !t.subscription) return;
+    auto options = t.asked;
+    options.start = start ? std::optional{group_sequence{}} : std::nullopt;
+    const auto again = source->session->subscribe({t.broadcast, t.name}, options);
+    if (!again) return;
+    unsubscribe(t);
+    t.subscription = *again;
+    source->subscriptions.insert(number(*again), &t);
+    t.asked = options;
+    t.start.reset();
+    t.log.floor.reset();
+}
+
+} // namespace moqlite
