@@ -296,7 +296,7 @@ TEST_CASE("a datagram is passed on as one, to all whose version has them, and is
 TEST_CASE("a datagram that a reader has not asked for is not lost to it", "[relay][datagram]") {
     scene s;
     auto& camera = s.publisher();
-    s.viewer();
+    s.viewer({.end = at(9)});
     auto& capped = s.viewer({.start = at(3), .end = at(4)});
     camera.accept(0, 3);
     s.settle();

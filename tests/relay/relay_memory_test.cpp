@@ -41,7 +41,7 @@ TEST_CASE("the newest group of a quiet track is served however old it is", "[rel
 TEST_CASE("what a capped reader has not asked for yet waits for it beyond its age", "[relay][cache][group end]") {
     scene s;
     auto& camera = s.publisher();
-    static_cast<void>(s.viewer());
+    static_cast<void>(s.viewer({.ordered = true, .end = at(9)}));
     auto& slow = s.viewer({.ordered = true, .start = at(0), .end = at(1)});
     camera.accept(0, 0);
     for (unsigned n = 0; n < 6; ++n) camera.send(0, n, std::to_string(n));

@@ -205,6 +205,7 @@ private:
     void take_over(std::string_view broadcast, const std::optional<route>& before, std::uint64_t changer);
     [[nodiscard]] static bool is_replaced(const relaying::track&, const route& before, const route& now) noexcept;
     [[nodiscard]] bool same_publisher(const route& a, const route& b) noexcept;
+    void watch_earlier_sessions(std::string_view broadcast, const route& now);
     [[nodiscard]] bool is_announced_by(std::string_view broadcast, std::uint64_t source) const;
     void supersede(relaying::track& t);
     void watch_superseded(relaying::track& t);

@@ -32,7 +32,8 @@ inline void relay::take_over(std::string_view broadcast, const std::optional<rou
     if (!now) return forget_infos_of_no_track(broadcast);
     if (before) {
         const bool untouched = before->source != changer && now->source != changer;
-        if (untouched || same_publisher(*before, *now)) return;
+        if (untouched) return;
+        if (same_publisher(*before, *now)) return watch_earlier_sessions(broadcast, *now);
     }
     std::vector<relaying::track*> old;
     const track_key from{broadcast, ""};
@@ -62,10 +63,22 @@ inline bool relay::same_publisher(const route& a, const route& b) noexcept {
     const peer* first = find(a.source);
     const peer* second = find(b.source);
     if (first == second) return true;
-    // A publisher that comes by two sessions of its own has come back before the first one timed out.
-    if (a.hops.size() == 1 && b.hops.size() == 1) return false;
     return first != nullptr && second != nullptr &&
            relaying::tell_alike(first->session->negotiated(), second->session->negotiated());
+}
+
+/// A publisher that announces the name by a session of its own may have come back before an earlier one timed out.
+inline void relay::watch_earlier_sessions(std::string_view broadcast, const route& now) {
+    if (now.hops.size() != 1) return;
+    const auto& routes = table_.find(broadcast)->routes;
+    const auto own = [&](std::uint64_t source) {
+        return std::any_of(routes.begin(), routes.end(),
+            [&](const route& way) { return way.source == source && way.hops.size() == 1; });
+    };
+    const track_key from{broadcast, ""};
+    for (auto i = index_.lower_bound(from); i != index_.end() && i->first.first == broadcast; ++i)
+        for (relaying::track* t : {i->second, i->second->live})
+            if (t != nullptr && t->upstream != now.source && own(t->upstream)) supersede(*t);
 }
 
 inline bool relay::is_announced_by(std::string_view broadcast, std::uint64_t source) const {
