@@ -90,7 +90,8 @@ inline bool relay::is_announced_by(std::string_view broadcast, std::uint64_t sou
 // A publisher that is taken over may be dead: it is given limits.takeover_grace to show that it is not.
 
 inline void relay::supersede(relaying::track& t) {
-    if (t.complete || t.end || t.wanted.readers() == 0) return; // All that it will bring is here, or nobody waits for it.
+    // All that it will bring is here, or nobody waits for it.
+    if (t.complete || t.end || t.wanted.readers() == 0) return;
     watch_superseded(t);
 }
 
