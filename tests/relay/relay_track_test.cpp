@@ -130,3 +130,27 @@ TEST_CASE("the publisher's priority decides between tracks that a reader wants a
     s.open_window(reader);
     CHECK(reader.groups() == list{"0: audio", "0: video"});
 }
+
+TEST_CASE("what is known of a track that is read outlives the answers about any number of others", "[relay][track]") {
+    scene s;
+    auto& camera = s.publisher();
+    s.viewer();
+    auto& asker = s.join();
+    ask(asker);
+    s.settle();
+    REQUIRE(camera->answer_track(request_id{1}, info));
+    s.settle();
+    static_cast<void>(camera.heard());
+    auto& loud = s.publisher("loud");
+    for (std::uint64_t n = 0; n < 5000; ++n) {
+        REQUIRE(asker->request_track({"loud", std::to_string(n)}));
+        s.settle();
+        REQUIRE(loud->answer_track(request_id{n}, info));
+        s.settle();
+    }
+    auto& late = s.join();
+    ask(late);
+    s.settle();
+    CHECK(late.heard() == answer);
+    CHECK(camera.heard().empty());
+}

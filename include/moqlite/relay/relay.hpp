@@ -8,6 +8,7 @@
 #include <moqlite/core/result.hpp>
 #include <moqlite/relay/bridge.hpp>
 #include <moqlite/relay/cache.hpp>
+#include <moqlite/relay/info_table.hpp>
 #include <moqlite/relay/track.hpp>
 #include <moqlite/session/acceptor.hpp>
 #include <moqlite/session/announcements.hpp>
@@ -203,7 +204,8 @@ private:
     // relay_announcements.hpp: whose tracks are present
     [[nodiscard]] std::optional<route> best_route(std::string_view broadcast) const;
     void take_over(std::string_view broadcast, const std::optional<route>& before, std::uint64_t changer);
-    [[nodiscard]] static bool is_replaced(const relaying::track&, const route& before, const route& now) noexcept;
+    void file(relaying::track& t);
+    void unfile(relaying::track& t) noexcept;
     [[nodiscard]] bool same_publisher(const route& a, const route& b) noexcept;
     void watch_earlier_sessions(std::string_view broadcast, const route& now);
     [[nodiscard]] bool is_announced_by(std::string_view broadcast, std::uint64_t source) const;
@@ -274,7 +276,9 @@ private:
     moqlite::detail::object_pool<relaying::reader> readers_;
     moqlite::detail::object_pool<relaying::track> tracks_;
     std::map<track_key, relaying::track*> index_;
-    std::map<track_key, track_info> infos_; ///< As long as the broadcast is announced, or the track is here.
+    /// The same tracks by broadcast and the session that they come from; those whose end is known by 0.
+    std::map<std::pair<std::string, std::uint64_t>, moqlite::detail::list<relaying::track, relaying::way_tag>> ways_;
+    relaying::info_table infos_{most_infos}; ///< As long as the broadcast is announced, or the track is here.
     std::map<track_key, relaying::asking> pending_;
     std::multimap<fetch_key, relaying::fetching> fetching_; ///< One of a group, but where its beginning had gone.
     std::unordered_map<std::uint64_t, std::unique_ptr<peer>> peers_;

@@ -33,13 +33,18 @@ inline void relay::take_over(std::string_view broadcast, const std::optional<rou
     if (before) {
         const bool untouched = before->source != changer && now->source != changer;
         if (untouched) return;
-        if (same_publisher(*before, *now)) return watch_earlier_sessions(broadcast, *now);
+        const bool same_session = before->source == now->source;
+        if (same_publisher(*before, *now)) return same_session ? void() : watch_earlier_sessions(broadcast, *now);
     }
+    // By the same way, too, another publisher may come: one with another name.
+    const auto first = [](const route& way) { return way.hops.empty() ? hop_id{} : way.hops.front(); };
+    const bool renamed = before && before->source == now->source && first(*before) != hop_id{} &&
+                         first(*now) != hop_id{} && first(*before) != first(*now);
     std::vector<relaying::track*> old;
-    const track_key from{broadcast, ""};
-    for (auto i = index_.lower_bound(from); i != index_.end() && i->first.first == broadcast; ++i)
-        for (relaying::track* t : {i->second, i->second->live})
-            if (t != nullptr && (!before || is_replaced(*t, *before, *now))) old.push_back(t);
+    const std::pair key{std::string(broadcast), std::uint64_t{0}};
+    for (auto i = ways_.lower_bound(key); i != ways_.end() && i->first.first == broadcast; ++i)
+        if (!before || renamed || i->first.second != now->source)
+            i->second.for_each([&](relaying::track& t) { old.push_back(&t); });
     for (relaying::track* t : old) {
         // Its publisher still announces the name: it lives, or its session has only not timed out yet.
         if (t->upstream != now->source && is_announced_by(broadcast, t->upstream)) supersede(*t);
@@ -48,12 +53,18 @@ inline void relay::take_over(std::string_view broadcast, const std::optional<rou
     forget_infos(broadcast);
 }
 
-/// Whether a track is of an earlier publisher than the one that is announced now.
-inline bool relay::is_replaced(const relaying::track& t, const route& before, const route& now) noexcept {
-    if (t.upstream != now.source || t.complete || t.end) return true;
-    const auto first = [](const route& way) { return way.hops.empty() ? hop_id{} : way.hops.front(); };
-    const bool named = first(before) != hop_id{} && first(now) != hop_id{};
-    return before.source == now.source && named && first(before) != first(now);
+/// Puts a track that new subscribers find where take_over() finds it without a walk over the others.
+inline void relay::file(relaying::track& t) {
+    unfile(t);
+    t.filed_by = t.complete || t.end ? 0 : t.upstream;
+    ways_[{t.broadcast, t.filed_by}].push_back(t);
+}
+inline void relay::unfile(relaying::track& t) noexcept {
+    auto& hook = static_cast<moqlite::detail::list_hook<relaying::way_tag>&>(t);
+    if (!hook.linked()) return;
+    hook.unlink();
+    const auto found = ways_.find({t.broadcast, t.filed_by});
+    if (found->second.empty()) ways_.erase(found);
 }
 
 /// Two ways to one publisher, by either of which a track has the same timestamps.
@@ -75,10 +86,10 @@ inline void relay::watch_earlier_sessions(std::string_view broadcast, const rout
         return std::any_of(routes.begin(), routes.end(),
             [&](const route& way) { return way.source == source && way.hops.size() == 1; });
     };
-    const track_key from{broadcast, ""};
-    for (auto i = index_.lower_bound(from); i != index_.end() && i->first.first == broadcast; ++i)
-        for (relaying::track* t : {i->second, i->second->live})
-            if (t != nullptr && t->upstream != now.source && own(t->upstream)) supersede(*t);
+    const std::pair key{std::string(broadcast), std::uint64_t{1}};
+    for (auto i = ways_.lower_bound(key); i != ways_.end() && i->first.first == broadcast; ++i)
+        if (i->first.second != now.source && own(i->first.second))
+            i->second.for_each([&](relaying::track& t) { supersede(t); });
 }
 
 inline bool relay::is_announced_by(std::string_view broadcast, std::uint64_t source) const {
@@ -123,15 +134,12 @@ inline void relay::cut_off_superseded(time_point now) {
 
 /// The tracks of another publisher are different tracks.
 inline void relay::forget_infos(std::string_view broadcast) {
-    auto i = infos_.lower_bound(track_key{broadcast, ""});
-    while (i != infos_.end() && i->first.first == broadcast) i = infos_.erase(i);
+    infos_.erase_of(broadcast, [](const track_key&) { return false; });
 }
 
 /// Of tracks that can still be subscribed to, TRACK_INFO is kept: subscribers ask for it first.
 inline void relay::forget_infos_of_no_track(std::string_view broadcast) {
-    auto i = infos_.lower_bound(track_key{broadcast, ""});
-    while (i != infos_.end() && i->first.first == broadcast)
-        i = index_.contains(i->first) ? std::next(i) : infos_.erase(i);
+    infos_.erase_of(broadcast, [&](const track_key& key) { return index_.contains(key); });
 }
 
 } // namespace moqlite

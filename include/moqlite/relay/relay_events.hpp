@@ -16,8 +16,7 @@ inline void relay::on(peer& p, const setup_received& e) {
 
 inline void relay::on(peer& p, const track_requested& e) {
     const track_key key{e.track.broadcast, e.track.track};
-    if (const auto known = infos_.find(key); known != infos_.end())
-        return static_cast<void>(p.session->answer_track(e.request, known->second));
+    if (const auto* known = infos_.find(key)) return static_cast<void>(p.session->answer_track(e.request, *known));
     if (const auto asked = pending_.find(key); asked != pending_.end()) return await(p, e.request, *asked);
     peer* source = source_of(e.track.broadcast, p.key);
     if (source == nullptr) return static_cast<void>(p.session->reject(e.request, app_error::not_found));
@@ -70,10 +69,10 @@ inline void relay::info_left(peer& p, request_id request) {
 inline void relay::on(peer& p, const track_info_received& e) {
     track_key about;
     const auto waiting = answered(p, e.query, about);
-    if (infos_.size() >= most_infos) infos_.clear();
     // What comes late from one that is not the way any more says nothing of the present publisher.
     const auto way = best_route(about.first);
-    if (way && way->source == p.key) infos_.insert_or_assign(std::move(about), e.info);
+    if (way && way->source == p.key)
+        infos_.set(about, e.info, [&](const track_key& key) { return index_.contains(key); });
     for (const auto& [key, request] : waiting)
         if (any_session* s = session(key)) static_cast<void>(s->answer_track(request, e.info));
 }
@@ -184,6 +183,7 @@ inline void relay::on(peer& p, const subscription_end_known& e) {
 /// No group at or after `end` will ever come.
 inline void relay::on_end(relaying::track& t, group_sequence end) {
     t.end = end;
+    if (!t.retired) file(t);
     t.readers.for_each([&](relaying::reader& r) {
         if (any_session* s = session(r.session)) static_cast<void>(s->end_track(r.request, end));
     });
@@ -220,6 +220,7 @@ inline void relay::on(peer& p, const subscription_ended& e) {
 /// All that its publisher had is in the log.
 inline void relay::end_well(relaying::track& t) {
     t.complete = true;
+    if (!t.retired) file(t);
     // Who ends it without having said where it starts starts where we have it from.
     if (!t.start) t.start = t.log.lowest().value_or(t.end.value_or(group_sequence{}));
     // Where its version cannot say the end, the FIN did.

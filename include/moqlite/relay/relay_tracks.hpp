@@ -40,6 +40,7 @@ inline relaying::track* relay::open(
     t.subscription = *id;
     t.asked = options;
     source.subscriptions.insert(number(*id), &t);
+    file(t);
     return &t;
 }
 
@@ -67,7 +68,7 @@ inline void relay::accept(relaying::track& t, relaying::reader& r) {
     const auto there = std::min(t.log.floor.value_or(*t.start), t.log.lowest().value_or(group_sequence{UINT64_MAX}));
     r.first = std::max(r.first.value_or(*t.start), there);
     priority publisher = 0;
-    if (const auto info = infos_.find({t.broadcast, t.name}); info != infos_.end()) publisher = info->second.priority;
+    if (const auto* info = infos_.find({t.broadcast, t.name})) publisher = info->priority;
     if (any_session* s = session(r.session)) static_cast<void>(s->accept(r.request, r.first, publisher));
 }
 
@@ -232,6 +233,7 @@ inline void relay::cut_off(relaying::track& t, app_error code) {
 /// New subscribers do not find it any more; those that it has are served to its end.
 inline void relay::retire(relaying::track& t) {
     if (!std::exchange(t.retired, true)) unlist(t);
+    unfile(t);
     destroy_if_unused(t);
 }
 

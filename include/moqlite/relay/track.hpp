@@ -18,6 +18,7 @@ namespace moqlite::relaying {
 struct track;
 struct of_track_tag;
 struct superseded_tag;
+struct way_tag;
 
 /// A subscriber of a track.
 struct reader : moqlite::detail::list_hook<moqlite::detail::owned_tag>, moqlite::detail::list_hook<of_track_tag> {
@@ -47,10 +48,13 @@ struct fetching {
 };
 
 /// A track, from one publisher, under one subscription of ours.
-struct track : moqlite::detail::list_hook<moqlite::detail::owned_tag>, moqlite::detail::list_hook<superseded_tag> {
+struct track : moqlite::detail::list_hook<moqlite::detail::owned_tag>,
+               moqlite::detail::list_hook<superseded_tag>,
+               moqlite::detail::list_hook<way_tag> {
     std::string broadcast;
     std::string name;
     std::uint64_t upstream = 0; ///< Key of the session that it comes from.
+    std::uint64_t filed_by = 0; ///< In relay::ways_: the same, or 0 once its end is known.
     std::optional<subscribe_id> subscription;
     subscribe_options asked;                    ///< What its publisher was asked for.
     std::vector<group_sequence> asked_ends;     ///< Group Ends before that: one of them may be the one that is reached.

@@ -66,7 +66,27 @@ void all_leave(std::size_t n) {
     expect(a.r.stats().readers == 0, "readers are left over");
 }
 
+/// A publisher changes its route 50 times beside N tracks of its broadcast that are read.
+void route_beside_tracks(std::size_t n) {
+    world w;
+    auto& publisher = w.publisher("room");
+    for (std::size_t i = 0; i < n; ++i) {
+        static world::guest* viewer = nullptr;
+        if (i % 200 == 0) viewer = &w.join();
+        static_cast<void>((*viewer)->subscribe({"room", std::to_string(i)}));
+        w.settle();
+    }
+    expect(w.r.stats().tracks == n, "not all tracks are here");
+    const measured now;
+    for (std::uint64_t i = 0; i < few; ++i) {
+        static_cast<void>(publisher->announce("room", {hop_id{}, hop_id{100 + i}}));
+        w.settle();
+    }
+    expect(w.r.stats().tracks == n, "the tracks are retired");
+}
+
 const scenes ours{
+    {"a route changes beside N tracks of its broadcast", 500, 1.2, route_beside_tracks},
     {"B5 50 readers join beside N", 1000, 1.2, join_beside},
     {"B5 50 readers leave beside N", 1000, 1.2, leave_beside},
     {"B5 50 readers update beside N", 1000, 1.2, update_beside},

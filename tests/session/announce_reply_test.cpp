@@ -1,0 +1,156 @@
+// Answering ANNOUNCE_REQUEST from a large table: by what matches, a bounded part in each turn.
+#include "subject.hpp"
+
+#include <algorithm>
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+
+using namespace moqlite;
+using namespace moqlite::test;
+
+namespace {
+
+/// A server with a table that the test fills, and whose peer asks.
+struct answerer : subject {
+    explicit answerer(
+        announcements& t, ready_list& ready, limits bounds = {}, scope allowed = {}, version v = version::lite_05)
+        : subject(role::server, v, {.bounds = bounds, .table = &t, .ready = &ready, .key = 50}) {
+        begin(*this, std::move(allowed));
+        while (ready.pop()) {}
+    }
+    /// Bytes of one pump for a stream.
+    std::string pumped(std::uint64_t stream) {
+        std::string bytes;
+        for (const auto& line : outputs())
+            if (const auto head = "write " + std::to_string(stream) + " "; line.starts_with(head))
+                bytes += line.substr(head.size());
+        return bytes;
+    }
+};
+
+void put(announcements& table, const std::string& path, std::uint64_t source = 1) { table.set(path, {{}, source}); }
+std::string request(std::string_view prefix) { return "01 " + sized(wire_text(prefix) + "00"); }
+std::string announced(std::string_view suffix) { return to_hex(hex(sized("01" + wire_text(suffix) + "00"))); }
+std::string ended(std::string_view suffix) { return to_hex(hex(sized("00" + wire_text(suffix) + "00"))); }
+
+} // namespace
+
+TEST_CASE("a request is answered with what matches, by whole segments", "[session][announce][tables]") {
+    announcements table;
+    ready_list ready;
+    for (const auto* path : {"a", "a-b", "a/b", "a/b/c", "ab", "b"}) put(table, path);
+    answerer server{table, ready};
+    CHECK(server.receive(0, request("a/b")).empty());
+    CHECK(server.pumped(0) == "020002" + announced("") + announced("c"));
+    CHECK(server.receive(4, request("zz")).empty());
+    CHECK(server.pumped(4) == "020000");
+    put(table, "zz/1");
+    CHECK(server.pumped(4) == announced("1"));
+    put(table, "a/c");
+    CHECK(server.outputs().empty());
+}
+
+TEST_CASE("a scope of several prefixes is read below each of them, once", "[session][announce][tables]") {
+    announcements table;
+    ready_list ready;
+    for (const auto* path : {"r/a", "r/a/x", "r/b", "r/b/y", "r/c/z", "s/a"}) put(table, path);
+    answerer server{table, ready, {}, {.root = "r", .publish = {}, .subscribe = {"a", "b/y", "a/x"}}};
+    CHECK(server.receive(0, request("")).empty());
+    CHECK(server.pumped(0) == "020003" + announced("a") + announced("a/x") + announced("b/y"));
+    CHECK(server.receive(4, request("b")).empty());
+    CHECK(server.pumped(4) == "020001" + announced("y"));
+    CHECK(server.receive(8, request("c")).empty());
+    CHECK(server.pumped(8) == "020000");
+    table.remove("r/a/x", 1);
+    put(table, "r/c/w");
+    CHECK(server.outputs() == list{"write 0 " + ended("a/x")});
+}
+
+TEST_CASE("a turn looks at a bounded number of entries; other requests, and other sessions, come in between",
+    "[session][announce][tables]") {
+    announcements table;
+    ready_list ready;
+    // What came from the peer itself is not told to it: nothing to write, but to look at.
+    for (int n = 0; n < 10000; ++n) put(table, "many/" + std::to_string(n), 50);
+    put(table, "many/z");
+    put(table, "one");
+    answerer server{table, ready};
+    CHECK(server.receive(0, request("many")).empty());
+    CHECK(server.receive(4, request("one")).empty());
+    std::string many;
+    std::string one;
+    std::size_t turns = 0;
+    for (; ready.pop(); ++turns) {
+        for (const auto& line : server.outputs()) {
+            if (line.starts_with("write 0 ")) many += line.substr(8);
+            if (line.starts_with("write 4 ")) one += line.substr(8);
+        }
+        if (turns == 1) CHECK(one == "020001" + announced(""));
+    }
+    CHECK(turns >= 9);
+    CHECK(turns < 20);
+    CHECK(many == "020000" + announced("z"));
+}
+
+TEST_CASE("what one peer is told at once is bounded: a request for more is refused, and no other ends",
+    "[session][announce][tables][bad input]") {
+    announcements table;
+    ready_list ready;
+    for (int n = 0; n < 20; ++n) put(table, "many/" + std::to_string(n));
+    for (int n = 0; n < 5; ++n) put(table, "few/" + std::to_string(n));
+    answerer server{table, ready, {.told = 10}};
+    CHECK(server.receive(0, request("few")).empty());
+    static_cast<void>(server.outputs());
+    CHECK(server.receive(4, request("")).empty());
+    static_cast<void>(server.outputs());
+    CHECK(server.events() == list{"stream_rejected 4 too_many_requests"});
+    CHECK(server.receive(8, request("few")).empty());
+    CHECK(server.pumped(8).starts_with("020005"));
+    CHECK(server.events().empty());
+    CHECK_FALSE(server->is_closed());
+}
+
+TEST_CASE("a peer that was told of all, and reads no more, keeps what ended and then is let go",
+    "[session][announce][tables]") {
+    announcements table;
+    ready_list ready;
+    for (int n = 0; n < 100; ++n) put(table, std::to_string(n));
+    answerer server{table, ready, {.control_unsent = 100}};
+    CHECK(server.receive(0, request("")).empty());
+    while (ready.pop()) static_cast<void>(server.outputs());
+    server.link.budget = 0;
+    for (int n = 0; n < 100; ++n) table.remove(std::to_string(n), 1);
+    static_cast<void>(server.outputs());
+    CHECK(table.size() == 0);
+    CHECK(table.ended() > 80);
+    SECTION("it reads on") {
+        server.link.budget = SIZE_MAX;
+        static_cast<void>(server.outputs());
+        while (ready.pop()) static_cast<void>(server.outputs());
+    }
+    SECTION("it takes its request back") { CHECK(server.reset(0).empty()); }
+    SECTION("it leaves") {
+        server->connection_closed({app_error::cancel, true, ""}, server.now);
+        static_cast<void>(server.events());
+    }
+    CHECK(table.ended() == 0);
+}
+
+TEST_CASE("announce ids go on over what ends and comes again", "[session][announce][tables][versions]") {
+    announcements table;
+    ready_list ready;
+    put(table, "a");
+    answerer server{table, ready, {}, {}, version::lite_06_wip};
+    CHECK(server.receive(0, "01 01 00").empty());
+    static_cast<void>(server.outputs());
+    table.remove("a", 1);
+    put(table, "a");
+    // What ended and began anew between two turns is another way to the same.
+    CHECK(server.outputs().size() == 1);
+    table.remove("a", 1);
+    CHECK(server.outputs() == list{"write 0 010100"});
+    put(table, "a");
+    CHECK(server.outputs().size() == 1);
+    table.remove("a", 1);
+    CHECK(server.outputs() == list{"write 0 010101"});
+}
