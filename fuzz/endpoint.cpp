@@ -156,7 +156,15 @@ public:
             if (auto p = take(in)) p->to_server = !p->to_server, receive(*p, home(*p));
             break;
         case 13:
-            if (e.program != nullptr && in.byte() == 0) e.program->connection.close(app_error::cancel, "bye");
+            if (e.program == nullptr) break;
+            switch (in.byte()) {
+            case 0: e.program->connection.close(app_error::cancel, "bye"); break;
+            case 1: // In its own pump, with whatever is lost by then.
+                e.program->wanted.push_back({talker::plan::what::close, direction::uni, 0});
+                e.program->connection.wake();
+                break;
+            default: break;
+            }
             break;
         default: plan(e, in);
         }

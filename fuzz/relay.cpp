@@ -108,7 +108,6 @@ public:
             const auto v = static_cast<version>(versions >> 2 * i & 3);
             g.key = *relay_.add(role::server, alpn(v), now_);
             g.there.hear = [this, &g](const fact& f) {
-                for (auto& other : guests_) other.there.turn_begins();
                 if (any_session* s = relay_.session(g.key)) tell(*s, f, now_);
                 drain(g);
             };
@@ -227,7 +226,6 @@ private:
                 break;
             }
         }
-        for (auto& g : guests_) g.here.turn_over(), g.there.turn_over();
         must(relay_.stats().memory <= small().memory, "memory stays within its bound");
     }
     void settle() {

@@ -106,7 +106,6 @@ private:
             moqlite::pump(*e.program, e.wire);
             e.program.drain();
         }
-        for (auto* e : {&client_, &server_}) e->wire.turn_over();
     }
     void settle() {
         bool busy = true;

@@ -31,6 +31,7 @@ void http3_connection::pump(ngtcp2::connection&, time_point now) {
     if (http_.has_failed() || (!http_.is_open() && !http_.open_streams())) return;
     negotiate(now);
     settle(now);
+    // This may retransmit what the handler is about to reset: it stays until that pump is over.
     http_.write();
     if (upper() != nullptr) session_->pump(now);
     quic_.flush();
@@ -93,7 +94,7 @@ void http3_connection::settle(time_point now) {
     }
 }
 
-/// Before anything is sent again: in them lies what the handler had lent.
+/// Both halves of each, before anything is sent again; what the handler had lent on them is gone.
 void http3_connection::abort_streams(time_point now) {
     for (auto& [id, s] : streams_) {
         if (s.whose != stream::owner::session) continue;

@@ -96,7 +96,9 @@ void session::pay() {
 
 void session::pump(time_point now) {
     pay();
+    pumping_ = true;
     upper_->pump(*this, now); // What it resets and credits goes in any case.
+    pumping_ = false;
 }
 
 void session::acked(stream_id id, stream& s, std::uint64_t n, time_point now) {
@@ -106,7 +108,7 @@ void session::acked(stream_id id, stream& s, std::uint64_t n, time_point now) {
 }
 
 // At once, though the prefix may be lost with it: a peer drops a stream that is reset before it has said whose it is.
-// To wait until the prefix has arrived would be to send again what the handler does not lend any more.
+// To wait until the prefix has arrived would be to retransmit what the handler frees once this pump is over.
 void session::reset(stream_id id, app_error code) {
     std::erase(owed_, id);
     quic_.reset(id, on_the_wire(code));
@@ -128,19 +130,37 @@ std::size_t session::datagram_size() const {
     return all > ours ? all - ours : 0;
 }
 
-// Done in the next pump, which knows what time it is.
+/// QUIC retransmits nothing of the handler's from here on: its memory is not lent any more. The streams' other halves,
+/// and what is said on the CONNECT stream, follow in http3_connection::settle().
+void session::reset_streams() {
+    owed_.clear();
+    for (const auto& [n, s] : streams_) {
+        const stream_id id{n};
+        const bool writes = direction_of(id) == direction::bidi || initiator_of(id) == side();
+        if (s.whose == stream::owner::session && writes)
+            quic_.reset(id, app_error{static_cast<std::uint64_t>(webtransport::http3_code::session_gone)});
+    }
+}
+
+// Done in the next pump, which knows what time it is; but a handler that closes in its own pump frees what it lent as
+// soon as that is over.
 void session::close(app_error code, std::string_view reason) {
     if (closing_) return;
     const auto n = static_cast<std::uint64_t>(std::min(code, webtransport::app_error_max));
     closing_ = std::make_unique<ngtcp2::closed>(
         ngtcp2::closed{n, true, false, std::string{reason.empty() ? "closed" : reason}});
+    if (pumping_) reset_streams();
     quic_.wake();
 }
 
 void session::settle(time_point now) {
     if (closing_ && upper_) state_.close(app_error{closing_->code}, closing_->reason, now);
-    while (const auto e = state_.poll_event())
-        if (const auto* end = std::get_if<webtransport::session_ended>(&*e)) finish(to_closed(*end), now);
+    while (const auto e = state_.poll_event()) {
+        const auto* end = std::get_if<webtransport::session_ended>(&*e);
+        if (end == nullptr) continue;
+        reset_streams();
+        finish(to_closed(*end), now);
+    }
 }
 
 void session::connection_closed(const ngtcp2::closed& how, time_point now) {

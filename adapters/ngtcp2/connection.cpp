@@ -53,6 +53,7 @@ void connection_state::close(app_error code, std::string_view reason) {
     constexpr std::size_t longest = 256;
     std::string text{reason.substr(0, longest)};
     if (text.empty()) text = "closed";
+    if (home.writer.current() == conn) home.writer.close(); // From here on ngtcp2 must not retransmit.
     home.end(*this, {static_cast<std::uint64_t>(code), true, false, std::move(text)});
 }
 

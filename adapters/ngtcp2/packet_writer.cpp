@@ -70,7 +70,7 @@ void packet_writer::begin(ngtcp2_conn* conn, const black_hole& path, ngtcp2_tsta
     limit_ = std::min(burst_bytes, ngtcp2_conn_get_send_quantum(conn));
     produced_ = 0;
     error_ = 0;
-    blocked_ = starved_ = exhausted_ = false;
+    blocked_ = starved_ = exhausted_ = closed_ = false;
     interrupted_.reset();
     base_ = tail_ = segments_ = 0;
     ngtcp2_path_storage_zero(&path_);
@@ -78,7 +78,7 @@ void packet_writer::begin(ngtcp2_conn* conn, const black_hole& path, ngtcp2_tsta
 
 bool packet_writer::may_write() {
     if (open_) return true;
-    if (error_ != 0 || blocked_ || exhausted_) return false;
+    if (error_ != 0 || blocked_ || exhausted_ || closed_) return false;
     // Whole packets only: the one too many would be a burst of its own.
     if (full_ || (produced_ > 0 && produced_ + path_size_ > limit_)) {
         exhausted_ = true;
@@ -209,10 +209,19 @@ void packet_writer::flush() {
         judge(n);
 }
 
-int packet_writer::end() {
+void packet_writer::finish() {
     flush();
     // Where congestion stopped a write, ngtcp2 has sent the acknowledgements that it had already.
     while (may_write()) judge(write_rest());
+}
+
+void packet_writer::close() {
+    finish();
+    closed_ = true;
+}
+
+int packet_writer::end() {
+    finish();
     send_burst();
     if (produced_ > 0) ngtcp2_conn_update_pkt_tx_time(conn_, now_);
     conn_ = nullptr;

@@ -2,6 +2,7 @@
 // gets.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <moqlite/ngtcp2/connection.hpp>
@@ -38,12 +39,13 @@ public:
     void stream_reset(stream_id id, app_error, time_point) override {
         must(!std::exchange(received_[id].over, true), "a stream ends once");
     }
-    void stream_stopped(stream_id id, app_error, time_point) override { sent_[id].done = true; }
+    void stream_stopped(stream_id id, app_error, time_point) override { wanted_resets_.insert(id); }
     void stream_writable(stream_id id, time_point) override { sent_[id].blocked = false; }
     void stream_acked(stream_id id, std::uint64_t n, time_point) override {
         auto& out = sent_[id];
         out.acked += n;
         must(n > 0 && out.acked <= out.written, "only what was sent is acknowledged");
+        out.scribble(out.acked);
     }
     void stream_closed(stream_id id, std::optional<app_error>, time_point) override {
         must(closed_.insert(id).second, "a stream is closed once");
@@ -52,6 +54,12 @@ public:
     void pump(ngtcp2::connection& to, time_point) override {
         for (; !wanted.empty(); wanted.pop_front()) {
             const auto& w = wanted.front();
+            if (w.action == plan::what::close) {
+                to.close(app_error::cancel, "bye");
+                to.flush();
+                for (auto& [id, out] : sent_) out.scribble(out.bytes.size());
+                return;
+            }
             if (w.action == plan::what::send) {
                 const auto id = to.open(w.kind);
                 if (!id) break;
@@ -60,17 +68,20 @@ public:
             } else if (const auto at = sent_.begin(); at != sent_.end()) {
                 const auto id = std::next(at, static_cast<std::ptrdiff_t>(w.size % sent_.size()))->first;
                 if (w.action == plan::what::stop && direction_of(id) == direction::bidi) to.stop(id, app_error::old);
-                if (w.action == plan::what::reset && !std::exchange(sent_[id].done, true)) to.reset(id, app_error::old);
+                if (w.action == plan::what::reset && !sent_[id].done) wanted_resets_.insert(id);
             }
         }
+        for (const auto id : wanted_resets_) sent_[id].done = true, to.reset(id, app_error::old);
         for (auto& [id, out] : sent_)
             if (!out.done && !out.blocked && !write(to, id, out)) break;
         to.flush();
+        // As a session does that gives its memory to others.
+        for (const auto id : std::exchange(wanted_resets_, {})) sent_[id].scribble(sent_[id].bytes.size());
     }
     void on_closed(const ngtcp2::closed&, time_point) override {}
 
     struct plan {
-        enum class what : std::uint8_t { send, reset, stop };
+        enum class what : std::uint8_t { send, reset, stop, close };
         what action = what::send;
         direction kind = direction::uni;
         std::size_t size = 0;
@@ -87,6 +98,10 @@ private:
         std::uint64_t acked = 0;
         bool blocked = false;
         bool done = false;
+        /// The first `n` bytes are lent no longer: the far end sees it if they are sent again.
+        void scribble(std::uint64_t n) {
+            std::fill_n(bytes.begin(), static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(n, written)), '!');
+        }
     };
     struct incoming {
         std::uint64_t bytes = 0;
@@ -112,6 +127,7 @@ private:
     std::map<stream_id, outgoing> sent_;
     std::map<stream_id, incoming> received_;
     std::set<stream_id> closed_;
+    std::set<stream_id> wanted_resets_;
 };
 
 } // namespace moqlite::fuzz

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <deque>
 #include <functional>
+#include <lent.hpp>
 #include <map>
 #include <moqlite/session/session.hpp>
 #include <moqlite/session/transport.hpp>
@@ -81,9 +81,9 @@ public:
         ++said;
         must(!closed_, "no output after close");
         stream* s = find(id);
+        lent_.reset(id);
         if (s == nullptr || !s->sends || s->reset || s->send_done()) return;
         s->reset = s->cut = code;
-        s->lent.clear();
     }
     void stop(stream_id id, app_error code) {
         ++said;
@@ -105,8 +105,9 @@ public:
         ++said;
         must(!closed_, "the connection is closed once");
         closed_ = code;
+        lent_.close();
     }
-    void flush() {}
+    void flush() { lent_.executed(); }
     bool send(byte_view datagram) {
         ++said;
         must(!closed_, "no output after close");
@@ -142,29 +143,21 @@ public:
     /// A write found the connection full since the last time.
     bool starved() { return std::exchange(starved_, false); }
     [[nodiscard]] bool over() const noexcept { return over_ || closed_; }
-    /// Something has happened, here or to a session that this one is joined to.
-    void turn_begins() noexcept { settled_ = false; }
-    /// The session had its turn: all that it wants said is said.
-    void turn_over() noexcept { settled_ = true; }
     /// The connection is gone, from one moment to the next.
     void cut() {
         over_ = true;
+        lent_.over();
         hear = nullptr;
     }
 
     std::uint64_t said = 0; ///< Outputs so far.
 
 private:
-    struct piece {
-        std::size_t at = 0;
-        byte_view bytes;
-    };
     struct stream {
         bool sends = false;
         bool receives = false;
         // Ours.
         std::vector<std::byte> sent{};
-        std::deque<piece> lent{};
         std::size_t arrived = 0;
         std::size_t acked = 0;
         std::uint64_t limit = window;
@@ -212,29 +205,17 @@ private:
         return std::nullopt;
     }
     void say(const fact& f) {
-        if (over() || !hear) return;
-        turn_begins();
-        hear(f);
+        if (!over() && hear) hear(f);
     }
     void close_if_done(stream_id id) {
         stream* s = find(id);
         if (s == nullptr || !s->send_done() || (s->receives && !s->over)) return;
         const auto code = s->cut;
+        lent_.closed(id);
         streams_.erase(number(id));
         gone_.insert(number(id));
         say({.what = fact::kind::closed, .id = id, .code = code});
         if (initiator_of(id) != side_) far->allow_streams(direction_of(id), 1);
-    }
-    /// A reset that a fact has caused was not said yet before the next turn; no transport sends anything until then.
-    void check_lent(stream& s) {
-        if (!settled_ || over()) return s.lent.clear();
-        while (!s.lent.empty() && s.lent.front().at < s.acked) {
-            const auto& p = s.lent.front();
-            must(std::memcmp(p.bytes.data(), s.sent.data() + p.at, p.bytes.size()) == 0,
-                "lent bytes stay as they are until they are acknowledged");
-            if (p.at + p.bytes.size() > s.acked) return;
-            s.lent.pop_front();
-        }
     }
 
     role side_;
@@ -247,7 +228,7 @@ private:
     bool end_arrived_ = false;
     bool over_ = false; ///< By the far end.
     bool starved_ = false;
-    bool settled_ = true;
+    test::lent_memory lent_;
 };
 
 static_assert(datagram_transport<wire_end>);
@@ -266,11 +247,12 @@ inline std::optional<std::size_t> wire_end::write(const write_stream& w) {
     if (budget == 0 && w.size != 0) return starved_ = true, std::nullopt;
     const auto n = static_cast<std::size_t>(std::min<std::uint64_t>({w.size, budget, s->limit - s->sent.size()}));
     if (n == 0 && w.size != 0) return s->blocked = true, 0;
+    lent_.compare_all(); // In a packet that is written any of it may be sent again.
+    lent_.lend(w.stream, w.data, n);
     auto left = n;
     for (auto part : w.data) {
         part = part.first(std::min(part.size(), left));
         left -= part.size();
-        if (!part.empty()) s->lent.push_back({s->sent.size(), part});
         s->sent.insert(s->sent.end(), part.begin(), part.end());
     }
     budget -= n;
@@ -306,6 +288,7 @@ inline bool wire_end::deliver_control(std::size_t k) {
     });
     if (!id) {
         if (!closed_ || std::exchange(end_arrived_, true)) return false;
+        far->lent_.over();
         far->say({.what = fact::kind::ended, .code = closed_});
         far->over_ = true;
         return true;
@@ -348,7 +331,8 @@ inline bool wire_end::acknowledge(std::size_t k, std::size_t most) {
     } else {
         const auto n = std::min(std::max<std::size_t>(most, 1), s.arrived - s.acked);
         s.acked += n;
-        check_lent(s);
+        lent_.compare_all();
+        lent_.acked(*id, n);
         s.fin_acked = s.fin_arrived && s.acked == s.arrived;
         if (n != 0) say({.what = fact::kind::acked, .id = *id, .n = n});
     }

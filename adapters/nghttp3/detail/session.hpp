@@ -58,6 +58,7 @@ private:
     /// What of the prefix is still to be written.
     [[nodiscard]] byte_view rest_of_prefix(stream_id, const stream&) const noexcept;
     void pay();
+    void reset_streams();
     void finish(const ngtcp2::closed&, time_point);
 
     ngtcp2::connection& quic_;
@@ -71,6 +72,7 @@ private:
     std::vector<std::byte> datagram_;         ///< The last that was sent.
     std::vector<stream_id> owed_;             ///< They end with their prefix, of which not all could be written.
     std::unique_ptr<ngtcp2::closed> closing_; ///< Wanted, not done yet.
+    bool pumping_ = false;                    ///< The handler's pump is under way.
 };
 
 } // namespace moqlite::nghttp3::detail

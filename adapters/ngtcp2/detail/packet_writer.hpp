@@ -29,6 +29,9 @@ public:
     [[nodiscard]] bool write_datagram(byte_view);
     /// Finishes the open packet, if one is open.
     void flush();
+    /// The connection is closed: writes what ngtcp2 has to say of its own, for the last time in this turn. What was lent
+    /// may be gone afterwards.
+    void close();
     /// Writes what ngtcp2 has to say of its own, sends everything. Not 0: the error of ngtcp2 that
     /// ends the connection.
     int end();
@@ -62,6 +65,7 @@ private:
     void complete(std::size_t size);
     void send_burst();
     [[nodiscard]] ngtcp2_ssize write_rest();
+    void finish();
     /// Acts on what a writing function of ngtcp2 returned.
     enum class outcome : std::uint8_t { more, packet, blocked_stream, no_stream, stop };
     outcome judge(ngtcp2_ssize);
@@ -85,6 +89,7 @@ private:
     bool blocked_ = false; ///< By congestion or pacing.
     bool starved_ = false; ///< By the connection's flow control, which stops stream data alone.
     bool exhausted_ = false;
+    bool closed_ = false; ///< Nothing of this connection is written any more.
     bool full_ = false; ///< The socket.
     std::optional<stream_id> interrupted_;
 

@@ -41,7 +41,7 @@ public:
     virtual void reset(stream_id, app_error) = 0;
     virtual void stop(stream_id, app_error) = 0;
     virtual void credit(stream_id, std::uint64_t bytes) = 0;
-    /// Anywhere, once; done at the end of the turn.
+    /// Anywhere, once; done at the end of the turn. In pump() nothing that was lent is read after it.
     virtual void close(app_error, std::string_view reason) = 0;
     virtual void flush() = 0;
     /// False: dropped.

@@ -1,0 +1,70 @@
+// What transports were lent, when sessions end with bytes on their way on lossy links.
+#pragma once
+
+#include "cast.hpp"
+#include "lent.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+namespace moqlite::sim {
+
+/// Takes memory of a program as soon as some is free, as the other sessions of a relay do.
+class hoarder {
+public:
+    explicit hoarder(slab_pool& pool) : pool_(pool) {}
+    void take() {
+        for (int i = 0; i != 4; ++i) {
+            others_.push_back(group::make(pool_, group_sequence{0}, version::lite_03));
+            static_cast<void>(others_.back()->write_frame(timestamp{0}, as_bytes(secret_)));
+        }
+    }
+    void let_go() { others_.clear(); }
+
+private:
+    slab_pool& pool_;
+    std::string secret_ = std::string(900, 'S');
+    std::vector<group_ref> others_;
+};
+
+TEST_CASE("a session that fails in the packet that acknowledges sends nothing of others", "[conformance][lent]") {
+    const auto before = test::lent_memory::comparisons();
+    for_each_seed<net>([](std::uint64_t seed) {
+        world w{seed};
+        auto l = net::any(w.dice);
+        const clip c{.groups = 30, .frames = 5, .largest = 900, .key = w.dice.next()};
+        pair p{w, l, any_version(w.dice), {.requests = 2}};
+        on_demand<> source{p.server, c};
+        viewer sink{p.client, c};
+        hoarder others{p.server.pool()};
+        bool server_closed = false;
+        bool client_closed = false;
+        p.server.on<group_lost>([&](const group_lost&) { others.take(); });
+        p.server.on<session_closed>([&](const session_closed& e) {
+            others.take();
+            server_closed = true;
+            must(e.why == errc::too_many_requests, "the server fails for what its peer does");
+        });
+        p.client.on<session_closed>([&](const session_closed&) { client_closed = true; });
+        sink.subscribe({.start = group_sequence{0}});
+        // With what arrives the client gives up some groups, and in the end asks for too much.
+        auto left = w.dice.below(60);
+        p.client.on<group_opened>([&](const group_opened& e) {
+            if (w.dice.below(4) == 0) p.client.stop(e.group, app_error::cancel);
+        });
+        p.client.on<frame_data>([&](const frame_data&) {
+            if (left-- != 0) return;
+            for (int i = 0; i != 3; ++i) static_cast<void>(p.client->watch("x"));
+        });
+        w.run_until([&] { return server_closed || sink.ended.has_value(); }, 120s);
+        if (!server_closed) p.client->close(app_error::cancel);
+        w.run(30s);
+        must(server_closed || sink.ended.has_value(), "one of the two ends");
+        others.let_go();
+        must(p.server.pool().in_use() == 0, "a session that ended holds no memory");
+        static_cast<void>(client_closed);
+        return w.hash();
+    });
+    CHECK(test::lent_memory::comparisons() > before);
+}
+
+} // namespace moqlite::sim

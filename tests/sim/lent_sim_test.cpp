@@ -1,0 +1,4 @@
+// The scenarios of conformance/lent.hpp on the stream-level simulator.
+#include "net.hpp"
+
+#include "conformance/lent.hpp"
