@@ -63,9 +63,12 @@ public:
         detail::list<listener, detail::news_tag>* news = nullptr;   ///< Where it is then, until its owner takes it off.
         std::uint64_t source = 0;                                   ///< Routes from here are not told.
         bool overrun = false; ///< It fell so far behind that the table forgot what it missed; it reads nothing more.
+        /// Changes that wait to be read. Listeners of one owner may share a count, and so its bound.
+        std::size_t* waiting = &own_waiting_;
 
     private:
         friend class announcements;
+        std::size_t own_waiting_ = 0;
         struct belief {
             std::uint32_t digest = 0; ///< As its owner told it; 0: not there.
             bool changed = false;     ///< It is to be told again.
@@ -85,6 +88,7 @@ public:
         cursor initial_;                ///< How far it has read what was there.
         detail::id_table<belief> beliefs_; ///< By slot.
         detail::ring<entry*> changed_;
+        bool missed_ = false; ///< More changed than may wait: everything is compared once more.
     };
 
     announcements() = default;
@@ -146,8 +150,14 @@ public:
     }
     /// The next entry that the listener has to look at, whose routes may be empty; nullptr: none. Answer with told().
     [[nodiscard]] entry* next(listener& l) {
-        if (l.changed_.empty()) return advance(l, l.initial_);
+        if (l.changed_.empty()) {
+            entry* unread = advance(l, l.initial_);
+            if (unread != nullptr || !std::exchange(l.missed_, false)) return unread;
+            l.initial_ = {};
+            return advance(l, l.initial_);
+        }
         entry* e = l.changed_.pop();
+        --*l.waiting;
         if (l.changed_.empty()) l.changed_ = {}; // Memory by what waits.
         l.beliefs_.find(e->slot)->changed = false;
         return e;
@@ -237,14 +247,19 @@ private:
         const auto& c = l.initial_;
         if (i.rank > c.rank || (i.rank == c.rank && (!c.begun || c.at < e.path))) return;
         auto* found = l.beliefs_.find(e.slot);
+        if (found != nullptr ? found->changed : e.routes.empty()) return; // It will look, or was never told of it.
+        if (*l.waiting >= waiting_max()) {
+            l.missed_ = true;
+            return wake(l);
+        }
         if (found == nullptr) {
-            if (e.routes.empty()) return; // It was never told of it.
             l.beliefs_.insert(e.slot, {0, true});
             ++e.believers;
-        } else if (std::exchange(found->changed, true)) {
-            return;
+        } else {
+            found->changed = true;
         }
         l.changed_.push(&e);
+        ++*l.waiting;
         wake(l);
     }
     static void wake(listener& l) {
@@ -281,7 +296,9 @@ private:
         }
         l.interests_.clear();
         l.initial_ = {l.prefixes_.size(), false, {}};
+        *l.waiting -= l.changed_.size();
         l.changed_ = {};
+        l.missed_ = false;
         auto beliefs = std::exchange(l.beliefs_, {});
         beliefs.for_each([&](std::uint64_t slot, listener::belief&) { release(*slots_[slot]); });
     }
@@ -301,6 +318,9 @@ private:
             }
         }
     }
+
+    /// A share of the table, so that comparing everything instead costs a few entries a change.
+    [[nodiscard]] std::size_t waiting_max() const noexcept { return std::max<std::size_t>(4096, by_path_.size() / 16); }
 
     static constexpr std::size_t ended_max = 65536;
     /// Of their paths: what several peers may announce, ended at once.

@@ -37,6 +37,7 @@ public:
         r.stream = &stream;
         r.ready = &c_.ready;
         r.news = &news_;
+        r.waiting = &waiting_;
         r.source = c_.key;
         c_.saw_path(m->prefix);
         r.prefix = path::normalise(m->prefix);
@@ -221,6 +222,7 @@ private:
     announcements own_;
     announcements* table_;
     list<announcements::listener, news_tag> news_; ///< Requests with something to tell.
+    std::size_t waiting_ = 0;                      ///< Changes that all of them have still to look at.
     object_pool<announce_reply> replies_;
     id_table<announce_reply*> by_stream_;
     std::size_t left_ = most_a_turn; ///< Entries that may still be looked at in this turn.
