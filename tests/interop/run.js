@@ -6,13 +6,14 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { browserCases } from "./cases/browser.js";
 import { demoCases } from "./cases/demo.js";
+import { goCases, problem as goProblem } from "./cases/go.js";
 import { lifeCases } from "./cases/life.js";
 import { nodeCases, problem as nodeProblem } from "./cases/node.js";
 import { problem as pythonProblem, pythonCases } from "./cases/python.js";
 import { executable, launch } from "./lib/chromium.js";
 import { Peer } from "./lib/peer.js";
 import { servePage } from "./lib/page_server.js";
-import { client, Program, startRelay } from "./lib/programs.js";
+import { certificate, client, Program, startRelay } from "./lib/programs.js";
 import { within } from "./lib/time.js";
 
 const { values: options } = parseArgs({
@@ -41,6 +42,7 @@ class Stage {
         return relay;
     }
     client = client;
+    certificate = () => certificate(work);
 
     async tab(url = pages.url, { mayComplain = false } = {}) {
         const tab = await browser.newPage();
@@ -132,14 +134,16 @@ const wanted = (cases) => cases.filter(({ name, quick = true }) => (quick || !op
 const inBrowser = wanted([...browserCases, ...lifeCases, ...demoCases]);
 const inNode = wanted(nodeCases);
 const inPython = wanted(pythonCases);
+const inGo = wanted(goCases);
 if (options.list) {
-    for (const { name } of [...inBrowser, ...inNode, ...inPython]) console.log(name);
+    for (const { name } of [...inBrowser, ...inNode, ...inPython, ...inGo]) console.log(name);
     end(0);
 }
 try {
     await runBrowser(inBrowser);
     await runPeers("node", nodeProblem, inNode);
     await runPeers("python", pythonProblem, inPython);
+    await runPeers("go", goProblem, inGo);
 } catch (error) {
     ++outcomes.failed;
     console.log(`FAILED   ${error.stack}`);

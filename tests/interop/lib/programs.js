@@ -63,9 +63,19 @@ export function isSanitized() {
     return /lib[at]san/.test(spawnSync("ldd", [join(bin, "moqlite-relay")], { encoding: "utf8" }).stdout);
 }
 
-/// A relay on free ports of 127.0.0.1, with a certificate of its own and --web.
+/// --cert and --key for a certificate that several relays may have one after the other, in this directory.
+export function certificate(directory) {
+    const [chain, key] = [join(directory, "relay.pem"), join(directory, "relay.key")];
+    const made = spawnSync("openssl", ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+        "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out", chain]);
+    if (made.status !== 0) throw new Error("openssl makes no certificate");
+    return ["--cert", chain, "--key", key];
+}
+
+/// A relay on free ports of 127.0.0.1, with a certificate of its own unless `flags` have one, and --web.
 export async function startRelay(...flags) {
-    const defaults = { "--listen": "127.0.0.1:0", "--tls-generate": "localhost,127.0.0.1", "--web": "127.0.0.1:0" };
+    const defaults = { "--listen": "127.0.0.1:0", "--web": "127.0.0.1:0" };
+    if (!flags.includes("--cert")) defaults["--tls-generate"] = "localhost,127.0.0.1";
     const unsaid = Object.entries(defaults).filter(([flag]) => !flags.includes(flag));
     const relay = new Program("relay", ...unsaid.flat(), ...flags);
     const over = relay.ended.then(() => { throw new Error(`the relay ended: ${relay.lastWords()}`); });

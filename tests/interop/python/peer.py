@@ -41,10 +41,11 @@ class Peer:
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
-    async def connect(self, url, hash, reconnect=True):
+    async def connect(self, url, hash, retry_every=None):
         # Two origins: with one, what is announced here would be discovered here as well.
         self.published, self.subscribed = moq.OriginProducer(), moq.OriginProducer()
-        self.client = moq.Client(url, tls_fingerprints=[hash], websocket_enabled=False, reconnect=reconnect,
+        backoff = retry_every and moq.Backoff(initial_us=int(retry_every * 1e6), multiplier=1)
+        self.client = moq.Client(url, tls_fingerprints=[hash], websocket_enabled=False, backoff=backoff,
                                  publish=self.published, subscribe=self.subscribed)
         await self.client.__aenter__()
         self.start(self.follow_status(self.client.session))
@@ -67,6 +68,10 @@ class Peer:
             async for update in self.client.announced(prefix):
                 self.announcements.append({"path": update.prefix, "active": update.active})
         self.start(follow())
+
+    async def hear(self, broadcast):
+        """Waits until this broadcast is announced."""
+        await self.client.announced_broadcast(broadcast)
 
     async def heard(self):
         return self.announcements
