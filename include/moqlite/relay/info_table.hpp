@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <iterator>
 #include <map>
 #include <moqlite/session/detail/list.hpp>
 #include <moqlite/session/event.hpp>

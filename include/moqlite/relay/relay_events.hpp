@@ -205,8 +205,8 @@ inline void relay::on(peer& p, const subscription_ended& e) {
     t->subscription.reset();
     // Some publishers end a subscription at its Group End: there is more to ask for, once a reader wants it.
     const auto& ends = t->asked_ends;
-    const bool at_cap = t->asked.end && t->highest &&
-                        (*t->highest >= *t->asked.end || std::find(ends.begin(), ends.end(), *t->highest) != ends.end());
+    const bool at_one = t->highest && std::find(ends.begin(), ends.end(), *t->highest) != ends.end();
+    const bool at_cap = t->asked.end && t->highest && (*t->highest >= *t->asked.end || at_one);
     if (e.finished && !t->end && at_cap) {
         t->paused = true;
         t->perhaps_over = !has_subscribe_end(p.session->negotiated());
