@@ -23,7 +23,8 @@ struct limits {
     std::size_t watches = 256;                     ///< Of these, ANNOUNCE_REQUESTs.
     std::size_t announcements = 65536;             ///< Paths that one peer may announce.
     std::size_t announced_bytes = 8 * 1024 * 1024; ///< Of these paths together.
-    std::size_t told = 4 * 65536; ///< Broadcasts that one peer was told of, by all its ANNOUNCE_REQUESTs together.
+    /// Broadcasts that one peer was told of, by all its ANNOUNCE_REQUESTs together; or four times all, if that is more.
+    std::size_t told = 4 * 65536;
     std::size_t incoming_groups = 4096;            ///< Group streams of one peer that are open at once.
     std::size_t partial_messages = 1024 * 1024;    ///< Bytes of control messages that have not all arrived, or wait.
     std::size_t parked_streams = 32;               ///< Request streams that wait for admission.

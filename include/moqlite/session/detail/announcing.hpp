@@ -151,7 +151,8 @@ private:
         const auto before = announcements::belief(r, e);
         const auto now = way != nullptr ? digest(*way) : 0;
         if (before == now) return table_->told(r, e, now), true;
-        if (before == 0 && told_ >= c_.bounds.told) return false;
+        // However many broadcasts others announce, a few requests for all of them are answered.
+        if (before == 0 && told_ >= std::max(c_.bounds.told, 4 * table_->size())) return false;
         const auto name = c_.relative(e.path).value_or(std::string_view{});
         const auto suffix = path::strip(name, r.prefix).value_or(std::string_view{});
         if (has_typed_announces(c_.dialect))
