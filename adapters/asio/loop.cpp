@@ -2,6 +2,7 @@
 
 #include <boost/asio/post.hpp>
 #include <moqlite/asio/clock.hpp>
+#include <new>
 #include <utility>
 
 namespace moqlite::asio::detail {
@@ -61,8 +62,13 @@ void loop::turn() {
     const time_point start = now();
     time_point t = start;
     // Going around here saves the executor's own round; others on it do not wait for long.
-    bool more = one_turn(t);
-    while (more && !stopped_ && (t = now()) - start < around) more = one_turn(t);
+    bool more = false;
+    try {
+        more = one_turn(t);
+        while (more && !stopped_ && (t = now()) - start < around) more = one_turn(t);
+    } catch (const std::bad_alloc&) { // Of nobody's in particular; those of one connection end with it.
+        more = true;
+    }
     in_turn_ = false;
     if (done_ && !stopped_) finish_shutdown(t);
     if (stopped_) return;
@@ -92,32 +98,33 @@ bool loop::one_turn(time_point t) {
 }
 
 void loop::post_turn() {
-    if (std::exchange(posted_, true)) return;
+    if (posted_) return;
     net::post(executor_, [self = shared_from_this()] {
         self->posted_ = false;
         self->turn();
     });
+    posted_ = true; // Only now: it may throw.
 }
 
 // One wait at a time; turns for other reasons read as well, and may leave it nothing.
 void loop::wait_readable() {
     if (reading_ || posted_ || stopped_) return;
-    reading_ = true;
     waiter_.async_wait(
         net::posix::descriptor_base::wait_read, [self = shared_from_this()](const boost::system::error_code& error) {
             self->reading_ = false;
             if (!error) self->turn();
         });
+    reading_ = true;
 }
 
 void loop::wait_writable() {
     if (kept_.empty() || writing_) return;
-    writing_ = true;
     waiter_.async_wait(
         net::posix::descriptor_base::wait_write, [self = shared_from_this()](const boost::system::error_code& error) {
             self->writing_ = false;
             if (!error) self->turn();
         });
+    writing_ = true;
 }
 
 // A timer that rings too early costs one turn; moving it to each later deadline would cost a system
@@ -127,7 +134,6 @@ void loop::wait_deadline(time_point t) {
     if (posted_ || !next) return; // A turn that is on its way will ask again.
     if (*next <= t + soon) return post_turn();
     if (timer_set_ && timer_at_ <= *next) return;
-    timer_set_ = true;
     timer_at_ = *next;
     timer_.expires_at(to_steady(*next));
     timer_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
@@ -135,6 +141,7 @@ void loop::wait_deadline(time_point t) {
         self->timer_set_ = false;
         self->turn();
     });
+    timer_set_ = true;
 }
 
 bool loop::send(const ngtcp2::burst& b) {

@@ -48,6 +48,7 @@ void http3::fail(http3_code code, std::string_view reason) {
 }
 
 void http3::check(int result) {
+    if (thrown_) std::rethrow_exception(std::exchange(thrown_, nullptr));
     if (result == 0 || dead_) return;
     fail(http3_code{nghttp3_err_infer_quic_app_error_code(result)}, std::string{"HTTP/3: "} + nghttp3_strerror(result));
 }

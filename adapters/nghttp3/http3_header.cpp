@@ -50,46 +50,65 @@ void http3::refuse(stream_id id) {
     listener_.message_refused(id);
 }
 
+namespace {
+
+std::string_view text_of(nghttp3_rcbuf* b) noexcept {
+    const auto v = nghttp3_rcbuf_get_buf(b);
+    return {reinterpret_cast<const char*>(v.base), v.len};
+}
+
+} // namespace
+
+/// Through nghttp3's frames no exception may pass: what `action` throws, check() throws again.
+template <class Action>
+int http3::contain(Action action) noexcept {
+    try {
+        action();
+        return 0;
+    } catch (...) {
+        dead_ = true;
+        thrown_ = std::current_exception();
+        return NGHTTP3_ERR_CALLBACK_FAILURE;
+    }
+}
+
+void http3::add_field(stream_id id, std::string_view name, std::string_view value) {
+    const auto found = headers_.find(number(id));
+    if (found != headers_.end()) found->second.header.add(name, value);
+}
+
 nghttp3_callbacks http3::callbacks() {
     nghttp3_callbacks cb{};
     cb.begin_headers = [](nghttp3_conn*, std::int64_t id, void* self, void*) {
-        static_cast<http3*>(self)->begin_header(id_of(id));
-        return 0;
+        auto& h = *static_cast<http3*>(self);
+        return h.contain([&] { h.begin_header(id_of(id)); });
     };
     cb.recv_header = [](nghttp3_conn*, std::int64_t id, std::int32_t, nghttp3_rcbuf* name, nghttp3_rcbuf* value,
                          std::uint8_t, void* self, void*) {
-        auto& headers = static_cast<http3*>(self)->headers_;
-        const auto found = headers.find(number(id_of(id)));
-        if (found == headers.end()) return 0;
-        const auto text = [](nghttp3_rcbuf* b) {
-            const auto v = nghttp3_rcbuf_get_buf(b);
-            return std::string_view{reinterpret_cast<const char*>(v.base), v.len};
-        };
-        found->second.header.add(text(name), text(value));
-        return 0;
+        auto& h = *static_cast<http3*>(self);
+        return h.contain([&] { h.add_field(id_of(id), text_of(name), text_of(value)); });
     };
     cb.end_headers = [](nghttp3_conn*, std::int64_t id, int fin, void* self, void*) {
-        static_cast<http3*>(self)->end_header(id_of(id), fin != 0);
-        return 0;
+        auto& h = *static_cast<http3*>(self);
+        return h.contain([&] { h.end_header(id_of(id), fin != 0); });
     };
     cb.recv_data = [](nghttp3_conn*, std::int64_t id, const std::uint8_t* data, std::size_t size, void* self, void*) {
         auto& h = *static_cast<http3*>(self);
-        h.listener_.body_received(id_of(id), std::as_bytes(std::span{data, size}), h.now_);
-        return 0;
+        const auto bytes = std::as_bytes(std::span{data, size});
+        return h.contain([&] { h.listener_.body_received(id_of(id), bytes, h.now_); });
     };
     cb.end_stream = [](nghttp3_conn*, std::int64_t id, void* self, void*) {
         auto& h = *static_cast<http3*>(self);
-        h.listener_.message_ended(id_of(id), h.now_);
-        return 0;
+        return h.contain([&] { h.listener_.message_ended(id_of(id), h.now_); });
     };
     // Both come within reading; ngtcp2 allows it.
     cb.stop_sending = [](nghttp3_conn*, std::int64_t id, std::uint64_t code, void* self, void*) {
-        static_cast<http3*>(self)->quic_.stop(id_of(id), app_error{code});
-        return 0;
+        auto& h = *static_cast<http3*>(self);
+        return h.contain([&] { h.quic_.stop(id_of(id), app_error{code}); });
     };
     cb.reset_stream = [](nghttp3_conn*, std::int64_t id, std::uint64_t code, void* self, void*) {
-        static_cast<http3*>(self)->quic_.reset(id_of(id), app_error{code});
-        return 0;
+        auto& h = *static_cast<http3*>(self);
+        return h.contain([&] { h.quic_.reset(id_of(id), app_error{code}); });
     };
     set_rand(cb, random_bytes);
     return cb;

@@ -3,6 +3,7 @@
 #include "detail/endpoint_state.hpp"
 
 #include <algorithm>
+#include <type_traits>
 
 namespace moqlite::ngtcp2::detail {
 
@@ -37,12 +38,17 @@ int handshake_completed(ngtcp2_conn*, void* user) {
             {NGTCP2_CRYPTO_ERROR + 120, false, false, "no common ALPN: the peer chose none of " + c.handshake->alpn});
         return 0;
     }
-    const auto opening = std::move(c.handshake);
+    auto opening = std::move(c.handshake);
     if (c.whose == role::server) {
         c.home.sources.complete(c);
         c.home.give_token(c, c.peer);
     }
-    c.upper = opening->accept(c, c.home.now);
+    try {
+        c.upper = opening->accept(c, c.home.now);
+    } catch (...) {
+        c.handshake = std::move(opening); // It failed after all, which has to be reported.
+        throw;
+    }
     if (!c.upper) c.home.end(c, {static_cast<std::uint64_t>(app_error::unauthorized), true, false, "not accepted"});
     return 0;
 }
@@ -188,6 +194,32 @@ int path_challenge_data(ngtcp2_conn*, std::uint8_t* out, void* user) {
     return 0;
 }
 
+/// `Callback` for ngtcp2, through whose frames no exception may pass: what is thrown ends the connection.
+template <auto Callback>
+struct contained;
+template <class... Args, int (*Callback)(ngtcp2_conn*, Args...)>
+struct contained<Callback> {
+    static int call(ngtcp2_conn* conn, Args... args) noexcept {
+        try {
+            return Callback(conn, args...);
+        } catch (...) {
+            auto& c = at(user_of(args...));
+            c.home.out_of_memory(c);
+            return NGTCP2_ERR_CALLBACK_FAILURE;
+        }
+    }
+
+private:
+    /// The user data of the connection is the first pointer to nothing in particular.
+    template <class First, class... Rest>
+    static void* user_of(First first, Rest... rest) noexcept {
+        if constexpr (std::is_same_v<First, void*>)
+            return first;
+        else
+            return user_of(rest...);
+    }
+};
+
 } // namespace
 
 ngtcp2_callbacks callbacks(role side) {
@@ -195,11 +227,11 @@ ngtcp2_callbacks callbacks(role side) {
     if (side == role::client) {
         cb.client_initial = ngtcp2_crypto_client_initial_cb;
         cb.recv_retry = ngtcp2_crypto_recv_retry_cb;
-        cb.recv_new_token = recv_new_token;
+        cb.recv_new_token = contained<recv_new_token>::call;
     } else {
         cb.recv_client_initial = ngtcp2_crypto_recv_client_initial_cb;
     }
-    cb.recv_crypto_data = recv_crypto_data;
+    cb.recv_crypto_data = contained<recv_crypto_data>::call;
     cb.encrypt = ngtcp2_crypto_encrypt_cb;
     cb.decrypt = ngtcp2_crypto_decrypt_cb;
     cb.hp_mask = ngtcp2_crypto_hp_mask_cb;
@@ -207,24 +239,24 @@ ngtcp2_callbacks callbacks(role side) {
     cb.delete_crypto_aead_ctx = ngtcp2_crypto_delete_crypto_aead_ctx_cb;
     cb.delete_crypto_cipher_ctx = ngtcp2_crypto_delete_crypto_cipher_ctx_cb;
     cb.version_negotiation = ngtcp2_crypto_version_negotiation_cb;
-    cb.handshake_completed = handshake_completed;
-    cb.stream_open = stream_open;
-    cb.recv_stream_data = recv_stream_data;
-    cb.acked_stream_data_offset = acked_stream_data;
-    cb.stream_close = stream_close;
-    cb.stream_reset = stream_reset;
-    cb.extend_max_stream_data = extend_max_stream_data;
-    cb.extend_max_local_streams_uni = extend_max_uni;
-    cb.extend_max_local_streams_bidi = extend_max_bidi;
-    cb.recv_datagram = recv_datagram;
-    cb.recv_stateless_reset = recv_stateless_reset;
-    cb.dcid_status = peer_id_changed;
+    cb.handshake_completed = contained<handshake_completed>::call;
+    cb.stream_open = contained<stream_open>::call;
+    cb.recv_stream_data = contained<recv_stream_data>::call;
+    cb.acked_stream_data_offset = contained<acked_stream_data>::call;
+    cb.stream_close = contained<stream_close>::call;
+    cb.stream_reset = contained<stream_reset>::call;
+    cb.extend_max_stream_data = contained<extend_max_stream_data>::call;
+    cb.extend_max_local_streams_uni = contained<extend_max_uni>::call;
+    cb.extend_max_local_streams_bidi = contained<extend_max_bidi>::call;
+    cb.recv_datagram = contained<recv_datagram>::call;
+    cb.recv_stateless_reset = contained<recv_stateless_reset>::call;
+    cb.dcid_status = contained<peer_id_changed>::call;
     cb.rand = random_bytes;
-    cb.get_new_connection_id = new_connection_id;
-    cb.remove_connection_id = remove_connection_id;
-    cb.path_validation = path_validated;
-    cb.get_path_challenge_data = path_challenge_data;
-    set_stop_sending(cb, recv_stop_sending);
+    cb.get_new_connection_id = contained<new_connection_id>::call;
+    cb.remove_connection_id = contained<remove_connection_id>::call;
+    cb.path_validation = contained<path_validated>::call;
+    cb.get_path_challenge_data = contained<path_challenge_data>::call;
+    set_stop_sending(cb, contained<recv_stop_sending>::call);
     return cb;
 }
 

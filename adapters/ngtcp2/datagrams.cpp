@@ -22,10 +22,12 @@ void endpoint_state::feed(connection_state& c, const datagram& d) {
     const address& local = c.whose == role::client ? c.local : d.local;
     const ngtcp2_path path{to_ngtcp2(local), to_ngtcp2(d.remote), nullptr};
     const ngtcp2_pkt_info info{d.ecn};
-    const int rv = ngtcp2_conn_read_pkt(c.conn, &path, &info, octets(d.bytes), d.bytes.size(), to_ngtcp2(now));
-    if (rv != 0) fail(c, rv);
-    c.unheard.settle(now);
-    bound_memory(c);
+    contain(c, [&] {
+        const int rv = ngtcp2_conn_read_pkt(c.conn, &path, &info, octets(d.bytes), d.bytes.size(), to_ngtcp2(now));
+        if (rv != 0) fail(c, rv);
+        c.unheard.settle(now);
+        bound_memory(c);
+    });
     ready(c);
 }
 
@@ -65,9 +67,11 @@ void endpoint_state::accept(const datagram& d) {
     made->handshake = std::make_unique<opening>(opening{*server, accepted, {}, {}, {}});
     made->first_dcid = cid_key{header.dcid};
     auto& c = adopt(std::move(made));
-    sources.enter(c, now);
-    routes[cid_key{scid}] = {&c, nullptr};
-    routes[c.first_dcid] = {&c, nullptr};
+    contain(c, [&] {
+        sources.enter(c, now);
+        routes[cid_key{scid}] = {&c, nullptr};
+        routes[c.first_dcid] = {&c, nullptr};
+    });
     feed(c, d);
     if (!c.ending || !c.silent) return;
     // Nonsense, or a ClientHello whose end came before its beginning: the packet is dropped with all
@@ -164,7 +168,11 @@ void endpoint::receive(const datagram& d, time_point t) {
     }
     constexpr std::uint8_t long_header = 0x80;
     if ((bytes[0] & long_header) == 0) return s.feed_reset(d);
-    if (s.server || s.refusing) s.accept(d);
+    if (!s.server && !s.refusing) return;
+    try {
+        s.accept(d);
+    } catch (const std::bad_alloc&) { // No connection came of it: the datagram is lost.
+    }
 }
 
 } // namespace moqlite::ngtcp2

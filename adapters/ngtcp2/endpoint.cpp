@@ -9,21 +9,25 @@ void endpoint_state::turn(connection_state& c) {
     if (!c.path.is_idle()) c.path.look(c.sample(), probes, now);
     turning = &c;
     writer.begin(c.conn, c.path, to_ngtcp2(now));
-    if (c.upper && !c.ending) {
-        if (const auto id = std::exchange(c.interrupted, std::nullopt)) c.upper->stream_writable(*id, now);
-        c.upper->pump(c, now);
-        c.interrupted = writer.interrupted();
-    }
-    const int error = writer.end();
+    if (c.upper && !c.ending)
+        contain(c, [&] {
+            if (const auto id = std::exchange(c.interrupted, std::nullopt)) c.upper->stream_writable(*id, now);
+            c.upper->pump(c, now);
+            c.interrupted = writer.interrupted();
+        });
+    int error = 0;
+    contain(c, [&] { error = writer.end(); });
+    if (writer.current() != nullptr) writer.abandon();
     turning = nullptr;
     if (writer.large() != 0 && !c.ending) c.path.sent(writer.large(), c.sample(), now);
     if (writer.exhausted()) ready(c);
     // Nothing of TLS is used after a server's handshake: no tickets, and key updates are ngtcp2's own.
     if (c.crypto != nullptr && c.whose == role::server && !c.handshake) forget_tls(c);
-    if (error != 0) fail(c, error);
-    bound_memory(c);
-    if (c.ending) return;
-    schedule(c);
+    contain(c, [&] {
+        if (error != 0) fail(c, error);
+        bound_memory(c);
+        if (!c.ending) schedule(c);
+    });
 }
 
 void endpoint_state::forget_tls(connection_state& c) {
@@ -92,7 +96,7 @@ connection* endpoint::connect(const tls& configuration, const target& to, accept
     made->handshake = std::make_unique<detail::opening>(
         detail::opening{configuration, std::move(accept), std::move(failed), to.server_name, std::move(offered)});
     auto& c = s.adopt(std::move(made));
-    s.routes[detail::cid_key{scid}] = {&c, nullptr};
+    s.contain(c, [&] { s.routes[detail::cid_key{scid}] = {&c, nullptr}; });
     s.ready(c);
     return &c;
 }
@@ -106,7 +110,8 @@ void endpoint::expire(time_point t) {
         if (next->what == detail::timed::kind::farewell)
             s.forget(*static_cast<detail::farewell*>(next));
         else
-            s.due(*static_cast<detail::connection_state*>(next));
+            s.contain(*static_cast<detail::connection_state*>(next),
+                [&] { s.due(*static_cast<detail::connection_state*>(next)); });
     }
 }
 
@@ -115,7 +120,8 @@ bool endpoint::pump(time_point t) {
     s.at(t);
     // Those that become ready from here on have their turn next time.
     s.pumping.swap(s.waiting);
-    for (auto* c : s.pumping) {
+    for (std::size_t i = 0; i < s.pumping.size(); ++i) { // A handler may connect, for which there is made room here.
+        auto* c = s.pumping[i];
         c->queued = false;
         if (c->ending) {
             s.bury(*c);
@@ -140,10 +146,12 @@ std::optional<time_point> endpoint::deadline() const {
 void endpoint::close_all(app_error code, std::string_view reason) {
     // Closing only notes; nobody leaves the list before the next pump.
     for (const auto& c : state_->connections) {
-        if (c->upper && !c->ending)
-            c->upper->leave(*c, code, reason);
-        else
-            c->close(code, reason);
+        state_->contain(*c, [&] {
+            if (c->upper && !c->ending)
+                c->upper->leave(*c, code, reason);
+            else
+                c->close(code, reason);
+        });
     }
 }
 

@@ -46,21 +46,40 @@ void endpoint_state::stateless_reset_token(const ngtcp2_cid& cid, std::uint8_t* 
 }
 
 connection_state& endpoint_state::adopt(std::unique_ptr<connection_state> c) {
+    c->spare_end = std::make_unique<closed>(closed{NGTCP2_INTERNAL_ERROR, false, false, "out of memory"});
+    // Room on both lists for each connection, so that to be ready, and to end, needs no memory.
+    const auto wanted = connections.size() + 1;
+    for (auto* each : {&waiting, &pumping})
+        if (each->capacity() < wanted) each->reserve(2 * wanted);
     c->index = connections.size();
     connections.push_back(std::move(c));
     return *connections.back();
 }
 
-void endpoint_state::ready(connection_state& c) {
+void endpoint_state::ready(connection_state& c) noexcept {
     if (c.queued) return;
     c.queued = true;
     waiting.push_back(&c);
-    if (waiting.size() == 1) out.ready();
+    if (waiting.size() != 1) return;
+    try {
+        out.ready();
+    } catch (const std::bad_alloc&) { // The next datagram or deadline brings a turn, too.
+    }
+}
+
+void endpoint_state::out_of_memory(connection_state& c) noexcept {
+    if (c.ending) return;
+    c.ending = std::move(c.spare_end);
+    ++ending;
+    sources.leave(c);
+    ready(c);
 }
 
 void endpoint_state::end(connection_state& c, closed how, bool silent) {
     if (c.ending) return;
-    c.ending = std::make_unique<closed>(std::move(how));
+    if (!c.spare_end) c.spare_end = std::make_unique<closed>(); // It has not been adopted yet.
+    *c.spare_end = std::move(how);
+    c.ending = std::move(c.spare_end);
     c.silent = silent;
     ++ending;
     sources.leave(c);
@@ -103,14 +122,40 @@ void endpoint_state::bury(connection_state& c) {
     c.queued = true; // Nothing that happens from here on makes it ready again.
     --ending;
     const closed how = std::move(*c.ending);
-    if (!c.silent)
-        say_goodbye(c, how);
-    else if (c.draining)
-        remember(c, {}, 0);
-    for (const auto& id : ids_of(c))
-        if (const auto r = routes.find(id); r != routes.end() && r->second.live == &c) routes.erase(r);
+    const auto if_there_is_memory = [](auto action) {
+        try {
+            action();
+        } catch (const std::bad_alloc&) { // It ends without this.
+        }
+    };
+    if_there_is_memory([&] {
+        if (!c.silent)
+            say_goodbye(c, how);
+        else if (c.draining)
+            remember(c, {}, 0);
+    });
+    drop_routes(c);
     for (const auto& token : c.reset_tokens) reset_tokens.erase(token);
     timers.remove(c);
+    if_there_is_memory([&] { report_end(c, how); });
+    const std::size_t at = c.index;
+    if (at + 1 != connections.size()) {
+        std::swap(connections[at], connections.back());
+        connections[at]->index = at;
+    }
+    connections.pop_back();
+}
+
+void endpoint_state::drop_routes(const connection_state& c) noexcept {
+    try {
+        for (const auto& id : ids_of(c))
+            if (const auto r = routes.find(id); r != routes.end() && r->second.live == &c) routes.erase(r);
+    } catch (const std::bad_alloc&) { // Slower, and without a list.
+        std::erase_if(routes, [&c](const auto& r) { return r.second.live == &c; });
+    }
+}
+
+void endpoint_state::report_end(connection_state& c, const closed& how) {
     if (c.upper) {
         c.upper->on_closed(how, now);
     } else if (c.handshake) {
@@ -121,12 +166,6 @@ void endpoint_state::bury(connection_state& c) {
         }
         if (c.handshake->failed) c.handshake->failed(how);
     }
-    const std::size_t at = c.index;
-    if (at + 1 != connections.size()) {
-        std::swap(connections[at], connections.back());
-        connections[at]->index = at;
-    }
-    connections.pop_back();
 }
 
 std::vector<cid_key> endpoint_state::ids_of(const connection_state& c) {
@@ -148,11 +187,15 @@ void endpoint_state::remember(connection_state& c, std::span<const std::byte> pa
     f->remote = c.peer;
     f->ecn = ecn;
     f->index = farewells.size();
-    for (const auto& id : f->ids) routes[id] = {nullptr, f.get()};
-    constexpr duration longest = std::chrono::seconds{10};
-    const duration pto{static_cast<duration::rep>(ngtcp2_conn_get_pto(c.conn))};
-    timers.set(*f, now + std::min(3 * pto, longest));
-    farewells.push_back(std::move(f));
+    auto& made = *farewells.emplace_back(std::move(f));
+    try {
+        for (const auto& id : made.ids) routes[id] = {nullptr, &made};
+        constexpr duration longest = std::chrono::seconds{10};
+        const duration pto{static_cast<duration::rep>(ngtcp2_conn_get_pto(c.conn))};
+        timers.set(made, now + std::min(3 * pto, longest));
+    } catch (const std::bad_alloc&) {
+        forget(made);
+    }
 }
 
 void endpoint_state::forget(farewell& f) {

@@ -121,9 +121,9 @@ void packet_writer::send_burst() {
     if (segments_ == 0) return;
     const burst b{burst_local_, burst_remote_, burst_ecn_, segment_,
         std::as_bytes(std::span{buffer_}).subspan(base_, tail_ - base_)};
-    if (!sink_.send(b)) full_ = true;
     base_ = tail_;
     segments_ = 0;
+    if (!sink_.send(b)) full_ = true; // Where it throws, the burst is lost like any packet.
 }
 
 packet_writer::outcome packet_writer::judge(ngtcp2_ssize n) {

@@ -82,7 +82,13 @@ int service::run() {
     }
     watch_signals();
     tidy();
-    io_.run();
+    for (bool over = false; !over;) {
+        try {
+            io_.run();
+            over = true;
+        } catch (const std::bad_alloc&) { // Of no connection's; each listener goes on with its next turn.
+        }
+    }
     return exit_ok;
 }
 

@@ -238,7 +238,10 @@ void web_server::state::accept() {
     acceptor.async_accept([self = shared_from_this()](const error_code& error, tcp::socket socket) {
         if (!self->acceptor.is_open()) return;
         if (error) return self->refused(error);
-        self->welcome(std::move(socket));
+        try {
+            self->welcome(std::move(socket));
+        } catch (const std::bad_alloc&) { // It is closed again.
+        }
         self->accept();
     });
 }

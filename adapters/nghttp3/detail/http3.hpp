@@ -8,6 +8,7 @@
 #include "message.hpp"
 
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <moqlite/core/bytes.hpp>
 #include <moqlite/core/ids.hpp>
@@ -103,6 +104,9 @@ private:
     void end_header(stream_id, bool fin);
     void refuse(stream_id);
     void check(int result);
+    void add_field(stream_id, std::string_view name, std::string_view value);
+    template <class Action>
+    [[nodiscard]] int contain(Action) noexcept;
 
     static constexpr std::size_t memory = 1024 * 1024;
     static constexpr std::size_t headers_max = 32; ///< That are arriving at once.
@@ -121,6 +125,7 @@ private:
     time_point now_{};
     bool open_ = false;
     bool dead_ = false;
+    std::exception_ptr thrown_; ///< In a callback of nghttp3's.
 
     // The open body.
     std::vector<std::vector<std::byte>> body_; ///< Few and short: they stay.

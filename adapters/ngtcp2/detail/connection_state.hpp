@@ -96,6 +96,7 @@ struct connection_state final : connection,
     std::unique_ptr<opening> handshake; ///< Null once it is complete.
     std::unique_ptr<handler> upper;     ///< Null until then.
     std::unique_ptr<closed> ending;     ///< Decided, not done yet.
+    std::unique_ptr<closed> spare_end;  ///< The end that is decided when there is no memory for another.
     bool silent = false;                ///< End without CONNECTION_CLOSE.
     bool draining = false;              ///< The peer has closed.
 

@@ -31,8 +31,8 @@ public:
         if (t.place != timed::nowhere && t.due == due) return;
         t.due = due;
         if (t.place == timed::nowhere) {
-            t.place = heap_.size();
-            heap_.push_back({due, &t});
+            heap_.push_back({due, &t}); // First, for it may throw.
+            t.place = heap_.size() - 1;
         } else {
             heap_[t.place].due = due;
         }

@@ -11,6 +11,7 @@
 
 #include <memory>
 #include <moqlite/ngtcp2/endpoint.hpp>
+#include <new>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -79,9 +80,20 @@ struct endpoint_state {
         const first_packet&, const ngtcp2_cid& scid, const datagram&, std::string& why);
     connection_state& adopt(std::unique_ptr<connection_state>);
     /// Puts it on the ready list and, outside of a turn, asks for one.
-    void ready(connection_state&);
+    void ready(connection_state&) noexcept;
     /// It ends in the next pump(). The first reason given stays.
     void end(connection_state&, closed how, bool silent = false);
+    /// It ends because there was no memory for what it wanted; needs none itself.
+    void out_of_memory(connection_state&) noexcept;
+    /// Runs what belongs to one connection: where it throws std::bad_alloc, that connection ends, and no other.
+    template <class Action>
+    void contain(connection_state& c, Action action) {
+        try {
+            action();
+        } catch (const std::bad_alloc&) {
+            out_of_memory(c);
+        }
+    }
     /// It ends with what an ngtcp2 function returned.
     void fail(connection_state&, int error);
 
@@ -123,6 +135,8 @@ struct endpoint_state {
     /// Ends and destroys a connection whose end was decided.
     void bury(connection_state&);
     void say_goodbye(connection_state&, const closed&);
+    void drop_routes(const connection_state&) noexcept;
+    void report_end(connection_state&, const closed&);
     [[nodiscard]] static std::vector<cid_key> ids_of(const connection_state&);
     void remember(connection_state&, std::span<const std::byte> packet, std::uint8_t ecn);
     void forget(farewell&);

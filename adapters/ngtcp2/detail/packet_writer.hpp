@@ -44,6 +44,13 @@ public:
     [[nodiscard]] std::size_t large() const noexcept { return large_; }
     [[nodiscard]] const ngtcp2_conn* current() const noexcept { return conn_; }
 
+    /// The turn came to nothing: what it has built and not sent is dropped.
+    void abandon() noexcept {
+        open_ = false;
+        base_ = tail_ = segments_ = 0;
+        conn_ = nullptr;
+    }
+
     // The socket.
 
     /// A packet that is none of a turn's.

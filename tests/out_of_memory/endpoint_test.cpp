@@ -1,0 +1,152 @@
+// One allocation of a server fails, each in turn: the connection that wanted it may end, and nothing else happens to
+// anybody.
+#include "adapters/webtransport_pair.hpp"
+#include "failing.hpp"
+
+#include <catch2/generators/catch_generators.hpp>
+
+using namespace moqlite;
+using namespace moqlite::test;
+
+namespace {
+
+constexpr std::size_t amount = 20'000;
+
+/// Takes what comes, and sends `amount` bytes on a stream of its own. Not the recorder: that checks as it goes.
+struct plain_handler final : ngtcp2::handler {
+    plain_handler(ngtcp2::connection& c, std::size_t& into, bool& end) : home{c}, received{into}, closed{end} {}
+    void stream_received(stream_id id, byte_view bytes, bool, time_point) override {
+        notes.emplace_back(bytes.size());
+        received += bytes.size();
+        if (!bytes.empty()) home.credit(id, bytes.size());
+    }
+    void stream_reset(stream_id, app_error, time_point) override {}
+    void stream_stopped(stream_id, app_error, time_point) override {}
+    void stream_writable(stream_id, time_point) override {}
+    void stream_acked(stream_id, std::uint64_t, time_point) override {}
+    void stream_closed(stream_id, std::optional<app_error>, time_point) override {}
+    void streams_available(direction, time_point) override {}
+    void pump(ngtcp2::connection& to, time_point) override {
+        if (!stream) stream = to.open(direction::uni);
+        while (stream && written < amount) {
+            const byte_view rest = as_bytes(payload).subspan(written);
+            const auto n = to.write({*stream, {&rest, 1}, rest.size(), true});
+            if (!n || *n == 0) break;
+            written += *n;
+        }
+        to.flush();
+    }
+    void on_closed(const ngtcp2::closed&, time_point) override { closed = true; }
+
+    ngtcp2::connection& home;
+    std::size_t& received;
+    bool& closed;
+    std::deque<std::size_t> notes;
+    std::string payload = std::string(amount, 'x');
+    std::optional<stream_id> stream;
+    std::size_t written = 0;
+};
+
+/// What one client has of its connection.
+struct client_side {
+    std::size_t received = 0;
+    bool closed = false;
+    bool begun = false;
+    bool failed = false;
+    [[nodiscard]] bool is_over() const { return closed || failed; }
+};
+
+/// A server whose allocations may fail, and clients whose do not.
+class scene {
+public:
+    explicit scene(bool by_webtransport) : by_webtransport_{by_webtransport} {
+        auto accept = [this](ngtcp2::connection& c, time_point) {
+            return std::make_unique<plain_handler>(c, server_received, server_closed_);
+        };
+        const std::vector<std::string> alpn{by_webtransport ? "h3" : "moq-lite-05"};
+        const auto answer = [accept](const nghttp3::request& r) { return accept_with(r, accept); };
+        server_.endpoint.serve(server_tls(test_identity(), alpn),
+            by_webtransport ? nghttp3::serve({}, answer) : ngtcp2::accept_function{accept});
+    }
+    client_side& connect() {
+        auto& made = clients_.emplace_back();
+        ngtcp2::accept_function accept = [&made](ngtcp2::connection& c, time_point) {
+            made.begun = true;
+            return std::make_unique<plain_handler>(c, made.received, made.closed);
+        };
+        auto failed = [&made](const ngtcp2::closed&) { made.failed = true; };
+        if (by_webtransport_) accept = nghttp3::connect({.authority = "localhost", .protocols = {"a"}}, accept, failed);
+        const std::vector<std::string> alpn{by_webtransport_ ? "h3" : "moq-lite-05"};
+        std::string why;
+        REQUIRE(client_.endpoint.connect(client_tls(), {server_.address, client_.address, "localhost", alpn}, accept,
+                    failed, why, now_) != nullptr);
+        return made;
+    }
+    /// Lets time pass until `done`, at most `limit`.
+    template <class Done>
+    bool run(Done done, duration limit = 30s) {
+        for (const auto end = now_ + limit; now_ < end && !done(); now_ += 1ms) {
+            take(client_.outbox, to_server_);
+            {
+                const fallible from_here;
+                for (; !to_server_.empty(); to_server_.pop_front())
+                    server_.endpoint.receive({server_.address, client_.address, 0, as_bytes(to_server_.front())}, now_);
+                if (const auto due = server_.endpoint.deadline(); due && *due <= now_) server_.endpoint.expire(now_);
+                for (int turn = 0; server_.endpoint.pump(now_) && turn < 100; ++turn) {
+                }
+            }
+            take(server_.outbox, to_client_);
+            for (; !to_client_.empty(); to_client_.pop_front())
+                client_.endpoint.receive({client_.address, server_.address, 0, as_bytes(to_client_.front())}, now_);
+            if (const auto due = client_.endpoint.deadline(); due && *due <= now_) client_.endpoint.expire(now_);
+            for (int turn = 0; client_.endpoint.pump(now_) && turn < 100; ++turn) {
+            }
+        }
+        return done();
+    }
+    [[nodiscard]] std::size_t at_server() const { return server_.endpoint.connections(); }
+
+    std::size_t server_received = 0;
+
+private:
+    static void take(std::deque<memory_end::packet>& from, std::deque<std::string>& to) {
+        for (; !from.empty(); from.pop_front()) to.push_back(std::move(from.front().bytes));
+    }
+
+    bool by_webtransport_;
+    bool server_closed_ = false;
+    time_point now_{1s};
+    std::deque<client_side> clients_;
+    std::deque<std::string> to_server_, to_client_;
+    memory_end client_{{}, 1000}, server_{{}, 4443};
+};
+
+} // namespace
+
+TEST_CASE("an allocation that fails ends at most the connection that wanted it", "[out_of_memory]") {
+    const bool by_webtransport = GENERATE(false, true);
+    std::size_t nth = 0, ended = 0;
+    for (bool all_failed = false; !all_failed;) {
+        ++nth;
+        CAPTURE(nth, by_webtransport);
+        scene s{by_webtransport};
+        auto& bystander = s.connect();
+        REQUIRE(s.run([&] { return bystander.received >= amount; }));
+        fail_allocation(nth);
+        auto& first = s.connect();
+        auto& second = s.connect();
+        const auto is_done = [](const client_side& c) { return c.received >= amount || c.is_over(); };
+        REQUIRE(s.run([&] { return is_done(first) && is_done(second); }));
+        all_failed = !has_failed();
+        fail_allocation(0);
+        const int over = int{first.is_over()} + int{second.is_over()} + int{bystander.is_over()};
+        CHECK(over <= 1);
+        if (all_failed) CHECK(over == 0);
+        ended += static_cast<std::size_t>(over);
+        auto& later = s.connect(); // The server is as good as before.
+        REQUIRE(s.run([&] { return later.received >= amount; }));
+        REQUIRE(s.run([&] { return s.at_server() == static_cast<std::size_t>(4 - over); }));
+    }
+    CHECK(nth > 50);
+    CHECK(ended > 0);
+}

@@ -1,0 +1,21 @@
+// operator new of this program throws where a test says so.
+#pragma once
+
+#include <cstddef>
+
+namespace moqlite::test {
+
+/// Of the allocations while a `fallible` lives the nth throws std::bad_alloc, and no other; 0: none.
+void fail_allocation(std::size_t nth) noexcept;
+/// Since fail_allocation().
+[[nodiscard]] bool has_failed() noexcept;
+
+class fallible {
+public:
+    fallible() noexcept;
+    ~fallible();
+    fallible(const fallible&) = delete;
+    fallible& operator=(const fallible&) = delete;
+};
+
+} // namespace moqlite::test
