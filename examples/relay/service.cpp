@@ -214,7 +214,8 @@ void service::say(const admission_wanted& e) {
     const auto root = path::normalise(std::string_view{e.path}.substr(0, e.path.find('?')));
     if (root.size() > limits{}.name || path::segments(root) > limits{}.path_segments)
         return static_cast<void>(relay_.refuse(e.session, app_error::bounds_exceeded));
-    if (const auto admitted = relay_.admit(e.session, {.root = root}); !admitted) return;
+    if (const auto admitted = relay_.admit(e.session, {.root = root}); !admitted)
+        return static_cast<void>(relay_.refuse(e.session, wire_code(admitted.error())));
     spdlog::info("#{} admitted to /{}", e.session, printable(root));
 }
 
@@ -225,6 +226,7 @@ void service::say(const session_ended& e) {
     if (broken && broken.mapped().count != 0)
         spdlog::warn("#{} broke rules {} times more", e.session, broken.mapped().count);
     lost_groups_.erase(e.session);
+    refused_requests_.erase(e.session);
     announcements_.erase(e.session);
     spdlog::info("#{} ended: {}", e.session, to_text(how));
 }
@@ -264,6 +266,19 @@ void service::say(const reader_lost_group& e) {
     if (!lost.add(asio::now())) return;
     spdlog::warn("#{} was not given {} groups, the last of them {} of {} {}: {}", e.session,
         std::exchange(lost.count, 0), number(e.sequence), printable(e.broadcast), printable(e.track), to_text(e.code));
+}
+
+void service::say(const request_refused& e) {
+    auto& refused = refused_requests_[e.session];
+    if (!refused.add(asio::now())) return;
+    spdlog::warn("#{} was refused {} requests, the last of them {} {}: more than its share of what #{} takes",
+        e.session, std::exchange(refused.count, 0), printable(e.broadcast), printable(e.track), e.publisher);
+}
+
+void service::say(const group_outgrew_cache& e) {
+    spdlog::warn("{} {} of #{} can no longer be joined: its group {} does not end, and has {}, more than the cache keeps",
+        printable(e.broadcast), printable(e.track), e.publisher, number(e.sequence),
+        size_text(static_cast<double>(e.bytes)));
 }
 
 // Signals.

@@ -103,6 +103,8 @@ private:
     void say(const peer_leaving&);
     void say(const broadcast_changed&);
     void say(const reader_lost_group&);
+    void say(const request_refused&);
+    void say(const group_outgrew_cache&);
 
     relay_program_options options_;
     boost::asio::io_context io_{1};
@@ -119,6 +121,7 @@ private:
     std::function<ngtcp2::qlog_function(role, std::string_view)> qlog_; ///< Of all listeners.
     std::unordered_map<std::uint64_t, ngtcp2::connection*> connections_;
     std::unordered_map<std::uint64_t, tally> lost_groups_;
+    std::unordered_map<std::uint64_t, tally> refused_requests_;
     std::unordered_map<std::uint64_t, tally> broken_rules_;
     std::unordered_map<std::uint64_t, tally> announcements_;
     std::vector<std::unique_ptr<asio::server>> servers_;

@@ -40,6 +40,7 @@ public:
 
     bool takes = true;        ///< False: the window is shut, nothing can be written here.
     bool deaf = false;        ///< True: facts wait, and the other end has no acknowledgement.
+    std::uint64_t requests_most = UINT64_MAX; ///< Request streams that the other end grants, in all.
     bool acknowledges = true; ///< False: facts are told, but their acknowledgements wait.
 
     /// After `deaf` or `acknowledges` was turned.
@@ -51,6 +52,7 @@ public:
     // The transport concept.
 
     std::optional<stream_id> open(direction kind) {
+        if (kind == direction::bidi && opened_[0] >= requests_most) return std::nullopt;
         const auto n = opened_[kind == direction::uni ? 1 : 0]++;
         return stream_id{4 * n + (kind == direction::uni ? 2u : 0u) + (side_ == role::server ? 1u : 0u)};
     }

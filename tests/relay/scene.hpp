@@ -282,6 +282,13 @@ inline list scene::notices() {
                 [&](const peer_misbehaved& x) {
                     return name("peer_misbehaved", x.session) + " " + std::string(to_string(x.why));
                 },
+                [&](const request_refused& x) {
+                    return name("request_refused", x.session) + " " + x.broadcast + " " + x.track;
+                },
+                [&](const group_outgrew_cache& x) {
+                    return name("group_outgrew_cache", x.publisher) + " " + x.broadcast + " " + x.track + " " +
+                           std::to_string(number(x.sequence));
+                },
                 [&](const peer_leaving& x) { return name("peer_leaving", x.session) + " " + x.uri; },
                 [&](const broadcast_changed& x) {
                     return name("broadcast_changed", x.session) + " " + x.path + (x.available ? "" : " ended");

@@ -33,6 +33,8 @@ struct limits {
     // What we send.
     std::size_t datagram = 1200;      ///< Bytes of one, its header included.
     std::size_t datagrams = 64;       ///< That wait to be sent; then the oldest is dropped.
+    /// Requests that a relay expects one publisher to take at once; what is left of them is shared by who asks.
+    std::size_t upstream_requests = 100;
     std::size_t streams_in_hand = 32; ///< Ids taken from the transport before a group is bound to one.
     /// Unsent bytes of one uncapped subscription; then the oldest group is dropped.
     std::size_t live_backlog = 16 * 1024 * 1024;
@@ -56,6 +58,7 @@ struct limits {
     std::size_t stall_progress = 1024;
     /// Without anything new, and three round trips: before moq-lite-05 a FIN does not say that all has come.
     duration end_of_track = std::chrono::milliseconds{250};
+    duration request_timeout = std::chrono::seconds{10}; ///< Of a TRACK or FETCH that a relay has asked.
     /// A publisher that another one took over and that is silent for so long is dead; its readers are cut off.
     duration takeover_grace = std::chrono::milliseconds{500};
     duration latency_min = std::chrono::milliseconds{500}; ///< A Subscriber Max Latency below it counts as this.

@@ -3,12 +3,14 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <moqlite/core/result.hpp>
 #include <moqlite/relay/bridge.hpp>
 #include <moqlite/relay/cache.hpp>
 #include <moqlite/relay/info_table.hpp>
+#include <moqlite/relay/share.hpp>
 #include <moqlite/relay/track.hpp>
 #include <moqlite/session/acceptor.hpp>
 #include <moqlite/session/announcements.hpp>
@@ -68,8 +70,23 @@ struct reader_lost_group {
     group_sequence sequence{};
     app_error code = app_error::cancel;
 };
-using relay_notice =
-    std::variant<admission_wanted, session_ended, peer_misbehaved, peer_leaving, broadcast_changed, reader_lost_group>;
+/// A request was refused to `session`: its share of what `publisher` takes is used up, or that takes no more.
+struct request_refused {
+    std::uint64_t session = 0;
+    std::uint64_t publisher = 0;
+    std::string broadcast;
+    std::string track;
+};
+/// A group that still grows has outgrown the cache: who comes now gets nothing of the track until it ends.
+struct group_outgrew_cache {
+    std::uint64_t publisher = 0;
+    std::string broadcast;
+    std::string track;
+    group_sequence sequence{};
+    std::uint64_t bytes = 0;
+};
+using relay_notice = std::variant<admission_wanted, session_ended, peer_misbehaved, peer_leaving, broadcast_changed,
+    reader_lost_group, request_refused, group_outgrew_cache>;
 
 struct relay_stats {
     std::size_t sessions = 0;
@@ -79,6 +96,8 @@ struct relay_stats {
     std::size_t cached_bytes = 0;     ///< Complete groups in the cache.
     std::size_t memory = 0;           ///< Slabs in use: cached, arriving, and held by readers.
     std::uint64_t groups_lost = 0;    ///< Not delivered to a reader that wanted them.
+    std::uint64_t requests_refused = 0; ///< Beyond the asker's share of a publisher, or what that takes.
+    std::uint64_t requests_overdue = 0; ///< TRACKs and FETCHes that a publisher did not answer in time.
     std::uint64_t datagrams_lost = 0; ///< Not passed on: the version of a reader has none, or it is too large.
 };
 
@@ -143,6 +162,10 @@ private:
     struct peer {
         std::uint64_t key = 0;
         bool leaving = false;     ///< Its GOAWAY was reported.
+        bool relays = false;      ///< It announces what comes from others.
+        hop_id origin{};          ///< Its hop, where its SETUP named it.
+        /// What we ask of it, by the session for which we do.
+        std::map<std::uint64_t, relaying::share> shares;
         std::uint64_t events = 0; ///< That came from the peer itself, not from time or from us.
         std::optional<any_session> session;
         moqlite::detail::id_table<relaying::track*> subscriptions; ///< Ours, upstream.
@@ -216,18 +239,33 @@ private:
     void forget_infos(std::string_view broadcast);
     void forget_infos_of_no_track(std::string_view broadcast);
 
+    // relay_shares.hpp: how much of a publisher each session may ask for
+    [[nodiscard]] std::size_t requests_left(const peer& source) noexcept;
+    bool may_ask(peer& source, std::uint64_t asker, relaying::request_kind kind, const track_ref& about);
+    void charge(peer& source, std::uint64_t asker, relaying::request_kind kind);
+    void discharge(std::uint64_t source, std::uint64_t asker, relaying::request_kind kind);
+    void pass_charge(relaying::track& t);
+    void expect_answer(const peer& source, relaying::unanswered what);
+    [[nodiscard]] bool is_answered(const relaying::unanswered& what) noexcept;
+    void end_overdue(time_point now);
+
     // relay_fetch.hpp
-    result<relaying::fetching> fetch(peer& source, const fetch_requested& e);
-    void fetch_ended(peer& source, group_id id);
+    peer* next_source(const fetch_key& wanted, relaying::fetching& f);
+    errc ask_next(pending_fetch& fetch);
+    void fetch_failed(pending_fetch& fetch, app_error code);
+    void begin_fetched(relaying::fetching& f);
+    void on(peer&, const frame_data&);
+    void fetch_ended(peer& source, const group_closed& e);
     void fetch_left(peer& p, request_id request);
-    pending_fetch* coming(const fetch_key& wanted, std::uint64_t asking);
+    pending_fetch* coming(const fetch_key& wanted, const peer& asking);
     void forget(pending_fetch& fetch);
 
     // relay_tracks.hpp: who gets what
     peer* source_of(std::string_view broadcast, std::uint64_t asking);
     relaying::track* find_or_open(std::string_view broadcast, std::string_view name, std::uint64_t asking,
         const subscribe_options& options, errc& why);
-    relaying::track* open(const track_ref& which, peer& source, const subscribe_options& options, errc& why);
+    relaying::track* open(const track_ref& which, peer& source, std::uint64_t asking, const subscribe_options& options,
+        errc& why);
     void join(relaying::track& t, relaying::reader& r);
     void accept(relaying::track& t, relaying::reader& r);
     void serve(relaying::reader& r, relaying::log_entry& e);
@@ -253,9 +291,11 @@ private:
 
     // relay_live.hpp: live readers beside complete ones
     [[nodiscard]] static bool is_held_back(const relaying::track& t) noexcept;
-    relaying::track* track_for(relaying::track& t, const subscribe_options& options, errc& why);
-    relaying::track* open_main(relaying::track& live, const subscribe_options& options, errc& why);
-    void open_second(relaying::track& t, const subscribe_options& options);
+    relaying::track* track_for(
+        relaying::track& t, std::uint64_t asking, const subscribe_options& options, errc& why);
+    relaying::track* open_main(
+        relaying::track& live, std::uint64_t asking, const subscribe_options& options, errc& why);
+    void open_second(relaying::track& t, std::uint64_t asking, const subscribe_options& options);
     void free_live_readers(relaying::track& t);
     void move(relaying::reader& r, relaying::track& to);
     bool rejoin(relaying::track& second);
@@ -265,7 +305,7 @@ private:
     static constexpr std::size_t most_notices = 4096;
     static constexpr std::size_t most_infos = 4096;
     static constexpr std::size_t most_ended = 1024;   ///< Tracks that are complete.
-    static constexpr std::size_t most_queries = 1024; ///< TRACKs, and FETCHes, that one publisher has not answered.
+    static constexpr std::size_t most_tried = 8;      ///< Publishers that are asked for one group, in turn.
     static constexpr std::size_t most_asked_ends = 64; ///< Of one track, that its publisher may not have read yet.
     static constexpr std::size_t most_gaps = 64;      ///< Of one track.
     relay_options options_;
@@ -289,6 +329,9 @@ private:
     std::uint64_t next_key_ = 1;
     std::uint64_t groups_lost_ = 0;
     std::uint64_t datagrams_lost_ = 0;
+    std::uint64_t requests_refused_ = 0;
+    std::uint64_t requests_overdue_ = 0;
+    std::deque<relaying::unanswered> unanswered_; ///< The oldest first; some have been answered since.
     time_point now_{};
 };
 
@@ -331,6 +374,8 @@ inline std::optional<time_point> relay::deadline() noexcept {
     auto at = cache_.deadline();
     const auto also = [&](time_point then) { at = at ? std::min(*at, then) : then; };
     if (!ended_.empty()) also(ended_.begin()->first);
+    while (!unanswered_.empty() && is_answered(unanswered_.front())) unanswered_.pop_front();
+    if (!unanswered_.empty()) also(unanswered_.front().since + options_.bounds.request_timeout);
     if (!superseded_.empty()) also(superseded_.front().superseded_at + options_.bounds.takeover_grace);
     return at;
 }
@@ -340,6 +385,7 @@ inline void relay::tick(time_point now) {
     cache_.enforce(now, [this](relaying::source from) { stop_arriving(from); });
     expire_ended(now);
     cut_off_superseded(now);
+    end_overdue(now);
 }
 
 inline relay_stats relay::stats() const noexcept {
@@ -350,6 +396,8 @@ inline relay_stats relay::stats() const noexcept {
         .cached_bytes = cache_.bytes(),
         .memory = pool_.in_use(),
         .groups_lost = groups_lost_,
+        .requests_refused = requests_refused_,
+        .requests_overdue = requests_overdue_,
         .datagrams_lost = datagrams_lost_};
 }
 
@@ -359,4 +407,5 @@ inline relay_stats relay::stats() const noexcept {
 #include <moqlite/relay/relay_events.hpp>
 #include <moqlite/relay/relay_fetch.hpp>
 #include <moqlite/relay/relay_live.hpp>
+#include <moqlite/relay/relay_shares.hpp>
 #include <moqlite/relay/relay_tracks.hpp>

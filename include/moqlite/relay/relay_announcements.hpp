@@ -7,6 +7,7 @@
 namespace moqlite {
 
 inline void relay::on(peer& p, const broadcast_available& e) {
+    p.relays = p.relays || e.hops.size() > 1;
     const auto before = best_route(e.path);
     table_.set(e.path, {{e.hops.begin(), e.hops.end()}, p.key, e.cost});
     notice(broadcast_changed{p.key, std::string(e.path), true});

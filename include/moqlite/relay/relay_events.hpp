@@ -7,6 +7,7 @@
 namespace moqlite {
 
 inline void relay::on(peer& p, const setup_received& e) {
+    p.origin = e.origin;
     // A server that we went to has nothing to be admitted to; we watch what it has.
     if (p.session->side() == role::client) return static_cast<void>(p.session->watch(""));
     notice(admission_wanted{p.key, std::string(e.path)});
@@ -20,7 +21,8 @@ inline void relay::on(peer& p, const track_requested& e) {
     if (const auto asked = pending_.find(key); asked != pending_.end()) return await(p, e.request, *asked);
     peer* source = source_of(e.track.broadcast, p.key);
     if (source == nullptr) return static_cast<void>(p.session->reject(e.request, app_error::not_found));
-    if (source->queries.size() >= most_queries)
+    if (has_track_info(source->session->negotiated()) &&
+        !may_ask(*source, p.key, relaying::request_kind::query, e.track))
         return static_cast<void>(p.session->reject(e.request, app_error::bounds_exceeded));
     const auto query = source->session->request_track(e.track);
     if (!query) {
@@ -28,8 +30,10 @@ inline void relay::on(peer& p, const track_requested& e) {
             return static_cast<void>(p.session->answer_track(e.request, relaying::unsaid_track_info));
         return static_cast<void>(p.session->reject(e.request, wire_code(query.error())));
     }
-    const auto asked = pending_.try_emplace(key, relaying::asking{source->key, *query, {}}).first;
+    const auto asked = pending_.try_emplace(key, relaying::asking{source->key, *query, {}, p.key}).first;
     source->queries.insert(number(*query), &*asked);
+    charge(*source, p.key, relaying::request_kind::query);
+    expect_answer(*source, {.id = number(*query)});
     await(p, e.request, *asked);
 }
 
@@ -44,6 +48,7 @@ inline relay::askers relay::answered(peer& source, query_id query, track_key& ab
     if (found == nullptr) return {};
     about = (*found)->first;
     askers waiting = std::move((*found)->second.waiting);
+    discharge(source.key, (*found)->second.asker, relaying::request_kind::query);
     source.queries.erase(number(query));
     pending_.erase(about);
     for (const auto& [key, request] : waiting)
@@ -58,8 +63,15 @@ inline void relay::info_left(peer& p, request_id request) {
     pending_info& info = **found;
     p.asked.erase(number(request));
     info.second.waiting.erase({p.key, request});
+    peer* source = find(info.second.upstream);
+    if (info.second.asker == p.key || info.second.waiting.empty()) {
+        discharge(info.second.upstream, info.second.asker, relaying::request_kind::query);
+        info.second.asker = info.second.waiting.empty() ? 0 : info.second.waiting.begin()->first;
+        if (info.second.asker != 0 && source != nullptr)
+            charge(*source, info.second.asker, relaying::request_kind::query);
+    }
     if (!info.second.waiting.empty()) return;
-    if (peer* source = find(info.second.upstream)) {
+    if (source != nullptr) {
         source->queries.erase(number(info.second.id));
         static_cast<void>(source->session->cancel(info.second.id));
     }
@@ -203,6 +215,7 @@ inline void relay::on(peer& p, const subscription_ended& e) {
     if (t == nullptr) return;
     p.subscriptions.erase(number(e.subscription));
     t->subscription.reset();
+    if (t->asker != 0) discharge(t->upstream, std::exchange(t->asker, 0), relaying::request_kind::subscribe);
     // Some publishers end a subscription at its Group End: there is more to ask for, once a reader wants it.
     const auto& ends = t->asked_ends;
     const bool at_one = t->highest && std::find(ends.begin(), ends.end(), *t->highest) != ends.end();
@@ -249,7 +262,7 @@ inline void relay::on(peer& p, const group_opened& e) {
 }
 
 inline void relay::on(peer& p, const group_closed& e) {
-    if (e.subscription == no_subscription) return fetch_ended(p, e.group);
+    if (e.subscription == no_subscription) return fetch_ended(p, e);
     relaying::track* t = upstream_track(p, e.subscription);
     if (t == nullptr) return;
     auto* entry = t->log.find(e.sequence);

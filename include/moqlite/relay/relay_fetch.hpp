@@ -16,53 +16,151 @@ inline void relay::on(peer& p, const fetch_requested& e) {
             if (entry != nullptr && p.session->serve(e.request, entry->group)) return;
         }
     }
-    const auto refuse = [&](app_error code) { static_cast<void>(p.session->reject(e.request, code)); };
     const fetch_key wanted{key, e.sequence};
-    pending_fetch* found = coming(wanted, p.key);
+    pending_fetch* found = coming(wanted, p);
     if (found == nullptr) {
-        peer* source = source_of(e.track.broadcast, p.key);
-        if (source == nullptr) return refuse(app_error::not_found);
-        const auto begun = fetch(*source, e);
-        if (!begun) return refuse(wire_code(begun.error()));
-        found = &*fetching_.emplace(wanted, *begun);
-        source->fetches.insert(number(found->second.id), found);
+        auto log = group::make(pool_, e.sequence, version::lite_05);
+        if (!log) return static_cast<void>(p.session->reject(e.request, wire_code(errc::out_of_memory_limit)));
+        relaying::fetching f;
+        f.group = std::move(log);
+        f.priority = e.priority;
+        f.asker = p.key;
+        found = &*fetching_.emplace(wanted, std::move(f));
     }
     auto& f = found->second;
-    if (!p.session->serve(e.request, f.group)) return refuse(app_error::evicted);
-    if (f.waiting.empty()) cache_.lend(f.group);
+    f.strict = f.strict || p.relays;
     f.waiting.emplace(p.key, e.request);
     p.fetched.insert(number(e.request), found);
+    if (f.begun) {
+        static_cast<void>(p.session->serve(e.request, f.group));
+    } else if (f.upstream == 0) {
+        if (const auto why = ask_next(*found); why != errc::ok) fetch_failed(*found, wire_code(why));
+    }
 }
 
-/// A fetch that others wait for, and whose group is there from its beginning; nullptr: none, but from `asking`.
-inline relay::pending_fetch* relay::coming(const fetch_key& wanted, std::uint64_t asking) {
+/// A fetch that others wait for, and whose group is there from its beginning; nullptr: none that cannot lead back to
+/// `asking`.
+inline relay::pending_fetch* relay::coming(const fetch_key& wanted, const peer& asking) {
+    const auto best = best_route(wanted.first.first);
     const auto [first, last] = fetching_.equal_range(wanted);
-    const auto found = std::find_if(first, last,
-        [&](const pending_fetch& one) { return one.second.upstream != asking && one.second.group->lost_head() == 0; });
+    const auto found = std::find_if(first, last, [&](const pending_fetch& one) {
+        const auto& f = one.second;
+        const bool leads_back = f.upstream == asking.key || (asking.relays && best && f.hops > best->hops.size());
+        return !leads_back && f.group->lost_head() == 0;
+    });
     return found != last ? &*found : nullptr;
 }
 
-inline result<relaying::fetching> relay::fetch(peer& source, const fetch_requested& e) {
-    if (source.fetches.size() >= most_queries) return errc::too_many_requests;
-    auto log = group::make(pool_, e.sequence, relaying::log_dialect(source.session->negotiated()));
-    if (!log) return errc::out_of_memory_limit;
-    const auto id = source.session->fetch(e.track, e.sequence, e.priority);
-    if (!id) return id.error();
-    static_cast<void>(source.session->collect(*id, log));
-    return relaying::fetching{source.key, *id, std::move(log), {}};
+/// The best way to a group that was not tried yet; nullptr: none. For another relay no way is asked that is longer
+/// than our best: each relay on the way is nearer to the publisher, so that no circle of them waits for each other.
+inline relay::peer* relay::next_source(const fetch_key& wanted, relaying::fetching& f) {
+    const auto* e = table_.find(wanted.first.first);
+    if (e == nullptr) return nullptr;
+    for (const auto& way : e->routes) {
+        if (std::find(f.tried.begin(), f.tried.end(), way.source) != f.tried.end()) continue;
+        if (f.strict && way.hops.size() > e->routes.front().hops.size()) continue;
+        const bool leads_back = std::any_of(f.waiting.begin(), f.waiting.end(), [&](const auto& one) {
+            const peer* asker = find(one.first);
+            const bool through = asker != nullptr && asker->relays && asker->origin != hop_id{} &&
+                                 std::find(way.hops.begin(), way.hops.end(), asker->origin) != way.hops.end();
+            return one.first == way.source || through;
+        });
+        peer* source = leads_back ? nullptr : find(way.source);
+        if (source == nullptr) continue;
+        f.hops = way.hops.size();
+        return source;
+    }
+    return nullptr;
 }
 
-/// A group has come, or will not: those who wait are served from it to its end, and it is nobody's any more.
-inline void relay::fetch_ended(peer& source, group_id id) {
-    auto* const* found = source.fetches.find(number(id));
+/// Asks the next publisher for a group.
+inline errc relay::ask_next(pending_fetch& fetch) {
+    auto& f = fetch.second;
+    const auto& [broadcast, name] = fetch.first.first;
+    auto why = errc::not_found;
+    f.upstream = 0;
+    while (peer* source = f.tried.size() < most_tried ? next_source(fetch.first, f) : nullptr) {
+        f.tried.push_back(source->key);
+        if (!may_ask(*source, f.asker, relaying::request_kind::query, {broadcast, name})) {
+            why = errc::too_many_requests;
+            continue;
+        }
+        const auto id = source->session->fetch({broadcast, name}, fetch.first.second, f.priority);
+        if (!id) {
+            why = id.error();
+            continue;
+        }
+        f.upstream = source->key;
+        f.id = *id;
+        source->fetches.insert(number(*id), &fetch);
+        charge(*source, f.asker, relaying::request_kind::query);
+        expect_answer(*source, {.id = number(*id), .is_fetch = true});
+        return errc::ok;
+    }
+    return why;
+}
+
+/// It will not come by the way that was asked last: the next one is asked, or those who wait are refused.
+/// `fetch` is no longer among the fetches of its source.
+inline void relay::fetch_failed(pending_fetch& fetch, app_error code) {
+    auto& f = fetch.second;
+    if (f.upstream != 0) discharge(f.upstream, f.asker, relaying::request_kind::query);
+    if (!f.waiting.empty() && ask_next(fetch) == errc::ok) return;
+    f.upstream = 0;
+    for (const auto& [key, request] : f.waiting) {
+        peer* asker = find(key);
+        if (asker == nullptr) continue;
+        asker->fetched.erase(number(request));
+        static_cast<void>(asker->session->reject(request, code));
+    }
+    forget(fetch);
+}
+
+/// The first frame of a group has come, or its end: those who wait are served from it as it grows.
+inline void relay::begin_fetched(relaying::fetching& f) {
+    if (std::exchange(f.begun, true)) return;
+    cache_.lend(f.group);
+    for (const auto& [key, request] : f.waiting)
+        if (any_session* s = session(key)) static_cast<void>(s->serve(request, f.group));
+}
+
+/// A piece of a group that was fetched. It is collected here: as long as nothing has come, another publisher can be
+/// asked for it.
+inline void relay::on(peer& p, const frame_data& e) {
+    if (e.subscription != no_subscription) return;
+    auto* const* found = p.fetches.find(number(e.group));
     if (found == nullptr) return;
-    for (const auto& [key, request] : (*found)->second.waiting)
+    auto& f = (*found)->second;
+    begin_fetched(f);
+    if (e.offset == 0 && !f.group->begin_frame(e.time, e.size, e.data.size())) f.group->abort(app_error::evicted);
+    if (e.size != 0 && !e.data.empty()) static_cast<void>(f.group->append_payload(e.data));
+    if (f.group->ended() == group::state::open) return;
+    static_cast<void>(p.session->stop(e.group, app_error::evicted));
+    fetch_ended(p, {.group = e.group, .subscription = no_subscription});
+}
+
+/// A group has come, or will not: those who wait are served from it to its end, and it is no longer tracked.
+inline void relay::fetch_ended(peer& source, const group_closed& e) {
+    auto* const* found = source.fetches.find(number(e.group));
+    if (found == nullptr) return;
+    pending_fetch& fetch = **found;
+    auto& f = fetch.second;
+    source.fetches.erase(number(e.group));
+    if (!e.complete && !f.begun) return fetch_failed(fetch, e.code);
+    begin_fetched(f);
+    if (e.complete && f.group->finish()) {
+        // All of it is here.
+    } else {
+        f.group->abort(e.code);
+    }
+    discharge(source.key, f.asker, relaying::request_kind::query);
+    f.upstream = 0;
+    for (const auto& [key, request] : f.waiting)
         if (peer* asker = find(key)) asker->fetched.erase(number(request));
-    forget(**found);
+    forget(fetch);
 }
 
 inline void relay::forget(pending_fetch& fetch) {
-    if (peer* source = find(fetch.second.upstream)) source->fetches.erase(number(fetch.second.id));
     const auto [first, last] = fetching_.equal_range(fetch.first);
     fetching_.erase(std::find_if(first, last, [&](const pending_fetch& one) { return &one == &fetch; }));
 }
@@ -75,8 +173,18 @@ inline void relay::fetch_left(peer& p, request_id request) {
     auto& f = fetch.second;
     p.fetched.erase(number(request));
     f.waiting.erase({p.key, request});
-    if (!f.waiting.empty()) return;
-    if (peer* source = find(f.upstream)) static_cast<void>(source->session->stop(f.id, app_error::cancel));
+    peer* source = find(f.upstream);
+    if (!f.waiting.empty()) {
+        if (source == nullptr || f.asker != p.key) return;
+        discharge(f.upstream, f.asker, relaying::request_kind::query);
+        f.asker = f.waiting.begin()->first;
+        return charge(*source, f.asker, relaying::request_kind::query);
+    }
+    if (source != nullptr) {
+        static_cast<void>(source->session->stop(f.id, app_error::cancel));
+        source->fetches.erase(number(f.id));
+        discharge(f.upstream, f.asker, relaying::request_kind::query);
+    }
     forget(fetch);
 }
 

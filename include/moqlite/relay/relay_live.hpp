@@ -17,19 +17,21 @@ inline bool relay::is_held_back(const relaying::track& t) noexcept {
 }
 
 /// Of a track that is here, or its second subscription, what serves a reader of these options.
-inline relaying::track* relay::track_for(relaying::track& t, const subscribe_options& options, errc& why) {
+inline relaying::track* relay::track_for(
+    relaying::track& t, std::uint64_t asking, const subscribe_options& options, errc& why) {
     if (t.complete) return &t;
-    if (!relaying::is_live(options)) return t.only_live ? open_main(t, options, why) : &t;
+    if (!relaying::is_live(options)) return t.only_live ? open_main(t, asking, options, why) : &t;
     if (t.only_live) return &t;
-    if (t.live == nullptr && is_held_back(t)) open_second(t, options);
+    if (t.live == nullptr && is_held_back(t)) open_second(t, asking, options);
     return t.live != nullptr ? t.live : &t;
 }
 
 /// A subscription with a Group End, beside one that can have none. It becomes the one that others find.
-inline relaying::track* relay::open_main(relaying::track& live, const subscribe_options& options, errc& why) {
+inline relaying::track* relay::open_main(
+    relaying::track& live, std::uint64_t asking, const subscribe_options& options, errc& why) {
     peer* source = find(live.upstream);
     if (source == nullptr) return why = errc::not_found, nullptr;
-    relaying::track* t = open({live.broadcast, live.name}, *source, options, why);
+    relaying::track* t = open({live.broadcast, live.name}, *source, asking, options, why);
     if (t == nullptr) return nullptr;
     t->live = &live;
     live.main = t;
@@ -38,11 +40,11 @@ inline relaying::track* relay::open_main(relaying::track& live, const subscribe_
 }
 
 /// A subscription without Group End, beside one that is held back.
-inline void relay::open_second(relaying::track& t, const subscribe_options& options) {
+inline void relay::open_second(relaying::track& t, std::uint64_t asking, const subscribe_options& options) {
     peer* source = find(t.upstream);
     if (source == nullptr || t.alone || t.retired) return;
     auto why = errc::ok;
-    relaying::track* second = open({t.broadcast, t.name}, *source, options, why);
+    relaying::track* second = open({t.broadcast, t.name}, *source, asking, options, why);
     if (second == nullptr) return;
     second->only_live = true;
     second->main = &t;
@@ -56,7 +58,7 @@ inline void relay::free_live_readers(relaying::track& t) {
         auto options = t.wanted.sum();
         options.ordered = false;
         options.end.reset();
-        open_second(t, options);
+        open_second(t, t.asker, options);
     }
     if (t.live == nullptr) return; // They are served what comes.
     t.readers.for_each([&](relaying::reader& r) {
@@ -95,7 +97,7 @@ inline void relay::leave_live(relaying::reader& r) {
     auto why = errc::ok;
     auto options = r.options;
     if (live->highest) options.start = next(*live->highest);
-    relaying::track* t = live->main != nullptr ? live->main : open_main(*live, options, why);
+    relaying::track* t = live->main != nullptr ? live->main : open_main(*live, r.session, options, why);
     if (t == nullptr) return;
     move(r, *t);
     serve_up_to_cap(*t, r, r.first.value_or(group_sequence{}));

@@ -20,17 +20,19 @@ inline relay::peer* relay::source_of(std::string_view broadcast, std::uint64_t a
 inline relaying::track* relay::find_or_open(std::string_view broadcast, std::string_view name, std::uint64_t asking,
     const subscribe_options& options, errc& why) {
     const auto known = index_.find(track_key{broadcast, name});
-    if (known != index_.end()) return track_for(*known->second, options, why);
+    if (known != index_.end()) return track_for(*known->second, asking, options, why);
     peer* source = source_of(broadcast, asking);
     if (source == nullptr) return why = errc::not_found, nullptr;
-    auto* t = open({broadcast, name}, *source, options, why);
+    auto* t = open({broadcast, name}, *source, asking, options, why);
     if (t != nullptr) index_.emplace(track_key{broadcast, name}, t);
     return t;
 }
 
 /// Subscribes upstream; the new track is not in the index.
-inline relaying::track* relay::open(
-    const track_ref& which, peer& source, const subscribe_options& options, errc& why) {
+inline relaying::track* relay::open(const track_ref& which, peer& source, std::uint64_t asking,
+    const subscribe_options& options, errc& why) {
+    if (!may_ask(source, asking, relaying::request_kind::subscribe, which))
+        return why = errc::too_many_requests, nullptr;
     const auto id = source.session->subscribe(which, options);
     if (!id) return why = id.error(), nullptr;
     auto& t = tracks_.make();
@@ -41,6 +43,8 @@ inline relaying::track* relay::open(
     t.asked = options;
     source.subscriptions.insert(number(*id), &t);
     file(t);
+    t.asker = asking;
+    charge(source, asking, relaying::request_kind::subscribe);
     return &t;
 }
 
@@ -80,6 +84,12 @@ inline void relay::serve(relaying::reader& r, relaying::log_entry& e) {
     if (s == nullptr || s->serve(r.request, e.group)) return;
     // It was cut off, or has lost its head.
     const bool cut = e.group->ended() == group::state::aborted;
+    auto& t = *r.of;
+    if (!cut && e.group->lost_head() != 0) {
+        if (e.arriving && !std::exchange(t.outgrown, true))
+            notice(group_outgrew_cache{t.upstream, t.broadcast, t.name, sequence, e.group->size()});
+        return lose(t, r, sequence, sequence);
+    }
     drop(r, sequence, sequence, cut ? e.group->abort_code() : app_error::evicted);
 }
 
@@ -136,6 +146,7 @@ inline void relay::detach(relaying::reader& r) {
     auto& t = *r.of;
     t.wanted.remove(r.options);
     r.moqlite::detail::list_hook<relaying::of_track_tag>::unlink();
+    if (r.session == t.asker && !t.readers.empty()) pass_charge(t);
 }
 
 inline void relay::leave(relaying::reader& r) {
@@ -150,6 +161,7 @@ inline void relay::leave(relaying::reader& r) {
 inline void relay::abandon(relaying::track& t) {
     if (std::exchange(t.paused, false)) return retire(t);
     if (t.subscription) {
+        pass_charge(t);
         unsubscribe(t);
         retire(t);
     } else {
@@ -213,6 +225,7 @@ inline void relay::resubscribe(relaying::track& t) {
     if (!again) return cut_off(t, app_error::dropped);
     t.subscription = *again;
     source->subscriptions.insert(number(*again), &t);
+    pass_charge(t);
 }
 
 /// Its readers get no more.

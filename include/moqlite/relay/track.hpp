@@ -37,6 +37,7 @@ struct asking {
     std::uint64_t upstream = 0; ///< Key of the session that was asked.
     query_id id{};              ///< There.
     std::set<std::pair<std::uint64_t, request_id>> waiting; ///< Each with its session.
+    std::uint64_t asker = 0; ///< Key of the session in whose share it is.
 };
 
 /// A group that is being fetched from its publisher, and the requests that wait for it.
@@ -44,6 +45,12 @@ struct fetching {
     std::uint64_t upstream = 0; ///< Key of the session that it comes from.
     group_id id{};              ///< There.
     group_ref group;
+    bool begun = false;               ///< Its first frame has come, or its end: who waits is being served.
+    bool strict = false;              ///< A relay waits for it: no way that is longer than our best may be asked.
+    moqlite::priority priority = 0;   ///< Of the request.
+    std::uint64_t asker = 0;          ///< Key of the session in whose share it is.
+    std::size_t hops = 0;             ///< Of the way by which it is asked for.
+    std::vector<std::uint64_t> tried; ///< Sessions that did not have it.
     std::set<std::pair<std::uint64_t, request_id>> waiting; ///< Each with its session.
 };
 
@@ -56,6 +63,7 @@ struct track : moqlite::detail::list_hook<moqlite::detail::owned_tag>,
     std::uint64_t upstream = 0; ///< Key of the session that it comes from.
     std::uint64_t filed_by = 0; ///< In relay::ways_: the same, or 0 once its end is known.
     std::optional<subscribe_id> subscription;
+    std::uint64_t asker = 0;                    ///< Key of the session in whose share that is; 0: in none.
     subscribe_options asked;                    ///< What its publisher was asked for.
     std::vector<group_sequence> asked_ends;     ///< Group Ends before that: one of them may be the one that is reached.
     std::optional<group_sequence> start;        ///< The first that the publisher serves, once it has said so.
@@ -67,6 +75,7 @@ struct track : moqlite::detail::list_hook<moqlite::detail::owned_tag>,
     bool perhaps_over = false; ///< The same FIN may have been the track's end: its version cannot say which.
     bool retired = false;      ///< New subscribers do not find it.
     bool only_live = false;    ///< It takes no Group End (any more): complete readers need another subscription.
+    bool outgrown = false;     ///< A group that grows beyond the cache was reported.
     bool alone = false;        ///< Its publisher refused a second subscription.
     track* live = nullptr;     ///< The second subscription to the same track, for live readers.
     track* main = nullptr;     ///< Where this is the second one: the first.

@@ -158,6 +158,9 @@ public:
     }
 
     // Facts.
+    [[nodiscard]] bool is_out_of_requests() const noexcept {
+        return std::visit([](const auto& s) { return s.is_out_of_requests(); }, is_);
+    }
     [[nodiscard]] bool is_closed() const noexcept {
         return std::visit([](const auto& s) { return s.is_closed(); }, is_);
     }

@@ -19,6 +19,7 @@
 #include <moqlite/wire/lite/datagram.hpp>
 #include <moqlite/wire/lite/goaway.hpp>
 #include <moqlite/wire/lite/setup.hpp>
+#include <moqlite/wire/utf8.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -111,7 +112,7 @@ public:
 
     // Commands: admission.
 
-    /// Lets the peer in; answers setup_received. A client's session is admitted from the beginning.
+    /// Lets the peer in; answers setup_received. errc::bad_utf8, name_too_long, too_many_segments: of its root. A client's session is admitted from the beginning.
     result<void> admit(scope allowed);
     result<void> refuse(app_error code = app_error::unauthorized);
 
@@ -196,6 +197,8 @@ public:
 
     [[nodiscard]] version negotiated() const noexcept { return c_.dialect; }
     [[nodiscard]] role side() const noexcept { return c_.side; }
+    /// The peer grants no request stream at present: what is asked of it waits.
+    [[nodiscard]] bool is_out_of_requests() const noexcept { return bidi_blocked_; }
     [[nodiscard]] bool is_closed() const noexcept { return c_.closing.has_value(); }
     /// The peer's implementation reads stream codes on native QUIC only as they are: it is the one that writes paths
     /// with slashes. The others read them mapped into HTTP/3's range, or in both forms.
@@ -321,6 +324,10 @@ inline result<void> session::admit(scope allowed) {
     if (!open()) return errc::closed;
     if (c_.admitted && c_.side == role::server) return errc::already_answered;
     allowed.root = path::normalise(allowed.root);
+    // What is announced below it carries it to every peer.
+    if (!wire::is_utf8(allowed.root)) return errc::bad_utf8;
+    if (!c_.fits(allowed.root)) return errc::name_too_long;
+    if (path::segments(allowed.root) > c_.bounds.path_segments) return errc::too_many_segments;
     for (auto* prefixes : {&allowed.publish, &allowed.subscribe})
         for (auto& p : *prefixes) p = path::normalise(p);
     c_.allowed = std::move(allowed);
