@@ -31,6 +31,7 @@ http3::http3(ngtcp2::connection& quic, listener& l) : quic_{quic}, listener_{l} 
     s.qpack_blocked_streams = 0;
     s.max_field_section_size = message::size_max;
     s.h3_datagram = 1;
+    set_no_glitch_limit(s);
     s.enable_connect_protocol = quic.side() == role::server ? 1 : 0;
     const auto cb = callbacks();
     const int rv = quic.side() == role::server ? nghttp3_conn_server_new(&conn_, &cb, &s, memory_.functions(), this)

@@ -19,6 +19,14 @@ inline nghttp3_ssize read_stream(nghttp3_conn* conn, std::int64_t id, const std:
 #endif
 }
 
+/// From 1.12 on 1000 frames that are to be ignored, or 33 a second for long, end a connection. They are legal and cost
+/// no more than their bytes: what they could fill is bounded otherwise.
+inline void set_no_glitch_limit([[maybe_unused]] nghttp3_settings& s) {
+#if NGHTTP3_VERSION_NUM >= 0x010c00
+    s.glitch_ratelim_burst = s.glitch_ratelim_rate = std::uint64_t{1} << 62;
+#endif
+}
+
 /// From 1.11 on nghttp3 seeds its tables of streams.
 template <class Callback>
 void set_rand(nghttp3_callbacks& to, Callback callback) {
