@@ -5,6 +5,9 @@
 #include "lent.hpp"
 
 #include <catch2/catch_test_macros.hpp>
+#include <cinttypes>
+#include <cstdio>
+#include <cstdlib>
 
 namespace moqlite::sim {
 
@@ -30,21 +33,19 @@ TEST_CASE("a session that fails in the packet that acknowledges sends nothing of
     const auto before = test::lent_memory::comparisons();
     for_each_seed<net>([](std::uint64_t seed) {
         world w{seed};
-        auto l = net::any(w.dice);
+        const auto l = net::any(w.dice);
         const clip c{.groups = 30, .frames = 5, .largest = 900, .key = w.dice.next()};
         pair p{w, l, any_version(w.dice), {.requests = 2}};
         on_demand<> source{p.server, c};
         viewer sink{p.client, c};
         hoarder others{p.server.pool()};
         bool server_closed = false;
-        bool client_closed = false;
         p.server.on<group_lost>([&](const group_lost&) { others.take(); });
         p.server.on<session_closed>([&](const session_closed& e) {
             others.take();
             server_closed = true;
             must(e.why == errc::too_many_requests, "the server fails for what its peer does");
         });
-        p.client.on<session_closed>([&](const session_closed&) { client_closed = true; });
         sink.subscribe({.start = group_sequence{0}});
         // With what arrives the client gives up some groups, and in the end asks for too much.
         auto left = w.dice.below(60);
@@ -61,10 +62,11 @@ TEST_CASE("a session that fails in the packet that acknowledges sends nothing of
         must(server_closed || sink.ended.has_value(), "one of the two ends");
         others.let_go();
         must(p.server.pool().in_use() == 0, "a session that ended holds no memory");
-        static_cast<void>(client_closed);
         return w.hash();
     });
-    CHECK(test::lent_memory::comparisons() > before);
+    const auto compared = test::lent_memory::comparisons() - before;
+    if (std::getenv("MOQLITE_HASH") != nullptr) std::printf("lent ranges compared: %" PRIu64 "\n", compared);
+    CHECK(compared > 0);
 }
 
 } // namespace moqlite::sim

@@ -4,6 +4,7 @@
 #include "conformance/announce.hpp"
 #include "conformance/complete.hpp"
 #include "conformance/fault.hpp"
+#include "conformance/lent.hpp"
 #include "conformance/mesh.hpp"
 #include "conformance/relay.hpp"
 #include "conformance/slow.hpp"

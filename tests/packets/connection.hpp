@@ -3,6 +3,7 @@
 
 #include "any_side.hpp"
 #include "host.hpp"
+#include "lending.hpp"
 #include "print.hpp"
 
 #include <memory>
@@ -20,6 +21,7 @@ struct channel {
     ngtcp2::handler* upper = nullptr; ///< The session's; null once its driver has gone.
     ngtcp2::connection* connection = nullptr;
     bool over = false;
+    test::lent_memory lent;
     std::set<stream_id> open;
     std::set<stream_id> closed;
     std::function<void()> on_over;
@@ -44,9 +46,11 @@ public:
         tell(id, [&](auto& upper) { upper.stream_writable(id, now); });
     }
     void stream_acked(stream_id id, std::uint64_t n, time_point now) override {
+        host_.guard([&] { channel_->lent.acked(id, n); });
         tell(id, [&](auto& upper) { upper.stream_acked(id, n, now); });
     }
     void stream_closed(stream_id id, std::optional<app_error> code, time_point now) override {
+        host_.guard([&] { channel_->lent.closed(id); });
         tell(id, [&](auto& upper) { upper.stream_closed(id, code, now); });
         channel_->open.erase(id);
         channel_->closed.insert(id);
@@ -58,7 +62,11 @@ public:
         tell([&](auto& upper) { upper.datagram_received(bytes, now); });
     }
     void pump(ngtcp2::connection& to, time_point now) override {
-        tell([&](auto& upper) { upper.pump(to, now); });
+        tell([&](auto& upper) {
+            channel_->lent.compare_all(); // Whatever was lost goes with what is sent now.
+            lending lent{to, channel_->lent};
+            upper.pump(lent, now);
+        });
     }
     std::optional<time_point> deadline() const override {
         return channel_->upper != nullptr ? channel_->upper->deadline() : std::nullopt;
@@ -68,6 +76,8 @@ public:
     }
     void on_closed(const ngtcp2::closed& how, time_point now) override {
         channel_->over = true;
+        host_.guard([&] { channel_->lent.compare_all(); });
+        channel_->lent.over();
         tell([&](auto& upper) { upper.on_closed(how, now); });
         if (channel_->on_over) channel_->on_over();
     }

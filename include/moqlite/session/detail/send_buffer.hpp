@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 #include <moqlite/core/bytes.hpp>
+#include <moqlite/core/poison.hpp>
 #include <new>
 #include <span>
 #include <utility>
@@ -50,13 +51,13 @@ public:
     void acked(std::uint64_t n) noexcept {
         acked_ += n;
         while (head_ != nullptr && acked_ >= head_->begin + head_->size && (head_->next != nullptr || acked_ == end_)) {
-            ::operator delete(static_cast<void*>(std::exchange(head_, head_->next)));
+            free_block(std::exchange(head_, head_->next));
             if (head_ == nullptr) tail_ = nullptr;
         }
     }
     /// Everything goes: only for what the transport will not send again.
     void clear() noexcept {
-        while (head_ != nullptr) ::operator delete(static_cast<void*>(std::exchange(head_, head_->next)));
+        while (head_ != nullptr) free_block(std::exchange(head_, head_->next));
         tail_ = next_ = nullptr;
         written_ = acked_ = end_;
     }
@@ -73,6 +74,11 @@ private:
         std::uint32_t capacity;
         [[nodiscard]] std::byte* data() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
     };
+    static void free_block(block* b) noexcept {
+        poison(b->data(), b->capacity);
+        unpoison(b->data(), b->capacity);
+        ::operator delete(static_cast<void*>(b));
+    }
     void add_block(std::size_t wanted) {
         const auto capacity = std::clamp<std::size_t>(wanted, 104, 4072);
         void* memory = ::operator new(sizeof(block) + capacity);

@@ -1,0 +1,49 @@
+// A session's connection that keeps books of what it was lent.
+#pragma once
+
+#include "lent.hpp"
+
+#include <moqlite/ngtcp2/connection.hpp>
+
+namespace moqlite::packets {
+
+/// Passes everything on to `to`, for one pump.
+class lending final : public ngtcp2::connection {
+public:
+    lending(ngtcp2::connection& to, test::lent_memory& books) : to_(to), books_(books) {}
+
+    [[nodiscard]] std::optional<stream_id> open(direction kind) override { return to_.open(kind); }
+    [[nodiscard]] std::optional<std::size_t> write(const write_stream& w) override {
+        const auto taken = to_.write(w);
+        if (taken) books_.lend(w.stream, w.data, *taken);
+        return taken;
+    }
+    void reset(stream_id id, app_error code) override {
+        to_.reset(id, code);
+        books_.reset(id);
+    }
+    void stop(stream_id id, app_error code) override { to_.stop(id, code); }
+    void credit(stream_id id, std::uint64_t bytes) override { to_.credit(id, bytes); }
+    void close(app_error code, std::string_view reason) override {
+        to_.close(code, reason);
+        books_.close();
+    }
+    void flush() override {
+        to_.flush();
+        books_.executed();
+    }
+    bool send(byte_view datagram) override { return to_.send(datagram); }
+    void application_codes(ngtcp2::code_form implied) override { to_.application_codes(implied); }
+    void wake() override { to_.wake(); }
+    [[nodiscard]] role side() const noexcept override { return to_.side(); }
+    [[nodiscard]] std::string_view alpn() const noexcept override { return to_.alpn(); }
+    [[nodiscard]] const ngtcp2::address& remote() const noexcept override { return to_.remote(); }
+    [[nodiscard]] ngtcp2::connection_stats stats() const override { return to_.stats(); }
+    [[nodiscard]] std::size_t datagram_size() const override { return to_.datagram_size(); }
+
+private:
+    ngtcp2::connection& to_;
+    test::lent_memory& books_;
+};
+
+} // namespace moqlite::packets
