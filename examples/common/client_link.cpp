@@ -1,5 +1,4 @@
-#include "client_link.hpp"
-
+#include "client_line.hpp"
 #include "connect_error.hpp"
 #include "exit_code.hpp"
 #include "log.hpp"
@@ -19,9 +18,6 @@ namespace moqlite::programs {
 
 namespace {
 
-/// Until the last word has left, or nobody answers.
-constexpr auto farewell = std::chrono::milliseconds{500};
-
 duration to_duration(double seconds) {
     return std::chrono::duration_cast<duration>(std::chrono::duration<double>{seconds});
 }
@@ -29,52 +25,59 @@ duration to_duration(double seconds) {
 } // namespace
 
 client_link::client_link(const client_options& options, session_options for_session, client_user& user)
-    : options_{options}, session_options_{std::move(for_session)}, user_{user} {
-    if (!options_.where.webtransport) session_options_.path = options_.where.path; // There the request has it.
+    : options_{options}, session_options_{std::move(for_session)}, user_{user}, where_{options.where} {
     session_options_.origin = asio::random_hop();
 }
 
+client_link::~client_link() = default;
+
+session& client_link::get() noexcept { return *line_->on_it; }
+
 int client_link::run() {
+    std::string why;
+    tls_ = ngtcp2::tls::client(options_.trust(), why);
+    if (!tls_) {
+        spdlog::error("{}", why);
+        return exit_failure;
+    }
     watch_signals();
     limit_handshake();
-    if (!connect()) return exit_failure;
+    line_ = std::make_unique<line>();
+    dial(*line_);
     io_.run();
     return code_.value_or(exit_failure);
 }
 
-bool client_link::connect() {
-    std::string why;
-    const auto tls = ngtcp2::tls::client(options_.trust(), why);
-    if (!tls) {
-        spdlog::error("{}", why);
-        return false;
-    }
+void client_link::dial(line& l) {
     asio::options o;
     o.quic.idle_timeout = to_duration(options_.idle_timeout);
     o.quic.log = adapter_log(log_style::tool);
     o.quic.qlog = qlog_into(options_.qlog);
-    o.before_pump = [this](time_point now) {
-        if (session_ && !finishing()) user_.turn(now);
+    o.before_pump = [this, &l](time_point now) {
+        if (&l == line_.get() && l.on_it && !parted_ && !finishing()) user_.turn(now);
     };
-    client_.emplace(io_.get_executor(), std::move(o));
-    const auto& where = options_.where;
-    const ngtcp2::failed_function failed = [this](const ngtcp2::closed& how) {
-        finish(exit_failure,
-            "cannot connect to " + options_.url + ": " + connect_error(options_.where, options_.protocols, how));
+    l.client.emplace(io_.get_executor(), std::move(o));
+    const ngtcp2::failed_function fails = [this, &l](const ngtcp2::closed& how) { failed(l, how); };
+    ngtcp2::accept_function accept = [this, &l](ngtcp2::connection& c, time_point now) {
+        return start_session(l, c, now);
     };
-    ngtcp2::accept_function accept = [this](ngtcp2::connection& c, time_point now) { return start_session(c, now); };
     auto alpn = options_.protocols;
-    if (where.webtransport) {
-        accept = nghttp3::connect({.authority = where.authority,
-                                      .path = where.path.empty() ? "/" : where.path,
+    if (where_.webtransport) {
+        accept = nghttp3::connect({.authority = where_.authority,
+                                      .path = where_.path.empty() ? "/" : where_.path,
                                       .origin = {},
                                       .protocols = std::exchange(alpn, {std::string{http3}}),
                                       .log = adapter_log(log_style::tool),
                                       .counts = nullptr},
-            std::move(accept), failed);
+            std::move(accept), fails);
     }
-    client_->connect({where.host, where.port, {}, std::move(alpn), *tls}, std::move(accept), failed);
-    return true;
+    l.client->connect({where_.host, where_.port, {}, std::move(alpn), *tls_}, std::move(accept), fails);
+}
+
+void client_link::failed(line& l, const ngtcp2::closed& how) {
+    const auto why = connect_error(where_, options_.protocols, how);
+    if (&l == next_.get()) return try_again(why);
+    if (&l == line_.get()) finish(exit_failure, "cannot connect to " + options_.url + ": " + why);
 }
 
 void client_link::watch_signals() {
@@ -101,33 +104,40 @@ void client_link::limit_handshake() {
     });
 }
 
-std::unique_ptr<ngtcp2::handler> client_link::start_session(ngtcp2::connection& c, time_point now) {
+std::unique_ptr<ngtcp2::handler> client_link::start_session(line& l, ngtcp2::connection& c, time_point now) {
     const auto spoken = version_from_alpn(c.alpn());
     if (!spoken || finishing()) return nullptr;
+    if (&l == next_.get()) take_next();
+    if (&l != line_.get()) return nullptr;
     handshake_.cancel();
-    connection_ = &c;
-    session_.emplace(role::client, *spoken, session_options_, now);
+    l.connection = &c;
+    session_options_.path.clear();
+    if (!where_.webtransport) session_options_.path = where_.path; // There the request has it.
+    l.on_it.emplace(role::client, *spoken, session_options_, now);
     spdlog::info("connected to {}, {}", to_string(c.remote()), c.alpn());
     user_.connected();
-    auto handle = [this](const event& e) { on_event(e); };
-    return std::make_unique<ngtcp2::session_handler<session*, decltype(handle)>>(&*session_, std::move(handle));
+    auto handle = [this, &l](const event& e) { on_event(l, e); };
+    return std::make_unique<ngtcp2::session_handler<session*, decltype(handle)>>(&*l.on_it, std::move(handle));
 }
 
-void client_link::on_event(const event& e) {
+void client_link::on_event(line& l, const event& e) {
     const auto* closed = std::get_if<session_closed>(&e);
-    if (closed != nullptr) connection_ = nullptr;
-    if (finishing()) return;
+    if (closed != nullptr) l.connection = nullptr;
+    if (finishing() || parted_ || &l != line_.get()) return;
     if (const auto* rejected = std::get_if<stream_rejected>(&e))
         spdlog::warn("the relay broke a rule on stream {}: {}", number(rejected->stream), to_string(rejected->why));
-    if (const auto* away = std::get_if<goaway_received>(&e))
+    if (const auto* away = std::get_if<goaway_received>(&e)) {
         spdlog::info("the relay will end the session, and asks to be connected to again{}",
             away->uri.empty() ? std::string{} : " at " + printable(away->uri));
+        move_to(away->uri);
+    }
+    if (closed != nullptr && moving_) return part(to_text(*closed));
     user_.on_event(e, asio::now());
     if (closed != nullptr) finish(exit_failure, "session " + to_text(*closed));
 }
 
 void client_link::wake() {
-    if (connection_ != nullptr) connection_->wake();
+    if (line_ && line_->connection != nullptr) line_->connection->wake();
 }
 
 void client_link::finish(int code, const std::string& why) {
@@ -135,11 +145,12 @@ void client_link::finish(int code, const std::string& why) {
     code_ = code;
     user_.ending(code, why);
     handshake_.cancel();
+    again_.cancel();
     // Not from within the connection's own callbacks.
     boost::asio::post(io_, [this] {
-        if (!client_) return io_.stop();
+        if (!line_ || !line_->client) return io_.stop();
         const auto* reason = *code_ == exit_ok ? "done" : *code_ > exit_by_signal(0) ? "interrupted" : "failed";
-        client_->shutdown(app_error::cancel, reason, farewell, [this] { io_.stop(); });
+        line_->client->shutdown(app_error::cancel, reason, farewell_time, [this] { io_.stop(); });
     });
 }
 

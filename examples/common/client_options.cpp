@@ -68,6 +68,11 @@ void client_options::add_to(command_line& line) {
     authority->excludes(insecure);
     line.seconds("--idle-timeout", idle_timeout, "Give the connection up when nothing is heard for so long", 1, 3600)
         ->capture_default_str();
+    line.seconds("--reconnect", reconnect,
+            "When the relay asks its clients to leave (GOAWAY), connect to its successor and go on there; give up this\n"
+            "long after the session has ended. 0: end with the session",
+            0, 86400)
+        ->capture_default_str();
     add_qlog(line, qlog);
     line.flag("--quiet", quiet, "Say nothing but errors; no progress line");
     line.option("--log-level", log_level, "How much to say")

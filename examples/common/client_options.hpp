@@ -21,6 +21,7 @@ struct client_options {
     std::string ca;
     bool tls_insecure = false;
     double idle_timeout = 8;
+    double reconnect = 10; ///< Seconds, after GOAWAY; 0: not at all.
     std::string qlog; ///< A directory, or empty.
     bool quiet = false;
     std::string log_level = "info";

@@ -5,12 +5,6 @@
 
 namespace moqlite::programs {
 
-namespace {
-
-constexpr std::uint64_t connection_refused = 0x02; // RFC 9000 §20.1
-
-} // namespace
-
 std::string connect_error(
     const relay_url& where, const std::vector<std::string>& offered, const ngtcp2::closed& how) {
     const std::string_view reason = how.reason;
@@ -19,8 +13,6 @@ std::string connect_error(
         return fmt::format("{}, probably for want of a common protocol: {} was offered", reason, names);
     if (where.webtransport && reason.starts_with("the server named none"))
         return fmt::format("no common protocol: {}: {}", reason, names);
-    if (how.by_peer && !how.application && how.code == connection_refused)
-        return fmt::format("the relay takes no new connections at present: {}", reason);
     // Nothing has come back, not even an ICMP message.
     if (!how.by_peer && reason.find("timeout") != reason.npos)
         return fmt::format("no answer ({}): is a relay listening on UDP port {}, and does a firewall let it through?",

@@ -8,6 +8,7 @@ enum exit_code : int {
     exit_failure = 1,     ///< One line on stderr says why.
     exit_usage = 2,       ///< A wrong flag, variable or configuration file.
     exit_groups_lost = 3, ///< moqlite-watch: not every group came.
+    exit_no_answer = 4,   ///< A request was not answered in time.
 };
 
 /// Ended by a signal, after a clean close: 128 + its number, as a shell says it.

@@ -16,7 +16,7 @@ void outbox::subscribe(const subscribe_requested& e) {
         if (e.options.start && sequence >= *e.options.start) break;
     }
     if (e.options.start) start = std::max(start, *e.options.start);
-    if (!session_.accept(e.request, start)) return;
+    if (!session_->accept(e.request, start)) return;
     auto& s = subscribers_[e.request];
     s.up_to = e.options.end;
     s.next = start;
@@ -50,6 +50,13 @@ void outbox::left(const request_ended& e) {
     trim();
 }
 
+void outbox::detach() {
+    for (const auto& [request, s] : subscribers_)
+        for (const auto sequence : s.on_the_way) --items_.at(sequence).served;
+    subscribers_.clear();
+    session_ = nullptr;
+}
+
 void outbox::settle(request_id request, group_sequence sequence, bool taken) {
     const auto found = subscribers_.find(request);
     if (found == subscribers_.end() || found->second.on_the_way.erase(sequence) == 0) return;
@@ -71,7 +78,7 @@ bool outbox::has_room() {
         const auto newest = opens_group ? next_ : group_sequence{number(next_) - 1};
         if (s.up_to && newest > *s.up_to) return false;
         if (opens_group && s.on_the_way.size() >= groups_most) return false;
-        return session_.unsent(request) < unsent_most;
+        return session_->unsent(request) < unsent_most;
     });
 }
 
@@ -83,7 +90,7 @@ void outbox::write(timestamp time, byte_view frame) {
 }
 
 void outbox::open_group() {
-    current_ = group::make(pool_, next_, session_.negotiated());
+    current_ = group::make(pool_, next_, dialect_);
     auto& it = items_[next_];
     next_ = next(next_);
     skipping_ = !current_;
@@ -112,20 +119,20 @@ void outbox::give_up_group() {
 void outbox::end() {
     if (frames_in_group_ != 0) close_group();
     ended_ = true;
-    for (auto& [request, s] : subscribers_) static_cast<void>(session_.end_track(request, next_));
+    for (auto& [request, s] : subscribers_) static_cast<void>(session_->end_track(request, next_));
     feed_all();
 }
 
 void outbox::feed(request_id request, subscriber& s) {
     const auto say_gap = [&](group_sequence upto) {
         if (s.next < upto)
-            static_cast<void>(session_.drop(request, s.next, group_sequence{number(upto) - 1}, app_error::dropped));
+            static_cast<void>(session_->drop(request, s.next, group_sequence{number(upto) - 1}, app_error::dropped));
         s.next = std::max(s.next, upto);
     };
     for (auto it = items_.lower_bound(s.next); it != items_.end(); ++it) {
         auto& [sequence, kept] = *it;
         if (s.up_to && sequence > *s.up_to) return;
-        if (!kept.pin || !session_.serve(request, kept.pin.get())) continue;
+        if (!kept.pin || !session_->serve(request, kept.pin.get())) continue;
         ++kept.served;
         s.on_the_way.insert(sequence);
         say_gap(sequence);
@@ -134,8 +141,8 @@ void outbox::feed(request_id request, subscriber& s) {
     if (!ended_ || s.finished) return;
     say_gap(next_);
     s.finished = true;
-    static_cast<void>(session_.end_track(request, next_)); // Known already, unless it has just come.
-    static_cast<void>(session_.finish(request));
+    static_cast<void>(session_->end_track(request, next_)); // Known already, unless it has just come.
+    static_cast<void>(session_->finish(request));
 }
 
 void outbox::feed_all() {
@@ -144,6 +151,7 @@ void outbox::feed_all() {
 
 /// Somebody will be served from it, or may be.
 bool outbox::is_needed(group_sequence sequence, const item& it) const {
+    if (keeps_recent_) return true;
     if (options_.keep_until_taken && !it.taken && (it.served != 0 || subscribers_.empty())) return true;
     return std::any_of(
         subscribers_.begin(), subscribers_.end(), [&](const auto& entry) { return entry.second.next <= sequence; });

@@ -21,7 +21,16 @@ struct outbox_options {
 class outbox {
 public:
     outbox(session& to, slab_pool& memory, const outbox_options& options) noexcept
-        : session_(to), pool_(memory), options_(options) {}
+        : session_(&to), pool_(memory), options_(options), dialect_(to.negotiated()) {}
+
+    // The session may be followed by another, whose subscribers go on where they were.
+
+    /// What was delivered is kept, too, as far as there is room: it may be asked for again.
+    void keep_recent() noexcept { keeps_recent_ = true; }
+    /// All subscribers have left with their session.
+    void detach();
+    void attach(session& to) noexcept { session_ = &to; }
+    [[nodiscard]] bool attached() const noexcept { return session_ != nullptr; }
 
     // What subscribers do.
 
@@ -74,9 +83,10 @@ private:
     void trim();
     void settle(request_id, group_sequence, bool taken);
 
-    session& session_;
+    session* session_; ///< Null between two; then there are no subscribers.
     slab_pool& pool_;
     outbox_options options_;
+    version dialect_; ///< Of the first session, in which all groups are kept.
     std::map<request_id, subscriber> subscribers_;
     std::map<group_sequence, item> items_; ///< Those that are pinned or on their way.
     group_ref current_;
@@ -85,6 +95,7 @@ private:
     std::uint64_t untaken_ = 0;
     bool skipping_ = false; ///< The current group was given up; its frames go nowhere.
     bool ended_ = false;
+    bool keeps_recent_ = false;
 };
 
 } // namespace moqlite::programs

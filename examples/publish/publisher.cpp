@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::size_t a_slice = 512 * 1024; ///< Read at most, before others have their turn.
 constexpr std::size_t a_mebibyte = 1024 * 1024;
+/// For subscribers to find their way to the relay's successor.
+constexpr auto return_time = std::chrono::seconds{3};
 
 session_options for_session(slab_pool& memory) {
     session_options o{.pool = &memory, .reports_path = true};
@@ -30,6 +32,7 @@ publisher::publisher(const publish_options& options)
       input_{link_.io().get_executor()},
       timer_{link_.io()},
       pause_{link_.io()},
+      return_{link_.io()},
       progress_{link_.io().get_executor(), !options.client.quiet, [this] { return progress(); }},
       pace_{options.rate},
       frame_(options.frame_size) {}
@@ -46,11 +49,31 @@ int publisher::run() {
 void publisher::connected() {
     outbox_options o{.group_frames = options_.group_frames, .keep_until_taken = options_.wait_subscriber};
     if (options_.wait_subscriber) o.hold_most *= 2;
-    outbox_.emplace(link_.get(), memory_, o);
+    if (outbox_)
+        await_return();
+    else
+        outbox_.emplace(link_.get(), memory_, o);
     if (const auto announced = link_.get().announce(options_.client.broadcast); !announced)
         return link_.finish(exit_failure,
             "cannot announce " + options_.client.broadcast + ": " + std::string{to_string(announced.error())});
     go_on();
+}
+
+/// Another session: what they have not got, those who were subscribed will ask for again.
+void publisher::await_return() {
+    outbox_->attach(link_.get());
+    return_.expires_after(return_time);
+    return_.async_wait([this](const boost::system::error_code& error) {
+        if (error) return;
+        returning_ = false;
+        finish_if_done();
+    });
+}
+
+void publisher::parted() {
+    returning_ = returning_ || outbox_->has_subscribers();
+    return_.cancel();
+    outbox_->detach();
 }
 
 void publisher::on_event(const event& e, time_point) {
@@ -68,6 +91,8 @@ void publisher::on_event(const event& e, time_point) {
         outbox_->lost(*lost);
     else if (const auto* ended = std::get_if<request_ended>(&e))
         outbox_->left(*ended);
+    else if (std::holds_alternative<goaway_received>(e) && link_.moving() && options_.wait_subscriber)
+        outbox_->keep_recent();
     else
         return;
     finish_if_done();
@@ -125,7 +150,7 @@ bool publisher::may_read(time_point now) {
     idle_ = nobody;
     // A source with a rate of its own waits for nobody.
     const bool waits = options_.wait_subscriber || !pace_.is_paced();
-    held_up_ = nobody || (waits && !outbox_->has_room());
+    held_up_ = nobody || (waits && !outbox_->attached()) || (waits && !outbox_->has_room());
     return !held_up_;
 }
 
@@ -188,12 +213,13 @@ bool publisher::send(time_point now) {
 }
 
 void publisher::finish_if_done() {
-    if (outbox_->ended() && !outbox_->has_subscribers()) link_.finish(exit_ok);
+    if (outbox_->ended() && !outbox_->has_subscribers() && !returning_) link_.finish(exit_ok);
 }
 
 void publisher::ending(int code, const std::string& why) {
     timer_.cancel();
     pause_.cancel();
+    return_.cancel();
     static_cast<void>(input_.close());
     progress_.stop();
     if (code != exit_ok) return spdlog::error("{}", why);

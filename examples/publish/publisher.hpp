@@ -34,6 +34,7 @@ public:
 
 private:
     void connected() override;
+    void parted() override;
     void on_event(const event&, time_point now) override;
     void turn(time_point now) override;
     void ending(int code, const std::string& why) override;
@@ -51,6 +52,7 @@ private:
     [[nodiscard]] time_point latest() const noexcept;
     [[nodiscard]] bool send(time_point now);
     void finish_if_done();
+    void await_return();
     [[nodiscard]] std::string progress();
 
     publish_options options_;
@@ -59,6 +61,7 @@ private:
     descriptor input_;
     boost::asio::steady_timer timer_; ///< Until a frame is due.
     boost::asio::steady_timer pause_; ///< Until a frame that is not full is sent as it is.
+    boost::asio::steady_timer return_; ///< For subscribers to come back.
     progress_line progress_;
     std::optional<outbox> outbox_;
     pace pace_;
@@ -72,6 +75,7 @@ private:
     bool held_up_ = false;   ///< By flow control, or because nobody is subscribed.
     bool idle_ = false;      ///< Nobody is subscribed, or there was no input.
     bool at_end_ = false;    ///< Of the input.
+    bool returning_ = false; ///< Subscribers left with their session, and may come back.
 };
 
 } // namespace moqlite::programs

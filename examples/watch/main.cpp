@@ -13,7 +13,8 @@ constexpr const char* examples =
     "  moqlite-watch --live moqt://relay.example:4443 cam video | ffplay -\n"
     "  moqlite-watch --timeout 5 --stats --output /dev/null --fingerprint 3f..a9 moqt://[::1]:4443 test data\n"
     "\n"
-    "Exit codes: 0 end of the track; 1 failure; 2 usage; 3 groups were lost; 130 and 143 by signal.\n"
+    "Exit codes: 0 end of the track; 1 failure; 2 usage; 3 groups were lost; 4 no answer to a\n"
+    "request; 130 and 143 by signal.\n"
     "--stats prints one JSON object on stderr at the end: {groups, frames, bytes, lost, latency_ms: {p50, p99}}.";
 
 void add_options(command_line& line, watch_options& o) {
@@ -27,7 +28,13 @@ void add_options(command_line& line, watch_options& o) {
     line.size("--read-ahead", o.read_ahead, "8M", "Ask for up to so much more than was written", 64 * 1024,
         std::uint64_t{1} << 30);
     line.seconds(
-            "--timeout", o.timeout, "Give up when the broadcast is not there after so long; 0: wait for ever", 0, 1e9)
+            "--timeout", o.timeout,
+            "Give up when the broadcast is not announced within this time, also after its publisher was cut off, for\n"
+            "which 0 means one second; otherwise 0: wait for ever",
+            0, 1e9)
+        ->capture_default_str();
+    line.seconds("--request-timeout", o.request_timeout,
+            "Give up when a subscription is not answered within this time (exit code 4); 0: wait for ever", 0, 1e9)
         ->capture_default_str();
     line.flag("--stats", o.stats, "Tell at the end what was received, and how late it was");
 }

@@ -20,6 +20,12 @@ constexpr std::size_t a_slice = 1024 * 1024; ///< Written at most, before others
 constexpr std::uint64_t microseconds = 1'000'000;
 /// A loss may be the first sign that all is over, which is another failure.
 constexpr auto second_sign = std::chrono::milliseconds{200};
+/// For a publisher that is cut off to be replaced, where --timeout does not say how long.
+constexpr double replaced_within = 1;
+
+duration to_duration(double seconds) {
+    return std::chrono::duration_cast<duration>(std::chrono::duration<double>{seconds});
+}
 
 } // namespace
 
@@ -29,6 +35,7 @@ watcher::watcher(const watch_options& options)
       output_{link_.io().get_executor()},
       patience_{link_.io()},
       timer_{link_.io()},
+      answer_{link_.io()},
       progress_{link_.io().get_executor(), !options.client.quiet, [this] { return progress(); }} {}
 
 int watcher::run() {
@@ -48,10 +55,26 @@ void watcher::connected() {
             "cannot ask for " + options_.client.broadcast + ": " + std::string{to_string(watching.error())});
 }
 
+/// What has come is written as far as the output takes it; the rest is asked for again.
+void watcher::parted() {
+    while (const auto piece = reader_ && !hole_ ? reader_->next() : std::nullopt)
+        if (!write_piece(*piece)) break;
+    if (reader_) {
+        resume_ = reader_->position();
+        groups_before_ += reader_->groups_read();
+    }
+    reader_.reset();
+    asked_.reset();
+    timer_at_.reset();
+    asked_for_.reset();
+    hole_ = connected_ = false;
+    restarts_ = 0;
+    for (auto* timer : {&patience_, &timer_, &answer_}) timer->cancel();
+}
+
 void watcher::limit_wait() {
     if (options_.timeout <= 0) return;
-    patience_.expires_after(
-        std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>{options_.timeout}));
+    patience_.expires_after(to_duration(options_.timeout));
     patience_.async_wait([this](const boost::system::error_code& error) {
         if (!error)
             link_.finish(exit_failure,
@@ -60,9 +83,39 @@ void watcher::limit_wait() {
 }
 
 void watcher::on_event(const event& e, time_point now) {
-    if (reader_) reader_->handle(e, now);
+    if (reader_) {
+        reader_->handle(e, now);
+        follow();
+    }
     report_losses();
     if (!link_.finishing()) std::visit([this](const auto& what) { on(what); }, e);
+}
+
+/// A publisher that was cut off and is replaced: losses at its end are no holes.
+void watcher::follow() {
+    if (hole_ && reader_->following() && !link_.moving()) {
+        hole_ = false;
+        patience_.cancel();
+    }
+    if (reader_->restarts() == restarts_) return;
+    restarts_ = reader_->restarts();
+    if (!link_.moving()) spdlog::info("{} was cut off; subscribing to what is announced in its place", options_.client.broadcast);
+}
+
+/// An answer must come to each subscription.
+void watcher::limit_request() {
+    if (options_.request_timeout <= 0 || reader_->answered() || asked_for_ == reader_->restarts()) {
+        if (reader_->answered() && std::exchange(asked_for_, std::nullopt)) answer_.cancel();
+        return;
+    }
+    asked_for_ = reader_->restarts();
+    answer_.expires_after(to_duration(options_.request_timeout));
+    answer_.async_wait([this](const boost::system::error_code& error) {
+        if (!error && reader_ && !reader_->answered())
+            link_.finish(exit_no_answer, fmt::format("request timeout: no answer to the subscription to {} {} within {} s",
+                                             printable(options_.client.broadcast), printable(options_.client.track),
+                                             options_.request_timeout));
+    });
 }
 
 void watcher::on(const broadcast_available& e) {
@@ -80,6 +133,11 @@ void watcher::on(const subscription_accepted& e) {
 void watcher::subscribe() {
     track_reader_options o{.mode = options_.live ? reading::live : reading::complete};
     if (options_.from) o.start = group_sequence{*options_.from};
+    if (resume_ && !options_.live) {
+        o.start = resume_->sequence;
+        o.skip = resume_->bytes;
+    }
+    o.follow = to_duration(options_.timeout > 0 ? options_.timeout : replaced_within);
     o.bounds.read_ahead = options_.read_ahead;
     reader_.emplace(link_.get(), std::move(o));
     if (const auto query = link_.get().request_track(track())) asked_ = *query;
@@ -106,6 +164,8 @@ void watcher::on(const session_closed&) {
 void watcher::turn(time_point) {
     if (!reader_) return;
     if (!scheduled_) write_out();
+    follow();
+    limit_request();
     end_if_over();
 }
 
@@ -126,7 +186,7 @@ void watcher::later(When when) {
     if (std::exchange(scheduled_, true)) return;
     when([this] {
         scheduled_ = false;
-        if (link_.finishing()) return;
+        if (link_.finishing() || !reader_) return;
         write_out();
         end_if_over();
         link_.wake(); // What was written gives credit.
@@ -158,7 +218,9 @@ void watcher::frame_done(timestamp time) {
 void watcher::end_if_over() {
     if (link_.finishing()) return;
     if (const auto code = reader_->failed()) {
-        link_.finish(exit_failure, "the subscription ended: " + to_text(*code));
+        if (link_.moving()) return; // Its successor may have it.
+        const bool unanswered = !reader_->answered() && *code == app_error::timeout;
+        link_.finish(unanswered ? exit_no_answer : exit_failure, "the subscription ended: " + to_text(*code));
     } else if (reader_->finished() && !hole_) {
         const bool written = output_.close();
         link_.finish(written ? exit_ok : exit_failure, output_.why());
@@ -175,9 +237,9 @@ void watcher::report(const lost_groups& lost) {
     stats_.lost += last - first + 1;
     const auto which = first == last ? fmt::format("group {}", first) : fmt::format("groups {} to {}", first, last);
     const auto line = fmt::format("{} lost: {}", which, to_text(lost.code));
-    if (options_.live) return spdlog::info("{}", line);
+    if (options_.live || (reader_->following() && !link_.moving())) return spdlog::info("{}", line);
     // The output ends before the hole.
-    if (std::exchange(hole_, true)) return;
+    if (std::exchange(hole_, true) || link_.moving()) return;
     patience_.expires_after(second_sign);
     patience_.async_wait([this, line](const boost::system::error_code& error) {
         if (!error) link_.finish(exit_groups_lost, line);
@@ -200,7 +262,7 @@ void watcher::set_timer() {
     timer_.async_wait([this](const boost::system::error_code& error) {
         if (error) return; // Moved.
         timer_at_.reset();
-        if (link_.finishing()) return;
+        if (link_.finishing() || !reader_) return;
         reader_->tick(asio::now());
         report_losses();
         if (!scheduled_) write_out();
@@ -212,6 +274,7 @@ void watcher::set_timer() {
 void watcher::ending(int code, const std::string& why) {
     patience_.cancel();
     timer_.cancel();
+    answer_.cancel();
     progress_.stop();
     if (code != exit_ok) spdlog::error("{}{}", why, last_group());
     if (options_.stats) print_statistics();
@@ -222,7 +285,7 @@ void watcher::print_statistics() const {
         if (!us) return nullptr;
         return std::round(*us) / 1000;
     };
-    const nlohmann::ordered_json all{{"groups", reader_ ? reader_->groups_read() : 0}, {"frames", stats_.frames},
+    const nlohmann::ordered_json all{{"groups", groups_before_ + (reader_ ? reader_->groups_read() : 0)}, {"frames", stats_.frames},
         {"bytes", stats_.bytes}, {"lost", stats_.lost},
         {"latency_ms", {{"p50", milliseconds(stats_.latency_us.quantile(0.5))},
                            {"p99", milliseconds(stats_.latency_us.quantile(0.99))}}}};
@@ -235,7 +298,7 @@ std::string watcher::progress() {
     const auto size = size_text(static_cast<double>(stats_.bytes));
     const auto lost = stats_.lost != 0 ? fmt::format(", {} lost", stats_.lost) : std::string{};
     return fmt::format(
-        "{}  {}  {} groups{}", size, speed_.text(stats_.bytes, asio::now()), reader_->groups_read(), lost);
+        "{}  {}  {} groups{}", size, speed_.text(stats_.bytes, asio::now()), groups_before_ + reader_->groups_read(), lost);
 }
 
 } // namespace moqlite::programs

@@ -20,7 +20,8 @@ struct watch_options {
     std::optional<std::uint64_t> from;
     bool live = false;
     std::uint64_t read_ahead = limits{}.read_ahead;
-    double timeout = 0; ///< Seconds until the broadcast must be there; 0: for ever.
+    double timeout = 0;          ///< Seconds until the broadcast must be there; 0: for ever.
+    double request_timeout = 10; ///< Seconds until a subscription must be answered; 0: for ever.
     bool stats = false;
 };
 
@@ -35,11 +36,14 @@ private:
     using reader = track_reader<session>;
 
     void connected() override;
+    void parted() override;
     void on_event(const event&, time_point now) override;
     void turn(time_point now) override;
     void ending(int code, const std::string& why) override;
 
     void limit_wait();
+    void limit_request();
+    void follow();
     void subscribe();
     void on(const broadcast_available&);
     void on(const subscription_accepted&);
@@ -68,8 +72,13 @@ private:
     descriptor output_;
     boost::asio::steady_timer patience_; ///< Until the broadcast must be there; later, for what a loss means.
     boost::asio::steady_timer timer_;    ///< The reader's.
+    boost::asio::steady_timer answer_; ///< Until the subscription must be answered.
     progress_line progress_;
     std::optional<reader> reader_;
+    std::optional<track_position> resume_; ///< Where the reader of an earlier session was.
+    std::uint64_t groups_before_ = 0;      ///< That it had read.
+    std::optional<std::uint64_t> asked_for_; ///< The restart of the reader whose answer is waited for.
+    std::uint64_t restarts_ = 0;
     std::optional<query_id> asked_; ///< What the track's timescale is.
     std::uint64_t timescale_ = 0;   ///< 0: not known.
     watch_statistics stats_;

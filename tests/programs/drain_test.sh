@@ -40,3 +40,65 @@ until_true 10 has_said watch 'connected to' || fail "watch is not connected"
 kill -TERM "${pid_of[relay]}"
 finished watch 1
 finished relay 0 6
+
+say "clients go on at the successor of a relay that drains: back within 2 s of its start, every byte once"
+command -v openssl >/dev/null || { say "(left out: there is no openssl to make a certificate for both)"; exit 0; }
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
+    -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout key.pem -out cert.pem 2>/dev/null
+now_ms() { date +%s%3N; }
+grows_past() { [ "$(size_of "$1")" -gt "$2" ]; }
+# succession <name of A> <name of B>: A is stopped; B takes its port when A has ended.
+succession() {
+    kill -TERM "${pid_of[$1]}"
+    finished "$1" 0 8
+    start_relay "$2" --listen "$at" --cert cert.pem --key key.pem --drain 1
+    began=$(now_ms)
+}
+for scheme in moqt https; do
+    start_relay a --listen 127.0.0.1:0 --cert cert.pem --key key.pem --drain 1
+    random_file whole 6M
+    input=whole start_publish publish film --wait-subscriber --rate 60 --frame-size 16K --group-frames 5
+    for n in 1 2; do start_watch watch$n film --from 0 --output copy$n; done
+    for n in 1 2; do until_true 10 grows_past copy$n 500000 || fail "nothing flows"; done
+    succession a b
+    for n in 1 2; do
+        had=$(size_of copy$n)
+        until_true 5 grows_past copy$n "$had" || fail "watch$n gets nothing from the successor"
+        took=$(($(now_ms) - began))
+        ((took <= 2000)) || fail "watch$n came back after $took ms"
+    done
+    finished publish 0
+    for n in 1 2; do
+        finished watch$n 0
+        same whole copy$n
+    done
+    said publish 'connecting again'
+
+    say "by $scheme, live too: a source with its own pace does not wait"
+    rm -f live
+    start_publish publish cam --input /dev/zero --rate 100 --frame-size 1K --group-frames 10
+    start_watch watch cam --live --output live
+    until_true 10 grows_past live 50000 || fail "nothing flows"
+    succession b c
+    had=$(size_of live)
+    until_true 5 grows_past live $((had + 20000)) || fail "nothing flows at the successor"
+    took=$(($(now_ms) - began))
+    ((took <= 2500)) || fail "live again only after $took ms"
+    kill "${pid_of[watch]}" "${pid_of[publish]}"
+    finished watch 143
+    finished publish 143
+    kill "${pid_of[c]}"
+    finished c 0 6
+done
+
+say "--reconnect 0 ends with the session; otherwise a successor that does not come is given up in time"
+start_relay relay --drain 0.5
+start_watch stays film --reconnect 0
+start_watch looks film --reconnect 2
+for n in stays looks; do until_true 10 has_said $n 'connected to' || fail "$n is not connected"; done
+kill -TERM "${pid_of[relay]}"
+finished stays 1 5
+said stays 'closed by the peer with cancel \(0\): the relay is shutting down'
+finished relay 0 6
+finished looks 1 10
+said looks 'cannot connect again within 2 s: '

@@ -180,3 +180,23 @@ TEST_CASE("a reader goes on over another session where it was, in the middle of 
     CHECK(second.reader.position() == track_position{group_sequence{7}, 0});
     CHECK(second.reader.held() == 0);
 }
+
+TEST_CASE("a reader that was cut off in the middle of a group goes on there over another session", "[session][reader][resume]") {
+    const bool follows = GENERATE(false, true);
+    auto o = from(4);
+    if (follows) o.follow = 5s;
+    follower d{o};
+    d.accepted(4);
+    d.partial(4, "abc");
+    d.whole(5, "later");
+    CHECK(d.read() == list{"4.0 abc"});
+    d.closed(4, false);
+    d.cut();
+    CHECK(d.reader.position() == track_position{group_sequence{4}, 3});
+    CHECK(d.reader.failed().has_value() == !follows);
+    CHECK(d.reader.next()->sequence == group_sequence{5}); // Who takes it has passed over the loss.
+    CHECK(d.reader.position() == track_position{group_sequence{4}, 3});
+    CHECK(d.read() == list{"5.0 later"});
+    CHECK(d.reader.position() == track_position{group_sequence{6}, 0});
+    if (follows) CHECK(d.subscribed());
+}

@@ -117,6 +117,7 @@ public:
     void consume(std::size_t bytes) {
         const auto found = groups_.find(*reading_);
         if (found == groups_.end()) return; // It was cut off meanwhile.
+        stopped_at_.reset();
         use(found->second, bytes);
         watch_gap();
     }
@@ -152,9 +153,12 @@ public:
     [[nodiscard]] bool following() const noexcept { return cut_.has_value(); }
     /// Times that it was followed: subscribed to anew, from the newest group.
     [[nodiscard]] std::uint64_t restarts() const noexcept { return restarts_; }
-    /// Where to go on over another session, by `start` and `skip`; nullopt: the start is not known.
+    /// The subscription that there is was answered.
+    [[nodiscard]] bool answered() const noexcept { return answered_; }
+    /// Where to go on over another session, by `start` and `skip`; nullopt: the start is not known. After a loss it is
+    /// where that began, until more is consumed.
     [[nodiscard]] std::optional<track_position> position() const {
-        if (!next_) return std::nullopt;
+        if (stopped_at_ || !next_) return stopped_at_;
         const auto found = groups_.find(*next_);
         const auto before = options_.start == next_ ? options_.skip : 0;
         return track_position{*next_, std::max(before, found != groups_.end() ? found->second.read : 0)};
@@ -229,7 +233,7 @@ private:
 
     void on(const subscription_accepted& e) {
         if (!mine(e.subscription)) return;
-        answered();
+        note_answer();
         if (asked_from_ && e.start > *asked_from_)
             on(groups_dropped{e.subscription, *asked_from_, group_sequence{number(e.start) - 1}, app_error::not_found});
         if (!next_) next_ = e.start;
@@ -260,7 +264,7 @@ private:
     }
     void on(const group_opened& e) {
         if (!mine(e.subscription)) return;
-        answered();
+        note_answer();
         const bool late = next_ && e.sequence < *next_;
         if (late || groups_.contains(e.sequence)) {
             if (holds(skipped_, e.sequence)) lost_.push({e.sequence, e.sequence, app_error::old});
@@ -319,9 +323,9 @@ private:
     // Successors of a subscription that was cut off.
 
     [[nodiscard]] bool awaits_successor() const noexcept { return cut_ && !subscription_; }
-    void answered() {
+    void note_answer() {
         answered_ = true;
-        cut_.reset();
+        if (std::exchange(cut_, std::nullopt)) stopped_at_.reset();
     }
     void cut_off(app_error code) {
         // Who never answered has refused, unless its place was taken meanwhile.
@@ -331,7 +335,7 @@ private:
             return;
         }
         if (!cut_ || was_there) follow_until_ = now_ + options_.follow;
-        cut_ = code;
+        if (!cut_) cut_ = code;
         // At once, but not in a loop with a peer that cuts off whatever it has accepted.
         again_at_ = std::max(now_, again_at_ + try_again_after);
         watch_gap();
@@ -340,6 +344,7 @@ private:
     /// Subscribes to the successor, once it is announced and all that the one before it sent was read.
     void begin_again() {
         if (!awaits_successor() || !announced_ || now_ < again_at_ || !groups_.empty()) return;
+        stopped_at_ = position();
         next_.reset(), reading_.reset(), cap_.reset(), end_.reset(), gap_until_.reset();
         dropped_.clear(), skipped_.clear();
         ++restarts_;
@@ -373,6 +378,7 @@ private:
         if (!g.complete) static_cast<void>(session_.stop(g.id, code));
         held_ -= g.held;
         const auto sequence = at->first;
+        if (!stopped_at_ && next_ == sequence) stopped_at_ = position();
         groups_.erase(at);
         lose(sequence, sequence, code);
         if (!next_ || *next_ != sequence) return;
@@ -445,6 +451,7 @@ private:
     std::optional<group_sequence> cap_;     ///< The Group End that we asked for.
     std::optional<group_sequence> end_;
     std::optional<group_sequence> last_complete_;
+    std::optional<track_position> stopped_at_; ///< The first loss after what was consumed last.
     std::map<group_sequence, arriving> groups_;
     std::vector<groups_dropped> dropped_;
     std::vector<groups_dropped> skipped_;      ///< Complete: passed over after gap_patience; late ones are losses.
