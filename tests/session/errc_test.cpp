@@ -156,6 +156,7 @@ errc provoked(errc rule) {
     case errc::bad_utf8: return on_request("06 04 01 ff 01 62");
     case errc::bad_status: return named(client{}.receive(4, sized("03 01 61 00")));
     case errc::too_many_hops: return named(client{}.receive(4, sized("01 01 61 21")));
+    case errc::duplicate_hop: return named(client{}.receive(4, sized("01 01 61 02 07 07")));
     case errc::too_many_segments: {
         std::string path = "61";
         for (int i = 0; i < 32; ++i) path += "2f61";

@@ -81,6 +81,9 @@ private:
             },
             [](const broadcast_ended& x) -> std::string { return line{"broadcast_ended"} << x.watch << x.path; },
             [](const announcements_synced& x) -> std::string { return line{"announcements_synced"} << x.watch; },
+            [](const announcements_cut_off& x) -> std::string {
+                return line{"announcements_cut_off"} << x.prefix << x.code;
+            },
             [](const watch_ended& x) -> std::string { return line{"watch_ended"} << x.watch << x.code; },
             [](const track_info_received& x) -> std::string {
                 return line{"track_info_received"} << x.query << "priority" << std::uint64_t{x.info.priority}

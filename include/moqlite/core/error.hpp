@@ -47,6 +47,7 @@ enum class errc : std::uint8_t {
     bad_utf8,
     bad_status, ///< ANNOUNCE status that the version does not have.
     too_many_hops,
+    duplicate_hop, ///< A hop id, other than 0, twice in one list.
     too_many_segments,
     name_too_long,
     too_many_parameters,
@@ -115,6 +116,7 @@ inline std::string_view to_string(errc e) noexcept {
     case errc::bad_utf8: return "bad_utf8";
     case errc::bad_status: return "bad_status";
     case errc::too_many_hops: return "too_many_hops";
+    case errc::duplicate_hop: return "duplicate_hop";
     case errc::too_many_segments: return "too_many_segments";
     case errc::name_too_long: return "name_too_long";
     case errc::too_many_parameters: return "too_many_parameters";
@@ -170,6 +172,7 @@ inline app_error wire_code(errc e) noexcept {
     case errc::stream_ended_early:
     case errc::bad_utf8:
     case errc::bad_status:
+    case errc::duplicate_hop:
     case errc::duplicate_parameter:
     case errc::zero_timescale: return app_error::decode;
     case errc::parameter_size: return app_error::wrong_size;

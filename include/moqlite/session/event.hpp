@@ -152,6 +152,14 @@ struct probe_ended {
 
 // Requests of the peer.
 
+/// The peer cut off a request for what we announce below `prefix`: it may have refused an announcement, and is told of no
+/// more until it asks again.
+struct announcements_cut_off {
+    std::string_view prefix; ///< Whole: the session's root in front.
+    app_error code = app_error::cancel;
+    bool operator==(const announcements_cut_off&) const = default;
+};
+
 /// Answer with answer_track() or reject().
 struct track_requested {
     request_id request{};
@@ -211,7 +219,7 @@ struct goaway_received {
     std::string_view uri;
     bool operator==(const goaway_received&) const = default;
 };
-/// The peer broke a rule on one stream, which was ended; for the log.
+/// The peer broke a rule on one stream, which was ended; or in one announcement, which was refused alone. For the log.
 struct stream_rejected {
     stream_id stream{};
     errc why = errc::ok;
@@ -229,7 +237,7 @@ struct session_closed {
 using event = std::variant<setup_received, broadcast_available, broadcast_ended, announcements_synced, watch_ended,
     track_info_received, track_refused, subscription_accepted, subscription_end_known, groups_dropped,
     subscription_ended, group_opened, frame_data, group_closed, datagram_received, path_reported, probe_ended,
-    track_requested, subscribe_requested, fetch_requested, subscribe_updated, groups_wanted, request_ended,
+    announcements_cut_off, track_requested, subscribe_requested, fetch_requested, subscribe_updated, groups_wanted, request_ended,
     group_delivered, group_lost, goaway_received, stream_rejected, session_closed>;
 
 } // namespace moqlite

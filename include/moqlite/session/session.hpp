@@ -153,7 +153,9 @@ public:
 
     // Commands: publish to the peer.
 
-    /// Tells every peer of the table that a broadcast is there, or how to reach it now.
+    /// Tells every peer of the table that a broadcast is there, or how to reach it now. Refuses what a conforming peer
+    /// would: a name that is not UTF-8 or, with the root or the URL's path in front, too long (limits.name,
+    /// limits.path_segments), and hops that with our own are too many or name one twice.
     result<void> announce(std::string_view path, std::vector<hop_id> hops = {});
     result<void> unannounce(std::string_view path);
     result<void> answer_track(request_id id, const track_info& info) { return publishing_.answer_track(id, info); }
@@ -299,6 +301,7 @@ inline session::session(role side, version v, session_options options, time_poin
     c_.epoch = options.epoch;
     c_.admitted = side == role::client;
     if (side == role::server) requested_ = options.path;
+    if (side == role::client) c_.url_root = path::normalise(options.path.substr(0, options.path.find('?')));
     if (has_setup(v))
         write_setup(options);
     else
@@ -374,9 +377,7 @@ inline result<void> session::goaway(std::string_view uri) {
 inline result<void> session::announce(std::string_view path, std::vector<hop_id> hops) {
     if (!open()) return errc::closed;
     const auto whole = path::normalise(path);
-    if (path::segments(whole) > c_.bounds.path_segments) return errc::too_many_segments;
-    if (!c_.relative(whole)) return errc::out_of_scope;
-    if (hops.size() > c_.bounds.hops) return errc::too_many_hops;
+    if (const auto why = announcing_.announceable(whole, hops); why != errc::ok) return why;
     announcing_.table().set(whole, {std::move(hops), 0});
     return {};
 }

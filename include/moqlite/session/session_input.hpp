@@ -410,9 +410,9 @@ inline wire::taken<std::size_t> session::parse_setup(byte_view in) {
 /// The peer broke a rule on a control stream: ends the stream, or the session where that is the rule.
 inline void session::control_broke(detail::control_stream& s, errc why) {
     const auto kind = s.kind;
-    if (kind == detail::control_kind::setup_in || why == errc::duplicate_announce || why == errc::unknown_announce ||
-        why == errc::too_many_announcements)
-        return c_.fail(why);
+    // An announcement is refused alone where it can be; else the others could not be kept up to date.
+    const bool announcements = kind == detail::control_kind::announce_out && why != errc::stream_ended_early;
+    if (kind == detail::control_kind::setup_in || announcements) return c_.fail(why);
     c_.reject(s, why);
     control_ended(s, kind, false, wire_code(why));
 }
@@ -434,7 +434,7 @@ inline void session::control_ended(
     detail::control_stream& s, detail::control_kind kind, bool finished, app_error code) {
     using detail::control_kind;
     switch (kind) {
-    case control_kind::announce_in: return announcing_.peer_left(s);
+    case control_kind::announce_in: return announcing_.peer_left(s, finished, code);
     case control_kind::subscribe_in: return publishing_.peer_left(s);
     case control_kind::track_in: return finished ? void() : publishing_.stream_gone(s, false);
     case control_kind::announce_out: return watching_.stream_ended(s, code);
@@ -456,7 +456,7 @@ inline void session::control_ended(
 inline void session::control_gone(detail::control_stream& s, bool clean) {
     using detail::control_kind;
     switch (s.kind) {
-    case control_kind::announce_in: announcing_.peer_left(s); break;
+    case control_kind::announce_in: announcing_.peer_left(s, clean, app_error::cancel); break;
     case control_kind::subscribe_in:
     case control_kind::fetch_in:
     case control_kind::track_in: publishing_.stream_gone(s, clean); break;

@@ -5,6 +5,7 @@
 #include <moqlite/session/announcements.hpp>
 #include <moqlite/session/detail/context.hpp>
 #include <moqlite/wire/lite/announce.hpp>
+#include <moqlite/wire/utf8.hpp>
 #include <string>
 #include <vector>
 
@@ -48,13 +49,33 @@ public:
         table_->listen(r, readable(r.prefix));
         return errc::ok;
     }
-    /// The peer has ended its side, or the stream is no more.
-    void peer_left(control_stream& stream) {
+    /// The peer has ended its side, or the stream is no more; not `finished`: it has cut it off.
+    void peer_left(control_stream& stream, bool finished, app_error code) {
         auto* found = by_stream_.find(stream.owner);
         if (found == nullptr) return;
         announce_reply& r = **found;
         if (!c_.closing) c_.finish(stream);
+        if (!finished && !c_.closing) {
+            path::join(c_.allowed.root, r.prefix, c_.path_scratch);
+            c_.emit(announcements_cut_off{c_.path_scratch, code});
+        }
         destroy(r);
+    }
+
+    /// What keeps a broadcast of our own, by its whole name, from being announced.
+    [[nodiscard]] errc announceable(std::string_view name, const std::vector<hop_id>& hops) const {
+        if (!c_.relative(name)) return errc::out_of_scope;
+        if (!wire::is_utf8(name)) return errc::bad_utf8;
+        if (path::segments(c_.url_root) + path::segments(name) > c_.bounds.path_segments) return errc::too_many_segments;
+        const auto there = name.size() + (c_.url_root.empty() || name.empty() ? 0 : 1) + c_.url_root.size();
+        if (there > c_.bounds.name) return errc::name_too_long;
+        if (hops.size() >= c_.bounds.hops) return errc::too_many_hops; // Ours closes the list.
+        for (auto hop = hops.begin(); hop != hops.end(); ++hop) {
+            if (number(*hop) > wire::varint_max) return errc::value_too_large;
+            const bool twice = *hop == c_.origin || std::find(hops.begin(), hop, *hop) != hop;
+            if (*hop != hop_id{} && twice) return errc::duplicate_hop;
+        }
+        return errc::ok;
     }
 
     /// Writes what is new, as far as the peer takes it and the turn lasts; each request gets its share.
@@ -87,7 +108,7 @@ private:
                 return peer != hop_id{} && std::find(way.hops.begin(), way.hops.end(), peer) != way.hops.end();
             };
             if (way.hops.size() >= c_.bounds.hops) continue; // The peer could not add ours, or itself.
-            if (leads_back(r.exclude) || leads_back(c_.peer_origin)) continue;
+            if (leads_back(r.exclude) || leads_back(c_.peer_origin) || leads_back(c_.origin)) continue;
             return &way;
         }
         return nullptr;

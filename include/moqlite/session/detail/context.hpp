@@ -139,6 +139,7 @@ struct context {
     time_point epoch{};                      ///< From which the arrival of frames without timestamps counts.
     path_facts path;
     scope allowed;
+    std::string url_root; ///< Of a client: the path that the server puts in front of our names.
     bool admitted = false;
     time_point now{};
     stall_clock stall;

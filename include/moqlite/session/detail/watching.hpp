@@ -7,6 +7,7 @@
 #include <moqlite/session/detail/context.hpp>
 #include <moqlite/wire/lite/announce.hpp>
 #include <string>
+#include <utility>
 
 namespace moqlite::detail {
 
@@ -23,7 +24,9 @@ struct watch : list_hook<owned_tag> {
     using path_map = std::map<std::string, bool, std::less<>>;
     path_map live;
     std::size_t live_bytes = 0;                      ///< Of those, each with the root.
-    std::map<std::uint64_t, path_map::iterator> ids; ///< The same by announce id, where there are any.
+    /// The same by announce id, where there are any; an ANNOUNCE_START that was refused has the end of `live`.
+    std::map<std::uint64_t, path_map::iterator> ids;
+    std::size_t refused = 0; ///< Of those ids.
     std::uint64_t next_announce = 0;                 ///< The id of the next ANNOUNCE_START.
 };
 
@@ -49,7 +52,7 @@ public:
         watch* w = find(number(id));
         if (w == nullptr) return errc::not_found;
         c_.drop_control(*w->stream, app_error::cancel);
-        announced_ -= w->live.size();
+        announced_ -= w->live.size() + w->refused;
         announced_bytes_ -= w->live_bytes;
         by_id_.erase(number(id));
         watches_.destroy(*w);
@@ -65,7 +68,10 @@ public:
         const auto message = wire::take_message(in, c_.bounds.control_message);
         if (message.status == wire::progress::error) return message.error;
         if (!message) return {};
-        if (const auto why = announced(*w, message->body); why != errc::ok) return why;
+        if (const auto why = announced(*w, message->body); why != errc::ok) {
+            if (is_fatal(why)) return why;
+            refuse_named(*w, message->body, why);
+        }
         return message->size;
     }
 
@@ -90,6 +96,7 @@ public:
             if (told) return c_.emit(broadcast_ended{w.id, c_.path_scratch}), true;
         }
         c_.emit(watch_ended{w.id, ending_code_});
+        announced_ -= w.refused;
         ending_.pop_back();
         watches_.destroy(w);
         return true;
@@ -122,6 +129,47 @@ private:
         w.synced = true;
         c_.emit(announcements_synced{w.id});
     }
+    // An announcement that breaks a rule is refused alone: it is reported, and the others stay. The session ends where
+    // what follows could not be understood: what is announced would be wrong in silence.
+
+    static bool is_fatal(errc why) noexcept {
+        return why == errc::duplicate_announce || why == errc::unknown_announce || why == errc::too_many_announcements;
+    }
+    void refuse_named(watch& w, byte_view body, errc why) {
+        c_.emit(stream_rejected{w.stream->id, why});
+        wire::reader in{body};
+        const bool active = in.u8() != 0;
+        const auto suffix = in.string();
+        // It replaces what was announced by that name.
+        std::string name;
+        if (in.error() == errc::ok && name_of(w, suffix, name) == errc::ok)
+            if (const auto at = w.live.find(name); at != w.live.end()) gone(w, at);
+        if (active) counted(w);
+    }
+    /// errc::ok: it was refused alone.
+    errc refuse_typed(watch& w, const wire::typed_framed& message, errc why) {
+        if (is_fatal(why)) return why;
+        if (message.type == 0) {
+            if (is_full()) return errc::too_many_announcements;
+            c_.emit(stream_rejected{w.stream->id, why});
+            w.ids.emplace(w.next_announce++, w.live.end()); // The peer counts it.
+            ++w.refused;
+            ++announced_;
+            return counted(w), errc::ok;
+        }
+        if (message.type >= wire::lite::announcement_types) // It is stepped over, and has no id.
+            return c_.emit(stream_rejected{w.stream->id, why}), errc::ok;
+        wire::reader in{message.body};
+        const auto found = w.ids.find(in.varint());
+        if (message.type != 2 || in.error() != errc::ok) return why;
+        if (found == w.ids.end()) return errc::unknown_announce;
+        c_.emit(stream_rejected{w.stream->id, why});
+        if (found->second == w.live.end() || !std::exchange(found->second->second, false)) return errc::ok;
+        path::join(c_.allowed.root, found->second->first, c_.path_scratch);
+        c_.emit(broadcast_ended{w.id, c_.path_scratch});
+        return errc::ok;
+    }
+
     // Announcements with a status.
 
     errc announced(watch& w, byte_view body) {
@@ -152,12 +200,12 @@ private:
     // Announcements with an id.
 
     wire::taken<std::size_t> parse_typed(watch& w, byte_view in) {
-        const auto message = wire::take_typed_message(in, c_.bounds.control_message, wire::lite::announcement_types);
+        const auto message = wire::take_typed_message(in, c_.bounds.control_message);
         if (message.status == wire::progress::error) return message.error;
         if (!message) return {};
         const auto m = wire::lite::decode_announcement(c_.dialect, *message, c_.bounds);
-        if (!m) return m.error();
-        const auto why = std::visit([&](const auto& what) { return announced(w, what); }, *m);
+        auto why = m ? std::visit([&](const auto& what) { return announced(w, what); }, *m) : m.error();
+        if (why != errc::ok) why = refuse_typed(w, *message, why);
         if (why != errc::ok) return why;
         return message->size;
     }
@@ -176,6 +224,7 @@ private:
         const auto found = w.ids.find(m.id);
         if (found == w.ids.end()) return errc::unknown_announce;
         const auto at = found->second;
+        if (at == w.live.end()) return errc::ok; // Of one that was refused nobody knows.
         path::join(c_.allowed.root, at->first, c_.path_scratch);
         if (is_way(w, m.hops))
             there(w, at, m.route_cost);
@@ -188,6 +237,11 @@ private:
         if (found == w.ids.end()) return errc::unknown_announce;
         const auto at = found->second;
         w.ids.erase(found);
+        if (at == w.live.end()) {
+            --w.refused;
+            --announced_;
+            return errc::ok;
+        }
         path::join(c_.allowed.root, at->first, c_.path_scratch);
         gone(w, at);
         return errc::ok;
@@ -208,7 +262,10 @@ private:
     /// True: what path_scratch names can be reached through these hops, which are then in hops_ with the peer.
     bool is_way(const watch& w, const wire::lite::hop_list& hops) {
         hops_.assign(hops.begin(), hops.end());
-        if (!hops_include_sender(c_.dialect)) hops_.push_back(w.publisher);
+        if (!hops_include_sender(c_.dialect)) {
+            if (w.publisher != hop_id{} && hops.contains(w.publisher)) return false; // It leads through the peer twice.
+            hops_.push_back(w.publisher);
+        }
         if (hops_.empty()) hops_.push_back({});          // Who does not count itself is still there.
         if (hops_.size() > c_.bounds.hops) return false; // Too far away to be passed on.
         // A path that leads through ourselves is a loop.

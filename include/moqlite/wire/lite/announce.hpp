@@ -70,8 +70,12 @@ namespace detail {
 inline void read_hops(reader& in, version v, hop_list& hops, const limits& bounds) noexcept {
     const auto count = in.varint();
     if (count > std::min(bounds.hops, hop_list::capacity)) return in.fail(errc::too_many_hops);
-    for (std::uint64_t i = 0; i < count; ++i)
-        static_cast<void>(hops.push_back(hop_id{has_hop_ids(v) ? in.varint() : 0}));
+    for (std::uint64_t i = 0; i < count; ++i) {
+        const hop_id hop{has_hop_ids(v) ? in.varint() : 0};
+        // A hop that did not say who it is may stand several times.
+        if (hop != hop_id{} && hops.contains(hop)) return in.fail(errc::duplicate_hop);
+        static_cast<void>(hops.push_back(hop));
+    }
 }
 
 inline void write_hops(writer& out, version v, const hop_list& hops) {
