@@ -62,7 +62,7 @@ TEST_CASE("a SUBSCRIBE and its UPDATE are the same in every version, but for a s
     const std::string path = has_slash_dialect(v) ? "021600 092f726f6f6d2f63616d" : "021500 08726f6f6d2f63616d";
     CHECK(client.request == list{"open bidi", "write 0 " + to_hex(hex(path + "05766964656f 0300000700"))});
     REQUIRE(client->update(client.id, {.priority = 9}));
-    CHECK(client.outputs() == list{"write 0 050900000000"});
+    CHECK(client.outputs() == list{"write 0 050900000700"});
 }
 
 TEST_CASE("a track can be asked about where there is TRACK, and nowhere else", "[session][versions]") {

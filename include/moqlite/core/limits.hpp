@@ -30,6 +30,9 @@ struct limits {
     std::size_t parked_streams = 32;               ///< Request streams that wait for admission.
     std::size_t control_unsent = 64 * 1024; ///< Replies a peer has not taken; beyond it its requests are not read.
 
+    /// Beyond it by this much, the peer is let go: what is written whatever it has not taken is not that long.
+    std::size_t control_unsent_slack = 256 * 1024;
+
     // What we send.
     std::size_t datagram = 1200;      ///< Bytes of one, its header included.
     std::size_t datagrams = 64;       ///< That wait to be sent; then the oldest is dropped.
@@ -40,6 +43,11 @@ struct limits {
     std::size_t live_backlog = 16 * 1024 * 1024;
     /// Groups of one subscription that wait or are in flight; then the oldest is dropped.
     std::size_t live_groups = 256;
+    /// The same of a capped subscription. More than a reader of ours asks for ahead of where it reads.
+    std::size_t capped_groups = 1024;
+    std::size_t served_groups = 16384; ///< Groups that one session sends at once; further ones are refused.
+    std::size_t pending_drops = 4096;  ///< Ranges of SUBSCRIBE_DROP that one peer has not taken; beyond, it is let go.
+    std::size_t waiting_requests = 1024; ///< Requests of ours that wait for a stream; further ones are refused.
 
     // Memory.
     /// Distance of a complete reader's Group End from where it reads, at most.

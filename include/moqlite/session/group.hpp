@@ -62,7 +62,10 @@ public:
 
     /// An empty group whose bytes come from `pool`; an empty reference if there is no memory.
     [[nodiscard]] static group_ref make(slab_pool& pool, group_sequence sequence, version dialect) {
-        return group_ref{new (std::nothrow) group(pool, sequence, dialect)};
+        if (!pool.charge(sizeof(group))) return {};
+        auto* made = new (std::nothrow) group(pool, sequence, dialect);
+        if (made == nullptr) pool.uncharge(sizeof(group));
+        return group_ref{made};
     }
     group(const group&) = delete;
     group& operator=(const group&) = delete;
@@ -153,6 +156,7 @@ private:
     }
     ~group() {
         while (head_ != nullptr) pool_.give_back(std::exchange(head_, head_->next));
+        pool_.uncharge(sizeof(group));
         pool_.release();
     }
 

@@ -184,7 +184,8 @@ public:
     }
     /// Says that no group at or after `end` will ever come. Earlier ones may still be served.
     result<void> end_track(request_id id, group_sequence end) { return publishing_.end_track(id, end); }
-    /// Serves nothing more: once all that was served has arrived, the subscription ends cleanly.
+    /// Serves nothing more: once all that was served has arrived, the subscription ends cleanly. Says END, if end_track()
+    /// has not and the version has it, behind the last group that was served; but not where that is the Group End.
     result<void> finish(request_id id) { return publishing_.finish(id); }
 
     // Commands: the session itself.

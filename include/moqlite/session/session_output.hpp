@@ -14,6 +14,7 @@ inline std::optional<output> session::poll_output() {
     }
     publishing_.take_woken();
     if (!writing_) {
+        publishing_.write_drops();
         announcing_.write();
         subscribing_.write_updates();
     }
@@ -44,14 +45,13 @@ inline void session::stream_opened(direction kind, std::optional<stream_id> id) 
     }
     detail::control_stream* s = nullptr;
     if (kind == direction::bidi)
-        s = c_.opening.pop_front();
+        s = c_.opening.pop_front(), --c_.opening_count;
     else if (setup_ != nullptr)
         s = std::exchange(setup_, nullptr);
     else
         return ids_.push(*id);
     assert(s != nullptr);
-    s->id = *id;
-    s->bound = true;
+    c_.bind(*s, *id);
     s->read_ended = kind == direction::uni;
     if (s->fetching != nullptr) s->fetching->id = *id;
     c_.streams.insert(number(*id), s);
@@ -105,6 +105,7 @@ inline void session::control_written(detail::control_stream& s, std::size_t n) {
     c_.control_unsent -= n;
     if (write_.fin && n == write_.size) s.fin_written = true;
     if (n != 0) c_.stall.wrote(s, n, s.out.unsent() == 0);
+    publishing_.control_written(s);
     if (!s.to_send()) s.detail::list_hook<detail::send_tag>::unlink();
     if (s.kind == detail::control_kind::subscribe_out && s.out.unsent() == 0) subscribing_.request_sent(s);
     // The peer takes our replies again: there may be more to tell, and requests that waited.

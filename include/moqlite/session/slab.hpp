@@ -52,7 +52,7 @@ public:
         else
             while (kind + 1 < sizes.size() && sizes[kind] < wanted) ++kind;
         const auto total = sizes[kind] + sizeof(slab);
-        if (total > limit_ - (in_use_ < limit_ ? in_use_ : limit_)) return nullptr;
+        if (total > left()) return nullptr;
         slab* s = free_[kind];
         if (s != nullptr) {
             free_[kind] = s->next;
@@ -91,10 +91,22 @@ public:
         kept_ = 0;
     }
 
+    /// Counts memory that is not a slab but goes with them. False: the limit is reached.
+    [[nodiscard]] bool charge(std::size_t bytes) noexcept {
+        if (bytes > left()) return false;
+        charged_ += bytes;
+        return true;
+    }
+    void uncharge(std::size_t bytes) noexcept { charged_ -= bytes; }
+    [[nodiscard]] std::size_t charged() const noexcept { return charged_; }
     [[nodiscard]] std::size_t in_use() const noexcept { return in_use_; }
     [[nodiscard]] std::size_t limit() const noexcept { return limit_; }
 
 private:
+    [[nodiscard]] std::size_t left() const noexcept {
+        const auto used = in_use_ + charged_;
+        return used < limit_ ? limit_ - used : 0;
+    }
     ~slab_store() { trim(); }
     static void free_memory(slab* s) noexcept {
         unpoison(s->data(), s->capacity);
@@ -105,6 +117,7 @@ private:
     std::array<slab*, sizes.size()> free_{};
     std::size_t limit_;
     std::size_t in_use_ = 0;
+    std::size_t charged_ = 0;
     std::size_t kept_ = 0;
     std::size_t keep_max_ = 8 * 1024 * 1024;
     std::size_t references_ = 1;
@@ -129,6 +142,12 @@ public:
     void give_back(slab* s) noexcept { store_.give_back(s); }
     /// Returns what is kept for reuse to the heap.
     void trim() noexcept { store_.trim(); }
+    /// Counts memory that is not a slab but goes with them: groups, and what sessions keep to serve them.
+    [[nodiscard]] bool charge(std::size_t bytes) noexcept { return store_.charge(bytes); }
+    void uncharge(std::size_t bytes) noexcept { store_.uncharge(bytes); }
+    /// Bytes that are charged: they count to the limit beside those in use.
+    [[nodiscard]] std::size_t charged() const noexcept { return store_.charged(); }
+    /// Bytes of slabs.
     [[nodiscard]] std::size_t in_use() const noexcept { return store_.in_use(); }
     [[nodiscard]] std::size_t limit() const noexcept { return store_.limit(); }
 

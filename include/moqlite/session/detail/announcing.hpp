@@ -55,7 +55,7 @@ public:
         if (found == nullptr) return;
         announce_reply& r = **found;
         if (!c_.closing) c_.finish(stream);
-        if (!finished && !c_.closing) {
+        if (!finished && !c_.closing && stream.kind == control_kind::announce_in) { // Else it was us.
             path::join(c_.allowed.root, r.prefix, c_.path_scratch);
             c_.emit(announcements_cut_off{c_.path_scratch, code});
         }

@@ -43,6 +43,8 @@ inline result<void> publishing::serve(request_id id, group_ref g) {
     if (r == nullptr || r->kind == request_kind::track || !g) return errc::not_found;
     if (r->finishing) return errc::already_answered;
     if (const auto why = servable(*r, *g); why != errc::ok) return why;
+    if (served_.size() >= c_.bounds.served_groups || !c_.pool.charge(sizeof(served_group)))
+        return errc::out_of_memory_limit;
     const auto sequence = g->sequence();
     auto& s = served_.make(*r, sequence);
     if (r->kind == request_kind::fetch)
@@ -53,6 +55,9 @@ inline result<void> publishing::serve(request_id id, group_ref g) {
     s.attach(std::move(g), c_.wake, skip_times);
     r->groups.push_back(s);
     ++r->group_count;
+    r->beyond = std::max(r->beyond, moqlite::next(sequence));
+    r->growing.push_back(s);
+    ++r->growing_count;
     r->finishing = r->kind == request_kind::fetch;
     begin(s);
     if (r->accepted && !r->ok_written) write_ok(*r, sequence);
@@ -67,6 +72,7 @@ inline result<void> publishing::serve_datagram(
     if (r->finishing) return errc::already_answered;
     auto why = wanted(*r, sequence);
     if (why == errc::ok) why = datagrams_.push({r->wire_id, sequence, time, payload});
+    if (why == errc::ok) r->beyond = std::max(r->beyond, moqlite::next(sequence));
     return why == errc::ok ? result<void>{} : why;
 }
 
@@ -92,6 +98,10 @@ inline result<void> publishing::finish(request_id id) {
     if (r == nullptr) return errc::not_found;
     // An ended track without groups needs no OK, except where everything begins with it.
     if (has_options_in_ok(c_.dialect) && !r->ok_written) write_ok(*r, std::nullopt);
+    // Some take a FIN without END for a track that broke off. But what ends at a Group End goes on behind it.
+    const bool at_cap = r->options.end && *r->options.end < r->beyond;
+    if (!r->end_written && !at_cap)
+        static_cast<void>(end_track(id, std::max(r->beyond, r->options.start.value_or(group_sequence{}))));
     r->finishing = true;
     finish_if_delivered(*r);
     return {};
@@ -224,6 +234,7 @@ inline errc publishing::servable(const incoming_request& r, const group& g) cons
 
 inline void publishing::write_ok(incoming_request& r, std::optional<group_sequence> first) {
     r.ok_written = true;
+    if (first) r.beyond = std::max(r.beyond, *first);
     auto options = r.options;
     options.priority = r.publisher;
     options.start = first;
@@ -231,11 +242,6 @@ inline void publishing::write_ok(incoming_request& r, std::optional<group_sequen
     // Not everybody reads a start in what may as well be an echo of the request.
     const bool later = has_options_in_ok(c_.dialect) && first && r.options.start && *r.options.start < *first;
     if (later) write_drop(r, *r.options.start, group_sequence{number(*first) - 1}, app_error::not_found);
-}
-
-inline void publishing::write_drop(incoming_request& r, group_sequence first, group_sequence last, app_error code) {
-    if (!r.ok_written) write_ok(r, first);
-    static_cast<void>(c_.send(*r.stream, wire::lite::subscribe_drop{first, last, code}));
 }
 
 } // namespace moqlite::detail

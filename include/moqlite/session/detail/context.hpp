@@ -143,7 +143,9 @@ struct context {
     bool admitted = false;
     time_point now{};
     stall_clock stall;
-    std::size_t control_unsent = 0;
+    std::size_t control_unsent = 0; ///< Bytes of control streams that have an id.
+    std::size_t opening_bytes = 0;  ///< Of those that have none yet: their peer grants no stream, and owes nothing.
+    std::size_t opening_count = 0;
 
     object_pool<control_stream> controls;
     id_table<any_stream> streams;
@@ -247,9 +249,22 @@ struct context {
     }
     void append(control_stream& s, byte_view bytes) {
         if (s.write_ended || s.fin_wanted || bytes.empty()) return;
-        control_unsent += bytes.size();
         s.out.append(bytes);
+        (s.bound ? control_unsent : opening_bytes) += bytes.size();
         touch(s);
+        // Whatever it is made of: what nobody coalesces ends here.
+        if (control_unsent > bounds.control_unsent + bounds.control_unsent_slack) fail(errc::control_backlog);
+    }
+    /// What was written on a stream before it had an id now waits for its peer.
+    void bind(control_stream& s, stream_id id) {
+        s.id = id;
+        s.bound = true;
+        opening_bytes -= static_cast<std::size_t>(s.out.unsent());
+        control_unsent += static_cast<std::size_t>(s.out.unsent());
+    }
+    /// One more request of ours may wait for a stream.
+    [[nodiscard]] bool may_open() const noexcept {
+        return opening_count < bounds.waiting_requests && opening_bytes < bounds.partial_messages;
     }
     /// Appends a message; what cannot be encoded was checked before.
     template <class M>
@@ -282,7 +297,7 @@ struct context {
     /// Nothing that it holds is owed, or counts in a bound, any more.
     void withdraw_output(control_stream& s) {
         if (s.write_ended) return;
-        control_unsent -= static_cast<std::size_t>(s.out.unsent());
+        (s.bound ? control_unsent : opening_bytes) -= static_cast<std::size_t>(s.out.unsent());
         s.list_hook<send_tag>::unlink();
         stall.forget(s);
     }
@@ -320,12 +335,13 @@ struct context {
         wire::lite::encode(type, scratch);
         append(s, scratch);
         opening.push_back(s);
+        ++opening_count;
         ready.mark();
         return s;
     }
     /// Ends a stream that we opened, or would have.
     void drop_control(control_stream& s, app_error code) {
-        if (!s.bound) return destroy(s);
+        if (!s.bound) return --opening_count, destroy(s);
         abandon_reading(s, code);
         abandon_writing(s, code);
     }

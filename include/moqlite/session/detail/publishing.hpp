@@ -61,6 +61,8 @@ public:
     void written(served_group& s, std::size_t offered, std::size_t n, bool fin);
     void acked(served_group& s, std::uint64_t n);
     void writable(served_group& s);
+    void write_drops();
+    void control_written(const control_stream& stream);
     void stopped(served_group& s, app_error code) {
         if (!s.lost) lose(s, code, false);
     }
@@ -118,6 +120,7 @@ private:
         by_id_.erase(number(r.id));
         if (r.kind == request_kind::subscribe) by_wire_id_.erase(r.wire_id);
         assert(r.groups.empty());
+        pending_drops_ -= r.drops.size();
         requests_.destroy(r);
     }
     void end(incoming_request& r, bool delivered) {
@@ -137,6 +140,7 @@ private:
                (s.fin_written || s.source()->ended() != group::state::finished);
     }
     void begin(served_group& s) {
+        account(s);
         if (nothing_to_write(s)) return s.wait(); // Of a FETCH, which has no prefix.
         schedule(s);
     }
@@ -160,15 +164,30 @@ private:
     void end_fetch(incoming_request& r, app_error code);
     void destroy(served_group& s) {
         if (s.request != nullptr) orphan(s);
+        free(s);
+    }
+    void free(served_group& s) noexcept {
         served_.destroy(s);
+        c_.pool.uncharge(sizeof(served_group));
     }
     void finish_if_delivered(incoming_request& r) {
-        if (r.finishing && r.group_count == 0) c_.finish(*r.stream);
+        if (r.finishing && r.group_count == 0 && r.drops.empty()) c_.finish(*r.stream);
     }
-    /// A live reader slows nobody: beyond the bound the oldest group goes, never the latest.
+
+    // backlog.hpp
+    void account(served_group& s);
+    void account_growing(incoming_request& r);
     void bound_backlog(incoming_request& r);
+    [[nodiscard]] static bool is_latest(const served_group& s) noexcept;
+    void forget_backlog(served_group& s) noexcept;
+    [[nodiscard]] bool has_room() const noexcept { return c_.control_unsent < c_.bounds.control_unsent; }
+    [[nodiscard]] static bool stream_has_room(const incoming_request& r) noexcept {
+        return r.stream->out.unsent() < drops_at_once;
+    }
 
     static constexpr std::size_t most_at_once = 64 * 1024;
+    static constexpr std::size_t growing_at_once = 8; ///< Groups that are accounted for anew with one that is served.
+    static constexpr std::size_t drops_at_once = 1024; ///< Bytes on one request's stream.
     context& c_;
     scheduler scheduler_;
     object_pool<incoming_request> requests_;
@@ -177,10 +196,13 @@ private:
     id_table<incoming_request*> by_id_;
     id_table<incoming_request*> by_wire_id_;
     datagram_queue datagrams_;
+    list<incoming_request, dropping_tag> dropping_; ///< Those with drops, and room on their stream for them.
+    std::size_t pending_drops_ = 0;                 ///< Ranges, of all requests.
     std::uint64_t next_id_ = 0;
 };
 
 } // namespace moqlite::detail
 
 #include <moqlite/session/detail/answering.hpp>
+#include <moqlite/session/detail/backlog.hpp>
 #include <moqlite/session/detail/sending.hpp>

@@ -18,6 +18,7 @@ public:
         if (!broadcast) return errc::out_of_scope;
         const wire::lite::track message{*broadcast, track.track};
         if (const auto why = c_.encodable(message); why != errc::ok) return why;
+        if (!c_.may_open()) return errc::too_many_requests;
         auto& stream = c_.open_control(control_kind::track_out, wire::lite::bidi_type::track);
         static_cast<void>(c_.send(stream, message));
         stream.owner = next_id_;

@@ -65,6 +65,7 @@ inline void publishing::written(served_group& s, std::size_t offered, std::size_
     s.wrote(n - of_prefix);
     if (fin && n == offered) s.fin_written = true;
     if (n != 0) c_.stall.wrote(s, n, nothing_to_write(s));
+    account(s);
     if (s.fin_written || nothing_to_write(s)) {
         scheduler_.remove(s);
         s.fin_written ? await_end(s) : s.wait();
@@ -119,6 +120,7 @@ inline void publishing::lose(served_group& s, app_error code, bool tell) {
     auto& r = *s.request;
     if (s.scheduled()) scheduler_.remove(s);
     c_.stall.forget(s);
+    forget_backlog(s);
     s.lost = true;
     const auto sequence = s.sequence();
     c_.emit(group_lost{r.id, sequence, code});
@@ -147,6 +149,7 @@ inline void publishing::lose_all(incoming_request& r, app_error code) {
 inline void publishing::orphan(served_group& s) {
     if (s.scheduled()) scheduler_.remove(s);
     c_.stall.forget(s);
+    forget_backlog(s);
     s.list_hook<of_request_tag>::unlink();
     --s.request->group_count;
     s.request = nullptr;
@@ -155,7 +158,7 @@ inline void publishing::orphan(served_group& s) {
 
 inline void publishing::keep_until_reset(served_group& s) {
     orphan(s);
-    if (!s.is_lent() || !c_.await_reset(s, resetting_)) served_.destroy(s);
+    if (!s.is_lent() || !c_.await_reset(s, resetting_)) free(s);
 }
 
 inline void publishing::end_fetch(incoming_request& r, app_error code) {
@@ -163,28 +166,6 @@ inline void publishing::end_fetch(incoming_request& r, app_error code) {
     c_.abandon_writing(*r.stream, code);
     lose_all(r, code);
     end(r, false);
-}
-
-/// A live reader slows nobody: beyond the bound the oldest group goes, never the latest.
-inline void publishing::bound_backlog(incoming_request& r) {
-    if (r.options.end) return;
-    for (;;) {
-        std::uint64_t unsent = 0;
-        served_group* oldest = nullptr;
-        served_group* latest = nullptr;
-        std::size_t waiting = 0;
-        r.groups.for_each([&](served_group& s) {
-            if (s.lost) return;
-            if (latest == nullptr || s.sequence() > latest->sequence()) latest = &s;
-            if (nothing_to_write(s)) return;
-            ++waiting;
-            unsent += s.unsent();
-            if (oldest == nullptr || s.sequence() < oldest->sequence()) oldest = &s;
-        });
-        const bool over = unsent > c_.bounds.live_backlog || waiting > c_.bounds.live_groups;
-        if (!over || oldest == nullptr || oldest == latest) return;
-        lose(*oldest, app_error::lagged, true);
-    }
 }
 
 } // namespace moqlite::detail

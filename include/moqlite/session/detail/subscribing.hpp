@@ -22,6 +22,7 @@ public:
         if (!broadcast) return errc::out_of_scope;
         const wire::lite::subscribe message{next_id_, c_.written_path(*broadcast), track.track, options};
         if (const auto why = c_.encodable(message); why != errc::ok) return why;
+        if (!c_.may_open()) return errc::too_many_requests;
         auto& s = subscriptions_.make();
         s.id = subscribe_id{next_id_++};
         s.options = s.requested = options;
@@ -93,6 +94,7 @@ public:
         if (!broadcast) return errc::out_of_scope;
         const wire::lite::fetch message{*broadcast, track.track, priority, sequence};
         if (const auto why = c_.encodable(message); why != errc::ok) return why;
+        if (!c_.may_open()) return errc::too_many_requests;
         auto& stream = c_.open_control(control_kind::fetch_out, wire::lite::bidi_type::fetch);
         static_cast<void>(c_.send(stream, message));
         stream.owner = next_fetch_++;
@@ -280,7 +282,7 @@ private:
         auto changed = s.options;
         if (changed == s.requested && !s.new_start) return;
         s.requested = changed;
-        changed.start = std::exchange(s.new_start, std::nullopt);
+        s.new_start.reset(); // It is in the options: without a start some go back to the latest group.
         static_cast<void>(c_.send(*s.stream, wire::lite::subscribe_update{changed}));
     }
     static bool covers(const subscription& s, group_sequence g) noexcept {
@@ -306,7 +308,7 @@ private:
     /// By what its publisher has said, more has to come; where that is not much, some send their FIN before it.
     static bool lacks_groups(const subscription& s) noexcept {
         if (!s.end) return false;
-        const auto from = s.start ? s.start : s.first;
+        const auto from = s.start ? s.start : s.first ? s.first : s.options.start; // Without groups there is no OK.
         if (!from) return number(*s.end) != 0;
         const auto end = s.highest ? std::min(number(*s.end), number(*s.highest) + 1) : number(*s.end);
         return end > number(*from) && end - number(*from) > s.accounted;

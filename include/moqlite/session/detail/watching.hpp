@@ -39,6 +39,7 @@ public:
         if (!wanted) return errc::out_of_scope;
         const wire::lite::announce_request message{c_.written_prefix(*wanted), c_.origin};
         if (const auto why = c_.encodable(message); why != errc::ok) return why;
+        if (!c_.may_open()) return errc::too_many_requests;
         auto& w = watches_.make();
         w.id = watch_id{next_id_++};
         w.prefix = path::normalise(*wanted);

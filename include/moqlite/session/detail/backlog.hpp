@@ -1,0 +1,102 @@
+// What waits for a slow subscriber, and its bounds: groups, and SUBSCRIBE_DROPs. Part of publishing.hpp.
+#pragma once
+
+#include <moqlite/session/detail/publishing.hpp>
+
+namespace moqlite::detail {
+
+/// Brings the sums of its request up to date with a group. O(log n).
+inline void publishing::account(served_group& s) {
+    auto& r = *s.request;
+    const bool waits = !s.lost && !nothing_to_write(s);
+    const std::uint64_t now = waits ? s.unsent() : 0;
+    r.unsent += now - s.counted;
+    s.counted = now;
+    if (waits == (s.place_waiting != SIZE_MAX)) return;
+    waits ? r.waiting.push(s) : r.waiting.erase(s);
+}
+
+/// Groups whose log still grows were counted as they stood: some of them are counted anew with each group that is
+/// served, so that one with many such groups costs no more than others.
+inline void publishing::account_growing(incoming_request& r) {
+    for (std::size_t i = std::min(r.growing_count, growing_at_once); i != 0; --i) {
+        auto& s = *r.growing.pop_front();
+        if (s.source()->ended() == group::state::open && !s.lost)
+            r.growing.push_back(s);
+        else
+            --r.growing_count;
+        account(s);
+    }
+}
+
+/// Beyond the bound the oldest group that waits goes, never the latest: a live reader slows nobody, and a capped one
+/// takes no more memory than its bound.
+inline void publishing::bound_backlog(incoming_request& r) {
+    if (r.kind == request_kind::fetch) return;
+    account_growing(r);
+    const auto most = r.options.end ? c_.bounds.capped_groups : c_.bounds.live_groups;
+    const auto bytes = r.options.end ? UINT64_MAX : std::uint64_t{c_.bounds.live_backlog};
+    while ((r.unsent > bytes || r.waiting.size() > most) && !r.waiting.empty()) {
+        auto& oldest = *r.waiting.top();
+        if (r.waiting.size() == 1 && is_latest(oldest)) return;
+        lose(oldest, app_error::lagged, true);
+    }
+}
+
+/// Of all its request's groups that are not lost; asked only of one that waits alone.
+inline bool publishing::is_latest(const served_group& s) noexcept {
+    bool latest = true;
+    s.request->groups.for_each([&](served_group& other) {
+        if (!other.lost && s.sequence() < other.sequence()) latest = false;
+    });
+    return latest;
+}
+
+inline void publishing::forget_backlog(served_group& s) noexcept {
+    auto& r = *s.request;
+    r.unsent -= std::exchange(s.counted, 0);
+    if (s.place_waiting != SIZE_MAX) r.waiting.erase(s);
+    if (!s.list_hook<growing_tag>::linked()) return;
+    s.list_hook<growing_tag>::unlink();
+    --r.growing_count;
+}
+
+// SUBSCRIBE_DROP.
+
+inline void publishing::write_drop(incoming_request& r, group_sequence first, group_sequence last, app_error code) {
+    if (!r.ok_written) write_ok(r, first);
+    if (r.drops.empty() && stream_has_room(r) && has_room())
+        return static_cast<void>(c_.send(*r.stream, wire::lite::subscribe_drop{first, last, code}));
+    pending_drops_ -= r.drops.size();
+    r.drops.add({first, last, code});
+    pending_drops_ += r.drops.size();
+    if (!r.list_hook<dropping_tag>::linked() && stream_has_room(r)) dropping_.push_back(r);
+    // Ranges with gaps between them cannot be one.
+    if (pending_drops_ > c_.bounds.pending_drops) c_.fail(errc::control_backlog);
+}
+
+/// Writes drops that were held back, as far as the peer takes its replies now.
+inline void publishing::write_drops() {
+    while (!dropping_.empty() && has_room()) {
+        auto& r = dropping_.front();
+        while (!r.drops.empty() && stream_has_room(r) && has_room()) {
+            const auto d = r.drops.take();
+            --pending_drops_;
+            static_cast<void>(c_.send(*r.stream, wire::lite::subscribe_drop{d.first, d.last, d.code}));
+        }
+        if (!r.drops.empty() && stream_has_room(r)) return;
+        r.list_hook<dropping_tag>::unlink(); // Else the stream says when there is room.
+        finish_if_delivered(r);
+    }
+}
+
+/// Some of what was to be sent on a request's stream has been written.
+inline void publishing::control_written(const control_stream& stream) {
+    if (pending_drops_ == 0) return;
+    incoming_request* r = stream.kind == control_kind::subscribe_in ? find(request_id{stream.owner}) : nullptr;
+    const bool again = r != nullptr && !r->drops.empty() && stream_has_room(*r);
+    if (again && !r->list_hook<dropping_tag>::linked()) dropping_.push_back(*r);
+    write_drops();
+}
+
+} // namespace moqlite::detail
