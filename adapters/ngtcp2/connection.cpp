@@ -63,6 +63,8 @@ void connection_state::flush() {
 
 bool connection_state::send(byte_view datagram) {
     assert(home.writer.current() == conn && "send() belongs into pump()");
+    // ngtcp2 would take what does not fit for congestion.
+    if (path.bound() != black_hole::no_bound && datagram.size() > datagram_size()) return false;
     return home.writer.write_datagram(datagram);
 }
 

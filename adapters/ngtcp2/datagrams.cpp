@@ -132,10 +132,10 @@ void endpoint::send_failed(std::size_t size, int error) {
     auto& s = *state_;
     if (s.turning == nullptr) return;
     auto& c = *s.turning;
-    if (error == EMSGSIZE)
-        c.path.too_large(size, c.sample(), s.now);
-    else
+    if (error != EMSGSIZE)
         s.unreachable(c, error);
+    else if (size > detail::smallest_path) // Not in the first packets, when there is nothing to sample.
+        c.path.too_large(size, c.sample(), s.now);
 }
 
 // Only our own packets quote the connection id that we chose, which nobody off the path knows.

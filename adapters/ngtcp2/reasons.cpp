@@ -41,8 +41,6 @@ closed peer_closed(const connection_state& c) {
     }
     if (how.code == NGTCP2_CRYPTO_ERROR + alert_no_application_protocol)
         how.reason = "no common ALPN" + (c.handshake ? ": the peer knows none of " + c.handshake->alpn : std::string{});
-    else if (how.is_refusal())
-        how.reason = "the server takes no connections at present (CONNECTION_REFUSED)";
     else
         how.reason = "the peer closed: " + transport_error_text(how.code);
     if (!said.empty() && !how.reason.starts_with(said)) how.reason += " (" + said + ')';

@@ -71,9 +71,8 @@ public:
         if (trial_ != 0 && large_ > trials) large_ = trials;
     }
 
-    /// The kernel does not send packets of `size` bytes.
+    /// The kernel does not send packets of `size` bytes. Precondition: above smallest_path.
     void too_large(std::size_t size, const path_sample& s, time_point now) noexcept {
-        if (size <= smallest_path) return;
         if (trial_ != 0 && size > bound_)
             failed(s, now);
         else if (size <= std::min(bound_, s.size))

@@ -34,6 +34,9 @@ public:
         if (!fresh_) return;
         if (waiting_.insert(number(*fresh_)).second) order_.push_back({*fresh_, now + patience});
         fresh_.reset();
+        // A peer that fills its gaps and opens others would leave more and more behind.
+        if (order_.size() > 2 * waiting_.size() + 64)
+            std::erase_if(order_, [this](const entry& e) { return !waiting_.contains(number(e.id)); });
     }
     [[nodiscard]] std::optional<time_point> deadline() {
         drop_heard();
