@@ -5,6 +5,7 @@
 #include <moqlite/core/limits.hpp>
 #include <moqlite/core/path.hpp>
 #include <moqlite/core/version.hpp>
+#include <moqlite/wire/utf8.hpp>
 
 namespace moqlite::programs {
 
@@ -97,6 +98,17 @@ bool client_options::check(std::string& why) {
     broadcast = path::normalise(broadcast);
     if (path::segments(broadcast) > limits{}.path_segments) {
         why = "'" + broadcast + "' has more than " + std::to_string(limits{}.path_segments) + " segments";
+        return false;
+    }
+    const auto root = path::normalise(std::string_view{where.path}.substr(0, where.path.find('?')));
+    const auto whole = root.size() + (root.empty() ? 0 : 1) + broadcast.size();
+    if (whole > limits{}.name || track.size() > limits{}.name) {
+        why = "the name of the " + std::string{whole > limits{}.name ? "broadcast, with the path of the URL," : "track"} +
+              " is longer than " + std::to_string(limits{}.name) + " bytes";
+        return false;
+    }
+    if (!wire::is_utf8(broadcast) || !wire::is_utf8(track)) {
+        why = "the names of broadcast and track must be UTF-8";
         return false;
     }
     std::string digits = fingerprint;

@@ -25,6 +25,9 @@ for program in publish watch; do
     refuses 2 'port is not a number' $program moqt://host:port b t
     refuses 2 'bracket is not closed' $program 'moqt://[::1' b t
     refuses 2 'more than 32 segments' $program $url "$(printf 'a/%.0s' {1..33})" t
+    refuses 2 'the name of the broadcast, with the path of the URL, is longer than 4096 bytes' $program $url/root "$(printf 'x%.0s' {1..4092})" t
+    refuses 2 'the name of the track is longer than 4096 bytes' $program $url b "$(printf 'x%.0s' {1..4097})"
+    refuses 2 'names of broadcast and track must be UTF-8' $program $url $'\xff' t
     refuses 2 "'12' is not a fingerprint" $program --fingerprint 12 $url b t
     refuses 2 'fingerprint excludes --tls-insecure' $program --fingerprint 12 --tls-insecure $url b t
     refuses 2 "protocol 'moq-lite-99' is not supported; there is moq-lite-05" $program --protocol moq-lite-99 $url b t
