@@ -68,6 +68,8 @@ public:
     void add(send_item& item, lane to) {
         flow& f = item.flow_;
         item.lane_ = static_cast<std::size_t>(to);
+        f.lanes_[item.lane_].make_room(); // All of it, or nothing.
+        item.lane_ == 0 ? bound_flows_.make_room() : unbound_flows_.make_room();
         f.lanes_[item.lane_].push(item);
         if (to == lane::unbound) ++unbound_;
         if (f.positions_[item.lane_] != SIZE_MAX) return;

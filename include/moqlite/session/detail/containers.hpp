@@ -122,6 +122,10 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return items_.size(); }
     [[nodiscard]] T* top() const noexcept { return items_.empty() ? nullptr : items_.front(); }
 
+    /// The next push() needs no memory.
+    void make_room() {
+        if (items_.size() == items_.capacity()) items_.reserve(2 * items_.size() + 1);
+    }
     void push(T& item) {
         items_.push_back(&item);
         Position{}(item) = items_.size() - 1;
@@ -129,6 +133,7 @@ public:
     }
     void erase(T& item) noexcept {
         const auto i = std::exchange(Position{}(item), npos);
+        if (i == npos) return; // Its push() found no memory.
         T* last = items_.back();
         items_.pop_back();
         if (last == &item) return;
