@@ -18,10 +18,11 @@ public:
     /// Takes one end of a connection, as whichever side it is.
     std::uint64_t take(any_side& s, version v = version::lite_05) {
         const auto key = relay_.add(s.side_of(), alpn(v), world_.now()).value();
-        drivers_.emplace(key, s.drive(*this, *relay_.session(key), [this, key](const event& e) {
+        const auto made = drivers_.emplace(key, s.drive(*this, *relay_.session(key), [this, key](const event& e) {
             if (const auto* asked = std::get_if<subscribe_requested>(&e)) ++requests_[std::string(asked->track.track)];
             relay_.handle(key, e, world_.now());
         }));
+        made.first->second->checks().commands_unseen();
         return key;
     }
     /// The connection is about to go.
