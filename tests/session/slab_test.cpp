@@ -40,3 +40,17 @@ TEST_CASE("a pool gives nothing beyond its limit, and again when something came 
         if (s != nullptr) pool.give_back(s);
     CHECK(pool.in_use() == 0);
 }
+
+#if defined(__SANITIZE_ADDRESS__)
+TEST_CASE("a slab that came back is poisoned until it is taken again", "[slab]") {
+    slab_pool pool;
+    slab* a = pool.take(1, nullptr);
+    std::byte* const bytes = a->data();
+    CHECK(__asan_address_is_poisoned(bytes) == 0);
+    pool.give_back(a);
+    CHECK(__asan_address_is_poisoned(bytes) != 0);
+    CHECK(pool.take(1, nullptr) == a);
+    CHECK(__asan_address_is_poisoned(bytes) == 0);
+    pool.give_back(a);
+}
+#endif
