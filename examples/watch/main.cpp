@@ -29,8 +29,8 @@ void add_options(command_line& line, watch_options& o) {
         std::uint64_t{1} << 30);
     line.seconds(
             "--timeout", o.timeout,
-            "Give up when the broadcast is not announced within this time, also after its publisher was cut off, for\n"
-            "which 0 means one second; otherwise 0: wait for ever",
+            "Give up when the broadcast is not announced within this time; 0: wait for ever. The same after its publisher\n"
+            "was cut off, where 0 is at once",
             0, 1e9)
         ->capture_default_str();
     line.seconds("--request-timeout", o.request_timeout,

@@ -20,8 +20,9 @@ constexpr std::size_t a_slice = 1024 * 1024; ///< Written at most, before others
 constexpr std::uint64_t microseconds = 1'000'000;
 /// A loss may be the first sign that all is over, which is another failure.
 constexpr auto second_sign = std::chrono::milliseconds{200};
-/// For a publisher that is cut off to be replaced, where --timeout does not say how long.
-constexpr double replaced_within = 1;
+/// Where --timeout does not say how long, a publisher that was cut off is followed while its name is announced; that it is
+/// not may be known a moment later.
+constexpr double replaced_within = 0.05;
 
 duration to_duration(double seconds) {
     return std::chrono::duration_cast<duration>(std::chrono::duration<double>{seconds});
