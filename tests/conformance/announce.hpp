@@ -25,7 +25,9 @@ TEST_CASE("who watches believes in the end what was announced in the end", "[con
                 must(p.server->unannounce(path).has_value(), "what was announced can be unannounced");
                 truth.erase(path);
             } else {
-                must(p.server->announce(path, std::vector<hop_id>(w.dice.below(3), hop_id{5})).has_value(),
+                std::vector<hop_id> hops{hop_id{5}, hop_id{6}}; // One that is there twice would be refused.
+                hops.resize(w.dice.below(3));
+                must(p.server->announce(path, std::move(hops)).has_value(),
                     "a path can be announced");
                 truth.insert(path);
             }
