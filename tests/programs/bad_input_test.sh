@@ -94,13 +94,25 @@ say "a certificate that nobody vouches for, and another one than the one that wa
 refuses 1 'cannot connect to .*certificate' watch "moqt://$at" b t
 refuses 1 'cannot connect to .*(certificate|fingerprint)' watch --fingerprint "${print//[0-9]/0}" "moqt://$at" b t
 
-say "nobody answers for 10 s"
+say "a port that is closed: the cause, at once"
 start watch watch --quiet "moqt://127.0.0.1:9" b t
 start publish publish --quiet "moqt://127.0.0.1:9" b t
+finished watch 1 3
+finished publish 1 3
+said_once watch 'cannot connect to moqt://127.0.0.1:9: .*Connection refused'
+said_once publish 'cannot connect to moqt://127.0.0.1:9: .*Connection refused'
+
+say "nobody answers for 10 s: a hint"
+kill -STOP "${pid_of[relay]}"
+start watch watch --quiet "moqt://$at" b t
 finished watch 1 13
-finished publish 1 13
-said_once watch 'cannot connect to moqt://127.0.0.1:9'
-said_once publish 'cannot connect to moqt://127.0.0.1:9'
+said_once watch "cannot connect to moqt://$at: no answer .*: is a relay listening on UDP port ${at##*:}, and does a firewall let it through"
+kill -CONT "${pid_of[relay]}"
+
+say "no version in common, by WebTransport"
+start watch watch --quiet --protocol moq-lite-06-wip --fingerprint "$print" "https://$at" b t
+finished watch 1 5
+said_once watch 'cannot connect to .*common protocol: moq-lite-06-wip was offered'
 
 say "a disk that is full, a reader that has gone, a broadcast that nobody announces"
 start_publish publish b --wait-subscriber --input noise

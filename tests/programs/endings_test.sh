@@ -78,11 +78,15 @@ for n in 1 2; do
 done
 
 say "a signal while nobody answers yet"
-start early watch moqt://127.0.0.1:9 film data
+start_relay deaf
+kill -STOP "${pid_of[deaf]}" # A port that is closed would be reported at once.
+start early watch "moqt://$at" film data
 until_true 5 test -d "/proc/${pid_of[early]}/fd/5" -o -e "/proc/${pid_of[early]}/fd/5" || fail "it does not start"
 kill -INT "${pid_of[early]}"
 finished early 130 5
 said_once early 'interrupted'
+kill -KILL "${pid_of[deaf]}"
+finished deaf 137
 
 say "a relay that nobody uses ends at once"
 start_relay idle
