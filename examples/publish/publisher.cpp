@@ -91,11 +91,21 @@ void publisher::on_event(const event& e, time_point) {
         outbox_->lost(*lost);
     else if (const auto* ended = std::get_if<request_ended>(&e))
         outbox_->left(*ended);
+    else if (const auto* refused = std::get_if<announcements_cut_off>(&e))
+        return announcement_refused(*refused);
     else if (std::holds_alternative<goaway_received>(e) && link_.moving() && options_.wait_subscriber)
         outbox_->keep_recent();
     else
         return;
     finish_if_done();
+}
+
+/// Whoever is subscribed is served on, but nobody will come.
+void publisher::announcement_refused(const announcements_cut_off& e) {
+    const auto why = fmt::format(
+        "the relay refused the announcement of {}: {}", printable(options_.client.broadcast), to_text(e.code));
+    if (outbox_->has_subscribers() || link_.moving()) return spdlog::warn("{}", why);
+    link_.finish(exit_failure, why);
 }
 
 bool publisher::is_ours(const track_ref& track) const {

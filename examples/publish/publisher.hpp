@@ -39,6 +39,7 @@ private:
     void turn(time_point now) override;
     void ending(int code, const std::string& why) override;
 
+    void announcement_refused(const announcements_cut_off&);
     void answer(const subscribe_requested&);
     void answer(const track_requested&);
     void answer(const fetch_requested&);
