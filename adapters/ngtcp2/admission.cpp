@@ -67,7 +67,8 @@ void endpoint_state::refuse(const datagram& d, const ngtcp2_pkt_hd& header, std:
 // taken longer gives its place to another: its own source's where that has its share, else anybody's.
 bool endpoint_state::make_room(source_usage* here) {
     constexpr duration patience = std::chrono::milliseconds{500};
-    const bool share_is_used = here != nullptr && here->handshakes >= half_open_per_source;
+    const bool share_is_used =
+        here != nullptr && (here->handshakes >= half_open_per_source || here->connections >= per_source);
     if (!share_is_used && handshakes < options.handshakes) return true;
     auto* oldest = share_is_used ? &here->half_open.front() : sources.oldest();
     if (oldest == nullptr || oldest->began + patience > now) return false;

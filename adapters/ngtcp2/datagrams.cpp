@@ -49,7 +49,8 @@ void endpoint_state::accept(const datagram& d) {
     if (first.proof == first_packet::token::invalid) return;
     auto* const here = sources.find(d.remote);
     const bool full = connections.size() >= options.connections;
-    if (full || (here != nullptr && here->connections >= per_source)) {
+    // Anybody can begin handshakes in the name of an address: they take no place from a connection of its own.
+    if (full || (here != nullptr && here->connections - here->handshakes >= per_source)) {
         warn_rarely(full_told, full ? "as many connections as there may be: further ones are refused"
                                     : "as many connections from " + to_string(d.remote) +
                                           " as one address may have: further ones are refused");

@@ -14,18 +14,21 @@ struct visitor {
 
     void connect() {
         std::string why;
-        auto* made = end.endpoint.connect(client_tls(), {pair.server.address, end.address, "localhost", {"moq-lite-05"}},
-            end.accept(), [this](const ngtcp2::closed& how) { failed = how; }, why, pair.now);
+        auto* made = end.endpoint.connect(
+            client_tls(), {pair.server.address, end.address, "localhost", {"moq-lite-05"}}, end.accept(),
+            [this](const ngtcp2::closed& how) { failed = how; }, why, pair.now);
         REQUIRE(made != nullptr);
     }
     /// Both ways without delay, until nothing is left to say.
     void exchange() {
         for (int i = 0; i < 20; ++i) {
             end.endpoint.pump(pair.now);
-            for (; !end.outbox.empty(); end.outbox.pop_front()) pair.inject(pair.server, end.address, end.outbox.front().bytes);
+            for (; !end.outbox.empty(); end.outbox.pop_front())
+                pair.inject(pair.server, end.address, end.outbox.front().bytes);
             pair.server.endpoint.pump(pair.now);
             for (; !pair.server.outbox.empty(); pair.server.outbox.pop_front())
-                if (auto& p = pair.server.outbox.front(); p.to == end.address) pair.inject(end, pair.server.address, p.bytes);
+                if (auto& p = pair.server.outbox.front(); p.to == end.address)
+                    pair.inject(end, pair.server.address, p.bytes);
         }
     }
     [[nodiscard]] bool is_in() const { return !end.handlers.empty(); }
@@ -105,6 +108,24 @@ TEST_CASE("connections of one address do not fill a server: further ones are ref
     CHECK(late.is_in());
 }
 
+TEST_CASE("handshakes that somebody begins in the name of an address do not get it refused", "[regression]") {
+    pair_options options;
+    options.server.per_address = 3;
+    memory_pair pair{std::move(options)};
+    for (const auto& packet : first_flights(5, at("192.0.2.1"))) pair.inject(pair.server, at("192.0.2.1"), packet);
+    CHECK(pair.server.endpoint.connections() == 3);
+    pair.server.endpoint.pump(pair.now);
+    visitor own{pair, at("192.0.2.1", 10)};
+    own.connect();
+    own.exchange();
+    CHECK_FALSE(own.failed);
+    // It asks again, and the oldest of them has had its time.
+    pair.now += 1s;
+    own.end.endpoint.expire(pair.now);
+    own.exchange();
+    CHECK(own.is_in());
+}
+
 TEST_CASE("of IPv6 a /64 counts as one address", "[regression]") {
     pair_options options;
     options.server.per_address = 2;
@@ -121,7 +142,8 @@ TEST_CASE("of IPv6 a /64 counts as one address", "[regression]") {
     CHECK(d.is_in());
 }
 
-TEST_CASE("half-open handshakes of one address leave room for others, and the oldest of its own yields", "[regression]") {
+TEST_CASE(
+    "half-open handshakes of one address leave room for others, and the oldest of its own yields", "[regression]") {
     pair_options options;
     options.server.strangers = 1'000'000; // As if each had proved its address.
     memory_pair pair{std::move(options)};
@@ -143,7 +165,8 @@ TEST_CASE("half-open handshakes of one address leave room for others, and the ol
     CHECK(same.is_in());
 }
 
-TEST_CASE("a table that many addresses have filled with half-open handshakes lets a newcomer in within a second", "[regression]") {
+TEST_CASE("a table that many addresses have filled with half-open handshakes lets a newcomer in within a second",
+    "[regression]") {
     pair_options options;
     options.server.strangers = 1'000'000;
     options.server.handshakes = 100;

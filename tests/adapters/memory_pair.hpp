@@ -73,6 +73,7 @@ public:
         for (auto& action : std::exchange(actions, {})) action(to);
         for (auto& [id, out] : sent)
             if (!out.done && !out.blocked && !out.stopped && !write(to, id, out)) break;
+        for (auto& action : std::exchange(last_actions, {})) action(to);
         to.flush();
     }
     void on_closed(const ngtcp2::closed& how, time_point) override {
@@ -87,6 +88,11 @@ public:
         actions.push_back(std::move(action));
         connection.wake();
     }
+    /// The same behind what that pump writes.
+    void at_end_of_pump(std::function<void(ngtcp2::connection&)> action) {
+        last_actions.push_back(std::move(action));
+        connection.wake();
+    }
 
     ngtcp2::connection& connection;
     std::map<stream_id, incoming> received;
@@ -96,7 +102,7 @@ public:
     std::vector<std::string> datagrams;
     std::vector<stream_id> opened;
     std::deque<std::pair<direction, std::string>> wanted;
-    std::vector<std::function<void(ngtcp2::connection&)>> actions;
+    std::vector<std::function<void(ngtcp2::connection&)>> actions, last_actions;
     std::function<void(stream_id)> on_received;
     std::shared_ptr<std::optional<ngtcp2::closed>> ended;
     bool give_credit = true;

@@ -150,14 +150,23 @@ void false_start_ends_the_session(stage& s, const false_start& f) {
     s.must_be_closed(who, f.rule, f.code);
 }
 
-void answer_to_announce_request(stage& s, std::string_view answer, std::string_view rule, app_error code) {
+/// Where what follows cannot be read any more, silence would withdraw all that this publisher has announced.
+void unreadable_answer_ends_the_session(stage& s, std::string_view answer, std::string_view rule, app_error code) {
+    auto who = s.intrude();
+    stage::add(who, asked_for_announcements(s, who), answer);
+    s.must_be_closed(who, rule, code);
+}
+
+/// One bad announcement is refused alone: those before and after it stand.
+void bad_announcement_is_refused(stage& s, std::string_view announce, std::string_view rule) {
     auto who = s.intrude();
     const auto id = asked_for_announcements(s, who);
-    stage::add(who, id, answer);
-    auto& peer = *who.peer;
-    CHECK(s.run([&] { return peer.received[id].reset && peer.sent[id].stopped; }));
-    CHECK(peer.received[id].reset == code);
-    CHECK(peer.sent[id].stopped == code);
+    stage::add(who, id,
+        raw("02 07 03") + bytes_of(wire::lite::announce{.suffix = "before"}) + std::string(announce) +
+            bytes_of(wire::lite::announce{.suffix = "after"}));
+    CHECK(s.run([&] { return s.watcher.there.contains("before") && s.watcher.there.contains("after"); }));
+    CHECK_FALSE(who.peer->received[id].reset);
+    CHECK_FALSE(who.peer->sent[id].stopped);
     s.must_be_named(who, rule);
 }
 
@@ -322,11 +331,10 @@ TEST_CASE("a peer that breaks a rule is told which, named once in the log, and d
             false_start_ends_the_session(s, f);
         }
     SECTION("garbage as ANNOUNCE_OK") {
-        answer_to_announce_request(s, raw("ffffffffffff"), "message_too_large", app_error::bounds_exceeded);
+        unreadable_answer_ends_the_session(s, raw("ffffffffffff"), "message_too_large", app_error::bounds_exceeded);
     }
     SECTION("an ANNOUNCE of 33 segments") {
-        const auto announce = bytes_of(wire::lite::announce{.suffix = segments(33)});
-        answer_to_announce_request(s, raw("02 07 01") + announce, "too_many_segments", app_error::bounds_exceeded);
+        bad_announcement_is_refused(s, bytes_of(wire::lite::announce{.suffix = segments(33)}), "too_many_segments");
     }
     SECTION("a frame of 32 MiB and one byte") {
         group_is_stopped(s, "00 02 00 00 00 82000001", "frame_too_large", app_error::frame_too_large);

@@ -130,8 +130,8 @@ TEST_CASE("the code of a CLOSE survives a STOP_SENDING before it in the same pac
         c.stop(id, app_error{code});
         c.reset(other, app_error{session_gone});
         client.append(id, data_frame(close_capsule(42, "done")), true);
-        if (with_connection) c.close(app_error{no_error}, ""); // Done after this pump.
     });
+    if (with_connection) client.upper->at_end_of_pump([](ngtcp2::connection& c) { c.close(app_error{no_error}, ""); });
     REQUIRE(pair.run([&] { return how->has_value(); }, 1s));
     CHECK((*how)->code == 42);
     CHECK((*how)->reason == "done");
@@ -162,10 +162,9 @@ TEST_CASE("a CLOSE that arrives with the end of QUIC itself counts", "[webtransp
     raw_http3 client{pair};
     const auto id = client.session();
     const auto how = pair.server.ends.at(0);
-    client.upper->in_pump([&](ngtcp2::connection& c) {
-        client.append(id, data_frame(close_capsule(8, "both")), false);
-        c.close(app_error{0x101}, "and QUIC"); // Done after this pump: two packets that arrive together.
-    });
+    client.append(id, data_frame(close_capsule(8, "both")), false);
+    // Two packets that arrive together.
+    client.upper->at_end_of_pump([](ngtcp2::connection& c) { c.close(app_error{0x101}, "and QUIC"); });
     REQUIRE(pair.run([&] { return how->has_value(); }, 1s));
     CHECK((*how)->code == 8);
     CHECK((*how)->reason == "both");

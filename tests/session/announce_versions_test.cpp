@@ -111,12 +111,18 @@ TEST_CASE("a loop has its id, and is told once it is none", "[session][announce]
 
 TEST_CASE("a path with 33 hops is too far away to be passed on", "[session][announce][versions]") {
     std::string hops;
-    for (int i = 0; i < 32; ++i) hops += "07";
+    std::vector<hop_id> all;
+    for (unsigned i = 16; i < 48; ++i) {
+        const auto one = static_cast<std::byte>(i);
+        hops += to_hex(byte_view{&one, 1});
+        all.push_back(hop_id{i});
+    }
     watcher client;
     CHECK(client.receive(0, "02 09 01" + start("cam", "20" + hops + "00")) == list{"announcements_synced 0"});
     CHECK(client.receive(0, update("00", "1f" + hops.substr(2) + "20")).size() == 1);
+    // With our own hop it is as long.
     announcer server{version::lite_05};
-    REQUIRE(server->announce("cam", std::vector<hop_id>(32, hop_id{7})));
+    CHECK(server->announce("cam", all).error() == errc::too_many_hops);
     CHECK(server.outputs().empty());
 }
 
