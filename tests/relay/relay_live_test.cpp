@@ -257,3 +257,73 @@ TEST_CASE("both subscriptions to a track end with it, and what is kept is the co
     CHECK(s.r.stats().tracks == 0);
     CHECK(s.r.stats().memory == 0);
 }
+
+TEST_CASE("a reader of a publisher that was taken over sets a Group End, and who comes next gets the new publisher",
+    "[relay][live][regression]") {
+    scene s;
+    auto& camera = s.publisher("room/cam", hop_id{1});
+    auto& fickle = s.viewer();
+    auto& recorder = s.viewer(complete(5, 0));
+    camera.accept(0, 0);
+    camera.send(0, 0, "0");
+    recorder.unsubscribe(); // Its subscription can have no Group End from here on.
+    s.settle();
+    auto& other = s.publisher("room/cam", hop_id{2});
+    static_cast<void>(s.viewer());
+    other.accept(0, 0);
+    other.send(0, 0, "new");
+    s.settle();
+    camera.heard();
+    fickle.update(complete(5));
+    s.settle();
+    camera.accept(1, 1);
+    camera.send(1, 1, "1");
+    s.settle();
+    auto& next = s.viewer();
+    CHECK(next.groups() == list{"0: new"});
+    CHECK(fickle.groups() == list{"0: 0", "1: 1"});
+    fickle.unsubscribe();
+    s.settle();
+    CHECK(s.viewer().groups() == list{"0: new"});
+    CHECK(s.r.stats().tracks == 1);
+    SECTION("or all end in another order") { s.cut(other); }
+    SECTION("or they end with their publishers") { s.cut(camera), s.cut(other); }
+}
+
+TEST_CASE("second subscriptions beside one that its publisher ends at its Group End are in somebody's share",
+    "[relay][live][regression]") {
+    relay_options o;
+    o.bounds.upstream_requests = 12;
+    scene s{o};
+    auto& camera = s.publisher();
+    std::uint64_t id = 0;
+    // Each time the track is paused when one of its readers becomes a live one.
+    for (std::uint64_t n = 0; n < 20; ++n) {
+        CAPTURE(n);
+        auto& recorder = s.join();
+        auto& live = s.join();
+        const auto name = "track" + std::to_string(n);
+        live.subscribe({"room/cam", name}, complete({})); // It is not live yet.
+        recorder.subscribe({"room/cam", name}, complete(0, 0));
+        s.settle();
+        const auto last = [&] {
+            for (const auto& line : camera.heard())
+                if (line.starts_with("subscribe_requested")) id = std::strtoull(line.c_str() + 20, nullptr, 10);
+            return id;
+        };
+        const auto first = last();
+        camera.accept(first, 0);
+        REQUIRE(camera->open_group(request_id{first}, at(0)).value()->finish());
+        REQUIRE(camera->finish(request_id{first}));
+        s.settle();
+        live.update({});
+        s.settle();
+        const auto second = last();
+        CHECK(second == first + 1);
+        live.unsubscribe();
+        recorder.unsubscribe();
+        s.settle();
+        camera.heard();
+    }
+    CHECK(s.r.stats().requests_refused == 0);
+}

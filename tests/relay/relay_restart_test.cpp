@@ -1,6 +1,7 @@
 // Publishers that die, come back, or are taken over by another.
 #include "scene.hpp"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <functional>
@@ -298,6 +299,7 @@ TEST_CASE("another publisher that a neighbour names for the same broadcast has t
 TEST_CASE("a publisher that comes back within its idle timeout takes its viewers over at once", "[relay][restart]") {
     with_old s;
     const auto hop = GENERATE(hop_id{}, hop_id{5});
+    s.camera.end.deaf = true;
     auto& again = s.publisher("room/cam", hop);
     serves_only_the_new(s, again, 0);
     CHECK(s.first.heard().empty());
@@ -322,6 +324,7 @@ TEST_CASE("a publisher that comes back under its own hop has its viewers taken o
     camera.send(0, 0, "old");
     s.settle();
     first.heard();
+    camera.end.deaf = true;
     auto& again = s.publisher("room/cam", hop_id{5});
     s.pass(500ms);
     CHECK(first.heard() == list{"subscription_ended 0 dropped"});
@@ -339,6 +342,40 @@ TEST_CASE("a publisher that was taken over and lives keeps its viewers, until it
     }
     CHECK(s.first.heard().empty());
     CHECK(s.first.arriving() == list{"1: xxxxxxxxxx"});
+    s.camera.end.deaf = true;
     for (int i = 0; i < 4; ++i) s.pass(400ms);
     CHECK(s.first.heard().back() == "subscription_ended 0 dropped");
+}
+
+TEST_CASE("a publisher that was taken over and has nothing to bring keeps its viewers as long as it acknowledges",
+    "[relay][restart][regression]") {
+    scene s;
+    auto& camera = s.publisher("room/cam", hop_id{1});
+    auto& reader = s.viewer({.ordered = true, .max_latency = relaying::complete_latency, .start = at(0), .end = at(0)});
+    camera.accept(0, 0);
+    camera.send(0, 0, "old");
+    s.settle();
+    CHECK(reader.groups() == list{"0: old"});
+    reader.heard();
+    camera.heard();
+    SECTION("that wait for what is sparse") {
+        reader.update({.ordered = true, .max_latency = relaying::complete_latency, .end = at(9)});
+    }
+    SECTION("that are held back at their Group End") {}
+    SECTION("that it has ended at their Group End") { REQUIRE(camera->finish(request_id{0})); }
+    s.settle();
+    auto& other = s.publisher("room/cam", hop_id{2});
+    for (int i = 0; i < 120; ++i) s.pass(500ms);
+    CHECK(reader.heard().empty());
+    CHECK(other.heard().empty());
+    reader.update({.ordered = true, .max_latency = relaying::complete_latency, .end = at(19)});
+    s.settle();
+    const auto asked = camera.heard();
+    const auto request = std::ranges::any_of(asked, [](const auto& l) { return l.starts_with("subscribe_req"); });
+    camera.send(request ? 1 : 0, 1, "more");
+    s.settle();
+    CHECK(reader.groups() == list{"1: more"});
+    camera.end.deaf = true;
+    for (int i = 0; i < 3; ++i) s.pass(500ms);
+    CHECK(reader.heard() == list{"subscription_ended 0 dropped"});
 }

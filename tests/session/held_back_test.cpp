@@ -198,14 +198,31 @@ TEST_CASE("ranges of drops meet, overlap and contain each other in any order", "
     CHECK(said == model);
 }
 
-TEST_CASE("drops with gaps between them, which cannot be one, end the session of who does not take them",
+TEST_CASE("drops with gaps between them, which cannot be one, end the request of who has not taken them, and no other",
     "[session][held back][regression]") {
     publisher server;
+    CHECK(server.receive(4, subscribe_bytes("01", "room", "audio", "00 00 00 00 00")).size() == 2);
+    CHECK(server->accept(request_id{1}, group_sequence{0}));
+    static_cast<void>(server.outputs());
     server.link.stream_room[stream_id{0}] = 0;
-    std::uint64_t n = 0;
-    while (!server->is_closed() && n < 100'000) server.drop(3 * n, 3 * n), ++n;
-    CHECK(n < 6000);
-    CHECK(server.events().back() == "session_closed lagged control_backlog");
+    for (std::uint64_t n = 0; n < 100'000; ++n) {
+        if (!server->drop(request_id{0}, group_sequence{3 * n}, group_sequence{3 * n}, app_error::old)) break;
+        if (n % 1000 == 0) static_cast<void>(server.outputs());
+    }
+    REQUIRE(server->finish(request_id{1}));
+    CHECK(server.events() == list{"request_ended 0"});
+    CHECK_FALSE(server->is_closed());
+    CHECK(server->drop(request_id{0}, group_sequence{0}, group_sequence{0}, app_error::old).error() == errc::not_found);
+}
+
+TEST_CASE("a request that had too many drops ends by force, not as if all were delivered", "[session][held back]") {
+    publisher server;
+    for (std::uint64_t n = 0; n < 10'000; ++n) server.drop(3 * n, 3 * n);
+    REQUIRE(server->finish(request_id{0}));
+    const auto out = server.outputs();
+    CHECK(std::ranges::any_of(out, [](const auto& l) { return l.starts_with("reset 0 "); }));
+    CHECK(std::ranges::none_of(out, [](const auto& l) { return l.ends_with("fin"); }));
+    CHECK(server.events() == list{"request_ended 0"});
 }
 
 TEST_CASE("the end of a subscription follows the drops that were held back", "[session][held back]") {

@@ -46,7 +46,8 @@ struct limits {
     /// The same of a capped subscription. More than a reader of ours asks for ahead of where it reads.
     std::size_t capped_groups = 1024;
     std::size_t served_groups = 16384; ///< Groups that one session sends at once; further ones are refused.
-    std::size_t pending_drops = 4096;  ///< Ranges of SUBSCRIBE_DROP that one peer has not taken; beyond, it is let go.
+    /// Ranges of SUBSCRIBE_DROP that one peer has not taken, a quarter of them of one request; beyond, that one ends.
+    std::size_t pending_drops = 4096;
     std::size_t waiting_requests = 1024; ///< Requests of ours that wait for a stream; further ones are refused.
 
     // Memory.

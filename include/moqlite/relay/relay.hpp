@@ -125,7 +125,6 @@ public:
         now_ = now;
         peer* p = find(key);
         if (p == nullptr) return;
-        if (shows_life(e)) ++p->events;
         std::visit([&](const auto& what) { on(*p, what); }, e);
     }
     /// Lets a peer in, and begins to watch what it announces.
@@ -166,7 +165,6 @@ private:
         hop_id origin{};          ///< Its hop, where its SETUP named it.
         /// What we ask of it, by the session for which we do.
         std::map<std::uint64_t, relaying::share> shares;
-        std::uint64_t events = 0; ///< That came from the peer itself, not from time or from us.
         std::optional<any_session> session;
         moqlite::detail::id_table<relaying::track*> subscriptions; ///< Ours, upstream.
         moqlite::detail::id_table<relaying::reader*> requests;     ///< Theirs.
@@ -184,12 +182,6 @@ private:
     void notice(relay_notice n) {
         const bool vital = std::holds_alternative<admission_wanted>(n) || std::holds_alternative<session_ended>(n);
         if (vital || notices_.size() < most_notices) notices_.push(std::move(n));
-    }
-
-    /// The peer did something; others come from a timer, or from what other sessions do.
-    [[nodiscard]] static bool shows_life(const event& e) noexcept {
-        return !std::holds_alternative<group_lost>(e) && !std::holds_alternative<request_ended>(e) &&
-               !std::holds_alternative<stream_rejected>(e) && !std::holds_alternative<session_closed>(e);
     }
 
     // relay_events.hpp: what sessions say
@@ -235,7 +227,6 @@ private:
     void supersede(relaying::track& t);
     void watch_superseded(relaying::track& t);
     void cut_off_superseded(time_point now);
-    [[nodiscard]] static std::uint64_t newest_bytes(relaying::track& t) noexcept;
     void forget_infos(std::string_view broadcast);
     void forget_infos_of_no_track(std::string_view broadcast);
 

@@ -99,27 +99,23 @@ inline bool relay::is_announced_by(std::string_view broadcast, std::uint64_t sou
                                [&](const route& way) { return way.source == source; });
 }
 
-// A publisher that is taken over may be dead: it is given limits.takeover_grace to show that it is not.
+// A publisher that is taken over may be dead: it is given limits.takeover_grace to show that it is not. One that lives
+// may have nothing to bring for long; it is told something, so that it acknowledges that.
 
 inline void relay::supersede(relaying::track& t) {
     // All that it will bring is here, or nobody waits for it.
-    if (t.complete || t.end || t.wanted.readers() == 0) return;
+    const bool watched = t.moqlite::detail::list_hook<relaying::superseded_tag>::linked();
+    if (watched || t.complete || t.end || t.wanted.readers() == 0) return;
     watch_superseded(t);
 }
 
 inline void relay::watch_superseded(relaying::track& t) {
-    const peer* p = find(t.upstream);
+    peer* p = find(t.upstream);
     t.superseded_at = now_;
-    t.inputs_then = p != nullptr ? p->events : 0;
-    t.bytes_then = newest_bytes(t);
+    t.inputs_then = p != nullptr ? p->session->peer_inputs() : 0;
+    if (p != nullptr && t.subscription) static_cast<void>(p->session->repeat_update(*t.subscription));
     t.moqlite::detail::list_hook<relaying::superseded_tag>::unlink();
     superseded_.push_back(t);
-}
-
-/// Bytes of the newest group, which grows without an event.
-inline std::uint64_t relay::newest_bytes(relaying::track& t) noexcept {
-    const auto* newest = t.log.newest();
-    return newest != nullptr ? newest->group->size() : 0;
 }
 
 /// Cuts off the readers of publishers that have been silent since another one took over; they subscribe again.
@@ -128,8 +124,9 @@ inline void relay::cut_off_superseded(time_point now) {
         relaying::track& t = *superseded_.pop_front();
         if (t.complete || t.end || t.wanted.readers() == 0) continue;
         const peer* p = find(t.upstream);
-        const bool alive = p != nullptr && (p->events != t.inputs_then || newest_bytes(t) != t.bytes_then);
-        alive ? watch_superseded(t) : cut_off(t, app_error::dropped);
+        const bool alive = p != nullptr && p->session->peer_inputs() != t.inputs_then;
+        // Paused, it has a subscription to be silent on only once a reader wants more.
+        alive || t.paused ? watch_superseded(t) : cut_off(t, app_error::dropped);
     }
 }
 

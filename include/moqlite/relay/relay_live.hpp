@@ -35,6 +35,12 @@ inline relaying::track* relay::open_main(
     if (t == nullptr) return nullptr;
     t->live = &live;
     live.main = t;
+    if (live.retired) {
+        // Who comes now is served by another publisher: neither of these two is found.
+        t->retired = true;
+        unfile(*t);
+        return t;
+    }
     index_.insert_or_assign(track_key{live.broadcast, live.name}, t);
     return t;
 }
@@ -58,7 +64,12 @@ inline void relay::free_live_readers(relaying::track& t) {
         auto options = t.wanted.sum();
         options.ordered = false;
         options.end.reset();
-        open_second(t, t.asker, options);
+        // It counts for one of those that it is for.
+        std::uint64_t asking = 0;
+        t.readers.for_each([&](relaying::reader& r) {
+            if (asking == 0 && relaying::is_live(r.options)) asking = r.session;
+        });
+        open_second(t, asking, options);
     }
     if (t.live == nullptr) return; // They are served what comes.
     t.readers.for_each([&](relaying::reader& r) {

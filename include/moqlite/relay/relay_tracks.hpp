@@ -231,6 +231,7 @@ inline void relay::resubscribe(relaying::track& t) {
 /// Its readers get no more.
 inline void relay::cut_off(relaying::track& t, app_error code) {
     auto left = t.wanted.readers();
+    t.paused = false; // Not subscribed to again for those who leave next.
     retire(t);
     // The last leave() destroys the track.
     for (; left != 0; --left) {
@@ -268,6 +269,8 @@ inline void relay::unlist(relaying::track& t) {
 inline void relay::destroy_if_unused(relaying::track& t) {
     if (!t.retired || t.wanted.readers() != 0 || t.subscription) return;
     if (t.forget_at) ended_.erase(*t.forget_at);
+    if (t.main != nullptr) t.main->live = nullptr;
+    if (t.live != nullptr) t.live->main = nullptr;
     cache_.forget(t.log);
     tracks_.destroy(t);
 }

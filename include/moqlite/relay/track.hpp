@@ -80,8 +80,7 @@ struct track : moqlite::detail::list_hook<moqlite::detail::owned_tag>,
     track* live = nullptr;     ///< The second subscription to the same track, for live readers.
     track* main = nullptr;     ///< Where this is the second one: the first.
     time_point superseded_at{};    ///< Since when its publisher has been silent after another one took over.
-    std::uint64_t inputs_then = 0; ///< Events of that publisher until then,
-    std::uint64_t bytes_then = 0;  ///< and bytes of its newest group.
+    std::uint64_t inputs_then = 0; ///< Inputs that this publisher had caused by then.
     track_log log;
     std::vector<groups_dropped> gaps; ///< What the publisher said will not come, the latest of it; for who comes later.
     moqlite::detail::list<reader, of_track_tag> readers;

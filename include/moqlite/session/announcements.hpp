@@ -206,10 +206,12 @@ private:
             slots_[made->slot] = made.get();
         }
         const std::string_view key = made->path;
+        bytes_ += key.size();
         return *by_path_.emplace(key, std::move(made)).first->second;
     }
     void erase(entry& e) {
         leave_ended(e);
+        bytes_ -= e.path.size();
         slots_[e.slot] = nullptr;
         free_slots_.push_back(e.slot);
         by_path_.erase(by_path_.find(e.path));
@@ -219,6 +221,7 @@ private:
         e.unlink();
         --ended_count_;
         ended_bytes_ -= e.path.size();
+        if (ended_.empty()) most_ = most_bytes_ = 0;
     }
     void changed(entry& e) {
         ++last_change_;
@@ -226,6 +229,8 @@ private:
         if (!e.routes.empty()) return leave_ended(e);
         if (e.believers == 0) return erase(e);
         if (e.linked()) return;
+        most_ = std::max(most_, size());
+        most_bytes_ = std::max(most_bytes_, bytes_ - ended_bytes_);
         ended_.push_back(e);
         ++ended_count_;
         ended_bytes_ += e.path.size();
@@ -304,7 +309,10 @@ private:
     }
     /// Gives up the listeners that keep the entry that ended first, while too many are kept.
     void bound_ended() {
-        while (ended_count_ > ended_max || ended_bytes_ > ended_bytes_max) {
+        // Publishers that leave together end all that they had announced at once: no listener can have heard of it then.
+        const auto most = std::max(ended_max, 2 * most_);
+        const auto most_bytes = std::max(ended_bytes_max, 2 * most_bytes_);
+        while (ended_count_ > most || ended_bytes_ > most_bytes) {
             const entry& oldest = ended_.front();
             std::vector<listener*> slow;
             for_each_interest(oldest.path, [&](listener::interest& i) {
@@ -322,8 +330,8 @@ private:
     /// A share of the table, so that comparing everything instead costs a few entries a change.
     [[nodiscard]] std::size_t waiting_max() const noexcept { return std::max<std::size_t>(4096, by_path_.size() / 16); }
 
-    static constexpr std::size_t ended_max = 65536;
-    /// Of their paths: what several peers may announce, ended at once.
+    static constexpr std::size_t ended_max = 65536; ///< Or twice as many as were there at once.
+    /// Of their paths; or twice what was there.
     static constexpr std::size_t ended_bytes_max = 32 * 1024 * 1024;
     std::map<std::string_view, std::unique_ptr<entry>> by_path_; ///< The keys are the entries' own.
     std::map<std::string, interests, std::less<>> by_prefix_;    ///< None is empty.
@@ -332,6 +340,9 @@ private:
     detail::list<entry, detail::ended_tag> ended_; ///< The longest ended first.
     std::size_t ended_count_ = 0;
     std::size_t ended_bytes_ = 0;
+    std::size_t bytes_ = 0;      ///< Of all paths.
+    std::size_t most_ = 0;       ///< Broadcasts that were there at once since some are kept that ended,
+    std::size_t most_bytes_ = 0; ///< and the bytes of their paths.
     std::uint64_t last_change_ = 0;
 };
 

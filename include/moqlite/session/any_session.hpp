@@ -90,6 +90,9 @@ public:
     result<void> update(subscribe_id id, const subscribe_options& options) {
         return visit([&](auto& s) { return s.update(id, options); });
     }
+    result<void> repeat_update(subscribe_id id) {
+        return visit([&](auto& s) { return s.repeat_update(id); });
+    }
     result<void> unsubscribe(subscribe_id id) {
         return visit([&](auto& s) { return s.unsubscribe(id); });
     }
@@ -158,6 +161,9 @@ public:
     }
 
     // Facts.
+    [[nodiscard]] std::uint64_t peer_inputs() const noexcept {
+        return std::visit([](const auto& s) { return s.peer_inputs(); }, is_);
+    }
     [[nodiscard]] bool is_out_of_requests() const noexcept {
         return std::visit([](const auto& s) { return s.is_out_of_requests(); }, is_);
     }

@@ -128,6 +128,8 @@ public:
     /// Without `start`, the start stays as it was; without `end`, there is none any more. Updates between two pumps are
     /// one SUBSCRIBE_UPDATE, with what the last one wants.
     result<void> update(subscribe_id id, const subscribe_options& options) { return subscribing_.update(id, options); }
+    /// Says once more what the last update() said, for a peer that should show by its acknowledgement that it lives.
+    result<void> repeat_update(subscribe_id id) { return subscribing_.repeat_update(id); }
     /// Ends without further events, and with it the groups that are arriving.
     result<void> unsubscribe(subscribe_id id) { return subscribing_.unsubscribe(id); }
     /// Asks what a track is like; errc::unsupported before moq-lite-05.
@@ -200,6 +202,8 @@ public:
 
     [[nodiscard]] version negotiated() const noexcept { return c_.dialect; }
     [[nodiscard]] role side() const noexcept { return c_.side; }
+    /// Inputs that its peer has caused so far, acknowledgements too: while it grows the peer lives.
+    [[nodiscard]] std::uint64_t peer_inputs() const noexcept { return peer_inputs_; }
     /// The peer grants no request stream at present: what is asked of it waits.
     [[nodiscard]] bool is_out_of_requests() const noexcept { return bidi_blocked_; }
     [[nodiscard]] bool is_closed() const noexcept { return c_.closing.has_value(); }
@@ -230,6 +234,11 @@ private:
 
     [[nodiscard]] bool open() const noexcept { return !c_.closing; }
     [[nodiscard]] bool begin_input(time_point now);
+    /// The same of what only the peer can have caused.
+    [[nodiscard]] bool begin_peer_input(time_point now) {
+        ++peer_inputs_;
+        return begin_input(now);
+    }
     void write_setup(const session_options& options);
 
     // session_input.hpp
@@ -274,6 +283,7 @@ private:
     detail::ring<stream_id> ids_;             ///< Unidirectional streams in hand.
     bool uni_blocked_ = false;
     bool bidi_blocked_ = false;
+    std::uint64_t peer_inputs_ = 0;
     bool writing_ = false;
     bool close_told_ = false;
     bool ended_ = false; ///< session_closed was told.

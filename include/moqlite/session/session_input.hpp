@@ -18,7 +18,7 @@ inline bool session::begin_input(time_point now) {
 
 inline void session::stream_received(stream_id id, byte_view data, bool fin, time_point now) {
     const detail::entry_mark mark{inside_};
-    if (!begin_input(now)) return;
+    if (!begin_peer_input(now)) return;
     detail::any_stream* found = find_or_accept(id);
     if (found == nullptr) return;
     input_ = {.active = true, .fin = fin, .rest = data};
@@ -59,7 +59,7 @@ inline detail::any_stream* session::find_or_accept(stream_id id) {
 
 inline void session::stream_reset(stream_id id, app_error code, time_point now) {
     const detail::entry_mark mark{inside_};
-    if (!begin_input(now)) return;
+    if (!begin_peer_input(now)) return;
     auto* found = find_or_accept(id); // It may be the first that we hear of it.
     if (found == nullptr) return;
     if (auto* const* g = std::get_if<detail::incoming_group*>(found)) return subscribing_.was_reset(**g, code);
@@ -73,7 +73,7 @@ inline void session::stream_reset(stream_id id, app_error code, time_point now) 
 
 inline void session::stream_stopped(stream_id id, app_error code, time_point now) {
     const detail::entry_mark mark{inside_};
-    if (!begin_input(now)) return;
+    if (!begin_peer_input(now)) return;
     // Of a request it may be the first that we hear.
     auto* found = direction_of(id) == direction::bidi ? find_or_accept(id) : c_.streams.find(number(id));
     if (found == nullptr) return;
@@ -95,7 +95,7 @@ inline detail::served_group* session::served_on(const detail::any_stream& stream
 
 inline void session::stream_writable(stream_id id, time_point now) {
     const detail::entry_mark mark{inside_};
-    if (!begin_input(now)) return;
+    if (!begin_peer_input(now)) return;
     auto* found = c_.streams.find(number(id));
     if (found == nullptr) return;
     if (auto* g = served_on(*found)) return publishing_.writable(*g);
@@ -108,7 +108,7 @@ inline void session::stream_writable(stream_id id, time_point now) {
 
 inline void session::stream_acked(stream_id id, std::uint64_t n, time_point now) {
     const detail::entry_mark mark{inside_};
-    if (!begin_input(now)) return;
+    if (!begin_peer_input(now)) return;
     auto* found = c_.streams.find(number(id));
     if (found == nullptr) return;
     if (auto* g = served_on(*found)) return publishing_.acked(*g, n);
@@ -120,7 +120,7 @@ inline void session::stream_acked(stream_id id, std::uint64_t n, time_point now)
 
 inline void session::stream_closed(stream_id id, std::optional<app_error> code, time_point now) {
     const detail::entry_mark mark{inside_};
-    if (!begin_input(now)) return;
+    if (!begin_peer_input(now)) return;
     auto* found = c_.streams.find(number(id));
     if (found == nullptr) return;
     const auto stream = *found;
@@ -136,7 +136,7 @@ inline void session::stream_closed(stream_id id, std::optional<app_error> code, 
 
 inline void session::streams_available(direction kind, time_point now) {
     const detail::entry_mark mark{inside_};
-    if (!begin_input(now)) return;
+    if (!begin_peer_input(now)) return;
     (kind == direction::uni ? uni_blocked_ : bidi_blocked_) = false;
     c_.ready.mark();
 }
@@ -150,7 +150,7 @@ inline void session::path_measured(const path_facts& path, time_point now) {
 
 inline void session::datagram_received(byte_view bytes, time_point now) {
     const detail::entry_mark mark{inside_};
-    if (!begin_input(now)) return;
+    if (!begin_peer_input(now)) return;
     // Nobody is told of one that is not a group: datagrams may be late, or not for us.
     const auto m = wire::lite::decode<wire::lite::datagram>(c_.dialect, bytes, c_.bounds);
     if (!m || !subscribing_.wants(subscribe_id{m->subscription}, m->sequence)) return;

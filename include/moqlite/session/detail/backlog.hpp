@@ -64,6 +64,7 @@ inline void publishing::forget_backlog(served_group& s) noexcept {
 // SUBSCRIBE_DROP.
 
 inline void publishing::write_drop(incoming_request& r, group_sequence first, group_sequence last, app_error code) {
+    if (r.too_many_drops) return;
     if (!r.ok_written) write_ok(r, first);
     if (r.drops.empty() && stream_has_room(r) && has_room())
         return static_cast<void>(c_.send(*r.stream, wire::lite::subscribe_drop{first, last, code}));
@@ -71,8 +72,29 @@ inline void publishing::write_drop(incoming_request& r, group_sequence first, gr
     r.drops.add({first, last, code});
     pending_drops_ += r.drops.size();
     if (!r.list_hook<dropping_tag>::linked() && stream_has_room(r)) dropping_.push_back(r);
-    // Ranges with gaps between them cannot be one.
-    if (pending_drops_ > c_.bounds.pending_drops) c_.fail(errc::control_backlog);
+    // Ranges with gaps between them cannot be one. It is the publisher who makes them many, and a reader that takes its
+    // replies has them until its next pump: not its session ends, but this request.
+    const auto most = c_.bounds.pending_drops;
+    if (r.drops.size() <= most / 4 && pending_drops_ <= most) return;
+    pending_drops_ -= r.drops.size();
+    r.drops = {};
+    r.list_hook<dropping_tag>::unlink();
+    r.too_many_drops = true;
+    overdropped_.push_back(r.id);
+    c_.ready.mark();
+}
+
+/// Ends the requests of which more drops wait than may. Not where it is found: others hold the request then.
+inline void publishing::end_overdropped() {
+    while (!overdropped_.empty()) {
+        incoming_request* r = find(overdropped_.back());
+        overdropped_.pop_back();
+        if (r == nullptr) continue;
+        c_.abandon_reading(*r->stream, app_error::lagged);
+        c_.abandon_writing(*r->stream, app_error::lagged);
+        lose_all(*r, app_error::lagged);
+        end(*r, false);
+    }
 }
 
 /// Writes drops that were held back, as far as the peer takes its replies now.

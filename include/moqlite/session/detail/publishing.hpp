@@ -9,6 +9,7 @@
 #include <moqlite/session/detail/request.hpp>
 #include <moqlite/wire/lite/fetch.hpp>
 #include <moqlite/wire/lite/subscribe_response.hpp>
+#include <vector>
 
 namespace moqlite::detail {
 
@@ -62,6 +63,7 @@ public:
     void acked(served_group& s, std::uint64_t n);
     void writable(served_group& s);
     void write_drops();
+    void end_overdropped();
     void control_written(const control_stream& stream);
     void stopped(served_group& s, app_error code) {
         if (!s.lost) lose(s, code, false);
@@ -171,7 +173,7 @@ private:
         c_.pool.uncharge(sizeof(served_group));
     }
     void finish_if_delivered(incoming_request& r) {
-        if (r.finishing && r.group_count == 0 && r.drops.empty()) c_.finish(*r.stream);
+        if (r.finishing && r.group_count == 0 && r.drops.empty() && !r.too_many_drops) c_.finish(*r.stream);
     }
 
     // backlog.hpp
@@ -198,6 +200,7 @@ private:
     datagram_queue datagrams_;
     list<incoming_request, dropping_tag> dropping_; ///< Those with drops, and room on their stream for them.
     std::size_t pending_drops_ = 0;                 ///< Ranges, of all requests.
+    std::vector<request_id> overdropped_;           ///< Requests with too many of them.
     std::uint64_t next_id_ = 0;
 };
 

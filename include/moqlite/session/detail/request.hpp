@@ -49,6 +49,7 @@ struct incoming_request : list_hook<owned_tag>, list_hook<dropping_tag> {
     list<served_group, growing_tag> growing; ///< Groups whose log has not ended.
     std::size_t growing_count = 0;
     drop_ranges drops; ///< SUBSCRIBE_DROPs for which there was no room.
+    bool too_many_drops = false; ///< These were too many: it is about to end.
 };
 
 /// A group on its way to one subscriber.

@@ -45,13 +45,20 @@ public:
         s->options = options;
         s->options.start = start;
         if (options.start) s->new_start = options.start;
-        if (!s->list_hook<update_tag>::linked() && !s->update_waits) updates_.push_back(*s);
-        c_.ready.mark();
+        write_soon(*s);
         if (s->lowest && options.start) s->lowest = std::min(*s->lowest, *options.start);
         if (!options.end)
             s->highest.reset();
         else if (s->highest)
             s->highest = std::max(*s->highest, *options.end);
+        return {};
+    }
+
+    result<void> repeat_update(subscribe_id id) {
+        subscription* s = find(id);
+        if (s == nullptr || s->stream == nullptr || s->fin_arrived) return errc::not_found;
+        s->repeats = true;
+        write_soon(*s);
         return {};
     }
 
@@ -278,9 +285,13 @@ private:
         auto* const* g = std::get_if<incoming_group*>(found);
         return g != nullptr ? *g : nullptr;
     }
+    void write_soon(subscription& s) {
+        if (!s.list_hook<update_tag>::linked() && !s.update_waits) updates_.push_back(s);
+        c_.ready.mark();
+    }
     void write_update(subscription& s) {
         auto changed = s.options;
-        if (changed == s.requested && !s.new_start) return;
+        if (!std::exchange(s.repeats, false) && changed == s.requested && !s.new_start) return;
         s.requested = changed;
         s.new_start.reset(); // It is in the options: without a start some go back to the latest group.
         static_cast<void>(c_.send(*s.stream, wire::lite::subscribe_update{changed}));

@@ -22,6 +22,7 @@ struct subscription : list_hook<owned_tag>, list_hook<quiet_tag>, list_hook<upda
     subscribe_options options;               ///< As they are wanted now.
     subscribe_options requested;             ///< As the publisher was last told.
     std::optional<group_sequence> new_start; ///< Set by an update that was not written yet.
+    bool repeats = false;                    ///< The next update is written though it changes nothing.
     bool update_waits = false;               ///< It is written when the message before it is on its way.
     // What was ever asked for: groups that left before an update arrived are no mistake of the peer's.
     std::optional<group_sequence> lowest;  ///< None: any.
