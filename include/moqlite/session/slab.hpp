@@ -91,9 +91,10 @@ public:
         kept_ = 0;
     }
 
-    /// Counts memory that is not a slab but goes with them. False: the limit is reached.
+    /// Counts memory that is not a slab but goes with them. False: the limit is reached. The first is always taken, so
+    /// that under the smallest limit, too, it is a write that fails.
     [[nodiscard]] bool charge(std::size_t bytes) noexcept {
-        if (bytes > left()) return false;
+        if (bytes > left() && in_use_ + charged_ != 0) return false;
         charged_ += bytes;
         return true;
     }
