@@ -11,7 +11,7 @@ inline std::size_t relay::requests_left(const peer& source) noexcept {
     if (source.session->is_out_of_requests()) return 0;
     const auto open = source.subscriptions.size() + source.queries.size() + source.fetches.size();
     const auto expected = options_.bounds.upstream_requests;
-    return std::max(open < expected ? expected - open : 0, expected / 6);
+    return std::max(open < expected ? expected - open : 0, expected / 8);
 }
 
 /// Whether one more request may be made of `source` for `asker`; if not, it is counted and reported.

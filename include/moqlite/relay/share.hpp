@@ -22,11 +22,14 @@ struct share {
         return kind == request_kind::subscribe ? subscriptions : queries;
     }
     [[nodiscard]] bool empty() const noexcept { return subscriptions == 0 && queries == 0; }
-    /// Whether one more fits where `left` are left: as many subscriptions as are left for others, a third of queries.
-    [[nodiscard]] bool allows(request_kind kind, std::size_t left) noexcept {
+    /// Whether one more fits where `left` are left for others. A subscription: while all of both kinds are fewer than
+    /// these; a query: while they are fewer than a third of these, so that some remain for subscriptions. Whoever has
+    /// used that up with subscriptions may still ask a few queries: they end soon.
+    [[nodiscard]] bool allows(request_kind kind, std::size_t left) const noexcept {
         if (left == 0) return false;
+        if (kind == request_kind::query && queries < least) return true;
         const auto most = kind == request_kind::subscribe ? left : left / 3;
-        return of(kind) < (most < least ? least : most);
+        return subscriptions + queries < (most < least ? least : most);
     }
     static constexpr std::size_t least = 4;
 };
