@@ -32,7 +32,8 @@ inline void relay::on(peer& p, const fetch_requested& e) {
     f.waiting.emplace(p.key, e.request);
     p.fetched.insert(number(e.request), found);
     if (f.begun) {
-        static_cast<void>(p.session->serve(e.request, f.group));
+        if (!p.session->serve(e.request, f.group))
+            static_cast<void>(p.session->reject(e.request, app_error::bounds_exceeded));
     } else if (f.upstream == 0) {
         if (const auto why = ask_next(*found); why != errc::ok) fetch_failed(*found, wire_code(why));
     }
@@ -121,7 +122,8 @@ inline void relay::begin_fetched(relaying::fetching& f) {
     if (std::exchange(f.begun, true)) return;
     cache_.lend(f.group);
     for (const auto& [key, request] : f.waiting)
-        if (any_session* s = session(key)) static_cast<void>(s->serve(request, f.group));
+        if (any_session* s = session(key); s != nullptr && !s->serve(request, f.group))
+            static_cast<void>(s->reject(request, app_error::bounds_exceeded)); // It has too much already.
 }
 
 /// A piece of a group that was fetched. It is collected here: as long as nothing has come, another publisher can be

@@ -103,11 +103,12 @@ public:
     [[nodiscard]] std::size_t in_use() const noexcept { return in_use_; }
     [[nodiscard]] std::size_t limit() const noexcept { return limit_; }
 
-private:
     [[nodiscard]] std::size_t left() const noexcept {
         const auto used = in_use_ + charged_;
         return used < limit_ ? limit_ - used : 0;
     }
+
+private:
     ~slab_store() { trim(); }
     static void free_memory(slab* s) noexcept {
         unpoison(s->data(), s->capacity);
@@ -148,6 +149,8 @@ public:
     void uncharge(std::size_t bytes) noexcept { store_.uncharge(bytes); }
     /// Bytes that are charged: they count to the limit beside those in use.
     [[nodiscard]] std::size_t charged() const noexcept { return store_.charged(); }
+    /// Bytes that may still be taken or charged.
+    [[nodiscard]] std::size_t left() const noexcept { return store_.left(); }
     /// Bytes of slabs.
     [[nodiscard]] std::size_t in_use() const noexcept { return store_.in_use(); }
     [[nodiscard]] std::size_t limit() const noexcept { return store_.limit(); }

@@ -43,7 +43,8 @@ inline result<void> publishing::serve(request_id id, group_ref g) {
     if (r == nullptr || r->kind == request_kind::track || !g) return errc::not_found;
     if (r->finishing) return errc::already_answered;
     if (const auto why = servable(*r, *g); why != errc::ok) return why;
-    if (served_.size() >= c_.bounds.served_groups || !c_.pool.charge(sizeof(served_group)))
+    if (has_its_share() && !r->waiting.empty()) lose(*r->waiting.top(), app_error::lagged, true);
+    if (has_its_share() || served_.size() >= c_.bounds.served_groups || !c_.pool.charge(sizeof(served_group)))
         return errc::out_of_memory_limit;
     const auto sequence = g->sequence();
     auto& s = served_.make(*r, sequence);

@@ -148,6 +148,10 @@ private:
     }
     /// Who has all that was fetched is given as long to end its side as for a first message.
     void await_end(served_group& s);
+    /// More groups wait for this peer than its share of the memory that is left: others need that, too.
+    [[nodiscard]] bool has_its_share() const noexcept {
+        return served_.size() >= least_served && served_.size() * sizeof(served_group) > c_.pool.left() / 64;
+    }
     void recount(incoming_request& r);
 
     void write_ok(incoming_request& r, std::optional<group_sequence> first);
@@ -188,6 +192,7 @@ private:
     }
 
     static constexpr std::size_t most_at_once = 64 * 1024;
+    static constexpr std::size_t least_served = 64; ///< Groups at once, however little memory is left.
     static constexpr std::size_t growing_at_once = 8; ///< Groups that are accounted for anew with one that is served.
     static constexpr std::size_t drops_at_once = 1024; ///< Bytes on one request's stream.
     context& c_;

@@ -1,0 +1,38 @@
+#include "relay/scene.hpp"
+#include <catch2/catch_test_macros.hpp>
+
+using namespace moqlite;
+using namespace moqlite::test;
+TEST_CASE("capped readers that grant no streams do not take the memory of all others") {
+
+    relay_options o;
+    o.bounds.memory = 8 << 20;
+    o.bounds.cache = 4 << 20;
+    scene s{o};
+    auto& own = s.publisher("hostile/x");
+    auto& camera = s.publisher();
+    s.settle();
+    std::vector<guest*> hogs;
+    for (int k = 0; k < 2; ++k) {
+        auto& hog = s.join();
+        hog.relay_end.takes = false;
+        for (int n = 0; n < 16; ++n)
+            hog.subscribe({"hostile/x", "t"}, {.ordered = true, .max_latency = relaying::complete_latency, .start = at(0), .end = at(100000)});
+        hogs.push_back(&hog);
+    }
+    s.settle();
+    own.accept(0, 0);
+    for (std::uint64_t n = 0; n < 1100; ++n) own.send(0, n, "x"), s.settle();
+    auto& viewer = s.viewer();
+    camera.accept(0, 0);
+    int got = 0;
+    for (std::uint64_t n = 0; n < 20; ++n) { camera.send(0, n, std::string(1000, 'v')); s.settle(); s.pass(100ms); got += (int)viewer.groups().size(); }
+    CHECK(got == 20);
+    s.pass(60s);
+    for (std::uint64_t n = 20; n < 40; ++n) { camera.send(0, n, std::string(1000, 'v')); s.settle(); s.pass(100ms); got += (int)viewer.groups().size(); }
+    CHECK(got == 40);
+    auto& late = s.viewer();
+    camera.send(0, 41, "z"); s.settle();
+    CHECK(late.groups().size() >= 1);
+
+}
