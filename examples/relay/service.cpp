@@ -296,7 +296,10 @@ void service::on_signal(int signal) {
     });
     if (signal == SIGUSR1) return say_statistics();
     if (signal == SIGHUP) return renew();
-    if (stopped_) std::_Exit(exit_by_signal(signal)); // Who asks twice does not want to wait.
+    if (stopped_) { // Who asks twice does not want to wait: clients that leave are not waited for, but told.
+        if (drained_.cancel() == 0) std::_Exit(exit_by_signal(signal));
+        return;
+    }
     stop(signal);
 }
 

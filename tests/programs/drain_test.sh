@@ -41,6 +41,17 @@ kill -TERM "${pid_of[relay]}"
 finished watch 1
 finished relay 0 6
 
+say "asked twice, it ends the sessions at once; clients are told, and need no time-out to find out"
+start_relay relay --drain 20
+start_watch watch film --reconnect 0
+until_true 10 has_said watch 'connected to' || fail "watch is not connected"
+kill -TERM "${pid_of[relay]}"
+until_true 10 has_said watch 'the relay will end the session' || fail "watch was not asked to leave"
+kill -TERM "${pid_of[relay]}"
+finished watch 1 3
+said watch '.*the relay is shutting down.*'
+finished relay 0 6
+
 say "clients go on at the successor of a relay that drains: back within 2 s of its start, every byte once"
 command -v openssl >/dev/null || { say "(left out: there is no openssl to make a certificate for both)"; exit 0; }
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
