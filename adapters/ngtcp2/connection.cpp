@@ -94,6 +94,7 @@ connection_stats connection_state::stats() const {
     out.bytes_received = counts.bytes_received;
     out.bytes_lost = counts.bytes_lost;
     out.packet_size = std::min(ngtcp2_conn_get_path_max_tx_udp_payload_size(conn), path.bound());
+    out.bidi_streams = ngtcp2_conn_get_streams_bidi_left(conn);
     return out;
 }
 

@@ -87,6 +87,23 @@ TEST_CASE("FETCHes that are not answered fill no publisher's streams, and end in
     CHECK_FALSE(s.r.deadline());
 }
 
+TEST_CASE("where the transport says how many streams a publisher grants, they are shared instead of a guess",
+    "[relay][share]") {
+    scene s;
+    auto& far = s.join(); // Another relay, with what many have published.
+    for (unsigned n = 0; n < 200; ++n) far.announce("room/" + std::to_string(n), {hop_id{100 + n}, hop_id{7}});
+    s.settle();
+    s.session_of(far).path_measured({.bidi_streams = 256}, s.now);
+    auto& edge = s.join();
+    for (unsigned n = 0; n < 128; ++n) edge.subscribe({"room/" + std::to_string(n), "video"});
+    s.settle();
+    CHECK(s.r.stats().requests_refused == 0);
+    auto& other = s.join();
+    for (unsigned n = 128; n < 200; ++n) other.subscribe({"room/" + std::to_string(n), "video"});
+    s.settle();
+    CHECK(s.r.stats().requests_refused == 72 - 64);
+}
+
 TEST_CASE("sessions that mix SUBSCRIBE, TRACK and FETCH have one share for all of them", "[relay][share]") {
     // Found by an attack: with a share for each kind, five of them took all of 128 streams.
     scene s;

@@ -133,3 +133,21 @@ TEST_CASE("messages that have not all arrived are bounded for all streams togeth
               list{"session_closed lagged control_backlog"});
     }
 }
+
+TEST_CASE("the request streams that are left follow from what was measured, opened, and waits", "[session][requests]") {
+    subject client{role::client};
+    begin(client);
+    CHECK_FALSE(client->requests_left());
+    client->path_measured({.bidi_streams = 3}, client.now);
+    CHECK(client->requests_left() == 3U);
+    REQUIRE(client->subscribe({"room", "video"}, {}));
+    CHECK(client->requests_left() == 2U); // It waits for a stream.
+    static_cast<void>(client.outputs());
+    CHECK(client->requests_left() == 2U); // It has one.
+    client.link.bidi_streams = 0;
+    REQUIRE(client->subscribe({"room", "audio"}, {}));
+    static_cast<void>(client.outputs());
+    CHECK(client->requests_left() == 0U);
+    client->streams_available(direction::bidi, client.now);
+    CHECK(client->requests_left() == 1U); // At least: one of two is taken by what waits.
+}

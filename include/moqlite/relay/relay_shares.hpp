@@ -6,9 +6,9 @@
 
 namespace moqlite {
 
-/// Requests that a publisher still takes. How many streams it grants is not known before it grants no more.
+/// Requests that a publisher still takes: a guess where the transport does not say how many streams it grants.
 inline std::size_t relay::requests_left(const peer& source) noexcept {
-    if (source.session->is_out_of_requests()) return 0;
+    if (const auto known = source.session->requests_left()) return static_cast<std::size_t>(*known);
     const auto open = source.subscriptions.size() + source.queries.size() + source.fetches.size();
     const auto expected = options_.bounds.upstream_requests;
     return std::max(open < expected ? expected - open : 0, expected / 8);

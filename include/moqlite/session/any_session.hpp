@@ -164,8 +164,8 @@ public:
     [[nodiscard]] std::uint64_t peer_inputs() const noexcept {
         return std::visit([](const auto& s) { return s.peer_inputs(); }, is_);
     }
-    [[nodiscard]] bool is_out_of_requests() const noexcept {
-        return std::visit([](const auto& s) { return s.is_out_of_requests(); }, is_);
+    [[nodiscard]] std::optional<std::uint64_t> requests_left() const noexcept {
+        return std::visit([](const auto& s) { return s.requests_left(); }, is_);
     }
     [[nodiscard]] bool is_closed() const noexcept {
         return std::visit([](const auto& s) { return s.is_closed(); }, is_);

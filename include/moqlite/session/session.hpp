@@ -204,8 +204,13 @@ public:
     [[nodiscard]] role side() const noexcept { return c_.side; }
     /// Inputs that its peer has caused so far, acknowledgements too: while it grows the peer lives.
     [[nodiscard]] std::uint64_t peer_inputs() const noexcept { return peer_inputs_; }
-    /// The peer grants no request stream at present: what is asked of it waits.
-    [[nodiscard]] bool is_out_of_requests() const noexcept { return bidi_blocked_; }
+    /// Request streams that the peer grants at present and that none of our requests waits for; at 0 further requests
+    /// wait. nullopt: the transport has not said (path_facts::bidi_streams).
+    [[nodiscard]] std::optional<std::uint64_t> requests_left() const noexcept {
+        if (bidi_blocked_) return 0;
+        if (!c_.path.bidi_streams) return std::nullopt;
+        return *c_.path.bidi_streams - std::min<std::uint64_t>(*c_.path.bidi_streams, c_.opening_count);
+    }
     [[nodiscard]] bool is_closed() const noexcept { return c_.closing.has_value(); }
     /// The peer's implementation reads stream codes on native QUIC only as they are: it is the one that writes paths
     /// with slashes. The others read them mapped into HTTP/3's range, or in both forms.

@@ -45,6 +45,7 @@ inline void session::stream_opened(direction kind, std::optional<stream_id> id) 
         return;
     }
     detail::control_stream* s = nullptr;
+    if (kind == direction::bidi && c_.path.bidi_streams.value_or(0) != 0) --*c_.path.bidi_streams;
     if (kind == direction::bidi)
         s = c_.opening.pop_front(), --c_.opening_count;
     else if (setup_ != nullptr)

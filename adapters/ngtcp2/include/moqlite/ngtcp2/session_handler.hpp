@@ -42,6 +42,7 @@ public:
     }
     void streams_available(direction kind, time_point now) override {
         session_->streams_available(kind, now);
+        measured_ = {}; // The next pump tells how many.
         drain();
     }
     void datagram_received(byte_view bytes, time_point now) override {
@@ -78,7 +79,8 @@ private:
         const auto window = static_cast<double>(stats.congestion_window);
         return {.rtt = stats.rtt,
             .rate = seconds > 0 ? static_cast<std::uint64_t>(8 * window / seconds) : 0, // One window a round trip.
-            .datagram_size = of.datagram_size()};
+            .datagram_size = of.datagram_size(),
+            .bidi_streams = stats.bidi_streams};
     }
     void drain() {
         while (auto e = session_->poll_event()) on_event_(*std::move(e));
