@@ -24,8 +24,8 @@ bool set(int fd, int level, int name, T value) noexcept {
 
 /// What a socket says of some earlier datagram.
 bool is_icmp(int error) noexcept {
-    return error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH || error == EMSGSIZE || error == EPROTO ||
-           error == EACCES;
+    return error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH || error == EMSGSIZE ||
+           error == EPROTO || error == EACCES;
 }
 
 } // namespace

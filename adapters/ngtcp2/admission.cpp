@@ -63,8 +63,8 @@ void endpoint_state::refuse(const datagram& d, const ngtcp2_pkt_hd& header, std:
     if (n > 0) writer.send(d.local, d.remote, 0, std::as_bytes(space.first(static_cast<std::size_t>(n))));
 }
 
-// An honest client is through after a few round trips, and asks again when its first packet is not answered. Whoever has
-// taken longer gives its place to another: its own source's where that has its share, else anybody's.
+// An honest client is through after a few round trips, and asks again when its first packet is not answered. Whoever
+// has taken longer gives its place to another: its own source's where that has its share, else anybody's.
 bool endpoint_state::make_room(source_usage* here) {
     constexpr duration patience = std::chrono::milliseconds{500};
     const bool share_is_used =

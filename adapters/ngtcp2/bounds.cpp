@@ -14,7 +14,8 @@ namespace moqlite::ngtcp2::detail {
 std::size_t memory_bound_for(const endpoint_options& o) noexcept {
     constexpr std::uint64_t piece = 8 * 1024, stream = 1536, rest = 16 * 1024 * 1024;
     constexpr auto most = std::uint64_t{std::numeric_limits<std::size_t>::max() / 8};
-    const auto streams = std::min(std::min(o.uni_streams, most) + std::min(o.bidi_streams, most), most / (piece + stream));
+    const auto streams =
+        std::min(std::min(o.uni_streams, most) + std::min(o.bidi_streams, most), most / (piece + stream));
     return static_cast<std::size_t>(std::min(o.connection_window, most) + streams * (piece + stream) + rest);
 }
 

@@ -82,7 +82,8 @@ void endpoint_state::accept(const datagram& d) {
 }
 
 void endpoint_state::refuse_version(const datagram& d, const ngtcp2_version_cid& id) {
-    if ((!server && !refusing) || d.bytes.size() < NGTCP2_MAX_UDP_PAYLOAD_SIZE || writer.full() || !refusals.take(now)) return;
+    if ((!server && !refusing) || d.bytes.size() < NGTCP2_MAX_UDP_PAYLOAD_SIZE || writer.full() || !refusals.take(now))
+        return;
     const std::uint32_t known[] = {NGTCP2_PROTO_VER_V1};
     std::uint8_t grease = 0;
     random(std::as_writable_bytes(std::span{&grease, 1}));

@@ -86,8 +86,8 @@ std::unique_ptr<connection_state> endpoint_state::make_client(
     const auto cb = callbacks(role::client);
     const auto settings = settings_for(*c, token);
     const auto parameters = parameters_for(options);
-    const int rv = ngtcp2_conn_client_new(
-        &c->conn, &dcid, &scid, &path, NGTCP2_PROTO_VER_V1, &cb, &settings, &parameters, c->memory.functions(), c.get());
+    const int rv = ngtcp2_conn_client_new(&c->conn, &dcid, &scid, &path, NGTCP2_PROTO_VER_V1, &cb, &settings,
+        &parameters, c->memory.functions(), c.get());
     if (rv == 0) return c;
     why = ngtcp2_strerror(rv);
     return nullptr;
@@ -109,8 +109,8 @@ std::unique_ptr<connection_state> endpoint_state::make_server(
     parameters.retry_scid_present = retried;
     parameters.stateless_reset_token_present = 1;
     stateless_reset_token(scid, parameters.stateless_reset_token);
-    const int rv = ngtcp2_conn_server_new(
-        &c->conn, &header.scid, &scid, &path, header.version, &cb, &settings, &parameters, c->memory.functions(), c.get());
+    const int rv = ngtcp2_conn_server_new(&c->conn, &header.scid, &scid, &path, header.version, &cb, &settings,
+        &parameters, c->memory.functions(), c.get());
     if (rv == 0) return c;
     why = ngtcp2_strerror(rv);
     return nullptr;

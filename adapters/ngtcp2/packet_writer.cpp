@@ -161,8 +161,8 @@ std::optional<std::size_t> packet_writer::write(const write_stream& w) {
         const std::uint32_t flags = NGTCP2_WRITE_STREAM_FLAG_MORE | pad_stream |
                                     (last && w.fin ? NGTCP2_WRITE_STREAM_FLAG_FIN : NGTCP2_WRITE_STREAM_FLAG_NONE);
         ngtcp2_ssize accepted = -1;
-        const auto n = ngtcp2_conn_writev_stream(conn_, &path_.path, &info_, buffer_.data() + tail_, room_,
-            &accepted, flags, static_cast<std::int64_t>(number(w.stream)), vectors.data(), vectors.size(), now_);
+        const auto n = ngtcp2_conn_writev_stream(conn_, &path_.path, &info_, buffer_.data() + tail_, room_, &accepted,
+            flags, static_cast<std::int64_t>(number(w.stream)), vectors.data(), vectors.size(), now_);
         if (accepted > 0) {
             rest.take(static_cast<std::size_t>(accepted));
             taken += static_cast<std::size_t>(accepted);
@@ -183,8 +183,8 @@ bool packet_writer::write_datagram(byte_view bytes) {
         auto* base = reinterpret_cast<std::uint8_t*>(const_cast<std::byte*>(bytes.data()));
         const ngtcp2_vec vector{base, bytes.size()};
         int accepted = 0;
-        const auto n = ngtcp2_conn_writev_datagram(conn_, &path_.path, &info_, buffer_.data() + tail_, room_,
-            &accepted, NGTCP2_WRITE_DATAGRAM_FLAG_MORE | pad_datagram, 0, &vector, 1, now_);
+        const auto n = ngtcp2_conn_writev_datagram(conn_, &path_.path, &info_, buffer_.data() + tail_, room_, &accepted,
+            NGTCP2_WRITE_DATAGRAM_FLAG_MORE | pad_datagram, 0, &vector, 1, now_);
         // Too long for the peer, or it takes none: a datagram lost, not a connection.
         if (n == NGTCP2_ERR_INVALID_ARGUMENT || n == NGTCP2_ERR_INVALID_STATE) return false;
         const outcome o = judge(n);

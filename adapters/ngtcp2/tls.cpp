@@ -43,7 +43,8 @@ bool detail::usable_alpn(const std::vector<std::string>& alpn, std::string_view 
 
 /// PKCS #8 (RFC 7468 §11) and the older form of OpenSSL (RFC 1421).
 bool detail::is_encrypted(std::string_view pem) {
-    return pem.find("-----BEGIN ENCRYPTED PRIVATE KEY-----") != pem.npos || pem.find("\nProc-Type: 4,ENCRYPTED") != pem.npos;
+    return pem.find("-----BEGIN ENCRYPTED PRIVATE KEY-----") != pem.npos ||
+           pem.find("\nProc-Type: 4,ENCRYPTED") != pem.npos;
 }
 
 std::string detail::hex_of(std::span<const unsigned char> bytes) {

@@ -58,9 +58,8 @@ void client_link::dial(line& l) {
     };
     l.client.emplace(io_.get_executor(), std::move(o));
     const ngtcp2::failed_function fails = [this, &l](const ngtcp2::closed& how) { failed(l, how); };
-    ngtcp2::accept_function accept = [this, &l](ngtcp2::connection& c, time_point now) {
-        return start_session(l, c, now);
-    };
+    ngtcp2::accept_function accept = [this, &l](
+                                         ngtcp2::connection& c, time_point now) { return start_session(l, c, now); };
     auto alpn = options_.protocols;
     if (where_.webtransport) {
         accept = nghttp3::connect({.authority = where_.authority,

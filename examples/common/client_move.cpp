@@ -51,7 +51,8 @@ void client_link::try_again(const std::string& why) {
     discard(std::move(next_));
     if (finishing()) return;
     if (give_up_at_ && asio::now() >= *give_up_at_)
-        return finish(exit_failure, "cannot connect again within " + fmt::format("{}", options_.reconnect) + " s: " + why);
+        return finish(
+            exit_failure, "cannot connect again within " + fmt::format("{}", options_.reconnect) + " s: " + why);
     spdlog::debug("the relay's successor does not answer yet: {}", why);
     again_.expires_after(pause_);
     pause_ = std::min(2 * pause_, longest_pause);

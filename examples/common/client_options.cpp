@@ -70,7 +70,8 @@ void client_options::add_to(command_line& line) {
     line.seconds("--idle-timeout", idle_timeout, "Give the connection up when nothing is heard for so long", 1, 3600)
         ->capture_default_str();
     line.seconds("--reconnect", reconnect,
-            "When the relay asks its clients to leave (GOAWAY), connect to its successor and go on there; give up this\n"
+            "When the relay asks its clients to leave (GOAWAY), connect to its successor and go on there; give up "
+            "this\n"
             "long after the session has ended. 0: end with the session",
             0, 86400)
         ->capture_default_str();
@@ -103,7 +104,8 @@ bool client_options::check(std::string& why) {
     const auto root = path::normalise(std::string_view{where.path}.substr(0, where.path.find('?')));
     const auto whole = root.size() + (root.empty() ? 0 : 1) + broadcast.size();
     if (whole > limits{}.name || track.size() > limits{}.name) {
-        why = "the name of the " + std::string{whole > limits{}.name ? "broadcast, with the path of the URL," : "track"} +
+        why = "the name of the " +
+              std::string{whole > limits{}.name ? "broadcast, with the path of the URL," : "track"} +
               " is longer than " + std::to_string(limits{}.name) + " bytes";
         return false;
     }

@@ -22,7 +22,7 @@ struct client_options {
     bool tls_insecure = false;
     double idle_timeout = 8;
     double reconnect = 10; ///< Seconds, after GOAWAY; 0: not at all.
-    std::string qlog; ///< A directory, or empty.
+    std::string qlog;      ///< A directory, or empty.
     bool quiet = false;
     std::string log_level = "info";
 

@@ -19,7 +19,8 @@ constexpr const char* examples =
 void add_options(command_line& line, publish_options& o) {
     o.client.add_to(line);
     line.option("--input", o.input, "What to publish; - is stdin")->capture_default_str()->type_name("FILE");
-    line.size("--frame-size", o.frame_size, "16K", "Bytes a frame at most; one is shorter at the end of the input, and where that pauses", 1, limits{}.frame);
+    line.size("--frame-size", o.frame_size, "16K",
+        "Bytes a frame at most; one is shorter at the end of the input, and where that pauses", 1, limits{}.frame);
     line.option("--group-frames", o.group_frames, "Frames a group")
         ->capture_default_str()
         ->check(between(std::uint64_t{1}, std::uint64_t{1} << 40))

@@ -60,8 +60,8 @@ private:
     slab_pool memory_; ///< Must outlive the session, and what the outbox pins.
     client_link link_;
     descriptor input_;
-    boost::asio::steady_timer timer_; ///< Until a frame is due.
-    boost::asio::steady_timer pause_; ///< Until a frame that is not full is sent as it is.
+    boost::asio::steady_timer timer_;  ///< Until a frame is due.
+    boost::asio::steady_timer pause_;  ///< Until a frame that is not full is sent as it is.
     boost::asio::steady_timer return_; ///< For subscribers to come back.
     progress_line progress_;
     std::optional<outbox> outbox_;

@@ -25,8 +25,8 @@ struct listener {
 [[nodiscard]] std::optional<std::vector<listener>> resolve_listeners(
     const std::vector<std::string>& listen, std::uint16_t default_port, std::string& why);
 
-/// Whether a listener at `where`, which is numeric_addresses()' or ":PORT", is reached by localhost: on a loopback address
-/// or a wildcard.
+/// Whether a listener at `where`, which is numeric_addresses()' or ":PORT", is reached by localhost: on a loopback
+/// address or a wildcard.
 [[nodiscard]] bool is_on_loopback(std::string_view where) noexcept;
 
 } // namespace moqlite::programs

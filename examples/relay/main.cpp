@@ -34,7 +34,8 @@ void add_options(command_line& line, relay_program_options& o) {
     std::error_code unknown;
     o.web_root = std::filesystem::read_symlink("/proc/self/exe", unknown).parent_path() / "../share/moqlite/web";
     line.option("--listen", o.listen,
-            "Address to listen on; may be repeated. A name stands for all its addresses, no HOST for every address; port "
+            "Address to listen on; may be repeated. A name stands for all its addresses, no HOST for every address; "
+            "port "
             "0\n"
             "takes a free one. [::] includes IPv4 unless an IPv4 address is listed with the same port")
         ->required()
@@ -59,7 +60,8 @@ void add_options(command_line& line, relay_program_options& o) {
         ->type_name("LIST");
     line.option("--allow-origin", o.allow_origin,
             "Let pages of this origin in, also several times; '*' is every one. Without this those of the relay's own\n"
-            "hosts, whatever their scheme and port: the certificate's names, --host, and localhost where it listens there")
+            "hosts, whatever their scheme and port: the certificate's names, --host, and localhost where it listens "
+            "there")
         ->type_name("ORIGIN");
     line.option("--host", o.hosts, "A name by which pages reach this relay and that its certificate does not have")
         ->delimiter(',')

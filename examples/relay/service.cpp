@@ -149,9 +149,8 @@ ngtcp2::accept_function service::door(bool loopback) {
             .own_names = [this] { return own_names(); },
             .loopback = loopback,
             .protocols = options_.protocols,
-            .accept = [this](ngtcp2::connection& c, time_point now, std::string path) {
-                return accept(c, now, std::move(path));
-            }});
+            .accept = [this](ngtcp2::connection& c, time_point now,
+                          std::string path) { return accept(c, now, std::move(path)); }});
     return [this, by_http3 = std::move(by_http3)](ngtcp2::connection& c, time_point now) {
         return c.alpn() == http3 ? by_http3(c, now) : accept(c, now, {});
     };
@@ -276,7 +275,8 @@ void service::say(const request_refused& e) {
 }
 
 void service::say(const group_outgrew_cache& e) {
-    spdlog::warn("{} {} of #{} can no longer be joined: its group {} does not end, and has {}, more than the cache keeps",
+    spdlog::warn(
+        "{} {} of #{} can no longer be joined: its group {} does not end, and has {}, more than the cache keeps",
         printable(e.broadcast), printable(e.track), e.publisher, number(e.sequence),
         size_text(static_cast<double>(e.bytes)));
 }
@@ -361,8 +361,8 @@ void service::say_statistics() {
     spdlog::info("{} sessions, {} broadcasts, {} tracks, {} readers; {} cached, {} in use; {} groups not delivered; by "
                  "WebTransport {} sessions, refused {} requests, {} streams, {} datagrams, {} connections",
         s.sessions, s.broadcasts, s.tracks, s.readers, size_text(static_cast<double>(s.cached_bytes)),
-        size_text(static_cast<double>(s.memory)), s.groups_lost, w.sessions, w.refused_requests,
-        w.rejected_streams, w.dropped_datagrams, w.failed_connections);
+        size_text(static_cast<double>(s.memory)), s.groups_lost, w.sessions, w.refused_requests, w.rejected_streams,
+        w.dropped_datagrams, w.failed_connections);
 }
 
 } // namespace moqlite::programs

@@ -21,7 +21,8 @@ void service::changed(ngtcp2::certificate_store::outcome what, const std::string
     if (what == failed) return spdlog::error("the certificate stays as it is: {}", why);
     const auto& certificate = certificates_.current();
     for (const auto& server : servers_) server->renew(certificate.configuration);
-    spdlog::info("certificate renewed, sha256 {}, good until {}", certificate.fingerprint, date(certificate.good.until));
+    spdlog::info(
+        "certificate renewed, sha256 {}, good until {}", certificate.fingerprint, date(certificate.good.until));
 }
 
 void service::renew() {

@@ -277,8 +277,8 @@ bool web_server::state::make_room() {
 /// Without descriptors the newcomer gets the one in reserve, or that of a connection that asks nothing, so that /health
 /// is answered all the same.
 void web_server::state::refused(const error_code& error) {
-    const bool no_descriptor = error == net::error::no_descriptors ||
-                               error == boost::system::errc::too_many_files_open_in_system;
+    const bool no_descriptor =
+        error == net::error::no_descriptors || error == boost::system::errc::too_many_files_open_in_system;
     if (no_descriptor && !std::exchange(warned_, true) && options.warn)
         options.warn("--web cannot accept a connection: " + error.message() +
                      "; raise the limit of open files (ulimit -n, LimitNOFILE=)");

@@ -10,10 +10,10 @@
 namespace moqlite::programs {
 
 struct webtransport_door {
-    std::vector<std::string> origins;   ///< Of pages that may come in; empty: those of our own hosts.
+    std::vector<std::string> origins; ///< Of pages that may come in; empty: those of our own hosts.
     /// By which names we are reached; asked each time, for a certificate may be renewed.
     std::function<std::vector<std::string>()> own_names;
-    bool loopback = false; ///< We are reached by localhost, too.
+    bool loopback = false;              ///< We are reached by localhost, too.
     std::vector<std::string> protocols; ///< That are spoken here; "h3" among them means nothing.
     /// Makes the session of a request's path, with its query.
     std::function<std::unique_ptr<ngtcp2::handler>(ngtcp2::connection&, time_point, std::string path)> accept;

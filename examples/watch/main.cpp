@@ -27,9 +27,9 @@ void add_options(command_line& line, watch_options& o) {
     line.flag("--live", o.live, "Skip what is late. Without it nothing is skipped: the publisher waits for us");
     line.size("--read-ahead", o.read_ahead, "8M", "Ask for up to so much more than was written", 64 * 1024,
         std::uint64_t{1} << 30);
-    line.seconds(
-            "--timeout", o.timeout,
-            "Give up when the broadcast is not announced within this time; 0: wait for ever. The same after its publisher\n"
+    line.seconds("--timeout", o.timeout,
+            "Give up when the broadcast is not announced within this time; 0: wait for ever. The same after its "
+            "publisher\n"
             "was cut off, where 0 is at once",
             0, 1e9)
         ->capture_default_str();

@@ -20,8 +20,8 @@ constexpr std::size_t a_slice = 1024 * 1024; ///< Written at most, before others
 constexpr std::uint64_t microseconds = 1'000'000;
 /// A loss may be the first sign that all is over, which is another failure.
 constexpr auto second_sign = std::chrono::milliseconds{200};
-/// Where --timeout does not say how long, a publisher that was cut off is followed while its name is announced; that it is
-/// not may be known a moment later.
+/// Where --timeout does not say how long, a publisher that was cut off is followed while its name is announced; that it
+/// is not may be known a moment later.
 constexpr double replaced_within = 0.05;
 
 duration to_duration(double seconds) {
@@ -100,7 +100,8 @@ void watcher::follow() {
     }
     if (reader_->restarts() == restarts_) return;
     restarts_ = reader_->restarts();
-    if (!link_.moving()) spdlog::info("{} was cut off; subscribing to what is announced in its place", options_.client.broadcast);
+    if (!link_.moving())
+        spdlog::info("{} was cut off; subscribing to what is announced in its place", options_.client.broadcast);
 }
 
 /// An answer must come to each subscription.
@@ -113,9 +114,9 @@ void watcher::limit_request() {
     answer_.expires_after(to_duration(options_.request_timeout));
     answer_.async_wait([this](const boost::system::error_code& error) {
         if (!error && reader_ && !reader_->answered())
-            link_.finish(exit_no_answer, fmt::format("request timeout: no answer to the subscription to {} {} within {} s",
-                                             printable(options_.client.broadcast), printable(options_.client.track),
-                                             options_.request_timeout));
+            link_.finish(exit_no_answer,
+                fmt::format("request timeout: no answer to the subscription to {} {} within {} s",
+                    printable(options_.client.broadcast), printable(options_.client.track), options_.request_timeout));
     });
 }
 
@@ -286,8 +287,8 @@ void watcher::print_statistics() const {
         if (!us) return nullptr;
         return std::round(*us) / 1000;
     };
-    const nlohmann::ordered_json all{{"groups", groups_before_ + (reader_ ? reader_->groups_read() : 0)}, {"frames", stats_.frames},
-        {"bytes", stats_.bytes}, {"lost", stats_.lost},
+    const nlohmann::ordered_json all{{"groups", groups_before_ + (reader_ ? reader_->groups_read() : 0)},
+        {"frames", stats_.frames}, {"bytes", stats_.bytes}, {"lost", stats_.lost},
         {"latency_ms", {{"p50", milliseconds(stats_.latency_us.quantile(0.5))},
                            {"p99", milliseconds(stats_.latency_us.quantile(0.99))}}}};
     std::fprintf(stderr, "%s\n", all.dump().c_str());
@@ -298,8 +299,8 @@ std::string watcher::progress() {
     if (!reader_) return "waiting for " + options_.client.broadcast;
     const auto size = size_text(static_cast<double>(stats_.bytes));
     const auto lost = stats_.lost != 0 ? fmt::format(", {} lost", stats_.lost) : std::string{};
-    return fmt::format(
-        "{}  {}  {} groups{}", size, speed_.text(stats_.bytes, asio::now()), groups_before_ + reader_->groups_read(), lost);
+    return fmt::format("{}  {}  {} groups{}", size, speed_.text(stats_.bytes, asio::now()),
+        groups_before_ + reader_->groups_read(), lost);
 }
 
 } // namespace moqlite::programs

@@ -72,11 +72,11 @@ private:
     descriptor output_;
     boost::asio::steady_timer patience_; ///< Until the broadcast must be there; later, for what a loss means.
     boost::asio::steady_timer timer_;    ///< The reader's.
-    boost::asio::steady_timer answer_; ///< Until the subscription must be answered.
+    boost::asio::steady_timer answer_;   ///< Until the subscription must be answered.
     progress_line progress_;
     std::optional<reader> reader_;
-    std::optional<track_position> resume_; ///< Where the reader of an earlier session was.
-    std::uint64_t groups_before_ = 0;      ///< That it had read.
+    std::optional<track_position> resume_;   ///< Where the reader of an earlier session was.
+    std::uint64_t groups_before_ = 0;        ///< That it had read.
     std::optional<std::uint64_t> asked_for_; ///< The restart of the reader whose answer is waited for.
     std::uint64_t restarts_ = 0;
     std::optional<query_id> asked_; ///< What the track's timescale is.

@@ -256,7 +256,8 @@ TEST_CASE("a kernel that sends only small packets from some time on is sent smal
         return segment > 1232 ? EMSGSIZE : 0;
     };
     client->send(direction::uni, noise(1'000'000, 2));
-    const bool arrived = net.run([s = server] { return s->received.size() == 2 && s->received.rbegin()->second.fin; }, 5s);
+    const bool arrived =
+        net.run([s = server] { return s->received.size() == 2 && s->received.rbegin()->second.fin; }, 5s);
     fault = nullptr;
     CHECK(arrived);
     CHECK(client->connection.stats().packet_size <= 1232);

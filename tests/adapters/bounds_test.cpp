@@ -13,8 +13,8 @@ namespace {
 std::size_t kept_for(const recorder* r) { return ngtcp2::detail::state_of(r->connection).memory.used(); }
 std::size_t bound_of(const recorder* r) { return ngtcp2::detail::state_of(r->connection).home.memory_bound; }
 
-/// One-byte STREAM frames with a gap before each, as many as fit; packets below 1000 bytes stay as they are. ngtcp2 itself
-/// ends a connection at 4000 gaps of one stream.
+/// One-byte STREAM frames with a gap before each, as many as fit; packets below 1000 bytes stay as they are. ngtcp2
+/// itself ends a connection at 4000 gaps of one stream.
 forgery::function gaps(std::uint32_t stream) {
     return [stream, sent = 0u](std::size_t size) mutable -> std::optional<std::string> {
         constexpr std::uint32_t a_stream = 3900;

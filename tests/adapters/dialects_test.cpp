@@ -38,8 +38,8 @@ TEST_CASE("a code is written raw or mapped, and read either way", "[dialects §1
     using ngtcp2::code_form;
     for (const std::uint64_t n : {0ul, 1ul, 13ul, 29ul, 30ul, 31ul, 4294967295ul}) {
         CHECK(ngtcp2::to_wire_code(app_error{n}, code_form::raw) == n);
-        CHECK(ngtcp2::to_wire_code(app_error{n}, code_form::mapped) ==
-              number(webtransport::to_http3_code(app_error{n})));
+        CHECK(
+            ngtcp2::to_wire_code(app_error{n}, code_form::mapped) == number(webtransport::to_http3_code(app_error{n})));
         for (const auto form : {code_form::raw, code_form::mapped}) {
             const auto wire = ngtcp2::to_wire_code(app_error{n}, form);
             CHECK(ngtcp2::from_wire_code(wire) == app_error{n});

@@ -9,8 +9,8 @@
 
 namespace moqlite::test {
 
-/// While it lives, asked for the frames of each packet that is about to be encrypted, by the length of those that it has;
-/// nullopt: they stay. What is shorter is padded, what is longer is not used.
+/// While it lives, asked for the frames of each packet that is about to be encrypted, by the length of those that it
+/// has; nullopt: they stay. What is shorter is padded, what is longer is not used.
 class forgery {
 public:
     using function = std::function<std::optional<std::string>(std::size_t length)>;

@@ -108,13 +108,14 @@ TEST_CASE("stream codes go out mapped, but raw to a peer that writes paths with 
 }
 
 TEST_CASE("stream codes go out in the form of the peer's last one", "[dialects §12.29][ngtcp2-1.24]") {
-    const auto [v, path] = GENERATE(table<version, std::string>({{version::lite_04, "room"},
-        {version::lite_04, "/room"}, {version::lite_05, "room"}}));
+    const auto [v, path] = GENERATE(table<version, std::string>(
+        {{version::lite_04, "room"}, {version::lite_04, "/room"}, {version::lite_05, "room"}}));
     rejecting_session s{v};
     const auto implied = s.rejection(path);
     const bool by_stop = GENERATE(false, true);
     const auto show = [&](std::uint64_t wire) {
-        const auto id = s.client.open(by_stop ? direction::bidi : direction::uni, std::string(1, by_stop ? '\2' : '\0'));
+        const auto id =
+            s.client.open(by_stop ? direction::bidi : direction::uni, std::string(1, by_stop ? '\2' : '\0'));
         s.client.in_pump([&](ngtcp2::connection& c) {
             if (by_stop)
                 c.stop(id, app_error{wire});

@@ -21,7 +21,8 @@ struct script {
 };
 script words() {
     session s{role::client, version::lite_05, {}, time_point{1s}};
-    while (s.poll_event()) {}
+    while (s.poll_event()) {
+    }
     REQUIRE(s.subscribe({"room", "video"}, {.start = group_sequence{0}}));
     REQUIRE(s.fetch({"room", "video"}, group_sequence{5}));
     script out;

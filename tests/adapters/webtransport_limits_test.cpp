@@ -29,9 +29,7 @@ TEST_CASE("frames and streams that are to be ignored end nothing, however many c
     SECTION("of one byte each") {
         client.more(id, data_frame(varint(0x17) + varint(many)) + repeated(data_frame("x"), many));
     }
-    SECTION("for priorities") {
-        client.more(stream_id{2}, repeated(frame(0xf0700, varint(0) + "u=1"), many));
-    }
+    SECTION("for priorities") { client.more(stream_id{2}, repeated(frame(0xf0700, varint(0) + "u=1"), many)); }
     SECTION("as unidirectional streams of an unknown type") {
         for (int i = 0; i < many / 10; ++i) client.open(direction::uni, varint(0x21) + "grease", true);
     }

@@ -27,8 +27,7 @@ TEST_CASE("who watches believes in the end what was announced in the end", "[con
             } else {
                 std::vector<hop_id> hops{hop_id{5}, hop_id{6}}; // One that is there twice would be refused.
                 hops.resize(w.dice.below(3));
-                must(p.server->announce(path, std::move(hops)).has_value(),
-                    "a path can be announced");
+                must(p.server->announce(path, std::move(hops)).has_value(), "a path can be announced");
                 truth.insert(path);
             }
         };

@@ -38,10 +38,10 @@ public:
 
     // What a test turns.
 
-    bool takes = true;        ///< False: the window is shut, nothing can be written here.
-    bool deaf = false;        ///< True: facts wait, and the other end has no acknowledgement.
+    bool takes = true;                        ///< False: the window is shut, nothing can be written here.
+    bool deaf = false;                        ///< True: facts wait, and the other end has no acknowledgement.
     std::uint64_t requests_most = UINT64_MAX; ///< Request streams that the other end grants, in all.
-    bool acknowledges = true; ///< False: facts are told, but their acknowledgements wait.
+    bool acknowledges = true;                 ///< False: facts are told, but their acknowledgements wait.
 
     /// After `deaf` or `acknowledges` was turned.
     void resume() {

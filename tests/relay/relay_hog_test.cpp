@@ -17,7 +17,8 @@ TEST_CASE("capped readers that grant no streams do not take the memory of all ot
         auto& hog = s.join();
         hog.relay_end.takes = false;
         for (int n = 0; n < 16; ++n)
-            hog.subscribe({"hostile/x", "t"}, {.ordered = true, .max_latency = relaying::complete_latency, .start = at(0), .end = at(100000)});
+            hog.subscribe({"hostile/x", "t"},
+                {.ordered = true, .max_latency = relaying::complete_latency, .start = at(0), .end = at(100000)});
         hogs.push_back(&hog);
     }
     s.settle();
@@ -26,13 +27,23 @@ TEST_CASE("capped readers that grant no streams do not take the memory of all ot
     auto& viewer = s.viewer();
     camera.accept(0, 0);
     int got = 0;
-    for (std::uint64_t n = 0; n < 20; ++n) { camera.send(0, n, std::string(1000, 'v')); s.settle(); s.pass(100ms); got += (int)viewer.groups().size(); }
+    for (std::uint64_t n = 0; n < 20; ++n) {
+        camera.send(0, n, std::string(1000, 'v'));
+        s.settle();
+        s.pass(100ms);
+        got += (int)viewer.groups().size();
+    }
     CHECK(got == 20);
     s.pass(60s);
-    for (std::uint64_t n = 20; n < 40; ++n) { camera.send(0, n, std::string(1000, 'v')); s.settle(); s.pass(100ms); got += (int)viewer.groups().size(); }
+    for (std::uint64_t n = 20; n < 40; ++n) {
+        camera.send(0, n, std::string(1000, 'v'));
+        s.settle();
+        s.pass(100ms);
+        got += (int)viewer.groups().size();
+    }
     CHECK(got == 40);
     auto& late = s.viewer();
-    camera.send(0, 41, "z"); s.settle();
+    camera.send(0, 41, "z");
+    s.settle();
     CHECK(late.groups().size() >= 1);
-
 }

@@ -187,8 +187,8 @@ TEST_CASE("a live reader is moved once, however often complete ones come and go"
     CHECK(live.heard() == list{"subscription_accepted 0 from 0"});
 }
 
-TEST_CASE("where its publisher refuses a second subscription, a live reader gets what comes by the first",
-    "[relay][live]") {
+TEST_CASE(
+    "where its publisher refuses a second subscription, a live reader gets what comes by the first", "[relay][live]") {
     scene s;
     auto& camera = s.publisher();
     auto& recorder = s.viewer(complete(1, 0));
@@ -243,8 +243,8 @@ TEST_CASE("both subscriptions to a track end with it, and what is kept is the co
     camera.end_track(1, 3);
     s.settle();
     CHECK(live.groups() == list{"2: 2"});
-    CHECK(live.heard() == list{"subscription_accepted 0 from 2", "subscription_end_known 0 before 3",
-                              "subscription_ended 0 finished"});
+    CHECK(live.heard() ==
+          list{"subscription_accepted 0 from 2", "subscription_end_known 0 before 3", "subscription_ended 0 finished"});
     recorder.update(complete(3));
     s.settle();
     camera.send(0, 2, "2");

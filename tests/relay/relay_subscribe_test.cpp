@@ -229,10 +229,10 @@ TEST_CASE("ever lower starts are asked of the publisher twice, not each", "[rela
         greedy.subscribe({"room/cam", "video"}, {.start = at(1000 - n)});
         s.settle();
     }
-    CHECK(camera.heard() == list{"subscribe_requested 0 room/cam video priority 0 latency 0 1000..",
-                                "groups_wanted 0 all", "request_ended 0",
-                                "subscribe_requested 1 room/cam video priority 0 latency 0 0..",
-                                "groups_wanted 1 all"});
+    CHECK(
+        camera.heard() == list{"subscribe_requested 0 room/cam video priority 0 latency 0 1000..",
+                              "groups_wanted 0 all", "request_ended 0",
+                              "subscribe_requested 1 room/cam video priority 0 latency 0 0..", "groups_wanted 1 all"});
     auto& viewer = s.viewer();
     camera.accept(1, 7);
     camera.send(1, 7, "seven");

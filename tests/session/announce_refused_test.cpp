@@ -100,8 +100,8 @@ TEST_CASE("an announcement that breaks a rule is refused alone and reported, and
     client.check_alive();
 }
 
-TEST_CASE("what replaces a live announcement and is refused ends that one, and no other",
-    "[session][announce][regression]") {
+TEST_CASE(
+    "what replaces a live announcement and is refused ends that one, and no other", "[session][announce][regression]") {
     watcher client{version::lite_05};
     CHECK(client.receive(0, client.announced("other")).size() == 1);
     CHECK(client.receive(0, client.raw(wire_text("good"), client.hops(33))) ==
@@ -134,14 +134,16 @@ TEST_CASE("announcements that are refused count in the bound of those that a pee
     CHECK(client.receive(0, bad).back() == "session_closed bounds_exceeded too_many_announcements");
 }
 
-TEST_CASE("where what follows could not be understood the session ends with a name", "[session][announce][regression]") {
+TEST_CASE(
+    "where what follows could not be understood the session ends with a name", "[session][announce][regression]") {
     const auto v = GENERATE(from_range(all_versions));
     watcher client{v};
     const auto said = client.receive(0, std::string(has_typed_announces(v) ? "00" : "") + "80010001");
     CHECK(said.back() == "session_closed bounds_exceeded message_too_large");
 }
 
-TEST_CASE("announce refuses what a conforming peer would, so that it is sent to none", "[session][announce][regression]") {
+TEST_CASE(
+    "announce refuses what a conforming peer would, so that it is sent to none", "[session][announce][regression]") {
     const auto v = GENERATE(from_range(all_versions));
     subject client{role::client, v, {.path = "/room/a?token=b", .origin = hop_id{9}}};
     begin(client);

@@ -16,7 +16,8 @@ struct answerer : subject {
         announcements& t, ready_list& ready, limits bounds = {}, scope allowed = {}, version v = version::lite_05)
         : subject(role::server, v, {.bounds = bounds, .table = &t, .ready = &ready, .key = 50}) {
         begin(*this, std::move(allowed));
-        while (ready.pop()) {}
+        while (ready.pop()) {
+        }
     }
     /// Bytes of one pump for a stream.
     std::string pumped(std::uint64_t stream) {

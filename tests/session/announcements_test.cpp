@@ -174,8 +174,7 @@ TEST_CASE("what comes and goes unread is not kept for a reader that has not come
     CHECK(reader.read() == 0);
 }
 
-TEST_CASE("a reader is told of what is below its prefixes, by whole segments, and of nothing else",
-    "[announcements]") {
+TEST_CASE("a reader is told of what is below its prefixes, by whole segments, and of nothing else", "[announcements]") {
     announcements table;
     for (const auto* path : {"a", "a-b", "a/b", "a/b/c", "a/c", "ab", "b", "b/c"}) table.set(path, {hops(0), 0});
     believer all{table};
@@ -263,7 +262,8 @@ TEST_CASE("publishers of very many broadcasts leave in one moment, and no reader
     CHECK(table.ended() == 0);
 }
 
-TEST_CASE("what waits for a reader that does not read is bounded, for all readers of one owner together, and nothing is missed",
+TEST_CASE("what waits for a reader that does not read is bounded, for all readers of one owner together, and nothing "
+          "is missed",
     "[announcements][regression]") {
     announcements table;
     std::size_t waiting = 0;
@@ -279,7 +279,7 @@ TEST_CASE("what waits for a reader that does not read is bounded, for all reader
     CHECK(waiting <= 4096);
     for (std::size_t n = 0; n < names; n += 2) table.remove(name(n), 1); // Of these they never hear.
     CHECK(table.ended() <= 4096);
-    readers[0]->read(100);                                                // In the middle of what it missed,
+    readers[0]->read(100);                                                          // In the middle of what it missed,
     for (std::size_t n = 0; n < names; n += 3) table.set(name(n), {hops(2), 2, 0}); // more changes.
     for (auto& r : readers) {
         r->read();

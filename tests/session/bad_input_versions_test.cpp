@@ -130,8 +130,7 @@ TEST_CASE("a second stream for a group that is arriving is stopped, and the firs
     CHECK(client.receive(11, "00 02 00 07") == list{"group_opened 11 of 0 sequence 7"}); // Not arriving any more.
 }
 
-TEST_CASE(
-    "hop lists, statuses and types that a version does not have are refused by name", "[session][bad input]") {
+TEST_CASE("hop lists, statuses and types that a version does not have are refused by name", "[session][bad input]") {
     const auto v = any_version();
     CAPTURE(alpn(v));
     client_of client{v};

@@ -112,7 +112,8 @@ TEST_CASE("a peer that owes acknowledgements for the stall timeout is let go", "
     }
 }
 
-TEST_CASE("a group that is not acknowledged closes the session, also where its subscription is capped", "[session][stall]") {
+TEST_CASE(
+    "a group that is not acknowledged closes the session, also where its subscription is capped", "[session][stall]") {
     for (const bool capped : {false, true}) {
         CAPTURE(capped);
         subject s{role::server};

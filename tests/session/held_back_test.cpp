@@ -2,8 +2,8 @@
 #include "subject.hpp"
 #include <moqlite/session/read_ahead.hpp>
 
-#include <catch2/catch_test_macros.hpp>
 #include <algorithm>
+#include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/generators/catch_generators_range.hpp>
 #include <random>
@@ -70,7 +70,8 @@ TEST_CASE("groups that wait for a capped reader are bounded too: the oldest goes
     CHECK(limits{}.capped_groups >= 2 * read_ahead::most_groups);
 }
 
-TEST_CASE("groups without a byte, and what serves them, count in the limit of memory", "[session][held back][regression]") {
+TEST_CASE(
+    "groups without a byte, and what serves them, count in the limit of memory", "[session][held back][regression]") {
     slab_pool pool{100'000};
     limits small;
     small.live_groups = 100'000;
@@ -120,7 +121,9 @@ TEST_CASE("which groups a live reader loses is as if all of them had been counte
     };
     std::map<std::uint64_t, copy> model; // What is not lost.
     std::set<std::uint64_t> lost;
-    const auto waits = [](const copy& c) { return !c.begun || c.log->size() > c.written || c.log->ended() == group::state::finished; };
+    const auto waits = [](const copy& c) {
+        return !c.begun || c.log->size() > c.written || c.log->ended() == group::state::finished;
+    };
     server.link.uni_streams = 0;
     std::uint64_t next = 0;
     for (int step = 0; step < 200; ++step) {
@@ -148,7 +151,8 @@ TEST_CASE("which groups a live reader loses is as if all of them had been counte
                 unsent += c.log->size() - c.written;
                 if (!oldest) oldest = n;
             }
-            if ((unsent <= small.live_backlog && waiting <= small.live_groups) || *oldest == model.rbegin()->first) break;
+            if ((unsent <= small.live_backlog && waiting <= small.live_groups) || *oldest == model.rbegin()->first)
+                break;
             lost.insert(*oldest);
             model.erase(*oldest);
         }

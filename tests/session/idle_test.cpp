@@ -55,7 +55,8 @@ const std::vector<command> commands{
     {"probe", [](idle& s) { return bool(s->probe()); }},
     {"goaway", [](idle& s) { return bool(s->goaway()); }},
     {"answer_track", [](idle& s) { return bool(s->answer_track(request_id{1}, {})); }},
-    {"drop", [](idle& s) { return bool(s->drop(request_id{0}, group_sequence{5}, group_sequence{6}, app_error::old)); }},
+    {"drop",
+        [](idle& s) { return bool(s->drop(request_id{0}, group_sequence{5}, group_sequence{6}, app_error::old)); }},
     {"end_track", [](idle& s) { return bool(s->end_track(request_id{0}, group_sequence{9})); }},
     {"serve", [](idle& s) { return bool(s->open_group(request_id{0}, group_sequence{1})); }},
     {"a frame", [](idle& s) { return bool(s.log->write_frame(timestamp{1}, as_bytes("frame"))); }},
@@ -82,7 +83,8 @@ TEST_CASE("a day of idle sessions whose peers probe ends none, whatever their ve
     CHECK(reports > 5000);
 }
 
-TEST_CASE("a report that is due while the path is silent is measured from when it is made", "[session][idle][regression]") {
+TEST_CASE(
+    "a report that is due while the path is silent is measured from when it is made", "[session][idle][regression]") {
     const auto v = GENERATE(from_range(all_versions));
     CAPTURE(alpn(v));
     idle server{v};

@@ -58,10 +58,12 @@ const std::vector<ending> endings{
     {"the peer breaks a rule and the session fails",
         [](lender& s) { static_cast<void>(s.receive(client_uni(1), "01 04 01 01 01 01")); }, true},
     {"the application closes the session", [](lender& s) { s->close(app_error::cancel); }, true},
-    {"the session fails for a stall", [](lender& s) {
+    {"the session fails for a stall",
+        [](lender& s) {
             static_cast<void>(s.tick_after(1ms));
             static_cast<void>(s.tick_after(1h));
-        }, true},
+        },
+        true},
     {"the requests are rejected",
         [](lender& s) {
             s->reject(request_id{0}, app_error::unauthorized).value();

@@ -122,7 +122,8 @@ TEST_CASE("credit for the stream that waited longest sets the clock to the next"
     CHECK(server->deadline() == server.now + 9s);
 }
 
-TEST_CASE("a reader that grants a trickle of stream credit is let go as if it granted none", "[session][stall][regression]") {
+TEST_CASE(
+    "a reader that grants a trickle of stream credit is let go as if it granted none", "[session][stall][regression]") {
     const auto each = GENERATE(0u, 1u, 50u);
     const auto every = GENERATE(8s, 1s, 14s);
     CAPTURE(each, every);
@@ -259,7 +260,8 @@ TEST_CASE("a capped subscription may hold back stream credit for ever", "[sessio
     }
 }
 
-TEST_CASE("bytes in flight that nobody acknowledges end the session of a capped reader too", "[session][stall][group end]") {
+TEST_CASE(
+    "bytes in flight that nobody acknowledges end the session of a capped reader too", "[session][stall][group end]") {
     publisher server{"00 01 00 01 0a"};
     server.link.stream_room[stream_id{7}] = 1000;
     static_cast<void>(server.add(0, 5000));
@@ -274,7 +276,8 @@ TEST_CASE("bytes in flight that nobody acknowledges end the session of a capped 
     CHECK(server.tick_after(1s) == lagged);
 }
 
-TEST_CASE("large packets that are lost for ever are not excused by small ones that arrive", "[session][stall][regression]") {
+TEST_CASE(
+    "large packets that are lost for ever are not excused by small ones that arrive", "[session][stall][regression]") {
     const auto* options = GENERATE("00 00 00 00 00", "00 01 00 01 0a");
     publisher server{options};
     static_cast<void>(server.add(0, 5000));

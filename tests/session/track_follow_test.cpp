@@ -26,7 +26,8 @@ struct follower : desk {
 
 } // namespace
 
-TEST_CASE("a reader whose subscription is cut off while its broadcast is announced subscribes again, from the newest group",
+TEST_CASE(
+    "a reader whose subscription is cut off while its broadcast is announced subscribes again, from the newest group",
     "[session][reader][follow]") {
     const auto mode = GENERATE(reading::live, reading::complete);
     follower d{following(mode)};
@@ -51,7 +52,8 @@ TEST_CASE("a reader whose subscription is cut off while its broadcast is announc
     CHECK(d.lost().empty());
 }
 
-TEST_CASE("what came before the cut is read first, and only then the successor is subscribed to", "[session][reader][follow]") {
+TEST_CASE("what came before the cut is read first, and only then the successor is subscribed to",
+    "[session][reader][follow]") {
     follower d{following(reading::complete)};
     d.accepted(0);
     d.whole(0, "a");
@@ -181,7 +183,8 @@ TEST_CASE("a reader goes on over another session where it was, in the middle of 
     CHECK(second.reader.held() == 0);
 }
 
-TEST_CASE("a reader that was cut off in the middle of a group goes on there over another session", "[session][reader][resume]") {
+TEST_CASE("a reader that was cut off in the middle of a group goes on there over another session",
+    "[session][reader][resume]") {
     const bool follows = GENERATE(false, true);
     auto o = from(4);
     if (follows) o.follow = 5s;

@@ -161,7 +161,7 @@ private:
     side* peer_ = nullptr;
     bool* dead_ = nullptr;
     std::map<std::uint64_t, stream> streams_;
-    std::deque<shared_segment> lost_;       ///< They go again with whatever is sent next, or later by themselves.
+    std::deque<shared_segment> lost_;      ///< They go again with whatever is sent next, or later by themselves.
     std::vector<shared_segment> given_up_; ///< Of streams that were reset, or all, until the flush.
     std::array<std::uint64_t, 2> opened_{};
     std::array<std::uint64_t, 2> stream_limit_{};

@@ -42,9 +42,9 @@ TEST_CASE("a log shows no control or bidi characters, and nothing that is not UT
     const std::string_view text = "room \xc3\xbc \xe2\x82\xac \xf0\x9f\x8e\xa5";
     CHECK(loggable(text, 100) == text);
     CHECK(loggable("a\r\n\x1b[31m\x7f", 100) == "a???[31m?");
-    for (const std::string_view control : {"\xc2\x80", "\xc2\x9f", "\xd8\x9c", "\xe2\x80\x8e", "\xe2\x80\x8f",
-             "\xe2\x80\xa8",
-             "\xe2\x80\xa9", "\xe2\x80\xaa", "\xe2\x80\xae", "\xe2\x81\xa6", "\xe2\x81\xa9", "\xef\xbb\xbf"})
+    for (const std::string_view control :
+        {"\xc2\x80", "\xc2\x9f", "\xd8\x9c", "\xe2\x80\x8e", "\xe2\x80\x8f", "\xe2\x80\xa8", "\xe2\x80\xa9",
+            "\xe2\x80\xaa", "\xe2\x80\xae", "\xe2\x81\xa6", "\xe2\x81\xa9", "\xef\xbb\xbf"})
         CHECK(loggable("a" + std::string{control} + "b", 100) == "a" + std::string(control.size(), '?') + "b");
     for (const std::string_view shown : {"\xc2\xa0", "\xd8\x9b", "\xe2\x80\x90", "\xe2\x80\xaf", "\xe2\x81\xaa"})
         CHECK(loggable(shown, 100) == shown);

@@ -33,7 +33,8 @@ public:
     /// false: the socket has no more at present.
     [[nodiscard]] bool read(std::size_t most, const std::function<void(const ngtcp2::datagram&)>& take);
 
-    /// Calls `take` for each ICMP error that has come, with the beginning of the datagram that it is about and an errno.
+    /// Calls `take` for each ICMP error that has come, with the beginning of the datagram that it is about and an
+    /// errno.
     void read_errors(const std::function<void(byte_view, int)>& take);
 
     enum class sent : std::uint8_t { all, full, lost };

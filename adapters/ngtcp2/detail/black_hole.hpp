@@ -25,8 +25,8 @@ struct path_sample {
 };
 
 /// Bounds the size of a connection's packets: to 1200 bytes when larger ones vanish, and then to ever larger ones, each
-/// tried by three packets first, until ngtcp2 may decide again. Falling back by mistake costs a sixth of the throughput,
-/// for seconds.
+/// tried by three packets first, until ngtcp2 may decide again. Falling back by mistake costs a sixth of the
+/// throughput, for seconds.
 class black_hole {
 public:
     static constexpr std::size_t no_bound = std::numeric_limits<std::size_t>::max();
@@ -36,7 +36,9 @@ public:
     [[nodiscard]] std::size_t bound() const noexcept { return bound_; }
     /// A larger size that trials_left() packets may have; 0: none.
     [[nodiscard]] std::size_t trial() const noexcept { return trials_left() == 0 ? 0 : trial_; }
-    [[nodiscard]] std::size_t trials_left() const noexcept { return trial_ == 0 ? 0 : trials - static_cast<std::size_t>(large_); }
+    [[nodiscard]] std::size_t trials_left() const noexcept {
+        return trial_ == 0 ? 0 : trials - static_cast<std::size_t>(large_);
+    }
     /// look() would do nothing.
     [[nodiscard]] bool is_idle() const noexcept { return large_ == 0 && bound_ == no_bound; }
     /// Packets above this size are counted by sent().

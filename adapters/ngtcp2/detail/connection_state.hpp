@@ -53,7 +53,7 @@ struct half_open_here_tag;
 struct source_usage {
     ngtcp2::address address; ///< Any of its own.
     std::size_t connections = 0;
-    std::size_t handshakes = 0; ///< Among them.
+    std::size_t handshakes = 0;                                            ///< Among them.
     moqlite::detail::list<connection_state, half_open_here_tag> half_open; ///< The oldest first.
 };
 

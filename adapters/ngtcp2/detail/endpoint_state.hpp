@@ -179,9 +179,9 @@ struct endpoint_state {
     allowance resets{100};
     allowance refusals{1000};
     allowance retries{20'000};
-    allowance strangers; ///< Handshakes that are begun without a token.
-    std::size_t per_source = 0;            ///< Connections.
-    std::size_t half_open_per_source = 0;  ///< Handshakes under way.
+    allowance strangers;                  ///< Handshakes that are begun without a token.
+    std::size_t per_source = 0;           ///< Connections.
+    std::size_t half_open_per_source = 0; ///< Handshakes under way.
     time_point pressure_told{}, full_told{};
 };
 

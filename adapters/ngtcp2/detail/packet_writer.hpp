@@ -29,8 +29,8 @@ public:
     [[nodiscard]] bool write_datagram(byte_view);
     /// Finishes the open packet, if one is open.
     void flush();
-    /// The connection is closed: writes what ngtcp2 has to say of its own, for the last time in this turn. What was lent
-    /// may be gone afterwards.
+    /// The connection is closed: writes what ngtcp2 has to say of its own, for the last time in this turn. What was
+    /// lent may be gone afterwards.
     void close();
     /// Writes what ngtcp2 has to say of its own, sends everything. Not 0: the error of ngtcp2 that
     /// ends the connection.
@@ -88,8 +88,8 @@ private:
     std::size_t trials_left_ = 0;
     std::size_t threshold_ = 0;
     std::size_t large_ = 0;
-    std::size_t room_ = 0; ///< For the packet at tail_.
-    std::size_t limit_ = 0;       ///< Of this turn, in bytes.
+    std::size_t room_ = 0;  ///< For the packet at tail_.
+    std::size_t limit_ = 0; ///< Of this turn, in bytes.
     std::size_t produced_ = 0;
     int error_ = 0;
     bool open_ = false;    ///< A packet at tail_ waits for more.
@@ -97,7 +97,7 @@ private:
     bool starved_ = false; ///< By the connection's flow control, which stops stream data alone.
     bool exhausted_ = false;
     bool closed_ = false; ///< Nothing of this connection is written any more.
-    bool full_ = false; ///< The socket.
+    bool full_ = false;   ///< The socket.
     std::optional<stream_id> interrupted_;
 
     ngtcp2_path_storage path_{}; ///< Of the packet at tail_.

@@ -25,17 +25,17 @@ struct limits {
     std::size_t announced_bytes = 8 * 1024 * 1024; ///< Of these paths together.
     /// Broadcasts that one peer was told of, by all its ANNOUNCE_REQUESTs together; or four times all, if that is more.
     std::size_t told = 4 * 65536;
-    std::size_t incoming_groups = 4096;            ///< Group streams of one peer that are open at once.
-    std::size_t partial_messages = 1024 * 1024;    ///< Bytes of control messages that have not all arrived, or wait.
-    std::size_t parked_streams = 32;               ///< Request streams that wait for admission.
-    std::size_t control_unsent = 64 * 1024; ///< Replies a peer has not taken; beyond it its requests are not read.
+    std::size_t incoming_groups = 4096;         ///< Group streams of one peer that are open at once.
+    std::size_t partial_messages = 1024 * 1024; ///< Bytes of control messages that have not all arrived, or wait.
+    std::size_t parked_streams = 32;            ///< Request streams that wait for admission.
+    std::size_t control_unsent = 64 * 1024;     ///< Replies a peer has not taken; beyond it its requests are not read.
 
     /// Beyond it by this much, the peer is let go: what is written whatever it has not taken is not that long.
     std::size_t control_unsent_slack = 256 * 1024;
 
     // What we send.
-    std::size_t datagram = 1200;      ///< Bytes of one, its header included.
-    std::size_t datagrams = 64;       ///< That wait to be sent; then the oldest is dropped.
+    std::size_t datagram = 1200; ///< Bytes of one, its header included.
+    std::size_t datagrams = 64;  ///< That wait to be sent; then the oldest is dropped.
     /// Requests that a relay expects one publisher to take at once; what is left of them is shared by who asks.
     std::size_t upstream_requests = 100;
     std::size_t streams_in_hand = 32; ///< Ids taken from the transport before a group is bound to one.

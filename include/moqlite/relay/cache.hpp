@@ -37,7 +37,7 @@ struct log_entry : moqlite::detail::list_hook<aged_tag> {
     time_point arrived;
     std::uint64_t number = 0; ///< The n-th that the cache took, from 1.
     bool arriving = true;
-    std::size_t counted = 0; ///< Bytes of it in the cache's sum; 0 while it is arriving.
+    std::size_t counted = 0;           ///< Bytes of it in the cache's sum; 0 while it is arriving.
     std::size_t age_place = SIZE_MAX;  ///< Among those that go by age, if it is one.
     std::size_t size_place = SIZE_MAX; ///< Among the newest of each track, by size.
 };
@@ -324,9 +324,9 @@ private:
     std::size_t count_ = 0;   ///< Of these groups.
     std::uint64_t taken_ = 0; ///< Entries there ever were.
     entries arriving_;
-    by_age aged_;     ///< Complete, and not the newest of their tracks.
-    entries newest_;  ///< Complete, and the newest; the longest kept first.
-    by_size largest_; ///< The same.
+    by_age aged_;                     ///< Complete, and not the newest of their tracks.
+    entries newest_;                  ///< Complete, and the newest; the longest kept first.
+    by_size largest_;                 ///< The same.
     std::deque<group_ref> lingering_; ///< Dropped, but held by readers.
 };
 

@@ -93,12 +93,12 @@ struct relay_stats {
     std::size_t broadcasts = 0;
     std::size_t tracks = 0;
     std::size_t readers = 0;
-    std::size_t cached_bytes = 0;     ///< Complete groups in the cache.
-    std::size_t memory = 0;           ///< Slabs in use: cached, arriving, and held by readers.
-    std::uint64_t groups_lost = 0;    ///< Not delivered to a reader that wanted them.
+    std::size_t cached_bytes = 0;       ///< Complete groups in the cache.
+    std::size_t memory = 0;             ///< Slabs in use: cached, arriving, and held by readers.
+    std::uint64_t groups_lost = 0;      ///< Not delivered to a reader that wanted them.
     std::uint64_t requests_refused = 0; ///< Beyond the asker's share of a publisher, or what that takes.
     std::uint64_t requests_overdue = 0; ///< TRACKs and FETCHes that a publisher did not answer in time.
-    std::uint64_t datagrams_lost = 0; ///< Not passed on: the version of a reader has none, or it is too large.
+    std::uint64_t datagrams_lost = 0;   ///< Not passed on: the version of a reader has none, or it is too large.
 };
 
 /// Feed each session its inputs, and handle() its events; poll_ready() names the sessions that want
@@ -160,9 +160,9 @@ private:
     using pending_fetch = std::pair<const fetch_key, relaying::fetching>;
     struct peer {
         std::uint64_t key = 0;
-        bool leaving = false;     ///< Its GOAWAY was reported.
-        bool relays = false;      ///< It announces what comes from others.
-        hop_id origin{};          ///< Its hop, where its SETUP named it.
+        bool leaving = false; ///< Its GOAWAY was reported.
+        bool relays = false;  ///< It announces what comes from others.
+        hop_id origin{};      ///< Its hop, where its SETUP named it.
         /// What we ask of it, by the session for which we do.
         std::map<std::uint64_t, relaying::share> shares;
         std::optional<any_session> session;
@@ -255,8 +255,8 @@ private:
     peer* source_of(std::string_view broadcast, std::uint64_t asking);
     relaying::track* find_or_open(std::string_view broadcast, std::string_view name, std::uint64_t asking,
         const subscribe_options& options, errc& why);
-    relaying::track* open(const track_ref& which, peer& source, std::uint64_t asking, const subscribe_options& options,
-        errc& why);
+    relaying::track* open(
+        const track_ref& which, peer& source, std::uint64_t asking, const subscribe_options& options, errc& why);
     void join(relaying::track& t, relaying::reader& r);
     void accept(relaying::track& t, relaying::reader& r);
     void serve(relaying::reader& r, relaying::log_entry& e);
@@ -282,8 +282,7 @@ private:
 
     // relay_live.hpp: live readers beside complete ones
     [[nodiscard]] static bool is_held_back(const relaying::track& t) noexcept;
-    relaying::track* track_for(
-        relaying::track& t, std::uint64_t asking, const subscribe_options& options, errc& why);
+    relaying::track* track_for(relaying::track& t, std::uint64_t asking, const subscribe_options& options, errc& why);
     relaying::track* open_main(
         relaying::track& live, std::uint64_t asking, const subscribe_options& options, errc& why);
     void open_second(relaying::track& t, std::uint64_t asking, const subscribe_options& options);
@@ -295,10 +294,10 @@ private:
 
     static constexpr std::size_t most_notices = 4096;
     static constexpr std::size_t most_infos = 4096;
-    static constexpr std::size_t most_ended = 1024;   ///< Tracks that are complete.
-    static constexpr std::size_t most_tried = 8;      ///< Publishers that are asked for one group, in turn.
+    static constexpr std::size_t most_ended = 1024;    ///< Tracks that are complete.
+    static constexpr std::size_t most_tried = 8;       ///< Publishers that are asked for one group, in turn.
     static constexpr std::size_t most_asked_ends = 64; ///< Of one track, that its publisher may not have read yet.
-    static constexpr std::size_t most_gaps = 64;      ///< Of one track.
+    static constexpr std::size_t most_gaps = 64;       ///< Of one track.
     relay_options options_;
     slab_pool pool_;
     ready_list ready_;

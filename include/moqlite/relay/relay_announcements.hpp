@@ -95,8 +95,8 @@ inline void relay::watch_earlier_sessions(std::string_view broadcast, const rout
 
 inline bool relay::is_announced_by(std::string_view broadcast, std::uint64_t source) const {
     const auto* e = table_.find(broadcast);
-    return e != nullptr && std::any_of(e->routes.begin(), e->routes.end(),
-                               [&](const route& way) { return way.source == source; });
+    return e != nullptr &&
+           std::any_of(e->routes.begin(), e->routes.end(), [&](const route& way) { return way.source == source; });
 }
 
 // A publisher that is taken over may be dead: it is given limits.takeover_grace to show that it is not. One that lives

@@ -15,8 +15,7 @@ inline std::size_t relay::requests_left(const peer& source) noexcept {
 }
 
 /// Whether one more request may be made of `source` for `asker`; if not, it is counted and reported.
-inline bool relay::may_ask(
-    peer& source, std::uint64_t asker, relaying::request_kind kind, const track_ref& about) {
+inline bool relay::may_ask(peer& source, std::uint64_t asker, relaying::request_kind kind, const track_ref& about) {
     const auto found = source.shares.find(asker);
     auto its = found != source.shares.end() ? found->second : relaying::share{};
     if (its.allows(kind, requests_left(source))) return true;

@@ -29,8 +29,8 @@ inline relaying::track* relay::find_or_open(std::string_view broadcast, std::str
 }
 
 /// Subscribes upstream; the new track is not in the index.
-inline relaying::track* relay::open(const track_ref& which, peer& source, std::uint64_t asking,
-    const subscribe_options& options, errc& why) {
+inline relaying::track* relay::open(
+    const track_ref& which, peer& source, std::uint64_t asking, const subscribe_options& options, errc& why) {
     if (!may_ask(source, asking, relaying::request_kind::subscribe, which))
         return why = errc::too_many_requests, nullptr;
     const auto id = source.session->subscribe(which, options);

@@ -34,10 +34,10 @@ struct reader : moqlite::detail::list_hook<moqlite::detail::owned_tag>, moqlite:
 
 /// A TRACK that its publisher has not answered yet, and the requests that wait for the answer.
 struct asking {
-    std::uint64_t upstream = 0; ///< Key of the session that was asked.
-    query_id id{};              ///< There.
+    std::uint64_t upstream = 0;                             ///< Key of the session that was asked.
+    query_id id{};                                          ///< There.
     std::set<std::pair<std::uint64_t, request_id>> waiting; ///< Each with its session.
-    std::uint64_t asker = 0; ///< Key of the session in whose share it is.
+    std::uint64_t asker = 0;                                ///< Key of the session in whose share it is.
 };
 
 /// A group that is being fetched from its publisher, and the requests that wait for it.
@@ -63,22 +63,22 @@ struct track : moqlite::detail::list_hook<moqlite::detail::owned_tag>,
     std::uint64_t upstream = 0; ///< Key of the session that it comes from.
     std::uint64_t filed_by = 0; ///< In relay::ways_: the same, or 0 once its end is known.
     std::optional<subscribe_id> subscription;
-    std::uint64_t asker = 0;                    ///< Key of the session in whose share that is; 0: in none.
-    subscribe_options asked;                    ///< What its publisher was asked for.
-    std::vector<group_sequence> asked_ends;     ///< Group Ends before that: one of them may be the one that is reached.
-    std::optional<group_sequence> start;        ///< The first that the publisher serves, once it has said so.
+    std::uint64_t asker = 0;                ///< Key of the session in whose share that is; 0: in none.
+    subscribe_options asked;                ///< What its publisher was asked for.
+    std::vector<group_sequence> asked_ends; ///< Group Ends before that: one of them may be the one that is reached.
+    std::optional<group_sequence> start;    ///< The first that the publisher serves, once it has said so.
     std::optional<group_sequence> end;
     std::optional<group_sequence> highest;
     std::optional<std::multimap<time_point, track*>::iterator> forget_at; ///< Once it is complete.
-    bool complete = false;     ///< It ended cleanly; the log is all there will be.
-    bool paused = false;       ///< Its publisher ended at a Group End, and no reader wants more yet.
-    bool perhaps_over = false; ///< The same FIN may have been the track's end: its version cannot say which.
-    bool retired = false;      ///< New subscribers do not find it.
-    bool only_live = false;    ///< It takes no Group End (any more): complete readers need another subscription.
-    bool outgrown = false;     ///< A group that grows beyond the cache was reported.
-    bool alone = false;        ///< Its publisher refused a second subscription.
-    track* live = nullptr;     ///< The second subscription to the same track, for live readers.
-    track* main = nullptr;     ///< Where this is the second one: the first.
+    bool complete = false;         ///< It ended cleanly; the log is all there will be.
+    bool paused = false;           ///< Its publisher ended at a Group End, and no reader wants more yet.
+    bool perhaps_over = false;     ///< The same FIN may have been the track's end: its version cannot say which.
+    bool retired = false;          ///< New subscribers do not find it.
+    bool only_live = false;        ///< It takes no Group End (any more): complete readers need another subscription.
+    bool outgrown = false;         ///< A group that grows beyond the cache was reported.
+    bool alone = false;            ///< Its publisher refused a second subscription.
+    track* live = nullptr;         ///< The second subscription to the same track, for live readers.
+    track* main = nullptr;         ///< Where this is the second one: the first.
     time_point superseded_at{};    ///< Since when its publisher has been silent after another one took over.
     std::uint64_t inputs_then = 0; ///< Inputs that this publisher had caused by then.
     track_log log;

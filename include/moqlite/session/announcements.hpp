@@ -59,9 +59,9 @@ public:
         ~listener() {
             if (table_ != nullptr) table_->forget(*this);
         }
-        ready_entry* ready = nullptr;                               ///< Marked when there is something to read.
-        detail::list<listener, detail::news_tag>* news = nullptr;   ///< Where it is then, until its owner takes it off.
-        std::uint64_t source = 0;                                   ///< Routes from here are not told.
+        ready_entry* ready = nullptr;                             ///< Marked when there is something to read.
+        detail::list<listener, detail::news_tag>* news = nullptr; ///< Where it is then, until its owner takes it off.
+        std::uint64_t source = 0;                                 ///< Routes from here are not told.
         bool overrun = false; ///< It fell so far behind that the table forgot what it missed; it reads nothing more.
         /// Changes that wait to be read. Listeners of one owner may share a count, and so its bound.
         std::size_t* waiting = &own_waiting_;
@@ -84,8 +84,8 @@ public:
         };
         announcements* table_ = nullptr;
         std::vector<std::string> prefixes_;
-        std::list<interest> interests_; ///< One a prefix.
-        cursor initial_;                ///< How far it has read what was there.
+        std::list<interest> interests_;    ///< One a prefix.
+        cursor initial_;                   ///< How far it has read what was there.
         detail::id_table<belief> beliefs_; ///< By slot.
         detail::ring<entry*> changed_;
         bool missed_ = false; ///< More changed than may wait: everything is compared once more.
@@ -309,7 +309,8 @@ private:
     }
     /// Gives up the listeners that keep the entry that ended first, while too many are kept.
     void bound_ended() {
-        // Publishers that leave together end all that they had announced at once: no listener can have heard of it then.
+        // Publishers that leave together end all that they had announced at once: no listener can have heard of it
+        // then.
         const auto most = std::max(ended_max, 2 * most_);
         const auto most_bytes = std::max(ended_bytes_max, 2 * most_bytes_);
         while (ended_count_ > most || ended_bytes_ > most_bytes) {

@@ -152,8 +152,8 @@ struct probe_ended {
 
 // Requests of the peer.
 
-/// The peer cut off a request for what we announce below `prefix`: it may have refused an announcement, and is told of no
-/// more until it asks again.
+/// The peer cut off a request for what we announce below `prefix`: it may have refused an announcement, and is told of
+/// no more until it asks again.
 struct announcements_cut_off {
     std::string_view prefix; ///< Whole: the session's root in front.
     app_error code = app_error::cancel;
@@ -237,7 +237,7 @@ struct session_closed {
 using event = std::variant<setup_received, broadcast_available, broadcast_ended, announcements_synced, watch_ended,
     track_info_received, track_refused, subscription_accepted, subscription_end_known, groups_dropped,
     subscription_ended, group_opened, frame_data, group_closed, datagram_received, path_reported, probe_ended,
-    announcements_cut_off, track_requested, subscribe_requested, fetch_requested, subscribe_updated, groups_wanted, request_ended,
-    group_delivered, group_lost, goaway_received, stream_rejected, session_closed>;
+    announcements_cut_off, track_requested, subscribe_requested, fetch_requested, subscribe_updated, groups_wanted,
+    request_ended, group_delivered, group_lost, goaway_received, stream_rejected, session_closed>;
 
 } // namespace moqlite

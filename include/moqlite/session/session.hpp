@@ -32,7 +32,7 @@ struct session_options {
     /// The URL's path and query, "" says nothing. A client's goes into its SETUP; on WebTransport it is in the request
     /// instead, and the server is given it here.
     std::string path{};
-    hop_id origin{};    ///< Our own hop; 0 says nothing, which some refuse of a publisher. Below 2^53 for JavaScript.
+    hop_id origin{}; ///< Our own hop; 0 says nothing, which some refuse of a publisher. Below 2^53 for JavaScript.
     /// What the link adds to the cost of what comes by it; none: what the peer's SETUP says, or 1. A client says it.
     std::optional<std::uint64_t> cost{};
     time_point epoch{};             ///< collect(): from which the times of frames count that came without.
@@ -112,7 +112,8 @@ public:
 
     // Commands: admission.
 
-    /// Lets the peer in; answers setup_received. errc::bad_utf8, name_too_long, too_many_segments: of its root. A client's session is admitted from the beginning.
+    /// Lets the peer in; answers setup_received. errc::bad_utf8, name_too_long, too_many_segments: of its root. A
+    /// client's session is admitted from the beginning.
     result<void> admit(scope allowed);
     result<void> refuse(app_error code = app_error::unauthorized);
 
@@ -186,8 +187,9 @@ public:
     }
     /// Says that no group at or after `end` will ever come. Earlier ones may still be served.
     result<void> end_track(request_id id, group_sequence end) { return publishing_.end_track(id, end); }
-    /// Serves nothing more: once all that was served has arrived, the subscription ends cleanly. Says END, if end_track()
-    /// has not and the version has it, behind the last group that was served; but not where that is the Group End.
+    /// Serves nothing more: once all that was served has arrived, the subscription ends cleanly. Says END, if
+    /// end_track() has not and the version has it, behind the last group that was served; but not where that is the
+    /// Group End.
     result<void> finish(request_id id) { return publishing_.finish(id); }
 
     // Commands: the session itself.

@@ -199,7 +199,8 @@ private:
     }
 
     [[nodiscard]] static session_ended aborted_with(http3_code code) noexcept {
-        return {.how = code == http3_code::no_error ? session_ended::cause::closed_by_peer : session_ended::cause::lost};
+        return {
+            .how = code == http3_code::no_error ? session_ended::cause::closed_by_peer : session_ended::cause::lost};
     }
 
     /// False: it had ended before.

@@ -19,9 +19,9 @@ public:
 };
 
 struct scene {
-    std::string name;     ///< Row of the issue and what happens, as "B3 leave: ...".
-    std::size_t n = 0;    ///< The smallest N.
-    double growth = 1;    ///< Cost at 2N by cost at N, and at 4N by that at 2N, at most: 1 is constant, 2 linear.
+    std::string name;  ///< Row of the issue and what happens, as "B3 leave: ...".
+    std::size_t n = 0; ///< The smallest N.
+    double growth = 1; ///< Cost at 2N by cost at N, and at 4N by that at 2N, at most: 1 is constant, 2 linear.
     void (*run)(std::size_t n) = nullptr; ///< Sets up, then works while a `measured` lives.
 };
 

@@ -53,8 +53,8 @@ std::uint64_t cost_of(const scene& s, std::size_t n) {
     const pid_t child = ::fork();
     if (child < 0) throw std::runtime_error("fork failed");
     if (child == 0) {
-        ::execlp("valgrind", "valgrind", "--quiet", "--tool=callgrind", "--instr-atstart=no", out.c_str(),
-            self.c_str(), "--scene", s.name.c_str(), size.c_str(), nullptr);
+        ::execlp("valgrind", "valgrind", "--quiet", "--tool=callgrind", "--instr-atstart=no", out.c_str(), self.c_str(),
+            "--scene", s.name.c_str(), size.c_str(), nullptr);
         std::_Exit(127);
     }
     int status = 0;
@@ -69,9 +69,7 @@ std::uint64_t cost_of(const scene& s, std::size_t n) {
 bool measure(const scene& s) {
     std::array<std::uint64_t, 3> cost{};
     for (std::size_t i = 0; i < cost.size(); ++i) cost[i] = cost_of(s, s.n << i);
-    const auto ratio = [&](std::size_t i) {
-        return static_cast<double>(cost[i + 1]) / static_cast<double>(cost[i]);
-    };
+    const auto ratio = [&](std::size_t i) { return static_cast<double>(cost[i + 1]) / static_cast<double>(cost[i]); };
     const double worst = std::max(ratio(0), ratio(1));
     const bool good = worst <= s.growth;
     std::printf("%-66s N %6zu %14llu %14llu %14llu  x%.2f x%.2f  at most x%.2f  %s\n", s.name.c_str(), s.n,

@@ -53,8 +53,10 @@ void update_beside(std::size_t n) {
     audience a{n};
     const measured now;
     for (std::size_t i = 0; i < few; ++i) {
-        static_cast<void>((*a.sessions[0])->update(a.ids[0][i],
-            {.priority = static_cast<priority>(2 + i), .ordered = i % 2 == 0, .end = group_sequence{5000 + i}}));
+        static_cast<void>((*a.sessions[0])
+                ->update(a.ids[0][i], {.priority = static_cast<priority>(2 + i),
+                                          .ordered = i % 2 == 0,
+                                          .end = group_sequence{5000 + i}}));
         a.settle();
     }
 }

@@ -84,7 +84,8 @@ public:
                 while (end.has_more()) tell_one(end);
             }
         }
-        while (r.poll_notice()) {}
+        while (r.poll_notice()) {
+        }
     }
     /// The connection is gone.
     void cut(guest& g) {

@@ -66,7 +66,8 @@ public:
     [[nodiscard]] errc announceable(std::string_view name, const std::vector<hop_id>& hops) const {
         if (!c_.relative(name)) return errc::out_of_scope;
         if (!wire::is_utf8(name)) return errc::bad_utf8;
-        if (path::segments(c_.url_root) + path::segments(name) > c_.bounds.path_segments) return errc::too_many_segments;
+        if (path::segments(c_.url_root) + path::segments(name) > c_.bounds.path_segments)
+            return errc::too_many_segments;
         const auto there = name.size() + (c_.url_root.empty() || name.empty() ? 0 : 1) + c_.url_root.size();
         if (there > c_.bounds.name) return errc::name_too_long;
         if (hops.size() >= c_.bounds.hops) return errc::too_many_hops; // Ours closes the list.

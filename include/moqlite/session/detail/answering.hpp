@@ -110,8 +110,7 @@ inline result<void> publishing::finish(request_id id) {
 
 inline std::uint64_t publishing::unsent(request_id id) {
     std::uint64_t sum = 0;
-    if (incoming_request* r = find(id))
-        r->groups.for_each([&](served_group& g) { sum += g.lost ? 0 : g.unsent(); });
+    if (incoming_request* r = find(id)) r->groups.for_each([&](served_group& g) { sum += g.lost ? 0 : g.unsent(); });
     return sum;
 }
 

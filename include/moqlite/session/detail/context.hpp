@@ -153,8 +153,8 @@ struct context {
     list<control_stream, opening_tag> opening;
     list<control_stream, parked_tag> parked;
     std::size_t parked_count = 0;
-    std::size_t partial_bytes = 0;            ///< In the `in` of all control streams.
-    std::size_t peer_requests = 0;            ///< Bidirectional streams that the peer opened.
+    std::size_t partial_bytes = 0; ///< In the `in` of all control streams.
+    std::size_t peer_requests = 0; ///< Bidirectional streams that the peer opened.
     list<receiving, credit_tag> credits;
     list<receiving, silent_tag> silent; ///< Streams of the peer that owe their first message, the oldest first.
     ring<stop_or_reset> stops;

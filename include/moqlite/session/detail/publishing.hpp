@@ -192,8 +192,8 @@ private:
     }
 
     static constexpr std::size_t most_at_once = 64 * 1024;
-    static constexpr std::size_t least_served = 64; ///< Groups at once, however little memory is left.
-    static constexpr std::size_t growing_at_once = 8; ///< Groups that are accounted for anew with one that is served.
+    static constexpr std::size_t least_served = 64;    ///< Groups at once, however little memory is left.
+    static constexpr std::size_t growing_at_once = 8;  ///< Groups that are accounted for anew with one that is served.
     static constexpr std::size_t drops_at_once = 1024; ///< Bytes on one request's stream.
     context& c_;
     scheduler scheduler_;

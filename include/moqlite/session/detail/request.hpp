@@ -48,7 +48,7 @@ struct incoming_request : list_hook<owned_tag>, list_hook<dropping_tag> {
     std::uint64_t unsent = 0;                ///< Their bytes.
     list<served_group, growing_tag> growing; ///< Groups whose log has not ended.
     std::size_t growing_count = 0;
-    drop_ranges drops; ///< SUBSCRIBE_DROPs for which there was no room.
+    drop_ranges drops;           ///< SUBSCRIBE_DROPs for which there was no room.
     bool too_many_drops = false; ///< These were too many: it is about to end.
 };
 
@@ -67,7 +67,7 @@ struct served_group : group_reader,
     std::optional<stream_id> stream; ///< Its own, or that of the FETCH.
     bool blocked = false;            ///< Waits for stream credit.
     bool fin_written = false;
-    bool lost = false; ///< Its reset was queued; waits for its stream to close.
+    bool lost = false;                    ///< Its reset was queued; waits for its stream to close.
     std::uint64_t counted = 0;            ///< Its bytes in incoming_request::unsent.
     std::size_t place_waiting = SIZE_MAX; ///< In incoming_request::waiting.
     std::uint8_t prefix_size = 0;

@@ -73,8 +73,7 @@ inline void publishing::written(served_group& s, std::size_t offered, std::size_
 }
 
 inline void publishing::acked(served_group& s, std::uint64_t n) {
-    const auto of_prefix =
-        std::min<std::uint64_t>(n, static_cast<std::uint64_t>(s.prefix_written - s.prefix_acked));
+    const auto of_prefix = std::min<std::uint64_t>(n, static_cast<std::uint64_t>(s.prefix_written - s.prefix_acked));
     s.prefix_acked = static_cast<std::uint8_t>(s.prefix_acked + of_prefix);
     if (s.lost) return;
     if (n > of_prefix) s.acked(n - of_prefix);

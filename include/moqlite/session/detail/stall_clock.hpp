@@ -21,14 +21,14 @@ struct resetting_tag;
 /// the end of its reset: until then what was lent on it stays in memory.
 struct sending : list_hook<unacked_tag>, list_hook<undated_tag>, list_hook<resetting_tag> {
     std::uint64_t reset_number = 0; ///< While it is resetting: its place in context::stops.
-    time_point unacked_since{};   ///< Since when its oldest unacknowledged byte has been the oldest.
-    time_point blocked_until{};   ///< When its peer will have held it back for too long, while `place` is set.
-    duration patience{};          ///< What is left of that time, while `measured`.
-    std::uint64_t moved = 0;      ///< Bytes written since it was `measured`.
-    bool measured = false;        ///< It was blocked, and has not recovered yet.
-    bool flight_undated = false;  ///< `unacked_since` is the time of the last input before it, or
-    bool credit_undated = false;  ///< `blocked_until` was made with that.
-    std::size_t place = SIZE_MAX; ///< In the heap of blocked streams.
+    time_point unacked_since{};     ///< Since when its oldest unacknowledged byte has been the oldest.
+    time_point blocked_until{};     ///< When its peer will have held it back for too long, while `place` is set.
+    duration patience{};            ///< What is left of that time, while `measured`.
+    std::uint64_t moved = 0;        ///< Bytes written since it was `measured`.
+    bool measured = false;          ///< It was blocked, and has not recovered yet.
+    bool flight_undated = false;    ///< `unacked_since` is the time of the last input before it, or
+    bool credit_undated = false;    ///< `blocked_until` was made with that.
+    std::size_t place = SIZE_MAX;   ///< In the heap of blocked streams.
 };
 
 /// A session ends with errc::lagged when one of three clocks has run for limits.stall_timeout:
@@ -111,7 +111,8 @@ public:
     [[nodiscard]] std::optional<time_point> deadline(duration rtt) const noexcept {
         std::optional<time_point> at;
         const auto consider = [&](time_point t) { at = at ? std::min(*at, t) : t; };
-        if (!unacked_.empty()) consider(unacked_.front().unacked_since + std::max(timeout_, 3 * std::min(rtt, timeout_)));
+        if (!unacked_.empty())
+            consider(unacked_.front().unacked_since + std::max(timeout_, 3 * std::min(rtt, timeout_)));
         if (const auto* s = blocked_.top()) consider(s->blocked_until);
         if (full_) consider(full_since_ + timeout_);
         // Where nothing else is in flight, a tick dates it at once; else the acknowledgements of that are likely to.

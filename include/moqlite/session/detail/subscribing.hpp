@@ -62,8 +62,8 @@ public:
         return {};
     }
 
-    /// Writes what the updates since the last pump come to: one message a subscription, and none while the one before it
-    /// is still here.
+    /// Writes what the updates since the last pump come to: one message a subscription, and none while the one before
+    /// it is still here.
     void write_updates() {
         while (subscription* s = updates_.pop_front()) {
             if (s->stream == nullptr || s->fin_arrived) continue;

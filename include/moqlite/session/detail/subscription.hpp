@@ -18,7 +18,7 @@ struct update_tag;
 /// A track of the peer that we subscribe to.
 struct subscription : list_hook<owned_tag>, list_hook<quiet_tag>, list_hook<update_tag> {
     subscribe_id id{};
-    control_stream* stream = nullptr; ///< None once it has closed under groups that still arrive.
+    control_stream* stream = nullptr;        ///< None once it has closed under groups that still arrive.
     subscribe_options options;               ///< As they are wanted now.
     subscribe_options requested;             ///< As the publisher was last told.
     std::optional<group_sequence> new_start; ///< Set by an update that was not written yet.

@@ -23,11 +23,11 @@ struct watch : list_hook<owned_tag> {
     /// What the peer has announced and not ended, relative to the root; true: we were told of it.
     using path_map = std::map<std::string, bool, std::less<>>;
     path_map live;
-    std::size_t live_bytes = 0;                      ///< Of those, each with the root.
+    std::size_t live_bytes = 0; ///< Of those, each with the root.
     /// The same by announce id, where there are any; an ANNOUNCE_START that was refused has the end of `live`.
     std::map<std::uint64_t, path_map::iterator> ids;
-    std::size_t refused = 0; ///< Of those ids.
-    std::uint64_t next_announce = 0;                 ///< The id of the next ANNOUNCE_START.
+    std::size_t refused = 0;         ///< Of those ids.
+    std::uint64_t next_announce = 0; ///< The id of the next ANNOUNCE_START.
 };
 
 class watching {

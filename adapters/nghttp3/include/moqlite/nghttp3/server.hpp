@@ -42,7 +42,8 @@ struct server_options {
 };
 
 /// For endpoint::serve(). A connection carries one session; further ones are answered 429, GET and HEAD 404, other
-/// methods 405, a malformed Origin 403, a path that is not UTF-8 400. A connection on which no session comes about in 10 s is closed.
+/// methods 405, a malformed Origin 403, a path that is not UTF-8 400. A connection on which no session comes about in
+/// 10 s is closed.
 [[nodiscard]] ngtcp2::accept_function serve(server_options, answer_function);
 
 } // namespace moqlite::nghttp3

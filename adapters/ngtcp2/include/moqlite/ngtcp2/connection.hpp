@@ -25,7 +25,7 @@ struct connection_stats {
     std::uint64_t bytes_sent = 0;
     std::uint64_t bytes_received = 0;
     std::uint64_t bytes_lost = 0;
-    std::size_t packet_size = 0; ///< UDP payload that the path carries.
+    std::size_t packet_size = 0;    ///< UDP payload that the path carries.
     std::uint64_t bidi_streams = 0; ///< That the peer would let us open now.
 };
 

@@ -136,10 +136,11 @@ public:
     /// Any bytes at all may come in; what is not QUIC is dropped.
     void receive(const datagram&, time_point now);
     /// The kernel refused a datagram of `size` bytes of the burst that sink::send() was given, for good: `error` is the
-    /// errno. To be called from within that. A client's handshake ends with it; packets that are too large become smaller.
+    /// errno. To be called from within that. A client's handshake ends with it; packets that are too large become
+    /// smaller.
     void send_failed(std::size_t size, int error);
-    /// ICMP says that a datagram was not delivered: its beginning, and what came of it as an errno. A client's handshake
-    /// ends with it; anything else is none of its business (RFC 9000 §14.2.1).
+    /// ICMP says that a datagram was not delivered: its beginning, and what came of it as an errno. A client's
+    /// handshake ends with it; anything else is none of its business (RFC 9000 §14.2.1).
     void undeliverable(byte_view quoted, int error, time_point now);
     /// Does what is due; nothing if deadline() has not come.
     void expire(time_point now);
