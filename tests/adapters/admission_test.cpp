@@ -19,9 +19,9 @@ struct visitor {
             [this](const ngtcp2::closed& how) { failed = how; }, why, pair.now);
         REQUIRE(made != nullptr);
     }
-    /// Both ways without delay, until nothing is left to say.
+    /// Both ways, in steps of a millisecond, until nothing is left to say.
     void exchange() {
-        for (int i = 0; i < 20; ++i) {
+        for (int i = 0; i < 20; ++i, pair.now += 1ms) {
             end.endpoint.pump(pair.now);
             for (; !end.outbox.empty(); end.outbox.pop_front())
                 pair.inject(pair.server, end.address, end.outbox.front().bytes);

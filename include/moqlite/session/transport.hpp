@@ -44,10 +44,10 @@ concept datagram_transport = transport<T> && requires(T& t, byte_view datagram) 
 
 /// What the transport has measured; 0: not known (yet).
 struct path_facts {
-    duration rtt{};                            ///< Smoothed.
-    std::uint64_t rate = 0;                    ///< What we could send, in bits a second.
-    std::size_t datagram_size = 0;             ///< The largest datagram that the path carries, in bytes.
-    std::optional<std::uint64_t> bidi_streams; ///< That the peer would let us open now; nullopt: not known.
+    duration rtt{};                              ///< Smoothed.
+    std::uint64_t rate = 0;                      ///< What we could send, in bits a second.
+    std::size_t datagram_size = 0;               ///< The largest datagram that the path carries, in bytes.
+    std::optional<std::uint64_t> bidi_streams{}; ///< That the peer would let us open now; nullopt: not known.
 };
 
 /// Says to the transport everything that the session wants said, most urgent first, and flushes.

@@ -14,6 +14,7 @@ inline void publishing::account(served_group& s) {
     s.counted = now;
     if (waits == (s.place_waiting != SIZE_MAX)) return;
     waits ? r.waiting.push(s) : r.waiting.erase(s);
+    waits ? ++waiting_ : --waiting_;
 }
 
 /// Groups whose log still grows were counted as they stood: some of them are counted anew with each group that is
@@ -55,7 +56,7 @@ inline bool publishing::is_latest(const served_group& s) noexcept {
 inline void publishing::forget_backlog(served_group& s) noexcept {
     auto& r = *s.request;
     r.unsent -= std::exchange(s.counted, 0);
-    if (s.place_waiting != SIZE_MAX) r.waiting.erase(s);
+    if (s.place_waiting != SIZE_MAX) r.waiting.erase(s), --waiting_;
     if (!s.list_hook<growing_tag>::linked()) return;
     s.list_hook<growing_tag>::unlink();
     --r.growing_count;

@@ -148,9 +148,12 @@ private:
     }
     /// Who has all that was fetched is given as long to end its side as for a first message.
     void await_end(served_group& s);
-    /// More groups wait for this peer than its share of the memory that is left: others need that, too.
+    /// More groups wait for this peer than its share of what all peers together may have waiting, in objects, a quarter
+    /// of the memory. What slabs others fill takes nothing from it.
     [[nodiscard]] bool has_its_share() const noexcept {
-        return served_.size() >= least_served && served_.size() * sizeof(served_group) > c_.pool.left() / 64;
+        const auto all = c_.pool.limit() / 4;
+        const auto left = all - std::min(all, c_.pool.charged());
+        return waiting_ >= least_waiting && waiting_ * sizeof(served_group) > left / 16;
     }
     void recount(incoming_request& r);
 
@@ -192,13 +195,14 @@ private:
     }
 
     static constexpr std::size_t most_at_once = 64 * 1024;
-    static constexpr std::size_t least_served = 64;    ///< Groups at once, however little memory is left.
+    static constexpr std::size_t least_waiting = 64;   ///< Groups at once, however little is left.
     static constexpr std::size_t growing_at_once = 8;  ///< Groups that are accounted for anew with one that is served.
     static constexpr std::size_t drops_at_once = 1024; ///< Bytes on one request's stream.
     context& c_;
     scheduler scheduler_;
     object_pool<incoming_request> requests_;
     object_pool<served_group> served_;
+    std::size_t waiting_ = 0;                     ///< In the heaps of all requests.
     list<served_group, resetting_tag> resetting_; ///< What was lent of these stays until their resets are executed.
     id_table<incoming_request*> by_id_;
     id_table<incoming_request*> by_wire_id_;
