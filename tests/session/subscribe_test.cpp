@@ -229,3 +229,21 @@ TEST_CASE("a track is asked about once and answered once", "[session][track]") {
         CHECK(old->request_track({"a", "b"}).error() == errc::unsupported);
     }
 }
+
+// Found by AddressSanitizer: a track_reader gave up such a group when it was told of its end.
+TEST_CASE("a group that ended with its session is not found by a command any more", "[session][subscribe][regression]") {
+    viewer client;
+    REQUIRE(client.receive(3, "00 02 00 07 00 05 68") ==
+            list{"group_opened 3 of 0 sequence 7", "frame_data 3 frame 0 at 0 of 5 time 0 68"});
+    client->connection_closed({app_error::cancel, true, "bye"}, client.now);
+    int ended = 0;
+    while (const auto e = client->poll_event()) {
+        if (const auto* closed = std::get_if<group_closed>(&*e)) {
+            ++ended;
+            CHECK(client->stop(closed->group, app_error::cancel).error() == errc::not_found);
+            CHECK(client->release(closed->group, 0).error() == errc::not_found);
+            CHECK(client->collect(closed->group, {}).error() == errc::not_found);
+        }
+    }
+    CHECK(ended == 1);
+}

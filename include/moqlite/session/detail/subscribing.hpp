@@ -259,6 +259,7 @@ public:
             if (g->of != nullptr) g->of->fin_arrived = false; // It does not end well any more.
             const bool told = g->at != incoming_group::stage::ended;
             if (told) cut(*g, code);
+            if (g->fetch == nullptr) c_.streams.erase(number(g->id)); // Commands find it no more.
             remove(*g);
             if (!c_.events.empty()) return true;
         }
