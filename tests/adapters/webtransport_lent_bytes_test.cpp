@@ -52,14 +52,14 @@ public:
             return std::make_unique<ngtcp2::session_handler<std::shared_ptr<session>, decltype(on)>>(server, on);
         };
         if (by == carrier::webtransport) {
-            auto made = std::make_unique<webtransport_pair>(o);
+            auto made = std::make_shared<webtransport_pair>(o);
             made->serve([accept](const nghttp3::request& r) { return accept_with(r, accept); });
             raw_.emplace(*made);
             connect_ = raw_->session();
             client = raw_->upper;
             pair = std::move(made);
         } else {
-            pair = std::make_unique<memory_pair>(o);
+            pair = std::make_shared<memory_pair>(o);
             pair->server.endpoint.serve(server_tls(), accept);
             pair->connect();
             REQUIRE(pair->run([&] { return !pair->client.handlers.empty() && connection_ != nullptr; }));
@@ -139,7 +139,7 @@ public:
 
     const script said = words();
     slab_pool pool;
-    std::unique_ptr<memory_pair> pair;
+    std::shared_ptr<memory_pair> pair; ///< Of either kind: shared_ptr remembers which.
     std::shared_ptr<session> server;
     std::vector<request_id> asked;
     recorder* client = nullptr;
