@@ -68,6 +68,7 @@ succession() {
 for scheme in moqt https; do
     start_relay a --listen 127.0.0.1:0 --cert cert.pem --key key.pem --drain 1
     random_file whole 6M
+    rm -f copy1 copy2
     input=whole start_publish publish film --wait-subscriber --rate 60 --frame-size 16K --group-frames 5
     for n in 1 2; do start_watch watch$n film --from 0 --output copy$n; done
     for n in 1 2; do until_true 10 grows_past copy$n 500000 || fail "nothing flows"; done
