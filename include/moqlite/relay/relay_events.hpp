@@ -218,7 +218,9 @@ inline void relay::on(peer& p, const subscription_ended& e) {
     if (t->asker != 0) discharge(t->upstream, std::exchange(t->asker, 0), relaying::request_kind::subscribe);
     // Some publishers end a subscription at its Group End: there is more to ask for, once a reader wants it.
     const auto& ends = t->asked_ends;
-    const bool at_one = t->highest && std::find(ends.begin(), ends.end(), *t->highest) != ends.end();
+    // Where a version cannot say END, an older one says less than the FIN: some know no Group End, and stop anywhere.
+    const auto from = has_subscribe_end(p.session->negotiated()) || ends.empty() ? ends.begin() : std::prev(ends.end());
+    const bool at_one = t->highest && std::find(from, ends.end(), *t->highest) != ends.end();
     const bool at_cap = t->asked.end && t->highest && (*t->highest >= *t->asked.end || at_one);
     if (e.finished && !t->end && at_cap) {
         t->paused = true;
