@@ -4,8 +4,12 @@
 # flows <name> <bytes>: a program's output has come so far.
 flows() { [ "$(size_of "$1.out")" -gt "$2" ]; }
 
-# catches_int <name>: a program has its handler of SIGINT, which a shell's background processes ignore until then.
-catches_int() { (( 0x$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/${pid_of[$1]}/status") & 2 )); }
+# catches_int <name>: a program has its handler of SIGINT, which a shell's background processes ignore until then. The
+# shell that becomes it has the handlers of this one for a moment.
+catches_int() {
+    [[ $(readlink "/proc/${pid_of[$1]}/exe") == */moqlite-* ]] &&
+        ((0x$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/${pid_of[$1]}/status") & 2))
+}
 
 say "SIGTERM and SIGINT end a client cleanly, with a code that is not 0"
 start_relay relay

@@ -77,7 +77,10 @@ protected:
         for (auto said = us_.outputs(); !said.empty(); said = us_.outputs()) {
             for (const auto& line : said) note(line);
             for (auto& [id, n] : us_.link.unacked) {
-                if (const auto all = std::exchange(n, 0); all != 0) us_->stream_acked(id, all, us_.now);
+                const auto all = std::exchange(n, 0);
+                if (all == 0) continue;
+                us_.link.lent.acked(id, all);
+                us_->stream_acked(id, all, us_.now);
                 drain();
             }
             close_streams();
@@ -228,6 +231,7 @@ private:
         for (auto& [id, cut] : said_to_the_end_) {
             const bool done = direction_of(id) == direction::uni || heard_to_the_end_.contains(id);
             if (!done || !closed_.insert(id).second) continue;
+            us_.link.lent.closed(id);
             us_->stream_closed(id, cut ? std::optional{app_error::cancel} : std::nullopt, us_.now);
             drain();
         }

@@ -40,20 +40,20 @@ class demand {
 public:
     void add(const subscribe_options& o) {
         ++readers_;
-        ordered_ += o.ordered ? 1 : 0;
+        if (o.ordered) ++ordered_;
         priorities_.add(o.priority);
         latencies_.add(o.max_latency);
         if (o.end) ends_.add(*o.end);
-        live_ += is_live(o) ? 1 : 0;
+        if (is_live(o)) ++live_;
     }
     /// Precondition: the same options were added.
     void remove(const subscribe_options& o) noexcept {
         --readers_;
-        ordered_ -= o.ordered ? 1 : 0;
+        if (o.ordered) --ordered_;
         priorities_.remove(o.priority);
         latencies_.remove(o.max_latency);
         if (o.end) ends_.remove(*o.end);
-        live_ -= is_live(o) ? 1 : 0;
+        if (is_live(o)) --live_;
     }
 
     [[nodiscard]] std::size_t readers() const noexcept { return readers_; }

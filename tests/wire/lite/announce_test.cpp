@@ -12,10 +12,10 @@ namespace {
 constexpr auto v = version::lite_05;
 constexpr auto wip = version::lite_06_wip;
 
-/// A hop list of `n` hops, all of them 1.
+/// A hop list of `n` hops: 1, 2, and so on.
 hop_list hops(std::size_t n) {
     hop_list out;
-    while (out.size() < n) REQUIRE(out.push_back(hop_id{1}));
+    while (out.size() < n) REQUIRE(out.push_back(hop_id{out.size() + 1}));
     return out;
 }
 
@@ -83,12 +83,13 @@ TEST_CASE("a status that the version does not have is refused", "[announce]") {
 }
 
 TEST_CASE("32 hops are read and 33 refused", "[announce]") {
-    std::string ones;
-    for (int i = 0; i < 32; ++i) ones += "01";
-    check_both_ways(v, announce{announce_status::active, "cam", hops(32)}, "26 01 03 63616d 20" + ones);
-    CHECK(refusal<announce>(v, "27 01 03 63616d 21" + ones + "01") == errc::too_many_hops);
+    std::vector<std::byte> each;
+    for (unsigned i = 1; i <= 32; ++i) each.push_back(std::byte(i));
+    const auto all = test::to_hex(each);
+    check_both_ways(v, announce{announce_status::active, "cam", hops(32)}, "26 01 03 63616d 20" + all);
+    CHECK(refusal<announce>(v, "27 01 03 63616d 21" + all + "21") == errc::too_many_hops);
     CHECK(refusal<announce>(version::lite_03, "06 01 03 63616d 21") == errc::too_many_hops);
-    CHECK(refusal<announce>(v, "08 01 03 63616d 02 01 01", {.hops = 1}) == errc::too_many_hops);
+    CHECK(refusal<announce>(v, "08 01 03 63616d 02 01 02", {.hops = 1}) == errc::too_many_hops);
 }
 
 TEST_CASE("a hop count beyond the message is too short", "[announce]") {
