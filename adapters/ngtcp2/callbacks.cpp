@@ -12,13 +12,13 @@ namespace {
 connection_state& at(void* user) noexcept { return *static_cast<connection_state*>(user); }
 stream_id id_of(std::int64_t id) noexcept { return stream_id{static_cast<std::uint64_t>(id)}; }
 
-/// A quarter of the idle timeout, which is the shorter one of the two ends' (RFC 9000 §10.1).
+/// A third of QUIC's idle timeout, which is the shorter one of the two ends' (RFC 9000 §10.1), so that two may be lost.
 void keep_alive(connection_state& c) {
-    auto idle = to_ngtcp2(c.home.options.idle_timeout);
+    auto idle = quic_idle_timeout(c.home.options);
     const auto* peer = ngtcp2_conn_get_remote_transport_params(c.conn);
     if (peer != nullptr && peer->max_idle_timeout != 0)
         idle = idle == 0 ? peer->max_idle_timeout : std::min(idle, peer->max_idle_timeout);
-    if (idle != 0) ngtcp2_conn_set_keep_alive_timeout(c.conn, idle / 4);
+    if (idle != 0) ngtcp2_conn_set_keep_alive_timeout(c.conn, idle / 3);
 }
 
 int recv_crypto_data(ngtcp2_conn* conn, ngtcp2_encryption_level level, std::uint64_t offset, const std::uint8_t* data,

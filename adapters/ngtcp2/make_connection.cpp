@@ -41,7 +41,7 @@ ngtcp2_transport_params parameters_for(const endpoint_options& o) {
     p.initial_max_stream_data_uni = o.stream_window;
     p.initial_max_streams_bidi = o.bidi_streams;
     p.initial_max_streams_uni = o.uni_streams;
-    p.max_idle_timeout = to_ngtcp2(o.idle_timeout);
+    p.max_idle_timeout = quic_idle_timeout(o);
     p.max_datagram_frame_size = 65535;
     p.active_connection_id_limit = 4;
     p.grease_quic_bit = 1;

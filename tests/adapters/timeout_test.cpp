@@ -9,6 +9,7 @@ using namespace moqlite::test;
 TEST_CASE("a client that vanishes after its first packet is given up at the handshake timeout") {
     pair_options options;
     options.server.handshake_timeout = GENERATE(3s, 7s);
+    options.server.idle_timeout = 60s;
     memory_pair pair{options};
     const auto nowhere = *ngtcp2::address::parse("127.0.0.9", 9);
     pair.inject(pair.server, nowhere, first_flights(1, nowhere).at(0));

@@ -95,21 +95,26 @@ for n in {10..109}; do eval "exec $n>&-"; done
 kill "${pid_of[relay]}"
 finished relay 0
 
-say "/health is answered within a second by a relay that has no descriptors left, which is told once"
-# Its own, and few more.
-start "few" relay --listen 127.0.0.1:0 --tls-generate localhost --web 127.0.0.1:0 --log-level info
-until_true 10 ready few || fail "it is not ready"
-web=http://$(sed -n 's/^web //p' few.out)
-own=$(find "/proc/${pid_of[few]}/fd" -mindepth 1 | wc -l)
-prlimit --pid "${pid_of[few]}" --nofile="$((own + 5)):$((own + 5))" || fail "prlimit (util-linux) is not there"
-for n in {10..39}; do eval "exec $n<>/dev/tcp/127.0.0.1/${web##*:}"; done
-for _ in 1 2 3; do curl -sg --max-time 1 -o body "$web/health" || fail "/health was not answered within a second"; done
-grep -q '"status":"ok"' body || fail "$(cat body)"
-[ "$(grep -c 'cannot accept a connection: Too many open files; raise the limit' few.err)" = 1 ] || fail "it is not told once"
-for n in {10..39}; do eval "exec $n>&-"; done
-curl -sg --max-time 1 -o body "$web/health" || fail "/health was not answered within a second"
-kill "${pid_of[few]}"
-finished few 0
+if is_sanitized; then
+    # UndefinedBehaviorSanitizer looks at an object's type through a pipe, and takes the lack of one for a bad object.
+    say "left out: a relay without descriptors, which a sanitizer needs itself"
+else
+    say "/health is answered within a second by a relay that has no descriptors left, which is told once"
+    # Its own, and few more.
+    start "few" relay --listen 127.0.0.1:0 --tls-generate localhost --web 127.0.0.1:0 --log-level info
+    until_true 10 ready few || fail "it is not ready"
+    web=http://$(sed -n 's/^web //p' few.out)
+    own=$(find "/proc/${pid_of[few]}/fd" -mindepth 1 | wc -l)
+    prlimit --pid "${pid_of[few]}" --nofile="$((own + 5)):$((own + 5))" || fail "prlimit (util-linux) is not there"
+    for n in {10..39}; do eval "exec $n<>/dev/tcp/127.0.0.1/${web##*:}"; done
+    for _ in 1 2 3; do curl -sg --max-time 1 -o body "$web/health" || fail "/health was not answered within a second"; done
+    grep -q '"status":"ok"' body || fail "$(cat body)"
+    [ "$(grep -c 'cannot accept a connection: Too many open files; raise the limit' few.err)" = 1 ] || fail "it is not told once"
+    for n in {10..39}; do eval "exec $n>&-"; done
+    curl -sg --max-time 1 -o body "$web/health" || fail "/health was not answered within a second"
+    kill "${pid_of[few]}"
+    finished few 0
+fi
 
 say "without the page's files the rest works, and one line says what is missing"
 start_web relay --web 127.0.0.1:0 --web-root nowhere

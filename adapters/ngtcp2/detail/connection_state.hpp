@@ -27,6 +27,12 @@ struct endpoint_state;
     return static_cast<ngtcp2_tstamp>(t.time_since_epoch().count());
 }
 [[nodiscard]] inline ngtcp2_duration to_ngtcp2(duration d) noexcept { return static_cast<ngtcp2_duration>(d.count()); }
+
+/// What is told to the peer: the timer begins anew with the first packet after one received (RFC 9000 §10.1), which is
+/// our keep-alive, so that both together are the timeout of the options.
+[[nodiscard]] inline ngtcp2_duration quic_idle_timeout(const endpoint_options& o) noexcept {
+    return to_ngtcp2(o.idle_timeout) / 4 * 3;
+}
 [[nodiscard]] inline std::optional<time_point> to_time(ngtcp2_tstamp t) noexcept {
     if (t > static_cast<ngtcp2_tstamp>(duration::max().count())) return std::nullopt;
     return time_point{duration{static_cast<duration::rep>(t)}};

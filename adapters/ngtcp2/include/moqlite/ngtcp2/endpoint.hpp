@@ -62,7 +62,7 @@ enum class congestion : std::uint8_t { cubic, bbr };
 struct endpoint_options {
     std::uint8_t shard = 0; ///< The first byte of every connection id that we issue.
 
-    duration idle_timeout = std::chrono::seconds{8}; ///< Keep-alive is sent at a quarter of it.
+    duration idle_timeout = std::chrono::seconds{8}; ///< Since the peer was heard. Keep-alive is sent after a quarter.
     duration handshake_timeout = std::chrono::seconds{10};
     duration initial_rtt = std::chrono::milliseconds{100};
     congestion control = congestion::cubic;
