@@ -143,11 +143,11 @@ public:
     /// Takes the group into `log` (empty, open) instead of frame_data; only as answer to group_opened or after fetch().
     /// A log with timestamps of a group that comes without gets the milliseconds from `epoch` to each frame's first
     /// byte.
-    result<void> collect(group_id id, group_ref log) { return subscribing_.collect(id, std::move(log)); }
+    result<void> collect(group_id id, group_ref log) { return subscribing_.groups().collect(id, std::move(log)); }
     /// Payload of a capped subscription (one with `end`) has been used: as many bytes may follow.
-    result<void> release(group_id id, std::uint64_t bytes) { return subscribing_.release(id, bytes); }
+    result<void> release(group_id id, std::uint64_t bytes) { return subscribing_.groups().release(id, bytes); }
     /// Refuses the rest of a group. No further event tells of it.
-    result<void> stop(group_id id, app_error code) { return subscribing_.stop(id, code); }
+    result<void> stop(group_id id, app_error code) { return subscribing_.groups().stop(id, code); }
     /// Asks what the publisher measures of the path to us: path_reported, now and then, until probe_ended.
     /// errc::unsupported: it cannot tell.
     result<void> probe() { return open() ? probing_.start() : errc::closed; }
@@ -378,7 +378,7 @@ inline result<query_id> session::request_track(const track_ref& track) {
 inline result<group_id> session::fetch(const track_ref& track, group_sequence sequence, priority urgency) {
     if (!open()) return errc::closed;
     const auto whole = path::normalise(track.broadcast);
-    return subscribing_.fetch({whole, track.track}, sequence, urgency);
+    return subscribing_.groups().fetch({whole, track.track}, sequence, urgency);
 }
 
 inline result<void> session::goaway(std::string_view uri) {

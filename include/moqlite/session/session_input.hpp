@@ -41,8 +41,8 @@ inline detail::any_stream* session::find_or_accept(stream_id id) {
     if (auto* found = c_.streams.find(number(id))) return found;
     if (initiator_of(id) == c_.side) return nullptr; // One of ours that is over.
     if (direction_of(id) == direction::uni) {
-        if (subscribing_.open_groups() >= c_.bounds.incoming_groups) return c_.fail(errc::too_many_streams), nullptr;
-        auto& g = subscribing_.open_group_stream(id);
+        if (subscribing_.groups().size() >= c_.bounds.incoming_groups) return c_.fail(errc::too_many_streams), nullptr;
+        auto& g = subscribing_.groups().open(id);
         c_.expect_message(g);
         c_.streams.insert(number(id), &g);
     } else {
@@ -62,7 +62,7 @@ inline void session::stream_reset(stream_id id, app_error code, time_point now) 
     if (!begin_peer_input(now)) return;
     auto* found = find_or_accept(id); // It may be the first that we hear of it.
     if (found == nullptr) return;
-    if (auto* const* g = std::get_if<detail::incoming_group*>(found)) return subscribing_.was_reset(**g, code);
+    if (auto* const* g = std::get_if<detail::incoming_group*>(found)) return subscribing_.groups().was_reset(**g, code);
     auto* const* s = std::get_if<detail::control_stream*>(found);
     if (s == nullptr || (*s)->read_ended) return;
     (*s)->read_ended = true;
@@ -128,7 +128,7 @@ inline void session::stream_closed(stream_id id, std::optional<app_error> code, 
     if (auto* const* served = std::get_if<detail::served_group*>(&stream)) {
         publishing_.closed(**served, code);
     } else if (auto* const* g = std::get_if<detail::incoming_group*>(&stream)) {
-        subscribing_.destroy(**g);
+        subscribing_.groups().destroy(**g);
     } else if (auto* const* s = std::get_if<detail::control_stream*>(&stream)) {
         control_gone(**s, !code);
     }
@@ -209,11 +209,11 @@ inline bool session::end_one() {
 
 inline void session::parse_group() {
     auto& g = *input_.group;
-    if (subscribing_.parse(g, input_.rest)) return become_setup(g);
+    if (subscribing_.groups().parse(g, input_.rest)) return become_setup(g);
     if (!c_.events.empty() || !open() || !input_.rest.empty()) return;
     const bool fin = input_.fin;
     input_ = {};
-    if (fin) subscribing_.finished(g);
+    if (fin) subscribing_.groups().finished(g);
 }
 
 /// The stream that looked like a group's carries the peer's SETUP.
@@ -227,7 +227,7 @@ inline void session::become_setup(detail::incoming_group& g) {
     const auto credit = g.credit_due;
     *c_.streams.find(number(s.id)) = &s;
     g.at = detail::incoming_group::stage::ended;
-    subscribing_.destroy(g);
+    subscribing_.groups().destroy(g);
     c_.give_credit(s, credit + input_.rest.size());
     input_.group = nullptr;
     input_.control = &s;
@@ -443,7 +443,7 @@ inline void session::control_ended(
     case control_kind::subscribe_out: return subscribing_.stream_ended(s, finished, code);
     case control_kind::track_out: return querying_.ended(s, code);
     case control_kind::fetch_in: return finished ? void() : publishing_.fetch_left(s, code);
-    case control_kind::fetch_out: return subscribing_.was_reset(*s.fetching, code);
+    case control_kind::fetch_out: return subscribing_.groups().was_reset(*s.fetching, code);
     case control_kind::probe_in: return finished ? void() : probing_.peer_left(s);
     case control_kind::probe_out: return probing_.ended(s, code);
     case control_kind::goaway_in: return c_.finish(s);
@@ -469,7 +469,7 @@ inline void session::control_gone(detail::control_stream& s, bool clean) {
     case control_kind::probe_out: probing_.ended(s, app_error::cancel); break;
     default: break;
     }
-    if (s.fetching != nullptr) subscribing_.destroy(*s.fetching);
+    if (s.fetching != nullptr) subscribing_.groups().destroy(*s.fetching);
     c_.unpark(s);
     c_.forget_partial(s);
     if (initiator_of(s.id) != c_.side && direction_of(s.id) == direction::bidi) --c_.peer_requests;

@@ -130,7 +130,7 @@ inline void session::tick(time_point now) {
 inline void session::end_silent(detail::receiving& r) {
     auto* found = c_.streams.find(number(r.id));
     if (found == nullptr) return;
-    if (auto* const* g = std::get_if<detail::incoming_group*>(found)) return subscribing_.timed_out(**g);
+    if (auto* const* g = std::get_if<detail::incoming_group*>(found)) return subscribing_.groups().timed_out(**g);
     auto* const* s = std::get_if<detail::control_stream*>(found);
     if (s == nullptr) return;
     const bool fetched = (*s)->kind == detail::control_kind::fetch_in && (*s)->request_read;

@@ -1,0 +1,300 @@
+// The groups that arrive, on streams of the peer and as the answers to fetches: parsed, reported or collected.
+#pragma once
+
+#include <algorithm>
+#include <moqlite/core/result.hpp>
+#include <moqlite/session/detail/context.hpp>
+#include <moqlite/session/detail/subscription.hpp>
+#include <moqlite/session/detail/subscription_table.hpp>
+#include <moqlite/session/group.hpp>
+#include <moqlite/wire/lite/fetch.hpp>
+#include <moqlite/wire/lite/group.hpp>
+#include <utility>
+
+namespace moqlite::detail {
+
+class incoming_groups {
+public:
+    incoming_groups(context& c, subscription_table& subscriptions) noexcept : c_(c), subscriptions_(subscriptions) {}
+
+    /// The group comes by the id that is returned.
+    result<group_id> fetch(const track_ref& track, group_sequence sequence, moqlite::priority priority) {
+        if (!has_fetch(c_.dialect)) return errc::unsupported;
+        const auto broadcast = c_.relative(track.broadcast);
+        if (!broadcast) return errc::out_of_scope;
+        const wire::lite::fetch message{*broadcast, track.track, priority, sequence};
+        if (const auto why = c_.encodable(message); why != errc::ok) return why;
+        if (!c_.may_open()) return errc::too_many_requests;
+        auto& stream = c_.open_control(control_kind::fetch_out, wire::lite::bidi_type::fetch);
+        static_cast<void>(c_.send(stream, message));
+        stream.owner = next_fetch_++;
+        auto& g = groups_.make();
+        g.name = group_id{fetch_mark | stream.owner};
+        g.sequence = sequence;
+        g.fetch = &stream;
+        g.at = incoming_group::stage::header;
+        stream.fetching = &g;
+        fetches_.insert(stream.owner, &g);
+        return g.name;
+    }
+
+    result<void> collect(group_id id, group_ref log) {
+        incoming_group* g = group(id);
+        if (g == nullptr || g->at == incoming_group::stage::ended) return errc::not_found;
+        if (!log || log->size() != 0 || log->ended() != group::state::open) return errc::invalid_argument;
+        if (has_timestamps(c_.dialect) && !has_timestamps(log->dialect())) return errc::unsupported;
+        if (g->frame != 0 || g->at != incoming_group::stage::header) return errc::invalid_argument;
+        g->log = std::move(log);
+        return {};
+    }
+
+    result<void> release(group_id id, std::uint64_t bytes) {
+        incoming_group* g = group(id);
+        if (g == nullptr) return errc::not_found;
+        if (bytes > g->unreleased) return errc::invalid_argument;
+        g->unreleased -= bytes;
+        c_.give_credit(*g, bytes);
+        return {};
+    }
+
+    result<void> stop(group_id id, app_error code) {
+        incoming_group* g = group(id);
+        if (g == nullptr || g->at == incoming_group::stage::ended) return errc::not_found;
+        subscription* s = g->of;
+        refuse(*g, code);
+        if (control_stream* request = g->fetch; request != nullptr && !request->bound) {
+            remove(*g);
+            c_.drop_control(*request, code);
+        }
+        if (s != nullptr && s->fin_arrived && s->groups.empty()) subscriptions_.end_well(*s);
+        return {};
+    }
+
+    // Facts about streams.
+
+    incoming_group& open(stream_id id) {
+        auto& g = groups_.make();
+        g.id = id;
+        g.name = group_id{number(id)};
+        return g;
+    }
+    /// It has not said in time which group it brings.
+    void timed_out(incoming_group& g) { reject(g, errc::stream_timeout); }
+    [[nodiscard]] std::size_t size() const noexcept { return groups_.size(); }
+    void destroy(incoming_group& g) {
+        if (g.at != incoming_group::stage::ended) cut(g, app_error::cancel);
+        remove(g);
+    }
+    /// Parses on until an event is due or `in` is used up. True: the stream turned out to be no
+    /// group but a SETUP, whose remaining bytes are `in`.
+    bool parse(incoming_group& g, byte_view& in) {
+        while (c_.events.empty() && !c_.closing) {
+            switch (g.at) {
+            case incoming_group::stage::prefix: {
+                bool setup = false;
+                if (!parse_prefix(g, in, setup)) return setup;
+                break;
+            }
+            case incoming_group::stage::header:
+                if (!parse_header(g, in)) return false;
+                break;
+            case incoming_group::stage::payload:
+                if (!parse_payload(g, in)) return false;
+                break;
+            case incoming_group::stage::ended: in = {}; return false;
+            }
+        }
+        return false;
+    }
+
+    /// Their FIN, after all bytes were parsed.
+    void finished(incoming_group& g) {
+        g.fin_arrived = true;
+        if (g.fetch != nullptr) g.fetch->read_ended = true;
+        if (g.at == incoming_group::stage::ended) return;
+        if (g.at == incoming_group::stage::header && g.partial_size == 0)
+            return close_group(g, true, app_error::cancel);
+        c_.emit(stream_rejected{g.id, errc::stream_ended_early});
+        cut(g, wire_code(errc::stream_ended_early));
+    }
+    void was_reset(incoming_group& g, app_error code) {
+        g.fin_arrived = true;
+        if (g.at != incoming_group::stage::ended) cut(g, code);
+    }
+    /// One group that the end of the connection ends; false: nothing was reported, and none is left.
+    bool end_one(app_error code) {
+        for (incoming_group* g = groups_.first(); g != nullptr; g = groups_.first()) {
+            if (g->of != nullptr) g->of->fin_arrived = false; // It does not end well any more.
+            const bool told = g->at != incoming_group::stage::ended;
+            if (told) cut(*g, code);
+            if (g->fetch == nullptr) c_.streams.erase(number(g->id)); // Commands find it no more.
+            remove(*g);
+            if (!c_.events.empty()) return true;
+        }
+        return false;
+    }
+
+    // What the end of its subscription means for a group.
+
+    void refuse(incoming_group& g, app_error code) {
+        if (g.at == incoming_group::stage::ended) return;
+        if (!g.fin_arrived) stop_stream(g, code);
+        if (g.log) g.log->abort(code);
+        leave(g);
+    }
+    void cut(incoming_group& g, app_error code) {
+        if (g.log) g.log->abort(code);
+        if (g.of == nullptr && g.fetch == nullptr) return leave(g);
+        close_group(g, false, code);
+    }
+
+private:
+    incoming_group* group(group_id id) noexcept {
+        if ((number(id) & fetch_mark) != 0) {
+            auto* const* fetch = fetches_.find(number(id) & ~fetch_mark);
+            return fetch != nullptr ? *fetch : nullptr;
+        }
+        auto* found = c_.streams.find(number(id));
+        if (found == nullptr) return nullptr;
+        auto* const* g = std::get_if<incoming_group*>(found);
+        return g != nullptr ? *g : nullptr;
+    }
+    bool parse_prefix(incoming_group& g, byte_view& in, bool& setup) {
+        std::size_t kept = 0;
+        const auto view = g.join(in, kept);
+        const auto type = wire::lite::take_uni_type(c_.dialect, view);
+        if (type.status == wire::progress::error) return reject(g, type.error), in = {}, false;
+        if (!type) return credit_read(g, in.size()), g.keep(in), false;
+        if (type->type == wire::lite::uni_type::setup) {
+            credit_read(g, type->size - kept);
+            in = in.subspan(type->size - kept);
+            setup = true;
+            return false;
+        }
+        const auto message = wire::take_message(view.subspan(type->size), 16);
+        if (message.status == wire::progress::error) return reject(g, message.error), in = {}, false;
+        if (!message) return credit_read(g, in.size()), g.keep(in), false;
+        const auto header = wire::lite::decode<wire::lite::group_header>(c_.dialect, message->body, c_.bounds);
+        const auto fresh = type->size + message->size - kept;
+        in = in.subspan(fresh);
+        credit_read(g, fresh);
+        g.partial_size = 0;
+        if (!header) return reject(g, header.error()), in = {}, false;
+        return begin(g, *header);
+    }
+    bool begin(incoming_group& g, const wire::lite::group_header& header) {
+        g.list_hook<silent_tag>::unlink();
+        subscription* s = subscriptions_.find(subscribe_id{header.subscription});
+        if (s == nullptr && header.subscription < subscriptions_.next_id())
+            return refuse(g, app_error::cancel), true; // We left it.
+        if (s == nullptr) return reject(g, errc::unknown_subscription), true;
+        if (!subscription_table::covers(*s, header.sequence)) return reject(g, errc::group_out_of_range), true;
+        if (s->by_sequence.find(number(header.sequence)) != nullptr) return reject(g, errc::duplicate_group), true;
+        g.of = s;
+        g.sequence = header.sequence;
+        ++s->accounted;
+        s->groups.push_back(g);
+        s->by_sequence.insert(number(g.sequence), &g);
+        s->list_hook<quiet_tag>::unlink();
+        g.at = incoming_group::stage::header;
+        s->first = std::min(s->first.value_or(g.sequence), g.sequence);
+        if (s->answered && !s->start_told) subscriptions_.tell_start(*s, g.sequence);
+        c_.emit(group_opened{g.name, s->id, g.sequence});
+        return true;
+    }
+
+    bool parse_header(incoming_group& g, byte_view& in) {
+        if (in.empty() && g.partial_size == 0) return false;
+        if (g.partial_size == 0) g.began = c_.now;
+        std::size_t kept = 0;
+        const auto view = g.join(in, kept);
+        const auto header = wire::lite::take_frame_header(c_.dialect, view, c_.bounds.frame);
+        if (header.status == wire::progress::error) return reject(g, header.error), in = {}, false;
+        if (!header) return credit_read(g, in.size()), g.keep(in), false;
+        const auto time = wire::lite::apply_delta(g.time, header->delta);
+        if (!time) return reject(g, errc::timestamp_out_of_range), in = {}, false;
+        const auto fresh = header->consumed - kept;
+        in = in.subspan(fresh);
+        credit_read(g, fresh);
+        g.partial_size = 0;
+        g.time = *time;
+        g.size = header->size;
+        g.offset = 0;
+        g.at = incoming_group::stage::payload;
+        if (g.log) {
+            if (!has_timestamps(c_.dialect)) g.time = arrival_time(c_.epoch, g.began);
+            if (const auto begun = g.log->begin_frame(g.time, g.size, in.size()); !begun)
+                return reject(g, begun.error()), in = {}, false;
+            if (g.size == 0) next_frame(g);
+        } else if (g.size == 0) {
+            c_.emit(frame_data{g.name, g.subscriber(), g.sequence, g.frame, 0, 0, g.time, {}});
+            next_frame(g);
+        }
+        return true;
+    }
+    bool parse_payload(incoming_group& g, byte_view& in) {
+        if (in.empty()) return false;
+        const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(in.size(), g.size - g.offset));
+        const auto data = in.first(n);
+        in = in.subspan(n);
+        if (g.log) {
+            if (const auto done = g.log->append_payload(data); !done) return reject(g, done.error()), in = {}, false;
+            credit_read(g, n);
+        } else {
+            c_.emit(frame_data{g.name, g.subscriber(), g.sequence, g.frame, g.size, g.offset, g.time, data});
+            if (g.of != nullptr && g.of->options.end)
+                g.unreleased += n;
+            else
+                credit_read(g, n);
+        }
+        g.offset += n;
+        if (g.offset == g.size) next_frame(g);
+        return true;
+    }
+    static void next_frame(incoming_group& g) noexcept {
+        ++g.frame;
+        g.at = incoming_group::stage::header;
+    }
+    void credit_read(incoming_group& g, std::size_t n) { c_.give_credit(g, n); }
+
+    /// The peer broke a rule on it: stops it, and tells what was open.
+    void reject(incoming_group& g, errc why) {
+        c_.emit(stream_rejected{g.id, why});
+        stop_stream(g, wire_code(why));
+        if (g.at != incoming_group::stage::prefix) return cut(g, wire_code(why));
+        leave(g);
+    }
+    /// Reads no more of it.
+    void stop_stream(incoming_group& g, app_error code) {
+        g.fetch != nullptr ? c_.abandon_reading(*g.fetch, code) : c_.stop(g.id, code);
+    }
+    void close_group(incoming_group& g, bool complete, app_error code) {
+        if (complete && g.log) static_cast<void>(g.log->finish());
+        subscription* s = g.of;
+        c_.emit(group_closed{g.name, g.subscriber(), g.sequence, complete, code});
+        leave(g);
+        if (s != nullptr && s->fin_arrived && s->groups.empty()) subscriptions_.end_well(*s);
+    }
+    void leave(incoming_group& g) {
+        g.at = incoming_group::stage::ended;
+        g.list_hook<silent_tag>::unlink();
+        g.log = {};
+        if (g.of != nullptr) g.of->by_sequence.erase(number(g.sequence));
+        g.of = nullptr;
+        g.list_hook<of_subscription_tag>::unlink();
+        if (g.fetch != nullptr && !c_.closing) c_.finish(*g.fetch);
+    }
+    void remove(incoming_group& g) {
+        if (g.fetch != nullptr) fetches_.erase(g.fetch->owner);
+        groups_.destroy(g);
+    }
+
+    static constexpr std::uint64_t fetch_mark = std::uint64_t{1} << 63; ///< No stream has such an id.
+    context& c_;
+    subscription_table& subscriptions_;
+    object_pool<incoming_group> groups_;
+    id_table<incoming_group*> fetches_;
+    std::uint64_t next_fetch_ = 0;
+};
+
+} // namespace moqlite::detail

@@ -1,0 +1,96 @@
+// The subscriptions of a session: what each has been answered, and when it is over.
+#pragma once
+
+#include <algorithm>
+#include <moqlite/session/detail/context.hpp>
+#include <moqlite/session/detail/subscription.hpp>
+#include <moqlite/wire/lite/subscribe_response.hpp>
+#include <optional>
+#include <utility>
+
+namespace moqlite::detail {
+
+class subscription_table {
+public:
+    explicit subscription_table(context& c) noexcept : c_(c) {}
+
+    /// The id of the next subscription: every lower one has been used.
+    [[nodiscard]] std::uint64_t next_id() const noexcept { return next_id_; }
+    subscription& add(const subscribe_options& options) {
+        auto& s = subscriptions_.make();
+        s.id = subscribe_id{next_id_++};
+        s.options = s.requested = options;
+        s.lowest = options.start;
+        s.highest = options.end;
+        by_id_.insert(number(s.id), &s);
+        return s;
+    }
+    [[nodiscard]] subscription* find(subscribe_id id) noexcept {
+        auto* found = by_id_.find(number(id));
+        return found != nullptr ? *found : nullptr;
+    }
+    [[nodiscard]] subscription* first() noexcept { return subscriptions_.first(); }
+    [[nodiscard]] static bool covers(const subscription& s, group_sequence g) noexcept {
+        return (!s.lowest || *s.lowest <= g) && (!s.highest || g <= *s.highest);
+    }
+    void forget(subscription& s) {
+        by_id_.erase(number(s.id));
+        s.groups.for_each([](incoming_group& g) { g.of = nullptr; });
+        subscriptions_.destroy(s);
+    }
+
+    void accepted(subscription& s, const wire::lite::subscribe_ok& ok) {
+        if (std::exchange(s.answered, true)) return; // Some say it again.
+        if (!has_options_in_ok(c_.dialect)) return tell_start(s, ok.group);
+        auto start = ok.options.start ? ok.options.start : s.lowest;
+        if (!start) start = s.first;
+        if (start) tell_start(s, *start); // Else the first that comes is the start.
+    }
+    void tell_start(subscription& s, group_sequence start) {
+        s.start_told = true;
+        s.start = start;
+        c_.emit(subscription_accepted{s.id, start});
+    }
+    /// Its FIN has arrived, and all groups that we know of have ended. Where the FIN may have overtaken
+    /// groups, it is over only when nothing came for a while.
+    void end_well(subscription& s) {
+        if (has_fin_after_groups(c_.dialect) && !lacks_groups(s)) return close(s, true, app_error::cancel);
+        s.list_hook<quiet_tag>::unlink();
+        s.quiet_since = c_.now;
+        quiet_.push_back(s);
+    }
+    /// Reports the end of a subscription whose groups have all ended, finishes its stream, and forgets it.
+    void close(subscription& s, bool finished, app_error code) {
+        c_.emit(subscription_ended{s.id, finished, code});
+        if (s.stream != nullptr && !c_.closing) c_.finish(*s.stream);
+        forget(s);
+    }
+    /// When a subscription will have been quiet for long enough; nullopt: none is about to end.
+    [[nodiscard]] std::optional<time_point> quiet_until() const noexcept {
+        if (quiet_.empty()) return std::nullopt;
+        return quiet_.front().quiet_since + std::max(3 * c_.path.rtt, c_.bounds.end_of_track);
+    }
+    /// Ends those that are over: nothing has come after their FIN.
+    void end_quiet() {
+        for (auto until = quiet_until(); until && *until <= c_.now; until = quiet_until())
+            close(quiet_.front(), true, app_error::cancel);
+    }
+
+private:
+    /// By what its publisher has said, more has to come; where that is not much, some send their FIN before it.
+    static bool lacks_groups(const subscription& s) noexcept {
+        if (!s.end) return false;
+        const auto from = s.start ? s.start : s.first ? s.first : s.options.start; // Without groups there is no OK.
+        if (!from) return number(*s.end) != 0;
+        const auto end = s.highest ? std::min(number(*s.end), number(*s.highest) + 1) : number(*s.end);
+        return end > number(*from) && end - number(*from) > s.accounted;
+    }
+
+    context& c_;
+    object_pool<subscription> subscriptions_;
+    id_table<subscription*> by_id_;
+    list<subscription, quiet_tag> quiet_; ///< The longest quiet first.
+    std::uint64_t next_id_ = 0;
+};
+
+} // namespace moqlite::detail
