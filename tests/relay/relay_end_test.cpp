@@ -1,6 +1,7 @@
 // The end of a track, as its readers learn of it, and what is left of it for a while.
 #include "scene.hpp"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
@@ -225,4 +226,151 @@ TEST_CASE("a group that was cut off does not keep a track from ending", "[relay]
     s.settle();
     CHECK(s.reader.groups() == list{"0: a", "1: b", "2: part cut old"});
     CHECK(s.reader.heard().back() == "subscription_ended 0 finished");
+}
+
+// Issue 10: a reader that knows the end may leave before the publisher's FIN has arrived.
+
+namespace {
+
+/// Asks for the track as somebody who comes later does: TRACK, FETCH of group 1, SUBSCRIBE from 0.
+list ask_late(scene& s) {
+    auto& late = s.join();
+    REQUIRE(late->fetch({"room/cam", "video"}, at(1)));
+    late.subscribe({"room/cam", "video"}, {.ordered = true, .start = at(0)});
+    s.settle();
+    auto out = late.groups();
+    for (auto& line : late.heard()) out.push_back(std::move(line));
+    return out;
+}
+
+} // namespace
+
+TEST_CASE("a track is complete once its END and all groups before it are here, whoever leaves before the FIN",
+    "[relay][end of track][log][regression]") {
+    with_track s;
+    REQUIRE(s.reader->request_track({"room/cam", "video"}));
+    s.settle();
+    REQUIRE(s.camera->answer_track(request_id{1}, {.priority = 7}));
+    const auto range = GENERATE(as<std::string>{}, "without gaps", "completed by drops", "with a group that was reset");
+    const auto way = GENERATE(as<std::string>{}, "the reader leaves, the broadcast ends",
+        "the broadcast ends, the reader leaves", "the publisher vanishes",
+        "the publisher resets the subscription, and vanishes", "the reader leaves, the publisher vanishes");
+    const auto after = GENERATE(as<std::string>{}, "nothing", "its time is over", "the name is announced again");
+    CAPTURE(range, way, after);
+    const bool leaves_first = way.starts_with("the reader leaves");
+    // A group that was reset may have been cut off by what ended its subscription.
+    if (range == "with a group that was reset" && way.starts_with("the publisher")) return;
+    if (range == "without gaps") {
+        REQUIRE(s.camera->end_track(request_id{0}, at(2)));
+    } else if (range == "completed by drops") {
+        s.camera.send(0, 4, "e");
+        REQUIRE(s.camera->drop(request_id{0}, at(2), at(3), app_error::old));
+        REQUIRE(s.camera->end_track(request_id{0}, at(6)));
+        REQUIRE(s.camera->drop(request_id{0}, at(5), at(5), app_error::old));
+    } else {
+        const auto g = s.camera.begin(0, 2);
+        REQUIRE(g->write_frame(timestamp{0}, as_bytes("half")));
+        s.settle();
+        g->abort(app_error::old);
+        REQUIRE(s.camera->end_track(request_id{0}, at(3)));
+    }
+    s.settle();
+    if (leaves_first) s.reader.unsubscribe();
+    s.settle();
+    if (way.starts_with("the publisher resets")) REQUIRE(s.camera->reject(request_id{0}, app_error::dropped));
+    s.settle();
+    if (way.find("vanishes") != way.npos)
+        s.cut(s.camera);
+    else
+        s.camera.unannounce();
+    s.settle();
+    if (way.ends_with("the reader leaves"))
+        s.reader.unsubscribe();
+    else if (!leaves_first)
+        CHECK(s.reader.heard().back() == "subscription_ended 0 finished");
+    s.settle();
+    if (after == "its time is over") {
+        s.pass(31s);
+        CHECK(s.r.stats().tracks == 0);
+        CHECK(s.r.stats().memory == 0);
+        CHECK_FALSE(s.r.deadline());
+        return;
+    }
+    if (after == "the name is announced again") {
+        auto& again = s.publisher();
+        static_cast<void>(s.viewer());
+        CHECK(again.heard()[0].starts_with("subscribe_requested 0 room/cam video"));
+        return;
+    }
+    const auto late = ask_late(s);
+    REQUIRE(late.size() >= 6);
+    CHECK(list(late.begin(), late.begin() + 3) == list{"1: b", "0: a", "1: b"});
+    CHECK(late.back() == "subscription_ended 0 finished");
+    auto& asks = s.join();
+    REQUIRE(asks->request_track({"room/cam", "video"}));
+    s.settle();
+    CHECK(asks.heard()[0].starts_with("track_info_received 0"));
+}
+
+TEST_CASE("a track of which a group may still come is not complete when its last reader leaves",
+    "[relay][end of track][log]") {
+    with_track s;
+    const auto what = GENERATE(as<std::string>{}, "one is missing", "the last one is missing", "one is arriving",
+        "drops leave a hole", "the end is not known");
+    const bool vanishes = GENERATE(false, true);
+    CAPTURE(what, vanishes);
+    group_ref arriving;
+    if (what == "one is missing") {
+        s.camera.send(0, 3, "d");
+        REQUIRE(s.camera->end_track(request_id{0}, at(4)));
+    } else if (what == "the last one is missing") {
+        REQUIRE(s.camera->end_track(request_id{0}, at(3)));
+    } else if (what == "one is arriving") {
+        arriving = s.camera.begin(0, 2);
+        REQUIRE(arriving->write_frame(timestamp{0}, as_bytes("half")));
+        s.settle();
+        REQUIRE(s.camera->end_track(request_id{0}, at(3)));
+    } else if (what == "drops leave a hole") {
+        REQUIRE(s.camera->drop(request_id{0}, at(2), at(3), app_error::old));
+        REQUIRE(s.camera->drop(request_id{0}, at(5), at(6), app_error::old));
+        REQUIRE(s.camera->end_track(request_id{0}, at(7)));
+    }
+    s.settle();
+    static_cast<void>(s.camera.heard());
+    if (vanishes) {
+        s.cut(s.camera);
+        CHECK(s.reader.heard().back() == "subscription_ended 0 timeout");
+        CHECK(s.viewer().heard() == list{"subscription_ended 0 not_found"});
+        return;
+    }
+    s.reader.unsubscribe();
+    s.settle();
+    CHECK(s.r.stats().tracks == 0);
+    static_cast<void>(s.viewer());
+    const auto asked = s.camera.heard();
+    CHECK(std::any_of(asked.begin(), asked.end(),
+        [](const auto& line) { return line.starts_with("subscribe_requested 1 room/cam video"); }));
+}
+
+TEST_CASE("before moq-lite-05 a track that may have ended at a Group End is served from the log once nobody is there "
+          "who could send more",
+    "[relay][end of track][log]") {
+    scene s;
+    auto& camera = s.join({}, version::lite_04);
+    camera.announce("room/cam");
+    s.settle();
+    auto& reader = s.viewer({.ordered = true, .start = at(0), .end = at(0)});
+    camera.accept(0, 0);
+    camera.send(0, 0, "a");
+    s.settle();
+    REQUIRE(camera->finish(request_id{0}));
+    s.settle();
+    s.pass_for_all(300ms);
+    camera.unannounce();
+    s.settle();
+    reader.unsubscribe();
+    s.settle();
+    auto& late = s.viewer({.start = at(0)});
+    CHECK(late.groups() == list{"0: a"});
+    CHECK(late.heard().back() == "subscription_ended 0 finished");
 }

@@ -227,7 +227,8 @@ inline void relay::on(peer& p, const subscription_ended& e) {
         t->perhaps_over = !has_subscribe_end(p.session->negotiated());
         return ask_upstream(*t);
     }
-    if (e.finished || t->perhaps_over) return end_well(*t);
+    if (e.finished || t->perhaps_over || relaying::has_all_groups(*t, relaying::resets::may_be_cuts))
+        return end_well(*t);
     if (rejoin(*t)) return;
     cut_off(*t, e.code == app_error::cancel ? app_error::dropped : e.code);
 }

@@ -159,15 +159,17 @@ inline void relay::leave(relaying::reader& r) {
 
 /// Nobody reads it: its publisher need not send it. A track that ended stays, for its time.
 inline void relay::abandon(relaying::track& t) {
-    if (std::exchange(t.paused, false)) return retire(t);
-    if (t.subscription) {
-        pass_charge(t);
-        unsubscribe(t);
-        retire(t);
-    } else {
-        t.log.wanted.reset();
-        destroy_if_unused(t);
+    t.log.wanted.reset();
+    if (std::exchange(t.paused, false)) {
+        // Its last FIN was the end, unless somebody is there who could send more.
+        if (t.perhaps_over && table_.find(t.broadcast) == nullptr) return end_well(t);
+        return retire(t);
     }
+    if (!t.subscription) return destroy_if_unused(t);
+    pass_charge(t);
+    unsubscribe(t);
+    // The reader has found its end before the publisher's FIN arrived.
+    relaying::has_all_groups(t, relaying::resets::are_final) ? end_well(t) : retire(t);
 }
 
 /// The reader's options have changed.

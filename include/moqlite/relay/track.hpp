@@ -1,6 +1,7 @@
 // One track that a relay carries: where it comes from, what is there, and who reads it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <moqlite/relay/cache.hpp>
@@ -86,5 +87,38 @@ struct track : moqlite::detail::list_hook<moqlite::detail::owned_tag>,
     moqlite::detail::list<reader, of_track_tag> readers;
     demand wanted; ///< By all of them together.
 };
+
+/// What to make of a group that was reset.
+enum class resets : std::uint8_t {
+    are_final,   ///< Its publisher has reset it: it will not come.
+    may_be_cuts, ///< The end of the subscription may have cut it off.
+};
+
+/// Its end is known, and each group before it is complete, was reset for good, was in the log and is evicted, or will
+/// not come as its publisher has said. O(groups in the log).
+[[nodiscard]] inline bool has_all_groups(track& t, resets reset_groups) {
+    if (!t.end) return false;
+    const auto start = t.start ? t.start : t.asked.start;
+    if (!start) return *t.end == group_sequence{};
+    auto missing = std::max(*start, t.log.floor.value_or(*start)); // The first that was not found yet.
+    const auto skip_gaps_before = [&](group_sequence here) {
+        while (missing < here) {
+            const auto gap = std::find_if(t.gaps.begin(), t.gaps.end(),
+                [&](const groups_dropped& d) { return d.first <= missing && missing <= d.last; });
+            if (gap == t.gaps.end()) return false;
+            missing = next(gap->last);
+        }
+        return true;
+    };
+    bool all = true;
+    t.log.for_each(missing, std::nullopt, [&](const log_entry& e) {
+        const auto here = e.group->sequence();
+        if (!all || *t.end <= here) return;
+        const bool cut = e.group->ended() == group::state::aborted && reset_groups == resets::may_be_cuts;
+        all = !e.arriving && !cut && skip_gaps_before(here);
+        missing = std::max(missing, next(here));
+    });
+    return all && skip_gaps_before(*t.end);
+}
 
 } // namespace moqlite::relaying
