@@ -3,11 +3,13 @@
 
 #include "random.hpp"
 
+#include <functional>
 #include <map>
 #include <moqlite/session/event.hpp>
 #include <must.hpp>
 #include <set>
 #include <string>
+#include <utility>
 #include <variant>
 
 namespace moqlite::sim {
@@ -34,8 +36,13 @@ public:
         std::erase_if(groups_, [&](const auto& g) { return g.second.subscription == id; });
         ended_subscriptions_.insert(id);
     }
-    /// A relay unsubscribes, stops and fetches by itself: groups may end without an event, and come without one.
-    void commands_unseen() { commands_unseen_ = true; }
+    /// For an application that gives its commands by itself, such as a relay: whether a subscription, or the group of a
+    /// fetch, is one that it has asked for and has not left.
+    struct wanted {
+        std::function<bool(subscribe_id)> subscription;
+        std::function<bool(group_id)> fetch;
+    };
+    void ask(wanted w) { wanted_ = std::move(w); }
     void unwatched(watch_id id) {
         std::erase_if(live_, [&](const auto& one) { return one.first == id; });
     }
@@ -52,12 +59,13 @@ private:
 
     void on(const group_opened& e) {
         must(!ended_subscriptions_.contains(e.subscription), "no group after subscription_ended");
+        must(!left(e.subscription), "no group after its subscription was left");
         must(seen_groups_.insert(e.group).second, "a group is opened once");
         groups_.emplace(e.group, group_state{e.subscription, e.sequence});
         said_.add(number(e.sequence));
     }
     void on(const frame_data& e) {
-        if (commands_unseen_ && e.subscription == no_subscription) return;
+        learn_fetch(e);
         const auto found = groups_.find(e.group);
         must(found != groups_.end(), "frame_data belongs to an open group");
         auto& g = found->second;
@@ -73,7 +81,7 @@ private:
         said_.add(e.data);
     }
     void on(const group_closed& e) {
-        if (commands_unseen_ && e.subscription == no_subscription) return;
+        learn_fetch(e);
         const auto found = groups_.find(e.group);
         must(found != groups_.end(), "a group is closed once, after it was opened");
         must(!e.complete || !found->second.inside, "a complete group has no half frame");
@@ -81,6 +89,7 @@ private:
         said_.add(static_cast<std::uint64_t>(e.code) * 2 + (e.complete ? 1u : 0u));
     }
     void on(const subscription_ended& e) {
+        must(!left(e.subscription), "no end of a subscription that was left");
         must(ended_subscriptions_.insert(e.subscription).second, "a subscription ends once");
         for (const auto& [id, g] : groups_)
             must(g.subscription != e.subscription, "its groups are closed before a subscription ends");
@@ -126,16 +135,29 @@ private:
     }
     void on(const session_closed& e) {
         closed_ = true;
-        must(commands_unseen_ || groups_.empty(), "groups are closed before the session");
+        std::erase_if(groups_, [this](const auto& g) {
+            return g.second.subscription == no_subscription ? left(g.first) : left(g.second.subscription);
+        });
+        must(groups_.empty(), "groups are closed before the session");
         must(live_.empty(), "broadcasts end before the session");
         said_.add(static_cast<std::uint64_t>(e.why));
     }
     template <class Other>
     void on(const Other&) {}
 
+    [[nodiscard]] bool left(subscribe_id id) const { return wanted_.subscription && !wanted_.subscription(id); }
+    [[nodiscard]] bool left(group_id id) const { return wanted_.fetch && !wanted_.fetch(id); }
+    /// The first event of a group that the application has fetched by itself.
+    template <class Event>
+    void learn_fetch(const Event& e) {
+        if (!wanted_.fetch || e.subscription != no_subscription) return;
+        must(!left(e.group), "nothing of a fetch that was not asked for, or was stopped");
+        if (seen_groups_.insert(e.group).second) groups_.emplace(e.group, group_state{no_subscription, e.sequence});
+    }
+
     hasher& said_;
     bool closed_ = false;
-    bool commands_unseen_ = false;
+    wanted wanted_;
     std::map<group_id, group_state> groups_;
     std::set<group_id> seen_groups_;
     std::set<subscribe_id> ended_subscriptions_;

@@ -22,7 +22,9 @@ public:
             if (const auto* asked = std::get_if<subscribe_requested>(&e)) ++requests_[std::string(asked->track.track)];
             relay_.handle(key, e, world_.now());
         }));
-        made.first->second->checks().commands_unseen();
+        made.first->second->checks().ask(
+            {.subscription = [this, key](subscribe_id id) { return relay_.follows(key, id); },
+                .fetch = [this, key](group_id id) { return relay_.fetches(key, id); }});
         return key;
     }
     /// The connection is about to go.

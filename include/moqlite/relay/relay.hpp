@@ -149,6 +149,16 @@ public:
     void trim() noexcept { pool_.trim(); }
 
     [[nodiscard]] relay_stats stats() const noexcept;
+    /// Whether a subscription on that session is one of the relay's, neither left nor ended.
+    [[nodiscard]] bool follows(std::uint64_t key, subscribe_id id) noexcept {
+        peer* p = find(key);
+        return p != nullptr && p->subscriptions.find(number(id)) != nullptr;
+    }
+    /// Whether the relay is fetching that group on that session.
+    [[nodiscard]] bool fetches(std::uint64_t key, group_id id) noexcept {
+        peer* p = find(key);
+        return p != nullptr && p->fetches.find(number(id)) != nullptr;
+    }
     [[nodiscard]] announcements& broadcasts() noexcept { return table_; }
 
 private:
