@@ -1,6 +1,7 @@
 // What publishers have answered to TRACK.
 #pragma once
 
+#include <compare>
 #include <cstddef>
 #include <iterator>
 #include <map>
@@ -14,10 +15,16 @@ namespace moqlite::relaying {
 
 struct info_tag;
 
-/// A bounded table of TRACK_INFO by broadcast and track; full, it forgets the longest known that nobody needs.
+/// A track, and the path by whose announcement it is had.
+struct info_key {
+    std::string announced, broadcast, name;
+    auto operator<=>(const info_key&) const = default;
+};
+
+/// A bounded table of TRACK_INFO; full, it forgets the longest known that nobody needs.
 class info_table {
 public:
-    using key = std::pair<std::string, std::string>; ///< Broadcast, track.
+    using key = info_key;
 
     explicit info_table(std::size_t most) noexcept : most_(most) {}
 
@@ -37,10 +44,11 @@ public:
         by_age_.push_back(at->second);
     }
     void erase(const key& about) { infos_.erase(about); }
-    /// Forgets all of a broadcast but what is `kept(key)`.
+    /// Forgets all that an announcement brought but what is `kept(key)`.
     template <class Kept>
-    void erase_of(std::string_view broadcast, Kept&& kept) {
-        for (auto i = infos_.lower_bound(key{broadcast, ""}); i != infos_.end() && i->first.first == broadcast;)
+    void erase_of(std::string_view announced, Kept&& kept) {
+        for (auto i = infos_.lower_bound(key{std::string(announced), "", ""});
+            i != infos_.end() && i->first.announced == announced;)
             i = kept(i->first) ? std::next(i) : infos_.erase(i);
     }
 

@@ -227,18 +227,21 @@ private:
     relaying::track* upstream_track(peer&, subscribe_id) noexcept;
 
     // relay_announcements.hpp: whose tracks are present
-    [[nodiscard]] std::optional<route> best_route(std::string_view broadcast) const;
-    void take_over(std::string_view broadcast, const std::optional<route>& before, std::uint64_t changer);
+    [[nodiscard]] std::optional<route> best_route(std::string_view announced) const;
+    [[nodiscard]] std::optional<route> way_to(std::string_view broadcast) const;
+    void take_over(std::string_view announced, const std::optional<route>& before, std::uint64_t changer);
     void file(relaying::track& t);
+    void file_under(relaying::track& t, std::string_view announced);
     void unfile(relaying::track& t) noexcept;
     [[nodiscard]] bool same_publisher(const route& a, const route& b) noexcept;
-    void watch_earlier_sessions(std::string_view broadcast, const route& now);
-    [[nodiscard]] bool is_announced_by(std::string_view broadcast, std::uint64_t source) const;
+    void watch_earlier_sessions(std::string_view announced, const route& now);
+    [[nodiscard]] bool is_announced_by(std::string_view announced, std::uint64_t source) const;
     void supersede(relaying::track& t);
     void watch_superseded(relaying::track& t);
     void cut_off_superseded(time_point now);
-    void forget_infos(std::string_view broadcast);
-    void forget_infos_of_no_track(std::string_view broadcast);
+    [[nodiscard]] const track_info* known_info(const track_key& about);
+    void forget_infos(std::string_view announced);
+    void forget_infos_of_no_track(std::string_view announced);
 
     // relay_shares.hpp: how much of a publisher each session may ask for
     [[nodiscard]] std::size_t requests_left(const peer& source) noexcept;
@@ -263,6 +266,7 @@ private:
 
     // relay_tracks.hpp: who gets what
     peer* source_of(std::string_view broadcast, std::uint64_t asking);
+    relaying::track* known_track(const track_key& about);
     relaying::track* find_or_open(std::string_view broadcast, std::string_view name, std::uint64_t asking,
         const subscribe_options& options, errc& why);
     relaying::track* open(
@@ -316,7 +320,8 @@ private:
     moqlite::detail::object_pool<relaying::reader> readers_;
     moqlite::detail::object_pool<relaying::track> tracks_;
     std::map<track_key, relaying::track*> index_;
-    /// The same tracks by broadcast and the session that they come from; those whose end is known by 0.
+    /// The same tracks by the path that is announced and the session that they come from; those whose end is known by
+    /// 0.
     std::map<std::pair<std::string, std::uint64_t>, moqlite::detail::list<relaying::track, relaying::way_tag>> ways_;
     relaying::info_table infos_{most_infos}; ///< As long as the broadcast is announced, or the track is here.
     std::map<track_key, relaying::asking> pending_;

@@ -21,50 +21,63 @@ inline void relay::on(peer& p, const broadcast_ended& e) {
     take_over(e.path, before, p.key);
 }
 
-inline std::optional<route> relay::best_route(std::string_view broadcast) const {
-    const auto* e = table_.find(broadcast);
+/// The best one that announces this very path.
+inline std::optional<route> relay::best_route(std::string_view announced) const {
+    const auto* e = table_.find(announced);
     return e != nullptr ? std::optional{e->routes.front()} : std::nullopt;
 }
 
-/// After a change by `changer`: the tracks of one publisher are not those of the next.
-inline void relay::take_over(std::string_view broadcast, const std::optional<route>& before, std::uint64_t changer) {
-    const auto now = best_route(broadcast);
+/// The best way to a broadcast, by the most specific announcement that covers it.
+inline std::optional<route> relay::way_to(std::string_view broadcast) const {
+    const auto* e = table_.covering(broadcast);
+    return e != nullptr ? std::optional{e->routes.front()} : std::nullopt;
+}
+
+/// After a change by `changer`: the tracks of one publisher are not those of the next. Those that a new, narrower
+/// announcement covers are of another publisher, too; known_track() sees that when somebody wants them.
+inline void relay::take_over(std::string_view announced, const std::optional<route>& before, std::uint64_t changer) {
+    const auto now = best_route(announced);
     // Tracks that go on, or have ended, are still served: until the name is announced again.
-    if (!now) return forget_infos_of_no_track(broadcast);
+    if (!now) return forget_infos_of_no_track(announced);
     if (before) {
         const bool untouched = before->source != changer && now->source != changer;
         if (untouched) return;
         const bool same_session = before->source == now->source;
-        if (same_publisher(*before, *now)) return same_session ? void() : watch_earlier_sessions(broadcast, *now);
+        if (same_publisher(*before, *now)) return same_session ? void() : watch_earlier_sessions(announced, *now);
     }
     // By the same way, too, another publisher may come: one with another name.
     const auto first = [](const route& way) { return way.hops.empty() ? hop_id{} : way.hops.front(); };
     const bool renamed = before && before->source == now->source && first(*before) != hop_id{} &&
                          first(*now) != hop_id{} && first(*before) != first(*now);
     std::vector<relaying::track*> old;
-    const std::pair key{std::string(broadcast), std::uint64_t{0}};
-    for (auto i = ways_.lower_bound(key); i != ways_.end() && i->first.first == broadcast; ++i)
+    const std::pair key{std::string(announced), std::uint64_t{0}};
+    for (auto i = ways_.lower_bound(key); i != ways_.end() && i->first.first == announced; ++i)
         if (!before || renamed || i->first.second != now->source)
             i->second.for_each([&](relaying::track& t) { old.push_back(&t); });
     for (relaying::track* t : old) {
         // Its publisher still announces the name: it lives, or its session has only not timed out yet.
-        if (t->upstream != now->source && is_announced_by(broadcast, t->upstream)) supersede(*t);
+        if (t->upstream != now->source && is_announced_by(announced, t->upstream)) supersede(*t);
         retire(*t);
     }
-    forget_infos(broadcast);
+    forget_infos(announced);
 }
 
 /// Puts a track that new subscribers find where take_over() finds it without a walk over the others.
 inline void relay::file(relaying::track& t) {
     unfile(t);
     t.filed_by = t.complete || t.end ? 0 : t.upstream;
-    ways_[{t.broadcast, t.filed_by}].push_back(t);
+    ways_[{t.announced, t.filed_by}].push_back(t);
+}
+inline void relay::file_under(relaying::track& t, std::string_view announced) {
+    unfile(t);
+    t.announced = announced;
+    file(t);
 }
 inline void relay::unfile(relaying::track& t) noexcept {
     auto& hook = static_cast<moqlite::detail::list_hook<relaying::way_tag>&>(t);
     if (!hook.linked()) return;
     hook.unlink();
-    const auto found = ways_.find({t.broadcast, t.filed_by});
+    const auto found = ways_.find({t.announced, t.filed_by});
     if (found->second.empty()) ways_.erase(found);
 }
 
@@ -80,21 +93,21 @@ inline bool relay::same_publisher(const route& a, const route& b) noexcept {
 }
 
 /// A publisher that announces the name by a session of its own may have come back before an earlier one timed out.
-inline void relay::watch_earlier_sessions(std::string_view broadcast, const route& now) {
+inline void relay::watch_earlier_sessions(std::string_view announced, const route& now) {
     if (now.hops.size() != 1) return;
-    const auto& routes = table_.find(broadcast)->routes;
+    const auto& routes = table_.find(announced)->routes;
     const auto own = [&](std::uint64_t source) {
         return std::any_of(routes.begin(), routes.end(),
             [&](const route& way) { return way.source == source && way.hops.size() == 1; });
     };
-    const std::pair key{std::string(broadcast), std::uint64_t{1}};
-    for (auto i = ways_.lower_bound(key); i != ways_.end() && i->first.first == broadcast; ++i)
+    const std::pair key{std::string(announced), std::uint64_t{1}};
+    for (auto i = ways_.lower_bound(key); i != ways_.end() && i->first.first == announced; ++i)
         if (i->first.second != now.source && own(i->first.second))
             i->second.for_each([&](relaying::track& t) { supersede(t); });
 }
 
-inline bool relay::is_announced_by(std::string_view broadcast, std::uint64_t source) const {
-    const auto* e = table_.find(broadcast);
+inline bool relay::is_announced_by(std::string_view announced, std::uint64_t source) const {
+    const auto* e = table_.find(announced);
     return e != nullptr &&
            std::any_of(e->routes.begin(), e->routes.end(), [&](const route& way) { return way.source == source; });
 }
@@ -130,14 +143,22 @@ inline void relay::cut_off_superseded(time_point now) {
     }
 }
 
+/// What is known of a track, from the publisher who is asked for it now or whose track is still here.
+inline const track_info* relay::known_info(const track_key& about) {
+    if (const auto* e = table_.covering(about.first)) return infos_.find({e->path, about.first, about.second});
+    const auto* t = known_track(about);
+    return t != nullptr ? infos_.find({t->announced, about.first, about.second}) : nullptr;
+}
+
 /// The tracks of another publisher are different tracks.
-inline void relay::forget_infos(std::string_view broadcast) {
-    infos_.erase_of(broadcast, [](const track_key&) { return false; });
+inline void relay::forget_infos(std::string_view announced) {
+    infos_.erase_of(announced, [](const relaying::info_key&) { return false; });
 }
 
 /// Of tracks that can still be subscribed to, TRACK_INFO is kept: subscribers ask for it first.
-inline void relay::forget_infos_of_no_track(std::string_view broadcast) {
-    infos_.erase_of(broadcast, [&](const track_key& key) { return index_.contains(key); });
+inline void relay::forget_infos_of_no_track(std::string_view announced) {
+    infos_.erase_of(
+        announced, [&](const relaying::info_key& key) { return index_.contains({key.broadcast, key.name}); });
 }
 
 } // namespace moqlite

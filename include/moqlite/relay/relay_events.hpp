@@ -17,7 +17,7 @@ inline void relay::on(peer& p, const setup_received& e) {
 
 inline void relay::on(peer& p, const track_requested& e) {
     const track_key key{e.track.broadcast, e.track.track};
-    if (const auto* known = infos_.find(key)) return static_cast<void>(p.session->answer_track(e.request, *known));
+    if (const auto* known = known_info(key)) return static_cast<void>(p.session->answer_track(e.request, *known));
     if (const auto asked = pending_.find(key); asked != pending_.end()) return await(p, e.request, *asked);
     peer* source = source_of(e.track.broadcast, p.key);
     if (source == nullptr) return static_cast<void>(p.session->reject(e.request, app_error::not_found));
@@ -82,9 +82,10 @@ inline void relay::on(peer& p, const track_info_received& e) {
     track_key about;
     const auto waiting = answered(p, e.query, about);
     // What comes late from one that is not the way any more says nothing of the present publisher.
-    const auto way = best_route(about.first);
-    if (way && way->source == p.key)
-        infos_.set(about, e.info, [&](const track_key& key) { return index_.contains(key); });
+    const auto* covering = table_.covering(about.first);
+    if (covering != nullptr && covering->routes.front().source == p.key)
+        infos_.set({covering->path, about.first, about.second}, e.info,
+            [&](const relaying::info_key& key) { return index_.contains({key.broadcast, key.name}); });
     for (const auto& [key, request] : waiting)
         if (any_session* s = session(key)) static_cast<void>(s->answer_track(request, e.info));
 }

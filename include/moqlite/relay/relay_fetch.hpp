@@ -10,8 +10,8 @@ namespace moqlite {
 /// and no subscriber sees it.
 inline void relay::on(peer& p, const fetch_requested& e) {
     const track_key key{e.track.broadcast, e.track.track};
-    if (const auto known = index_.find(key); known != index_.end()) {
-        for (relaying::track* t : {known->second, known->second->live}) {
+    if (relaying::track* known = known_track(key)) {
+        for (relaying::track* t : {known, known->live}) {
             const auto* entry = t != nullptr ? t->log.find(e.sequence) : nullptr;
             if (entry != nullptr && p.session->serve(e.request, entry->group)) return;
         }
@@ -42,7 +42,7 @@ inline void relay::on(peer& p, const fetch_requested& e) {
 /// A fetch that others wait for, and whose group is there from its beginning; nullptr: none that cannot lead back to
 /// `asking`.
 inline relay::pending_fetch* relay::coming(const fetch_key& wanted, const peer& asking) {
-    const auto best = best_route(wanted.first.first);
+    const auto best = way_to(wanted.first.first);
     const auto [first, last] = fetching_.equal_range(wanted);
     const auto found = std::find_if(first, last, [&](const pending_fetch& one) {
         const auto& f = one.second;
@@ -55,7 +55,7 @@ inline relay::pending_fetch* relay::coming(const fetch_key& wanted, const peer& 
 /// The best way to a group that was not tried yet; nullptr: none. For another relay no way is asked that is longer
 /// than our best: each relay on the way is nearer to the publisher, so that no circle of them waits for each other.
 inline relay::peer* relay::next_source(const fetch_key& wanted, relaying::fetching& f) {
-    const auto* e = table_.find(wanted.first.first);
+    const auto* e = table_.covering(wanted.first.first);
     if (e == nullptr) return nullptr;
     for (const auto& way : e->routes) {
         if (std::find(f.tried.begin(), f.tried.end(), way.source) != f.tried.end()) continue;

@@ -33,6 +33,7 @@ inline relaying::track* relay::open_main(
     if (source == nullptr) return why = errc::not_found, nullptr;
     relaying::track* t = open({live.broadcast, live.name}, *source, asking, options, why);
     if (t == nullptr) return nullptr;
+    file_under(*t, live.announced);
     t->live = &live;
     live.main = t;
     if (live.retired) {
@@ -52,6 +53,7 @@ inline void relay::open_second(relaying::track& t, std::uint64_t asking, const s
     auto why = errc::ok;
     relaying::track* second = open({t.broadcast, t.name}, *source, asking, options, why);
     if (second == nullptr) return;
+    file_under(*second, t.announced);
     second->only_live = true;
     second->main = &t;
     t.live = second;

@@ -8,7 +8,7 @@ namespace moqlite {
 
 /// Whom to ask for a broadcast; nullptr: nobody but `asking` has it.
 inline relay::peer* relay::source_of(std::string_view broadcast, std::uint64_t asking) {
-    const auto* e = table_.find(broadcast);
+    const auto* e = table_.covering(broadcast);
     if (e == nullptr) return nullptr;
     for (const auto& way : e->routes)
         if (way.source != asking)
@@ -16,11 +16,21 @@ inline relay::peer* relay::source_of(std::string_view broadcast, std::uint64_t a
     return nullptr;
 }
 
+/// The track that those who come now find; nullptr: none. What a narrower announcement has taken away is not found.
+inline relaying::track* relay::known_track(const track_key& about) {
+    const auto* e = table_.covering(about.first);
+    for (auto known = index_.find(about); known != index_.end(); known = index_.find(about)) {
+        if (e == nullptr || known->second->announced == e->path) return known->second;
+        retire(*known->second);
+    }
+    return nullptr;
+}
+
 /// The track for a new reader of these options, subscribed to upstream where it is not here; nullptr: `why`.
 inline relaying::track* relay::find_or_open(std::string_view broadcast, std::string_view name, std::uint64_t asking,
     const subscribe_options& options, errc& why) {
-    const auto known = index_.find(track_key{broadcast, name});
-    if (known != index_.end()) return track_for(*known->second, asking, options, why);
+    if (auto* known = known_track({std::string(broadcast), std::string(name)}))
+        return track_for(*known, asking, options, why);
     peer* source = source_of(broadcast, asking);
     if (source == nullptr) return why = errc::not_found, nullptr;
     auto* t = open({broadcast, name}, *source, asking, options, why);
@@ -38,11 +48,12 @@ inline relaying::track* relay::open(
     auto& t = tracks_.make();
     t.broadcast = which.broadcast;
     t.name = which.track;
+    const auto* e = table_.covering(t.broadcast);
     t.upstream = source.key;
     t.subscription = *id;
     t.asked = options;
     source.subscriptions.insert(number(*id), &t);
-    file(t);
+    file_under(t, e != nullptr ? e->path : t.broadcast);
     t.asker = asking;
     charge(source, asking, relaying::request_kind::subscribe);
     return &t;
@@ -72,7 +83,7 @@ inline void relay::accept(relaying::track& t, relaying::reader& r) {
     const auto there = std::min(t.log.floor.value_or(*t.start), t.log.lowest().value_or(group_sequence{UINT64_MAX}));
     r.first = std::max(r.first.value_or(*t.start), there);
     priority publisher = 0;
-    if (const auto* info = infos_.find({t.broadcast, t.name})) publisher = info->priority;
+    if (const auto* info = infos_.find({t.announced, t.broadcast, t.name})) publisher = info->priority;
     if (any_session* s = session(r.session)) static_cast<void>(s->accept(r.request, r.first, publisher));
 }
 
@@ -263,8 +274,8 @@ inline void relay::unlist(relaying::track& t) {
     if (relaying::track* second = std::exchange(t.live, nullptr)) {
         second->main = nullptr;
         index_.emplace(key, second);
-    } else if (table_.find(t.broadcast) == nullptr) {
-        infos_.erase(key);
+    } else if (table_.find(t.announced) == nullptr) {
+        infos_.erase({t.announced, t.broadcast, t.name});
     }
 }
 

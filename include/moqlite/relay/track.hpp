@@ -61,6 +61,7 @@ struct track : moqlite::detail::list_hook<moqlite::detail::owned_tag>,
                moqlite::detail::list_hook<way_tag> {
     std::string broadcast;
     std::string name;
+    std::string announced;      ///< The path by whose announcement it is had: the broadcast's, or one above it.
     std::uint64_t upstream = 0; ///< Key of the session that it comes from.
     std::uint64_t filed_by = 0; ///< In relay::ways_: the same, or 0 once its end is known.
     std::optional<subscribe_id> subscription;

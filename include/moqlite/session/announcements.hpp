@@ -127,6 +127,16 @@ public:
         const auto found = by_path_.find(path);
         return found == by_path_.end() || found->second->routes.empty() ? nullptr : found->second.get();
     }
+    /// The most specific one that covers `path`: an announcement is of its path and of all beneath, unless a narrower
+    /// one is there. `path` is normalised. nullptr: nothing covers it. O(segments * log n).
+    [[nodiscard]] const entry* covering(std::string_view path) const noexcept {
+        while (true) {
+            if (const entry* e = find(path)) return e;
+            if (path.empty()) return nullptr;
+            const auto slash = path.rfind('/');
+            path = path.substr(0, slash == std::string_view::npos ? 0 : slash);
+        }
+    }
     /// The number of the last change.
     [[nodiscard]] std::uint64_t newest() const noexcept { return last_change_; }
     /// Broadcasts that are there.

@@ -1,0 +1,204 @@
+// An announcement is of its path and of all beneath it (moq-lite-wire §6.1): a request goes to the most specific one.
+#include "scene.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+using namespace moqlite;
+using namespace moqlite::test;
+
+namespace {
+
+const track_ref alice{"room/alice", "video"};
+
+/// A guest that subscribes to room/alice's video.
+guest& viewer_of_alice(scene& s) {
+    auto& g = s.join();
+    g.subscribe(alice);
+    s.settle();
+    return g;
+}
+
+} // namespace
+
+TEST_CASE("a request beneath an announced path reaches who announced it", "[relay][prefix]") {
+    scene s;
+    auto& room = s.publisher("room");
+    static_cast<void>(room.heard());
+    SECTION("a SUBSCRIBE") {
+        auto& viewer = viewer_of_alice(s);
+        CHECK(room.heard() ==
+              list{"subscribe_requested 0 room/alice video priority 0 latency 0 ..", "groups_wanted 0 all"});
+        room.accept(0, 0);
+        room.send(0, 0, "alice");
+        s.settle();
+        CHECK(viewer.groups() == list{"0: alice"});
+        // It is shared, as any other.
+        auto& second = viewer_of_alice(s);
+        CHECK(room.heard().empty());
+        CHECK(second.groups() == list{"0: alice"});
+    }
+    SECTION("a TRACK, whose answer is kept") {
+        for (int n = 0; n != 2; ++n) {
+            auto& viewer = s.join();
+            REQUIRE(viewer->request_track(alice));
+            s.settle();
+            if (n == 0) {
+                CHECK(room.heard() == list{"track_requested 0 room/alice video"});
+                track_info info;
+                info.timescale = 90'000;
+                REQUIRE(room->answer_track(request_id{0}, info));
+                s.settle();
+            }
+            CHECK(room.heard().empty());
+            const auto heard = viewer.heard();
+            REQUIRE(heard.size() == 1);
+            CHECK(heard[0].starts_with("track_info_received 0"));
+            CHECK(heard[0].find("90000") != std::string::npos);
+        }
+    }
+    SECTION("a FETCH") {
+        auto& viewer = s.join();
+        REQUIRE(viewer->fetch(alice, at(7)));
+        s.settle();
+        CHECK(room.heard() == list{"fetch_requested 0 room/alice video sequence 7 priority 128"});
+        room.send(0, 7, "old");
+        s.settle();
+        CHECK(viewer.groups() == list{"7: old"});
+    }
+}
+
+TEST_CASE("an announcement covers whole segments, and an empty one everything", "[relay][prefix]") {
+    scene s;
+    auto& publisher = s.publisher("room/al");
+    static_cast<void>(publisher.heard());
+    auto& viewer = viewer_of_alice(s);
+    CHECK(viewer.heard() == list{"subscription_ended 0 not_found"});
+    CHECK(publisher.heard().empty());
+}
+
+TEST_CASE("a narrower announcement shadows a broader one, whichever came first", "[relay][prefix]") {
+    scene s;
+    guest* room = nullptr;
+    guest* own = nullptr;
+    SECTION("the broader one") {
+        room = &s.publisher("room", hop_id{1});
+        own = &s.publisher("room/alice", hop_id{2});
+    }
+    SECTION("the narrower one") {
+        own = &s.publisher("room/alice", hop_id{2});
+        room = &s.publisher("room", hop_id{1});
+    }
+    static_cast<void>(own->heard());
+    static_cast<void>(room->heard());
+    auto& viewer = viewer_of_alice(s);
+    CHECK(room->heard().empty());
+    own->accept(0, 0);
+    own->send(0, 0, "her own");
+    s.settle();
+    CHECK(viewer.groups() == list{"0: her own"});
+
+    // When it goes, who comes next has the broader one, and who was there is served on.
+    own->unannounce("room/alice");
+    s.settle();
+    auto& next = viewer_of_alice(s);
+    CHECK(
+        room->heard() == list{"subscribe_requested 0 room/alice video priority 0 latency 0 ..", "groups_wanted 0 all"});
+    room->accept(0, 0);
+    room->send(0, 0, "the room's");
+    own->send(0, 1, "still");
+    s.settle();
+    CHECK(next.groups() == list{"0: the room's"});
+    CHECK(viewer.groups() == list{"1: still"});
+}
+
+TEST_CASE("who comes after a narrower announcement gets nothing that a broader one has brought", "[relay][prefix]") {
+    scene s;
+    auto& room = s.publisher("room", hop_id{1});
+    auto& first = viewer_of_alice(s);
+    room.accept(0, 0);
+    room.send(0, 0, "the room's");
+    SECTION("while it goes on") {}
+    SECTION("after it ended") { room.end_track(0, 1); }
+    SECTION("after its publisher went, too") {
+        room.end_track(0, 1);
+        room.unannounce("room");
+    }
+    s.settle();
+    CHECK(first.groups() == list{"0: the room's"});
+    auto& own = s.publisher("room/alice", hop_id{2});
+    static_cast<void>(own.heard());
+    auto& second = viewer_of_alice(s);
+    CHECK(second.groups().empty());
+    auto& third = s.join();
+    REQUIRE(third->fetch(alice, at(0)));
+    s.settle();
+    CHECK(third.groups().empty());
+    REQUIRE(own.heard().size() == 3); // SUBSCRIBE, what is wanted, and FETCH.
+    own.accept(0, 5);
+    own.send(0, 5, "her own");
+    s.settle();
+    CHECK(second.groups() == list{"5: her own"});
+}
+
+TEST_CASE("what was announced by a path beneath is new when a path above it is announced", "[relay][prefix]") {
+    scene s;
+    auto& own = s.publisher("room/alice", hop_id{2});
+    auto& first = viewer_of_alice(s);
+    own.accept(0, 0);
+    own.send(0, 0, "old");
+    own.end_track(0, 1);
+    own.unannounce("room/alice");
+    s.settle();
+    CHECK(first.groups() == list{"0: old"});
+    auto& room = s.publisher("room", hop_id{1});
+    static_cast<void>(room.heard());
+    auto& second = viewer_of_alice(s);
+    CHECK(second.groups().empty());
+    CHECK(room.heard().size() == 2);
+}
+
+TEST_CASE("a publisher of a room who is replaced hands all that is beneath to its successor", "[relay][prefix]") {
+    scene s;
+    auto& room = s.publisher("room", hop_id{1});
+    auto& first = viewer_of_alice(s);
+    room.accept(0, 0);
+    room.send(0, 0, "old");
+    s.settle();
+    CHECK(first.groups() == list{"0: old"});
+    auto& successor = s.publisher("room", hop_id{2});
+    static_cast<void>(successor.heard());
+    auto& second = viewer_of_alice(s);
+    CHECK(second.groups().empty());
+    successor.accept(0, 0);
+    successor.send(0, 0, "new");
+    s.settle();
+    CHECK(second.groups() == list{"0: new"});
+}
+
+TEST_CASE("nobody is asked for what it wants itself, and its narrower announcement still shadows", "[relay][prefix]") {
+    scene s;
+    auto& room = s.publisher("room");
+    static_cast<void>(room.heard());
+    room.subscribe(alice);
+    s.settle();
+    CHECK(room.heard() == list{"subscription_ended 0 not_found"});
+}
+
+TEST_CASE("flapping a broad announcement costs nothing for the tracks of narrower ones", "[relay][prefix]") {
+    scene s;
+    auto& own = s.publisher("room/alice", hop_id{2});
+    auto& viewer = viewer_of_alice(s);
+    own.accept(0, 0);
+    auto& flapping = s.publisher("room", hop_id{1});
+    for (int n = 0; n != 50; ++n) {
+        flapping.unannounce("room");
+        s.settle();
+        flapping.announce("room");
+        s.settle();
+    }
+    own.send(0, 0, "untouched");
+    s.settle();
+    CHECK(viewer.groups() == list{"0: untouched"});
+    auto& next = viewer_of_alice(s);
+    CHECK(next.groups() == list{"0: untouched"});
+}
