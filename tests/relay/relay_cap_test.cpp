@@ -2,6 +2,7 @@
 #include "scene.hpp"
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 using namespace moqlite;
 using namespace moqlite::test;
@@ -298,5 +299,63 @@ TEST_CASE("where a version cannot say a track's end, a FIN at a Group End was it
         s.settle();
         s.cut(camera);
         CHECK(reader.heard() == list{"subscription_ended 0 timeout"});
+    }
+}
+
+// Issue 10: @moq/net accepts the subscription to what follows the end of a track, and then says nothing, for ever.
+TEST_CASE(
+    "before moq-lite-05 a publisher that ended at a Group End and brings nothing for a second has ended the track",
+    "[relay][group end][end of track]") {
+    scene s;
+    auto& camera = s.join({}, GENERATE(version::lite_03, version::lite_04));
+    camera.announce("room/cam");
+    auto& reader = s.viewer(up_to(1, 0));
+    camera.accept(0, 0);
+    camera.send(0, 0, "0");
+    camera.send(0, 1, "1");
+    REQUIRE(camera->finish(request_id{0}));
+    s.settle();
+    s.pass_for_all(300ms);
+    reader.update(up_to(4));
+    s.settle();
+    static_cast<void>(reader.heard());
+    static_cast<void>(reader.groups());
+    const bool accepts = GENERATE(true, false);
+    if (accepts) camera.accept(1, 2);
+    s.settle();
+    const list end{"subscription_end_known 0 before 2", "subscription_ended 0 finished"};
+    SECTION("and is asked no more") {
+        CHECK(s.r.deadline() <= s.now + 1s);
+        s.pass(999ms);
+        CHECK(reader.heard().empty());
+        s.pass(1ms);
+        CHECK(reader.heard() == end);
+        CHECK(camera.heard().back() == "request_ended 1");
+        CHECK(s.viewer({.ordered = true, .start = at(0)}).groups() == list{"0: 0", "1: 1"});
+        s.pass(31s);
+        CHECK(s.r.stats().tracks == 0);
+        CHECK_FALSE(s.r.deadline());
+    }
+    SECTION("or three round trips, on a long way") {
+        s.session_of(camera).path_measured({.rtt = 700ms}, s.now);
+        s.pass(2099ms);
+        CHECK(reader.heard().empty());
+        s.pass(1ms);
+        CHECK(reader.heard() == end);
+    }
+    SECTION("but not where a group has come in that time") {
+        s.pass(999ms);
+        camera.send(1, 2, "2");
+        s.settle();
+        s.pass(10s);
+        CHECK(reader.groups() == list{"2: 2"});
+        CHECK(reader.heard().empty());
+    }
+    SECTION("and nothing is left behind where its readers leave first") {
+        reader.unsubscribe();
+        s.settle();
+        CHECK(s.r.stats().tracks == 0);
+        CHECK_FALSE(s.r.deadline());
+        s.pass(10s);
     }
 }

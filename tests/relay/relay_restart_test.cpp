@@ -379,3 +379,57 @@ TEST_CASE("a publisher that was taken over and has nothing to bring keeps its vi
     for (int i = 0; i < 3; ++i) s.pass(500ms);
     CHECK(reader.heard() == list{"subscription_ended 0 dropped"});
 }
+
+// Issue 10: where a round trip takes longer than the grace, a publisher that lives could not show it in time.
+TEST_CASE("a publisher that was taken over has three of its round trips to show that it lives, where that is known",
+    "[relay][restart]") {
+    with_old s;
+    const auto rtt = GENERATE(duration{}, duration{100ms}, duration{600ms});
+    const auto grace = std::max<duration>(500ms, 3 * rtt);
+    const bool late = GENERATE(false, true);
+    CAPTURE(rtt.count(), late);
+    if (!late) s.session_of(s.camera).path_measured({.rtt = rtt}, s.now);
+    s.camera.end.deaf = true;
+    s.publisher("room/cam", hop_id{5});
+    s.pass(400ms);
+    if (late) s.session_of(s.camera).path_measured({.rtt = rtt}, s.now);
+    SECTION("one that is silent for longer loses its readers") {
+        s.pass(grace - 400ms - 1ms);
+        CHECK(s.first.heard().empty());
+        s.pass(1ms);
+        CHECK(s.first.heard() == list{"subscription_ended 0 dropped"});
+    }
+    SECTION("one that answers within it keeps them") {
+        s.pass(grace - 400ms - 1ms);
+        s.camera.end.deaf = false;
+        s.camera.end.resume();
+        s.settle();
+        s.pass(1ms);
+        CHECK(s.first.heard().empty());
+    }
+}
+
+TEST_CASE("a publisher on a long way holds up no reader of another that was taken over, too", "[relay][restart]") {
+    scene s;
+    auto& far = s.publisher("room/cam", hop_id{1});
+    auto& near = s.publisher("room/mic", hop_id{2});
+    auto& first = s.viewer();
+    auto& second = s.join();
+    second.subscribe({"room/mic", "audio"});
+    s.settle();
+    far.accept(0, 0);
+    near.accept(0, 0);
+    s.settle();
+    static_cast<void>(first.heard());
+    static_cast<void>(second.heard());
+    s.session_of(far).path_measured({.rtt = 2s}, s.now);
+    far.end.deaf = near.end.deaf = true;
+    auto& both = s.publisher("room/cam", hop_id{3});
+    both.announce("room/mic");
+    s.settle();
+    s.pass(500ms);
+    CHECK(first.heard().empty());
+    CHECK(second.heard() == list{"subscription_ended 0 dropped"});
+    s.pass(5500ms);
+    CHECK(first.heard() == list{"subscription_ended 0 dropped"});
+}

@@ -26,11 +26,16 @@ struct notebook {
         said.push_back("release " + std::to_string(number(g)) + " " + std::to_string(n));
         return {};
     }
-    [[nodiscard]] version negotiated() const { return version::lite_05; }
+    result<void> unsubscribe(subscribe_id id) {
+        said.push_back("unsubscribe " + std::to_string(number(id)));
+        return {};
+    }
+    [[nodiscard]] version negotiated() const { return dialect; }
     static std::string range(const subscribe_options& o) {
         const auto one = [](auto s) { return s ? std::to_string(number(*s)) : std::string(); };
         return one(o.start) + ".." + one(o.end);
     }
+    version dialect = version::lite_05;
     std::uint64_t next = 0;
     list said;
 };

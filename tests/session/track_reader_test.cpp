@@ -153,3 +153,66 @@ TEST_CASE("a publisher that ends at the Group End is subscribed again, and what 
     CHECK(d.reader.finished());
     CHECK(d.lost().empty());
 }
+
+// Issue 10: @moq/net accepts the subscription to what follows the end of a track, and then says nothing, for ever.
+TEST_CASE("before moq-lite-05 a FIN at the Group End was the track's end where nothing follows it for a second",
+    "[session][reader][end of track]") {
+    auto o = from(0);
+    o.bounds.read_ahead = 1;
+    desk d{o};
+    d.session.dialect = version::lite_04;
+    d.accepted(0);
+    d.whole(0);
+    d.whole(1);
+    d.ended();
+    d.id = subscribe_id{1};
+    static_cast<void>(d.said());
+    SECTION("that its publisher accepts") {
+        d.pass(500ms);
+        d.accepted(2);
+        CHECK(d.reader.deadline() == d.now + 1s);
+        CHECK(d.read() == list{"0.0 x", "1.0 x"});
+        d.pass(999ms);
+        CHECK_FALSE(d.reader.finished());
+        d.pass(1ms);
+        CHECK(d.said().back() == "unsubscribe 1");
+    }
+    SECTION("or does not answer, for as long as a request may take") {
+        CHECK(d.read() == list{"0.0 x", "1.0 x"});
+        d.pass(9999ms);
+        CHECK_FALSE(d.reader.finished());
+        d.pass(1ms);
+    }
+    SECTION("or refuses") {
+        CHECK(d.read() == list{"0.0 x", "1.0 x"});
+        d.tell(subscription_ended{d.id, false, app_error::not_found});
+    }
+    CHECK(d.reader.finished());
+    CHECK_FALSE(d.reader.failed());
+    CHECK_FALSE(d.reader.deadline());
+    CHECK(d.lost().empty());
+}
+
+TEST_CASE("before moq-lite-05 a publisher that goes on after its FIN at the Group End is read on",
+    "[session][reader][end of track]") {
+    auto o = from(0);
+    o.bounds.read_ahead = 1;
+    desk d{o};
+    d.session.dialect = version::lite_04;
+    d.accepted(0);
+    d.whole(0);
+    d.whole(1);
+    d.ended();
+    d.id = subscribe_id{1};
+    d.accepted(2);
+    CHECK(d.read() == list{"0.0 x", "1.0 x"});
+    d.pass(999ms);
+    d.opened(2);
+    d.pass(20s);
+    CHECK_FALSE(d.reader.finished());
+    d.data(2, "y");
+    d.closed(2);
+    CHECK(d.read() == list{"2.0 y"});
+    d.tell(subscription_ended{d.id, false, app_error::dropped});
+    CHECK(d.reader.failed() == app_error::dropped);
+}

@@ -67,8 +67,12 @@ struct limits {
     std::size_t stall_progress = 1024;
     /// Without anything new, and three round trips: before moq-lite-05 a FIN does not say that all has come.
     duration end_of_track = std::chrono::milliseconds{250};
+    /// Before moq-lite-05 a FIN at a Group End is a track's end where nothing follows it, asked for again, for so long
+    /// and for three round trips.
+    duration end_at_cap = std::chrono::seconds{1};
     duration request_timeout = std::chrono::seconds{10}; ///< Of a TRACK or FETCH that a relay has asked.
-    /// A publisher that another one took over and that is silent for so long is dead; its readers are cut off.
+    /// A publisher that another one took over and that is silent for so long, and for three round trips, is dead; its
+    /// readers are cut off.
     duration takeover_grace = std::chrono::milliseconds{500};
     duration latency_min = std::chrono::milliseconds{500}; ///< A Subscriber Max Latency below it counts as this.
 };

@@ -224,6 +224,7 @@ private:
     void info_left(peer& p, request_id request);
     void on_end(relaying::track& t, group_sequence end);
     void end_well(relaying::track&);
+    void end_silent(time_point now);
     relaying::track* upstream_track(peer&, subscribe_id) noexcept;
 
     // relay_announcements.hpp: whose tracks are present
@@ -238,6 +239,7 @@ private:
     [[nodiscard]] bool is_announced_by(std::string_view announced, std::uint64_t source) const;
     void supersede(relaying::track& t);
     void watch_superseded(relaying::track& t);
+    [[nodiscard]] time_point silent_until(const relaying::track& t, time_point since, duration least) noexcept;
     void cut_off_superseded(time_point now);
     [[nodiscard]] const track_info* known_info(const track_key& about);
     void forget_infos(std::string_view announced);
@@ -328,9 +330,10 @@ private:
     std::multimap<fetch_key, relaying::fetching> fetching_; ///< One of a group, but where its beginning had gone.
     std::unordered_map<std::uint64_t, std::unique_ptr<peer>> peers_;
     moqlite::detail::ring<relay_notice> notices_;
-    std::multimap<time_point, relaying::track*> ended_; ///< Complete tracks, until they are forgotten.
-    /// Tracks that still have readers, of publishers that another one took over; the longest silent first.
-    moqlite::detail::list<relaying::track, relaying::superseded_tag> superseded_;
+    relaying::track_timers ended_; ///< Complete tracks, until they are forgotten.
+    /// Tracks that still have readers, of publishers that another one took over, until those are silent for too long.
+    relaying::track_timers superseded_;
+    relaying::track_timers perhaps_over_; ///< Tracks that have ended unless more comes by then.
     std::uint64_t next_key_ = 1;
     std::uint64_t groups_lost_ = 0;
     std::uint64_t datagrams_lost_ = 0;
@@ -381,7 +384,8 @@ inline std::optional<time_point> relay::deadline() noexcept {
     if (!ended_.empty()) also(ended_.begin()->first);
     while (!unanswered_.empty() && is_answered(unanswered_.front())) unanswered_.pop_front();
     if (!unanswered_.empty()) also(unanswered_.front().since + options_.bounds.request_timeout);
-    if (!superseded_.empty()) also(superseded_.front().superseded_at + options_.bounds.takeover_grace);
+    if (!superseded_.empty()) also(superseded_.begin()->first);
+    if (!perhaps_over_.empty()) also(perhaps_over_.begin()->first);
     return at;
 }
 
@@ -390,6 +394,7 @@ inline void relay::tick(time_point now) {
     cache_.enforce(now, [this](relaying::source from) { stop_arriving(from); });
     expire_ended(now);
     cut_off_superseded(now);
+    end_silent(now);
     end_overdue(now);
 }
 

@@ -112,13 +112,12 @@ inline bool relay::is_announced_by(std::string_view announced, std::uint64_t sou
            std::any_of(e->routes.begin(), e->routes.end(), [&](const route& way) { return way.source == source; });
 }
 
-// A publisher that is taken over may be dead: it is given limits.takeover_grace to show that it is not. One that lives
-// may have nothing to bring for long; it is told something, so that it acknowledges that.
+// A publisher that is taken over may be dead: it is given limits.takeover_grace, and three round trips, to show that it
+// is not. One that lives may have nothing to bring for long; it is sent something, so that it acknowledges that.
 
 inline void relay::supersede(relaying::track& t) {
     // All that it will bring is here, or nobody waits for it.
-    const bool watched = t.moqlite::detail::list_hook<relaying::superseded_tag>::linked();
-    if (watched || t.complete || t.end || t.wanted.readers() == 0) return;
+    if (t.cut_off_at || t.complete || t.end || t.wanted.readers() == 0) return;
     watch_superseded(t);
 }
 
@@ -127,14 +126,28 @@ inline void relay::watch_superseded(relaying::track& t) {
     t.superseded_at = now_;
     t.inputs_then = p != nullptr ? p->session->peer_inputs() : 0;
     if (p != nullptr && t.subscription) static_cast<void>(p->session->repeat_update(*t.subscription));
-    t.moqlite::detail::list_hook<relaying::superseded_tag>::unlink();
-    superseded_.push_back(t);
+    relaying::set_timer(superseded_, t.cut_off_at, silent_until(t, now_, options_.bounds.takeover_grace), t);
+}
+
+/// When the publisher of a track, silent since then, will have been so for `least` and for three round trips.
+inline time_point relay::silent_until(const relaying::track& t, time_point since, duration least) noexcept {
+    const peer* p = find(t.upstream);
+    // By withholding acknowledgements a peer makes its round trips as long as it likes.
+    const auto rtt = p != nullptr ? std::min(p->session->rtt(), options_.bounds.stall_timeout) : duration{};
+    return since + std::max(least, 3 * rtt);
 }
 
 /// Cuts off the readers of publishers that have been silent since another one took over; they subscribe again.
 inline void relay::cut_off_superseded(time_point now) {
-    while (!superseded_.empty() && superseded_.front().superseded_at + options_.bounds.takeover_grace <= now) {
-        relaying::track& t = *superseded_.pop_front();
+    while (!superseded_.empty() && superseded_.begin()->first <= now) {
+        relaying::track& t = *superseded_.begin()->second;
+        // What a round trip takes may have been measured, or have grown, since.
+        const auto until = silent_until(t, t.superseded_at, options_.bounds.takeover_grace);
+        if (until > now) {
+            relaying::set_timer(superseded_, t.cut_off_at, until, t);
+            continue;
+        }
+        relaying::clear_timer(superseded_, t.cut_off_at);
         if (t.complete || t.end || t.wanted.readers() == 0) continue;
         const peer* p = find(t.upstream);
         const bool alive = p != nullptr && p->session->peer_inputs() != t.inputs_then;

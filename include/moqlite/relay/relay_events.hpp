@@ -216,6 +216,7 @@ inline void relay::on(peer& p, const subscription_ended& e) {
     if (t == nullptr) return;
     p.subscriptions.erase(number(e.subscription));
     t->subscription.reset();
+    relaying::clear_timer(perhaps_over_, t->over_at);
     if (t->asker != 0) discharge(t->upstream, std::exchange(t->asker, 0), relaying::request_kind::subscribe);
     // Some publishers end a subscription at its Group End: there is more to ask for, once a reader wants it.
     const auto& ends = t->asked_ends;
@@ -242,13 +243,30 @@ inline void relay::end_well(relaying::track& t) {
     if (!t.start) t.start = t.log.lowest().value_or(t.end.value_or(group_sequence{}));
     // Where its version cannot say the end, the FIN did.
     if (!t.end && t.highest) on_end(t, next(*t.highest));
-    t.forget_at = ended_.emplace(now_ + options_.bounds.cache_age, &t);
+    relaying::clear_timer(perhaps_over_, t.over_at);
+    relaying::set_timer(ended_, t.forget_at, now_ + options_.bounds.cache_age, t);
     t.readers.for_each([&](relaying::reader& r) {
         accept(t, r);
         finish_if_served(t, r);
     });
     if (t.main != nullptr) return retire(t); // Who comes later finds more in the log of the other.
     destroy_if_unused(t);
+}
+
+/// Nothing has followed a FIN that was the end of a subscription or of its track: it was that of the track. Some
+/// publishers accept the subscription to what follows, and are silent.
+inline void relay::end_silent(time_point now) {
+    while (!perhaps_over_.empty() && perhaps_over_.begin()->first <= now) {
+        relaying::track& t = *perhaps_over_.begin()->second;
+        const auto until = silent_until(t, t.asked_again_at, options_.bounds.end_at_cap);
+        if (until > now) {
+            relaying::set_timer(perhaps_over_, t.over_at, until, t);
+            continue;
+        }
+        if (t.asker != 0) discharge(t.upstream, std::exchange(t.asker, 0), relaying::request_kind::subscribe);
+        unsubscribe(t);
+        end_well(t);
+    }
 }
 
 inline void relay::on(peer& p, const group_opened& e) {
@@ -261,6 +279,7 @@ inline void relay::on(peer& p, const group_opened& e) {
     auto& entry = cache_.add(t->log, std::move(g), {p.key, e.group}, now_);
     t->highest = std::max(t->highest.value_or(e.sequence), e.sequence);
     t->perhaps_over = false;
+    relaying::clear_timer(perhaps_over_, t->over_at);
     t->readers.for_each([&](relaying::reader& r) { serve(r, entry); });
     free_live_readers(*t);
 }

@@ -239,6 +239,9 @@ inline void relay::resubscribe(relaying::track& t) {
     t.subscription = *again;
     source->subscriptions.insert(number(*again), &t);
     pass_charge(t);
+    if (!t.perhaps_over) return;
+    t.asked_again_at = now_;
+    relaying::set_timer(perhaps_over_, t.over_at, silent_until(t, now_, options_.bounds.end_at_cap), t);
 }
 
 /// Its readers get no more.
@@ -281,7 +284,9 @@ inline void relay::unlist(relaying::track& t) {
 
 inline void relay::destroy_if_unused(relaying::track& t) {
     if (!t.retired || t.wanted.readers() != 0 || t.subscription) return;
-    if (t.forget_at) ended_.erase(*t.forget_at);
+    relaying::clear_timer(ended_, t.forget_at);
+    relaying::clear_timer(superseded_, t.cut_off_at);
+    relaying::clear_timer(perhaps_over_, t.over_at);
     if (t.main != nullptr) t.main->live = nullptr;
     if (t.live != nullptr) t.live->main = nullptr;
     cache_.forget(t.log);
@@ -299,8 +304,7 @@ inline void relay::stop_arriving(relaying::source from) {
 inline void relay::expire_ended(time_point now) {
     while (!ended_.empty() && (ended_.begin()->first <= now || ended_.size() > most_ended)) {
         relaying::track& t = *ended_.begin()->second;
-        ended_.erase(ended_.begin());
-        t.forget_at.reset();
+        relaying::clear_timer(ended_, t.forget_at);
         retire(t);
     }
 }

@@ -18,7 +18,6 @@ namespace moqlite::relaying {
 
 struct track;
 struct of_track_tag;
-struct superseded_tag;
 struct way_tag;
 
 /// A subscriber of a track.
@@ -55,10 +54,13 @@ struct fetching {
     std::set<std::pair<std::uint64_t, request_id>> waiting; ///< Each with its session.
 };
 
+/// Tracks by the time at which something is to be done about them.
+using track_timers = std::multimap<time_point, track*>;
+/// The entry of one track there.
+using track_timer = std::optional<track_timers::iterator>;
+
 /// A track, from one publisher, under one subscription of ours.
-struct track : moqlite::detail::list_hook<moqlite::detail::owned_tag>,
-               moqlite::detail::list_hook<superseded_tag>,
-               moqlite::detail::list_hook<way_tag> {
+struct track : moqlite::detail::list_hook<moqlite::detail::owned_tag>, moqlite::detail::list_hook<way_tag> {
     std::string broadcast;
     std::string name;
     std::string announced;      ///< The path by whose announcement it is had: the broadcast's, or one above it.
@@ -71,7 +73,9 @@ struct track : moqlite::detail::list_hook<moqlite::detail::owned_tag>,
     std::optional<group_sequence> start;    ///< The first that the publisher serves, once it has said so.
     std::optional<group_sequence> end;
     std::optional<group_sequence> highest;
-    std::optional<std::multimap<time_point, track*>::iterator> forget_at; ///< Once it is complete.
+    track_timer forget_at;         ///< Once it is complete.
+    track_timer over_at;           ///< While perhaps_over, once what follows was asked for.
+    track_timer cut_off_at;        ///< While its publisher, which another one took over, is silent.
     bool complete = false;         ///< It ended cleanly; the log is all there will be.
     bool paused = false;           ///< Its publisher ended at a Group End, and no reader wants more yet.
     bool perhaps_over = false;     ///< The same FIN may have been the track's end: its version cannot say which.
@@ -82,12 +86,21 @@ struct track : moqlite::detail::list_hook<moqlite::detail::owned_tag>,
     track* live = nullptr;         ///< The second subscription to the same track, for live readers.
     track* main = nullptr;         ///< Where this is the second one: the first.
     time_point superseded_at{};    ///< Since when its publisher has been silent after another one took over.
+    time_point asked_again_at{};   ///< When what follows a FIN was asked for that may have been the track's.
     std::uint64_t inputs_then = 0; ///< Inputs that this publisher had caused by then.
     track_log log;
     std::vector<groups_dropped> gaps; ///< What the publisher said will not come, the latest of it; for who comes later.
     moqlite::detail::list<reader, of_track_tag> readers;
     demand wanted; ///< By all of them together.
 };
+
+inline void set_timer(track_timers& all, track_timer& its, time_point when, track& t) {
+    if (its) all.erase(*its);
+    its = all.emplace(when, &t);
+}
+inline void clear_timer(track_timers& all, track_timer& its) noexcept {
+    if (its) all.erase(*std::exchange(its, std::nullopt));
+}
 
 /// What to make of a group that was reset.
 enum class resets : std::uint8_t {

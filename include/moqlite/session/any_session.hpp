@@ -167,6 +167,9 @@ public:
     [[nodiscard]] std::optional<std::uint64_t> requests_left() const noexcept {
         return std::visit([](const auto& s) { return s.requests_left(); }, is_);
     }
+    [[nodiscard]] duration rtt() const noexcept {
+        return std::visit([](const auto& s) { return s.rtt(); }, is_);
+    }
     [[nodiscard]] bool is_closed() const noexcept {
         return std::visit([](const auto& s) { return s.is_closed(); }, is_);
     }

@@ -213,6 +213,8 @@ public:
         if (!c_.path.bidi_streams) return std::nullopt;
         return *c_.path.bidi_streams - std::min<std::uint64_t>(*c_.path.bidi_streams, c_.opening_count);
     }
+    /// Smoothed round-trip time, as path_measured() said last; 0: not known.
+    [[nodiscard]] duration rtt() const noexcept { return c_.path.rtt; }
     [[nodiscard]] bool is_closed() const noexcept { return c_.closing.has_value(); }
     /// The peer's implementation reads stream codes on native QUIC only as they are: it is the one that writes paths
     /// with slashes. The others read them mapped into HTTP/3's range, or in both forms.

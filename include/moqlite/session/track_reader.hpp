@@ -123,6 +123,7 @@ public:
     }
 
     [[nodiscard]] std::optional<time_point> deadline() const noexcept {
+        if (over_until_) return gap_until_ ? std::min(*gap_until_, *over_until_) : over_until_;
         if (!awaits_successor()) return gap_until_;
         const auto again = announced_ && groups_.empty() ? std::min(again_at_, follow_until_) : follow_until_;
         return gap_until_ ? std::min(*gap_until_, again) : again;
@@ -132,6 +133,13 @@ public:
         if (gap_until_ && now >= *gap_until_) {
             gap_until_.reset();
             if (next_) skip_to_first(options_.mode == reading::live);
+            watch_gap();
+        }
+        if (over_until_ && now >= *over_until_) {
+            over_until_.reset();
+            const auto left = *std::exchange(subscription_, std::nullopt);
+            if constexpr (requires { session_.unsubscribe(left); }) static_cast<void>(session_.unsubscribe(left));
+            ended_ = true;
             watch_gap();
         }
         begin_again();
@@ -234,6 +242,7 @@ private:
     void on(const subscription_accepted& e) {
         if (!mine(e.subscription)) return;
         note_answer();
+        if (over_until_) over_until_ = now_ + options_.bounds.end_at_cap;
         if (asked_from_ && e.start > *asked_from_)
             on(groups_dropped{e.subscription, *asked_from_, group_sequence{number(e.start) - 1}, app_error::not_found});
         if (!next_) next_ = e.start;
@@ -248,7 +257,8 @@ private:
     void on(const subscription_ended& e) {
         if (!mine(e.subscription)) return;
         subscription_.reset();
-        if (!e.finished) return cut_off(e.code);
+        const bool was_over = std::exchange(over_until_, std::nullopt).has_value();
+        if (!e.finished && !(was_over && !answered_)) return cut_off(e.code);
         // Some publishers end a subscription at its Group End: there is more to ask for.
         const bool at_cap = cap_ && !end_ && !groups_.empty() && groups_.rbegin()->first == *cap_;
         const bool past_cap = cap_ && !end_ && next_ && *next_ > *cap_;
@@ -257,6 +267,8 @@ private:
             next_ = moqlite::next(*cap_);
             if (!subscribe()) failed_ = app_error::closed;
             next_ = reading_at;
+            // Or it was the track's end, which this version cannot say.
+            if (!has_subscribe_end(session_.negotiated())) over_until_ = now_ + options_.bounds.request_timeout;
             return;
         }
         if (!next_ && !groups_.empty()) next_ = groups_.begin()->first;
@@ -265,6 +277,7 @@ private:
     void on(const group_opened& e) {
         if (!mine(e.subscription)) return;
         note_answer();
+        over_until_.reset();
         const bool late = next_ && e.sequence < *next_;
         if (late || groups_.contains(e.sequence)) {
             if (holds(skipped_, e.sequence)) lost_.push({e.sequence, e.sequence, app_error::old});
@@ -470,6 +483,7 @@ private:
     std::uint64_t restarts_ = 0;
     std::optional<app_error> failed_;
     std::optional<time_point> gap_until_;
+    std::optional<time_point> over_until_; ///< A FIN at the Group End was the track's, unless more comes by then.
     time_point now_{};
 };
 
