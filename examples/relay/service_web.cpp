@@ -31,6 +31,7 @@ web_page service::health() const {
     nlohmann::ordered_json about{{"status", stopped_ ? "draining" : "ok"}, {"version", MOQLITE_VERSION},
         {"sessions", s.sessions}, {"broadcasts", s.broadcasts}, {"tracks", s.tracks}, {"readers", s.readers},
         {"cached_bytes", s.cached_bytes}, {"memory_bytes", s.memory}, {"groups_not_delivered", s.groups_lost},
+        {"requests_refused", s.requests_refused}, {"requests_overdue", s.requests_overdue},
         {"protocols", options_.protocols}, {"pin_certificate", is_pinnable(certificates_.current().good)},
         {"webtransport",
             {{"sessions", http3_->sessions}, {"refused_requests", http3_->refused_requests},

@@ -44,10 +44,10 @@ say "/health is JSON with a few figures"
 get /health
 status 200
 has 'Content-Type: application/json'
-grep -q '^{"status":"ok","version":.*"sessions":0,.*"listening":\["127.0.0.1:[0-9]*"\]}$' body || fail "$(cat body)"
+grep -q '^{"status":"ok","version":.*"sessions":0,.*"requests_refused":0,"requests_overdue":0,.*"listening":\["127.0.0.1:[0-9]*"\]}$' body || fail "$(cat body)"
 grep -q '"webtransport":{"sessions":0,"refused_requests":0,"refused_streams":0,' body || fail "$(cat body)"
 kill -USR1 "${pid_of[relay]}"
-until_true 5 has_said relay 'by WebTransport 0 sessions, refused 0 requests, 0 streams' || fail "SIGUSR1 does not show them"
+until_true 5 has_said relay '; 0 requests refused, 0 not answered in time; by WebTransport 0 sessions, refused 0 requests, 0 streams' || fail "SIGUSR1 does not show them"
 
 say "files have their types and are asked for again only where they changed"
 get /

@@ -186,6 +186,11 @@ TEST_CASE("an application hears that the peer has cut its announcements off", "[
         CHECK(server.reset(0, app_error::decode).empty());
     }
     SECTION("but not that it has lost interest") { CHECK(server.receive(0, "", true).empty()); }
+    SECTION("nor that it has taken its request back") {
+        const bool resets = GENERATE(true, false);
+        CHECK((resets ? server.reset(0, app_error::cancel) : server.stopped(0, app_error::cancel)).empty());
+        CHECK((resets ? server.stopped(0, app_error::cancel) : server.reset(0, app_error::cancel)).empty());
+    }
 }
 
 TEST_CASE("a route with a hop twice, or that leads through its reader or ourselves, is never passed on",

@@ -106,7 +106,7 @@ TEST_CASE("what one peer is told at once is bounded: a request for more is refus
     CHECK(server.receive(client_bidi(4), request("")).empty());
     static_cast<void>(server.outputs());
     CHECK(server.events() == list{"stream_rejected 16 too_many_requests"});
-    CHECK(server.reset(client_bidi(0)) == list{"announcements_cut_off  cancel"});
+    CHECK(server.reset(client_bidi(0)).empty());
     CHECK(server.receive(client_bidi(5), request("")).empty());
     CHECK(server.pumped(client_bidi(5)).starts_with("020014"));
     CHECK(server.events().empty());
@@ -131,7 +131,7 @@ TEST_CASE("a peer that was told of all, and reads no more, keeps what ended and 
         static_cast<void>(server.outputs());
         while (ready.pop()) static_cast<void>(server.outputs());
     }
-    SECTION("it takes its request back") { CHECK(server.reset(0) == list{"announcements_cut_off  cancel"}); }
+    SECTION("it takes its request back") { CHECK(server.reset(0).empty()); }
     SECTION("it leaves") {
         server->connection_closed({app_error::cancel, true, ""}, server.now);
         static_cast<void>(server.events());

@@ -124,6 +124,16 @@ TEST_CASE("a path with 33 hops is too far away to be passed on", "[session][anno
     announcer server{version::lite_05};
     CHECK(server->announce("cam", all).error() == errc::too_many_hops);
     CHECK(server.outputs().empty());
+    announcements table;
+    subject relay{role::server, version::lite_05, {.table = &table, .key = 1}};
+    begin(relay);
+    CHECK(relay.receive(0, "01 02 00 00").empty());
+    static_cast<void>(relay.outputs());
+    table.set("far", {all, 2});
+    CHECK(relay.outputs().empty());
+    all.pop_back();
+    table.set("near", {all, 2});
+    CHECK(relay.outputs().size() == 1);
 }
 
 TEST_CASE("what a way costs is what was said and the price of the link", "[session][announce][versions]") {

@@ -129,7 +129,7 @@ errc ended_group(group& g) {
 errc served(std::uint64_t sequence) {
     return server { } -> open_group(request_id{0}, group_sequence{sequence}).error(); }
 errc no_memory() {
-    slab_pool pool{sizeof(group) + 16};
+    slab_pool pool{16};
     return group::make(pool, group_sequence{0}, version::lite_05)->write_frame(timestamp{0}, as_bytes("x")).error();
 }
 errc answered_twice() {

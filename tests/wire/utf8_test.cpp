@@ -37,16 +37,21 @@ TEST_CASE("the beginning of a text is cut between two characters, and before wha
     CHECK(utf8_prefix("ab\xffz", 9) == "ab");
 }
 
-TEST_CASE("a log shows no control or bidi characters, and nothing that is not UTF-8", "[wire]") {
+TEST_CASE("a log shows no control, bidi or invisible characters, and nothing that is not UTF-8", "[wire]") {
     using moqlite::wire::loggable;
     const std::string_view text = "room \xc3\xbc \xe2\x82\xac \xf0\x9f\x8e\xa5";
     CHECK(loggable(text, 100) == text);
     CHECK(loggable("a\r\n\x1b[31m\x7f", 100) == "a???[31m?");
     for (const std::string_view control :
         {"\xc2\x80", "\xc2\x9f", "\xd8\x9c", "\xe2\x80\x8e", "\xe2\x80\x8f", "\xe2\x80\xa8", "\xe2\x80\xa9",
-            "\xe2\x80\xaa", "\xe2\x80\xae", "\xe2\x81\xa6", "\xe2\x81\xa9", "\xef\xbb\xbf"})
+            "\xe2\x80\xaa", "\xe2\x80\xae", "\xe2\x81\xa6", "\xe2\x81\xa9", "\xef\xbb\xbf",
+            // Zero width: two names that differ in these look alike.
+            "\xc2\xad", "\xcd\x8f", "\xe1\x85\x9f", "\xe1\xa0\x8e", "\xe2\x80\x8b", "\xe2\x80\x8d", "\xe2\x81\xa0",
+            "\xe2\x81\xa4", "\xe2\x81\xaf", "\xe3\x85\xa4", "\xef\xb8\x8f", "\xef\xbe\xa0", "\xef\xbf\xb9",
+            "\xf0\x9d\x85\xb3", "\xf3\xa0\x80\x81", "\xf3\xa0\x81\xbf", "\xf3\xa0\x87\xaf"})
         CHECK(loggable("a" + std::string{control} + "b", 100) == "a" + std::string(control.size(), '?') + "b");
-    for (const std::string_view shown : {"\xc2\xa0", "\xd8\x9b", "\xe2\x80\x90", "\xe2\x80\xaf", "\xe2\x81\xaa"})
+    for (const std::string_view shown : {"\xc2\xa0", "\xd8\x9b", "\xe2\x80\x90", "\xe2\x80\xaf", "\xe2\x81\x9f",
+             "\xe2\x81\xb0", "\xef\xb8\x90", "\xef\xbf\xbc", "\xf0\x9d\x85\xb2", "\xf3\xa1\x80\x80"})
         CHECK(loggable(shown, 100) == shown);
     CHECK(loggable("\xff\xc3", 100) == "??");
     CHECK(loggable("\xe2\x82", 100) == "??");

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace moqlite::wire {
 
@@ -45,24 +47,29 @@ namespace detail {
     return utf8_prefix(text, text.size()).size() == text.size();
 }
 
-/// Whether a terminal or a log viewer obeys `character` instead of showing it: C0 and C1 controls, line and paragraph
-/// separators, and what changes the direction of the text around it. Precondition: it is one character of UTF-8.
-[[nodiscard]] constexpr bool is_control_character(std::string_view character) noexcept {
+/// Whether a terminal or a log viewer obeys `character`, or shows nothing in its place, so that two names look alike:
+/// C0 and C1 controls, line and paragraph separators, interlinear annotation, and what Unicode calls default-ignorable
+/// (zero-width and bidi characters, soft hyphens, fillers, variation selectors, tags). Precondition: it is one
+/// character of UTF-8.
+[[nodiscard]] constexpr bool is_invisible(std::string_view character) noexcept {
     std::uint32_t value = static_cast<std::uint8_t>(character[0]);
     if (character.size() > 1) value &= 0x7fu >> character.size();
     for (const char c : character.substr(1)) value = value << 6 | (static_cast<std::uint8_t>(c) & 0x3f);
-    const auto within = [value](std::uint32_t first, std::uint32_t last) { return value >= first && value <= last; };
-    return value < 0x20 || within(0x7f, 0x9f) || value == 0x61c || within(0x200e, 0x200f) || within(0x2028, 0x202e) ||
-           within(0x2066, 0x2069) || value == 0xfeff;
+    constexpr std::pair<std::uint32_t, std::uint32_t> ranges[] = {{0x00, 0x1f}, {0x7f, 0x9f}, {0xad, 0xad},
+        {0x34f, 0x34f}, {0x61c, 0x61c}, {0x115f, 0x1160}, {0x17b4, 0x17b5}, {0x180b, 0x180f}, {0x200b, 0x200f},
+        {0x2028, 0x202e}, {0x2060, 0x206f}, {0x3164, 0x3164}, {0xfe00, 0xfe0f}, {0xfeff, 0xfeff}, {0xffa0, 0xffa0},
+        {0xfff0, 0xfffb}, {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff}};
+    return std::any_of(std::begin(ranges), std::end(ranges),
+        [value](const auto& range) { return range.first <= value && value <= range.second; });
 }
 
-/// The first `size_max` bytes of what a peer has written, for a log: one line, with '?' for each byte of a control
-/// character and each that is not UTF-8.
+/// The first `size_max` bytes of what a peer has written, for a log: one line, with '?' for each byte of an
+/// invisible character and each that is not UTF-8.
 [[nodiscard]] inline std::string loggable(std::string_view text, std::size_t size_max) {
     std::string out;
     while (!text.empty()) {
         const auto size = std::max<std::size_t>(detail::utf8_character(text), 1);
-        const bool shown = detail::utf8_character(text) != 0 && !is_control_character(text.substr(0, size));
+        const bool shown = detail::utf8_character(text) != 0 && !is_invisible(text.substr(0, size));
         if (out.size() + size > size_max) break;
         if (shown)
             out += text.substr(0, size);

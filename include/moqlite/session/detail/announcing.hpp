@@ -49,13 +49,15 @@ public:
         table_->listen(r, readable(r.prefix));
         return errc::ok;
     }
-    /// The peer has ended its side, or the stream is no more; not `finished`: it has cut it off.
+    /// The peer has ended its side, or the stream is no more; not `finished`: it has cut it off, with the code cancel
+    /// where it only takes its request back.
     void peer_left(control_stream& stream, bool finished, app_error code) {
         auto* found = by_stream_.find(stream.owner);
         if (found == nullptr) return;
         announce_reply& r = **found;
         if (!c_.closing) c_.finish(stream);
-        if (!finished && !c_.closing && stream.kind == control_kind::announce_in) { // Else it was us.
+        const bool refused = !finished && code != app_error::cancel;
+        if (refused && !c_.closing && stream.kind == control_kind::announce_in) { // Else it was us.
             path::join(c_.allowed.root, r.prefix, c_.path_scratch);
             c_.emit(announcements_cut_off{c_.path_scratch, code});
         }
