@@ -41,6 +41,7 @@ public:
     bool takes = true;                        ///< False: the window is shut, nothing can be written here.
     bool deaf = false;                        ///< True: facts wait, and the other end has no acknowledgement.
     std::uint64_t requests_most = UINT64_MAX; ///< Request streams that the other end grants, in all.
+    bool regrants = false;                    ///< True: one more for each of them that has closed.
     bool acknowledges = true;                 ///< False: facts are told, but their acknowledgements wait.
 
     /// After `deaf` or `acknowledges` was turned.
@@ -112,7 +113,12 @@ public:
         halves_.erase(f.id);
         over_.insert(f.id);
         s.stream_closed(f.id, code, now);
-        static_cast<void>(drain());
+        const bool ours = (static_cast<std::uint64_t>(f.id) & 1) == (side_ == role::server ? 1U : 0U);
+        if (drain() && regrants && !one_way && ours) {
+            ++requests_most;
+            s.streams_available(direction::bidi, now);
+            static_cast<void>(drain());
+        }
     }
     [[nodiscard]] bool has_more() const noexcept { return !deaf && !inbox_.empty(); }
 

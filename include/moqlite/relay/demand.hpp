@@ -19,6 +19,8 @@ public:
         if (--found->second == 0) counts_.erase(found);
     }
     [[nodiscard]] bool empty() const noexcept { return counts_.empty(); }
+    /// Values that differ.
+    [[nodiscard]] std::size_t size() const noexcept { return counts_.size(); }
     [[nodiscard]] const T& lowest() const noexcept { return counts_.begin()->first; }
     [[nodiscard]] const T& highest() const noexcept { return counts_.rbegin()->first; }
 

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <moqlite/core/result.hpp>
@@ -170,11 +169,11 @@ private:
     using pending_fetch = std::pair<const fetch_key, relaying::fetching>;
     struct peer {
         std::uint64_t key = 0;
-        bool leaving = false; ///< Its GOAWAY was reported.
-        bool relays = false;  ///< It announces what comes from others.
-        hop_id origin{};      ///< Its hop, where its SETUP named it.
-        /// What we ask of it, by the session for which we do.
-        std::map<std::uint64_t, relaying::share> shares;
+        bool leaving = false;    ///< Its GOAWAY was reported.
+        bool relays = false;     ///< It announces what comes from others.
+        hop_id origin{};         ///< Its hop, where its SETUP named it.
+        relaying::shares shares; ///< What we ask of it, by the session for which we do.
+        moqlite::detail::list<relaying::place, relaying::unanswered_tag> unanswered; ///< SUBSCRIBEs, the oldest first.
         std::optional<any_session> session;
         moqlite::detail::id_table<relaying::track*> subscriptions; ///< Ours, upstream.
         moqlite::detail::id_table<relaying::reader*> requests;     ///< Theirs.
@@ -246,13 +245,17 @@ private:
     void forget_infos_of_no_track(std::string_view announced);
 
     // relay_shares.hpp: how much of a publisher each session may ask for
-    [[nodiscard]] std::size_t requests_left(const peer& source) noexcept;
     bool may_ask(peer& source, std::uint64_t asker, relaying::request_kind kind, const track_ref& about);
-    void charge(peer& source, std::uint64_t asker, relaying::request_kind kind);
-    void discharge(std::uint64_t source, std::uint64_t asker, relaying::request_kind kind);
+    relaying::place* yielding(peer& source, std::uint64_t asker, const track_ref& about);
+    track_ref named(peer& source, const relaying::place& p);
+    void end_request(peer& source, relaying::place& p, app_error code);
+    void report_refused(std::uint64_t asker, const peer& source, const track_ref& about);
+    void charge(peer& source, relaying::place& p, std::uint64_t asker);
+    void discharge(relaying::place& p);
+    void pass_charge(relaying::place& p, std::uint64_t asker);
     void pass_charge(relaying::track& t);
-    void expect_answer(const peer& source, relaying::unanswered what);
-    [[nodiscard]] bool is_answered(const relaying::unanswered& what) noexcept;
+    void revalue(relaying::place& p, relaying::yield brings, std::size_t sessions);
+    void has_brought(relaying::place& p, relaying::yield what);
     void end_overdue(time_point now);
 
     // relay_fetch.hpp
@@ -312,6 +315,7 @@ private:
     static constexpr std::size_t most_infos = 4096;
     static constexpr std::size_t most_ended = 1024;    ///< Tracks that are complete.
     static constexpr std::size_t most_tried = 8;       ///< Publishers that are asked for one group, in turn.
+    static constexpr std::size_t most_overdue = 64;    ///< SUBSCRIBEs that are looked at for one whose place is needed.
     static constexpr std::size_t most_asked_ends = 64; ///< Of one track, that its publisher may not have read yet.
     static constexpr std::size_t most_gaps = 64;       ///< Of one track.
     relay_options options_;
@@ -339,7 +343,8 @@ private:
     std::uint64_t datagrams_lost_ = 0;
     std::uint64_t requests_refused_ = 0;
     std::uint64_t requests_overdue_ = 0;
-    std::deque<relaying::unanswered> unanswered_; ///< The oldest first; some have been answered since.
+    moqlite::detail::list<relaying::place, relaying::unanswered_tag> unanswered_; ///< TRACKs and FETCHes, oldest first.
+    bool taking_back_ = false; ///< No place is taken to make up for one that is being taken.
     time_point now_{};
 };
 
@@ -382,7 +387,6 @@ inline std::optional<time_point> relay::deadline() noexcept {
     auto at = cache_.deadline();
     const auto also = [&](time_point then) { at = at ? std::min(*at, then) : then; };
     if (!ended_.empty()) also(ended_.begin()->first);
-    while (!unanswered_.empty() && is_answered(unanswered_.front())) unanswered_.pop_front();
     if (!unanswered_.empty()) also(unanswered_.front().since + options_.bounds.request_timeout);
     if (!superseded_.empty()) also(superseded_.begin()->first);
     if (!perhaps_over_.empty()) also(perhaps_over_.begin()->first);

@@ -22,7 +22,7 @@ inline void relay::on(peer& p, const track_requested& e) {
     peer* source = source_of(e.track.broadcast, p.key);
     if (source == nullptr) return static_cast<void>(p.session->reject(e.request, app_error::not_found));
     if (has_track_info(source->session->negotiated()) &&
-        !may_ask(*source, p.key, relaying::request_kind::query, e.track))
+        !may_ask(*source, p.key, relaying::request_kind::track, e.track))
         return static_cast<void>(p.session->reject(e.request, app_error::bounds_exceeded));
     const auto query = source->session->request_track(e.track);
     if (!query) {
@@ -30,10 +30,11 @@ inline void relay::on(peer& p, const track_requested& e) {
             return static_cast<void>(p.session->answer_track(e.request, relaying::unsaid_track_info));
         return static_cast<void>(p.session->reject(e.request, wire_code(query.error())));
     }
-    const auto asked = pending_.try_emplace(key, relaying::asking{source->key, *query, {}, p.key}).first;
+    const auto asked = pending_.try_emplace(key).first;
+    asked->second.upstream = source->key;
+    asked->second.id = *query;
     source->queries.insert(number(*query), &*asked);
-    charge(*source, p.key, relaying::request_kind::query);
-    expect_answer(*source, {.id = number(*query)});
+    charge(*source, asked->second, p.key);
     await(p, e.request, *asked);
 }
 
@@ -48,7 +49,7 @@ inline relay::askers relay::answered(peer& source, query_id query, track_key& ab
     if (found == nullptr) return {};
     about = (*found)->first;
     askers waiting = std::move((*found)->second.waiting);
-    discharge(source.key, (*found)->second.asker, relaying::request_kind::query);
+    discharge((*found)->second);
     source.queries.erase(number(query));
     pending_.erase(about);
     for (const auto& [key, request] : waiting)
@@ -64,13 +65,11 @@ inline void relay::info_left(peer& p, request_id request) {
     p.asked.erase(number(request));
     info.second.waiting.erase({p.key, request});
     peer* source = find(info.second.upstream);
-    if (info.second.asker == p.key || info.second.waiting.empty()) {
-        discharge(info.second.upstream, info.second.asker, relaying::request_kind::query);
-        info.second.asker = info.second.waiting.empty() ? 0 : info.second.waiting.begin()->first;
-        if (info.second.asker != 0 && source != nullptr)
-            charge(*source, info.second.asker, relaying::request_kind::query);
+    if (!info.second.waiting.empty()) {
+        if (info.second.asker == p.key) pass_charge(info.second, info.second.waiting.begin()->first);
+        return;
     }
-    if (!info.second.waiting.empty()) return;
+    discharge(info.second);
     if (source != nullptr) {
         source->queries.erase(number(info.second.id));
         static_cast<void>(source->session->cancel(info.second.id));
@@ -167,6 +166,7 @@ inline relaying::track* relay::upstream_track(peer& p, subscribe_id id) noexcept
 inline void relay::on(peer& p, const subscription_accepted& e) {
     relaying::track* t = upstream_track(p, e.subscription);
     if (t == nullptr) return;
+    has_brought(*t, relaying::yield::nothing);
     t->perhaps_over = false;
     if (t->start) {
         // Subscribed again where it had ended: what lies between is gone.
@@ -217,7 +217,7 @@ inline void relay::on(peer& p, const subscription_ended& e) {
     p.subscriptions.erase(number(e.subscription));
     t->subscription.reset();
     relaying::clear_timer(perhaps_over_, t->over_at);
-    if (t->asker != 0) discharge(t->upstream, std::exchange(t->asker, 0), relaying::request_kind::subscribe);
+    discharge(*t);
     // Some publishers end a subscription at its Group End: there is more to ask for, once a reader wants it.
     const auto& ends = t->asked_ends;
     // Where a version cannot say END, an older one says less than the FIN: some know no Group End, and stop anywhere.
@@ -263,7 +263,7 @@ inline void relay::end_silent(time_point now) {
             relaying::set_timer(perhaps_over_, t.over_at, until, t);
             continue;
         }
-        if (t.asker != 0) discharge(t.upstream, std::exchange(t.asker, 0), relaying::request_kind::subscribe);
+        discharge(t);
         unsubscribe(t);
         end_well(t);
     }
@@ -277,6 +277,7 @@ inline void relay::on(peer& p, const group_opened& e) {
     if (!g || !p.session->collect(e.group, g))
         return static_cast<void>(p.session->stop(e.group, app_error::bounds_exceeded));
     auto& entry = cache_.add(t->log, std::move(g), {p.key, e.group}, now_);
+    has_brought(*t, relaying::yield::groups);
     t->highest = std::max(t->highest.value_or(e.sequence), e.sequence);
     t->perhaps_over = false;
     relaying::clear_timer(perhaps_over_, t->over_at);

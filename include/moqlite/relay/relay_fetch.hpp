@@ -21,11 +21,10 @@ inline void relay::on(peer& p, const fetch_requested& e) {
     if (found == nullptr) {
         auto log = group::make(pool_, e.sequence, version::lite_05);
         if (!log) return static_cast<void>(p.session->reject(e.request, wire_code(errc::out_of_memory_limit)));
-        relaying::fetching f;
-        f.group = std::move(log);
-        f.priority = e.priority;
-        f.asker = p.key;
-        found = &*fetching_.emplace(wanted, std::move(f));
+        found = &*fetching_.emplace(std::piecewise_construct, std::tuple{wanted}, std::tuple{});
+        found->second.group = std::move(log);
+        found->second.priority = e.priority;
+        found->second.asker = p.key;
     }
     auto& f = found->second;
     f.strict = f.strict || p.relays;
@@ -82,7 +81,7 @@ inline errc relay::ask_next(pending_fetch& fetch) {
     f.upstream = 0;
     while (peer* source = f.tried.size() < most_tried ? next_source(fetch.first, f) : nullptr) {
         f.tried.push_back(source->key);
-        if (!may_ask(*source, f.asker, relaying::request_kind::query, {broadcast, name})) {
+        if (!may_ask(*source, f.asker, relaying::request_kind::fetch, {broadcast, name})) {
             why = errc::too_many_requests;
             continue;
         }
@@ -94,8 +93,7 @@ inline errc relay::ask_next(pending_fetch& fetch) {
         f.upstream = source->key;
         f.id = *id;
         source->fetches.insert(number(*id), &fetch);
-        charge(*source, f.asker, relaying::request_kind::query);
-        expect_answer(*source, {.id = number(*id), .is_fetch = true});
+        charge(*source, f, f.asker);
         return errc::ok;
     }
     return why;
@@ -105,7 +103,7 @@ inline errc relay::ask_next(pending_fetch& fetch) {
 /// `fetch` is no longer among the fetches of its source.
 inline void relay::fetch_failed(pending_fetch& fetch, app_error code) {
     auto& f = fetch.second;
-    if (f.upstream != 0) discharge(f.upstream, f.asker, relaying::request_kind::query);
+    discharge(f);
     if (!f.waiting.empty() && ask_next(fetch) == errc::ok) return;
     f.upstream = 0;
     for (const auto& [key, request] : f.waiting) {
@@ -120,6 +118,7 @@ inline void relay::fetch_failed(pending_fetch& fetch, app_error code) {
 /// The first frame of a group has come, or its end: those who wait are served from it as it grows.
 inline void relay::begin_fetched(relaying::fetching& f) {
     if (std::exchange(f.begun, true)) return;
+    has_brought(f, relaying::yield::groups);
     cache_.lend(f.group);
     for (const auto& [key, request] : f.waiting)
         if (any_session* s = session(key); s != nullptr && !s->serve(request, f.group))
@@ -155,7 +154,7 @@ inline void relay::fetch_ended(peer& source, const group_closed& e) {
     } else {
         f.group->abort(e.code);
     }
-    discharge(source.key, f.asker, relaying::request_kind::query);
+    discharge(f);
     f.upstream = 0;
     for (const auto& [key, request] : f.waiting)
         if (peer* asker = find(key)) asker->fetched.erase(number(request));
@@ -177,15 +176,13 @@ inline void relay::fetch_left(peer& p, request_id request) {
     f.waiting.erase({p.key, request});
     peer* source = find(f.upstream);
     if (!f.waiting.empty()) {
-        if (source == nullptr || f.asker != p.key) return;
-        discharge(f.upstream, f.asker, relaying::request_kind::query);
-        f.asker = f.waiting.begin()->first;
-        return charge(*source, f.asker, relaying::request_kind::query);
+        if (f.asker == p.key) pass_charge(f, f.waiting.begin()->first);
+        return;
     }
+    discharge(f);
     if (source != nullptr) {
         static_cast<void>(source->session->stop(f.id, app_error::cancel));
         source->fetches.erase(number(f.id));
-        discharge(f.upstream, f.asker, relaying::request_kind::query);
     }
     forget(fetch);
 }
@@ -194,6 +191,7 @@ inline void relay::fetch_left(peer& p, request_id request) {
 inline void relay::on(peer& p, const datagram_received& e) {
     relaying::track* t = upstream_track(p, e.subscription);
     if (t == nullptr) return;
+    has_brought(*t, relaying::yield::groups);
     t->readers.for_each([&](relaying::reader& r) {
         any_session* s = session(r.session);
         const bool wanted = (!r.first || *r.first <= e.sequence) && (!r.options.end || e.sequence <= *r.options.end);

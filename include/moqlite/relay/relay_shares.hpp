@@ -6,77 +6,139 @@
 
 namespace moqlite {
 
-/// Requests that a publisher still takes: a guess where the transport does not say how many streams it grants.
-inline std::size_t relay::requests_left(const peer& source) noexcept {
-    if (const auto known = source.session->requests_left()) return static_cast<std::size_t>(*known);
-    const auto open = source.subscriptions.size() + source.queries.size() + source.fetches.size();
-    const auto expected = options_.bounds.upstream_requests;
-    return std::max(open < expected ? expected - open : 0, expected / 8);
-}
-
-/// Whether one more request may be made of `source` for `asker`; if not, it is counted and reported.
+/// Whether one more request may be made of `source` for `asker`; if not, that is counted and reported.
 inline bool relay::may_ask(peer& source, std::uint64_t asker, relaying::request_kind kind, const track_ref& about) {
-    const auto found = source.shares.find(asker);
-    auto its = found != source.shares.end() ? found->second : relaying::share{};
-    if (its.allows(kind, requests_left(source))) return true;
-    ++requests_refused_;
-    notice(request_refused{asker, source.key, std::string(about.broadcast), std::string(about.track)});
+    constexpr auto least = relaying::shares::least;
+    const auto known = source.session->requests_left();
+    const auto open = source.subscriptions.size() + source.queries.size() + source.fetches.size();
+    // A guess where the transport does not say how many streams the publisher grants.
+    const auto expected = options_.bounds.upstream_requests;
+    const auto left = known ? static_cast<std::size_t>(*known) : expected - std::min(expected, open);
+    // The last of it is kept for sessions that have next to nothing, and for queries, which end soon: they need not
+    // wait until a stream comes back.
+    const auto reserve = std::max(least, (left + open) / 8);
+    const bool small = source.shares.of(asker) < least ||
+                       (kind != relaying::request_kind::subscribe && source.shares.queries_of(asker) < least);
+    if (left > reserve || (left != 0 && small)) return true;
+    if (relaying::place* p = taking_back_ ? nullptr : yielding(source, asker, about)) {
+        report_refused(p->asker, source, named(source, *p));
+        const struct mark {
+            explicit mark(bool& flag) noexcept : is(flag) { is = true; }
+            ~mark() { is = false; }
+            bool& is;
+        } taking{taking_back_};
+        end_request(source, *p, wire_code(errc::too_many_requests));
+        return true;
+    }
+    if (!known && small) return true;
+    report_refused(asker, source, about);
     return false;
 }
 
-inline void relay::charge(peer& source, std::uint64_t asker, relaying::request_kind kind) {
-    ++source.shares[asker].of(kind);
+/// The request that ends so that `asker` can have another one; nullptr: none. The tracks of the name that it is about
+/// are in use by who asks.
+inline relaying::place* relay::yielding(peer& source, std::uint64_t asker, const track_ref& about) {
+    const auto spared = [&](const relaying::place& p) {
+        if (p.kind != relaying::request_kind::subscribe) return false;
+        const auto& t = static_cast<const relaying::track&>(p);
+        return t.broadcast == about.broadcast && t.name == about.track;
+    };
+    if (relaying::place* p = source.shares.yielding(asker, spared)) return p;
+    // A SUBSCRIBE may wait for its answer as long as nobody needs its place.
+    const auto mine = source.shares.of(asker);
+    relaying::place* overdue = source.unanswered.find_first(most_overdue, [&](const relaying::place& p) {
+        const bool late = p.since + options_.bounds.request_timeout <= now_;
+        return late && source.shares.of(p.asker) > mine && !spared(p);
+    });
+    if (overdue != nullptr) ++requests_overdue_;
+    return overdue;
 }
 
-inline void relay::discharge(std::uint64_t source, std::uint64_t asker, relaying::request_kind kind) {
-    peer* p = find(source);
-    if (p == nullptr) return;
-    const auto found = p->shares.find(asker);
-    if (found == p->shares.end()) return;
-    --found->second.of(kind);
-    if (found->second.empty()) p->shares.erase(found);
+inline void relay::report_refused(std::uint64_t asker, const peer& source, const track_ref& about) {
+    ++requests_refused_;
+    notice(request_refused{asker, source.key, std::string(about.broadcast), std::string(about.track)});
 }
 
-/// The reader for whom a track was subscribed to has left: the subscription counts for another one.
+/// What a request of ours is about, as long as it is open.
+inline track_ref relay::named(peer& source, const relaying::place& p) {
+    switch (p.kind) {
+    case relaying::request_kind::track: {
+        const auto& key = (*source.queries.find(number(static_cast<const relaying::asking&>(p).id)))->first;
+        return {key.first, key.second};
+    }
+    case relaying::request_kind::fetch: {
+        const auto& key = (*source.fetches.find(number(static_cast<const relaying::fetching&>(p).id)))->first.first;
+        return {key.first, key.second};
+    }
+    case relaying::request_kind::subscribe: break;
+    }
+    const auto& t = static_cast<const relaying::track&>(p);
+    return {t.broadcast, t.name};
+}
+
+/// Ends a request of ours before its publisher does. Those who wait for it are told `code`; a FETCH is asked of the
+/// next publisher.
+inline void relay::end_request(peer& source, relaying::place& p, app_error code) {
+    switch (p.kind) {
+    case relaying::request_kind::subscribe: return cut_off(static_cast<relaying::track&>(p), code);
+    case relaying::request_kind::track: {
+        const auto id = static_cast<relaying::asking&>(p).id;
+        static_cast<void>(source.session->cancel(id));
+        return on(source, track_refused{id, code});
+    }
+    case relaying::request_kind::fetch: {
+        const auto id = static_cast<relaying::fetching&>(p).id;
+        static_cast<void>(source.session->stop(id, app_error::cancel));
+        return fetch_ended(source, {.group = id, .subscription = no_subscription, .code = code});
+    }
+    }
+}
+
+/// Counts a request that was made of `source` in the share of `asker`.
+inline void relay::charge(peer& source, relaying::place& p, std::uint64_t asker) {
+    source.shares.add(p, asker);
+    if (p.brings != relaying::yield::unanswered) return;
+    p.since = now_;
+    (p.kind == relaying::request_kind::subscribe ? source.unanswered : unanswered_).push_back(p);
+}
+
+/// The request has ended.
+inline void relay::discharge(relaying::place& p) {
+    p.unlink();
+    if (peer* source = find(p.upstream)) source->shares.remove(p);
+    p.charged = false;
+}
+
+/// The session for which a request was made wants it no more, but `asker` does.
+inline void relay::pass_charge(relaying::place& p, std::uint64_t asker) {
+    peer* source = find(p.upstream);
+    if (source == nullptr || !p.charged) return;
+    source->shares.remove(p);
+    source->shares.add(p, asker);
+}
 inline void relay::pass_charge(relaying::track& t) {
-    const auto before = std::exchange(t.asker, t.readers.empty() ? 0 : t.readers.front().session);
-    if (before != 0) discharge(t.upstream, before, relaying::request_kind::subscribe);
-    peer* source = find(t.upstream);
-    if (t.asker != 0 && source != nullptr) charge(*source, t.asker, relaying::request_kind::subscribe);
+    t.readers.empty() ? discharge(t) : pass_charge(t, t.readers.front().session);
 }
 
-inline void relay::expect_answer(const peer& source, relaying::unanswered what) {
-    what.source = source.key;
-    what.since = now_;
-    while (!unanswered_.empty() && is_answered(unanswered_.front())) unanswered_.pop_front();
-    unanswered_.push_back(what);
+inline void relay::revalue(relaying::place& p, relaying::yield brings, std::size_t sessions) {
+    if (peer* source = find(p.upstream)) source->shares.revalue(p, brings, sessions);
 }
 
-inline bool relay::is_answered(const relaying::unanswered& what) noexcept {
-    peer* source = find(what.source);
-    if (source == nullptr) return true;
-    if (!what.is_fetch) return source->queries.find(what.id) == nullptr;
-    auto* const* found = source->fetches.find(what.id);
-    return found == nullptr || (*found)->second.begun;
+/// A request was answered, or a group has come by it.
+inline void relay::has_brought(relaying::place& p, relaying::yield what) {
+    if (p.brings >= what) return;
+    p.unlink();
+    revalue(p, what, p.sessions);
 }
 
 /// A publisher that leaves a TRACK or FETCH unanswered for too long is asked no more.
 inline void relay::end_overdue(time_point now) {
     while (!unanswered_.empty() && unanswered_.front().since + options_.bounds.request_timeout <= now) {
-        const auto what = unanswered_.front();
-        unanswered_.pop_front();
-        if (is_answered(what)) continue;
+        auto& p = *unanswered_.pop_front();
+        peer* source = find(p.upstream);
+        if (source == nullptr) continue;
         ++requests_overdue_;
-        peer& source = *find(what.source);
-        if (what.is_fetch) {
-            pending_fetch& fetch = **source.fetches.find(what.id);
-            static_cast<void>(source.session->stop(group_id{what.id}, app_error::cancel));
-            source.fetches.erase(what.id);
-            fetch_failed(fetch, app_error::timeout);
-        } else {
-            static_cast<void>(source.session->cancel(query_id{what.id}));
-            on(source, track_refused{query_id{what.id}, app_error::timeout});
-        }
+        end_request(*source, p, app_error::timeout);
     }
 }
 

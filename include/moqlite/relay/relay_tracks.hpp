@@ -54,8 +54,7 @@ inline relaying::track* relay::open(
     t.asked = options;
     source.subscriptions.insert(number(*id), &t);
     file_under(t, e != nullptr ? e->path : t.broadcast);
-    t.asker = asking;
-    charge(source, asking, relaying::request_kind::subscribe);
+    charge(source, t, asking);
     return &t;
 }
 
@@ -151,12 +150,16 @@ inline void relay::attach(relaying::track& t, relaying::reader& r) {
     r.of = &t;
     t.readers.push_back(r);
     t.wanted.add(r.options);
+    t.sessions_reading.add(r.session);
+    revalue(t, t.brings, t.sessions_reading.size());
 }
 
 inline void relay::detach(relaying::reader& r) {
     auto& t = *r.of;
     t.wanted.remove(r.options);
     r.moqlite::detail::list_hook<relaying::of_track_tag>::unlink();
+    t.sessions_reading.remove(r.session);
+    revalue(t, t.brings, t.sessions_reading.size());
     if (r.session == t.asker && !t.readers.empty()) pass_charge(t);
 }
 
@@ -238,7 +241,7 @@ inline void relay::resubscribe(relaying::track& t) {
     if (!again) return cut_off(t, app_error::dropped);
     t.subscription = *again;
     source->subscriptions.insert(number(*again), &t);
-    pass_charge(t);
+    charge(*source, t, t.readers.front().session);
     if (!t.perhaps_over) return;
     t.asked_again_at = now_;
     relaying::set_timer(perhaps_over_, t.over_at, silent_until(t, now_, options_.bounds.end_at_cap), t);

@@ -6,6 +6,7 @@
 #include <map>
 #include <moqlite/relay/cache.hpp>
 #include <moqlite/relay/demand.hpp>
+#include <moqlite/relay/share.hpp>
 #include <moqlite/session/any_session.hpp>
 #include <moqlite/session/detail/containers.hpp>
 #include <optional>
@@ -33,22 +34,20 @@ struct reader : moqlite::detail::list_hook<moqlite::detail::owned_tag>, moqlite:
 };
 
 /// A TRACK that its publisher has not answered yet, and the requests that wait for the answer.
-struct asking {
-    std::uint64_t upstream = 0;                             ///< Key of the session that was asked.
-    query_id id{};                                          ///< There.
+struct asking : place {
+    asking() noexcept : place(request_kind::track) {}
+    query_id id{};                                          ///< At the publisher.
     std::set<std::pair<std::uint64_t, request_id>> waiting; ///< Each with its session.
-    std::uint64_t asker = 0;                                ///< Key of the session in whose share it is.
 };
 
 /// A group that is being fetched from its publisher, and the requests that wait for it.
-struct fetching {
-    std::uint64_t upstream = 0; ///< Key of the session that it comes from.
-    group_id id{};              ///< There.
+struct fetching : place {
+    fetching() noexcept : place(request_kind::fetch) {}
+    group_id id{}; ///< At the publisher that was asked last; `upstream` is 0 when none is.
     group_ref group;
     bool begun = false;               ///< Its first frame has come, or its end: who waits is being served.
     bool strict = false;              ///< A relay waits for it: no way that is longer than our best may be asked.
     moqlite::priority priority = 0;   ///< Of the request.
-    std::uint64_t asker = 0;          ///< Key of the session in whose share it is.
     std::size_t hops = 0;             ///< Of the way by which it is asked for.
     std::vector<std::uint64_t> tried; ///< Sessions that did not have it.
     std::set<std::pair<std::uint64_t, request_id>> waiting; ///< Each with its session.
@@ -60,14 +59,15 @@ using track_timers = std::multimap<time_point, track*>;
 using track_timer = std::optional<track_timers::iterator>;
 
 /// A track, from one publisher, under one subscription of ours.
-struct track : moqlite::detail::list_hook<moqlite::detail::owned_tag>, moqlite::detail::list_hook<way_tag> {
+struct track : place,
+               moqlite::detail::list_hook<moqlite::detail::owned_tag>,
+               moqlite::detail::list_hook<way_tag> {
+    track() noexcept : place(request_kind::subscribe) {}
     std::string broadcast;
     std::string name;
     std::string announced;      ///< The path by whose announcement it is had: the broadcast's, or one above it.
-    std::uint64_t upstream = 0; ///< Key of the session that it comes from.
     std::uint64_t filed_by = 0; ///< In relay::ways_: the same, or 0 once its end is known.
     std::optional<subscribe_id> subscription;
-    std::uint64_t asker = 0;                ///< Key of the session in whose share that is; 0: in none.
     subscribe_options asked;                ///< What its publisher was asked for.
     std::vector<group_sequence> asked_ends; ///< Group Ends before that: one of them may be the one that is reached.
     std::optional<group_sequence> start;    ///< The first that the publisher serves, once it has said so.
@@ -91,7 +91,8 @@ struct track : moqlite::detail::list_hook<moqlite::detail::owned_tag>, moqlite::
     track_log log;
     std::vector<groups_dropped> gaps; ///< What the publisher said will not come, the latest of it; for who comes later.
     moqlite::detail::list<reader, of_track_tag> readers;
-    demand wanted; ///< By all of them together.
+    demand wanted;                           ///< By all of them together.
+    counted<std::uint64_t> sessions_reading; ///< Once for each reader.
 };
 
 inline void set_timer(track_timers& all, track_timer& its, time_point when, track& t) {

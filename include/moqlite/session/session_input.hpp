@@ -138,8 +138,8 @@ inline void session::streams_available(direction kind, time_point now) {
     const detail::entry_mark mark{inside_};
     if (!begin_peer_input(now)) return;
     (kind == direction::uni ? uni_blocked_ : bidi_blocked_) = false;
-    // What was measured has grown by a number that the next measurement tells; none is no measure of it.
-    if (kind == direction::bidi && c_.path.bidi_streams == 0U) c_.path.bidi_streams.reset();
+    // By one at least; by how many, the next measurement tells.
+    if (kind == direction::bidi && c_.path.bidi_streams) ++*c_.path.bidi_streams;
     c_.ready.mark();
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cassert>
+#include <cstddef>
 
 namespace moqlite::detail {
 
@@ -69,6 +70,13 @@ public:
             f(*element(h));
             h = following;
         }
+    }
+    /// The first of which pred(T&) holds, among the `most` at the front; nullptr: none.
+    template <class F>
+    T* find_first(std::size_t most, F&& pred) {
+        for (hook* h = root_.next_; h != &root_ && most != 0; h = h->next_, --most)
+            if (pred(*element(h))) return element(h);
+        return nullptr;
     }
 
 private:
