@@ -54,6 +54,10 @@ public:
         if (entries_.empty()) return std::nullopt;
         return entries_.begin()->first;
     }
+    [[nodiscard]] log_entry* at_or_after(group_sequence s) noexcept {
+        const auto found = entries_.lower_bound(s);
+        return found == entries_.end() ? nullptr : &found->second;
+    }
     [[nodiscard]] log_entry* newest() noexcept { return entries_.empty() ? nullptr : &entries_.rbegin()->second; }
     /// Calls f(log_entry&) on those from `first` to `last`, in order; f must not change the log.
     template <class F>
@@ -215,7 +219,7 @@ private:
         std::map<std::uint64_t, unfinished> by_session;
         arriving_.for_each([&](log_entry& e) {
             auto& its = by_session[e.from.session];
-            its.bytes += e.group->memory();
+            its.bytes += footprint(*e.group);
             its.groups.push_back(&e);
         });
         std::vector<unfinished> all;
@@ -230,11 +234,12 @@ private:
     void relieve(Stop& stop) {
         forget_released();
         const auto high = bounds_.memory - bounds_.memory / 8;
-        if (pool_.in_use() <= high) return;
-        shortage s{pool_.in_use(), high - bounds_.memory / 32};
+        const auto used = pool_.in_use() + pool_.charged();
+        if (used <= high) return;
+        shortage s{used, high - bounds_.memory / 32};
         auto all = all_unfinished();
         std::size_t held = 0;
-        for (const auto& g : lingering_) held += g->memory();
+        for (const auto& g : lingering_) held += footprint(*g);
         if (all.empty() || held >= all.front().bytes) evict_lingering(s);
         for (std::size_t i = 0; i != all.size() && s; ++i) {
             const auto share = i + 1 != all.size() ? all[i + 1].bytes : 0;
@@ -243,13 +248,13 @@ private:
         evict_lingering(s);
         while (s && (!aged_.empty() || !newest_.empty())) {
             auto& e = aged_.empty() ? newest_.front() : *aged_.top();
-            s.freed(e.group->memory());
+            s.freed(footprint(*e.group));
             e.group->evict_readers(app_error::evicted);
             drop(e);
         }
         while (s && !arriving_.empty()) {
             auto& e = arriving_.front();
-            s.freed(e.group->memory());
+            s.freed(footprint(*e.group));
             refuse(e, stop);
         }
     }
@@ -259,6 +264,8 @@ private:
         stop(e.from);
         drop(e);
     }
+    /// What a group counts for in the pool: its slabs, and itself.
+    [[nodiscard]] static std::size_t footprint(const group& g) noexcept { return g.memory() + sizeof(group); }
     /// Bytes in use and bytes that may be. What readers hold goes when their sessions are pumped: it is reckoned with.
     struct shortage {
         std::size_t left;
@@ -268,7 +275,7 @@ private:
     };
     void evict_lingering(shortage& s) {
         for (; s && !lingering_.empty(); lingering_.pop_front()) {
-            s.freed(lingering_.front()->memory());
+            s.freed(footprint(*lingering_.front()));
             lingering_.front()->evict_readers(app_error::evicted);
         }
     }
@@ -292,7 +299,7 @@ private:
         }
         for (std::size_t i = 0; i != a.groups.size() && s && a.bytes > share; ++i) {
             auto& e = *a.groups[i];
-            freed(e.group->memory());
+            freed(footprint(*e.group));
             refuse(e, stop);
         }
     }

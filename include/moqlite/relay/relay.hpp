@@ -175,12 +175,13 @@ private:
         relaying::shares shares; ///< What we ask of it, by the session for which we do.
         moqlite::detail::list<relaying::place, relaying::unanswered_tag> unanswered; ///< SUBSCRIBEs, the oldest first.
         std::optional<any_session> session;
-        moqlite::detail::id_table<relaying::track*> subscriptions; ///< Ours, upstream.
-        moqlite::detail::id_table<relaying::reader*> requests;     ///< Theirs.
-        moqlite::detail::id_table<pending_info*> queries;          ///< TRACKs of ours, upstream.
-        moqlite::detail::id_table<pending_info*> asked;            ///< TRACKs of theirs that wait.
-        moqlite::detail::id_table<pending_fetch*> fetches;         ///< FETCHes of ours, upstream, by group_id.
-        moqlite::detail::id_table<pending_fetch*> fetched;         ///< FETCHes of theirs whose groups are coming.
+        moqlite::detail::id_table<relaying::track*> subscriptions;            ///< Ours, upstream.
+        moqlite::detail::id_table<relaying::reader*> requests;                ///< Theirs.
+        moqlite::detail::list<relaying::reader, relaying::behind_tag> behind; ///< Those for which groups wait in a log.
+        moqlite::detail::id_table<pending_info*> queries;                     ///< TRACKs of ours, upstream.
+        moqlite::detail::id_table<pending_info*> asked;                       ///< TRACKs of theirs that wait.
+        moqlite::detail::id_table<pending_fetch*> fetches; ///< FETCHes of ours, upstream, by group_id.
+        moqlite::detail::id_table<pending_fetch*> fetched; ///< FETCHes of theirs whose groups are coming.
     };
 
     peer* find(std::uint64_t key) noexcept {
@@ -206,6 +207,7 @@ private:
     void on(peer&, const groups_wanted&);
     void on(peer&, const request_ended&);
     void on(peer&, const group_lost&);
+    void on(peer&, const group_delivered&);
     void on(peer&, const subscription_accepted&);
     void on(peer&, const subscription_end_known&);
     void on(peer&, const groups_dropped&);
@@ -298,6 +300,11 @@ private:
     void destroy_if_unused(relaying::track& t);
     void expire_ended(time_point now);
     void stop_arriving(relaying::source from);
+
+    // relay_backlog.hpp: complete readers that are slower than their publisher
+    [[nodiscard]] bool must_wait(relaying::reader& r, any_session& s, group_sequence sequence);
+    void go_on(relaying::reader& r);
+    void go_on_behind(peer& p, request_id request);
 
     // relay_live.hpp: live readers beside complete ones
     [[nodiscard]] static bool is_held_back(const relaying::track& t) noexcept;
@@ -418,6 +425,7 @@ inline relay_stats relay::stats() const noexcept {
 } // namespace moqlite
 
 #include <moqlite/relay/relay_announcements.hpp>
+#include <moqlite/relay/relay_backlog.hpp>
 #include <moqlite/relay/relay_events.hpp>
 #include <moqlite/relay/relay_fetch.hpp>
 #include <moqlite/relay/relay_live.hpp>

@@ -145,9 +145,11 @@ inline void relay::on(peer& p, const request_ended& e) {
     relaying::reader* r = *found;
     p.requests.erase(number(e.request));
     leave(*r);
+    go_on_behind(p, e.request);
 }
 
 inline void relay::on(peer& p, const group_lost& e) {
+    go_on_behind(p, e.request);
     if (e.code == app_error::cancel) return; // It said itself that it does not want it.
     auto* const* found = p.requests.find(number(e.request));
     if (found == nullptr) return;

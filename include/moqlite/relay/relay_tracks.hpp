@@ -91,7 +91,9 @@ inline void relay::serve(relaying::reader& r, relaying::log_entry& e) {
     if (r.first && sequence < *r.first) return;
     if (r.options.end && *r.options.end < sequence) return;
     any_session* s = session(r.session);
-    if (s == nullptr || s->serve(r.request, e.group)) return;
+    if (s == nullptr || must_wait(r, *s, sequence)) return;
+    r.highest = std::max(r.highest.value_or(sequence), sequence);
+    if (s->serve(r.request, e.group)) return;
     // It was cut off, or has lost its head.
     const bool cut = e.group->ended() == group::state::aborted;
     auto& t = *r.of;
@@ -117,29 +119,33 @@ inline void relay::lose(relaying::track& t, relaying::reader& r, group_sequence 
     notice(reader_lost_group{r.session, t.broadcast, t.name, last, app_error::evicted});
 }
 
-/// Serves what is there from `from` on, as far as the reader wants it.
+/// Serves what is there from `from` on, as far as the reader wants it and its session takes it, and reports what the
+/// cache has dropped: our doing, and the operator's affair.
 inline void relay::serve_up_to_cap(relaying::track& t, relaying::reader& r, group_sequence from) {
     const auto cap = r.options.end;
-    const auto floor = t.log.floor.value_or(from);
-    if (r.accepted && from < floor && (!cap || from <= *cap)) {
-        // The cache did not wait for it: our doing, and the operator's affair.
-        const auto last = std::min(group_sequence{number(floor) - 1}, cap.value_or(floor));
-        auto first = std::max(from, *r.first);
-        t.log.for_each(first, last, [&](relaying::log_entry& e) {
-            const auto here = e.group->sequence();
-            if (first < here) lose(t, r, first, group_sequence{number(here) - 1});
-            first = next(here);
-        });
-        if (first <= last) lose(t, r, first, last);
+    const auto lose_up_to = [&](group_sequence here) {
+        if (!r.accepted) return;
+        const auto first = std::max(from, *r.first);
+        const auto gone = std::min(here, t.log.floor.value_or(from));
+        if (gone <= first) return;
+        const group_sequence last{number(gone) - 1};
+        lose(t, r, first, last);
+        r.highest = std::max(r.highest.value_or(last), last);
+    };
+    while (auto* e = t.log.at_or_after(from)) {
+        const auto here = e->group->sequence();
+        if (cap && *cap < here) break;
+        lose_up_to(here);
+        if (e->number > r.had || !r.highest || *r.highest < here) serve(r, *e);
+        if (r.is_behind()) return;
+        from = next(here);
     }
-    t.log.for_each(from, cap, [&](relaying::log_entry& e) {
-        if (e.number > r.had) serve(r, e);
-    });
+    lose_up_to(cap ? next(*cap) : t.log.floor.value_or(from));
     finish_if_served(t, r);
 }
 
 inline void relay::finish_if_served(relaying::track& t, relaying::reader& r) {
-    if (!t.complete || r.finished) return;
+    if (!t.complete || r.finished || r.is_behind()) return;
     if (r.options.end && t.highest && *r.options.end < *t.highest) return;
     r.finished = true;
     if (any_session* s = session(r.session)) static_cast<void>(s->finish(r.request));
@@ -256,10 +262,14 @@ inline void relay::cut_off(relaying::track& t, app_error code) {
     for (; left != 0; --left) {
         auto& r = t.readers.front();
         if (peer* reading = find(r.session)) {
-            reading->requests.erase(number(r.request));
-            static_cast<void>(reading->session->reject(r.request, code));
+            const auto request = r.request;
+            reading->requests.erase(number(request));
+            static_cast<void>(reading->session->reject(request, code));
+            leave(r);
+            go_on_behind(*reading, request);
+        } else {
+            leave(r);
         }
-        leave(r);
     }
 }
 

@@ -20,17 +20,24 @@ namespace moqlite::relaying {
 struct track;
 struct of_track_tag;
 struct way_tag;
+struct behind_tag;
 
 /// A subscriber of a track.
-struct reader : moqlite::detail::list_hook<moqlite::detail::owned_tag>, moqlite::detail::list_hook<of_track_tag> {
+struct reader : moqlite::detail::list_hook<moqlite::detail::owned_tag>,
+                moqlite::detail::list_hook<of_track_tag>,
+                moqlite::detail::list_hook<behind_tag> {
     std::uint64_t session = 0;
     request_id request{};
     track* of = nullptr;
     subscribe_options options;
     bool accepted = false;
     bool finished = false;
-    std::uint64_t had = 0;               ///< Entries up to this number were offered to it before it set a Group End.
-    std::optional<group_sequence> first; ///< Lower ones are not for it; none: not known yet.
+    std::uint64_t had = 0;                 ///< Entries up to this number were offered to it before it set a Group End.
+    std::optional<group_sequence> first;   ///< Lower ones are not for it; none: not known yet.
+    std::optional<group_sequence> highest; ///< That it was served.
+
+    /// Groups wait for it in the log.
+    [[nodiscard]] bool is_behind() const noexcept { return moqlite::detail::list_hook<behind_tag>::linked(); }
 };
 
 /// A TRACK that its publisher has not answered yet, and the requests that wait for the answer.

@@ -161,6 +161,9 @@ public:
     }
 
     // Facts.
+    [[nodiscard]] bool takes_more(request_id id) {
+        return visit([&](auto& s) { return s.takes_more(id); });
+    }
     [[nodiscard]] std::uint64_t peer_inputs() const noexcept {
         return std::visit([](const auto& s) { return s.peer_inputs(); }, is_);
     }

@@ -223,6 +223,9 @@ public:
     [[nodiscard]] const scope& allowed() const noexcept { return c_.allowed; }
     /// Bytes that wait to be written for one subscription.
     [[nodiscard]] std::uint64_t unsent(request_id id) { return publishing_.unsent(id); }
+    /// Less than half of what may wait for one subscription does, and its peer has not more than its share: a further
+    /// group makes none go. When that is false, a group_delivered, group_lost or request_ended follows.
+    [[nodiscard]] bool takes_more(request_id id) { return publishing_.takes_more(id); }
 
 private:
     struct pending_input {

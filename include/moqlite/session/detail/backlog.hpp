@@ -35,13 +35,20 @@ inline void publishing::account_growing(incoming_request& r) {
 inline void publishing::bound_backlog(incoming_request& r) {
     if (r.kind == request_kind::fetch) return;
     account_growing(r);
-    const auto most = r.options.end ? c_.bounds.capped_groups : c_.bounds.live_groups;
-    const auto bytes = r.options.end ? UINT64_MAX : std::uint64_t{c_.bounds.live_backlog};
-    while ((r.unsent > bytes || r.waiting.size() > most) && !r.waiting.empty()) {
+    const auto most = bounds_of(r);
+    while ((r.unsent > most.bytes || r.waiting.size() > most.groups) && !r.waiting.empty()) {
         auto& oldest = *r.waiting.top();
         if (r.waiting.size() == 1 && is_latest(oldest)) return;
         lose(oldest, app_error::lagged, true);
     }
+}
+
+inline bool publishing::takes_more(request_id id) noexcept {
+    incoming_request* r = find(id);
+    if (r == nullptr) return true;
+    if (has_its_share() || served_.size() >= c_.bounds.served_groups / 2) return false;
+    const auto most = bounds_of(*r);
+    return r->waiting.empty() || (r->waiting.size() < most.groups / 2 && r->unsent < most.bytes / 2);
 }
 
 /// Of all its request's groups that are not lost; asked only of one that waits alone.

@@ -29,6 +29,7 @@ public:
     result<void> end_track(request_id id, group_sequence end);
     result<void> finish(request_id id);
     [[nodiscard]] std::uint64_t unsent(request_id id);
+    [[nodiscard]] bool takes_more(request_id id) noexcept;
 
     // The peer's requests. Each returns errc::ok or the rule that was broken.
 
@@ -155,6 +156,15 @@ private:
         const auto left = all - std::min(all, c_.pool.charged());
         return waiting_ >= least_waiting && waiting_ * sizeof(served_group) > left / 16;
     }
+    /// Groups of one request that may wait, and their bytes.
+    struct backlog_bounds {
+        std::size_t groups;
+        std::uint64_t bytes;
+    };
+    [[nodiscard]] backlog_bounds bounds_of(const incoming_request& r) const noexcept {
+        if (r.options.end) return {c_.bounds.capped_groups, UINT64_MAX};
+        return {c_.bounds.live_groups, c_.bounds.live_backlog};
+    }
     void recount(incoming_request& r);
 
     void write_ok(incoming_request& r, std::optional<group_sequence> first);
@@ -195,7 +205,7 @@ private:
     }
 
     static constexpr std::size_t most_at_once = 64 * 1024;
-    static constexpr std::size_t least_waiting = 64;   ///< Groups at once, however little is left.
+    static constexpr std::size_t least_waiting = 4;    ///< Groups at once, however little is left.
     static constexpr std::size_t growing_at_once = 8;  ///< Groups that are accounted for anew with one that is served.
     static constexpr std::size_t drops_at_once = 1024; ///< Bytes on one request's stream.
     context& c_;
