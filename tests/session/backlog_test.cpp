@@ -74,6 +74,32 @@ TEST_CASE("a capped reader loses nothing", "[session][backlog]") {
     CHECK(server.events().empty());
 }
 
+// Issue 10, B6: they were counted only when another group was served.
+TEST_CASE("groups that grow while a live reader takes little are bounded without a further one", "[session][backlog]") {
+    limits small;
+    small.live_backlog = 100'000;
+    publisher server{small};
+    server.link.uni_streams = 1;
+    server.link.stream_room[stream_id{7}] = 50;
+    std::vector<group_ref> growing;
+    for (std::uint64_t n = 0; n < 20; ++n) {
+        growing.push_back(server->open_group(request_id{0}, group_sequence{n}).value());
+        REQUIRE(growing.back()->write_frame(timestamp{0}, as_bytes(std::string(100, 'x'))));
+    }
+    static_cast<void>(server.outputs());
+    for (const auto& g : growing) REQUIRE(g->write_frame(timestamp{0}, as_bytes(std::string(20'000, 'x'))));
+    CHECK(server.events().empty());
+    CHECK(server->unsent(request_id{0}) > 400'000);
+    for (int n = 0; n < 10; ++n) {
+        server->stream_acked(stream_id{7}, 5, server.now);
+        static_cast<void>(server.outputs());
+    }
+    CHECK(server->unsent(request_id{0}) <= small.live_backlog);
+    const auto lost = server.events();
+    CHECK(lost.size() == 16);
+    CHECK(lost.back() == "group_lost 0 sequence 15 lagged");
+}
+
 TEST_CASE("a group that is half sent is reset when it is dropped", "[session][backlog]") {
     limits small;
     small.live_backlog = 1000;

@@ -66,9 +66,7 @@ using track_timers = std::multimap<time_point, track*>;
 using track_timer = std::optional<track_timers::iterator>;
 
 /// A track, from one publisher, under one subscription of ours.
-struct track : place,
-               moqlite::detail::list_hook<moqlite::detail::owned_tag>,
-               moqlite::detail::list_hook<way_tag> {
+struct track : place, moqlite::detail::list_hook<moqlite::detail::owned_tag>, moqlite::detail::list_hook<way_tag> {
     track() noexcept : place(request_kind::subscribe) {}
     std::string broadcast;
     std::string name;

@@ -18,7 +18,7 @@ inline void publishing::account(served_group& s) {
 }
 
 /// Groups whose log still grows were counted as they stood: some of them are counted anew with each group that is
-/// served, so that one with many such groups costs no more than others.
+/// served, and at each pump after an acknowledgement, so that one with many such groups costs no more than others.
 inline void publishing::account_growing(incoming_request& r) {
     for (std::size_t i = std::min(r.growing_count, growing_at_once); i != 0; --i) {
         auto& s = *r.growing.pop_front();

@@ -217,9 +217,10 @@ private:
     id_table<incoming_request*> by_id_;
     id_table<incoming_request*> by_wire_id_;
     datagram_queue datagrams_;
-    list<incoming_request, dropping_tag> dropping_; ///< Those with drops, and room on their stream for them.
-    std::size_t pending_drops_ = 0;                 ///< Ranges, of all requests.
-    std::vector<request_id> overdropped_;           ///< Requests with too many of them.
+    list<incoming_request, recount_tag> to_recount_; ///< Something of them was acknowledged since the last pump.
+    list<incoming_request, dropping_tag> dropping_;  ///< Those with drops, and room on their stream for them.
+    std::size_t pending_drops_ = 0;                  ///< Ranges, of all requests.
+    std::vector<request_id> overdropped_;            ///< Requests with too many of them.
     std::uint64_t next_id_ = 0;
 };
 

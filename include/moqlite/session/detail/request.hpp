@@ -16,6 +16,7 @@ namespace moqlite::detail {
 struct of_request_tag;
 struct growing_tag;
 struct dropping_tag;
+struct recount_tag;
 
 enum class request_kind : std::uint8_t { subscribe, track, fetch };
 
@@ -27,7 +28,7 @@ struct waiting_place {
 };
 
 /// A SUBSCRIBE, TRACK or FETCH of the peer.
-struct incoming_request : list_hook<owned_tag>, list_hook<dropping_tag> {
+struct incoming_request : list_hook<owned_tag>, list_hook<dropping_tag>, list_hook<recount_tag> {
     request_id id{};
     request_kind kind = request_kind::subscribe;
     control_stream* stream = nullptr;

@@ -20,6 +20,8 @@ inline void publishing::take_woken() {
         }
         begin(s);
     }
+    // Groups may grow for long without another one that is served.
+    while (incoming_request* r = to_recount_.pop_front()) bound_backlog(*r);
 }
 
 /// What to write next, bound to a stream; nullptr: nothing can be.
@@ -75,6 +77,8 @@ inline void publishing::written(served_group& s, std::size_t offered, std::size_
 inline void publishing::acked(served_group& s, std::uint64_t n) {
     const auto of_prefix = std::min<std::uint64_t>(n, static_cast<std::uint64_t>(s.prefix_written - s.prefix_acked));
     s.prefix_acked = static_cast<std::uint8_t>(s.prefix_acked + of_prefix);
+    if (s.request != nullptr && !s.request->growing.empty() && !s.request->list_hook<recount_tag>::linked())
+        to_recount_.push_back(*s.request);
     if (s.lost) return;
     if (n > of_prefix) s.acked(n - of_prefix);
     const bool all = s.prefix_acked == s.prefix_written && s.unacked() == 0;

@@ -1,0 +1,63 @@
+// Readers that take nothing, and what waits for them: what the next group costs.
+#include "cost.hpp"
+#include "world.hpp"
+
+namespace moqlite::bench::costs {
+
+namespace {
+
+constexpr std::size_t few = 20;
+
+/// `readers` live readers whose connections take nothing, each with `behind` groups that wait, which is its bound.
+struct lagging : world {
+    lagging(std::size_t readers, std::size_t behind)
+        : world({.bounds = {.live_groups = behind, .cache = 256 << 20, .memory = SIZE_MAX}}) {
+        camera = &join(version::lite_05, {.live_groups = SIZE_MAX});
+        static_cast<void>((*camera)->announce("room"));
+        camera->hears = [this](const event& e) {
+            if (const auto* s = std::get_if<subscribe_requested>(&e)) wanted = s->request;
+        };
+        settle();
+        for (std::size_t i = 0; i < readers; ++i) {
+            auto& reader = join();
+            static_cast<void>(reader->subscribe({"room", "video"}));
+            settle();
+            reader.relay_end.takes = false;
+        }
+        static_cast<void>((*camera)->accept(wanted, group_sequence{0}));
+        send(behind);
+        expect(r.stats().readers == readers, "not everybody reads");
+    }
+    void send(std::size_t groups) {
+        for (std::size_t i = 0; i < groups; ++i) {
+            const auto g = (*camera)->open_group(wanted, group_sequence{next++});
+            expect(bool(g), "no group");
+            static_cast<void>((*g)->write_frame(timestamp{0}, std::vector<std::byte>(100)));
+            static_cast<void>((*g)->finish());
+            settle();
+        }
+    }
+    guest* camera = nullptr;
+    request_id wanted{};
+    std::uint64_t next = 0;
+};
+
+void beside_lagging_readers(std::size_t n) {
+    lagging w{n, 64};
+    const measured now;
+    w.send(few);
+}
+void behind_by_groups(std::size_t n) {
+    lagging w{20, n};
+    const measured now;
+    w.send(few);
+}
+
+const scenes ours{
+    {"B6 20 groups for N live readers that lag by 64", 50, 2.2, beside_lagging_readers},
+    {"B6 20 groups for 20 live readers that lag by N", 128, 1.2, behind_by_groups},
+};
+
+} // namespace
+
+} // namespace moqlite::bench::costs
