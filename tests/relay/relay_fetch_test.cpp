@@ -1,6 +1,8 @@
 // FETCH through a relay: from its log, else from the publisher; and datagrams.
 #include "scene.hpp"
 
+#include <catch2/generators/catch_generators.hpp>
+
 using namespace moqlite;
 using namespace moqlite::test;
 
@@ -255,6 +257,96 @@ TEST_CASE("a publisher that asks for what it is asked for is not waited for", "[
     camera.send(0, 2, "two");
     s.settle();
     CHECK(one.groups() == list{"2: two"});
+}
+
+// Issue 10: a publisher that falls silent in the middle of a group that was fetched held its readers for ever.
+
+TEST_CASE("a fetched group whose publisher falls silent in the middle of it ends for who waits, with a code",
+    "[relay][fetch]") {
+    scene s;
+    auto& far = s.join();
+    far.announce("room/cam", {hop_id{2}, hop_id{3}});
+    auto& camera = s.publisher("room/cam", hop_id{1});
+    auto& one = s.join();
+    auto& two = s.join();
+    fetch(one, 2);
+    fetch(two, 2);
+    s.settle();
+    s.pass(9s);
+    const auto g = camera.begin(0, 2);
+    const bool in_a_frame = GENERATE(true, false);
+    CAPTURE(in_a_frame);
+    REQUIRE(g->begin_frame(timestamp{1}, in_a_frame ? 8 : 4));
+    REQUIRE(g->append_payload(as_bytes("half")));
+    s.settle();
+    camera.heard();
+    SECTION("after the time that a request may take") {
+        CHECK(s.r.deadline() == s.now + 10s);
+        s.pass(9999ms);
+        CHECK(one.groups().empty());
+        s.pass(1ms);
+        CHECK(one.groups() == list{"2: half cut timeout"});
+        CHECK(two.groups() == list{"2: half cut timeout"});
+        CHECK(camera.heard() == list{"request_ended 0"});
+        CHECK(far.heard().empty()); // What another one has is another group's beginning.
+        CHECK(s.r.stats().requests_overdue == 1);
+        CHECK_FALSE(s.r.deadline());
+        s.pass(1ms);
+        CHECK(s.r.stats().memory == 0);
+        fetch(one, 2);
+        s.settle();
+        CHECK(camera.heard() == list{"fetch_requested 1 room/cam video sequence 2 priority 128"});
+    }
+    SECTION("but not one that moves, however slowly") {
+        if (in_a_frame) REQUIRE(g->append_payload(as_bytes("full")));
+        s.settle();
+        for (int i = 0; i < 5; ++i) {
+            s.pass(9s);
+            REQUIRE(g->write_frame(timestamp{2}, as_bytes(".")));
+            s.settle();
+        }
+        CHECK(one.arriving().size() == 1);
+        REQUIRE(g->finish());
+        s.settle();
+        CHECK(one.groups() == list{in_a_frame ? "2: halffull....." : "2: half....."});
+        CHECK(s.r.stats().requests_overdue == 0);
+        CHECK_FALSE(s.r.deadline());
+    }
+    SECTION("and nothing is left where those who wait, or the publisher, leave first") {
+        const int who = GENERATE(0, 1);
+        if (who == 0) {
+            s.cut(one);
+            s.cut(two);
+        } else {
+            s.cut(camera);
+        }
+        CHECK_FALSE(s.r.deadline());
+        s.pass(30s);
+        CHECK(s.r.stats().requests_overdue == 0);
+    }
+}
+
+TEST_CASE("of several fetched groups only those end whose publisher is silent", "[relay][fetch]") {
+    scene s;
+    auto& camera = s.publisher();
+    auto& one = s.join();
+    for (unsigned n = 0; n < 3; ++n) fetch(one, n);
+    s.settle();
+    std::vector<group_ref> groups;
+    for (unsigned n = 0; n < 3; ++n) {
+        groups.push_back(camera.begin(n, n));
+        REQUIRE(groups.back()->write_frame(timestamp{0}, as_bytes("a")));
+        s.settle();
+        s.pass(1s);
+    }
+    REQUIRE(groups[0]->write_frame(timestamp{1}, as_bytes("b")));
+    s.settle();
+    s.pass(8s);
+    CHECK(one.groups() == list{"1: a cut timeout"});
+    s.pass(1s);
+    CHECK(one.groups() == list{"2: a cut timeout"});
+    s.pass(1s);
+    CHECK(one.groups() == list{"0: ab cut timeout"});
 }
 
 TEST_CASE("a peer that says again and again that it will leave is named once", "[relay]") {

@@ -96,7 +96,7 @@ struct relay_stats {
     std::size_t memory = 0;             ///< Slabs in use: cached, arriving, and held by readers.
     std::uint64_t groups_lost = 0;      ///< Not delivered to a reader that wanted them.
     std::uint64_t requests_refused = 0; ///< Beyond the asker's share of a publisher, or what that takes.
-    std::uint64_t requests_overdue = 0; ///< TRACKs and FETCHes that a publisher did not answer in time.
+    std::uint64_t requests_overdue = 0; ///< TRACKs and FETCHes that a publisher did not answer, or go on with, in time.
     std::uint64_t datagrams_lost = 0;   ///< Not passed on: the version of a reader has none, or it is too large.
 };
 
@@ -265,6 +265,7 @@ private:
     errc ask_next(pending_fetch& fetch);
     void fetch_failed(pending_fetch& fetch, app_error code);
     void begin_fetched(relaying::fetching& f);
+    void end_silent_fetches(time_point now);
     void on(peer&, const frame_data&);
     void fetch_ended(peer& source, const group_closed& e);
     void fetch_left(peer& p, request_id request);
@@ -339,6 +340,8 @@ private:
     relaying::info_table infos_{most_infos}; ///< As long as the broadcast is announced, or the track is here.
     std::map<track_key, relaying::asking> pending_;
     std::multimap<fetch_key, relaying::fetching> fetching_; ///< One of a group, but where its beginning had gone.
+    /// Those that have begun, the longest silent first.
+    moqlite::detail::list<relaying::fetching, relaying::moving_tag> moving_;
     std::unordered_map<std::uint64_t, std::unique_ptr<peer>> peers_;
     moqlite::detail::ring<relay_notice> notices_;
     relaying::track_timers ended_; ///< Complete tracks, until they are forgotten.
@@ -395,6 +398,7 @@ inline std::optional<time_point> relay::deadline() noexcept {
     const auto also = [&](time_point then) { at = at ? std::min(*at, then) : then; };
     if (!ended_.empty()) also(ended_.begin()->first);
     if (!unanswered_.empty()) also(unanswered_.front().since + options_.bounds.request_timeout);
+    if (!moving_.empty()) also(moving_.front().moved_at + options_.bounds.request_timeout);
     if (!superseded_.empty()) also(superseded_.begin()->first);
     if (!perhaps_over_.empty()) also(perhaps_over_.begin()->first);
     return at;
@@ -407,6 +411,7 @@ inline void relay::tick(time_point now) {
     cut_off_superseded(now);
     end_silent(now);
     end_overdue(now);
+    end_silent_fetches(now);
 }
 
 inline relay_stats relay::stats() const noexcept {

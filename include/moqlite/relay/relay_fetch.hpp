@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <moqlite/relay/relay.hpp>
+#include <tuple>
+#include <utility>
 
 namespace moqlite {
 
@@ -133,6 +135,9 @@ inline void relay::on(peer& p, const frame_data& e) {
     if (found == nullptr) return;
     auto& f = (*found)->second;
     begin_fetched(f);
+    f.moved_at = now_;
+    f.moqlite::detail::list_hook<relaying::moving_tag>::unlink();
+    moving_.push_back(f);
     if (e.offset == 0 && !f.group->begin_frame(e.time, e.size, e.data.size())) f.group->abort(app_error::evicted);
     if (e.size != 0 && !e.data.empty()) static_cast<void>(f.group->append_payload(e.data));
     if (f.group->ended() == group::state::open) return;
@@ -159,6 +164,20 @@ inline void relay::fetch_ended(peer& source, const group_closed& e) {
     for (const auto& [key, request] : f.waiting)
         if (peer* asker = find(key)) asker->fetched.erase(number(request));
     forget(fetch);
+}
+
+/// A publisher that has begun a group and brings no more of it for too long is asked no more. Those who wait have the
+/// beginning already, so that no other publisher can be asked.
+inline void relay::end_silent_fetches(time_point now) {
+    while (!moving_.empty() && moving_.front().moved_at + options_.bounds.request_timeout <= now) {
+        relaying::fetching& f = *moving_.pop_front();
+        peer* source = find(f.upstream);
+        if (source == nullptr) continue;
+        ++requests_overdue_;
+        const auto id = f.id;
+        static_cast<void>(source->session->stop(id, app_error::cancel));
+        fetch_ended(*source, {id, no_subscription, {}, false, app_error::timeout});
+    }
 }
 
 inline void relay::forget(pending_fetch& fetch) {

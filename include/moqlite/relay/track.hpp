@@ -19,6 +19,7 @@ namespace moqlite::relaying {
 
 struct track;
 struct of_track_tag;
+struct moving_tag;
 struct way_tag;
 struct behind_tag;
 
@@ -48,11 +49,12 @@ struct asking : place {
 };
 
 /// A group that is being fetched from its publisher, and the requests that wait for it.
-struct fetching : place {
+struct fetching : place, moqlite::detail::list_hook<moving_tag> {
     fetching() noexcept : place(request_kind::fetch) {}
     group_id id{}; ///< At the publisher that was asked last; `upstream` is 0 when none is.
     group_ref group;
     bool begun = false;               ///< Its first frame has come, or its end: who waits is being served.
+    time_point moved_at{};            ///< When the latest piece of it came, once it has begun.
     bool strict = false;              ///< A relay waits for it: no way that is longer than our best may be asked.
     moqlite::priority priority = 0;   ///< Of the request.
     std::size_t hops = 0;             ///< Of the way by which it is asked for.
