@@ -327,3 +327,76 @@ TEST_CASE("second subscriptions beside one that its publisher ends at its Group 
     }
     CHECK(s.r.stats().requests_refused == 0);
 }
+
+// Issue 10: a live reader that names the last group that it wants lost the one that was arriving.
+TEST_CASE("a live reader that sets a Group End gets the group that is arriving whole", "[relay][live][group end]") {
+    scene s;
+    auto& camera = s.publisher();
+    auto& recorder = s.viewer(complete(1, 0));
+    auto& live = s.viewer();
+    camera.accept(0, 0);
+    camera.send(0, 0, "0");
+    camera.send(0, 1, "1");
+    s.settle(); // The recorder is held back: live has a subscription of its own.
+    camera.accept(1, 2);
+    const auto g = camera.begin(1, 2);
+    REQUIRE(g->write_frame(timestamp{0}, as_bytes("half")));
+    s.settle();
+    REQUIRE(live.arriving() == list{"2: half"});
+    static_cast<void>(live.groups());
+    const bool others = GENERATE(false, true);
+    if (others) static_cast<void>(s.viewer());
+    const std::uint64_t end = GENERATE(2u, 3u);
+    CAPTURE(others, end);
+    if (GENERATE(false, true)) {
+        s.cut(recorder); // Or nobody else is there.
+    }
+    live.update({.end = at(end)});
+    s.settle();
+    s.pass(1min);
+    CHECK(live.groups().empty());
+    REQUIRE(g->write_frame(timestamp{0}, as_bytes("whole")));
+    REQUIRE(g->finish());
+    s.settle();
+    CHECK(live.groups() == list{"2: halfwhole"});
+    live.unsubscribe();
+    s.settle();
+    s.pass(1min);
+    s.pass(1min);
+    CHECK(s.r.stats().readers == (others ? 1u : 0u) + (s.r.session(recorder.key) != nullptr ? 1u : 0u));
+    CHECK(s.r.stats().tracks <= s.r.stats().readers);
+}
+
+TEST_CASE(
+    "a reader that left while its last group was arriving leaves no subscription behind", "[relay][live][group end]") {
+    scene s;
+    auto& camera = s.publisher();
+    static_cast<void>(s.viewer(complete(1, 0)));
+    auto& live = s.viewer();
+    camera.accept(0, 0);
+    camera.send(0, 0, "0");
+    camera.send(0, 1, "1");
+    s.settle();
+    camera.accept(1, 2);
+    const auto g = camera.begin(1, 2);
+    REQUIRE(g->write_frame(timestamp{0}, as_bytes("half")));
+    s.settle();
+    camera.end.deaf = true;
+    live.update({.end = at(3)});
+    s.settle();
+    camera.heard();
+    SECTION("and what its subscription brings beyond that group is refused") {
+        camera.send(1, 3, std::string(100'000, 'x'));
+        s.settle();
+        CHECK(s.r.stats().memory < 50'000);
+        CHECK(live.groups().empty());
+    }
+    camera.end.deaf = false;
+    camera.end.resume();
+    live.unsubscribe();
+    s.settle();
+    s.pass(10s);
+    const auto heard = camera.heard();
+    CHECK(std::find(heard.begin(), heard.end(), "request_ended 1") != heard.end());
+    CHECK(s.r.stats().tracks == 1);
+}

@@ -317,6 +317,8 @@ private:
     void move(relaying::reader& r, relaying::track& to);
     bool rejoin(relaying::track& second);
     void leave_live(relaying::reader& r);
+    void drain(relaying::track& live);
+    [[nodiscard]] static bool is_read_as_it_arrives(relaying::track& t);
     void ask_from_earlier(relaying::track& t, std::optional<group_sequence> start);
 
     static constexpr std::size_t most_notices = 4096;

@@ -133,7 +133,9 @@ inline void relay::on(peer& p, const groups_wanted& e) {
     now.end = e.up_to;
     set_options(r, now);
     if (before) serve_up_to_cap(t, r, next(*before));
-    if (e.up_to && !before && t.only_live && !t.complete) return leave_live(r);
+    // What it wants of those that have begun here it gets here.
+    const bool wants_more = e.up_to && (!t.highest || *t.highest < *e.up_to);
+    if (wants_more && t.only_live && !t.complete) return leave_live(r);
     ask_upstream(t);
 }
 
@@ -260,6 +262,14 @@ inline void relay::end_well(relaying::track& t) {
 inline void relay::end_silent(time_point now) {
     while (!perhaps_over_.empty() && perhaps_over_.begin()->first <= now) {
         relaying::track& t = *perhaps_over_.begin()->second;
+        if (t.draining && is_read_as_it_arrives(t)) {
+            relaying::set_timer(perhaps_over_, t.over_at, now + options_.bounds.request_timeout, t);
+            continue;
+        }
+        if (t.draining) {
+            abandon(t);
+            continue;
+        }
         const auto until = silent_until(t, t.asked_again_at, options_.bounds.end_at_cap);
         if (until > now) {
             relaying::set_timer(perhaps_over_, t.over_at, until, t);
@@ -275,6 +285,7 @@ inline void relay::on(peer& p, const group_opened& e) {
     relaying::track* t = upstream_track(p, e.subscription);
     if (t == nullptr || t->log.find(e.sequence) != nullptr)
         return static_cast<void>(p.session->stop(e.group, app_error::duplicate));
+    if (t->draining) return static_cast<void>(p.session->stop(e.group, app_error::cancel));
     auto g = group::make(pool_, e.sequence, relaying::log_dialect(p.session->negotiated()));
     if (!g || !p.session->collect(e.group, g))
         return static_cast<void>(p.session->stop(e.group, app_error::bounds_exceeded));
@@ -295,6 +306,7 @@ inline void relay::on(peer& p, const group_closed& e) {
     // Of a number that was dropped and came again, the second may still be arriving.
     if (entry != nullptr && entry->arriving && entry->group->ended() != group::state::open)
         cache_.complete(*entry, now_);
+    if (t->draining && !is_read_as_it_arrives(*t)) abandon(*t);
 }
 
 // The log.

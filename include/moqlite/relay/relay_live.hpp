@@ -104,7 +104,7 @@ inline bool relay::rejoin(relaying::track& second) {
     return true;
 }
 
-/// A live reader has set a Group End: where it is, it could hold nothing back.
+/// A live reader has set a Group End beyond what has begun: where it is, it could hold nothing back.
 inline void relay::leave_live(relaying::reader& r) {
     relaying::track* live = r.of;
     auto why = errc::ok;
@@ -115,7 +115,30 @@ inline void relay::leave_live(relaying::reader& r) {
     move(r, *t);
     serve_up_to_cap(*t, r, r.first.value_or(group_sequence{}));
     ask_upstream(*t);
-    live->wanted.readers() != 0 ? ask_upstream(*live) : abandon(*live);
+    if (live->wanted.readers() != 0) return ask_upstream(*live);
+    is_read_as_it_arrives(*live) ? drain(*live) : abandon(*live);
+}
+
+/// Somebody who was moved elsewhere is served from a group that is arriving here.
+inline bool relay::is_read_as_it_arrives(relaying::track& t) {
+    bool read = false;
+    t.log.for_each(
+        {}, std::nullopt, [&](const relaying::log_entry& e) { read = read || (e.arriving && e.group->has_readers()); });
+    return read;
+}
+
+/// Takes the groups that are arriving to their end, and no others.
+inline void relay::drain(relaying::track& live) {
+    live.draining = true;
+    if (peer* source = find(live.upstream)) {
+        auto last = live.asked;
+        last.start.reset(); // Stays as it was.
+        last.end = live.highest;
+        static_cast<void>(source->session->update(*live.subscription, last));
+    }
+    // Those who are served may leave, and nobody says so.
+    relaying::set_timer(perhaps_over_, live.over_at, now_ + options_.bounds.request_timeout, live);
+    retire(live);
 }
 
 /// Nothing has come yet of a track that was asked for from `asked.start` on, and somebody wants an earlier group: that

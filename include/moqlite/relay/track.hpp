@@ -86,6 +86,7 @@ struct track : place, moqlite::detail::list_hook<moqlite::detail::owned_tag>, mo
     bool complete = false;         ///< It ended cleanly; the log is all there will be.
     bool paused = false;           ///< Its publisher ended at a Group End, and no reader wants more yet.
     bool perhaps_over = false;     ///< The same FIN may have been the track's end: its version cannot say which.
+    bool draining = false;         ///< Without readers, but what is arriving goes to some that were moved elsewhere.
     bool retired = false;          ///< New subscribers do not find it.
     bool only_live = false;        ///< It takes no Group End (any more): complete readers need another subscription.
     bool outgrown = false;         ///< A group that grows beyond the cache was reported.
