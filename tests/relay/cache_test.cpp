@@ -318,3 +318,21 @@ TEST_CASE("a group that arrives slowly keeps its head for a complete reader that
     s.enforce(t0 + 2h);
     CHECK(slow.group->lost_head() > 0);
 }
+
+// Issue 10, B1.
+TEST_CASE("near the limit of memory the groups themselves count, though they are empty", "[relay][cache][memory]") {
+    shelf s{1 << 20, 64 * 1024};
+    std::uint64_t n = 0;
+    for (; s.pool.charged() <= 60 * 1024; ++n) {
+        const auto g = group::make(s.pool, group_sequence{n}, version::lite_05);
+        REQUIRE(g);
+        auto& e = s.kept.add(s.a, g, {}, t0);
+        REQUIRE(g->finish());
+        s.kept.complete(e, t0);
+    }
+    REQUIRE(s.pool.in_use() == 0);
+    s.enforce(t0);
+    CHECK(s.pool.charged() <= 64 * 1024 / 8 * 7);
+    CHECK(s.pool.charged() >= 64 * 1024 / 2);
+    CHECK(s.a.newest()->group->sequence() == group_sequence{n - 1});
+}
