@@ -385,6 +385,7 @@ TEST_CASE(
     live.update({.end = at(3)});
     s.settle();
     camera.heard();
+    live.groups();
     SECTION("and what its subscription brings beyond that group is refused") {
         camera.send(1, 3, std::string(100'000, 'x'));
         s.settle();
