@@ -84,6 +84,31 @@ TEST_CASE(
     CHECK(told == 2000 - got.size());
 }
 
+TEST_CASE("a complete reader may raise its Group End while it is behind", "[relay][backlog]") {
+    scene s;
+    auto& camera = s.publisher();
+    auto options = complete(true);
+    options.end = at(700);
+    auto& slow = s.viewer(options);
+    slow.relay_end.takes = false;
+    camera.accept(0, 0);
+    const auto late = camera.begin(0, 600); // Arrives to its end after the others.
+    for (std::uint64_t n = 0; n <= 1500; ++n) {
+        if (n != 600) camera.send(0, n, "frame");
+        s.settle();
+        if (n != 700) continue;
+        options.end = at(1500);
+        slow.update(options);
+        s.settle();
+    }
+    REQUIRE(late->write_frame(timestamp{0}, as_bytes(std::string("late"))));
+    REQUIRE(late->finish());
+    s.settle();
+    s.open_window(slow);
+    CHECK(slow.groups().size() == 1501);
+    CHECK(s.r.stats().groups_lost == 0);
+}
+
 TEST_CASE("a complete reader that becomes a live one goes on with what comes", "[relay][backlog]") {
     scene s;
     auto& camera = s.publisher();

@@ -70,7 +70,8 @@ struct limits {
     /// Before moq-lite-05 a FIN at a Group End is a track's end where nothing follows it, asked for again, for so long
     /// and for three round trips.
     duration end_at_cap = std::chrono::seconds{1};
-    duration request_timeout = std::chrono::seconds{10}; ///< Of a TRACK or FETCH that a relay has asked.
+    /// Of a TRACK or FETCH that a relay has asked, and of a SUBSCRIBE where somebody else needs its place.
+    duration request_timeout = std::chrono::seconds{10};
     /// A publisher that another one took over and that is silent for so long, and for three round trips, is dead; its
     /// readers are cut off.
     duration takeover_grace = std::chrono::milliseconds{500};

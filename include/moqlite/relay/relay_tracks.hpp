@@ -122,6 +122,7 @@ inline void relay::lose(relaying::track& t, relaying::reader& r, group_sequence 
 /// Serves what is there from `from` on, as far as the reader wants it and its session takes it, and reports what the
 /// cache has dropped: our doing, and the operator's affair.
 inline void relay::serve_up_to_cap(relaying::track& t, relaying::reader& r, group_sequence from) {
+    if (r.is_behind()) return; // go_on() does, from an earlier group.
     const auto cap = r.options.end;
     const auto lose_up_to = [&](group_sequence here) {
         if (!r.accepted) return;
