@@ -1,4 +1,4 @@
-// What a transport was lent, and a copy of it: QUIC sends again from where it lies, so it must stay as it was.
+// The bytes lent to a transport, and a copy of them: QUIC sends again from where it lies, so it must stay as it was.
 #pragma once
 
 #include <algorithm>
@@ -80,7 +80,7 @@ public:
         const bool same = copy.empty() || std::memcmp(at, copy.data(), copy.size()) == 0;
         sim::must(same, "lent bytes stay until they are given back");
     }
-    /// Of all connections of this program.
+    /// Comparisons of all connections of this program.
     [[nodiscard]] static std::uint64_t& comparisons() noexcept {
         static std::uint64_t count = 0;
         return count;

@@ -22,7 +22,7 @@ bool set(int fd, int level, int name, T value) noexcept {
     return setsockopt(fd, level, name, &value, sizeof value) == 0;
 }
 
-/// What a socket says of some earlier datagram.
+/// Errors that a socket reports for an earlier datagram.
 bool is_icmp(int error) noexcept {
     return error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH || error == EMSGSIZE ||
            error == EPROTO || error == EACCES;

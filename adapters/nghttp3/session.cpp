@@ -16,7 +16,7 @@ app_error on_the_wire(app_error code) noexcept {
 
 std::size_t index_of(direction kind) noexcept { return kind == direction::uni ? 1 : 0; }
 
-/// What a peer writes goes into logs.
+/// A peer's reason, made safe for logs.
 std::string one_line(std::string_view text) {
     constexpr std::size_t longest = 1024; // Of a CLOSE capsule's reason.
     return wire::loggable(text, longest);

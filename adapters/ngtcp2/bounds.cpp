@@ -1,4 +1,4 @@
-// What one peer may make us keep.
+// Bounds on the memory that one peer can occupy.
 #include "detail/endpoint_state.hpp"
 
 #include <algorithm>
@@ -7,7 +7,7 @@
 
 namespace moqlite::ngtcp2::detail {
 
-// What arrives out of order is kept in pieces of 8 KiB, so that it takes at most the connection's window and one piece
+// Data that arrives out of order is kept in pieces of 8 KiB, and takes at most the connection's window and one piece
 // for each stream, with the stream's own state. The rest is for packets in flight and gaps, of some 100 to 400 bytes
 // each: 1000 streams of 16 KB on a path that loses and reorders take 0.5 MiB in all. A gap for every other byte takes
 // 80 times the bytes that were sent, which nobody does by accident.

@@ -12,7 +12,7 @@ std::string connect_error(const relay_url& where, const std::vector<std::string>
         return fmt::format("{}, probably for want of a common protocol: {} was offered", reason, names);
     if (where.webtransport && reason.starts_with("the server named none"))
         return fmt::format("no common protocol: {}: {}", reason, names);
-    // Nothing has come back, not even an ICMP message.
+    // No answer has arrived, not even an ICMP message.
     if (!how.by_peer && reason.find("timeout") != reason.npos)
         return fmt::format("no answer ({}): is a relay listening on UDP port {}, and does a firewall let it through?",
             reason, where.port);

@@ -25,7 +25,7 @@ public:
 
     // The session may be followed by another, whose subscribers go on where they were.
 
-    /// What was delivered is kept, too, as far as there is room: it may be asked for again.
+    /// Delivered groups are kept, too, as far as there is room: they may be requested again.
     void keep_recent() noexcept { keeps_recent_ = true; }
     /// All subscribers have left with their session.
     void detach();

@@ -100,7 +100,7 @@ void publisher::on_event(const event& e, time_point) {
     finish_if_done();
 }
 
-/// Whoever is subscribed is served on, but nobody will come.
+/// Existing subscribers are still served, but no new one will arrive.
 void publisher::announcement_refused(const announcements_cut_off& e) {
     const auto why = fmt::format(
         "the relay refused the announcement of {}: {}", printable(options_.client.broadcast), to_text(e.code));

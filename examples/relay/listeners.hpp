@@ -1,4 +1,4 @@
-// What --listen stands for: a name is all of its addresses, and two wildcards share a port.
+// The sockets that --listen stands for: a name is all of its addresses, and two wildcards share a port.
 #pragma once
 
 #include <cstdint>

@@ -87,7 +87,7 @@ private:
     /// Every now and then: the certificate may have changed, and memory that a crowd has left goes back to the system.
     void tidy();
 
-    /// Of a listener; `loopback`: it is reached by localhost.
+    /// The accept function of a listener; `loopback`: localhost reaches it.
     [[nodiscard]] ngtcp2::accept_function door(bool loopback);
     [[nodiscard]] std::vector<std::string> own_names() const;
     /// `path` is that of the request by which it came, if it did by one.

@@ -114,7 +114,7 @@ public:
     visitor(const visitor&) = delete;
     visitor& operator=(const visitor&) = delete;
 
-    /// Of no request that has all come.
+    /// Whether no complete request has arrived on it.
     [[nodiscard]] bool is_silent() const noexcept { return silent_; }
     [[nodiscard]] const net::ip::address& address() const noexcept { return address_; }
     void close() { stream_.close(); }

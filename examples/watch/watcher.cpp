@@ -56,7 +56,7 @@ void watcher::connected() {
             "cannot ask for " + options_.client.broadcast + ": " + std::string{to_string(watching.error())});
 }
 
-/// What has come is written as far as the output takes it; the rest is asked for again.
+/// Writes what has arrived, as far as the output takes it; the rest is requested again.
 void watcher::parted() {
     while (const auto piece = reader_ && !hole_ ? reader_->next() : std::nullopt)
         if (!write_piece(*piece)) break;

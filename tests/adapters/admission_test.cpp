@@ -1,4 +1,4 @@
-// Who is let in, who is refused at once, and how much of an endpoint one address may use.
+// Admission of connections: which are refused at once, and how much of an endpoint one address may use.
 #include "memory_pair.hpp"
 
 using namespace moqlite;

@@ -1,4 +1,4 @@
-// What one peer may make an endpoint keep. Looks inside, for nothing public counts it.
+// Bounds on the memory that one peer can occupy at an endpoint. Looks inside, for nothing public counts it.
 #include "../../adapters/ngtcp2/detail/endpoint_state.hpp"
 #include "forgery.hpp"
 #include "memory_pair.hpp"

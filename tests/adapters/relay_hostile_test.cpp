@@ -150,7 +150,7 @@ void false_start_ends_the_session(stage& s, const false_start& f) {
     s.must_be_closed(who, f.rule, f.code);
 }
 
-/// Where what follows cannot be read any more, silence would withdraw all that this publisher has announced.
+/// An unreadable stream ends the session: its silent end would withdraw every announcement of the publisher.
 void unreadable_answer_ends_the_session(stage& s, std::string_view answer, std::string_view rule, app_error code) {
     auto who = s.intrude();
     stage::add(who, asked_for_announcements(s, who), answer);

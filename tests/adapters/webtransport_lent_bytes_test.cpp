@@ -15,7 +15,7 @@ namespace {
 
 enum class carrier : std::uint8_t { quic, webtransport };
 
-/// What a client says first: SETUP, SUBSCRIBE room/video from 0, FETCH room/video 5.
+/// The first messages of a client: SETUP, SUBSCRIBE room/video from 0, FETCH room/video 5.
 struct script {
     std::string setup, subscribe, fetch;
 };

@@ -1,4 +1,4 @@
-// What transports were lent, when sessions end with bytes on their way on lossy links.
+// Bytes lent to transports, when sessions end with bytes on their way on lossy links.
 #pragma once
 
 #include "cast.hpp"

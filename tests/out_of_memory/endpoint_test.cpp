@@ -47,7 +47,7 @@ struct plain_handler final : ngtcp2::handler {
     std::size_t written = 0;
 };
 
-/// What one client has of its connection.
+/// The connection of one client.
 struct client_side {
     std::size_t received = 0;
     bool closed = false;

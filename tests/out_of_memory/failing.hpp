@@ -5,7 +5,7 @@
 
 namespace moqlite::test {
 
-/// Of the allocations while a `fallible` lives the nth throws std::bad_alloc, and no other; 0: none.
+/// While a `fallible` lives, the nth allocation throws std::bad_alloc, and no other; 0: none.
 void fail_allocation(std::size_t nth) noexcept;
 /// Since fail_allocation().
 [[nodiscard]] bool has_failed() noexcept;

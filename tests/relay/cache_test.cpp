@@ -112,7 +112,7 @@ TEST_CASE("even the newest goes where there is no room for it", "[relay][cache]"
     CHECK(s.kept.bytes() <= s.bounds.cache);
     CHECK(s.b.empty());
     CHECK(s.b.floor == group_sequence{5001});
-    // What makes no room stays.
+    // An eviction that would free nothing is left out.
     CHECK(shelf::numbers(s.a) == numbers{0});
 }
 

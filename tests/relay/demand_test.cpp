@@ -1,4 +1,4 @@
-// What the readers of a track want together, after any history of joins, updates and leaves.
+// The combined demand of a track's readers, after any history of joins, updates and leaves.
 #include <catch2/catch_test_macros.hpp>
 #include <moqlite/relay/demand.hpp>
 #include <vector>

@@ -1,4 +1,4 @@
-// What a publisher says will not come, on its way to readers.
+// SUBSCRIBE_DROP of a publisher, on its way to readers.
 #include "scene.hpp"
 
 #include <catch2/catch_test_macros.hpp>

@@ -1,4 +1,4 @@
-// What a relay asks of a publisher as its readers come, change and take their requests back.
+// Upstream requests of a relay as its readers join, change and cancel.
 #include "scene.hpp"
 
 #include <algorithm>
@@ -80,7 +80,7 @@ TEST_CASE("a TRACK that all who asked have taken back is taken back upstream", "
     SECTION("by leaving") { s.cut(second); }
     s.settle();
     CHECK(camera.heard() == list{"request_ended 0"});
-    // Nothing of it is left: the next one is asked for anew, and answered.
+    // No state is left: the next request goes upstream anew, and is answered.
     auto& third = s.join();
     REQUIRE(third->request_track({"room/cam", "video"}));
     s.settle();

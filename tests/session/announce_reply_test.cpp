@@ -71,7 +71,7 @@ TEST_CASE("a turn looks at a bounded number of entries; other requests, and othe
     "[session][announce][tables]") {
     announcements table;
     ready_list ready;
-    // What came from the peer itself is not told to it: nothing to write, but to look at.
+    // The peer's own broadcasts are not announced to it: entries to look at without a byte to write.
     for (int n = 0; n < 10000; ++n) put(table, "many/" + std::to_string(n), 50);
     put(table, "many/z");
     put(table, "one");
@@ -148,7 +148,7 @@ TEST_CASE("announce ids go on over what ends and comes again", "[session][announ
     static_cast<void>(server.outputs());
     table.remove("a", 1);
     put(table, "a");
-    // What ended and began anew between two turns is another way to the same.
+    // A broadcast that ended and began anew between two turns has a new route.
     CHECK(server.outputs().size() == 1);
     table.remove("a", 1);
     CHECK(server.outputs() == list{"write 0 010100"});

@@ -1,4 +1,4 @@
-// What a session keeps for a peer that takes nothing: groups, drops and requests, each with its bound.
+// Memory of a session for a peer that reads nothing: groups, drops and requests, each with its bound.
 #include "subject.hpp"
 #include <moqlite/session/read_ahead.hpp>
 

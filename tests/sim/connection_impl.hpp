@@ -146,7 +146,7 @@ inline void side::send_again() const {
         if (!ended_ && !piece->acked && !piece->given_up) piece->compare();
 }
 
-/// Nothing of it is sent again; but the session may not know that before the flush.
+/// The stream is not retransmitted any more; the session may learn that at the flush only.
 inline void side::let_go_of(stream& s) {
     for (const auto& piece : s.unacked) {
         piece->compare();

@@ -29,7 +29,7 @@ struct arrival {
 /// `bound` is the socket's own address.
 [[nodiscard]] arrival parse_control(msghdr&, const ngtcp2::address& bound) noexcept;
 
-/// Of a message from the error queue: what ICMP says as an errno; 0: it is something else.
+/// The ICMP error in a message of the error queue, as an errno; 0: the message is something else.
 [[nodiscard]] int icmp_error(msghdr&) noexcept;
 
 // These append to the message's control bytes, which are zeroed and have room for all of them.

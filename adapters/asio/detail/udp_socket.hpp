@@ -40,7 +40,7 @@ public:
     enum class sent : std::uint8_t { all, full, lost };
     /// Full: from `done` bytes on nothing was taken. Lost: the kernel will never take it.
     [[nodiscard]] sent write(const ngtcp2::burst&, std::size_t& done);
-    /// Of the last datagram that was lost: its size, and why.
+    /// The last datagram that was lost: its size, and why.
     [[nodiscard]] std::size_t lost_size() const noexcept { return lost_size_; }
     [[nodiscard]] int lost_reason() const noexcept { return lost_reason_; }
 

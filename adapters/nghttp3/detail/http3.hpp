@@ -2,7 +2,7 @@
 // It knows of WebTransport only what it says in SETTINGS.
 #pragma once
 
-#include "bounded_memory.hpp"
+#include "../../common/counted_memory.hpp"
 #include "control_stream.hpp"
 #include "field_scan.hpp"
 #include "message.hpp"
@@ -114,13 +114,13 @@ private:
 
     ngtcp2::connection& quic_;
     listener& listener_;
-    bounded_memory memory_{memory};
+    adapters::counted_memory<nghttp3_mem> memory_{memory};
     nghttp3_conn* conn_ = nullptr;
     control_stream control_;
     webtransport::settings_reader settings_;
     std::optional<stream_id> remote_control_;
     std::unordered_map<std::uint64_t, arriving> headers_;
-    /// Of a server's request streams that are open; null: all of its header has come.
+    /// By request stream, of a server; null: its header is complete.
     std::unordered_map<std::uint64_t, std::unique_ptr<field_scan>> scans_;
     time_point now_{};
     bool open_ = false;

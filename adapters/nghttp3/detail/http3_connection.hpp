@@ -99,7 +99,7 @@ private:
     void abort_streams(time_point);
     void sort_early(time_point);
     [[nodiscard]] exchange* find_exchange(stream_id) noexcept;
-    /// Of the CONNECT on this stream, answered or not; nullptr: there is none.
+    /// The session of the CONNECT on this stream, answered or not; nullptr: none.
     [[nodiscard]] webtransport::session* session_of(stream_id) noexcept;
     [[nodiscard]] ngtcp2::handler* upper() const noexcept { return session_ ? session_->upper() : nullptr; }
     [[nodiscard]] bool is_connect(stream_id id) const noexcept { return session_ && session_->id() == id; }

@@ -13,12 +13,12 @@
 
 namespace moqlite::ngtcp2::detail {
 
-/// What every path carries (RFC 9000 §14).
+/// The size that every path carries (RFC 9000 §14).
 inline constexpr std::size_t smallest_path = 1200;
 
-/// What is known of a connection's packets when its turn begins.
+/// The state of a connection's packets when its turn begins.
 struct path_sample {
-    std::uint64_t lost = 0;      ///< Packets, since the connection began; 0 where nobody counts them.
+    std::uint64_t lost = 0;      ///< Packets, since the connection began; 0 where ngtcp2 does not count them.
     std::uint64_t in_flight = 0; ///< Bytes.
     std::size_t size = 0;        ///< The largest packet that ngtcp2 would send.
     duration pto{};
@@ -34,17 +34,17 @@ public:
 
     /// Bytes of the largest packet that may be sent.
     [[nodiscard]] std::size_t bound() const noexcept { return bound_; }
-    /// A larger size that trials_left() packets may have; 0: none.
+    /// A larger size that trials_left() packets may probe; 0: none.
     [[nodiscard]] std::size_t trial() const noexcept { return trials_left() == 0 ? 0 : trial_; }
     [[nodiscard]] std::size_t trials_left() const noexcept {
         return trial_ == 0 ? 0 : trials - static_cast<std::size_t>(large_);
     }
-    /// look() would do nothing.
+    /// Whether look() would change nothing.
     [[nodiscard]] bool is_idle() const noexcept { return large_ == 0 && bound_ == no_bound; }
     /// Packets above this size are counted by sent().
     [[nodiscard]] std::size_t threshold() const noexcept { return trial_ != 0 ? bound_ : smallest_path; }
 
-    /// A turn begins. `sizes`: those that a path may have, in any order.
+    /// The beginning of a turn. `sizes`: packet sizes that a path may have, in any order.
     void look(const path_sample& s, std::span<const std::uint16_t> sizes, time_point now) noexcept {
         if (trial_ != 0) {
             if (large_ == trials && now - since_ >= 3 * s.pto) judge(s, now);
@@ -62,7 +62,7 @@ public:
         large_ = 0;
     }
 
-    /// A turn has ended in which so many packets above the threshold were sent.
+    /// The end of a turn in which `large` packets above the threshold were sent.
     void sent(std::size_t large, const path_sample& s, time_point now) noexcept {
         if (large == 0) return;
         if (large_ == 0) {
@@ -73,7 +73,7 @@ public:
         if (trial_ != 0 && large_ > trials) large_ = trials;
     }
 
-    /// The kernel does not send packets of `size` bytes. Precondition: above smallest_path.
+    /// The kernel refused a packet of `size` bytes (EMSGSIZE). Precondition: `size` is above smallest_path.
     void too_large(std::size_t size, const path_sample& s, time_point now) noexcept {
         if (trial_ != 0 && size > bound_)
             failed(s, now);
@@ -81,7 +81,7 @@ public:
             shrink(s, now);
     }
 
-    /// The connection goes by another path, of which nothing is known.
+    /// Starts over: the connection has migrated to another path.
     void forget() noexcept { *this = {}; }
 
 private:
@@ -93,7 +93,7 @@ private:
         return large_ > (s.lost - lost_) + s.in_flight / (smallest_path + 1);
     }
 
-    /// Their fate is known; other packets may have been lost beside them, which only makes a failure of it.
+    /// The outcome of the probes is known. Other losses count as theirs, which errs towards failure.
     void judge(const path_sample& s, time_point now) noexcept {
         if (s.lost - lost_ >= trials) return failed(s, now);
         bound_ = trial_ >= s.size ? no_bound : trial_;
@@ -117,9 +117,9 @@ private:
 
     std::size_t bound_ = no_bound;
     std::size_t trial_ = 0;
-    std::uint64_t large_ = 0; ///< Packets above the threshold since the last of them that was proved to arrive.
-    std::uint64_t lost_ = 0;  ///< When the first of them was sent.
-    time_point since_{};      ///< And its time.
+    std::uint64_t large_ = 0; ///< Packets above the threshold since one was last proved to have arrived.
+    std::uint64_t lost_ = 0;  ///< path_sample::lost when the first of them was sent.
+    time_point since_{};      ///< When the first of them was sent.
     time_point grow_at_{};
     time_point failed_at_{};
     duration wait_ = soonest;

@@ -1,9 +1,9 @@
 // What a connection is made of.
 #pragma once
 
+#include "../../common/counted_memory.hpp"
 #include "black_hole.hpp"
 #include "cid.hpp"
-#include "counted_memory.hpp"
 #include "deadlines.hpp"
 #include "tls_library.hpp"
 #include "unheard_streams.hpp"
@@ -28,8 +28,8 @@ struct endpoint_state;
 }
 [[nodiscard]] inline ngtcp2_duration to_ngtcp2(duration d) noexcept { return static_cast<ngtcp2_duration>(d.count()); }
 
-/// What is told to the peer: the timer begins anew with the first packet after one received (RFC 9000 §10.1), which is
-/// our keep-alive, so that both together are the timeout of the options.
+/// The idle timeout that the peer is given: the timer begins anew with the first packet after one received (RFC 9000
+/// §10.1), which is our keep-alive, so that both together are the timeout of the options.
 [[nodiscard]] inline ngtcp2_duration quic_idle_timeout(const endpoint_options& o) noexcept {
     return to_ngtcp2(o.idle_timeout) / 4 * 3;
 }
@@ -55,7 +55,7 @@ struct connection_state;
 struct half_open_tag;
 struct half_open_here_tag;
 
-/// What one source uses; gone with its last connection.
+/// The usage of one source; it goes with the last connection.
 struct source_usage {
     ngtcp2::address address; ///< Any of its own.
     std::size_t connections = 0;
@@ -94,7 +94,7 @@ struct connection_state final : connection,
     endpoint_state& home;
     const role whose;
 
-    counted_memory memory; ///< Of `conn`.
+    adapters::counted_memory<ngtcp2_mem> memory; ///< Of `conn`.
     ngtcp2_conn* conn = nullptr;
     tls_handle crypto; ///< Null once a server needs it no more.
     ngtcp2_crypto_conn_ref reference{};

@@ -54,7 +54,7 @@ struct route {
 /// UDP payloads to try for path MTU discovery, in this order, none above `packet_size`.
 [[nodiscard]] std::vector<std::uint16_t> probes_for(std::size_t packet_size);
 
-/// What ngtcp2 may keep for one connection, in bytes: more than any honest peer can make it keep.
+/// The most that ngtcp2 may keep for one connection, in bytes: more than any honest peer needs.
 [[nodiscard]] std::size_t memory_bound_for(const endpoint_options&) noexcept;
 
 struct endpoint_state {
@@ -83,9 +83,9 @@ struct endpoint_state {
     void ready(connection_state&) noexcept;
     /// It ends in the next pump(). The first reason given stays.
     void end(connection_state&, closed how, bool silent = false);
-    /// It ends because there was no memory for what it wanted; needs none itself.
+    /// Ends a connection for which an allocation failed; allocates nothing itself.
     void out_of_memory(connection_state&) noexcept;
-    /// Runs what belongs to one connection: where it throws std::bad_alloc, that connection ends, and no other.
+    /// Runs the work of one connection: if it throws std::bad_alloc, that connection ends, and no other.
     template <class Action>
     void contain(connection_state& c, Action action) {
         try {
@@ -110,7 +110,7 @@ struct endpoint_state {
     void send_retry(const datagram&, const ngtcp2_pkt_hd&);
     /// Answers an Initial packet with CONNECTION_CLOSE and keeps nothing.
     void refuse(const datagram&, const ngtcp2_pkt_hd&, std::uint64_t code);
-    /// For one more handshake from a source; the oldest may yield its place. False: ask again later.
+    /// Makes room for one more handshake of a source; the oldest may yield. False: the client has to retry.
     [[nodiscard]] bool make_room(source_usage*);
     /// For the client's next connection from `to`.
     void give_token(connection_state&, const address& to);
@@ -125,7 +125,7 @@ struct endpoint_state {
     /// Ends the streams whose first byte has been missing for too long.
     void stop_unheard(connection_state&);
 
-    // What the kernel says.
+    // Errors from the kernel.
     /// A handshake cannot go on, for this reason.
     void unreachable(connection_state&, int error);
 
@@ -143,7 +143,7 @@ struct endpoint_state {
     void schedule(connection_state&);
 
     void log(log_level, std::string_view) const;
-    /// Not more often than once a minute.
+    /// Logs at most once a minute.
     void warn_rarely(time_point& next, std::string_view) const;
 
     [[nodiscard]] std::unique_ptr<connection_state> make(

@@ -10,7 +10,7 @@
 
 namespace moqlite::ngtcp2::detail {
 
-/// What one host, or one household, can send from: an IPv4 address, mapped or not, or the /64 of an IPv6 address.
+/// The addresses of one host or household: an IPv4 address, mapped or not, or the /64 of an IPv6 address.
 struct source {
     std::uint64_t prefix = 0;
     bool is_v6 = false;
@@ -19,7 +19,7 @@ struct source {
 };
 [[nodiscard]] source source_of(const address&) noexcept;
 
-/// Keyed: IPv6 prefixes are cheap, and nobody must choose our buckets.
+/// Keyed hash: IPv6 prefixes are cheap, and an attacker must not choose buckets.
 struct source_hash {
     std::uint64_t key = 0;
 
@@ -35,19 +35,19 @@ class source_table {
 public:
     /// Counts the half-open ones in `half_open`.
     explicit source_table(std::size_t& half_open) noexcept : half_open_{half_open} {}
-    /// Precondition: it is empty.
+    /// Precondition: the table is empty.
     void rekey(std::uint64_t key) { sources_ = decltype(sources_){16, source_hash{key}}; }
 
-    /// Null: it has no connection here.
+    /// nullptr: the address has no connection here.
     [[nodiscard]] source_usage* find(const address&) noexcept;
-    /// A handshake begins.
+    /// Counts a handshake that begins.
     void enter(connection_state&, time_point now);
-    /// It is complete.
+    /// Counts the handshake as complete.
     void complete(connection_state&) noexcept;
-    /// The connection ends, or its handshake. Nothing where it does not count.
+    /// Removes a connection or handshake that ended. No effect if it is not counted.
     void leave(connection_state&) noexcept;
 
-    /// Null: there is none.
+    /// nullptr: none.
     [[nodiscard]] connection_state* oldest() noexcept { return by_age_.empty() ? nullptr : &by_age_.front(); }
     [[nodiscard]] std::size_t size() const noexcept { return sources_.size(); }
 

@@ -14,15 +14,15 @@ namespace moqlite::ngtcp2::detail {
 /// Bounded by the streams that the peer may open. A stream whose first byte comes first costs nothing here.
 class unheard_streams {
 public:
-    /// Of a stream whose first byte is missing; the same that a session gives a stream to say what it is.
+    /// The timeout of a stream whose first byte is missing; as long as a session gives a silent stream.
     static constexpr duration patience = std::chrono::seconds{10};
 
-    /// `id` was opened by a frame that is being read.
+    /// The frame that is being read has opened `id`.
     void opened(stream_id id, time_point now) {
         settle(now);
         fresh_ = id;
     }
-    /// Its first bytes have come, or it is over.
+    /// The first bytes of the stream have arrived, or it is closed.
     void heard(stream_id id) {
         if (fresh_ == id)
             fresh_.reset();
@@ -43,7 +43,7 @@ public:
         if (order_.empty()) return std::nullopt;
         return order_.front().due;
     }
-    /// One whose time is over; it is forgotten.
+    /// Removes and returns a stream whose timeout has passed.
     [[nodiscard]] std::optional<stream_id> overdue(time_point now) {
         drop_heard();
         if (order_.empty() || order_.front().due > now) return std::nullopt;
@@ -64,7 +64,7 @@ private:
 
     std::optional<stream_id> fresh_;
     std::unordered_set<std::uint64_t> waiting_;
-    std::deque<entry> order_; ///< The oldest first, with some that have been heard since.
+    std::deque<entry> order_; ///< The oldest first; some have been heard since.
 };
 
 } // namespace moqlite::ngtcp2::detail

@@ -19,7 +19,7 @@
 
 namespace moqlite::detail {
 
-/// Nobody may read or write these bytes until unpoison(). With assertions on they are overwritten.
+/// These bytes must not be read or written until unpoison(). With assertions on they are overwritten.
 inline void poison(void* at, std::size_t size) noexcept {
 #if defined(MOQLITE_ADDRESS_SANITIZER)
     __asan_poison_memory_region(at, size);

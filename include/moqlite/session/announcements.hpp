@@ -179,7 +179,7 @@ public:
         while (const entry* e = advance(l, c))
             if (!f(*e)) return;
     }
-    /// What the listener was told of an entry; 0: it is not there.
+    /// The digest of an entry that the listener has; 0: it has none.
     [[nodiscard]] static std::uint32_t belief(listener& l, const entry& e) noexcept {
         const auto* found = l.beliefs_.find(e.slot);
         return found != nullptr ? found->digest : 0;
@@ -342,7 +342,7 @@ private:
     [[nodiscard]] std::size_t waiting_max() const noexcept { return std::max<std::size_t>(4096, by_path_.size() / 16); }
 
     static constexpr std::size_t ended_max = 65536; ///< Or twice as many as were there at once.
-    /// Of their paths; or twice what was there.
+    /// A bound on their paths, beside twice the size of the table.
     static constexpr std::size_t ended_bytes_max = 32 * 1024 * 1024;
     std::map<std::string_view, std::unique_ptr<entry>> by_path_; ///< The keys are the entries' own.
     std::map<std::string, interests, std::less<>> by_prefix_;    ///< None is empty.

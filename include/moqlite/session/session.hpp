@@ -350,7 +350,7 @@ inline result<void> session::admit(scope allowed) {
     if (!open()) return errc::closed;
     if (c_.admitted && c_.side == role::server) return errc::already_answered;
     allowed.root = path::normalise(allowed.root);
-    // What is announced below it carries it to every peer.
+    // Every announcement below the root carries it to other peers.
     if (!wire::is_utf8(allowed.root)) return errc::bad_utf8;
     if (!c_.fits(allowed.root)) return errc::name_too_long;
     if (path::segments(allowed.root) > c_.bounds.path_segments) return errc::too_many_segments;

@@ -146,7 +146,7 @@ inline void session::check_stall() {
 inline void session::flushed() noexcept {
     writing_ = false;
     if (close_told_) return let_go();
-    // What was offered last and not taken, the connection has no room for.
+    // The connection had no room for the last write that it was offered.
     c_.stall.connection_full(write_.due);
     write_ = {};
     announcing_.turn_over();
@@ -154,7 +154,7 @@ inline void session::flushed() noexcept {
     publishing_.executed();
 }
 
-/// Nothing is lent any more.
+/// The transport has let go of all lent bytes.
 inline void session::let_go() noexcept {
     if (c_.transport_ended) return;
     c_.let_go();

@@ -163,8 +163,8 @@ public:
     [[nodiscard]] std::uint64_t restarts() const noexcept { return restarts_; }
     /// The subscription that there is was answered.
     [[nodiscard]] bool answered() const noexcept { return answered_; }
-    /// Where to go on over another session, by `start` and `skip`; nullopt: the start is not known. After a loss it is
-    /// where that began, until more is consumed.
+    /// The position to resume from over another session, by `start` and `skip`; nullopt: the start is not known. After
+    /// a loss it is where that began, until more is consumed.
     [[nodiscard]] std::optional<track_position> position() const {
         if (stopped_at_ || !next_) return stopped_at_;
         const auto found = groups_.find(*next_);
@@ -341,7 +341,7 @@ private:
         if (std::exchange(cut_, std::nullopt)) stopped_at_.reset();
     }
     void cut_off(app_error code) {
-        // Who never answered has refused, unless its place was taken meanwhile.
+        // A publisher that never answered has refused, unless another took its place meanwhile.
         const bool was_there = answered_ || announced_anew_;
         if (options_.follow <= duration{} || failed_ || (!was_there && !cut_)) {
             failed_ = code;

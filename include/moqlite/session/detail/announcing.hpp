@@ -64,7 +64,7 @@ public:
         destroy(r);
     }
 
-    /// What keeps a broadcast of our own, by its whole name, from being announced.
+    /// Why a broadcast of our own, by its whole name, cannot be announced; ok: it can.
     [[nodiscard]] errc announceable(std::string_view name, const std::vector<hop_id>& hops) const {
         if (!c_.relative(name)) return errc::out_of_scope;
         if (!wire::is_utf8(name)) return errc::bad_utf8;

@@ -200,7 +200,7 @@ inline void publishing::stream_gone(control_stream& stream, bool clean) {
     end(*r, delivered);
 }
 
-/// Who has asked for a group has cut off its stream.
+/// The peer has cut off the stream of its FETCH.
 inline void publishing::fetch_left(control_stream& stream, app_error code) {
     incoming_request* r = find(request_id{stream.owner});
     if (r == nullptr) return;
@@ -222,7 +222,7 @@ inline served_group* publishing::on_stream(const control_stream& stream) noexcep
     return r == nullptr || r->groups.empty() ? nullptr : &r->groups.front();
 }
 
-/// What keeps a group from being sent for a request.
+/// Why a group cannot be sent for a request; ok: it can.
 inline errc publishing::servable(const incoming_request& r, const group& g) const noexcept {
     const auto sequence = g.sequence();
     if (const auto why = wanted(r, sequence); why != errc::ok) return why;

@@ -1,4 +1,4 @@
-// What waits for a slow subscriber, and its bounds: groups, and SUBSCRIBE_DROPs. Part of publishing.hpp.
+// The backlog of a slow subscriber, and its bounds: groups, and SUBSCRIBE_DROPs. Part of publishing.hpp.
 #pragma once
 
 #include <moqlite/session/detail/publishing.hpp>
@@ -51,7 +51,7 @@ inline bool publishing::takes_more(request_id id) noexcept {
     return r->waiting.empty() || (r->waiting.size() < most.groups / 2 && r->unsent < most.bytes / 2);
 }
 
-/// Of all its request's groups that are not lost; asked only of one that waits alone.
+/// Whether it is the latest of its request's groups that are not lost. Precondition: no other group waits.
 inline bool publishing::is_latest(const served_group& s) noexcept {
     bool latest = true;
     s.request->groups.for_each([&](served_group& other) {

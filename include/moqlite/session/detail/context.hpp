@@ -255,7 +255,7 @@ struct context {
         // Whatever it is made of: what nobody coalesces ends here.
         if (control_unsent > bounds.control_unsent + bounds.control_unsent_slack) fail(errc::control_backlog);
     }
-    /// What was written on a stream before it had an id now waits for its peer.
+    /// Bytes written on a stream before it had an id count as owed to the peer from now on.
     void bind(control_stream& s, stream_id id) {
         s.id = id;
         s.bound = true;
@@ -294,7 +294,7 @@ struct context {
         if (s.bound && ours) reset(s.id, code);
         if (!s.out.is_lent() || !await_reset(s, resetting)) s.out.clear();
     }
-    /// Nothing that it holds is owed, or counts in a bound, any more.
+    /// The bytes that it holds no longer count as owed, nor in any bound.
     void withdraw_output(control_stream& s) {
         if (s.write_ended) return;
         (s.bound ? control_unsent : opening_bytes) -= static_cast<std::size_t>(s.out.unsent());

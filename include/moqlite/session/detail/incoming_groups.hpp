@@ -134,7 +134,7 @@ public:
         return false;
     }
 
-    // What the end of its subscription means for a group.
+    // The end of a group's subscription.
 
     void refuse(incoming_group& g, app_error code) {
         if (g.at == incoming_group::stage::ended) return;

@@ -24,7 +24,7 @@ inline void publishing::take_woken() {
     while (incoming_request* r = to_recount_.pop_front()) bound_backlog(*r);
 }
 
-/// What to write next, bound to a stream; nullptr: nothing can be.
+/// The next to write, bound to a stream; nullptr: none can be written.
 inline served_group* publishing::next(ring<stream_id>& ids) {
     auto* item = scheduler_.top(!ids.empty());
     if (item == nullptr) return nullptr;
@@ -105,7 +105,7 @@ inline void publishing::closed(served_group& s, std::optional<app_error> code) {
     finish_if_delivered(r);
 }
 
-/// Who has all that was fetched is given as long to end its side as for a first message.
+/// A peer that has the whole fetched group may take as long to end its side as for a first message.
 inline void publishing::await_end(served_group& s) {
     auto& stream = *s.request->stream;
     if (fetched_whole(*s.request) && s.unacked() == 0 && !stream.read_ended) c_.expect_message(stream);

@@ -115,7 +115,7 @@ public:
             consider(unacked_.front().unacked_since + std::max(timeout_, 3 * std::min(rtt, timeout_)));
         if (const auto* s = blocked_.top()) consider(s->blocked_until);
         if (full_) consider(full_since_ + timeout_);
-        // Where nothing else is in flight, a tick dates it at once; else the acknowledgements of that are likely to.
+        // With nothing else in flight a tick dates it at once; else acknowledgements are likely to.
         const bool alone = unacked_.empty() || unacked_.front().flight_undated;
         if (!undated_.empty() || !full_dated_) consider(alone ? now_ : now_ + timeout_ / 8);
         return at;

@@ -143,7 +143,7 @@ public:
     bool end_one(app_error code) {
         if (groups_.end_one(code)) return true;
         if (subscription* s = subscriptions_.first()) {
-            // Who ends a track, and then the session in peace, has sent all.
+            // A publisher that ends the track, and then the session without an error, has sent everything.
             const bool well = s->list_hook<quiet_tag>::linked() && c_.closing->by_peer && code == app_error::cancel;
             return end(*s, well, code), true;
         }

@@ -77,9 +77,9 @@ struct endpoint_options {
     std::uint64_t bidi_streams = 256;
 
     std::size_t connections = 16384; ///< Those in handshake included; more are refused.
-    /// Incoming ones that are under way. When there are more, the oldest yields if it has taken half a second.
+    /// Incoming handshakes under way. Beyond it the oldest yields if it has taken half a second.
     std::size_t handshakes = 1024;
-    /// Of the incoming connections those from one IPv4 address, or one /64 of IPv6; more are refused. 0: a quarter of
+    /// Incoming connections from one IPv4 address or IPv6 /64; more are refused. 0: a quarter of
     /// them, at least 64. A quarter of `handshakes`, at least 64, may be one address's, and never more than this.
     std::size_t per_address = 0;
 
@@ -126,7 +126,7 @@ public:
     void serve(tls, accept_function);
     /// Handshakes that begin from now on are made with this, where connections are taken; nothing else changes.
     void renew(tls);
-    /// Takes no new connections from now on, each is answered with CONNECTION_REFUSED; those there are stay.
+    /// Refuses new connections from now on (CONNECTION_REFUSED); existing ones stay.
     void refuse();
 
     /// Null: too many connections, or `why`; otherwise accept or failed is called, once, from a

@@ -55,8 +55,8 @@ struct validity {
 
 using secret = std::array<std::byte, 32>;
 
-/// What this machine, since it was started, has in common with no other: its boot id, machine id and host name. Empty:
-/// it has none of the first two.
+/// A secret of this machine until its next boot: derived from its boot id, machine id and host name. Empty: it has
+/// neither of the first two.
 [[nodiscard]] std::string machine_secret();
 
 /// The same in each life of a server that has this identity and listens on `where`, on this machine until that is
