@@ -63,6 +63,7 @@ void watcher::parted() {
     if (reader_) {
         resume_ = reader_->position();
         groups_before_ += reader_->groups_read();
+        if (const auto last = reader_->last_complete_group()) last_complete_ = last;
     }
     reader_.reset();
     asked_.reset();
@@ -233,7 +234,16 @@ void watcher::report_losses() {
     while (const auto lost = reader_ && !link_.finishing() ? reader_->poll_lost() : std::nullopt) report(*lost);
 }
 
+/// Where the track begins later than asked for: no loss, for the publisher has not said that it had them.
+bool watcher::precedes_track(const lost_groups& lost) const {
+    return lost.code == app_error::not_found && options_.from && !resume_ && reader_->restarts() == 0 &&
+           reader_->groups_read() == 0 && number(lost.first) == *options_.from;
+}
+
 void watcher::report(const lost_groups& lost) {
+    if (precedes_track(lost))
+        return spdlog::info("{} {} begins with group {}, the oldest that there is",
+            printable(options_.client.broadcast), printable(options_.client.track), number(lost.last) + 1);
     const auto first = number(lost.first);
     const auto last = number(lost.last);
     stats_.lost += last - first + 1;
@@ -249,8 +259,9 @@ void watcher::report(const lost_groups& lost) {
 }
 
 std::string watcher::last_group() const {
-    if (!reader_) return {};
-    const auto last = reader_->last_complete_group();
+    auto last = last_complete_;
+    if (reader_ && reader_->last_complete_group()) last = reader_->last_complete_group();
+    if (!reader_ && !last) return {};
     return last ? fmt::format("; the last complete group is {}", number(*last)) : "; no group is complete";
 }
 

@@ -61,6 +61,7 @@ private:
     void end_if_over();
     void report_losses();
     void report(const lost_groups&);
+    [[nodiscard]] bool precedes_track(const lost_groups&) const;
     void set_timer();
     [[nodiscard]] track_ref track() const { return {options_.client.broadcast, options_.client.track}; }
     [[nodiscard]] std::string progress();
@@ -75,9 +76,10 @@ private:
     boost::asio::steady_timer answer_;   ///< Until the subscription must be answered.
     progress_line progress_;
     std::optional<reader> reader_;
-    std::optional<track_position> resume_;   ///< Where the reader of an earlier session was.
-    std::uint64_t groups_before_ = 0;        ///< That it had read.
-    std::optional<std::uint64_t> asked_for_; ///< The restart of the reader whose answer is waited for.
+    std::optional<track_position> resume_;        ///< Where the reader of an earlier session was.
+    std::uint64_t groups_before_ = 0;             ///< That it had read.
+    std::optional<group_sequence> last_complete_; ///< Of that reader.
+    std::optional<std::uint64_t> asked_for_;      ///< The restart of the reader whose answer is waited for.
     std::uint64_t restarts_ = 0;
     std::optional<query_id> asked_; ///< What the track's timescale is.
     std::uint64_t timescale_ = 0;   ///< 0: not known.
