@@ -7,12 +7,14 @@
 #include <map>
 #include <moqlite/core/bytes.hpp>
 #include <moqlite/core/time.hpp>
+#include <moqlite/relay/relay.hpp>
 #include <moqlite/session/transport.hpp>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace moqlite::test {
@@ -150,5 +152,20 @@ private:
 };
 
 static_assert(datagram_transport<pipe_end>);
+
+/// Gives the relay the events of one of its sessions, whose transport is `end`. False: that session has ended, and its
+/// last outputs are sent.
+inline bool drain_session(relay& r, std::uint64_t key, pipe_end& end, time_point now) {
+    any_session* s = r.session(key);
+    if (s == nullptr) return false;
+    while (const auto e = s->poll_event()) {
+        r.handle(key, *e, now);
+        if (!std::holds_alternative<session_closed>(*e)) continue;
+        pump(*s, end);
+        r.remove(key);
+        return false;
+    }
+    return true;
+}
 
 } // namespace moqlite::test

@@ -233,18 +233,7 @@ private:
         return g;
     }
     /// False: the relay's session has ended.
-    bool drain(guest& g) {
-        any_session* s = r.session(g.key);
-        if (s == nullptr) return false;
-        while (const auto e = s->poll_event()) {
-            r.handle(g.key, *e, now);
-            if (!std::holds_alternative<session_closed>(*e)) continue;
-            pump(*s, g.relay_end);
-            r.remove(g.key);
-            return false;
-        }
-        return true;
-    }
+    bool drain(guest& g) { return drain_session(r, g.key, g.relay_end, now); }
     void pump_relay(std::uint64_t key) {
         auto& g = *by_key_[key];
         if (any_session* s = r.session(key)) pump(*s, g.relay_end);

@@ -104,18 +104,7 @@ private:
             if (g.hears) g.hears(*e);
         }
     }
-    bool drain_relay(guest& g) {
-        any_session* s = r.session(g.key);
-        if (s == nullptr) return false;
-        while (const auto e = s->poll_event()) {
-            r.handle(g.key, *e, now);
-            if (!std::holds_alternative<session_closed>(*e)) continue;
-            pump(*s, g.relay_end);
-            r.remove(g.key);
-            return false;
-        }
-        return true;
-    }
+    bool drain_relay(guest& g) { return test::drain_session(r, g.key, g.relay_end, now); }
     void pump_relay(guest& g) {
         if (any_session* s = r.session(g.key)) pump(*s, g.relay_end);
         drain_relay(g);
