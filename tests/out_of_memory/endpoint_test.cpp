@@ -125,20 +125,23 @@ private:
 
 TEST_CASE("an allocation that fails ends at most the connection that wanted it", "[out_of_memory]") {
     const bool by_webtransport = GENERATE(false, true);
+    const bool in_c = GENERATE(false, true); // In ngtcp2 and nghttp3.
+    REQUIRE(tls_library_is_spared());
+    const auto fail = [in_c](std::size_t n) { in_c ? fail_c_allocation(n) : fail_allocation(n); };
     std::size_t nth = 0, ended = 0;
     for (bool all_failed = false; !all_failed;) {
         ++nth;
-        CAPTURE(nth, by_webtransport);
+        CAPTURE(nth, by_webtransport, in_c);
         scene s{by_webtransport};
         auto& bystander = s.connect();
         REQUIRE(s.run([&] { return bystander.received >= amount; }));
-        fail_allocation(nth);
+        fail(nth);
         auto& first = s.connect();
         auto& second = s.connect();
         const auto is_done = [](const client_side& c) { return c.received >= amount || c.is_over(); };
         REQUIRE(s.run([&] { return is_done(first) && is_done(second); }));
         all_failed = !has_failed();
-        fail_allocation(0);
+        fail(0);
         const int over = int{first.is_over()} + int{second.is_over()} + int{bystander.is_over()};
         CHECK(over <= 1);
         if (all_failed) CHECK(over == 0);

@@ -5,9 +5,15 @@
 
 namespace moqlite::test {
 
-/// While a `fallible` lives, the nth allocation throws std::bad_alloc, and no other; 0: none.
-void fail_allocation(std::size_t nth) noexcept;
-/// Since fail_allocation().
+/// While a `fallible` lives, the nth allocation throws std::bad_alloc, and so do the next `more`; 0: none.
+void fail_allocation(std::size_t nth, std::size_t more = 0) noexcept;
+/// The same of malloc, calloc and realloc, as C libraries call them: the nth returns nullptr.
+void fail_c_allocation(std::size_t nth) noexcept;
+/// Those of the TLS library do not fail.
+[[nodiscard]] bool tls_library_is_spared() noexcept;
+/// One is made, in C: whether it fails.
+[[nodiscard]] bool c_allocation_fails() noexcept;
+/// Since the last fail_allocation() that was not of 0.
 [[nodiscard]] bool has_failed() noexcept;
 
 class fallible {
@@ -16,6 +22,18 @@ public:
     ~fallible();
     fallible(const fallible&) = delete;
     fallible& operator=(const fallible&) = delete;
+};
+
+/// Within the life of a `fallible`, what belongs to the test and not to what it tests.
+class infallible {
+public:
+    infallible() noexcept;
+    ~infallible();
+    infallible(const infallible&) = delete;
+    infallible& operator=(const infallible&) = delete;
+
+private:
+    bool before_;
 };
 
 } // namespace moqlite::test

@@ -86,6 +86,7 @@ public:
     /// Precondition: the log has no group of this number.
     log_entry& add(track_log& log, group_ref g, source from, time_point now) {
         const auto sequence = g->sequence();
+        make_room();
         auto* const newest = log.newest();
         auto& e = log.entries_.try_emplace(sequence, log, std::move(g), from, now).first->second;
         e.number = ++taken_;
@@ -95,6 +96,7 @@ public:
     }
     /// Counts a group whose last byte has come.
     void complete(log_entry& e, time_point now) {
+        make_room();
         e.arriving = false;
         e.arrived = now;
         ++count_;
@@ -173,6 +175,11 @@ private:
         e.unlink();
         all.push_back(e);
     }
+    /// What follows of a change needs no memory, so that it is made as a whole or not at all.
+    void make_room() {
+        aged_.make_room();
+        largest_.make_room();
+    }
     /// Puts a complete group where its turn to go is: anew when it becomes the newest of its track, or is no longer.
     void queue(log_entry& e) {
         unqueue(e);
@@ -191,11 +198,12 @@ private:
     void drop(log_entry& e) {
         auto& log = *e.log;
         const bool newest = is_newest(e);
+        make_room();
+        if (e.group->has_readers()) lingering_.push_back(e.group);
         unqueue(e);
         const auto sequence = e.group->sequence();
         if (!log.floor || *log.floor <= sequence) log.floor = next(sequence);
         bytes_ -= e.counted;
-        if (e.group->has_readers()) lingering_.push_back(e.group);
         if (!e.arriving) --count_;
         log.entries_.erase(sequence);
         log_entry* const following = newest ? log.newest() : nullptr;

@@ -18,6 +18,21 @@ public:
         const auto found = counts_.find(value);
         if (--found->second == 0) counts_.erase(found);
     }
+    /// Adds a value, and takes it back where keep() is not reached.
+    class addition {
+    public:
+        addition(counted& to, const T& value) : to_(&to), value_(value) { to.add(value); }
+        addition(const addition&) = delete;
+        addition& operator=(const addition&) = delete;
+        ~addition() {
+            if (to_ != nullptr) to_->remove(value_);
+        }
+        void keep() noexcept { to_ = nullptr; }
+
+    private:
+        counted* to_;
+        T value_;
+    };
     [[nodiscard]] bool empty() const noexcept { return counts_.empty(); }
     /// Values that differ.
     [[nodiscard]] std::size_t size() const noexcept { return counts_.size(); }
@@ -40,12 +55,15 @@ inline constexpr wire::lite::milliseconds complete_latency{86'400'000};
 /// The sum of subscriptions, without a walk over them: O(log n) for each that is added or removed.
 class demand {
 public:
+    /// All of it, or nothing where there is no memory.
     void add(const subscribe_options& o) {
+        counted<priority>::addition its_priority{priorities_, o.priority};
+        counted<wire::lite::milliseconds>::addition its_latency{latencies_, o.max_latency};
+        if (o.end) ends_.add(*o.end);
+        its_priority.keep();
+        its_latency.keep();
         ++readers_;
         if (o.ordered) ++ordered_;
-        priorities_.add(o.priority);
-        latencies_.add(o.max_latency);
-        if (o.end) ends_.add(*o.end);
         if (is_live(o)) ++live_;
     }
     /// Precondition: the same options were added.

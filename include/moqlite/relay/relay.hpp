@@ -124,13 +124,22 @@ public:
         now_ = now;
         peer* p = find(key);
         if (p == nullptr) return;
+        // An exception of the caller's, std::bad_alloc, leaves it set.
+        const bool before = std::exchange(needs_repair_, true);
         std::visit([&](const auto& what) { on(*p, what); }, e);
+        needs_repair_ = before;
     }
     /// Lets a peer in, and begins to watch what it announces.
     result<void> admit(std::uint64_t key, scope allowed);
     result<void> refuse(std::uint64_t key, app_error code = app_error::unauthorized);
-    /// Forgets a session, after its session_closed has been handled.
-    void remove(std::uint64_t key) { peers_.erase(key); }
+    /// Forgets a session, after its session_closed has been handled; or because that found no memory: what it leaves
+    /// behind is cleared away by the next tick().
+    void remove(std::uint64_t key) noexcept {
+        const auto found = peers_.find(key);
+        if (found == peers_.end()) return;
+        needs_repair_ = needs_repair_ || !found->second->ended;
+        peers_.erase(found);
+    }
 
     /// A session that wants to be pumped; nullopt: none.
     [[nodiscard]] std::optional<std::uint64_t> poll_ready() noexcept { return ready_.pop(); }
@@ -170,6 +179,7 @@ private:
     struct peer {
         std::uint64_t key = 0;
         bool leaving = false;    ///< Its GOAWAY was reported.
+        bool ended = false;      ///< Its session_closed was handled.
         bool relays = false;     ///< It announces what comes from others.
         hop_id origin{};         ///< Its hop, where its SETUP named it.
         relaying::shares shares; ///< What we ask of it, by the session for which we do.
@@ -227,6 +237,15 @@ private:
     void end_well(relaying::track&);
     void end_silent(time_point now);
     relaying::track* upstream_track(peer&, subscribe_id) noexcept;
+
+    // relay_repair.hpp: after an event that was handled in part
+    void repair();
+    void repair_readers();
+    void repair_track(relaying::track& t);
+    void repair_infos();
+    void repair_fetches();
+    void repair_announcements();
+    void recount_shares();
 
     // relay_announcements.hpp: whose tracks are present
     [[nodiscard]] std::optional<route> best_route(std::string_view announced) const;
@@ -287,7 +306,7 @@ private:
     void serve_up_to_cap(relaying::track& t, relaying::reader& r, group_sequence from);
     void finish_if_served(relaying::track& t, relaying::reader& r);
     void attach(relaying::track& t, relaying::reader& r);
-    void detach(relaying::reader& r);
+    static void detach(relaying::reader& r) noexcept;
     void leave(relaying::reader& r);
     void set_options(relaying::reader& r, const subscribe_options& now);
     void abandon(relaying::track& t);
@@ -297,7 +316,7 @@ private:
     void resubscribe(relaying::track& t);
     void cut_off(relaying::track& t, app_error code);
     void retire(relaying::track& t);
-    void unlist(relaying::track& t);
+    void unlist(relaying::track& t, const track_key& key);
     void destroy_if_unused(relaying::track& t);
     void expire_ended(time_point now);
     void stop_arriving(relaying::source from);
@@ -314,6 +333,7 @@ private:
         relaying::track& live, std::uint64_t asking, const subscribe_options& options, errc& why);
     void open_second(relaying::track& t, std::uint64_t asking, const subscribe_options& options);
     void free_live_readers(relaying::track& t);
+    void change_track(relaying::reader& r, relaying::track& to);
     void move(relaying::reader& r, relaying::track& to);
     bool rejoin(relaying::track& second);
     void leave_live(relaying::reader& r);
@@ -338,7 +358,9 @@ private:
     std::map<track_key, relaying::track*> index_;
     /// The same tracks by the path that is announced and the session that they come from; those whose end is known by
     /// 0.
-    std::map<std::pair<std::string, std::uint64_t>, moqlite::detail::list<relaying::track, relaying::way_tag>> ways_;
+    std::map<std::pair<std::string, std::uint64_t>, moqlite::detail::list<relaying::track, relaying::way_tag>,
+        relaying::way_less>
+        ways_;
     relaying::info_table infos_{most_infos}; ///< As long as the broadcast is announced, or the track is here.
     std::map<track_key, relaying::asking> pending_;
     std::multimap<fetch_key, relaying::fetching> fetching_; ///< One of a group, but where its beginning had gone.
@@ -356,7 +378,8 @@ private:
     std::uint64_t requests_refused_ = 0;
     std::uint64_t requests_overdue_ = 0;
     moqlite::detail::list<relaying::place, relaying::unanswered_tag> unanswered_; ///< TRACKs and FETCHes, oldest first.
-    bool taking_back_ = false; ///< No place is taken to make up for one that is being taken.
+    bool taking_back_ = false;  ///< No place is taken to make up for one that is being taken.
+    bool needs_repair_ = false; ///< An event was not handled to its end: there was no memory.
     time_point now_{};
 };
 
@@ -396,6 +419,7 @@ inline result<void> relay::refuse(std::uint64_t key, app_error code) {
 }
 
 inline std::optional<time_point> relay::deadline() noexcept {
+    if (needs_repair_) return now_;
     auto at = cache_.deadline();
     const auto also = [&](time_point then) { at = at ? std::min(*at, then) : then; };
     if (!ended_.empty()) also(ended_.begin()->first);
@@ -408,12 +432,14 @@ inline std::optional<time_point> relay::deadline() noexcept {
 
 inline void relay::tick(time_point now) {
     now_ = now;
+    if (std::exchange(needs_repair_, true)) repair();
     cache_.enforce(now, [this](relaying::source from) { stop_arriving(from); });
     expire_ended(now);
     cut_off_superseded(now);
     end_silent(now);
     end_overdue(now);
     end_silent_fetches(now);
+    needs_repair_ = false;
 }
 
 inline relay_stats relay::stats() const noexcept {
@@ -436,5 +462,6 @@ inline relay_stats relay::stats() const noexcept {
 #include <moqlite/relay/relay_events.hpp>
 #include <moqlite/relay/relay_fetch.hpp>
 #include <moqlite/relay/relay_live.hpp>
+#include <moqlite/relay/relay_repair.hpp>
 #include <moqlite/relay/relay_shares.hpp>
 #include <moqlite/relay/relay_tracks.hpp>

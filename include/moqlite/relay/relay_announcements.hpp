@@ -65,8 +65,9 @@ inline void relay::take_over(std::string_view announced, const std::optional<rou
 /// Puts a track that new subscribers find where take_over() finds it without a walk over the others.
 inline void relay::file(relaying::track& t) {
     unfile(t);
-    t.filed_by = t.complete || t.end ? 0 : t.upstream;
-    ways_[{t.announced, t.filed_by}].push_back(t);
+    const std::uint64_t by = t.complete || t.end ? 0 : t.upstream;
+    ways_[{t.announced, by}].push_back(t);
+    t.filed_by = by;
 }
 inline void relay::file_under(relaying::track& t, std::string_view announced) {
     unfile(t);
@@ -77,7 +78,7 @@ inline void relay::unfile(relaying::track& t) noexcept {
     auto& hook = static_cast<moqlite::detail::list_hook<relaying::way_tag>&>(t);
     if (!hook.linked()) return;
     hook.unlink();
-    const auto found = ways_.find({t.announced, t.filed_by});
+    const auto found = ways_.find(std::pair{std::string_view{t.announced}, t.filed_by});
     if (found->second.empty()) ways_.erase(found);
 }
 

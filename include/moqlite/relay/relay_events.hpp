@@ -287,8 +287,11 @@ inline void relay::on(peer& p, const group_opened& e) {
         return static_cast<void>(p.session->stop(e.group, app_error::duplicate));
     if (t->draining) return static_cast<void>(p.session->stop(e.group, app_error::cancel));
     auto g = group::make(pool_, e.sequence, relaying::log_dialect(p.session->negotiated()));
-    if (!g || !p.session->collect(e.group, g))
-        return static_cast<void>(p.session->stop(e.group, app_error::bounds_exceeded));
+    if (!g || !p.session->collect(e.group, g)) {
+        static_cast<void>(p.session->stop(e.group, app_error::bounds_exceeded));
+        groups_lost_ += t->wanted.readers();
+        return on(p, groups_dropped{e.subscription, e.sequence, e.sequence, app_error::bounds_exceeded});
+    }
     auto& entry = cache_.add(t->log, std::move(g), {p.key, e.group}, now_);
     has_brought(*t, relaying::yield::groups);
     t->highest = std::max(t->highest.value_or(e.sequence), e.sequence);
@@ -314,6 +317,7 @@ inline void relay::on(peer& p, const group_closed& e) {
 inline void relay::on(peer& p, const stream_rejected& e) { notice(peer_misbehaved{p.key, e.stream, e.why}); }
 
 inline void relay::on(peer& p, const session_closed& e) {
+    p.ended = true;
     notice(session_ended{p.key, {e.code, e.why, e.by_peer, {}}, std::string(e.reason)});
 }
 

@@ -181,6 +181,7 @@ inline void relay::end_silent_fetches(time_point now) {
 }
 
 inline void relay::forget(pending_fetch& fetch) {
+    if (fetch.second.charged) discharge(fetch.second);
     const auto [first, last] = fetching_.equal_range(fetch.first);
     fetching_.erase(std::find_if(first, last, [&](const pending_fetch& one) { return &one == &fetch; }));
 }

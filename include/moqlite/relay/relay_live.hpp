@@ -81,12 +81,25 @@ inline void relay::free_live_readers(relaying::track& t) {
     ask_upstream(t);
 }
 
+/// A reader is another track's from now on.
+inline void relay::change_track(relaying::reader& r, relaying::track& to) {
+    auto& from = *r.of;
+    relaying::counted<std::uint64_t>::addition its_session{to.sessions_reading, r.session};
+    to.wanted.add(r.options);
+    its_session.keep();
+    detach(r);
+    r.of = &to;
+    to.readers.push_back(r);
+    revalue(from, from.brings, from.sessions_reading.size());
+    revalue(to, to.brings, to.sessions_reading.size());
+    if (r.session == from.asker && !from.readers.empty()) pass_charge(from);
+}
+
 /// A reader goes on with the next group of another subscription to its track.
 inline void relay::move(relaying::reader& r, relaying::track& to) {
     const auto& from = *r.of;
     if (from.highest) r.first = std::max(r.first.value_or(group_sequence{}), next(*from.highest));
-    detach(r);
-    attach(to, r);
+    change_track(r, to);
 }
 
 /// The second subscription was refused: its readers take what comes by the first.
@@ -95,8 +108,7 @@ inline bool relay::rejoin(relaying::track& second) {
     if (t == nullptr || second.start || second.highest) return false;
     t->alone = true;
     second.readers.for_each([&](relaying::reader& r) {
-        detach(r);
-        attach(*t, r);
+        change_track(r, *t);
         r.accepted ? serve_up_to_cap(*t, r, r.first.value_or(group_sequence{})) : join(*t, r);
     });
     retire(second);

@@ -43,15 +43,18 @@ inline relaying::track* relay::open(
     const track_ref& which, peer& source, std::uint64_t asking, const subscribe_options& options, errc& why) {
     if (!may_ask(source, asking, relaying::request_kind::subscribe, which))
         return why = errc::too_many_requests, nullptr;
-    const auto id = source.session->subscribe(which, options);
-    if (!id) return why = id.error(), nullptr;
     auto& t = tracks_.make();
     t.broadcast = which.broadcast;
     t.name = which.track;
     const auto* e = table_.covering(t.broadcast);
     t.upstream = source.key;
-    t.subscription = *id;
     t.asked = options;
+    const auto id = source.session->subscribe(which, options);
+    if (!id) {
+        tracks_.destroy(t);
+        return why = id.error(), nullptr;
+    }
+    t.subscription = *id;
     source.subscriptions.insert(number(*id), &t);
     file_under(t, e != nullptr ? e->path : t.broadcast);
     charge(source, t, asking);
@@ -77,13 +80,13 @@ inline void relay::join(relaying::track& t, relaying::reader& r) {
 /// Says where the reader's groups begin, once that is known.
 inline void relay::accept(relaying::track& t, relaying::reader& r) {
     if (r.accepted || !t.start) return;
-    r.accepted = true;
     // What has gone begins below the floor, but some of what is there may, too.
     const auto there = std::min(t.log.floor.value_or(*t.start), t.log.lowest().value_or(group_sequence{UINT64_MAX}));
     r.first = std::max(r.first.value_or(*t.start), there);
     priority publisher = 0;
     if (const auto* info = infos_.find({t.announced, t.broadcast, t.name})) publisher = info->priority;
     if (any_session* s = session(r.session)) static_cast<void>(s->accept(r.request, r.first, publisher));
+    r.accepted = true;
 }
 
 inline void relay::serve(relaying::reader& r, relaying::log_entry& e) {
@@ -148,32 +151,34 @@ inline void relay::serve_up_to_cap(relaying::track& t, relaying::reader& r, grou
 inline void relay::finish_if_served(relaying::track& t, relaying::reader& r) {
     if (!t.complete || r.finished || r.is_behind()) return;
     if (r.options.end && t.highest && *r.options.end < *t.highest) return;
-    r.finished = true;
     if (any_session* s = session(r.session)) static_cast<void>(s->finish(r.request));
+    r.finished = true;
 }
 
 /// Adds a reader to those of a track, and to what they ask for together.
 inline void relay::attach(relaying::track& t, relaying::reader& r) {
+    relaying::counted<std::uint64_t>::addition its_session{t.sessions_reading, r.session};
+    t.wanted.add(r.options);
+    its_session.keep();
     r.of = &t;
     t.readers.push_back(r);
-    t.wanted.add(r.options);
-    t.sessions_reading.add(r.session);
     revalue(t, t.brings, t.sessions_reading.size());
 }
 
-inline void relay::detach(relaying::reader& r) {
-    auto& t = *r.of;
-    t.wanted.remove(r.options);
+inline void relay::detach(relaying::reader& r) noexcept {
+    r.of->wanted.remove(r.options);
+    r.of->sessions_reading.remove(r.session);
+    r.of = nullptr;
     r.moqlite::detail::list_hook<relaying::of_track_tag>::unlink();
-    t.sessions_reading.remove(r.session);
-    revalue(t, t.brings, t.sessions_reading.size());
-    if (r.session == t.asker && !t.readers.empty()) pass_charge(t);
 }
 
 inline void relay::leave(relaying::reader& r) {
     auto& t = *r.of;
+    const auto whose = r.session;
     detach(r);
     readers_.destroy(r);
+    revalue(t, t.brings, t.sessions_reading.size());
+    if (whose == t.asker && !t.readers.empty()) pass_charge(t);
     if (t.wanted.readers() != 0) return ask_upstream(t);
     abandon(t);
 }
@@ -195,12 +200,12 @@ inline void relay::abandon(relaying::track& t) {
 
 /// The reader's options have changed.
 inline void relay::set_options(relaying::reader& r, const subscribe_options& now) {
-    r.of->wanted.remove(r.options);
-    r.options = now;
     r.of->wanted.add(now);
+    r.of->wanted.remove(std::exchange(r.options, now));
 }
 
 inline void relay::unsubscribe(relaying::track& t) {
+    if (!t.subscription) return;
     if (peer* source = find(t.upstream)) {
         source->subscriptions.erase(number(*t.subscription));
         static_cast<void>(source->session->unsubscribe(*t.subscription));
@@ -276,13 +281,13 @@ inline void relay::cut_off(relaying::track& t, app_error code) {
 
 /// New subscribers do not find it any more; those that it has are served to its end.
 inline void relay::retire(relaying::track& t) {
-    if (!std::exchange(t.retired, true)) unlist(t);
+    if (!t.retired) unlist(t, {t.broadcast, t.name});
     unfile(t);
     destroy_if_unused(t);
 }
 
-inline void relay::unlist(relaying::track& t) {
-    const track_key key{t.broadcast, t.name};
+inline void relay::unlist(relaying::track& t, const track_key& key) {
+    t.retired = true;
     if (relaying::track* main = std::exchange(t.main, nullptr)) {
         main->live = nullptr;
         return;
@@ -298,6 +303,7 @@ inline void relay::unlist(relaying::track& t) {
 
 inline void relay::destroy_if_unused(relaying::track& t) {
     if (!t.retired || t.wanted.readers() != 0 || t.subscription) return;
+    if (t.charged) discharge(t);
     relaying::clear_timer(ended_, t.forget_at);
     relaying::clear_timer(superseded_, t.cut_off_at);
     relaying::clear_timer(perhaps_over_, t.over_at);

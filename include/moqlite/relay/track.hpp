@@ -12,10 +12,21 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace moqlite::relaying {
+
+/// By broadcast, then by session; what is looked for need not be copied.
+struct way_less {
+    using is_transparent = void;
+    template <class A, class B>
+    [[nodiscard]] bool operator()(const A& a, const B& b) const noexcept {
+        const auto order = std::string_view{a.first}.compare(std::string_view{b.first});
+        return order != 0 ? order < 0 : a.second < b.second;
+    }
+};
 
 struct track;
 struct of_track_tag;
@@ -104,8 +115,9 @@ struct track : place, moqlite::detail::list_hook<moqlite::detail::owned_tag>, mo
 };
 
 inline void set_timer(track_timers& all, track_timer& its, time_point when, track& t) {
+    const auto made = all.emplace(when, &t);
     if (its) all.erase(*its);
-    its = all.emplace(when, &t);
+    its = made;
 }
 inline void clear_timer(track_timers& all, track_timer& its) noexcept {
     if (its) all.erase(*std::exchange(its, std::nullopt));

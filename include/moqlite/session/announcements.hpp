@@ -100,8 +100,10 @@ public:
 
     /// Adds a route, or replaces the one from the same source; the same again changes nothing. `path` is normalised.
     void set(std::string_view path, route r) {
+        finish_change();
         auto& e = at(path);
         if (std::find(e.routes.begin(), e.routes.end(), r) != e.routes.end()) return;
+        if (e.routes.size() == e.routes.capacity()) e.routes.reserve(2 * e.routes.size());
         r.since = last_change_ + 1;
         std::erase_if(e.routes, [&](const route& old) {
             if (old.source == r.source) r.since = old.since;
@@ -115,12 +117,22 @@ public:
     }
     /// False: there was no such route.
     bool remove(std::string_view path, std::uint64_t source) {
+        finish_change();
         const auto found = by_path_.find(path);
         if (found == by_path_.end()) return false;
         entry& e = *found->second;
         if (std::erase_if(e.routes, [&](const route& r) { return r.source == source; }) == 0) return false;
         changed(e);
         return true;
+    }
+    /// Tells of a change that an allocation which failed had interrupted.
+    void finish_change() {
+        if (unfinished_ != nullptr) changed(*unfinished_);
+    }
+    /// Calls f(const entry&) on every broadcast, those that ended and are still kept among them; f must not change it.
+    template <class F>
+    void for_each(F&& f) const {
+        for (const auto& [path, e] : by_path_) f(*e);
     }
     /// nullptr: nobody announces it.
     [[nodiscard]] const entry* find(std::string_view path) const noexcept {
@@ -206,20 +218,26 @@ private:
     entry& at(std::string_view path) {
         const auto found = by_path_.find(path);
         if (found != by_path_.end()) return *found->second;
+        // All memory first, also that for its end: what follows is done as a whole.
         auto made = std::make_unique<entry>(path);
-        if (free_slots_.empty()) {
-            made->slot = slots_.size();
-            slots_.push_back(made.get());
-        } else {
-            made->slot = free_slots_.back();
-            free_slots_.pop_back();
-            slots_[made->slot] = made.get();
-        }
+        made->routes.reserve(1);
+        if (free_slots_.empty() && slots_.size() == slots_.capacity()) slots_.reserve(2 * slots_.size() + 1);
+        if (free_slots_.capacity() <= slots_.size()) free_slots_.reserve(2 * slots_.size() + 1);
         const std::string_view key = made->path;
+        entry& e = *by_path_.emplace(key, std::move(made)).first->second;
+        if (free_slots_.empty()) {
+            e.slot = slots_.size();
+            slots_.push_back(&e);
+        } else {
+            e.slot = free_slots_.back();
+            free_slots_.pop_back();
+            slots_[e.slot] = &e;
+        }
         bytes_ += key.size();
-        return *by_path_.emplace(key, std::move(made)).first->second;
+        return e;
     }
-    void erase(entry& e) {
+    void erase(entry& e) noexcept {
+        if (unfinished_ == &e) unfinished_ = nullptr;
         leave_ended(e);
         bytes_ -= e.path.size();
         slots_[e.slot] = nullptr;
@@ -235,7 +253,9 @@ private:
     }
     void changed(entry& e) {
         ++last_change_;
+        unfinished_ = &e;
         for_each_interest(e.path, [&](listener::interest& i) { note(i, e); });
+        unfinished_ = nullptr;
         if (!e.routes.empty()) return leave_ended(e);
         if (e.believers == 0) return erase(e);
         if (e.linked()) return;
@@ -268,12 +288,11 @@ private:
             return wake(l);
         }
         if (found == nullptr) {
-            l.beliefs_.insert(e.slot, {0, true});
+            l.beliefs_.insert(e.slot, {0, false});
             ++e.believers;
-        } else {
-            found->changed = true;
         }
         l.changed_.push(&e);
+        l.beliefs_.find(e.slot)->changed = true;
         ++*l.waiting;
         wake(l);
     }
@@ -307,7 +326,7 @@ private:
         for (auto& i : l.interests_) {
             i.unlink();
             const auto found = by_prefix_.find(l.prefixes_[i.rank]);
-            if (found->second.empty()) by_prefix_.erase(found);
+            if (found != by_prefix_.end() && found->second.empty()) by_prefix_.erase(found);
         }
         l.interests_.clear();
         l.initial_ = {l.prefixes_.size(), false, {}};
@@ -348,6 +367,7 @@ private:
     std::map<std::string, interests, std::less<>> by_prefix_;    ///< None is empty.
     std::vector<entry*> slots_;
     std::vector<std::size_t> free_slots_;
+    entry* unfinished_ = nullptr; ///< Some listeners were not told that it changed: there was no memory.
     detail::list<entry, detail::ended_tag> ended_; ///< The longest ended first.
     std::size_t ended_count_ = 0;
     std::size_t ended_bytes_ = 0;

@@ -31,6 +31,7 @@ inline result<void> publishing::answer_track(request_id id, const track_info& in
 inline result<void> publishing::reject(request_id id, app_error code) {
     incoming_request* r = find(id);
     if (r == nullptr) return errc::not_found;
+    c_.stops.make_room(r->group_count + 2); // All memory first: what is half ended would be found again.
     c_.abandon_reading(*r->stream, code);
     c_.abandon_writing(*r->stream, code);
     lose_all(*r, code);

@@ -29,6 +29,10 @@ public:
         return item;
     }
     void clear() noexcept { first_ = size_ = 0; }
+    /// The next `n` pushes need no memory.
+    void make_room(std::size_t n) {
+        while (items_.size() - size_ < n) grow();
+    }
 
 private:
     void grow() {

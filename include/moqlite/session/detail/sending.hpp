@@ -121,6 +121,8 @@ inline void publishing::recount(incoming_request& r) {
 /// Gives up on delivering it: what was not sent will not be.
 inline void publishing::lose(served_group& s, app_error code, bool tell) {
     auto& r = *s.request;
+    c_.stops.make_room(4); // All memory first: its stream must not stay without a reset.
+    c_.events.make_room(2);
     if (s.scheduled()) scheduler_.remove(s);
     c_.stall.forget(s);
     forget_backlog(s);
@@ -128,15 +130,15 @@ inline void publishing::lose(served_group& s, app_error code, bool tell) {
     const auto sequence = s.sequence();
     c_.emit(group_lost{r.id, sequence, code});
     if (r.kind == request_kind::fetch) return end_fetch(r, code);
-    if (tell) write_drop(r, sequence, sequence, code);
     if (s.stream) {
         c_.reset(*s.stream, code);
         s.retire();
         if (!s.is_lent() || !c_.await_reset(s, resetting_)) s.detach();
     } else {
         destroy(s);
-        finish_if_delivered(r);
     }
+    if (tell) write_drop(r, sequence, sequence, code);
+    finish_if_delivered(r);
 }
 
 inline void publishing::lose_all(incoming_request& r, app_error code) {

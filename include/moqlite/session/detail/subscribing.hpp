@@ -80,6 +80,9 @@ public:
     result<void> unsubscribe(subscribe_id id) {
         subscription* s = subscriptions_.find(id);
         if (s == nullptr) return errc::not_found;
+        std::size_t stops = 2; // All memory first: what is half ended would be found again.
+        s->groups.for_each([&](incoming_group&) { ++stops; });
+        c_.stops.make_room(stops);
         s->groups.for_each([&](incoming_group& g) { groups_.refuse(g, app_error::cancel); });
         // A FIN says that we leave; nobody reads what the publisher still answers.
         control_stream* stream = s->stream;

@@ -1,0 +1,157 @@
+// What a relay does after an event that it has handled in part, because an allocation failed in the middle. Part of
+// relay.hpp.
+#pragma once
+
+#include <algorithm>
+#include <moqlite/relay/relay.hpp>
+
+namespace moqlite {
+
+// Whoever feeds the relay ends the session whose event threw. A half-handled event leaves things that belong to nobody,
+// and nothing that points to what is gone: each step below looks at all of one kind, once after such an event, and
+// takes the usual way out for what it finds. Where that finds no memory either, the next tick() goes on.
+
+inline void relay::repair() {
+    table_.finish_change();
+    repair_announcements();
+    repair_readers();
+    tracks_.for_each([this](relaying::track& t) { repair_track(t); });
+    repair_infos();
+    repair_fetches();
+    recount_shares();
+}
+
+/// Routes by sessions that are gone.
+inline void relay::repair_announcements() {
+    std::vector<std::pair<std::string, std::uint64_t>> gone;
+    table_.for_each([&](const announcements::entry& e) {
+        for (const auto& way : e.routes)
+            if (way.source != 0 && find(way.source) == nullptr) gone.emplace_back(e.path, way.source);
+    });
+    for (const auto& [path, source] : gone) {
+        const auto before = best_route(path);
+        table_.remove(path, source);
+        notice(broadcast_changed{source, path, false});
+        take_over(path, before, source);
+    }
+}
+
+/// Readers whose session is gone, or does not know them.
+inline void relay::repair_readers() {
+    readers_.for_each([&](relaying::reader& r) {
+        peer* p = find(r.session);
+        auto* const* found = p != nullptr ? p->requests.find(number(r.request)) : nullptr;
+        if (found != nullptr && *found == &r) return;
+        if (p != nullptr) static_cast<void>(p->session->reject(r.request, app_error::dropped));
+        if (r.of != nullptr) detach(r); // Its track is looked at next.
+        readers_.destroy(r);
+    });
+}
+
+/// A track that is not served, not found, or not read. It may go, and no other goes with it.
+inline void relay::repair_track(relaying::track& t) {
+    peer* source = find(t.upstream);
+    auto* const* subscribed =
+        t.subscription && source != nullptr ? source->subscriptions.find(number(*t.subscription)) : nullptr;
+    if (t.subscription && (subscribed == nullptr || *subscribed != &t)) {
+        if (source != nullptr) static_cast<void>(source->session->unsubscribe(*t.subscription));
+        t.subscription.reset();
+    }
+    const auto indexed = index_.find(track_key{t.broadcast, t.name});
+    const bool listed = t.main != nullptr ? t.main->live == &t : indexed != index_.end() && indexed->second == &t;
+    if (!listed && !t.retired) {
+        // New subscribers do not find it.
+        if (t.main != nullptr) t.main = nullptr;
+        if (t.live != nullptr) std::exchange(t.live, nullptr)->main = nullptr;
+        t.retired = true;
+    }
+    if (t.complete) {
+        relaying::clear_timer(perhaps_over_, t.over_at);
+        if (!t.forget_at) relaying::set_timer(ended_, t.forget_at, now_ + options_.bounds.cache_age, t);
+        t.readers.for_each([&](relaying::reader& r) {
+            accept(t, r);
+            finish_if_served(t, r);
+        });
+    }
+    if (!t.retired && !t.moqlite::detail::list_hook<relaying::way_tag>::linked()) file(t);
+    if (t.wanted.readers() == 0) {
+        const bool may_stay = t.complete || t.subscription;
+        return may_stay ? abandon(t) : retire(t);
+    }
+    if (!t.complete && !t.paused && !t.subscription) return cut_off(t, app_error::dropped);
+    ask_upstream(t);
+}
+
+/// TRACKs that nobody will answer, or that nobody waits for.
+inline void relay::repair_infos() {
+    for (auto i = pending_.begin(); i != pending_.end();) {
+        auto& [about, info] = *i;
+        peer* source = find(info.upstream);
+        auto* const* asked = source != nullptr ? source->queries.find(number(info.id)) : nullptr;
+        const bool is_asked = asked != nullptr && *asked == &*i;
+        std::erase_if(info.waiting, [&](const auto& one) { return find(one.first) == nullptr; });
+        if (is_asked && !info.waiting.empty()) {
+            if (find(info.asker) == nullptr) info.asker = info.waiting.begin()->first;
+            ++i;
+            continue;
+        }
+        if (is_asked) source->queries.erase(number(info.id));
+        if (source != nullptr) static_cast<void>(source->session->cancel(info.id));
+        for (const auto& [key, request] : info.waiting) {
+            peer* waits = find(key);
+            waits->asked.erase(number(request));
+            static_cast<void>(waits->session->reject(request, app_error::dropped));
+        }
+        discharge(info);
+        i = pending_.erase(i);
+    }
+}
+
+/// The same of FETCHes.
+inline void relay::repair_fetches() {
+    for (auto i = fetching_.begin(); i != fetching_.end();) {
+        auto& f = i->second;
+        peer* source = f.upstream != 0 ? find(f.upstream) : nullptr;
+        auto* const* asked = source != nullptr ? source->fetches.find(number(f.id)) : nullptr;
+        const bool is_asked = asked != nullptr && *asked == &*i;
+        std::erase_if(f.waiting, [&](const auto& one) { return find(one.first) == nullptr; });
+        if (is_asked && !f.waiting.empty()) {
+            if (find(f.asker) == nullptr) f.asker = f.waiting.begin()->first;
+            ++i;
+            continue;
+        }
+        if (is_asked) source->fetches.erase(number(f.id));
+        if (source != nullptr) static_cast<void>(source->session->stop(f.id, app_error::cancel));
+        f.group->abort(app_error::dropped);
+        for (const auto& [key, request] : f.waiting) {
+            peer* waits = find(key);
+            waits->fetched.erase(number(request));
+            static_cast<void>(waits->session->reject(request, app_error::dropped));
+        }
+        discharge(f);
+        i = fetching_.erase(i);
+    }
+}
+
+/// What each session makes us ask of each publisher, from what is asked.
+inline void relay::recount_shares() {
+    for (auto& [key, p] : peers_) p->shares = {};
+    const auto recount = [this](relaying::place& p, bool is_open, std::uint64_t asker) {
+        p.charged = false;
+        peer* source = is_open ? find(p.upstream) : nullptr;
+        if (source == nullptr) return p.unlink();
+        source->shares.add(p, asker);
+        if (p.brings != relaying::yield::unanswered || p.linked()) return;
+        p.since = now_;
+        (p.kind == relaying::request_kind::subscribe ? source->unanswered : unanswered_).push_back(p);
+    };
+    tracks_.for_each([&](relaying::track& t) {
+        t.sessions = t.sessions_reading.size();
+        const bool keeps = find(t.asker) != nullptr || t.readers.empty();
+        recount(t, t.subscription.has_value(), keeps ? t.asker : t.readers.front().session);
+    });
+    for (auto& [about, info] : pending_) recount(info, true, info.asker);
+    for (auto& [wanted, f] : fetching_) recount(f, f.upstream != 0, f.asker);
+}
+
+} // namespace moqlite
