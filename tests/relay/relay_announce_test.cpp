@@ -172,6 +172,47 @@ TEST_CASE("who wants to come in and who has gone is told, however many broadcast
           list{"admission_wanted 2 ", "session_ended 1 transport_closed", "session_ended 2 refused"});
 }
 
+TEST_CASE("announcements of all peers together are bounded, and many of some leave room for others",
+    "[relay][announce][bounds]") {
+    relay_options o;
+    o.bounds.announced_by_all = 256 * 1024;
+    scene s{o};
+    std::vector<guest*> hogs;
+    const auto announce_many = [&](int who) {
+        auto& hog = s.join();
+        for (int n = 0; n != 1000; ++n) hog.announce("hog/" + std::to_string(who) + "/" + std::to_string(n));
+        s.settle();
+        return hog.heard();
+    };
+    for (int k = 0; k != 6; ++k) {
+        const auto heard = announce_many(k);
+        REQUIRE_FALSE(heard.empty());
+        CHECK(heard.back() == "session_closed bounds_exceeded peer_closed by peer");
+    }
+    CHECK(s.r.stats().broadcasts == 0);
+    // Those who stay below their share stay.
+    for (int k = 0; k != 6; ++k) {
+        auto& hog = s.join();
+        const int share = 200 >> k;
+        for (int n = 0; n != share; ++n) hog.announce("hog/" + std::to_string(k) + "/" + std::to_string(n));
+        s.settle();
+        CHECK(hog.heard().empty());
+        hogs.push_back(&hog);
+    }
+    auto& camera = s.publisher();
+    auto& reader = s.viewer();
+    camera.accept(0, 0);
+    camera.send(0, 0, "in spite of them");
+    s.settle();
+    CHECK(reader.groups() == list{"0: in spite of them"});
+    for (auto* hog : hogs) s.cut(*hog);
+    auto& late = s.join();
+    for (int n = 0; n != 200; ++n) late.announce("late/" + std::to_string(n));
+    s.settle();
+    CHECK(late.heard().empty());
+    CHECK(s.r.stats().broadcasts == 201);
+}
+
 TEST_CASE("a relay that goes to a server watches what it has, and tells it what there is", "[relay][upstream]") {
     scene s{{.origin = hop_id{77}}};
     static_cast<void>(s.publisher("local", hop_id{5}));

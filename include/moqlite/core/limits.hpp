@@ -23,6 +23,8 @@ struct limits {
     std::size_t watches = 256;                     ///< Of these, ANNOUNCE_REQUESTs.
     std::size_t announcements = 65536;             ///< Paths that one peer may announce.
     std::size_t announced_bytes = 8 * 1024 * 1024; ///< Of these paths together.
+    /// What a relay keeps of the announcements of all its peers together; one of them may have half of what is left.
+    std::size_t announced_by_all = 256 * 1024 * 1024;
     /// Broadcasts that one peer was told of, by all its ANNOUNCE_REQUESTs together; or four times all, if that is more.
     std::size_t told = 4 * 65536;
     std::size_t incoming_groups = 4096;         ///< Group streams of one peer that are open at once.

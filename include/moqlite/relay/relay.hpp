@@ -138,6 +138,7 @@ public:
         const auto found = peers_.find(key);
         if (found == peers_.end()) return;
         needs_repair_ = needs_repair_ || !found->second->ended;
+        announced_ -= found->second->announced;
         peers_.erase(found);
     }
 
@@ -178,11 +179,12 @@ private:
     using pending_fetch = std::pair<const fetch_key, relaying::fetching>;
     struct peer {
         std::uint64_t key = 0;
-        bool leaving = false;    ///< Its GOAWAY was reported.
-        bool ended = false;      ///< Its session_closed was handled.
-        bool relays = false;     ///< It announces what comes from others.
-        hop_id origin{};         ///< Its hop, where its SETUP named it.
-        relaying::shares shares; ///< What we ask of it, by the session for which we do.
+        bool leaving = false;      ///< Its GOAWAY was reported.
+        bool ended = false;        ///< Its session_closed was handled.
+        bool relays = false;       ///< It announces what comes from others.
+        std::size_t announced = 0; ///< By weight().
+        hop_id origin{};           ///< Its hop, where its SETUP named it.
+        relaying::shares shares;   ///< What we ask of it, by the session for which we do.
         moqlite::detail::list<relaying::place, relaying::unanswered_tag> unanswered; ///< SUBSCRIBEs, the oldest first.
         std::optional<any_session> session;
         moqlite::detail::id_table<relaying::track*> subscriptions;            ///< Ours, upstream.
@@ -248,6 +250,8 @@ private:
     void recount_shares();
 
     // relay_announcements.hpp: whose tracks are present
+    [[nodiscard]] static std::size_t weight(std::string_view path) noexcept;
+    bool count_announcement(peer& p, std::string_view path);
     [[nodiscard]] std::optional<route> best_route(std::string_view announced) const;
     [[nodiscard]] std::optional<route> way_to(std::string_view broadcast) const;
     void take_over(std::string_view announced, const std::optional<route>& before, std::uint64_t changer);
@@ -373,6 +377,7 @@ private:
     relaying::track_timers superseded_;
     relaying::track_timers perhaps_over_; ///< Tracks that have ended unless more comes by then.
     std::uint64_t next_key_ = 1;
+    std::size_t announced_ = 0; ///< By all peers, by weight().
     std::uint64_t groups_lost_ = 0;
     std::uint64_t datagrams_lost_ = 0;
     std::uint64_t requests_refused_ = 0;

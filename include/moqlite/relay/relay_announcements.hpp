@@ -8,6 +8,7 @@ namespace moqlite {
 
 inline void relay::on(peer& p, const broadcast_available& e) {
     p.relays = p.relays || e.hops.size() > 1;
+    if (!is_announced_by(e.path, p.key) && !count_announcement(p, e.path)) return;
     const auto before = best_route(e.path);
     table_.set(e.path, {{e.hops.begin(), e.hops.end()}, p.key, e.cost});
     notice(broadcast_changed{p.key, std::string(e.path), true});
@@ -17,8 +18,26 @@ inline void relay::on(peer& p, const broadcast_available& e) {
 inline void relay::on(peer& p, const broadcast_ended& e) {
     const auto before = best_route(e.path);
     if (!table_.remove(e.path, p.key)) return;
+    p.announced -= weight(e.path);
+    announced_ -= weight(e.path);
     notice(broadcast_changed{p.key, std::string(e.path), false});
     take_over(e.path, before, p.key);
+}
+
+/// About what an announcement costs: its entry, its route, and who was told of it.
+inline std::size_t relay::weight(std::string_view path) noexcept { return path.size() + 512; }
+
+/// One more path of this peer. False: that is more than its share, and its session ends.
+inline bool relay::count_announcement(peer& p, std::string_view path) {
+    const auto of_others = announced_ - p.announced;
+    if (p.announced + weight(path) > (options_.bounds.announced_by_all - of_others) / 2) {
+        constexpr auto why = errc::too_many_announcements;
+        p.session->close(wire_code(why), "too many announcements by all sessions together");
+        return false;
+    }
+    p.announced += weight(path);
+    announced_ += weight(path);
+    return true;
 }
 
 /// The best one that announces this very path.
