@@ -135,6 +135,7 @@ void loop::wait_deadline(time_point t) {
     if (*next <= t + soon) return post_turn();
     if (timer_set_ && timer_at_ <= *next) return;
     timer_at_ = *next;
+    timer_set_ = false; // The wait before this is cancelled, and what follows may throw.
     timer_.expires_at(to_steady(*next));
     timer_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
         if (error) return; // Moved, or gone.

@@ -39,6 +39,8 @@ void server::shutdown(app_error code, std::string_view reason, duration grace, s
     state_->shutdown(code, reason, grace, std::move(done));
 }
 
+void server::resume() { state_->turn(); }
+
 ngtcp2::endpoint& server::endpoint() { return state_->endpoint(); }
 const socket_stats& server::stats() const { return state_->stats(); }
 

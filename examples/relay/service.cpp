@@ -15,6 +15,7 @@
 #include <moqlite/asio/clock.hpp>
 #include <moqlite/asio/random_hop.hpp>
 #include <moqlite/ngtcp2/session_handler.hpp>
+#include <thread>
 #include <utility>
 
 namespace moqlite::programs {
@@ -27,9 +28,10 @@ constexpr auto between_looks = std::chrono::seconds{2}; ///< At how many connect
 /// What "/" says where the page's files are not.
 constexpr const char* no_page = "The demo page was not built, or is not in --web-root DIR: ./dev build makes it where "
                                 "there is npm. /certificate.sha256 and /health work.";
-constexpr std::size_t a_crowd = 64;                        ///< Of connections that ended.
-constexpr unsigned announcements_at_once = 32;             ///< That are listed, within that time.
-constexpr std::size_t beside_the_cache = 48 * 1024 * 1024; ///< Bytes that readers and arriving groups may hold.
+constexpr auto without_memory = std::chrono::milliseconds{50}; ///< Before it is tried again to go on.
+constexpr std::size_t a_crowd = 64;                            ///< Of connections that ended.
+constexpr unsigned announcements_at_once = 32;                 ///< That are listed, within that time.
+constexpr std::size_t beside_the_cache = 48 * 1024 * 1024;     ///< Bytes that readers and arriving groups may hold.
 
 duration to_duration(double seconds) {
     return std::chrono::duration_cast<duration>(std::chrono::duration<double>{seconds});
@@ -86,10 +88,24 @@ int service::run() {
         try {
             io_.run();
             over = true;
-        } catch (const std::bad_alloc&) { // Of no connection's; each listener goes on with its next turn.
+        } catch (const std::bad_alloc&) { // Of no connection's.
+            while (!go_on()) std::this_thread::sleep_for(without_memory);
         }
     }
     return exit_ok;
+}
+
+bool service::go_on() {
+    try {
+        timer_at_.reset(); // Set anew by the next turn.
+        for (const auto& server : servers_) server->resume();
+        if (web_) web_->resume();
+        tidy_later();
+        wait_for_signal();
+        return true;
+    } catch (const std::bad_alloc&) {
+        return false;
+    }
 }
 
 bool service::start(std::string& why) {
@@ -174,8 +190,10 @@ std::unique_ptr<ngtcp2::handler> service::accept(ngtcp2::connection& c, time_poi
     return std::make_unique<ngtcp2::session_handler<any_session*, guest>>(relay_.session(*key), guest{*this, *key});
 }
 
-void service::forget(std::uint64_t key) {
+void service::forget(std::uint64_t key) noexcept {
     connections_.erase(key);
+    // What is left of these where the end of the session could not be reported.
+    for (auto* each : {&broken_rules_, &lost_groups_, &refused_requests_, &announcements_}) each->erase(key);
     relay_.remove(key);
     if (stopped_ && connections_.empty()) drained_.cancel();
 }
@@ -285,15 +303,20 @@ void service::say(const group_outgrew_cache& e) {
 
 void service::watch_signals() {
     for (const int signal : {SIGINT, SIGTERM, SIGUSR1, SIGHUP}) signals_.add(signal);
+    wait_for_signal();
+}
+
+void service::wait_for_signal() {
+    if (waits_for_signal_) return;
     signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+        waits_for_signal_ = false;
         if (!error) on_signal(signal);
     });
+    waits_for_signal_ = true; // Only now: it may throw.
 }
 
 void service::on_signal(int signal) {
-    signals_.async_wait([this](const boost::system::error_code& error, int next_one) {
-        if (!error) on_signal(next_one);
-    });
+    wait_for_signal();
     if (signal == SIGUSR1) return say_statistics();
     if (signal == SIGHUP) return renew();
     if (stopped_) { // Who asks twice does not want to wait: clients that leave are not waited for, but told.
@@ -335,6 +358,7 @@ void service::end_sessions() {
 }
 
 void service::tidy() {
+    tidy_later(); // First: what follows may find no memory.
     std::string why;
     changed(certificates_.refresh(wall_clock(), why), why);
     check_dates();
@@ -347,6 +371,9 @@ void service::tidy() {
         most_connections_ = here;
         ::malloc_trim(0);
     }
+}
+
+void service::tidy_later() {
     tidying_.expires_after(between_looks);
     tidying_.async_wait([this](const boost::system::error_code& error) {
         if (!error) tidy();

@@ -72,7 +72,10 @@ private:
     [[nodiscard]] std::optional<web_page> page(std::string_view path) const;
     [[nodiscard]] web_page health() const;
     [[nodiscard]] bool start(std::string& why);
+    /// After std::bad_alloc: what waits for nothing any more waits again. False: there is no memory for that either.
+    [[nodiscard]] bool go_on();
     void watch_signals();
+    void wait_for_signal();
     void on_signal(int signal);
     void stop(int signal);
     void drain();
@@ -86,13 +89,14 @@ private:
     void check_dates();
     /// Every now and then: the certificate may have changed, and memory that a crowd has left goes back to the system.
     void tidy();
+    void tidy_later();
 
     /// The accept function of a listener; `loopback`: localhost reaches it.
     [[nodiscard]] ngtcp2::accept_function door(bool loopback);
     [[nodiscard]] std::vector<std::string> own_names() const;
     /// `path` is that of the request by which it came, if it did by one.
     [[nodiscard]] std::unique_ptr<ngtcp2::handler> accept(ngtcp2::connection&, time_point now, std::string path);
-    void forget(std::uint64_t key);
+    void forget(std::uint64_t key) noexcept;
     void turn(time_point now);
     void tell();
     void set_timer();
@@ -129,6 +133,7 @@ private:
     std::optional<web_server> web_;
     std::size_t stopping_ = 0; ///< Listeners that are still saying goodbye.
     bool stopped_ = false;
+    bool waits_for_signal_ = false;
 };
 
 } // namespace moqlite::programs

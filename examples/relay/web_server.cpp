@@ -97,6 +97,7 @@ private:
     std::vector<visitor*> visitors_; ///< The oldest first.
     reserved_descriptor reserve_;
     bool warned_ = false;
+    bool accepting_ = false;
 };
 
 /// One connection: a request, its answer, and the next one.
@@ -234,8 +235,9 @@ bool web_server::state::open(const tcp::endpoint& at, bool both_families, std::s
 }
 
 void web_server::state::accept() {
-    if (!acceptor.is_open()) return;
+    if (!acceptor.is_open() || accepting_) return;
     acceptor.async_accept([self = shared_from_this()](const error_code& error, tcp::socket socket) {
+        self->accepting_ = false;
         if (!self->acceptor.is_open()) return;
         if (error) return self->refused(error);
         try {
@@ -244,6 +246,7 @@ void web_server::state::accept() {
         }
         self->accept();
     });
+    accepting_ = true; // Only now: it may throw.
 }
 
 void web_server::state::welcome(tcp::socket socket) {
@@ -317,6 +320,8 @@ bool web_server::listen(std::string_view where, std::string& why) {
     state_->accept();
     return true;
 }
+
+void web_server::resume() { state_->accept(); }
 
 ngtcp2::address web_server::local_address() const {
     error_code ignored;

@@ -44,6 +44,8 @@ public:
 
     /// HOST:PORT with a numeric host or none; false: `why`.
     [[nodiscard]] bool listen(std::string_view where, std::string& why);
+    /// Accepts again, where std::bad_alloc has ended that.
+    void resume();
     [[nodiscard]] ngtcp2::address local_address() const;
 
 private:

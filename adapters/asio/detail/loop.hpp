@@ -29,6 +29,9 @@ public:
     /// Closes all connections, then calls `done`; see server::shutdown().
     void shutdown(app_error, std::string_view reason, duration grace, std::function<void()> done);
 
+    /// Reads, writes, and waits for more; also where a wait was lost.
+    void turn();
+
     [[nodiscard]] ngtcp2::endpoint& endpoint() noexcept { return endpoint_; }
     [[nodiscard]] const ngtcp2::address& local() const noexcept { return socket_.local(); }
     [[nodiscard]] const socket_stats& stats() const noexcept { return socket_.stats(); }
@@ -47,7 +50,6 @@ private:
         std::vector<std::byte> bytes;
     };
 
-    void turn();
     [[nodiscard]] bool one_turn(time_point);
     void post_turn();
     void wait_readable();

@@ -36,6 +36,9 @@ public:
     /// closing period is over, but `grace` from now at the latest.
     void shutdown(app_error code, std::string_view reason, duration grace, std::function<void()> done);
 
+    /// Goes on after std::bad_alloc came out of the executor: what it was to wait for may have been lost with that.
+    void resume();
+
     [[nodiscard]] ngtcp2::endpoint& endpoint();
     [[nodiscard]] const socket_stats& stats() const;
 

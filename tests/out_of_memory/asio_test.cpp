@@ -1,0 +1,94 @@
+// One allocation of a server on an executor fails, each in turn, also where it only waits for something: it can go on.
+#include "adapters/memory_pair.hpp"
+#include "failing.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <catch2/catch_test_macros.hpp>
+#include <moqlite/asio/client.hpp>
+#include <moqlite/asio/server.hpp>
+#include <new>
+#include <thread>
+
+using namespace moqlite;
+using namespace moqlite::test;
+
+namespace {
+
+class listening_server {
+public:
+    listening_server() {
+        std::string why;
+        const bool listens = server_.listen(
+            "127.0.0.1:0", server_tls(),
+            [](ngtcp2::connection& c, time_point) { return std::make_unique<recorder>(c); }, why);
+        INFO(why);
+        REQUIRE(listens);
+    }
+    /// As the relay's service does it.
+    void poll() {
+        const fallible from_here;
+        try {
+            io_.restart();
+            io_.poll();
+        } catch (const std::bad_alloc&) {
+            while (!resumed()) {
+            }
+        }
+    }
+    [[nodiscard]] std::uint16_t port() const { return server_.local_address().port(); }
+
+private:
+    bool resumed() {
+        try {
+            server_.resume();
+            return true;
+        } catch (const std::bad_alloc&) {
+            return false;
+        }
+    }
+    boost::asio::io_context io_{1};
+    asio::server server_{io_.get_executor()};
+};
+
+enum class outcome : std::uint8_t { none, connected, failed };
+
+/// What becomes of a new client, within seconds.
+outcome connect_to(listening_server& server, const ngtcp2::tls& with) {
+    boost::asio::io_context io{1};
+    asio::client client{io.get_executor()};
+    auto result = outcome::none;
+    client.connect(
+        {.host = "127.0.0.1", .port = server.port(), .server_name = "localhost", .alpn = {"moq-lite-05"}, .tls = with},
+        [&](ngtcp2::connection& c, time_point) {
+            result = outcome::connected;
+            return std::make_unique<recorder>(c);
+        },
+        [&](const ngtcp2::closed&) { result = outcome::failed; });
+    for (const auto end = std::chrono::steady_clock::now() + 10s;
+        result == outcome::none && std::chrono::steady_clock::now() < end;) {
+        io.restart();
+        io.poll();
+        server.poll();
+        std::this_thread::sleep_for(100us);
+    }
+    return result;
+}
+
+} // namespace
+
+TEST_CASE("a server whose wait found no memory goes on", "[out_of_memory]") {
+    const auto with = client_tls();
+    std::size_t nth = 0;
+    for (bool all_failed = false; !all_failed;) {
+        ++nth;
+        CAPTURE(nth);
+        listening_server server;
+        fail_allocation(nth);
+        const auto first = connect_to(server, with);
+        all_failed = !has_failed();
+        fail_allocation(0);
+        if (all_failed) CHECK(first == outcome::connected);
+        CHECK(connect_to(server, with) == outcome::connected);
+    }
+    CHECK(nth > 10);
+}
