@@ -1,4 +1,5 @@
-// One allocation of a server on an executor fails, each in turn, also where it only waits for something: it can go on.
+// Allocations of a server on an executor fail, four from each on in turn, also where it only waits for something: it
+// can go on.
 #include "adapters/memory_pair.hpp"
 #include "failing.hpp"
 
@@ -83,7 +84,7 @@ TEST_CASE("a server whose wait found no memory goes on", "[out_of_memory]") {
         ++nth;
         CAPTURE(nth);
         listening_server server;
-        fail_allocation(nth);
+        fail_allocation(nth, 3);
         const auto first = connect_to(server, with);
         all_failed = !has_failed();
         fail_allocation(0);

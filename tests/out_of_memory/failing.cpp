@@ -58,6 +58,7 @@ bool c_allocation_fails() noexcept {
     if (--left_in_c != 0) return false;
     return failed = true;
 }
+bool allocation_fails() noexcept { return fails(); }
 bool has_failed() noexcept { return failed; }
 fallible::fallible() noexcept { may_fail = true; }
 fallible::~fallible() { may_fail = false; }

@@ -13,6 +13,8 @@ void fail_c_allocation(std::size_t nth) noexcept;
 [[nodiscard]] bool tls_library_is_spared() noexcept;
 /// One is made, in C: whether it fails.
 [[nodiscard]] bool c_allocation_fails() noexcept;
+/// One is made, in C++: whether it fails.
+[[nodiscard]] bool allocation_fails() noexcept;
 /// Since the last fail_allocation() that was not of 0.
 [[nodiscard]] bool has_failed() noexcept;
 

@@ -1,4 +1,5 @@
-// The malloc, calloc and realloc of what is linked into this program (-Wl,--wrap), the C libraries among it.
+// The malloc, calloc and realloc of what is linked into this program (-Wl,--wrap), the C libraries among it; and
+// aligned_alloc, by which Asio has the memory of what waits, instead of operator new.
 #include "failing.hpp"
 
 #include <cstddef>
@@ -15,6 +16,8 @@ void* __real_realloc(void* piece, std::size_t size);
 void* __wrap_malloc(std::size_t size);
 void* __wrap_calloc(std::size_t count, std::size_t size);
 void* __wrap_realloc(void* piece, std::size_t size);
+void* __real_aligned_alloc(std::size_t alignment, std::size_t size);
+void* __wrap_aligned_alloc(std::size_t alignment, std::size_t size);
 
 void* __wrap_malloc(std::size_t size) { return moqlite::test::c_allocation_fails() ? nullptr : __real_malloc(size); }
 void* __wrap_calloc(std::size_t count, std::size_t size) {
@@ -22,6 +25,9 @@ void* __wrap_calloc(std::size_t count, std::size_t size) {
 }
 void* __wrap_realloc(void* piece, std::size_t size) {
     return moqlite::test::c_allocation_fails() ? nullptr : __real_realloc(piece, size);
+}
+void* __wrap_aligned_alloc(std::size_t alignment, std::size_t size) {
+    return moqlite::test::allocation_fails() ? nullptr : __real_aligned_alloc(alignment, size);
 }
 
 } // extern "C"

@@ -152,8 +152,8 @@ struct probe_ended {
 
 // Requests of the peer.
 
-/// The peer cut off a request for what we announce below `prefix`, with a code other than cancel: it may have refused an
-/// announcement, and gets no more until it asks again.
+/// The peer cut off a request for what we announce below `prefix`, with a code other than cancel: it may have refused
+/// an announcement, and gets no more until it asks again.
 struct announcements_cut_off {
     std::string_view prefix; ///< Whole: the session's root in front.
     app_error code = app_error::cancel;
