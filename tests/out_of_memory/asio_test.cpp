@@ -8,7 +8,6 @@
 #include <moqlite/asio/client.hpp>
 #include <moqlite/asio/server.hpp>
 #include <new>
-#include <thread>
 
 using namespace moqlite;
 using namespace moqlite::test;
@@ -68,9 +67,8 @@ outcome connect_to(listening_server& server, const ngtcp2::tls& with) {
     for (const auto end = std::chrono::steady_clock::now() + 10s;
         result == outcome::none && std::chrono::steady_clock::now() < end;) {
         io.restart();
-        io.poll();
+        io.run_one_for(100us);
         server.poll();
-        std::this_thread::sleep_for(100us);
     }
     return result;
 }

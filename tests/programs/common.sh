@@ -13,10 +13,10 @@ cd "$work"
 while IFS= read -r name; do unset "$name"; done < <(compgen -v MOQLITE_ | grep -v '^MOQLITE_BIN$')
 
 clean_up() {
-    local result=$? name
+    local result=$? pid
     trap - EXIT
     exec 2>/dev/null
-    for name in "${!pid_of[@]}"; do kill -9 "${pid_of[$name]}" || true; done
+    for pid in $(jobs -p); do kill -9 "$pid" || true; done
     wait || true
     cd /
     rm -rf "$work"
@@ -55,6 +55,7 @@ until_true() {
 start() {
     local name=$1 program=$2
     shift 2
+    [ -z "${pid_of[$name]:-}" ] || is_over "$name" || fail "$name still runs"
     : >"$name.out" >"$name.err"
     "$MOQLITE_BIN/moqlite-$program" "$@" <"${input:-/dev/null}" >"$name.out" 2>"$name.err" 3>&- &
     pid_of[$name]=$!

@@ -72,7 +72,7 @@ same expected first
 same expected second.out
 
 say "a watcher that asks for groups that are gone begins with the oldest that there is, says so, and has lost none"
-start_relay small --cache-bytes 64K
+start_relay tiny --cache-bytes 64K
 mkfifo slower
 start_publish publish old --wait-subscriber --input slower --group-frames 1
 start_watch first old --from 0 --output from-0
