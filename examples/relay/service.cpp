@@ -192,7 +192,7 @@ std::unique_ptr<ngtcp2::handler> service::accept(ngtcp2::connection& c, time_poi
 
 void service::forget(std::uint64_t key) noexcept {
     connections_.erase(key);
-    // What is left of these where the end of the session could not be reported.
+    // Entries are left of these where the end of the session could not be reported.
     for (auto* each : {&broken_rules_, &lost_groups_, &refused_requests_, &announcements_}) each->erase(key);
     relay_.remove(key);
     if (stopped_ && connections_.empty()) drained_.cancel();

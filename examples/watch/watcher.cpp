@@ -234,7 +234,8 @@ void watcher::report_losses() {
     while (const auto lost = reader_ && !link_.finishing() ? reader_->poll_lost() : std::nullopt) report(*lost);
 }
 
-/// Where the track begins later than asked for: no loss, for the publisher has not said that it had them.
+/// The first group of a track that begins later than asked for: no loss, for the publisher has not said that it had
+/// earlier ones.
 bool watcher::precedes_track(const lost_groups& lost) const {
     return lost.code == app_error::not_found && options_.from && !resume_ && reader_->restarts() == 0 &&
            reader_->groups_read() == 0 && number(lost.first) == *options_.from;

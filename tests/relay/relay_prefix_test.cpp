@@ -202,3 +202,31 @@ TEST_CASE("flapping a broad announcement costs nothing for the tracks of narrowe
     auto& next = viewer_of_alice(s);
     CHECK(next.groups() == list{"0: untouched"});
 }
+
+TEST_CASE("a track beneath an announced path, paused at its reader's Group End, has not ended when that reader leaves",
+    "[relay][prefix][regression]") {
+    scene s;
+    auto& room = s.join({}, version::lite_04);
+    room.announce("room");
+    s.settle();
+    auto& first = s.join();
+    first.subscribe(alice, {.ordered = true, .start = at(0), .end = at(0)});
+    s.settle();
+    room.accept(0, 0);
+    room.send(0, 0, "a");
+    s.settle();
+    REQUIRE(room->finish(request_id{0}));
+    s.settle();
+    s.pass_for_all(300ms);
+    CHECK(first.groups() == list{"0: a"});
+    static_cast<void>(room.heard());
+    first.unsubscribe();
+    s.settle();
+    // Its publisher still announces the room, and has more.
+    auto& next = viewer_of_alice(s);
+    CHECK_FALSE(room.heard().empty());
+    room.accept(1, 1);
+    room.send(1, 1, "b");
+    s.settle();
+    CHECK(next.groups() == list{"1: b"});
+}

@@ -23,7 +23,7 @@ struct limits {
     std::size_t watches = 256;                     ///< Of these, ANNOUNCE_REQUESTs.
     std::size_t announcements = 65536;             ///< Paths that one peer may announce.
     std::size_t announced_bytes = 8 * 1024 * 1024; ///< Of these paths together.
-    /// What a relay keeps of the announcements of all its peers together; one of them may have half of what is left.
+    /// Bytes of the announcements of all peers of a relay together; one peer may have half of what is left.
     std::size_t announced_by_all = 256 * 1024 * 1024;
     /// Broadcasts that one peer was told of, by all its ANNOUNCE_REQUESTs together; or four times all, if that is more.
     std::size_t told = 4 * 65536;
@@ -72,7 +72,7 @@ struct limits {
     /// Before moq-lite-05 a FIN at a Group End is a track's end where nothing follows it, asked for again, for so long
     /// and for three round trips.
     duration end_at_cap = std::chrono::seconds{1};
-    /// Of a TRACK or FETCH that a relay has asked, and of a SUBSCRIBE where somebody else needs its place.
+    /// The time-out of a TRACK or FETCH that a relay has asked, and of a SUBSCRIBE where another needs its place.
     duration request_timeout = std::chrono::seconds{10};
     /// A publisher that another one took over and that is silent for so long, and for three round trips, is dead; its
     /// readers are cut off.

@@ -175,7 +175,7 @@ private:
         e.unlink();
         all.push_back(e);
     }
-    /// What follows of a change needs no memory, so that it is made as a whole or not at all.
+    /// The rest of a change needs no memory, so that it is made as a whole or not at all.
     void make_room() {
         aged_.make_room();
         largest_.make_room();
@@ -272,7 +272,7 @@ private:
         stop(e.from);
         drop(e);
     }
-    /// What a group counts for in the pool: its slabs, and itself.
+    /// A group's part of the pool: its slabs, and itself.
     [[nodiscard]] static std::size_t footprint(const group& g) noexcept { return g.memory() + sizeof(group); }
     /// Bytes in use and bytes that may be. What readers hold goes when their sessions are pumped: it is reckoned with.
     struct shortage {

@@ -161,7 +161,7 @@ inline time_point relay::silent_until(const relaying::track& t, time_point since
 inline void relay::cut_off_superseded(time_point now) {
     while (!superseded_.empty() && superseded_.begin()->first <= now) {
         relaying::track& t = *superseded_.begin()->second;
-        // What a round trip takes may have been measured, or have grown, since.
+        // The round trip may have been measured, or have grown, since.
         const auto until = silent_until(t, t.superseded_at, options_.bounds.takeover_grace);
         if (until > now) {
             relaying::set_timer(superseded_, t.cut_off_at, until, t);
@@ -176,7 +176,7 @@ inline void relay::cut_off_superseded(time_point now) {
     }
 }
 
-/// What is known of a track, from the publisher who is asked for it now or whose track is still here.
+/// The TRACK_INFO of a track, from the publisher who is asked for it now or whose track is still here.
 inline const track_info* relay::known_info(const track_key& about) {
     if (const auto* e = table_.covering(about.first)) return infos_.find({e->path, about.first, about.second});
     const auto* t = known_track(about);

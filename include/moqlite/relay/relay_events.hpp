@@ -133,7 +133,7 @@ inline void relay::on(peer& p, const groups_wanted& e) {
     now.end = e.up_to;
     set_options(r, now);
     if (before) serve_up_to_cap(t, r, next(*before));
-    // What it wants of those that have begun here it gets here.
+    // The groups that have begun here it gets here.
     const bool wants_more = e.up_to && (!t.highest || *t.highest < *e.up_to);
     if (wants_more && t.only_live && !t.complete) return leave_live(r);
     ask_upstream(t);
@@ -257,7 +257,7 @@ inline void relay::end_well(relaying::track& t) {
     destroy_if_unused(t);
 }
 
-/// Nothing has followed a FIN that was the end of a subscription or of its track: it was that of the track. Some
+/// A FIN that was the end of a subscription or of its track was that of the track, if nothing has followed it. Some
 /// publishers accept the subscription to what follows, and are silent.
 inline void relay::end_silent(time_point now) {
     while (!perhaps_over_.empty() && perhaps_over_.begin()->first <= now) {

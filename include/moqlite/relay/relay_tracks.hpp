@@ -188,7 +188,7 @@ inline void relay::abandon(relaying::track& t) {
     t.log.wanted.reset();
     if (std::exchange(t.paused, false)) {
         // Its last FIN was the end, unless somebody is there who could send more.
-        if (t.perhaps_over && table_.find(t.broadcast) == nullptr) return end_well(t);
+        if (t.perhaps_over && table_.covering(t.broadcast) == nullptr) return end_well(t);
         return retire(t);
     }
     if (!t.subscription) return destroy_if_unused(t);
