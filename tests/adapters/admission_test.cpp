@@ -1,8 +1,7 @@
 // Admission of connections: which are refused at once, and how much of an endpoint one address may use.
 #include "memory_pair.hpp"
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::admission_test {
 
 namespace {
 
@@ -186,3 +185,5 @@ TEST_CASE("a thousand clients of one address come in together") {
     REQUIRE(pair.run([&] { return pair.server.handlers.size() == 1000; }, 5s));
     CHECK(pair.client.failures.empty());
 }
+
+} // namespace moqlite::test::admission_test

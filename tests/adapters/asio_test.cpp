@@ -14,8 +14,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::asio_test {
+
 namespace net = boost::asio;
 
 namespace {
@@ -313,3 +313,5 @@ TEST_CASE("HOST:PORT is read in every usual form") {
     CHECK_FALSE(read("[]:1"));
     CHECK_FALSE(read("[::1]1"));
 }
+
+} // namespace moqlite::test::asio_test

@@ -5,8 +5,7 @@
 
 #include <random>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::bounds_test {
 
 namespace {
 
@@ -97,3 +96,5 @@ TEST_CASE("full windows of many streams on a path that loses and reorders stay f
     INFO(most);
     CHECK(most < bound_of(server) / 2);
 }
+
+} // namespace moqlite::test::bounds_test

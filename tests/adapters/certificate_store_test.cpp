@@ -4,8 +4,8 @@
 
 #include <moqlite/ngtcp2/certificate_store.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::certificate_store_test {
+
 using ngtcp2::certificate_store;
 using ngtcp2::trust;
 using enum ngtcp2::certificate_store::outcome;
@@ -177,3 +177,5 @@ TEST_CASE("a server that takes nobody any more does not begin again for a certif
     pair.run_for(2s);
     CHECK(pair.client.handlers.empty());
 }
+
+} // namespace moqlite::test::certificate_store_test

@@ -4,8 +4,7 @@
 
 #include <catch2/generators/catch_generators.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::connection_id_test {
 
 namespace {
 
@@ -109,3 +108,5 @@ TEST_CASE("half handshakes leave nothing behind") {
     client->connection.close(app_error::cancel, "bye");
     must_be_forgotten(pair, {&ours});
 }
+
+} // namespace moqlite::test::connection_id_test

@@ -7,8 +7,7 @@
 #include <moqlite/ngtcp2/error_code.hpp>
 #include <set>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::dialects_test {
 
 TEST_CASE("a stream's code is understood raw and as HTTP/3 maps it", "[dialects §12.29][ngtcp2-1.24]") {
     memory_pair pair;
@@ -68,3 +67,5 @@ TEST_CASE("a hop of our own is never 0, and a number that JavaScript can hold",
     CHECK(seen.size() > 990);
     CHECK(all >> 52 == 1); // The whole range is used.
 }
+
+} // namespace moqlite::test::dialects_test

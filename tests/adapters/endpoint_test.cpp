@@ -3,8 +3,7 @@
 
 #include <moqlite/ngtcp2/error_code.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::endpoint_test {
 
 namespace {
 
@@ -385,3 +384,5 @@ TEST_CASE("segments of a bulk transfer are of one size, so that bursts are long"
     const auto sent = client->connection.stats().packets_sent - packets;
     CHECK(sent / (pair.client.bursts - before) >= 8);
 }
+
+} // namespace moqlite::test::endpoint_test

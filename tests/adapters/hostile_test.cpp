@@ -3,8 +3,7 @@
 
 #include <random>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::hostile_test {
 
 TEST_CASE("garbage of any length is dropped without an answer") {
     memory_pair pair;
@@ -170,3 +169,5 @@ TEST_CASE("an Initial packet that cannot be decrypted leaves nothing behind, not
     CHECK(pair.server.endpoint.connections() == 1);
     CHECK(lines == 0);
 }
+
+} // namespace moqlite::test::hostile_test

@@ -2,8 +2,7 @@
 #include "../../adapters/ngtcp2/detail/connection_state.hpp"
 #include "memory_pair.hpp"
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::key_update_test {
 
 TEST_CASE("keys can be updated by either end, long after the handshake") {
     memory_pair pair;
@@ -56,3 +55,5 @@ TEST_CASE("keys are updated again and again by both ends, also at the same momen
     CHECK(server->received.begin()->second.bytes == up);
     CHECK(client->received.begin()->second.bytes == down);
 }
+
+} // namespace moqlite::test::key_update_test

@@ -3,8 +3,7 @@
 #include "../../adapters/ngtcp2/detail/connection_state.hpp"
 #include "memory_pair.hpp"
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::migration_test {
 
 namespace {
 
@@ -195,3 +194,5 @@ TEST_CASE("a server does not move: what comes from elsewhere in its name is not 
     CHECK(client->received.begin()->second.bytes == data);
     CHECK(client->connection.remote() == pair.server.address);
 }
+
+} // namespace moqlite::test::migration_test

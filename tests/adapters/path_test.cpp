@@ -3,8 +3,7 @@
 
 #include <random>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::path_test {
 
 namespace {
 
@@ -111,3 +110,5 @@ TEST_CASE("an outage of two seconds leaves packets as large as they were") {
     live_until(pair, client, server, pair.now + 30s);
     CHECK(client->connection.stats().packet_size == 1452);
 }
+
+} // namespace moqlite::test::path_test

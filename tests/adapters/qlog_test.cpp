@@ -3,8 +3,7 @@
 
 #include <catch2/generators/catch_generators.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::qlog_test {
 
 namespace {
 
@@ -64,3 +63,5 @@ TEST_CASE("a connection without a qlog is a connection") {
     client->send(direction::uni, noise(100'000));
     REQUIRE(pair.run([c = client] { return c->closed_streams.size() == 1; }));
 }
+
+} // namespace moqlite::test::qlog_test

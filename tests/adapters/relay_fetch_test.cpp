@@ -1,8 +1,7 @@
 // FETCH, PROBE and datagrams through the relay as it ships, over real QUIC.
 #include "relay_stage.hpp"
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::relay_fetch_test {
 
 namespace {
 
@@ -123,3 +122,5 @@ TEST_CASE("FETCH, PROBE and datagrams work through the relay over real QUIC, bes
     CHECK(visitor.who.complaints == std::vector<std::string>{});
     s.must_be_undisturbed();
 }
+
+} // namespace moqlite::test::relay_fetch_test

@@ -4,8 +4,7 @@
 
 #include <moqlite/wire/lite/group.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::relay_flood_test {
 
 namespace {
 
@@ -123,3 +122,5 @@ TEST_CASE("a peer that sends without end takes no more memory than it may, and n
     INFO(s.relay.last_words());
     s.must_be_undisturbed();
 }
+
+} // namespace moqlite::test::relay_flood_test

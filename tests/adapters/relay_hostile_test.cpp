@@ -6,8 +6,8 @@
 #include <moqlite/asio/clock.hpp>
 #include <moqlite/wire/lite/subscribe.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::relay_hostile_test {
+
 namespace net = boost::asio;
 
 namespace {
@@ -366,3 +366,5 @@ TEST_CASE("a peer that breaks a rule is told which, named once in the log, and d
     s.must_be_undisturbed();
     SECTION("SIGTERM after all that") { end_of_the_relay(s); }
 }
+
+} // namespace moqlite::test::relay_hostile_test

@@ -6,8 +6,7 @@
 #include <moqlite/asio/client.hpp>
 #include <moqlite/nghttp3/client.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::relay_origin_test {
 
 namespace {
 
@@ -108,3 +107,5 @@ TEST_CASE("--host adds a name, and --allow-origin asks for no name", "[relay][or
     CHECK(listed.ask("https://app.example", "relay.example").empty());
     CHECK(listed.ask("https://relay.example", "relay.example") == refused);
 }
+
+} // namespace moqlite::test::relay_origin_test

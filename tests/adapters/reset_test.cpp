@@ -3,8 +3,7 @@
 
 #include <random>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::reset_test {
 
 namespace {
 
@@ -112,3 +111,5 @@ TEST_CASE("a made-up reset ends nothing") {
     client->send(direction::uni, noise(100'000));
     REQUIRE(pair.run([c = client] { return c->closed_streams.size() == 1; }));
 }
+
+} // namespace moqlite::test::reset_test

@@ -2,8 +2,7 @@
 #include "../../adapters/ngtcp2/detail/token_store.hpp"
 #include "memory_pair.hpp"
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::retry_test {
 
 namespace {
 
@@ -210,3 +209,5 @@ TEST_CASE("a client keeps the newest token of each of 64 servers") {
     store.put("server 1", huge);
     CHECK(store.size() == 63);
 }
+
+} // namespace moqlite::test::retry_test

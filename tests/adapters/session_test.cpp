@@ -5,8 +5,7 @@
 #include <moqlite/ngtcp2/session_handler.hpp>
 #include <moqlite/session/acceptor.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::session_test {
 
 namespace {
 
@@ -110,3 +109,5 @@ TEST_CASE("a connection that dies ends the session with the reason") {
     REQUIRE(b.pair.run([&] { return b.viewer.closed.has_value(); }));
     CHECK(*b.viewer.closed == "idle timeout");
 }
+
+} // namespace moqlite::test::session_test

@@ -7,8 +7,7 @@
 #include <moqlite/ngtcp2/session_handler.hpp>
 #include <moqlite/session/any_session.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::stream_codes_test {
 
 namespace {
 
@@ -147,3 +146,5 @@ TEST_CASE("a reset that repeats the code of our stop shows nothing", "[dialects 
     server->in_pump([=](ngtcp2::connection& c) { c.reset(other, app_error::not_found); });
     CHECK(client.reset_code(other) == mapped_not_found);
 }
+
+} // namespace moqlite::test::stream_codes_test

@@ -3,8 +3,7 @@
 
 #include <catch2/generators/catch_generators.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::timeout_test {
 
 TEST_CASE("a client that vanishes after its first packet is given up at the handshake timeout") {
     pair_options options;
@@ -72,3 +71,5 @@ TEST_CASE("a peer that vanishes is given up at the idle timeout, whichever end i
     CHECK((*client_end)->reason == "idle timeout");
     CHECK((*server_end)->reason == "idle timeout");
 }
+
+} // namespace moqlite::test::timeout_test

@@ -5,8 +5,8 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <moqlite/ngtcp2/tls.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::tls_test {
+
 using ngtcp2::trust;
 
 namespace {
@@ -168,3 +168,5 @@ TEST_CASE("without a common ALPN both ends say so") {
     REQUIRE(lines.size() == 1);
     CHECK(contains(lines[0], "no common ALPN"));
 }
+
+} // namespace moqlite::test::tls_test

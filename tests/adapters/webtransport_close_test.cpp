@@ -4,8 +4,7 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <moqlite/webtransport/error_code.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::webtransport_close_test {
 
 namespace {
 
@@ -263,3 +262,5 @@ TEST_CASE("a connection without a session is closed in ten seconds", "[webtransp
     CHECK(pair.now - begun > 9s);
     CHECK(pair.now - begun < 11s);
 }
+
+} // namespace moqlite::test::webtransport_close_test

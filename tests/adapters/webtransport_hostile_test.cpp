@@ -3,8 +3,7 @@
 
 #include <catch2/generators/catch_generators.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::webtransport_hostile_test {
 
 namespace {
 
@@ -311,3 +310,5 @@ TEST_CASE("any bytes at all on any stream leave the server as it was", "[webtran
     REQUIRE(pair.run([&] { return !server->received.empty(); }));
     CHECK(pair.server.endpoint.connections() == 1);
 }
+
+} // namespace moqlite::test::webtransport_hostile_test

@@ -8,8 +8,7 @@
 #include <moqlite/session/session.hpp>
 #include <optional>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::webtransport_lent_bytes_test {
 
 namespace {
 
@@ -264,3 +263,5 @@ TEST_CASE("control bytes of a stream that was given up are not sent from memory 
     s.send_more();
     CHECK(s.secrets() == 0);
 }
+
+} // namespace moqlite::test::webtransport_lent_bytes_test

@@ -4,8 +4,7 @@
 
 #include <catch2/generators/catch_generators.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::webtransport_limits_test {
 
 namespace {
 
@@ -68,3 +67,5 @@ TEST_CASE("streams of a session do not count in nghttp3, however many there are"
     CHECK(pair.run([&] { return server->received.size() > 3000; }, 5s));
     CHECK_FALSE(pair.server.ends.at(0)->has_value());
 }
+
+} // namespace moqlite::test::webtransport_limits_test

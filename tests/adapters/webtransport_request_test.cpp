@@ -3,8 +3,7 @@
 
 #include <catch2/generators/catch_generators.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::webtransport_request_test {
 
 TEST_CASE("GET and HEAD are answered 404, other methods 405, one line of log each", "[webtransport]") {
     webtransport_pair pair;
@@ -167,3 +166,5 @@ TEST_CASE(
     CHECK(client.ask(connect("/r\xc3\xa4um/\xf0\x9f\x8e\xa5"), false) == 200);
     CHECK(pair.requests.at(0).path == "/r\xc3\xa4um/\xf0\x9f\x8e\xa5");
 }
+
+} // namespace moqlite::test::webtransport_request_test

@@ -4,8 +4,7 @@
 #include <array>
 #include <moqlite/webtransport/capsule.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::webtransport_review_test {
 
 namespace {
 
@@ -101,3 +100,5 @@ TEST_CASE("sessions end with much of what their handlers lent on its way", "[web
         CHECK((*ends[1])->code == 7);
     }
 }
+
+} // namespace moqlite::test::webtransport_review_test

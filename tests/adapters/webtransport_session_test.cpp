@@ -5,8 +5,7 @@
 #include <moqlite/ngtcp2/session_handler.hpp>
 #include <moqlite/session/acceptor.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::webtransport_session_test {
 
 namespace {
 
@@ -127,3 +126,5 @@ TEST_CASE("200 sessions that come and go leave nothing behind", "[webtransport]"
     pair.run_for(60s);
     CHECK(pair.server.endpoint.closing() == 0);
 }
+
+} // namespace moqlite::test::webtransport_session_test

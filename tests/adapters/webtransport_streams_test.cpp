@@ -3,8 +3,7 @@
 
 #include <catch2/generators/catch_generators.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::webtransport_streams_test {
 
 namespace {
 
@@ -145,3 +144,5 @@ TEST_CASE("a session lives on a lossy path", "[webtransport]") {
         600s));
     for (const auto id : e.from->opened) CHECK(e.to->received[id].bytes == bytes);
 }
+
+} // namespace moqlite::test::webtransport_streams_test

@@ -3,8 +3,7 @@
 
 #include <catch2/generators/catch_generators.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::webtransport_test {
 
 TEST_CASE("a session comes about, and both ends know what for", "[webtransport]") {
     webtransport_pair pair;
@@ -44,3 +43,5 @@ TEST_CASE("streams carry bytes both ways, and end", "[webtransport]") {
         }
     }
 }
+
+} // namespace moqlite::test::webtransport_test

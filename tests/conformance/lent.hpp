@@ -42,11 +42,15 @@ TEST_CASE("a session that fails in the packet that acknowledges sends nothing of
         hoarder others{p.server.pool()};
         bool server_closed = false;
         bool client_left = false;
+        bool asked_too_much = false;
         p.server.on<group_lost>([&](const group_lost&) { others.take(); });
         p.server.on<session_closed>([&](const session_closed& e) {
             others.take();
             server_closed = true;
-            const bool as_it_should = client_left ? e.why == errc::peer_closed : e.why == errc::too_many_requests;
+            // What it asked for too much may be on its way when it leaves.
+            const bool as_it_should =
+                asked_too_much ? e.why == errc::too_many_requests || (client_left && e.why == errc::peer_closed)
+                               : client_left && e.why == errc::peer_closed;
             must(as_it_should, "the server fails for what its peer does");
         });
         sink.subscribe({.start = group_sequence{0}});
@@ -57,6 +61,7 @@ TEST_CASE("a session that fails in the packet that acknowledges sends nothing of
         });
         p.client.on<frame_data>([&](const frame_data&) {
             if (left-- != 0) return;
+            asked_too_much = true;
             for (int i = 0; i != 3; ++i) static_cast<void>(p.client->watch("x"));
         });
         w.run_until([&] { return server_closed || sink.ended.has_value(); }, 120s);

@@ -5,8 +5,7 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/generators/catch_generators_range.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::bridge_test {
 
 namespace {
 
@@ -179,3 +178,5 @@ TEST_CASE("the cheapest way is taken and told on, with what it costs", "[relay][
     CHECK(far.heard().size() == 2);
     CHECK(near.heard().empty());
 }
+
+} // namespace moqlite::test::bridge_test

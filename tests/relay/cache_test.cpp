@@ -7,7 +7,8 @@
 #include <utility>
 #include <vector>
 
-using namespace moqlite;
+namespace moqlite::test::cache_test {
+
 using namespace std::chrono_literals;
 using relaying::log_entry;
 using relaying::track_log;
@@ -336,3 +337,5 @@ TEST_CASE("near the limit of memory the groups themselves count, though they are
     CHECK(s.pool.charged() >= 64 * 1024 / 2);
     CHECK(s.a.newest()->group->sequence() == group_sequence{n - 1});
 }
+
+} // namespace moqlite::test::cache_test

@@ -3,7 +3,8 @@
 #include <moqlite/relay/demand.hpp>
 #include <vector>
 
-using namespace moqlite;
+namespace moqlite::test::demand_test {
+
 using relaying::demand;
 
 namespace {
@@ -64,3 +65,5 @@ TEST_CASE("the lowest and the highest Group End are of those that have one", "[r
     d.remove({.end = group_sequence{9}});
     CHECK(d.sum().end == group_sequence{4});
 }
+
+} // namespace moqlite::test::demand_test

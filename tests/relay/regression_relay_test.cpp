@@ -4,8 +4,7 @@
 #include <array>
 #include <catch2/catch_test_macros.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::regression_relay_test {
 
 namespace {
 
@@ -127,3 +126,5 @@ TEST_CASE("one publisher that answers no TRACK is not asked without end, and no 
     s.settle();
     CHECK(other.heard().size() == 1);
 }
+
+} // namespace moqlite::test::regression_relay_test

@@ -4,8 +4,7 @@
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::relay_announce_test {
 
 TEST_CASE("a broadcast is announced through, with the relay's hop behind the publisher's", "[relay][announce]") {
     scene s{{.origin = hop_id{77}}};
@@ -234,3 +233,5 @@ TEST_CASE("a relay that goes to a server watches what it has, and tells it what 
     const auto told = s.notices();
     CHECK(std::ranges::count(told, "admission_wanted 2 ") == 0);
 }
+
+} // namespace moqlite::test::relay_announce_test

@@ -5,8 +5,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::relay_backlog_test {
 
 namespace {
 
@@ -180,3 +179,5 @@ TEST_CASE("what waits for hundreds of peers together leaves memory for the other
     CHECK(got == 100);
     CHECK(s.r.stats().memory <= o.bounds.memory);
 }
+
+} // namespace moqlite::test::relay_backlog_test

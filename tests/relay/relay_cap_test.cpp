@@ -4,8 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::relay_cap_test {
 
 namespace {
 
@@ -359,3 +358,5 @@ TEST_CASE(
         s.pass(10s);
     }
 }
+
+} // namespace moqlite::test::relay_cap_test

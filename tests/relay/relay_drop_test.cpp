@@ -3,8 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::relay_drop_test {
 
 TEST_CASE("a publisher that says one by one what will not come ends its own readers' requests, not their sessions",
     "[relay][drop][regression]") {
@@ -34,3 +33,5 @@ TEST_CASE("a publisher that says one by one what will not come ends its own read
     CHECK(s.r.session(reader.key) != nullptr);
     CHECK(s.r.session(hostile.key) != nullptr);
 }
+
+} // namespace moqlite::test::relay_drop_test

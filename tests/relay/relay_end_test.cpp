@@ -5,8 +5,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::relay_end_test {
 
 namespace {
 
@@ -374,3 +373,5 @@ TEST_CASE("before moq-lite-05 a track that may have ended at a Group End is serv
     CHECK(late.groups() == list{"0: a"});
     CHECK(late.heard().back() == "subscription_ended 0 finished");
 }
+
+} // namespace moqlite::test::relay_end_test

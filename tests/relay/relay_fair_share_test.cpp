@@ -6,8 +6,7 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <malloc.h>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::relay_fair_share_test {
 
 namespace {
 
@@ -223,3 +222,5 @@ TEST_CASE("what a relay remembers of requests that it waits for does not grow wi
     CHECK(left_over() < alone + 200'000);
     CHECK(s.r.deadline());
 }
+
+} // namespace moqlite::test::relay_fair_share_test

@@ -3,8 +3,7 @@
 
 #include <catch2/generators/catch_generators.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::relay_fetch_test {
 
 namespace {
 
@@ -398,3 +397,5 @@ TEST_CASE("a datagram that a reader has not asked for is not lost to it", "[rela
     CHECK(capped.heard().empty());
     CHECK(s.r.stats().datagrams_lost == 0);
 }
+
+} // namespace moqlite::test::relay_fetch_test

@@ -1,8 +1,8 @@
 #include "relay/scene.hpp"
 #include <catch2/catch_test_macros.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::relay_hog_test {
+
 TEST_CASE("capped readers that grant no streams do not take the memory of all others") {
 
     relay_options o;
@@ -47,3 +47,5 @@ TEST_CASE("capped readers that grant no streams do not take the memory of all ot
     s.settle();
     CHECK(late.groups().size() >= 1);
 }
+
+} // namespace moqlite::test::relay_hog_test

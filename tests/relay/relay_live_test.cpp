@@ -5,8 +5,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::relay_live_test {
 
 namespace {
 
@@ -401,3 +400,5 @@ TEST_CASE(
     CHECK(std::find(heard.begin(), heard.end(), "request_ended 1") != heard.end());
     CHECK(s.r.stats().tracks == 1);
 }
+
+} // namespace moqlite::test::relay_live_test

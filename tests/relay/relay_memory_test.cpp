@@ -4,8 +4,7 @@
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::relay_memory_test {
 
 namespace {
 
@@ -290,3 +289,5 @@ TEST_CASE("when everybody has gone nothing is left", "[relay][memory]") {
     CHECK(now.cached_bytes == 0);
     CHECK(now.memory == 0);
 }
+
+} // namespace moqlite::test::relay_memory_test

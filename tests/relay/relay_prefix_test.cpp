@@ -3,8 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::relay_prefix_test {
 
 namespace {
 
@@ -230,3 +229,5 @@ TEST_CASE("a track beneath an announced path, paused at its reader's Group End, 
     s.settle();
     CHECK(next.groups() == list{"1: b"});
 }
+
+} // namespace moqlite::test::relay_prefix_test

@@ -6,8 +6,7 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <functional>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::relay_restart_test {
 
 TEST_CASE("a publisher that dies leaves its readers a code, at once", "[relay][restart]") {
     scene s;
@@ -433,3 +432,5 @@ TEST_CASE("a publisher on a long way holds up no reader of another that was take
     s.pass(5500ms);
     CHECK(first.heard() == list{"subscription_ended 0 dropped"});
 }
+
+} // namespace moqlite::test::relay_restart_test

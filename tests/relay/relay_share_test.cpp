@@ -5,8 +5,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::relay_share_test {
 
 namespace {
 
@@ -267,3 +266,5 @@ TEST_CASE("a root that other peers could not be told of lets nobody in", "[relay
     CHECK(s.r.admit(guest.key, {.root = deep}).error() == errc::too_many_segments);
     CHECK(s.r.admit(guest.key, {.root = "caf\xc3\xa9"}));
 }
+
+} // namespace moqlite::test::relay_share_test

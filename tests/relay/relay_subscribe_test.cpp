@@ -4,8 +4,7 @@
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::relay_subscribe_test {
 
 TEST_CASE("a subscription is asked of the publisher, and its groups come through", "[relay][subscribe]") {
     scene s;
@@ -308,3 +307,5 @@ TEST_CASE("the operator can see what a relay holds", "[relay][stats]") {
     CHECK(now.memory < 2 * now.cached_bytes);
     CHECK(now.groups_lost == 0);
 }
+
+} // namespace moqlite::test::relay_subscribe_test

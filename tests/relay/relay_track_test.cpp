@@ -3,8 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::relay_track_test {
 
 namespace {
 
@@ -154,3 +153,5 @@ TEST_CASE("what is known of a track that is read outlives the answers about any 
     CHECK(late.heard() == answer);
     CHECK(camera.heard().empty());
 }
+
+} // namespace moqlite::test::relay_track_test

@@ -4,8 +4,7 @@
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::relay_update_test {
 
 namespace {
 
@@ -109,3 +108,5 @@ TEST_CASE("TRACKs that are asked and taken back leave room for others at the pub
     CHECK(count(camera.heard(), "track_requested") == 1);
     CHECK(other.heard().empty());
 }
+
+} // namespace moqlite::test::relay_update_test

@@ -4,8 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::announce_again_test {
 
 namespace {
 
@@ -86,3 +85,5 @@ TEST_CASE("a peer may watch a bounded number of prefixes", "[session][announce][
     CHECK(server.receive(0, "", true).empty());
     CHECK(server.receive(12, "01 02 00 00").empty());
 }
+
+} // namespace moqlite::test::announce_again_test

@@ -5,8 +5,7 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/generators/catch_generators_range.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::announce_refused_test {
 
 namespace {
 
@@ -204,3 +203,5 @@ TEST_CASE("a route with a hop twice, or that leads through its reader or ourselv
     table.set("loop", {{hop_id{3}, hop_id{9}}, 2});
     CHECK(server.outputs().empty());
 }
+
+} // namespace moqlite::test::announce_refused_test

@@ -5,8 +5,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::announce_reply_test {
 
 namespace {
 
@@ -157,3 +156,5 @@ TEST_CASE("announce ids go on over what ends and comes again", "[session][announ
     table.remove("a", 1);
     CHECK(server.outputs() == list{"write 0 010101"});
 }
+
+} // namespace moqlite::test::announce_reply_test

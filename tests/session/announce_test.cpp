@@ -3,8 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::announce_test {
 
 namespace {
 
@@ -213,3 +212,5 @@ TEST_CASE(
     REQUIRE_FALSE(said.empty());
     CHECK(said.front() == "stream_rejected 0 too_many_segments");
 }
+
+} // namespace moqlite::test::announce_test

@@ -5,8 +5,7 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/generators/catch_generators_range.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::announce_versions_test {
 
 namespace {
 
@@ -230,3 +229,5 @@ TEST_CASE("a peer whose SETUP names its hop is not told of what came through it"
     REQUIRE(server->announce("b", {hop_id{4}}));
     CHECK(without(server.outputs(), "credit").back() == "write 0 " + plain("02 00 01" + start("b", "01 04 00")));
 }
+
+} // namespace moqlite::test::announce_versions_test

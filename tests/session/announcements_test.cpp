@@ -6,7 +6,7 @@
 #include <moqlite/session/announcements.hpp>
 #include <string>
 
-using namespace moqlite;
+namespace moqlite::test::announcements_test {
 
 namespace {
 
@@ -330,3 +330,5 @@ TEST_CASE("a slot belongs to one path at a time, as far as any reader knows", "[
         if (i % 11 == 0) reader.read();
     }
 }
+
+} // namespace moqlite::test::announcements_test

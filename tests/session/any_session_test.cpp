@@ -5,8 +5,7 @@
 #include <moqlite/session/acceptor.hpp>
 #include <moqlite/session/any_session.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::any_session_test {
 
 namespace {
 
@@ -161,3 +160,5 @@ TEST_CASE("an acceptor makes nothing for a protocol that nobody here speaks", "[
     CHECK(acceptor{role::server}.make("h3", {}, t0, any).error() == errc::unsupported);
     CHECK_FALSE(any);
 }
+
+} // namespace moqlite::test::any_session_test

@@ -3,8 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::backlog_test {
 
 namespace {
 
@@ -222,3 +221,5 @@ TEST_CASE("a backlog that begins between two messages of one input returns their
     CHECK(server.events() == list{"subscribe_updated 0 priority 8 latency 0 .."});
     CHECK(server.outputs().empty());
 }
+
+} // namespace moqlite::test::backlog_test

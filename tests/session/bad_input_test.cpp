@@ -3,8 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::bad_input_test {
 
 namespace {
 
@@ -319,3 +318,5 @@ TEST_CASE("any bytes at all, on any stream, leave a session that can be closed",
         if (!closed) CHECK(last.back() == "session_closed cancel closed");
     }
 }
+
+} // namespace moqlite::test::bad_input_test

@@ -5,8 +5,7 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/generators/catch_generators_range.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::bad_input_versions_test {
 
 namespace {
 
@@ -152,3 +151,5 @@ TEST_CASE("hop lists, statuses and types that a version does not have are refuse
     CHECK(client.receive(0, has_subscribe_end(v) ? "03 01 00" : "02 03 00 00 00").front() ==
           "stream_rejected 0 unknown_message_type");
 }
+
+} // namespace moqlite::test::bad_input_versions_test

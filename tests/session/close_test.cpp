@@ -3,8 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::close_test {
 
 namespace {
 
@@ -170,3 +169,5 @@ TEST_CASE("a session can be destroyed with everything open", "[session][close]")
     g = {};
     CHECK(pool.in_use() == 0);
 }
+
+} // namespace moqlite::test::close_test

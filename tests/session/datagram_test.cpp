@@ -4,8 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::datagram_test {
 
 namespace {
 
@@ -99,3 +98,5 @@ TEST_CASE("a datagram of a subscription is told; others, and what is none, are d
     CHECK(receive("00 07").empty());
     CHECK(receive("").empty());
 }
+
+} // namespace moqlite::test::datagram_test

@@ -6,8 +6,7 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/generators/catch_generators_range.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::dialects_announce_test {
 
 namespace {
 
@@ -286,3 +285,5 @@ TEST_CASE("an announce stream stays open when all is over, and a peer that ends 
     CHECK(client.receive(0, "", true) == list{"broadcast_ended 0 cam", "watch_ended 0 cancel"});
     CHECK_FALSE(client->is_closed());
 }
+
+} // namespace moqlite::test::dialects_announce_test

@@ -5,8 +5,7 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/generators/catch_generators_range.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::dialects_requests_test {
 
 namespace {
 
@@ -134,3 +133,5 @@ TEST_CASE("a GOAWAY that is dropped unread is said all the same", "[session][dia
     CHECK(server.stream_closed(1, app_error::cancel).empty());
     CHECK_FALSE(server->is_closed());
 }
+
+} // namespace moqlite::test::dialects_requests_test

@@ -5,8 +5,7 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/generators/catch_generators_range.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::dialects_subscribe_test {
 
 namespace {
 
@@ -219,3 +218,5 @@ TEST_CASE("a subscribe stream is finished after its groups have arrived, for tho
     CHECK(server.stream_closed(server.first_uni()) == list{"group_delivered 0 sequence 0"});
     CHECK(server.outputs() == list{"write 0 fin"});
 }
+
+} // namespace moqlite::test::dialects_subscribe_test

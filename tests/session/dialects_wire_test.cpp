@@ -5,8 +5,7 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/generators/catch_generators_range.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::dialects_wire_test {
 
 namespace {
 
@@ -189,3 +188,5 @@ TEST_CASE("the numbers we choose are small, and those of others may be as large 
     CHECK(server.receive(0, subscribe_bytes(largest, "a", "b", "00 00" + largest + largest + largest)).front() ==
           "subscribe_requested 0 a b priority 0 latency 4611686018427387903 4611686018427387902..4611686018427387902");
 }
+
+} // namespace moqlite::test::dialects_wire_test

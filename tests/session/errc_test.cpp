@@ -4,8 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <functional>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::errc_test {
 
 namespace {
 
@@ -228,3 +227,5 @@ TEST_CASE("every error has a cause, and is called by its name", "[session][bad i
     }
     CHECK(n > 50);
 }
+
+} // namespace moqlite::test::errc_test

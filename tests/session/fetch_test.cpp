@@ -4,8 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::fetch_test {
 
 namespace {
 
@@ -335,3 +334,5 @@ TEST_CASE("a FETCH that was stopped says nothing more", "[session][fetch]") {
         CHECK(client->stop(id, app_error::cancel).error() == errc::not_found);
     }
 }
+
+} // namespace moqlite::test::fetch_test

@@ -6,8 +6,7 @@
 #include <string>
 #include <vector>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::frame_cursor_test {
 
 namespace {
 
@@ -130,3 +129,5 @@ TEST_CASE("what has been read is freed", "[session][cursor]") {
         CHECK(r.pool.in_use() < 150'000);
     }
 }
+
+} // namespace moqlite::test::frame_cursor_test

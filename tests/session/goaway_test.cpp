@@ -4,8 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::goaway_test {
 
 TEST_CASE("GOAWAY is one message on a stream of its own, from either side", "[session][goaway]") {
     const auto side = GENERATE(role::server, role::client);
@@ -50,3 +49,5 @@ TEST_CASE("an address that no message can hold is refused", "[session][goaway]")
     begin(server);
     CHECK(server->goaway(std::string(40'000, 'x')).error() == errc::value_too_large);
 }
+
+} // namespace moqlite::test::goaway_test

@@ -9,8 +9,7 @@
 #include <string>
 #include <vector>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::group_test {
 
 namespace {
 
@@ -364,3 +363,5 @@ TEST_CASE("a group outlives the pool that its memory comes from", "[group]") {
     CHECK(g->write_frame(timestamp{2}, as_bytes("after it")));
     CHECK(g->frames() == 2);
 }
+
+} // namespace moqlite::test::group_test

@@ -9,8 +9,7 @@
 #include <random>
 #include <set>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::held_back_test {
 
 namespace {
 
@@ -326,3 +325,5 @@ TEST_CASE("the Group Start that a subscription named is repeated in each update"
     REQUIRE(client->update(other, {.priority = 9}));
     CHECK(client.outputs() == list{"write 4 050900000000"});
 }
+
+} // namespace moqlite::test::held_back_test

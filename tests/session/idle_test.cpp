@@ -6,8 +6,7 @@
 #include <catch2/generators/catch_generators_range.hpp>
 #include <functional>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::idle_test {
 
 namespace {
 
@@ -133,3 +132,5 @@ TEST_CASE("what an application asks of a session after hours is measured from th
         REQUIRE(server.closed == "");
     }
 }
+
+} // namespace moqlite::test::idle_test

@@ -5,8 +5,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <functional>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::lent_bytes_test {
 
 namespace {
 
@@ -186,3 +185,5 @@ TEST_CASE("a group that was reset counts as memory, and is evicted once", "[sess
     s->flushed();
     CHECK(s.memory.in_use() < before);
 }
+
+} // namespace moqlite::test::lent_bytes_test

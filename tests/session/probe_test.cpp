@@ -4,8 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::probe_test {
 
 namespace {
 
@@ -168,3 +167,5 @@ TEST_CASE("a probe that ends badly ends nothing else", "[session][probe]") {
     CHECK_FALSE(client->is_closed());
     CHECK(client->probe());
 }
+
+} // namespace moqlite::test::probe_test

@@ -3,8 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::publish_test {
 
 namespace {
 
@@ -253,3 +252,5 @@ TEST_CASE("a TRACK is answered once, and its stream finished", "[session][track]
         CHECK(server->answer_track(request_id{0}, {}).error() == errc::not_found);
     }
 }
+
+} // namespace moqlite::test::publish_test

@@ -3,7 +3,8 @@
 #include <chrono>
 #include <moqlite/session/read_ahead.hpp>
 
-using namespace moqlite;
+namespace moqlite::test::read_ahead_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -94,3 +95,5 @@ TEST_CASE("a publisher that stumbles now and then is no reason to ask further ah
     }
     CHECK(r.bytes() == 64 * kib);
 }
+
+} // namespace moqlite::test::read_ahead_test

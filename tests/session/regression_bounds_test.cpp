@@ -4,8 +4,7 @@
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::regression_bounds_test {
 
 namespace {
 
@@ -151,3 +150,5 @@ TEST_CASE("the request streams that are left follow from what was measured, open
     client->streams_available(direction::bidi, client.now);
     CHECK(client->requests_left() == 2U); // At least: one of three is taken by what waits.
 }
+
+} // namespace moqlite::test::regression_bounds_test

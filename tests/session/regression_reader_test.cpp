@@ -4,8 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::regression_reader_test {
 
 TEST_CASE("an OK that names a later group than was asked for says what is lost", "[session][reader][loss]") {
     desk d{from(3)};
@@ -189,3 +188,5 @@ TEST_CASE(
     d.pass(*d.reader.deadline() - d.now);
     CHECK(d.read() == list{"2.0 x"});
 }
+
+} // namespace moqlite::test::regression_reader_test

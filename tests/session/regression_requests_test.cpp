@@ -5,8 +5,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::regression_requests_test {
 
 namespace {
 
@@ -191,3 +190,5 @@ TEST_CASE("a peer that ends its request at once is answered all the same", "[ses
     REQUIRE(server->answer_track(request_id{0}, {}));
     CHECK(without(server.outputs(), "credit").size() == 1);
 }
+
+} // namespace moqlite::test::regression_requests_test

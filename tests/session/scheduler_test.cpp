@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-using namespace moqlite;
+namespace moqlite::test::scheduler_test {
 
 namespace {
 
@@ -123,3 +123,5 @@ TEST_CASE("equal flows share by turns over any number of rounds", "[scheduler]")
     }
     for (int n : served) CHECK(n == 100);
 }
+
+} // namespace moqlite::test::scheduler_test

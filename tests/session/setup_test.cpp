@@ -3,8 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::setup_test {
 
 TEST_CASE("a client says its SETUP at once, with path and origin", "[session][moq-lite-05 §5.1]") {
     subject client{role::client, version::lite_05, {.path = "/room?jwt=x", .origin = hop_id{5}}};
@@ -156,3 +155,5 @@ TEST_CASE("what a peer may subscribe to is bounded by its scope", "[session]") {
     CHECK(server.receive(4, subscribe_bytes("01", "room/a", "b")) ==
           list{"subscribe_requested 0 t/room/a b priority 0 latency 0 ..", "groups_wanted 0 all"});
 }
+
+} // namespace moqlite::test::setup_test

@@ -3,7 +3,7 @@
 #include <moqlite/session/slab.hpp>
 #include <vector>
 
-using namespace moqlite;
+namespace moqlite::test::slab_test {
 
 TEST_CASE("a slab is of a size for what is wanted, and the next size after the one before", "[slab]") {
     slab_pool pool;
@@ -54,3 +54,5 @@ TEST_CASE("a slab that came back is poisoned until it is taken again", "[slab]")
     pool.give_back(a);
 }
 #endif
+
+} // namespace moqlite::test::slab_test

@@ -4,8 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::stall_test {
 
 namespace {
 
@@ -345,3 +344,5 @@ TEST_CASE("a stalled stream that is given up stalls nobody", "[session][stall]")
     CHECK(server.tick_after(10s).empty());
     CHECK_FALSE(server->deadline());
 }
+
+} // namespace moqlite::test::stall_test

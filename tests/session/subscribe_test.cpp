@@ -3,8 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::subscribe_test {
 
 namespace {
 
@@ -231,7 +230,8 @@ TEST_CASE("a track is asked about once and answered once", "[session][track]") {
 }
 
 // Found by AddressSanitizer: a track_reader gave up such a group when it was told of its end.
-TEST_CASE("a group that ended with its session is not found by a command any more", "[session][subscribe][regression]") {
+TEST_CASE(
+    "a group that ended with its session is not found by a command any more", "[session][subscribe][regression]") {
     viewer client;
     REQUIRE(client.receive(3, "00 02 00 07 00 05 68") ==
             list{"group_opened 3 of 0 sequence 7", "frame_data 3 frame 0 at 0 of 5 time 0 68"});
@@ -247,3 +247,5 @@ TEST_CASE("a group that ended with its session is not found by a command any mor
     }
     CHECK(ended == 1);
 }
+
+} // namespace moqlite::test::subscribe_test

@@ -4,8 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::track_follow_test {
 
 namespace {
 
@@ -203,3 +202,5 @@ TEST_CASE("a reader that was cut off in the middle of a group goes on there over
     CHECK(d.reader.position() == track_position{group_sequence{6}, 0});
     if (follows) CHECK(d.subscribed());
 }
+
+} // namespace moqlite::test::track_follow_test

@@ -3,8 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::track_reader_test {
 
 TEST_CASE("a complete reader gives credit as it reads: it asks for two groups, and for more as it goes on",
     "[session][reader]") {
@@ -216,3 +215,5 @@ TEST_CASE("before moq-lite-05 a publisher that goes on after its FIN at the Grou
     d.tell(subscription_ended{d.id, false, app_error::dropped});
     CHECK(d.reader.failed() == app_error::dropped);
 }
+
+} // namespace moqlite::test::track_reader_test

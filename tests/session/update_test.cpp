@@ -3,8 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::update_test {
 
 namespace {
 
@@ -83,3 +82,5 @@ TEST_CASE("an update of a subscription that is left is not sent", "[session][upd
     REQUIRE(client->unsubscribe(client.id));
     CHECK(client.outputs() == list{"stop 0 cancel", "write 0 fin"});
 }
+
+} // namespace moqlite::test::update_test

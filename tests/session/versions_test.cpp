@@ -5,8 +5,7 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/generators/catch_generators_range.hpp>
 
-using namespace moqlite;
-using namespace moqlite::test;
+namespace moqlite::test::versions_test {
 
 namespace {
 
@@ -290,3 +289,5 @@ TEST_CASE("later a FIN is the end, at once", "[session][versions][end of track]"
     CHECK(client.receive(0, "01 01 00", true) ==
           list{"subscription_end_known 0 before 0", "subscription_ended 0 finished"});
 }
+
+} // namespace moqlite::test::versions_test

@@ -2,3 +2,5 @@
 #include "net.hpp"
 
 #include "conformance/announce.hpp"
+
+namespace moqlite::test::announce_sim_test {} // namespace moqlite::test::announce_sim_test

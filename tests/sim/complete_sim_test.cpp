@@ -2,3 +2,5 @@
 #include "net.hpp"
 
 #include "conformance/complete.hpp"
+
+namespace moqlite::test::complete_sim_test {} // namespace moqlite::test::complete_sim_test

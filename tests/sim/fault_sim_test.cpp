@@ -3,7 +3,8 @@
 
 #include "conformance/fault.hpp"
 
-using namespace moqlite;
+namespace moqlite::test::fault_sim_test {
+
 using namespace moqlite::sim;
 
 TEST_CASE("without a SETUP the session is closed, and says why", "[sim]") {
@@ -19,3 +20,5 @@ TEST_CASE("without a SETUP the session is closed, and says why", "[sim]") {
     CHECK(closed->why == errc::setup_timeout);
     CHECK(closed->code == app_error::timeout);
 }
+
+} // namespace moqlite::test::fault_sim_test

@@ -2,3 +2,5 @@
 #include "net.hpp"
 
 #include "conformance/lent.hpp"
+
+namespace moqlite::test::lent_sim_test {} // namespace moqlite::test::lent_sim_test

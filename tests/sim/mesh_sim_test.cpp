@@ -2,3 +2,5 @@
 #include "net.hpp"
 
 #include "conformance/mesh.hpp"
+
+namespace moqlite::test::mesh_sim_test {} // namespace moqlite::test::mesh_sim_test

@@ -5,7 +5,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <map>
 
-using namespace moqlite;
+namespace moqlite::test::priority_sim_test {
+
 using namespace moqlite::sim;
 
 namespace {
@@ -92,3 +93,5 @@ TEST_CASE("control goes before everything", "[sim]") {
     CHECK(*heard - said < 150ms);
     CHECK_FALSE(bulk.ended);
 }
+
+} // namespace moqlite::test::priority_sim_test

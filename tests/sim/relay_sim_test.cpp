@@ -2,3 +2,5 @@
 #include "net.hpp"
 
 #include "conformance/relay.hpp"
+
+namespace moqlite::test::relay_sim_test {} // namespace moqlite::test::relay_sim_test

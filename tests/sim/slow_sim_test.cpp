@@ -2,3 +2,5 @@
 #include "net.hpp"
 
 #include "conformance/slow.hpp"
+
+namespace moqlite::test::slow_sim_test {} // namespace moqlite::test::slow_sim_test

@@ -2,3 +2,5 @@
 #include "net.hpp"
 
 #include "conformance/subscribe.hpp"
+
+namespace moqlite::test::subscribe_sim_test {} // namespace moqlite::test::subscribe_sim_test

@@ -6,11 +6,10 @@
 #include <string>
 #include <vector>
 
-using namespace moqlite;
+namespace moqlite::test::arrivals_test {
+
 using namespace moqlite::webtransport;
 using namespace std::chrono_literals;
-using moqlite::test::hex;
-using moqlite::test::to_hex;
 
 namespace {
 
@@ -176,3 +175,5 @@ TEST_CASE("a stream that waits goes on, is cut off, stopped and closed", "[webtr
     CHECK(last->stream.stopped == app_error{7});
     CHECK(stream(a) == "none");
 }
+
+} // namespace moqlite::test::arrivals_test

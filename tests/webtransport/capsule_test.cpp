@@ -6,10 +6,9 @@
 #include <string_view>
 #include <vector>
 
-using namespace moqlite;
+namespace moqlite::test::capsule_test {
+
 using namespace moqlite::webtransport;
-using moqlite::test::hex;
-using moqlite::test::to_hex;
 
 namespace {
 
@@ -156,3 +155,5 @@ TEST_CASE("a reason that CLOSE cannot carry is cut between two characters", "[we
     CHECK(read_all(hex(written(app_error{1}, "fine\xff not fine"))) == "close 1 fine; none");
     CHECK(written(app_error{std::uint64_t{1} << 32}, "") == "684304ffffffff");
 }
+
+} // namespace moqlite::test::capsule_test

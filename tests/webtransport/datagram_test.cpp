@@ -5,10 +5,9 @@
 #include <moqlite/webtransport/datagram.hpp>
 #include <string>
 
-using namespace moqlite;
+namespace moqlite::test::datagram_test {
+
 using namespace moqlite::webtransport;
-using moqlite::test::hex;
-using moqlite::test::to_hex;
 
 namespace {
 
@@ -45,3 +44,5 @@ TEST_CASE("a quarter stream id above 2^60-1 is refused, and so is none", "[webtr
     CHECK(read("ffffffffffffffff") == "bad");
     for (const auto* bytes : {"", "40", "800000", "c0000000000000"}) CHECK(read(bytes) == "bad");
 }
+
+} // namespace moqlite::test::datagram_test

@@ -6,11 +6,10 @@
 #include <string>
 #include <vector>
 
-using namespace moqlite;
+namespace moqlite::test::early_arrivals_test {
+
 using namespace moqlite::webtransport;
 using namespace std::chrono_literals;
-using moqlite::test::hex;
-using moqlite::test::to_hex;
 
 namespace {
 
@@ -136,3 +135,5 @@ TEST_CASE("32 datagrams may wait, and the next are dropped", "[webtransport]") {
     CHECK(line(early.take_datagram(session)) == "none");
     CHECK(line(early.take_datagram(other)) == "05");
 }
+
+} // namespace moqlite::test::early_arrivals_test

@@ -5,7 +5,8 @@
 #include <optional>
 #include <utility>
 
-using namespace moqlite;
+namespace moqlite::test::error_code_test {
+
 using namespace moqlite::webtransport;
 
 TEST_CASE("an application's codes lie where browsers and other libraries put them", "[webtransport]") {
@@ -64,3 +65,5 @@ TEST_CASE("a code that 32 bits cannot hold becomes the largest that they can", "
     CHECK(to_http3_code(app_error{0x100000000}) == http3_code::application_last);
     CHECK(to_http3_code(app_error{~std::uint64_t{0}}) == http3_code::application_last);
 }
+
+} // namespace moqlite::test::error_code_test

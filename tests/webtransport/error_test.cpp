@@ -4,6 +4,8 @@
 #include <set>
 #include <string_view>
 
+namespace moqlite::test::error_test {
+
 using namespace moqlite::webtransport;
 
 TEST_CASE("every violation has a name of its own, and a code of HTTP/3", "[webtransport]") {
@@ -30,3 +32,5 @@ TEST_CASE(
     CHECK(extent_of(violation::empty_request) == extent::stream);
     CHECK(extent_of(violation::too_many_early_datagrams) == extent::datagram);
 }
+
+} // namespace moqlite::test::error_test

@@ -2,6 +2,8 @@
 #include <moqlite/webtransport/origin.hpp>
 #include <vector>
 
+namespace moqlite::test::origin_test {
+
 using namespace moqlite::webtransport;
 
 namespace {
@@ -99,3 +101,5 @@ TEST_CASE("a server's own hosts are its names and nothing that leads to it by DN
     CHECK_FALSE(is_own_host("evil.example", {}, true));
     CHECK_FALSE(is_own_host("127.0.0.2", {}, true));
 }
+
+} // namespace moqlite::test::origin_test

@@ -3,7 +3,8 @@
 #include <string>
 #include <vector>
 
-using namespace moqlite;
+namespace moqlite::test::protocols_test {
+
 using namespace moqlite::webtransport;
 
 namespace {
@@ -110,3 +111,5 @@ TEST_CASE("the client's order of preference decides", "[webtransport]") {
     CHECK(select_protocol({}, ours) == nullptr);
     CHECK(select_protocol(ours, {}) == nullptr);
 }
+
+} // namespace moqlite::test::protocols_test

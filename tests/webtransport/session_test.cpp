@@ -7,10 +7,9 @@
 #include <string>
 #include <vector>
 
-using namespace moqlite;
+namespace moqlite::test::session_test {
+
 using namespace std::chrono_literals;
-using moqlite::test::hex;
-using moqlite::test::to_hex;
 using namespace moqlite::webtransport;
 
 namespace {
@@ -347,3 +346,5 @@ TEST_CASE("a session says the same in whatever pieces its capsules come", "[webt
         }
     }
 }
+
+} // namespace moqlite::test::session_test

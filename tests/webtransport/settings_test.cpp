@@ -6,10 +6,9 @@
 #include <string_view>
 #include <vector>
 
-using namespace moqlite;
+namespace moqlite::test::settings_test {
+
 using namespace moqlite::webtransport;
-using moqlite::test::hex;
-using moqlite::test::to_hex;
 
 namespace {
 
@@ -252,3 +251,5 @@ TEST_CASE("a first burst that is not a control stream's is refused", "[webtransp
     CHECK(with_added_settings(hex("02 04 00")).error() == errc::unknown_stream_type);
     CHECK(with_added_settings(hex("00 07 01 00")).error() == errc::unexpected_message);
 }
+
+} // namespace moqlite::test::settings_test

@@ -8,10 +8,9 @@
 #include <string_view>
 #include <vector>
 
-using namespace moqlite;
+namespace moqlite::test::stream_prefix_test {
+
 using namespace moqlite::webtransport;
-using moqlite::test::hex;
-using moqlite::test::to_hex;
 
 namespace {
 
@@ -163,3 +162,5 @@ TEST_CASE("a prefix that we write is the one that is read", "[webtransport]") {
     CHECK(to_hex(byte_view{out}.first(write_stream_prefix(direction::uni, stream_id{0}, out))) == "405400");
     CHECK(to_hex(byte_view{out}.first(write_stream_prefix(direction::bidi, stream_id{0}, out))) == "404100");
 }
+
+} // namespace moqlite::test::stream_prefix_test

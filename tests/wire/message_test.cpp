@@ -2,9 +2,9 @@
 
 #include <moqlite/wire/message.hpp>
 
-using namespace moqlite;
+namespace moqlite::test::message_test {
+
 using namespace moqlite::wire;
-using test::hex;
 
 TEST_CASE("a message is its length, then so many bytes", "[message]") {
     const auto bytes = hex("02 aabb cc");
@@ -61,3 +61,5 @@ TEST_CASE("a type that the stream does not have is refused before its length", "
     CHECK(take_typed_message(hex("02"), 100, 3).status == progress::need_more);
     CHECK(take_typed_message(hex("40"), 100, 3).status == progress::need_more);
 }
+
+} // namespace moqlite::test::message_test

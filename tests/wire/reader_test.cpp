@@ -2,8 +2,8 @@
 
 #include <moqlite/wire/reader.hpp>
 
-using namespace moqlite;
-using test::hex;
+namespace moqlite::test::reader_test {
+
 using wire::reader;
 
 TEST_CASE("a reader takes fields in order and is done at the end", "[reader]") {
@@ -76,3 +76,5 @@ TEST_CASE("the first error sticks and everything after it reads as nothing", "[r
     CHECK(in.error() == errc::bad_utf8);
     CHECK(in.finish() == errc::bad_utf8);
 }
+
+} // namespace moqlite::test::reader_test

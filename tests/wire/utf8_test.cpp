@@ -1,6 +1,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <moqlite/wire/utf8.hpp>
 
+namespace moqlite::test::utf8_test {
+
 using moqlite::wire::is_utf8;
 using moqlite::wire::utf8_prefix;
 
@@ -59,3 +61,5 @@ TEST_CASE("a log shows no control, bidi or invisible characters, and nothing tha
     CHECK(loggable("abc\xc3\xbc", 4) == "abc"); // No half characters.
     CHECK(loggable("abcdef", 4) == "abcd");
 }
+
+} // namespace moqlite::test::utf8_test

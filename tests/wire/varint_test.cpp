@@ -5,10 +5,9 @@
 #include <moqlite/wire/varint.hpp>
 #include <utility>
 
-using namespace moqlite;
+namespace moqlite::test::varint_test {
+
 using namespace moqlite::wire;
-using moqlite::test::hex;
-using moqlite::test::to_hex;
 
 namespace {
 
@@ -95,3 +94,5 @@ TEST_CASE("zigzag folds small numbers of either sign into small numbers", "[vari
         CHECK(unzigzag(folded) == plain);
     }
 }
+
+} // namespace moqlite::test::varint_test

@@ -2,9 +2,8 @@
 
 #include <moqlite/wire/writer.hpp>
 
-using namespace moqlite;
-using test::hex;
-using test::to_hex;
+namespace moqlite::test::writer_test {
+
 using wire::writer;
 
 TEST_CASE("a writer appends what a reader reads", "[writer]") {
@@ -43,3 +42,5 @@ TEST_CASE("a number beyond 2^62-1 is refused, and all that was written can be ta
     to.rollback();
     CHECK(to_hex(out) == "ee");
 }
+
+} // namespace moqlite::test::writer_test

@@ -5,7 +5,7 @@
 #include <gnutls/x509.h>
 #include <moqlite/ngtcp2/tls.hpp>
 
-using namespace moqlite;
+namespace moqlite::test::library_test {
 
 namespace {
 
@@ -61,3 +61,5 @@ TEST_CASE("the libraries are the ones that we were built with") {
     CHECK(ngtcp2::library_versions().find("GnuTLS 3.") != std::string::npos);
     CHECK(ngtcp2::aes_128_gcm_speed(1400, 20) > 1e6);
 }
+
+} // namespace moqlite::test::library_test

@@ -4,7 +4,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
-using namespace moqlite;
+namespace moqlite::test::library_test {
 
 namespace {
 
@@ -49,3 +49,5 @@ TEST_CASE("the libraries are the ones that we were built with") {
     CHECK(ngtcp2::library_versions().find("OpenSSL 3.") != std::string::npos);
     CHECK(ngtcp2::aes_128_gcm_speed(1400, 20) > 1e6);
 }
+
+} // namespace moqlite::test::library_test

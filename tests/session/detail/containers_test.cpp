@@ -9,7 +9,8 @@
 #include <string>
 #include <vector>
 
-using namespace moqlite;
+namespace moqlite::test::containers_test {
+
 using namespace moqlite::detail;
 
 namespace {
@@ -241,3 +242,5 @@ TEST_CASE("an object_pool destroys each object once, and uses memory again", "[c
     }
     CHECK(alive == 0);
 }
+
+} // namespace moqlite::test::containers_test

@@ -1,11 +1,8 @@
 #include "../messages.hpp"
 
-using namespace moqlite;
+namespace moqlite::test::announce_test {
+
 using namespace moqlite::wire::lite;
-using test::check_both_ways;
-using test::encoded;
-using test::hex;
-using test::refusal;
 
 namespace {
 
@@ -154,3 +151,5 @@ TEST_CASE("a hop list holds 32 hops in order and finds them", "[announce]") {
     CHECK_FALSE(list.push_back(hop_id{9}));
     CHECK_FALSE(list.contains(hop_id{9}));
 }
+
+} // namespace moqlite::test::announce_test

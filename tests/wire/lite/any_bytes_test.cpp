@@ -5,7 +5,8 @@
 #include <random>
 #include <vector>
 
-using namespace moqlite;
+namespace moqlite::test::any_bytes_test {
+
 using namespace moqlite::wire;
 using namespace moqlite::wire::lite;
 
@@ -83,3 +84,5 @@ TEST_CASE("any bytes begin with a frame, need more, or never will", "[any_bytes]
         }
     }
 }
+
+} // namespace moqlite::test::any_bytes_test

@@ -1,9 +1,8 @@
 #include "../messages.hpp"
 
-using namespace moqlite;
+namespace moqlite::test::datagram_test {
+
 using namespace moqlite::wire::lite;
-using test::encoded;
-using test::hex;
 
 namespace {
 
@@ -42,3 +41,5 @@ TEST_CASE("there are no datagrams before lite-05", "[datagram]") {
 TEST_CASE("a datagram with a number beyond 2^62-1 is not sent", "[datagram]") {
     CHECK(encoded(v, datagram{.timestamp = timestamp{std::uint64_t{1} << 62}}) == "value_too_large");
 }
+
+} // namespace moqlite::test::datagram_test

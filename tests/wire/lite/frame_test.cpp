@@ -2,11 +2,10 @@
 
 #include <array>
 
-using namespace moqlite;
+namespace moqlite::test::frame_test {
+
 using namespace moqlite::wire;
 using namespace moqlite::wire::lite;
-using test::hex;
-using test::to_hex;
 
 namespace {
 
@@ -101,3 +100,5 @@ TEST_CASE("the delta between two timestamps leads from one to the other, or ther
     CHECK_FALSE(delta(timestamp{bound + 1}, timestamp{0}));
     CHECK_FALSE(delta(timestamp{0}, timestamp{varint_max + 1}));
 }
+
+} // namespace moqlite::test::frame_test

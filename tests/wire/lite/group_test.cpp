@@ -2,12 +2,9 @@
 
 #include <array>
 
-using namespace moqlite;
+namespace moqlite::test::group_test {
+
 using namespace moqlite::wire::lite;
-using test::check_in_all_versions;
-using test::encoded;
-using test::refusal;
-using test::to_hex;
 
 namespace {
 
@@ -42,3 +39,5 @@ TEST_CASE("a group stream begins with its type and GROUP, without an allocation"
     CHECK(prefix({largest + 1, {}}).empty());
     CHECK(prefix({0, group_sequence{largest + 1}}).empty());
 }
+
+} // namespace moqlite::test::group_test

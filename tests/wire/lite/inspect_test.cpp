@@ -9,7 +9,8 @@
 #include <utility>
 #include <vector>
 
-using namespace moqlite;
+namespace moqlite::test::inspect_test {
+
 using namespace moqlite::wire::lite;
 
 namespace {
@@ -233,3 +234,5 @@ TEST_CASE("what the front of any bytes means, more bytes do not change", "[inspe
     CHECK(messages > 4000);
     CHECK(refusals > 1000);
 }
+
+} // namespace moqlite::test::inspect_test

@@ -1,6 +1,7 @@
 #include "../messages.hpp"
 
-using namespace moqlite;
+namespace moqlite::test::print_test {
+
 using namespace moqlite::wire::lite;
 
 TEST_CASE("a message prints as its name and its fields", "[print]") {
@@ -13,3 +14,5 @@ TEST_CASE("a message prints as its name and its fields", "[print]") {
     CHECK(to_string(setup{.path = "/"}) == R"(SETUP{probe=0, path="/", role=0, cost=none, origin=0})");
     CHECK(to_string(frame_header{.delta = -3, .size = 4}) == "FRAME{delta=-3, size=4}");
 }
+
+} // namespace moqlite::test::print_test

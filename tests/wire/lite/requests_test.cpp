@@ -1,12 +1,9 @@
 // TRACK, FETCH, PROBE and GOAWAY.
 #include "../messages.hpp"
 
-using namespace moqlite;
+namespace moqlite::test::requests_test {
+
 using namespace moqlite::wire::lite;
-using test::check_both_ways;
-using test::check_in_all_versions;
-using test::encoded;
-using test::refusal;
 
 namespace {
 
@@ -63,3 +60,5 @@ TEST_CASE("a GOAWAY names where to go", "[goaway]") {
     CHECK(refusal<goaway>(version::lite_03, "01 00") == errc::unsupported);
     CHECK(encoded(version::lite_03, goaway{}) == "unsupported");
 }
+
+} // namespace moqlite::test::requests_test

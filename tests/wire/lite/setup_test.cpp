@@ -1,11 +1,8 @@
 #include "../messages.hpp"
 
-using namespace moqlite;
+namespace moqlite::test::setup_test {
+
 using namespace moqlite::wire::lite;
-using test::check_both_ways;
-using test::encoded;
-using test::hex;
-using test::refusal;
 
 namespace {
 
@@ -100,3 +97,5 @@ TEST_CASE("a number that no varint can carry is not sent", "[setup]") {
     CHECK(encoded(v, setup{.cost = std::uint64_t{1} << 62}) == "value_too_large");
     CHECK(encoded(v, setup{.origin = hop_id{std::uint64_t{1} << 62}}) == "value_too_large");
 }
+
+} // namespace moqlite::test::setup_test

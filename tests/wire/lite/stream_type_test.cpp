@@ -2,10 +2,10 @@
 
 #include <moqlite/wire/lite/stream_type.hpp>
 
-using namespace moqlite;
+namespace moqlite::test::stream_type_test {
+
 using namespace moqlite::wire;
 using namespace moqlite::wire::lite;
-using test::hex;
 
 TEST_CASE("a bidirectional stream says what it is", "[stream_type][moq-lite-05 §5]") {
     for (auto type : {bidi_type::announce, bidi_type::subscribe, bidi_type::fetch, bidi_type::probe, bidi_type::goaway,
@@ -55,3 +55,5 @@ TEST_CASE("a stream type that came with a later version is unknown to an earlier
     CHECK(take_bidi_type(version::lite_04, hex("06")).error == errc::unknown_stream_type);
     CHECK(take_uni_type(version::lite_04, hex("01")).error == errc::unknown_stream_type);
 }
+
+} // namespace moqlite::test::stream_type_test

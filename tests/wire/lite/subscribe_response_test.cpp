@@ -1,11 +1,8 @@
 #include "../messages.hpp"
 
-using namespace moqlite;
+namespace moqlite::test::subscribe_response_test {
+
 using namespace moqlite::wire::lite;
-using test::check_both_ways;
-using test::encoded;
-using test::hex;
-using test::refusal;
 
 namespace {
 
@@ -67,3 +64,5 @@ TEST_CASE("a response of another version is refused by its length", "[subscribe_
     CHECK(decoded(version::lite_04, hex("00 01 07")).error() == errc::message_too_short);
     CHECK(decoded(version::lite_05, hex("02 02 01 03")).error() == errc::message_too_short);
 }
+
+} // namespace moqlite::test::subscribe_response_test

@@ -1,10 +1,8 @@
 #include "../messages.hpp"
 
-using namespace moqlite;
+namespace moqlite::test::subscribe_test {
+
 using namespace moqlite::wire::lite;
-using test::check_in_all_versions;
-using test::encoded;
-using test::refusal;
 
 namespace {
 
@@ -71,3 +69,5 @@ TEST_CASE("a broadcast has bounded segments, a track's name has none", "[subscri
     CHECK(refusal<subscribe>(v, "0b 00 03 612f62 00 00 00 00 00 00", {.path_segments = 1}) == errc::too_many_segments);
     CHECK(refusal<subscribe>(v, "0b 00 00 03 612f62 00 00 00 00 00", {.path_segments = 1}) == errc::ok);
 }
+
+} // namespace moqlite::test::subscribe_test
