@@ -61,7 +61,7 @@ inline std::string usual_settings() { return control({{0x33, 1}, {0x2b603742, 1}
 /// Digits in the Huffman code of RFC 7541, Appendix B: 0, 1 and 2 have five bits, the others six.
 inline int huffman_digits(std::string_view bytes) {
     std::uint64_t bits = 0;
-    for (const unsigned char c : bytes) bits = bits << 8 | c;
+    for (const char c : bytes) bits = bits << 8 | static_cast<unsigned char>(c);
     int out = 0;
     for (auto left = static_cast<int>(8 * bytes.size()); left >= 5;) {
         const auto five = static_cast<int>(bits >> (left - 5) & 0x1f);

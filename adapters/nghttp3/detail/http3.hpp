@@ -6,6 +6,7 @@
 #include "control_stream.hpp"
 #include "field_scan.hpp"
 #include "message.hpp"
+#include "priority_guard.hpp"
 
 #include <cstdint>
 #include <exception>
@@ -117,6 +118,7 @@ private:
     adapters::counted_memory<nghttp3_mem> memory_{memory};
     nghttp3_conn* conn_ = nullptr;
     control_stream control_;
+    priority_guard guard_; ///< Of the peer's.
     webtransport::settings_reader settings_;
     std::optional<stream_id> remote_control_;
     std::unordered_map<std::uint64_t, arriving> headers_;
