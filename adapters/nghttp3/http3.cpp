@@ -61,7 +61,7 @@ void http3::receive(stream_id id, byte_view bytes, bool fin, time_point now) {
     now_ = now;
     scan(id, bytes);
     const auto time = static_cast<std::uint64_t>(now.time_since_epoch().count());
-    const auto passed = remote_control_ == id ? guard_.pass(bytes) : bytes;
+    const auto passed = priority_guard::needed && remote_control_ == id ? guard_.pass(bytes) : bytes;
     const auto n = read_stream(conn_, raw(id), octets(passed), passed.size(), fin, time);
     if (n < 0) return check(static_cast<int>(n));
     // What it keeps is bounded by its memory, not by the stream's window.
