@@ -2,6 +2,7 @@
 // close of the connection has been executed: QUIC sends it again from where it lies.
 #include "subject.hpp"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <functional>
 
@@ -184,6 +185,25 @@ TEST_CASE("a group that was reset counts as memory, and is evicted once", "[sess
     CHECK(s.memory.in_use() == before);
     s->flushed();
     CHECK(s.memory.in_use() < before);
+}
+
+TEST_CASE("the prefix of an empty group, which may be sent again, stays until its reset", "[session][lent]") {
+    subject s{role::server};
+    begin(s);
+    static_cast<void>(s.receive(client_bidi(0), subscribe_bytes("07", "room/cam", "video")));
+    REQUIRE(s->accept(request_id{0}, group_sequence{0}));
+    REQUIRE(s->open_group(request_id{0}, group_sequence{5}).value()->finish());
+    static_cast<void>(s.outputs()); // Its prefix and FIN; not acknowledged.
+    SECTION("its subscriber ends its side") { static_cast<void>(s.receive(client_bidi(0), "", true)); }
+    SECTION("its subscriber resets its stream") { static_cast<void>(s.reset(client_bidi(0))); }
+    SECTION("its request is rejected") { REQUIRE(s->reject(request_id{0}, app_error::cancel)); }
+    const auto said = s.outputs();
+    CHECK(std::count_if(said.begin(), said.end(), [](const auto& l) { return l.starts_with("reset 7 "); }) == 1);
+    // Another group takes its place in memory.
+    static_cast<void>(s.receive(client_bidi(1), subscribe_bytes("3f", "room/cam", "audio")));
+    REQUIRE(s->accept(request_id{1}, group_sequence{0}));
+    REQUIRE(s->open_group(request_id{1}, group_sequence{60}));
+    s.link.lent.compare_all();
 }
 
 } // namespace moqlite::test::lent_bytes_test

@@ -144,7 +144,7 @@ inline void publishing::lose(served_group& s, app_error code, bool tell) {
 inline void publishing::lose_all(incoming_request& r, app_error code) {
     const bool own_streams = r.kind == request_kind::subscribe;
     r.groups.for_each([&](served_group& s) {
-        const bool sent = s.lost || (s.fin_written && s.unacked() == 0);
+        const bool sent = s.lost || (s.fin_written && !s.is_lent()); // Its prefix counts: an empty group has no more.
         if (s.stream && own_streams && !sent) c_.reset(*s.stream, code);
         if (s.stream && own_streams) c_.streams.erase(number(*s.stream));
         keep_until_reset(s);
