@@ -48,4 +48,22 @@ TEST_CASE("capped readers that grant no streams do not take the memory of all ot
     CHECK(late.groups().size() >= 1);
 }
 
+TEST_CASE("a viewer's long requests, which a publisher's connection takes slowly, do not end the publisher's session") {
+    scene s;
+    auto& camera = s.publisher();
+    auto& hostile = s.join();
+    const std::string longest(4000, 'n');
+    camera.relay_end.takes = false; // Its congestion window is full, for a round trip.
+    for (int i = 0; i != 50; ++i) hostile.subscribe({"room/cam/" + longest, longest + std::to_string(i)});
+    s.settle();
+    auto& honest = s.viewer();
+    s.open_window(camera);
+    CHECK(honest.heard().empty());
+    REQUIRE(s.r.session(camera.key) != nullptr);
+    std::size_t asked = 0;
+    for (const auto& line : camera.heard())
+        if (line.starts_with("subscribe_requested") && line.find("room/cam video") != std::string::npos) ++asked;
+    CHECK(asked == 1);
+}
+
 } // namespace moqlite::test::relay_hog_test

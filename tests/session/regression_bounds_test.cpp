@@ -151,4 +151,19 @@ TEST_CASE("the request streams that are left follow from what was measured, open
     CHECK(client->requests_left() == 2U); // At least: one of three is taken by what waits.
 }
 
+TEST_CASE("long requests that are made at once, of a peer that takes them slowly, do not end its session",
+    "[session][regression][bounds]") {
+    subject client{role::client};
+    begin(client);
+    const std::string longest(4000, 'n');
+    for (int i = 0; i != 60; ++i) REQUIRE(client->subscribe({longest + std::to_string(i), longest}, {}));
+    client.link.budget = 12'000; // What a new connection may have in flight.
+    static_cast<void>(client.outputs());
+    REQUIRE(client->subscribe({"room/cam", "video"}, {}));
+    CHECK_FALSE(client->is_closed());
+    client.link.budget = SIZE_MAX;
+    for (int pumps = 0; pumps != 100; ++pumps) static_cast<void>(client.outputs());
+    CHECK(client.link.unacked.size() >= 61);
+}
+
 } // namespace moqlite::test::regression_bounds_test

@@ -33,7 +33,9 @@ inline std::optional<output> session::poll_output() {
 }
 
 inline std::optional<output> session::next_open() {
-    if (!bidi_blocked_ && !c_.opening.empty()) return open_stream{direction::bidi};
+    // Requests that have a stream are owed to the peer: it is given no more at once than it is expected to take.
+    const bool room = c_.control_unsent < c_.bounds.control_unsent;
+    if (!bidi_blocked_ && room && !c_.opening.empty()) return open_stream{direction::bidi};
     const auto wanted = std::min(c_.bounds.streams_in_hand, publishing_.unbound()) + (setup_ != nullptr ? 1 : 0);
     if (!uni_blocked_ && ids_.size() < wanted) return open_stream{direction::uni};
     return std::nullopt;
@@ -112,7 +114,7 @@ inline void session::control_written(detail::control_stream& s, std::size_t n) {
     if (s.kind == detail::control_kind::subscribe_out && s.out.unsent() == 0) subscribing_.request_sent(s);
     // The peer takes our replies again: there may be more to tell, and requests that waited.
     const bool room = c_.control_unsent < c_.bounds.control_unsent;
-    if (room && (announcing_.is_behind() || !c_.parked.empty())) c_.ready.mark();
+    if (room && (announcing_.is_behind() || !c_.parked.empty() || !c_.opening.empty())) c_.ready.mark();
 }
 
 inline void session::tick(time_point now) {
