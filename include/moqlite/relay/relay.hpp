@@ -174,7 +174,8 @@ private:
     using track_key = std::pair<std::string, std::string>; ///< Broadcast, track.
     /// Sessions and their TRACK requests that wait for one answer.
     using askers = std::set<std::pair<std::uint64_t, request_id>>;
-    using pending_info = std::pair<const track_key, relaying::asking>;
+    using query_key = std::pair<track_key, std::uint64_t>; ///< What is asked of which session.
+    using pending_info = std::pair<const query_key, relaying::asking>;
     using fetch_key = std::pair<track_key, group_sequence>;
     using pending_fetch = std::pair<const fetch_key, relaying::fetching>;
     struct peer {
@@ -366,7 +367,7 @@ private:
         relaying::way_less>
         ways_;
     relaying::info_table infos_{most_infos}; ///< As long as the broadcast is announced, or the track is here.
-    std::map<track_key, relaying::asking> pending_;
+    std::map<query_key, relaying::asking> pending_;
     std::multimap<fetch_key, relaying::fetching> fetching_; ///< One of a group, but where its beginning had gone.
     /// Those that have begun, the longest silent first.
     moqlite::detail::list<relaying::fetching, relaying::moving_tag> moving_;

@@ -29,8 +29,14 @@ inline std::size_t relay::weight(std::string_view path) noexcept { return path.s
 
 /// One more path of this peer. False: that is more than its share, and its session ends.
 inline bool relay::count_announcement(peer& p, std::string_view path) {
+    const auto all = options_.bounds.announced_by_all;
     const auto of_others = announced_ - p.announced;
-    if (p.announced + weight(path) > (options_.bounds.announced_by_all - of_others) / 2) {
+    const auto with_this = p.announced + weight(path);
+    // The last eighth is kept for sessions that announce next to nothing: many that announce much leave it to them.
+    const auto shared = all - all / 8;
+    const bool small = p.announced == 0 || with_this <= all / 32768;
+    const auto most = small ? all - std::min(all, of_others) : (shared - std::min(shared, of_others)) / 2;
+    if (with_this > most) {
         constexpr auto why = errc::too_many_announcements;
         p.session->close(wire_code(why), "too many announcements by all sessions together");
         return false;
@@ -73,9 +79,14 @@ inline void relay::take_over(std::string_view announced, const std::optional<rou
     for (auto i = ways_.lower_bound(key); i != ways_.end() && i->first.first == announced; ++i)
         if (!before || renamed || i->first.second != now->source)
             i->second.for_each([&](relaying::track& t) { old.push_back(&t); });
+    std::vector<std::uint64_t> announcing;
+    if (!old.empty())
+        for (const auto& way : table_.find(announced)->routes) announcing.push_back(way.source);
+    std::sort(announcing.begin(), announcing.end());
     for (relaying::track* t : old) {
         // Its publisher still announces the name: it lives, or its session has only not timed out yet.
-        if (t->upstream != now->source && is_announced_by(announced, t->upstream)) supersede(*t);
+        const bool announces = std::binary_search(announcing.begin(), announcing.end(), t->upstream);
+        if (t->upstream != now->source && announces) supersede(*t);
         retire(*t);
     }
     forget_infos(announced);
@@ -115,15 +126,11 @@ inline bool relay::same_publisher(const route& a, const route& b) noexcept {
 /// A publisher that announces the name by a session of its own may have come back before an earlier one timed out.
 inline void relay::watch_earlier_sessions(std::string_view announced, const route& now) {
     if (now.hops.size() != 1) return;
-    const auto& routes = table_.find(announced)->routes;
-    const auto own = [&](std::uint64_t source) {
-        return std::any_of(routes.begin(), routes.end(),
-            [&](const route& way) { return way.source == source && way.hops.size() == 1; });
-    };
-    const std::pair key{std::string(announced), std::uint64_t{1}};
-    for (auto i = ways_.lower_bound(key); i != ways_.end() && i->first.first == announced; ++i)
-        if (i->first.second != now.source && own(i->first.second))
-            i->second.for_each([&](relaying::track& t) { supersede(t); });
+    for (const auto& way : table_.find(announced)->routes) {
+        if (way.source == now.source || way.hops.size() != 1) continue;
+        const auto its = ways_.find(std::pair{announced, way.source});
+        if (its != ways_.end()) its->second.for_each([&](relaying::track& t) { supersede(t); });
+    }
 }
 
 inline bool relay::is_announced_by(std::string_view announced, std::uint64_t source) const {

@@ -18,9 +18,17 @@ inline void relay::on(peer& p, const setup_received& e) {
 inline void relay::on(peer& p, const track_requested& e) {
     const track_key key{e.track.broadcast, e.track.track};
     if (const auto* known = known_info(key)) return static_cast<void>(p.session->answer_track(e.request, *known));
-    if (const auto asked = pending_.find(key); asked != pending_.end()) return await(p, e.request, *asked);
     peer* source = source_of(e.track.broadcast, p.key);
+    if (source == nullptr) {
+        // A track that is here though nobody announces it any more.
+        const auto* t = known_track(key);
+        source = t != nullptr && t->upstream != p.key ? find(t->upstream) : nullptr;
+        if (source != nullptr && !pending_.contains({key, source->key})) source = nullptr;
+    }
     if (source == nullptr) return static_cast<void>(p.session->reject(e.request, app_error::not_found));
+    // One that was asked before is of another publisher, perhaps, and nobody knows when it answers.
+    if (const auto asked = pending_.find({key, source->key}); asked != pending_.end())
+        return await(p, e.request, *asked);
     if (has_track_info(source->session->negotiated()) &&
         !may_ask(*source, p.key, relaying::request_kind::track, e.track))
         return static_cast<void>(p.session->reject(e.request, app_error::bounds_exceeded));
@@ -30,7 +38,7 @@ inline void relay::on(peer& p, const track_requested& e) {
             return static_cast<void>(p.session->answer_track(e.request, relaying::unsaid_track_info));
         return static_cast<void>(p.session->reject(e.request, wire_code(query.error())));
     }
-    const auto asked = pending_.try_emplace(key).first;
+    const auto asked = pending_.try_emplace({key, source->key}).first;
     asked->second.upstream = source->key;
     asked->second.id = *query;
     source->queries.insert(number(*query), &*asked);
@@ -47,11 +55,11 @@ inline void relay::await(peer& p, request_id request, pending_info& info) {
 inline relay::askers relay::answered(peer& source, query_id query, track_key& about) {
     auto* const* found = source.queries.find(number(query));
     if (found == nullptr) return {};
-    about = (*found)->first;
+    about = (*found)->first.first;
     askers waiting = std::move((*found)->second.waiting);
     discharge((*found)->second);
     source.queries.erase(number(query));
-    pending_.erase(about);
+    pending_.erase({about, source.key});
     for (const auto& [key, request] : waiting)
         if (peer* asker = find(key)) asker->asked.erase(number(request));
     return waiting;

@@ -31,7 +31,9 @@ inline relaying::track* relay::open_main(
     relaying::track& live, std::uint64_t asking, const subscribe_options& options, errc& why) {
     peer* source = find(live.upstream);
     if (source == nullptr) return why = errc::not_found, nullptr;
+    live.in_use = true;
     relaying::track* t = open({live.broadcast, live.name}, *source, asking, options, why);
+    live.in_use = false;
     if (t == nullptr) return nullptr;
     file_under(*t, live.announced);
     t->live = &live;

@@ -50,6 +50,7 @@ inline void relay::repair_readers() {
 
 /// A track that is not served, not found, or not read. It may go, and no other goes with it.
 inline void relay::repair_track(relaying::track& t) {
+    t.in_use = false;
     peer* source = find(t.upstream);
     auto* const* subscribed =
         t.subscription && source != nullptr ? source->subscriptions.find(number(*t.subscription)) : nullptr;

@@ -35,13 +35,13 @@ inline bool relay::may_ask(peer& source, std::uint64_t asker, relaying::request_
     return false;
 }
 
-/// The request that ends so that `asker` can have another one; nullptr: none. The tracks of the name that it is about
-/// are in use by who asks.
+/// The request that ends so that `asker` can have another one; nullptr: none. The tracks that are found by the name
+/// that it is about are in use by who asks.
 inline relaying::place* relay::yielding(peer& source, std::uint64_t asker, const track_ref& about) {
     const auto spared = [&](const relaying::place& p) {
         if (p.kind != relaying::request_kind::subscribe) return false;
         const auto& t = static_cast<const relaying::track&>(p);
-        return t.broadcast == about.broadcast && t.name == about.track;
+        return (!t.retired || t.in_use) && t.broadcast == about.broadcast && t.name == about.track;
     };
     if (relaying::place* p = source.shares.yielding(asker, spared)) return p;
     // A SUBSCRIBE may wait for its answer as long as nobody needs its place.
@@ -63,7 +63,7 @@ inline void relay::report_refused(std::uint64_t asker, const peer& source, const
 inline track_ref relay::named(peer& source, const relaying::place& p) {
     switch (p.kind) {
     case relaying::request_kind::track: {
-        const auto& key = (*source.queries.find(number(static_cast<const relaying::asking&>(p).id)))->first;
+        const auto& key = (*source.queries.find(number(static_cast<const relaying::asking&>(p).id)))->first.first;
         return {key.first, key.second};
     }
     case relaying::request_kind::fetch: {

@@ -263,6 +263,8 @@ inline void relay::resubscribe(relaying::track& t) {
 inline void relay::cut_off(relaying::track& t, app_error code) {
     auto left = t.wanted.readers();
     t.paused = false; // Not subscribed to again for those who leave next.
+    // It only brings its last groups, to readers that went elsewhere.
+    if (left == 0 && t.subscription) return abandon(t);
     retire(t);
     // The last leave() destroys the track.
     for (; left != 0; --left) {

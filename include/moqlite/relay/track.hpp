@@ -101,6 +101,7 @@ struct track : place, moqlite::detail::list_hook<moqlite::detail::owned_tag>, mo
     bool retired = false;          ///< New subscribers do not find it.
     bool only_live = false;        ///< It takes no Group End (any more): complete readers need another subscription.
     bool outgrown = false;         ///< A group that grows beyond the cache was reported.
+    bool in_use = false;           ///< Another subscription beside it is being opened: it does not go.
     bool alone = false;            ///< Its publisher refused a second subscription.
     track* live = nullptr;         ///< The second subscription to the same track, for live readers.
     track* main = nullptr;         ///< Where this is the second one: the first.
