@@ -172,6 +172,7 @@ TEST_CASE("nor is one whose answer ends with a FIN alone", "[session][fetch]") {
     }
     g->finish().value();
     CHECK(server.outputs() == list{"write 0 fin"});
+    CHECK(server.tick_after(0s).empty()); // The next input dates what an output has begun.
     CHECK(server.tick_after(9s).empty());
     CHECK(server.tick_after(1s) == list{"group_delivered 0 sequence 7", "request_ended 0 delivered"});
     CHECK(server.outputs() == list{"stop 0 cancel"});
@@ -333,6 +334,21 @@ TEST_CASE("a FETCH that was stopped says nothing more", "[session][fetch]") {
         CHECK(client.outputs().empty());
         CHECK(client->stop(id, app_error::cancel).error() == errc::not_found);
     }
+}
+
+TEST_CASE("who was sent the FIN of a fetched group after a silence has its time from then on", "[session][fetch]") {
+    publisher server;
+    const auto g = server.seven();
+    publisher::frame(g, 1, "x");
+    static_cast<void>(server.outputs());
+    CHECK(server.all_acked(0).empty());
+    server.now += 11s; // Nothing is heard of the peer meanwhile.
+    g->finish().value();
+    CHECK(server.outputs() == list{"write 0 fin"});
+    CHECK(server.tick_after(1ms).empty());
+    CHECK(server.outputs().empty());
+    CHECK(server.tick_after(9s).empty());
+    CHECK(server.tick_after(1s) == list{"group_delivered 0 sequence 7", "request_ended 0 delivered"});
 }
 
 } // namespace moqlite::test::fetch_test

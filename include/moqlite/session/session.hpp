@@ -303,7 +303,6 @@ private:
     bool setup_stream_ = false; ///< The peer has opened one for its SETUP.
     bool setup_due_ = false;    ///< A version without SETUP: say so first.
     std::string requested_;     ///< Path and query of the request that the transport came with.
-    bool in_time_ = false;      ///< Events of the last input are being polled: its time is the present.
     bool viewing_ = false;      ///< Events that alias the last input may be waiting.
     time_point created_;
     bool inside_ = false; ///< Catches overlapping calls.

@@ -11,8 +11,7 @@ inline bool session::begin_input(time_point now) {
     c_.now = std::max(c_.now, now);
     if (!open()) return false;
     if (input_.active || viewing_) c_.fail(errc::undrained_input);
-    c_.stall.note_time(c_.now);
-    in_time_ = true;
+    c_.note_time();
     return open();
 }
 
@@ -191,7 +190,7 @@ inline std::optional<event> session::poll_event() {
             parse_control();
         } else if (!watching_.end_one() && !unpark_one()) {
             // What was done about the events was done when the input came.
-            if (std::exchange(in_time_, false)) c_.stall.note_time(c_.now);
+            if (std::exchange(c_.in_time, false)) c_.stall.note_time(c_.now);
             return std::nullopt;
         }
     }

@@ -171,6 +171,7 @@ inline std::optional<time_point> session::deadline() const noexcept {
         const auto due = c_.silent.front().since + c_.bounds.handshake_timeout;
         at = at ? std::min(*at, due) : due;
     }
+    if (!c_.undated.empty()) at = c_.now; // A tick dates it at once.
     if (const auto report = probing_.deadline()) at = at ? std::min(*at, *report) : report;
     if (const auto quiet = subscribing_.quiet_until()) at = at ? std::min(*at, *quiet) : quiet;
     if (const auto stalled = c_.stall.deadline(c_.path.rtt)) at = at ? std::min(*at, *stalled) : stalled;

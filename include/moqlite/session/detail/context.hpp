@@ -142,6 +142,7 @@ struct context {
     std::string url_root; ///< Of a client: the path that the server puts in front of our names.
     bool admitted = false;
     time_point now{};
+    bool in_time = false; ///< Events of the last input are being polled: its time is the present.
     stall_clock stall;
     std::size_t control_unsent = 0; ///< Bytes of control streams that have an id.
     std::size_t opening_bytes = 0;  ///< Of those that have none yet: their peer grants no stream, and owes nothing.
@@ -156,7 +157,8 @@ struct context {
     std::size_t partial_bytes = 0; ///< In the `in` of all control streams.
     std::size_t peer_requests = 0; ///< Bidirectional streams that the peer opened.
     list<receiving, credit_tag> credits;
-    list<receiving, silent_tag> silent; ///< Streams of the peer that owe their first message, the oldest first.
+    list<receiving, silent_tag> silent;  ///< Streams of the peer that owe their first message, the oldest first.
+    list<receiving, silent_tag> undated; ///< The same that began after the last input.
     ring<stop_or_reset> stops;
     std::uint64_t stops_queued = 0;   ///< Since the session began.
     std::uint64_t stops_executed = 0; ///< Of these, by the transport: polled, and followed by flushed().
@@ -172,9 +174,17 @@ struct context {
     std::string closing_reason;
     bool close_wanted = false; ///< We end it: a close_connection is due.
 
+    /// What begins with a command or an output, which tell no time, is dated by the next input.
     void expect_message(receiving& r) {
+        if (!in_time) return undated.push_back(r);
         r.since = now;
         silent.push_back(r);
+    }
+    /// An input has told the time.
+    void note_time() {
+        in_time = true;
+        while (receiving* r = undated.pop_front()) expect_message(*r);
+        stall.note_time(now);
     }
     /// The beginning of a message is kept for later; false: the peer has begun too many.
     [[nodiscard]] bool keep_partial(control_stream& s) noexcept {
