@@ -390,9 +390,7 @@ inline result<void> session::goaway(std::string_view uri) {
     if (uri.size() >= c_.bounds.control_message / 2) return errc::value_too_large;
     const wire::lite::goaway message{uri};
     if (const auto why = c_.encodable(message); why != errc::ok) return why;
-    auto& stream = c_.open_control(detail::control_kind::goaway_out, wire::lite::bidi_type::goaway);
-    static_cast<void>(c_.send(stream, message));
-    c_.finish(stream);
+    c_.finish(c_.open_control(detail::control_kind::goaway_out, wire::lite::bidi_type::goaway, message));
     return {};
 }
 

@@ -90,8 +90,9 @@ inline result<void> publishing::end_track(request_id id, group_sequence end) {
     incoming_request* r = subscriber(id);
     if (r == nullptr) return errc::not_found;
     if (r->end_written) return errc::already_answered;
+    if (has_subscribe_end(c_.dialect))
+        if (const auto why = c_.send(*r->stream, wire::lite::subscribe_end{end}); why != errc::ok) return why;
     r->end_written = true;
-    if (has_subscribe_end(c_.dialect)) return c_.send(*r->stream, wire::lite::subscribe_end{end});
     return {};
 }
 
@@ -234,12 +235,12 @@ inline errc publishing::servable(const incoming_request& r, const group& g) cons
 }
 
 inline void publishing::write_ok(incoming_request& r, std::optional<group_sequence> first) {
-    r.ok_written = true;
     if (first) r.beyond = std::max(r.beyond, *first);
     auto options = r.options;
     options.priority = r.publisher;
     options.start = first;
     static_cast<void>(c_.send(*r.stream, wire::lite::subscribe_ok{first.value_or(group_sequence{}), options}));
+    r.ok_written = true;
     // Not everybody reads a start in what may as well be an echo of the request.
     const bool later = has_options_in_ok(c_.dialect) && first && r.options.start && *r.options.start < *first;
     if (later) write_drop(r, *r.options.start, group_sequence{number(*first) - 1}, app_error::not_found);

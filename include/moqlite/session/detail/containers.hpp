@@ -61,9 +61,13 @@ public:
             if (slots_[i].key == key) return &slots_[i].value;
         }
     }
+    /// The next insert() needs no memory.
+    void make_room() {
+        if ((size_ + 1) * 4 > slots_.size() * 3) grow();
+    }
     /// Precondition: the key is not there.
     void insert(std::uint64_t key, V value) {
-        if ((size_ + 1) * 4 > slots_.size() * 3) grow();
+        make_room();
         place(key, std::move(value));
         ++size_;
     }
@@ -184,6 +188,13 @@ public:
     ~object_pool() {
         while (T* item = live_.pop_front()) delete item;
         while (spare_ != nullptr) ::operator delete(take_spare());
+    }
+    /// The next make() needs no memory, unless the constructor does.
+    void make_room() {
+        if (spare_ != nullptr) return;
+        spare_ = new (::operator new(sizeof(T))) spare{nullptr};
+        poison(spare_ + 1, sizeof(T) - sizeof(spare));
+        ++spares_;
     }
     template <class... Args>
     T& make(Args&&... args) {

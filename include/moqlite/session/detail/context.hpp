@@ -337,13 +337,29 @@ struct context {
         --parked_count;
     }
 
-    /// A stream of ours that waits for its id.
-    control_stream& open_control(control_kind kind, wire::lite::bidi_type type) {
-        auto& s = controls.make();
-        s.kind = kind;
+    /// A stream of ours that waits for its id, with its type and `message`, whose encoding was checked before. Where an
+    /// allocation throws, there is no stream: a type alone would be a request that its peer waits for.
+    template <class M>
+    control_stream& open_control(control_kind kind, wire::lite::bidi_type type, const M& message) {
         scratch.clear();
         wire::lite::encode(type, scratch);
-        append(s, scratch);
+        static_cast<void>(wire::lite::encode(dialect, message, scratch));
+        return open_with_scratch(kind);
+    }
+    /// The same without a message.
+    control_stream& open_control(control_kind kind, wire::lite::bidi_type type) {
+        scratch.clear();
+        wire::lite::encode(type, scratch);
+        return open_with_scratch(kind);
+    }
+    control_stream& open_with_scratch(control_kind kind) {
+        controls.make_room();
+        send_buffer first;
+        first.append(scratch);
+        auto& s = controls.make();
+        s.kind = kind;
+        s.out.swap(first);
+        opening_bytes += scratch.size();
         opening.push_back(s);
         ++opening_count;
         ready.mark();

@@ -25,8 +25,9 @@ public:
         const wire::lite::fetch message{*broadcast, track.track, priority, sequence};
         if (const auto why = c_.encodable(message); why != errc::ok) return why;
         if (!c_.may_open()) return errc::too_many_requests;
-        auto& stream = c_.open_control(control_kind::fetch_out, wire::lite::bidi_type::fetch);
-        static_cast<void>(c_.send(stream, message));
+        groups_.make_room();
+        fetches_.make_room();
+        auto& stream = c_.open_control(control_kind::fetch_out, wire::lite::bidi_type::fetch, message);
         stream.owner = next_fetch_++;
         auto& g = groups_.make();
         g.name = group_id{fetch_mark | stream.owner};

@@ -71,8 +71,9 @@ public:
     }
     void peer_said(wire::lite::probe_level level) {
         can_tell_ = level != wire::lite::probe_level::none;
-        if (!std::exchange(wanted_, false)) return;
+        if (!wanted_) return;
         *can_tell_ ? open() : c_.emit(probe_ended{app_error::unsupported});
+        wanted_ = false;
     }
     wire::taken<std::size_t> report_arrived(byte_view in) {
         const auto message = wire::take_message(in, c_.bounds.control_message);

@@ -19,10 +19,12 @@ public:
         const wire::lite::track message{*broadcast, track.track};
         if (const auto why = c_.encodable(message); why != errc::ok) return why;
         if (!c_.may_open()) return errc::too_many_requests;
-        auto& stream = c_.open_control(control_kind::track_out, wire::lite::bidi_type::track);
-        static_cast<void>(c_.send(stream, message));
+        decltype(open_) one; // Its node moves to the others without memory.
+        one.emplace(next_id_, nullptr);
+        auto& stream = c_.open_control(control_kind::track_out, wire::lite::bidi_type::track, message);
         stream.owner = next_id_;
-        open_.emplace(next_id_, &stream);
+        one.begin()->second = &stream;
+        open_.merge(one);
         return query_id{next_id_++};
     }
     /// No event will report it.

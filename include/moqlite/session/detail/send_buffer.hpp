@@ -21,16 +21,29 @@ public:
     send_buffer& operator=(const send_buffer&) = delete;
     ~send_buffer() { clear(); }
 
+    /// All of `bytes`, or nothing where an allocation throws.
     void append(byte_view bytes) {
-        while (!bytes.empty()) {
-            if (tail_ == nullptr || tail_->size == tail_->capacity) add_block(bytes.size());
-            if (next_ == nullptr) next_ = tail_;
-            const auto n = std::min<std::size_t>(bytes.size(), tail_->capacity - tail_->size);
-            std::memcpy(tail_->data() + tail_->size, bytes.data(), n);
-            tail_->size += static_cast<std::uint32_t>(n);
-            end_ += n;
-            bytes = bytes.subspan(n);
+        const auto room = tail_ != nullptr ? std::min<std::size_t>(bytes.size(), tail_->capacity - tail_->size) : 0;
+        send_buffer rest; // In its own blocks until none of them can fail any more.
+        rest.end_ = rest.written_ = rest.acked_ = end_ + room;
+        for (auto left = bytes.subspan(room); !left.empty();) {
+            rest.add_block(left.size());
+            left = left.subspan(rest.fill(left));
         }
+        if (room != 0) {
+            if (next_ == nullptr) next_ = tail_;
+            fill(bytes.first(room));
+        }
+        take_blocks(rest);
+    }
+    /// Exchanges all that the two hold.
+    void swap(send_buffer& other) noexcept {
+        std::swap(head_, other.head_);
+        std::swap(tail_, other.tail_);
+        std::swap(next_, other.next_);
+        std::swap(end_, other.end_);
+        std::swap(written_, other.written_);
+        std::swap(acked_, other.acked_);
     }
     /// Fills `out` with what is unsent; returns the number of ranges and adds their sizes to `total`.
     [[nodiscard]] std::size_t lend(std::span<byte_view> out, std::size_t& total) noexcept {
@@ -78,6 +91,23 @@ private:
         poison(b->data(), b->capacity);
         unpoison(b->data(), b->capacity);
         ::operator delete(static_cast<void*>(b));
+    }
+    /// As much of `bytes` as the last block has room for.
+    std::size_t fill(byte_view bytes) noexcept {
+        const auto n = std::min<std::size_t>(bytes.size(), tail_->capacity - tail_->size);
+        std::memcpy(tail_->data() + tail_->size, bytes.data(), n);
+        tail_->size += static_cast<std::uint32_t>(n);
+        end_ += n;
+        return n;
+    }
+    /// Precondition: the blocks of `rest` begin where this buffer ends.
+    void take_blocks(send_buffer& rest) noexcept {
+        if (rest.head_ == nullptr) return;
+        (tail_ != nullptr ? tail_->next : head_) = rest.head_;
+        if (next_ == nullptr) next_ = rest.head_;
+        tail_ = std::exchange(rest.tail_, nullptr);
+        end_ = rest.end_;
+        rest.head_ = nullptr;
     }
     void add_block(std::size_t wanted) {
         const auto capacity = std::clamp<std::size_t>(wanted, 104, 4072);

@@ -27,10 +27,11 @@ public:
             subscriptions_.next_id(), c_.written_path(*broadcast), track.track, options};
         if (const auto why = c_.encodable(message); why != errc::ok) return why;
         if (!c_.may_open()) return errc::too_many_requests;
+        subscriptions_.make_room();
+        auto& stream = c_.open_control(control_kind::subscribe_out, wire::lite::bidi_type::subscribe, message);
         auto& s = subscriptions_.add(options);
-        s.stream = &c_.open_control(control_kind::subscribe_out, wire::lite::bidi_type::subscribe);
-        s.stream->owner = number(s.id);
-        static_cast<void>(c_.send(*s.stream, message));
+        s.stream = &stream;
+        stream.owner = number(s.id);
         return s.id;
     }
 
@@ -64,10 +65,11 @@ public:
     /// Writes what the updates since the last pump come to: one message a subscription, and none while the one before
     /// it is still here.
     void write_updates() {
-        while (subscription* s = updates_.pop_front()) {
-            if (s->stream == nullptr || s->fin_arrived) continue;
-            s->update_waits = s->stream->out.unsent() != 0;
-            if (!s->update_waits) write_update(*s);
+        for (; !updates_.empty(); updates_.pop_front()) { // Not before it is written: that needs memory.
+            auto& s = updates_.front();
+            if (s.stream == nullptr || s.fin_arrived) continue;
+            s.update_waits = s.stream->out.unsent() != 0;
+            if (!s.update_waits) write_update(s);
         }
     }
     /// All that was written on a subscribe stream of ours is on its way.
@@ -159,11 +161,11 @@ private:
         c_.ready.mark();
     }
     void write_update(subscription& s) {
-        auto changed = s.options;
-        if (!std::exchange(s.repeats, false) && changed == s.requested && !s.new_start) return;
-        s.requested = changed;
+        if (!s.repeats && s.options == s.requested && !s.new_start) return;
+        static_cast<void>(c_.send(*s.stream, wire::lite::subscribe_update{s.options}));
+        s.repeats = false;
+        s.requested = s.options;
         s.new_start.reset(); // It is in the options: without a start some go back to the latest group.
-        static_cast<void>(c_.send(*s.stream, wire::lite::subscribe_update{changed}));
     }
     void end(subscription& s, bool finished, app_error code) {
         s.groups.for_each([&](incoming_group& g) {

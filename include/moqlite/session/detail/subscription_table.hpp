@@ -16,6 +16,11 @@ public:
 
     /// The id of the next subscription: every lower one has been used.
     [[nodiscard]] std::uint64_t next_id() const noexcept { return next_id_; }
+    /// The next add() needs no memory.
+    void make_room() {
+        subscriptions_.make_room();
+        by_id_.make_room();
+    }
     subscription& add(const subscribe_options& options) {
         auto& s = subscriptions_.make();
         s.id = subscribe_id{next_id_++};

@@ -40,13 +40,16 @@ public:
         const wire::lite::announce_request message{c_.written_prefix(*wanted), c_.origin};
         if (const auto why = c_.encodable(message); why != errc::ok) return why;
         if (!c_.may_open()) return errc::too_many_requests;
+        auto normal = path::normalise(*wanted);
+        watches_.make_room();
+        by_id_.make_room();
+        auto& stream = c_.open_control(control_kind::announce_out, wire::lite::bidi_type::announce, message);
         auto& w = watches_.make();
         w.id = watch_id{next_id_++};
-        w.prefix = path::normalise(*wanted);
-        w.stream = &c_.open_control(control_kind::announce_out, wire::lite::bidi_type::announce);
-        w.stream->owner = number(w.id);
+        w.prefix = std::move(normal);
+        w.stream = &stream;
+        stream.owner = number(w.id);
         by_id_.insert(number(w.id), &w);
-        static_cast<void>(c_.send(*w.stream, message));
         return w.id;
     }
     result<void> stop(watch_id id) {
