@@ -187,3 +187,59 @@ TEST_CASE(
     s.settle();
     CHECK(count(camera.heard(), "track_requested") == 1);
 }
+
+TEST_CASE("ended tracks of one publisher do not push out those of another", "[relay][attack][end]") {
+    scene s;
+    auto& camera = s.publisher();
+    auto& viewer = s.viewer();
+    camera.accept(0, 0);
+    camera.send(0, 0, "kept");
+    camera.end_track(0, 1);
+    s.settle();
+    CHECK(viewer.groups() == list{"0: kept"});
+    auto& hostile = s.publisher("hostile/x");
+    std::uint64_t id = 0;
+    for (int round = 0; round < 30; ++round) {
+        auto& accomplice = s.join();
+        for (int n = 0; n < 50; ++n) accomplice.subscribe({"hostile/x", std::to_string(round * 50 + n)});
+        s.settle();
+        for (; hostile->accept(request_id{id}, group_sequence{0}); ++id) {
+            hostile.send(id, 0, "x");
+            hostile.end_track(id, 1);
+        }
+        s.settle();
+    }
+    s.pass(1ms);
+    INFO("ended " << id);
+    CHECK(id > 1100);
+    camera.heard();
+    auto& late = s.viewer();
+    CHECK(late.groups() == list{"0: kept"});
+    CHECK(camera.heard().empty());
+}
+
+TEST_CASE("TRACK_INFO of one publisher does not push out that of another", "[relay][attack][track]") {
+    scene s;
+    auto& camera = s.publisher();
+    auto& viewer = s.join();
+    REQUIRE(viewer->request_track({"room/cam", "video"}));
+    s.settle();
+    REQUIRE(camera->answer_track(request_id{0}, info_of(90'000)));
+    s.settle();
+    REQUIRE(viewer.heard().size() == 1);
+    auto& hostile = s.publisher("hostile/x");
+    auto& accomplice = s.join();
+    std::uint64_t answered = 0;
+    for (int name = 0; answered != 4200; ++name) {
+        REQUIRE(accomplice->request_track({"hostile/x", std::to_string(name)}));
+        s.settle();
+        REQUIRE(hostile->answer_track(request_id{answered++}, info_of(7)));
+        s.settle();
+    }
+    camera.heard();
+    auto& late = s.join();
+    REQUIRE(late->request_track({"room/cam", "video"}));
+    s.settle();
+    CHECK(late.heard() == list{"track_info_received 0 priority 0 unordered latency 5000 timescale 90000"});
+    CHECK(camera.heard().empty());
+}

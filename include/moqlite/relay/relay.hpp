@@ -7,6 +7,7 @@
 #include <memory>
 #include <moqlite/core/result.hpp>
 #include <moqlite/relay/bridge.hpp>
+#include <moqlite/relay/by_source.hpp>
 #include <moqlite/relay/cache.hpp>
 #include <moqlite/relay/info_table.hpp>
 #include <moqlite/relay/share.hpp>
@@ -324,6 +325,8 @@ private:
     void unlist(relaying::track& t, const track_key& key);
     void destroy_if_unused(relaying::track& t);
     void expire_ended(time_point now);
+    void note_end(relaying::track& t);
+    void forget_end(relaying::track& t) noexcept;
     void stop_arriving(relaying::source from);
 
     // relay_backlog.hpp: complete readers that are slower than their publisher
@@ -373,7 +376,8 @@ private:
     moqlite::detail::list<relaying::fetching, relaying::moving_tag> moving_;
     std::unordered_map<std::uint64_t, std::unique_ptr<peer>> peers_;
     moqlite::detail::ring<relay_notice> notices_;
-    relaying::track_timers ended_; ///< Complete tracks, until they are forgotten.
+    relaying::track_timers ended_;                                       ///< Complete tracks, until they are forgotten.
+    relaying::by_source<relaying::track, relaying::ended_tag> ended_of_; ///< The same.
     /// Tracks that still have readers, of publishers that another one took over, until those are silent for too long.
     relaying::track_timers superseded_;
     relaying::track_timers perhaps_over_; ///< Tracks that have ended unless more comes by then.

@@ -91,7 +91,7 @@ inline void relay::on(peer& p, const track_info_received& e) {
     // What comes late from one that is not the way any more says nothing of the present publisher.
     const auto* covering = table_.covering(about.first);
     if (covering != nullptr && covering->routes.front().source == p.key)
-        infos_.set({covering->path, about.first, about.second}, e.info,
+        infos_.set({covering->path, about.first, about.second}, p.key, e.info,
             [&](const relaying::info_key& key) { return index_.contains({key.broadcast, key.name}); });
     for (const auto& [key, request] : waiting)
         if (any_session* s = session(key)) static_cast<void>(s->answer_track(request, e.info));
@@ -256,7 +256,7 @@ inline void relay::end_well(relaying::track& t) {
     // Where its version cannot say the end, the FIN did.
     if (!t.end && t.highest) on_end(t, next(*t.highest));
     relaying::clear_timer(perhaps_over_, t.over_at);
-    relaying::set_timer(ended_, t.forget_at, now_ + options_.bounds.cache_age, t);
+    note_end(t);
     t.readers.for_each([&](relaying::reader& r) {
         accept(t, r);
         finish_if_served(t, r);

@@ -68,7 +68,7 @@ inline void relay::repair_track(relaying::track& t) {
     }
     if (t.complete) {
         relaying::clear_timer(perhaps_over_, t.over_at);
-        if (!t.forget_at) relaying::set_timer(ended_, t.forget_at, now_ + options_.bounds.cache_age, t);
+        if (!t.forget_at) note_end(t);
         t.readers.for_each([&](relaying::reader& r) {
             accept(t, r);
             finish_if_served(t, r);

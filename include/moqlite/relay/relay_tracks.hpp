@@ -306,7 +306,7 @@ inline void relay::unlist(relaying::track& t, const track_key& key) {
 inline void relay::destroy_if_unused(relaying::track& t) {
     if (!t.retired || t.wanted.readers() != 0 || t.subscription) return;
     if (t.charged) discharge(t);
-    relaying::clear_timer(ended_, t.forget_at);
+    forget_end(t);
     relaying::clear_timer(superseded_, t.cut_off_at);
     relaying::clear_timer(perhaps_over_, t.over_at);
     if (t.main != nullptr) t.main->live = nullptr;
@@ -322,13 +322,27 @@ inline void relay::stop_arriving(relaying::source from) {
     notice(peer_misbehaved{from.session, stream_id{number(from.group)}, errc::out_of_memory_limit});
 }
 
-/// Tracks that ended are kept as long as the cache keeps anything.
+/// Tracks that ended are kept as long as the cache keeps anything. Of too many, the publisher of most loses its oldest.
 inline void relay::expire_ended(time_point now) {
-    while (!ended_.empty() && (ended_.begin()->first <= now || ended_.size() > most_ended)) {
-        relaying::track& t = *ended_.begin()->second;
-        relaying::clear_timer(ended_, t.forget_at);
+    const auto expire = [this](relaying::track& t) {
+        forget_end(t);
         retire(t);
+    };
+    while (!ended_.empty() && ended_.begin()->first <= now) expire(*ended_.begin()->second);
+    while (ended_.size() > most_ended) {
+        auto* of_one = ended_of_.largest();
+        expire(of_one != nullptr ? of_one->front() : *ended_.begin()->second);
     }
+}
+
+inline void relay::note_end(relaying::track& t) {
+    relaying::set_timer(ended_, t.forget_at, now_ + options_.bounds.cache_age, t);
+    ended_of_.remove(t.upstream, t);
+    ended_of_.add(t.upstream, t);
+}
+inline void relay::forget_end(relaying::track& t) noexcept {
+    relaying::clear_timer(ended_, t.forget_at);
+    ended_of_.remove(t.upstream, t);
 }
 
 } // namespace moqlite

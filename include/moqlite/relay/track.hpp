@@ -33,6 +33,7 @@ struct of_track_tag;
 struct moving_tag;
 struct way_tag;
 struct behind_tag;
+struct ended_tag;
 
 /// A subscriber of a track.
 struct reader : moqlite::detail::list_hook<moqlite::detail::owned_tag>,
@@ -79,7 +80,10 @@ using track_timers = std::multimap<time_point, track*>;
 using track_timer = std::optional<track_timers::iterator>;
 
 /// A track, from one publisher, under one subscription of ours.
-struct track : place, moqlite::detail::list_hook<moqlite::detail::owned_tag>, moqlite::detail::list_hook<way_tag> {
+struct track : place,
+               moqlite::detail::list_hook<moqlite::detail::owned_tag>,
+               moqlite::detail::list_hook<way_tag>,
+               moqlite::detail::list_hook<ended_tag> {
     track() noexcept : place(request_kind::subscribe) {}
     std::string broadcast;
     std::string name;
