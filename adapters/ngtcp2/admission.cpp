@@ -41,7 +41,7 @@ bool endpoint_state::takes_strangers() {
 }
 
 void endpoint_state::send_retry(const datagram& d, const ngtcp2_pkt_hd& header) {
-    if (writer.full() || !retries.take(now)) return;
+    if (writer.full() || !retries.take(d.remote, now)) return;
     const ngtcp2_cid scid = new_cid();
     std::uint8_t token[NGTCP2_CRYPTO_MAX_RETRY_TOKENLEN2];
     const auto size = ngtcp2_crypto_generate_retry_token2(token, token_secret, sizeof token_secret, header.version,
@@ -56,7 +56,7 @@ void endpoint_state::send_retry(const datagram& d, const ngtcp2_pkt_hd& header) 
 // Less than an Initial packet's 1200 bytes, so that nothing is amplified. The client knows at once, and need not wait
 // for its timeout: a wrong token because it takes one Retry only, a refusal so that it tries elsewhere or again.
 void endpoint_state::refuse(const datagram& d, const ngtcp2_pkt_hd& header, std::uint64_t code) {
-    if (writer.full() || !refusals.take(now)) return;
+    if (writer.full() || !refusals.take(d.remote, now)) return;
     const auto space = writer.scratch();
     const auto n = ngtcp2_crypto_write_connection_close(
         space.data(), NGTCP2_MAX_UDP_PAYLOAD_SIZE, header.version, &header.scid, &header.dcid, code, nullptr, 0);

@@ -82,8 +82,8 @@ void endpoint_state::accept(const datagram& d) {
 }
 
 void endpoint_state::refuse_version(const datagram& d, const ngtcp2_version_cid& id) {
-    if ((!server && !refusing) || d.bytes.size() < NGTCP2_MAX_UDP_PAYLOAD_SIZE || writer.full() || !refusals.take(now))
-        return;
+    if ((!server && !refusing) || d.bytes.size() < NGTCP2_MAX_UDP_PAYLOAD_SIZE || writer.full()) return;
+    if (!negotiations.take(d.remote, now)) return;
     const std::uint32_t known[] = {NGTCP2_PROTO_VER_V1};
     std::uint8_t grease = 0;
     random(std::as_writable_bytes(std::span{&grease, 1}));
@@ -108,7 +108,7 @@ void endpoint_state::reset(const datagram& d) {
     // A keep-alive is hardly longer than the shortest reset (RFC 9000 §10.3).
     constexpr std::size_t smallest = NGTCP2_STATELESS_RESET_TOKENLEN + NGTCP2_MIN_STATELESS_RESET_RANDLEN;
     if (!server || d.bytes.size() <= smallest || writer.full()) return;
-    if (!resets.take(now)) return;
+    if (!resets.take(d.remote, now)) return;
     ngtcp2_cid cid;
     ngtcp2_cid_init(&cid, octets(d.bytes) + 1, cid_length);
     std::uint8_t token[NGTCP2_STATELESS_RESET_TOKENLEN];

@@ -333,6 +333,27 @@ TEST_CASE("close_all() ends every connection, and refuse() takes no new one") {
     CHECK(pair.client.failures.back().find("CONNECTION_REFUSED") != std::string::npos);
 }
 
+TEST_CASE("who asks for more refusals or versions than a second has takes none from others", "[attack]") {
+    memory_pair pair;
+    pair.server.endpoint.refuse();
+    pair.connect();
+    const auto flood = [&](const std::string& bytes) {
+        for (int i = 0; i < 300; ++i)
+            pair.inject(pair.server, *ngtcp2::address::parse("127.0.0.9", static_cast<std::uint16_t>(1000 + i)), bytes);
+        const auto answered = pair.server.outbox.size();
+        pair.inject(pair.server, pair.client.address, bytes);
+        const auto with_other = pair.server.outbox.size();
+        pair.server.outbox.clear();
+        return std::pair{answered, with_other};
+    };
+    pair.client.endpoint.pump(pair.now);
+    REQUIRE_FALSE(pair.client.outbox.empty());
+    auto first = pair.client.outbox.front().bytes;
+    CHECK(flood(first) == std::pair{std::size_t{100}, std::size_t{101}});
+    first[4] = 7; // A version that nobody knows.
+    CHECK(flood(first) == std::pair{std::size_t{100}, std::size_t{101}});
+}
+
 TEST_CASE("a client whose address changes under way keeps its connection") {
     memory_pair pair;
     const auto [client, server] = pair.connected();

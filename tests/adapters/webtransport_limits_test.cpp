@@ -45,7 +45,8 @@ TEST_CASE("a header of 12 kB is no more than a long token", "[webtransport][limi
     CHECK(client.ask(connect("/room?jwt=" + std::string(12'000, 'x')), false) == 200);
 }
 
-TEST_CASE("streams of a session do not count in nghttp3, however many there are", "[webtransport][limits][ngtcp2-1.24]") {
+TEST_CASE(
+    "streams of a session do not count in nghttp3, however many there are", "[webtransport][limits][ngtcp2-1.24]") {
     webtransport_pair pair;
     raw_http3 client{pair};
     client.session();
