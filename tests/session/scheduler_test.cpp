@@ -51,7 +51,9 @@ TEST_CASE("a change of order holds for the groups that wait already", "[schedule
     items groups{f, {3, 1, 4, 5, 2}};
     for (auto& g : groups.all) s.add(g, lane::unbound);
     s.rank(f, {.ordered = true});
-    CHECK(order(s) == "1 2 3 4 5 ");
+    items later{f, {6, 0}};
+    for (auto& g : later.all) s.add(g, lane::bound);
+    CHECK(order(s) == "0 1 2 3 4 5 6 ");
 }
 
 TEST_CASE("without a stream in hand only groups that have one are considered", "[scheduler]") {

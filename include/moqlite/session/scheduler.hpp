@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <moqlite/core/ids.hpp>
 #include <moqlite/session/detail/containers.hpp>
+#include <utility>
 
 namespace moqlite {
 
@@ -47,13 +48,19 @@ private:
     friend class scheduler;
     struct before {
         bool operator()(const send_item& a, const send_item& b) const noexcept {
-            return a.flow_.rank_.ordered ? a.sequence_ < b.sequence_ : b.sequence_ < a.sequence_;
+            return a.flow_.ordered_ ? a.sequence_ < b.sequence_ : b.sequence_ < a.sequence_;
         }
     };
     struct position {
         std::size_t& operator()(send_item& i) const noexcept { return i.position_; }
     };
+    /// Brings the groups into the order of the rank. A peer may change that at will: they follow when one is asked for.
+    void settle() noexcept {
+        if (std::exchange(ordered_, rank_.ordered) == rank_.ordered) return;
+        for (auto& l : lanes_) l.reorder();
+    }
     flow_rank rank_;
+    bool ordered_ = false;   ///< The order that the groups are in.
     std::uint64_t turn_ = 0; ///< When it was served last; equals take turns.
     std::array<std::size_t, 2> positions_{SIZE_MAX, SIZE_MAX};
     std::array<detail::indexed_heap<send_item, before, position>, 2> lanes_;
@@ -85,10 +92,12 @@ public:
         item.lane_ == 0 ? bound_flows_.erase(f) : unbound_flows_.erase(f);
     }
     /// The most urgent group; one without a stream only if it `may_bind`. nullptr: none.
-    [[nodiscard]] send_item* top(bool may_bind) const noexcept {
+    [[nodiscard]] send_item* top(bool may_bind) noexcept {
         flow* bound = bound_flows_.top();
         flow* unbound = may_bind ? unbound_flows_.top() : nullptr;
         if (bound == nullptr && unbound == nullptr) return nullptr;
+        for (flow* f : {bound, unbound})
+            if (f != nullptr) f->settle();
         if (bound == nullptr) return unbound->lanes_[1].top();
         if (unbound == nullptr) return bound->lanes_[0].top();
         if (bound != unbound) return before{}(*unbound, *bound) ? unbound->lanes_[1].top() : bound->lanes_[0].top();
@@ -103,13 +112,9 @@ public:
         fix(f);
     }
     /// Ranks the flow anew, with all its groups.
-    void rank(flow& f, const flow_rank& now) {
-        if (f.rank_ == now) return;
-        const bool turned = f.rank_.ordered != now.ordered;
+    void rank(flow& f, const flow_rank& now) noexcept {
         f.rank_ = now;
         fix(f);
-        if (turned)
-            for (auto& l : f.lanes_) rebuild(l);
     }
     /// Groups that wait for a stream.
     [[nodiscard]] std::size_t unbound() const noexcept { return unbound_; }
@@ -130,15 +135,6 @@ private:
     void fix(flow& f) noexcept {
         if (f.positions_[0] != SIZE_MAX) bound_flows_.fix(f);
         if (f.positions_[1] != SIZE_MAX) unbound_flows_.fix(f);
-    }
-    template <class Heap>
-    static void rebuild(Heap& heap) {
-        std::vector<send_item*> all;
-        while (send_item* item = heap.top()) {
-            all.push_back(item);
-            heap.erase(*item);
-        }
-        for (auto* item : all) heap.push(*item);
     }
 
     detail::indexed_heap<flow, before, position<0>> bound_flows_;

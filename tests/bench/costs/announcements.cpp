@@ -70,6 +70,25 @@ void change_beside_listeners(std::size_t n) {
         w.settle();
     }
 }
+/// One of N sessions that announce the same broadcast, a track of each of which was read, takes it back and announces
+/// it again, 10 times.
+void change_among_sources(std::size_t n) {
+    world w;
+    world::guest* last = nullptr;
+    auto& viewer = w.join();
+    for (std::size_t i = 0; i < n; ++i) {
+        last = &w.publisher("p");
+        static_cast<void>(viewer->subscribe({"p", std::to_string(i)}));
+        w.settle();
+    }
+    const measured now;
+    for (int i = 0; i < 10; ++i) {
+        static_cast<void>((*last)->unannounce("p"));
+        w.settle();
+        static_cast<void>((*last)->announce("p"));
+        w.settle();
+    }
+}
 
 const scenes ours{
     {"B3 a publisher with N announcements leaves, one listens to all", 2000, 2.3,
@@ -82,6 +101,7 @@ const scenes ours{
     {"B4 ANNOUNCE_REQUEST for one of N broadcasts, version 06", 2000, 1.2,
         [](std::size_t n) { requests_beside(n, version::lite_06_wip); }},
     {"B4 a change beside N requests for other prefixes", 1000, 1.2, change_beside_listeners},
+    {"a change of one of N sessions that announce the same broadcast", 100, 2.2, change_among_sources},
 };
 
 } // namespace

@@ -19,10 +19,10 @@ struct lagging : world {
         };
         settle();
         for (std::size_t i = 0; i < readers; ++i) {
-            auto& reader = join();
-            static_cast<void>(reader->subscribe({"room", "video"}));
+            reader = &join();
+            subscription = (*reader)->subscribe({"room", "video"}).value();
             settle();
-            reader.relay_end.takes = false;
+            reader->relay_end.takes = false;
         }
         static_cast<void>((*camera)->accept(wanted, group_sequence{0}));
         send(behind);
@@ -38,6 +38,8 @@ struct lagging : world {
         }
     }
     guest* camera = nullptr;
+    guest* reader = nullptr; ///< The last of them, and its subscription.
+    subscribe_id subscription{};
     request_id wanted{};
     std::uint64_t next = 0;
 };
@@ -52,10 +54,21 @@ void behind_by_groups(std::size_t n) {
     const measured now;
     w.send(few);
 }
+/// 200 changes of mind arrive at once.
+void changes_of_order(std::size_t n) {
+    lagging w{1, n};
+    for (int i = 0; i < 200; ++i) {
+        static_cast<void>((*w.reader)->update(w.subscription, {.ordered = i % 2 == 0}));
+        w.say(*w.reader);
+    }
+    const measured now;
+    w.settle();
+}
 
 const scenes ours{
     {"B6 20 groups for N live readers that lag by 64", 50, 2.2, beside_lagging_readers},
     {"B6 20 groups for 20 live readers that lag by N", 128, 1.2, behind_by_groups},
+    {"200 changes of a subscription's order with N groups that wait", 1000, 1.3, changes_of_order},
 };
 
 } // namespace

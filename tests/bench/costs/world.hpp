@@ -87,6 +87,11 @@ public:
         while (r.poll_notice()) {
         }
     }
+    /// What the guest has to say is on its way; the next settle() brings it, all at once.
+    void say(guest& g) {
+        pump(g.is, g.end);
+        drain(g);
+    }
     /// The connection is gone.
     void cut(guest& g) {
         r.session(g.key)->connection_closed({app_error::timeout, false, "idle"}, now);

@@ -150,6 +150,10 @@ public:
     }
     /// The element's rank has changed.
     void fix(T& item) noexcept { moved(Position{}(item)); }
+    /// `Before` has changed. O(n).
+    void reorder() noexcept {
+        for (auto i = items_.size() / 2; i != 0; --i) down(i - 1);
+    }
 
 private:
     void put(std::size_t i, T* item) noexcept {
