@@ -18,9 +18,11 @@ TEST_CASE("who watches believes in the end what was announced in the end", "[con
         pair p{w, net::any(w.dice), v, bounds};
         belief all{p.client};
         belief rooms{p.client};
+        belief desk{p.client}; // Something in a room.
         std::set<std::string> truth;
         const auto change = [&] {
-            const auto path = (w.dice.coin() ? "room/" : "lab/") + std::to_string(w.dice.below(6));
+            const auto path =
+                w.dice.below(8) == 0 ? "room" : (w.dice.coin() ? "room/" : "lab/") + std::to_string(w.dice.below(6));
             if (truth.contains(path) && w.dice.coin()) {
                 must(p.server->unannounce(path).has_value(), "what was announced can be unannounced");
                 truth.erase(path);
@@ -35,19 +37,24 @@ TEST_CASE("who watches believes in the end what was announced in the end", "[con
         all.watch("");
         w.run(w.dice.up_to(300ms));
         rooms.watch("room");
+        desk.watch("room/3/desk");
         for (auto n = w.dice.below(60); n != 0; --n) {
             change();
             w.run(w.dice.up_to(w.dice.one_of<duration>({0ms, 1ms, 200ms})));
         }
         std::set<std::string> in_rooms;
         for (const auto& path : truth)
-            if (path.starts_with("room/")) in_rooms.insert(path);
+            if (path == "room" || path.starts_with("room/")) in_rooms.insert(path);
         w.run(300s);
         must(all.paths == truth, "the belief is the truth");
         must(rooms.paths == in_rooms, "the belief below a prefix is the truth there");
+        const bool is_there = truth.contains("room") || truth.contains("room/3");
+        must(desk.paths == (is_there ? std::set<std::string>{"room/3/desk"} : std::set<std::string>{}),
+            "what is announced above a prefix is there");
         must(all.synced == has_announce_ok(v) && rooms.synced == has_announce_ok(v), "the present state has an end");
         p.client.unwatch(all.id);
         p.client.unwatch(rooms.id);
+        p.client.unwatch(desk.id);
         w.run(30s);
         p.check_empty();
         return w.hash();

@@ -19,6 +19,26 @@ guest& viewer_of_alice(scene& s) {
 
 } // namespace
 
+TEST_CASE("who looks for a broadcast finds it beneath an announced path", "[relay][prefix]") {
+    scene s;
+    auto& viewer = s.join();
+    REQUIRE(viewer->watch("room/alice"));
+    s.settle();
+    static_cast<void>(viewer.heard());
+    auto& room = s.publisher("room");
+    CHECK(viewer.heard() == list{"broadcast_available 0 room/alice hops 0 0"});
+    auto& other = s.publisher("room");
+    auto& own = s.publisher("room/alice");
+    static_cast<void>(viewer.heard());
+    own.unannounce("room/alice");
+    room.unannounce("room");
+    s.settle();
+    static_cast<void>(viewer.heard()); // It goes on by other ways.
+    other.unannounce("room");
+    s.settle();
+    CHECK(viewer.heard() == list{"broadcast_ended 0 room/alice"});
+}
+
 TEST_CASE("a request beneath an announced path reaches who announced it", "[relay][prefix]") {
     scene s;
     auto& room = s.publisher("room");

@@ -157,4 +157,61 @@ TEST_CASE("announce ids go on over what ends and comes again", "[session][announ
     CHECK(server.outputs() == list{"write 0 010101"});
 }
 
+TEST_CASE("what is announced above the prefix is told as if it were there, the most specific alone",
+    "[session][announce][tables]") {
+    const auto v = GENERATE(version::lite_04, version::lite_05, version::lite_06_wip);
+    CAPTURE(alpn(v));
+    announcements table;
+    ready_list ready;
+    put(table, "room");
+    put(table, "room/camera");
+    answerer server{table, ready, {}, {}, v};
+    CHECK(server.receive(0, "01 " + sized(wire_text("room/cam") + (v == version::lite_06_wip ? "" : "00"))).empty());
+    struct {
+        std::string begins, changes, ends;
+    } says;
+    if (v == version::lite_04) {
+        const auto active = to_hex(hex(sized("01 00 01 00")));
+        says = {active, ended("") + active, ended("")};
+    } else if (v == version::lite_05) {
+        says = {announced(""), announced(""), ended("")};
+    } else {
+        says = {to_hex(hex("00 03 00 00 00")), to_hex(hex("02 03 00 00 00")), to_hex(hex("01 01 00"))};
+    }
+    const auto ok = v == version::lite_04 ? "" : "020001";
+    CHECK(server.pumped(0) == ok + says.begins);
+    put(table, "room/cam");
+    CHECK(server.pumped(0) == says.changes);
+    put(table, ""); // It is further away,
+    table.remove("room", 1);
+    put(table, "room");
+    CHECK(server.outputs().empty());
+    table.remove("room/cam", 1);
+    CHECK(server.pumped(0) == says.changes);
+    table.remove("room", 1);
+    CHECK(server.pumped(0) == says.changes);
+    table.remove("", 1);
+    CHECK(server.pumped(0) == says.ends);
+    CHECK(table.ended() == 0);
+}
+
+TEST_CASE("what is above is told by who may read the prefix, and not from above the peer's root or from itself",
+    "[session][announce][tables]") {
+    announcements table;
+    ready_list ready;
+    put(table, "");
+    put(table, "r/a");
+    answerer server{table, ready, {}, {.root = "r", .publish = {}, .subscribe = {"a/b", "c"}}};
+    CHECK(server.receive(0, request("a/b/1")).empty());
+    CHECK(server.pumped(0) == "020001" + announced(""));
+    CHECK(server.receive(4, request("a")).empty());
+    CHECK(server.pumped(4) == "020000");
+    CHECK(server.receive(8, request("c/1")).empty());
+    CHECK(server.pumped(8) == "020000");
+    put(table, "r");
+    CHECK(server.pumped(8) == announced(""));
+    table.set("r/c", {{}, 50}); // Its own.
+    CHECK(server.pumped(8) == ended(""));
+}
+
 } // namespace moqlite::test::announce_reply_test

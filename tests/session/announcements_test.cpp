@@ -128,7 +128,7 @@ TEST_CASE("every reader ends with the same belief, however slowly it reads", "[a
     slow.read();
     part.read();
     for (const auto& [path, n] : truth)
-        if (path::strip(path, "p1") || path::strip(path, "p2/x")) in_part[path] = n;
+        if (path::strip(path, "p1") || path::strip(path, "p2/x") || path == "p2") in_part[path] = n;
     CHECK(part.believes == in_part);
     CHECK(table.ended() == 0);
     CHECK(table.size() == truth.size());
@@ -174,7 +174,8 @@ TEST_CASE("what comes and goes unread is not kept for a reader that has not come
     CHECK(reader.read() == 0);
 }
 
-TEST_CASE("a reader is told of what is below its prefixes, by whole segments, and of nothing else", "[announcements]") {
+TEST_CASE("a reader is told of what is below its prefixes or above, by whole segments, and of nothing else",
+    "[announcements]") {
     announcements table;
     for (const auto* path : {"a", "a-b", "a/b", "a/b/c", "a/c", "ab", "b", "b/c"}) table.set(path, {hops(0), 0});
     believer all{table};
@@ -185,7 +186,7 @@ TEST_CASE("a reader is told of what is below its prefixes, by whole segments, an
     CHECK(all.news() == paths{"a", "a-b", "a/b", "a/b/c", "a/c", "ab", "b", "b/c"});
     CHECK(a.news() == paths{"a", "a/b", "a/b/c", "a/c"});
     CHECK(two.news() == paths{"a/b", "a/b/c", "b", "b/c"});
-    CHECK(none.news().empty());
+    CHECK(none.news() == paths{"a/b/c"}); // The nearest of those above.
     table.set("a/d", {hops(0), 0});
     table.set("a/b/d", {hops(0), 0});
     table.set("c", {hops(0), 0});
@@ -193,8 +194,15 @@ TEST_CASE("a reader is told of what is below its prefixes, by whole segments, an
     table.remove("b", 0);
     CHECK(a.news() == paths{"a/d", "a/b/d", "a"});
     CHECK(two.news() == paths{"a/b/d", "b"});
-    CHECK(none.news() == paths{"c"});
-    CHECK(all.news() == paths{"a/d", "a/b/d", "c", "a", "b"});
+    CHECK(none.news() == paths{"c"}); // It never heard of "a".
+    table.remove("a/b/c", 0);
+    table.set("", {hops(0), 0});
+    CHECK(none.news() == paths{"a/b/c", ""});
+    table.remove("", 0);
+    CHECK(none.news() == paths{""});
+    CHECK(a.news() == paths{"a/b/c", ""});
+    CHECK(two.news() == paths{"a/b/c", ""});
+    CHECK(all.news() == paths{"a/d", "a/b/d", "c", "a", "b", "a/b/c", ""});
     CHECK(table.ended() == 0);
 }
 
@@ -212,7 +220,12 @@ TEST_CASE("a change wakes the readers that it concerns, and no others", "[announ
     table.set("room/a/cam", {hops(0), 0});
     CHECK(ready.pop() == 1);
     CHECK_FALSE(ready.pop());
-    table.set("room", {hops(0), 0});
+    table.set("room", {hops(0), 0}); // That is of all beneath it.
+    CHECK(ready.pop() == 1);
+    CHECK(ready.pop() == 2);
+    table.set("room/", {hops(0), 0});
+    table.set("room-2", {hops(0), 0});
+    table.set("room/c", {hops(0), 0});
     CHECK_FALSE(ready.pop());
 }
 

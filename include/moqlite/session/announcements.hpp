@@ -37,8 +37,9 @@ struct route {
     }
 };
 
-/// A table of broadcasts. A listener reads what is below its prefixes: first what is there, in the order of paths, then
-/// what has changed since, one state a path and no history. A change costs O(log n) and the listeners that it concerns;
+/// A table of broadcasts. A listener reads what is below its prefixes or above them, as an announcement is of all that
+/// is beneath it: first what is there, one above, then those below in the order of paths; then what has changed since,
+/// one state a path and no history. A change costs O(log n) and the listeners that it concerns;
 /// a listener costs what it was told. A broadcast that ended is kept until no listener believes in it.
 class announcements {
 public:
@@ -142,12 +143,10 @@ public:
     /// The most specific one that covers `path`: an announcement is of its path and of all beneath, unless a narrower
     /// one is there. `path` is normalised. nullptr: nothing covers it. O(segments * log n).
     [[nodiscard]] const entry* covering(std::string_view path) const noexcept {
-        while (true) {
-            if (const entry* e = find(path)) return e;
-            if (path.empty()) return nullptr;
-            const auto slash = path.rfind('/');
-            path = path.substr(0, slash == std::string_view::npos ? 0 : slash);
-        }
+        return first_above(path, [](const entry& e) { return !e.routes.empty(); });
+    }
+    [[nodiscard]] entry* covering(std::string_view path) noexcept {
+        return const_cast<entry*>(std::as_const(*this).covering(path));
     }
     /// The number of the last change.
     [[nodiscard]] std::uint64_t newest() const noexcept { return last_change_; }
@@ -215,6 +214,17 @@ public:
 private:
     using interests = detail::list<listener::interest, detail::listener_tag>;
 
+    /// The first of which pred(entry) holds at `path` and then at what is above it; nullptr: none.
+    template <class F>
+    [[nodiscard]] entry* first_above(std::string_view path, F&& pred) const noexcept {
+        while (true) {
+            if (const auto found = by_path_.find(path); found != by_path_.end() && pred(*found->second))
+                return found->second.get();
+            if (path.empty()) return nullptr;
+            const auto slash = path.rfind('/');
+            path = path.substr(0, slash == std::string_view::npos ? 0 : slash);
+        }
+    }
     entry& at(std::string_view path) {
         const auto found = by_path_.find(path);
         if (found != by_path_.end()) return *found->second;
@@ -266,10 +276,13 @@ private:
         ended_bytes_ += e.path.size();
         bound_ended();
     }
-    /// Calls f(interest&) for every prefix that begins `path`.
+    /// Calls f(interest&) for every prefix that begins `path`, or is beneath it.
     template <class F>
     void for_each_interest(std::string_view path, F&& f) {
         if (by_prefix_.empty()) return;
+        // Between "a" and "a/b" there may be others, as "a-b".
+        auto beneath = path.empty() ? by_prefix_.upper_bound(path) : by_prefix_.lower_bound(std::string{path} + '/');
+        for (; beneath != by_prefix_.end() && path::strip(beneath->first, path); ++beneath) beneath->second.for_each(f);
         for (std::size_t end = 0;; end = std::min(path.find('/', end + 1), path.size())) {
             if (const auto found = by_prefix_.find(path.substr(0, end)); found != by_prefix_.end())
                 found->second.for_each(f);
@@ -306,7 +319,8 @@ private:
             const std::string& prefix = l.prefixes_[c.rank];
             if (!std::exchange(c.begun, true)) {
                 c.at = prefix;
-                if (const auto same = by_path_.find(prefix); same != by_path_.end()) return same->second.get();
+                // One that ended is kept for who believes in it.
+                if (entry* above = first_above(prefix, [](const entry&) { return true; })) return above;
             }
             // Between "a" and "a/b" there may be others, as "a-b".
             const bool inside = prefix.empty() || c.at.size() != prefix.size();

@@ -15,8 +15,11 @@ namespace moqlite::detail {
 struct announce_reply : announcements::listener, list_hook<owned_tag> {
     control_stream* stream = nullptr;
     std::string prefix; ///< Relative to the root.
+    std::string whole;  ///< The same from the table's root.
     hop_id exclude{};
-    bool begun = false;            ///< ANNOUNCE_OK and the first of the set are written.
+    bool begun = false; ///< ANNOUNCE_OK and the first of the set are written.
+    /// The one at the prefix or above it that the peer was told of, as if it were at the prefix; nullptr: none.
+    announcements::entry* cover = nullptr;
     std::size_t told = 0;          ///< Broadcasts that the peer believes to be there.
     id_table<std::uint64_t> ids{}; ///< By slot: the announce id of what was told, where announcements have one.
     std::uint64_t next_id = 0;
@@ -42,6 +45,7 @@ public:
         r.source = c_.key;
         c_.saw_path(m->prefix);
         r.prefix = path::normalise(m->prefix);
+        r.whole = path::join(c_.allowed.root, r.prefix);
         r.exclude = m->exclude_hop;
         stream.kind = control_kind::announce_in;
         stream.owner = next_id_++;
@@ -58,7 +62,7 @@ public:
         if (!c_.closing) c_.finish(stream);
         const bool refused = !finished && code != app_error::cancel;
         if (refused && !c_.closing && stream.kind == control_kind::announce_in) { // Else it was us.
-            path::join(c_.allowed.root, r.prefix, c_.path_scratch);
+            c_.path_scratch = r.whole;
             c_.emit(announcements_cut_off{c_.path_scratch, code});
         }
         destroy(r);
@@ -101,10 +105,21 @@ public:
     }
 
 private:
+    /// It is at the prefix or above it.
+    [[nodiscard]] bool is_above(const announce_reply& r, const announcements::entry& e) const {
+        const auto name = c_.relative(e.path);
+        return name && path::strip(r.prefix, *name);
+    }
+    /// The most specific of those; nullptr: there is none that the peer may know of.
+    [[nodiscard]] announcements::entry* cover_of(const announce_reply& r) {
+        auto* e = table_->covering(r.whole);
+        return e != nullptr && c_.relative(e->path) ? e : nullptr;
+    }
     /// How the peer would reach it; nullptr: it would not.
     const route* visible(const announce_reply& r, const announcements::entry& e) {
         const auto name = c_.relative(e.path);
-        if (!name || !path::strip(*name, r.prefix) || !context::covered(c_.allowed.subscribe, *name)) return nullptr;
+        if (!name || !context::covered(c_.allowed.subscribe, is_above(r, e) ? r.prefix : *name)) return nullptr;
+        if (!is_above(r, e) && !path::strip(*name, r.prefix)) return nullptr;
         for (const auto& way : e.routes) {
             if (way.source != 0 && way.source == r.source) continue;
             const auto leads_back = [&](hop_id peer) {
@@ -156,7 +171,8 @@ private:
         std::size_t seen = 0;
         table_->peek(r, [&](const announcements::entry& e) {
             if (seen++ == most_a_turn) return false;
-            const route* way = visible(r, e);
+            const auto* shown = is_above(r, e) ? cover_of(r) : &e;
+            const route* way = shown != nullptr ? visible(r, *shown) : nullptr;
             if (way == nullptr) return true;
             bytes += e.path.size() + way->hops.size() * 8 + 16;
             if (bytes > c_.bounds.control_unsent / 2) return false;
@@ -171,21 +187,43 @@ private:
     }
     /// Brings the peer up to date on one broadcast. False: it has been told of too many.
     bool tell(announce_reply& r, announcements::entry& e) {
+        if (is_above(r, e)) return tell_cover(r, e);
         const route* way = visible(r, e);
         const auto before = announcements::belief(r, e);
         const auto now = way != nullptr ? digest(*way) : 0;
-        if (before == now) return table_->told(r, e, now), true;
-        // However many broadcasts others announce, a few requests for all of them are answered.
-        if (before == 0 && told_ >= std::max(c_.bounds.told, 4 * table_->size())) return false;
         const auto name = c_.relative(e.path).value_or(std::string_view{});
         const auto suffix = path::strip(name, r.prefix).value_or(std::string_view{});
+        if (before != now && !write_news(r, before, now, e.slot, suffix, way)) return false;
+        table_->told(r, e, now);
+        return true;
+    }
+    /// The same on what covers the prefix, now that `e` there has changed: the most specific is told of as if it were
+    /// at the prefix, and the peer believes in that one only.
+    bool tell_cover(announce_reply& r, announcements::entry& e) {
+        auto* const old = r.cover;
+        auto* best = cover_of(r);
+        const route* way = best != nullptr ? visible(r, *best) : nullptr;
+        if (way == nullptr) best = nullptr;
+        const auto before = old != nullptr ? announcements::belief(r, *old) : 0;
+        const auto now = way != nullptr ? digest(*way) : 0;
+        if (before != now && !write_news(r, before, now, cover_slot, {}, way)) return false;
+        if (best != nullptr) table_->told(r, *best, now);
+        r.cover = best;
+        if (old != nullptr && old != best) table_->told(r, *old, 0);
+        if (&e != old && &e != best) table_->told(r, e, 0);
+        return true;
+    }
+    /// False: the peer has been told of too many.
+    bool write_news(announce_reply& r, std::uint32_t before, std::uint32_t now, std::uint64_t slot,
+        std::string_view suffix, const route* way) {
+        // However many broadcasts others announce, a few requests for all of them are answered.
+        if (before == 0 && told_ >= std::max(c_.bounds.told, 4 * table_->size())) return false;
         if (has_typed_announces(c_.dialect))
-            tell_by_id(r, e.slot, suffix, way);
+            tell_by_id(r, slot, suffix, way);
         else
             tell_by_name(r, before != 0, suffix, way);
         if (before == 0) ++r.told, ++told_;
         if (now == 0) --r.told, --told_;
-        table_->told(r, e, now);
         return true;
     }
     void destroy(announce_reply& r) {
@@ -224,7 +262,7 @@ private:
         }
         static_cast<void>(c_.send(*r.stream, m));
     }
-    void tell_by_id(announce_reply& r, std::size_t slot, std::string_view suffix, const route* way) {
+    void tell_by_id(announce_reply& r, std::uint64_t slot, std::string_view suffix, const route* way) {
         const auto* id = r.ids.find(slot);
         if (way == nullptr) {
             if (id != nullptr) static_cast<void>(c_.send(*r.stream, wire::lite::announce_end{*id}));
@@ -241,8 +279,9 @@ private:
         return out;
     }
 
-    static constexpr std::size_t most_a_turn = 1024; ///< Entries that are looked at in one pump.
-    static constexpr std::size_t most_at_once = 64;  ///< For one request, before it is another's turn.
+    static constexpr std::uint64_t cover_slot = UINT64_MAX; ///< In `ids`: of what covers the prefix.
+    static constexpr std::size_t most_a_turn = 1024;        ///< Entries that are looked at in one pump.
+    static constexpr std::size_t most_at_once = 64;         ///< For one request, before it is another's turn.
     context& c_;
     announcements own_;
     announcements* table_;
