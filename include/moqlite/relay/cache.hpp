@@ -18,6 +18,7 @@
 namespace moqlite::relaying {
 
 struct aged_tag;
+struct arriving_tag;
 class track_log;
 
 /// The session that brings a group, and its name for it.
@@ -27,16 +28,17 @@ struct source {
 };
 
 /// One group of a log.
-struct log_entry : moqlite::detail::list_hook<aged_tag> {
+struct log_entry : moqlite::detail::list_hook<aged_tag>, moqlite::detail::list_hook<arriving_tag> {
     log_entry(track_log& l, group_ref g, source s, time_point now)
         : log(&l), from(s), group(g), pin(std::move(g)), arrived(now) {}
+    /// It has not ended.
+    [[nodiscard]] bool arriving() const noexcept { return moqlite::detail::list_hook<arriving_tag>::linked(); }
     track_log* log;
     source from;
     group_ref group;
     group_pin pin; ///< Keeps its bytes; let go where they are not worth it.
     time_point arrived;
-    std::uint64_t number = 0; ///< The n-th that the cache took, from 1.
-    bool arriving = true;
+    std::uint64_t number = 0;          ///< The n-th that the cache took, from 1.
     std::size_t counted = 0;           ///< Bytes of it in the cache's sum; 0 while it is arriving.
     std::size_t age_place = SIZE_MAX;  ///< Among those that go by age, if it is one.
     std::size_t size_place = SIZE_MAX; ///< Among the newest of each track, by size.
@@ -65,6 +67,7 @@ public:
         for (auto i = entries_.lower_bound(first); i != entries_.end() && (!last || i->first <= *last); ++i)
             f(i->second);
     }
+    moqlite::detail::list<log_entry, arriving_tag> arriving; ///< Those that have not ended.
     /// The first number that may still be there: lower ones are gone, or never came.
     std::optional<group_sequence> floor;
     /// Some reader has not asked for the groups after this one yet; none: every reader has for all.
@@ -91,13 +94,14 @@ public:
         auto& e = log.entries_.try_emplace(sequence, log, std::move(g), from, now).first->second;
         e.number = ++taken_;
         arriving_.push_back(e);
-        if (newest != nullptr && !newest->arriving && !is_newest(*newest)) queue(*newest);
+        log.arriving.push_back(e);
+        if (newest != nullptr && !newest->arriving() && !is_newest(*newest)) queue(*newest);
         return e;
     }
     /// Counts a group whose last byte has come.
     void complete(log_entry& e, time_point now) {
         make_room();
-        e.arriving = false;
+        e.moqlite::detail::list_hook<arriving_tag>::unlink();
         e.arrived = now;
         ++count_;
         e.counted = e.group->memory();
@@ -172,7 +176,7 @@ private:
         return !all.empty() && all.front().arrived + bounds_.cache_age <= now;
     }
     static void to_back(entries& all, log_entry& e) noexcept {
-        e.unlink();
+        e.moqlite::detail::list_hook<aged_tag>::unlink();
         all.push_back(e);
     }
     /// The rest of a change needs no memory, so that it is made as a whole or not at all.
@@ -191,7 +195,7 @@ private:
         }
     }
     void unqueue(log_entry& e) noexcept {
-        e.unlink();
+        e.moqlite::detail::list_hook<aged_tag>::unlink();
         if (e.age_place != by_age::npos) aged_.erase(e);
         if (e.size_place != by_size::npos) largest_.erase(e);
     }
@@ -204,10 +208,10 @@ private:
         const auto sequence = e.group->sequence();
         if (!log.floor || *log.floor <= sequence) log.floor = next(sequence);
         bytes_ -= e.counted;
-        if (!e.arriving) --count_;
+        if (!e.arriving()) --count_;
         log.entries_.erase(sequence);
         log_entry* const following = newest ? log.newest() : nullptr;
-        if (following != nullptr && !following->arriving) queue(*following);
+        if (following != nullptr && !following->arriving()) queue(*following);
     }
     void forget_released() {
         for (std::size_t i = std::min(lingering_.size(), most_at_once); i != 0; --i) {

@@ -315,7 +315,7 @@ inline void relay::on(peer& p, const group_closed& e) {
     if (t == nullptr) return;
     auto* entry = t->log.find(e.sequence);
     // Of a number that was dropped and came again, the second may still be arriving.
-    if (entry != nullptr && entry->arriving && entry->group->ended() != group::state::open)
+    if (entry != nullptr && entry->arriving() && entry->group->ended() != group::state::open)
         cache_.complete(*entry, now_);
     if (t->draining && !is_read_as_it_arrives(*t)) abandon(*t);
 }

@@ -135,10 +135,7 @@ inline void relay::leave_live(relaying::reader& r) {
 
 /// Somebody who was moved elsewhere is served from a group that is arriving here.
 inline bool relay::is_read_as_it_arrives(relaying::track& t) {
-    bool read = false;
-    t.log.for_each(
-        {}, std::nullopt, [&](const relaying::log_entry& e) { read = read || (e.arriving && e.group->has_readers()); });
-    return read;
+    return t.log.arriving.find_first(SIZE_MAX, [](const auto& e) { return e.group->has_readers(); }) != nullptr;
 }
 
 /// Takes the groups that are arriving to their end, and no others.

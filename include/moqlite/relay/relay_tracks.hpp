@@ -101,7 +101,7 @@ inline void relay::serve(relaying::reader& r, relaying::log_entry& e) {
     const bool cut = e.group->ended() == group::state::aborted;
     auto& t = *r.of;
     if (!cut && e.group->lost_head() != 0) {
-        if (e.arriving && !std::exchange(t.outgrown, true))
+        if (e.arriving() && !std::exchange(t.outgrown, true))
             notice(group_outgrew_cache{t.upstream, t.broadcast, t.name, sequence, e.group->size()});
         return lose(t, r, sequence, sequence);
     }

@@ -155,7 +155,7 @@ enum class resets : std::uint8_t {
         const auto here = e.group->sequence();
         if (!all || *t.end <= here) return;
         const bool cut = e.group->ended() == group::state::aborted && reset_groups == resets::may_be_cuts;
-        all = !e.arriving && !cut && skip_gaps_before(here);
+        all = !e.arriving() && !cut && skip_gaps_before(here);
         missing = std::max(missing, next(here));
     });
     return all && skip_gaps_before(*t.end);

@@ -65,10 +65,60 @@ void changes_of_order(std::size_t n) {
     w.settle();
 }
 
+/// A live reader goes back to a track's first subscription while 51 groups arrive by its own, in whose log are N; then
+/// 50 of them end.
+void ends_of_draining(std::size_t n) {
+    world w{{.bounds = {.cache = 256 << 20, .memory = SIZE_MAX}}};
+    auto& camera = w.join();
+    std::vector<request_id> asked;
+    camera.hears = [&](const event& e) {
+        if (const auto* s = std::get_if<subscribe_requested>(&e)) asked.push_back(s->request);
+    };
+    static_cast<void>(camera->announce("room"));
+    w.settle();
+    auto& live = w.join();
+    auto& whole = w.join();
+    const auto its = live->subscribe({"room", "video"}).value();
+    w.settle();
+    static_cast<void>(whole->subscribe(
+        {"room", "video"}, {.ordered = true, .max_latency = relaying::complete_latency, .end = group_sequence{0}}));
+    w.settle();
+    const auto begin = [&](std::size_t by, std::uint64_t sequence) {
+        const auto g = camera->open_group(asked.at(by), group_sequence{sequence});
+        expect(bool(g), "no group");
+        static_cast<void>((*g)->write_frame(timestamp{0}, std::vector<std::byte>(10)));
+        return *g;
+    };
+    static_cast<void>(camera->accept(asked.at(0), group_sequence{0}));
+    static_cast<void>(begin(0, 0)->finish()); // The live reader is held back, and gets a subscription of its own.
+    w.settle();
+    static_cast<void>(camera->accept(asked.at(1), group_sequence{1}));
+    std::uint64_t next = 1;
+    for (; next <= n; ++next) {
+        static_cast<void>(begin(1, next)->finish());
+        w.settle();
+    }
+    std::vector<group_ref> unfinished;
+    for (; next <= n + 51; ++next) unfinished.push_back(begin(1, next));
+    w.settle();
+    live.relay_end.takes = false;
+    static_cast<void>(live->update(
+        its, {.ordered = true, .max_latency = relaying::complete_latency, .end = group_sequence{SIZE_MAX / 8}}));
+    w.settle();
+    expect(w.r.stats().tracks == 2, "nothing is drained");
+    unfinished.pop_back(); // With the last the log goes, once.
+    const measured now;
+    for (const auto& g : unfinished) {
+        static_cast<void>(g->finish());
+        w.settle();
+    }
+}
+
 const scenes ours{
     {"B6 20 groups for N live readers that lag by 64", 50, 2.2, beside_lagging_readers},
     {"B6 20 groups for 20 live readers that lag by N", 128, 1.2, behind_by_groups},
     {"200 changes of a subscription's order with N groups that wait", 1000, 1.3, changes_of_order},
+    {"50 groups end on a subscription that is given up, in whose log are N", 1000, 1.2, ends_of_draining},
 };
 
 } // namespace
