@@ -334,7 +334,9 @@ TEST_CASE("close_all() ends every connection, and refuse() takes no new one") {
 }
 
 TEST_CASE("who asks for more refusals or versions than a second has takes none from others", "[attack]") {
-    memory_pair pair;
+    pair_options options;
+    options.server.random = same_each_time();
+    memory_pair pair{std::move(options)};
     pair.server.endpoint.refuse();
     pair.connect();
     const auto flood = [&](const std::string& bytes) {

@@ -10,6 +10,8 @@
 #include <memory>
 #include <moqlite/ngtcp2/connection.hpp>
 #include <moqlite/ngtcp2/endpoint.hpp>
+#include <random>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -175,6 +177,13 @@ struct pair_options {
     std::function<bool(std::string&)> drop; ///< May also damage.
     std::function<duration()> delay;        ///< Of one datagram; empty: `latency`.
 };
+
+/// For endpoint_options::random: the same in each run, so that which addresses share a counter is.
+inline std::function<void(std::span<std::byte>)> same_each_time() {
+    return [dice = std::mt19937{1}](std::span<std::byte> out) mutable {
+        for (auto& b : out) b = static_cast<std::byte>(dice());
+    };
+}
 
 inline const ngtcp2::identity& test_identity() {
     static const auto made = [] {

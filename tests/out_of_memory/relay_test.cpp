@@ -218,6 +218,12 @@ struct play {
         if (s.is_here(publisher)) publisher.send(0, n, payload);
         s.settle();
     }
+    /// For a track whose name does not fit into a std::string itself.
+    void ask_both() {
+        for (guest* g : {&bystander, &actor})
+            static_cast<void>((*g)->request_track({"room/cam", "a-track-with-a-long-name"}));
+        s.settle();
+    }
 
     stage s;
     guest& publisher;
@@ -233,6 +239,7 @@ struct deed {
     std::function<void(play&)> before, act;
     bool reads = false; ///< The actor reads the same track.
     bool all_of_group_2 = false;
+    bool asks = false; ///< Both ask for TRACK, and are answered or refused.
 };
 
 const auto nothing = [](play&) {};
@@ -271,6 +278,10 @@ const deed deeds[] = {
     {"a track ends", [](play& p) { p.actor.subscribe(video); }, [](play& p) { p.publisher.end_track(0, 2); }, true},
     {"a broadcast ends", [](play& p) { p.actor.watch(); }, [](play& p) { p.publisher.unannounce(); }},
     {"the publisher hangs up", [](play& p) { p.actor.subscribe(video); }, [](play& p) { p.s.cut(p.publisher); }, true},
+    {"TRACK is answered", [](play& p) { p.ask_both(); },
+        [](play& p) { REQUIRE(p.publisher->answer_track(request_id{1}, {})); }, false, false, true},
+    {"TRACK is refused", [](play& p) { p.ask_both(); },
+        [](play& p) { REQUIRE(p.publisher->reject(request_id{1}, app_error::not_found)); }, false, false, true},
     {"time passes", [](play& p) { p.actor.subscribe(video); },
         [](play& p) {
             p.s.pass(31s);
@@ -290,6 +301,15 @@ void check_the_rest(play& p, const deed& what) {
     CHECK(
         (s.is_here(p.publisher) || !is_spared(p.publisher) || std::string_view{what.name} == "the publisher hangs up"));
     s.pass(1s);
+    std::map<const guest*, list> told_before;
+    if (what.asks) {
+        s.pass(11s);
+        for (guest* asker : {&p.actor, &p.bystander}) {
+            auto& told = told_before[asker] = asker->heard();
+            const auto is_answer = [](const std::string& line) { return line.starts_with("track_"); };
+            CHECK((!s.is_here(*asker) || std::any_of(told.begin(), told.end(), is_answer)));
+        }
+    }
     const bool goes_on = s.is_here(p.publisher) && std::string_view{what.name} != "a track ends";
     if (goes_on) p.send(3);
     for (guest* reader : {&p.bystander, &p.actor}) {
@@ -307,7 +327,9 @@ void check_the_rest(play& p, const deed& what) {
             }
         } else {
             // It is told that its track is over, or broke off.
-            const auto heard = reader->heard();
+            auto heard = reader->heard();
+            const auto& before = told_before[reader];
+            heard.insert(heard.end(), before.begin(), before.end());
             const bool told = std::any_of(heard.begin(), heard.end(),
                 [](const std::string& line) { return line.starts_with("subscription_ended"); });
             CHECK(told);
@@ -349,6 +371,7 @@ TEST_CASE("an allocation that fails in the middle of an event ends its connectio
     const auto v = GENERATE(version::lite_05, version::lite_03);
     const bool end_fails = GENERATE(false, true);
     for (const auto& deed : deeds) {
+        if (deed.asks && v != version::lite_05) continue; // It has no TRACK.
         std::size_t nth = 0;
         for (bool all_failed = false; !all_failed;) {
             ++nth;

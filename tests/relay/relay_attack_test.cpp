@@ -147,6 +147,58 @@ TEST_CASE(
     }
 }
 
+TEST_CASE("a place that is left to bring its last groups does not protect the others of its session",
+    "[relay][attack][share]") {
+    for (const bool drains : {false, true}) {
+        scene s;
+        auto& camera = publisher_granting(s, 40);
+        auto& honest = s.join();
+        honest.subscribe({"room/cam", "h0"});
+        honest.subscribe({"room/cam", "h1"});
+        s.settle();
+        std::uint64_t id = 0;
+        const auto serve_all = [&] {
+            for (; camera->accept(request_id{id}, group_sequence{0}); ++id) camera.send(id, 0, "frame");
+            s.settle();
+        };
+        serve_all();
+        auto& greedy = s.join();
+        auto& capped = s.join();
+        greedy.subscribe({"room/cam", "video"});
+        capped.subscribe(
+            {"room/cam", "video"}, {.ordered = true, .max_latency = relaying::complete_latency, .end = at(0)});
+        s.settle();
+        serve_all();
+        camera.accept(id, 1);
+        REQUIRE(id == 3);
+        const auto unfinished = camera.begin(id, 1);
+        ++id;
+        REQUIRE(unfinished->write_frame(timestamp{0}, as_bytes(std::string("half"))));
+        s.settle();
+        if (drains) {
+            greedy.relay_end.takes = false;
+            greedy.update({.ordered = true, .max_latency = relaying::complete_latency, .end = at(5)});
+            s.settle();
+        }
+        for (unsigned n = 100; n < 160; ++n) greedy.subscribe({"room/cam", std::to_string(n)});
+        s.settle();
+        serve_all();
+        honest.heard();
+        for (int n = 0; s.session_of(camera).requests_left() != std::optional<std::uint64_t>{0}; ++n) {
+            REQUIRE(n < 40);
+            auto& other = s.join();
+            other.subscribe({"room/cam", "other" + std::to_string(n)});
+            s.settle();
+            serve_all();
+            CHECK(other.heard().size() == 1);
+        }
+        honest.subscribe({"room/cam", "h2"});
+        s.settle();
+        INFO("drains " << drains);
+        CHECK(honest.heard().empty());
+    }
+}
+
 TEST_CASE(
     "sessions of one host that announce much leave room for publishers of one name", "[relay][attack][announce]") {
     relay_options o;

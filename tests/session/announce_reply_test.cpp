@@ -214,4 +214,25 @@ TEST_CASE("what is above is told by who may read the prefix, and not from above 
     CHECK(server.pumped(8) == ended(""));
 }
 
+TEST_CASE("what is above is told again when a narrower one ends that the peer was not to know of",
+    "[session][announce][tables][attack]") {
+    const bool present = GENERATE(false, true); // When it asks.
+    announcements table;
+    ready_list ready;
+    put(table, "r");
+    if (present) put(table, "r/c", 50); // Its own.
+    answerer server{table, ready};
+    CHECK(server.receive(0, request("r/c/1")).empty());
+    CHECK(server.pumped(0) == (present ? "020000" : "020001" + announced("")));
+    if (!present) {
+        put(table, "r/c", 50);
+        CHECK(server.pumped(0) == ended(""));
+    }
+    table.remove("r/c", 50);
+    CHECK(server.pumped(0) == announced(""));
+    table.remove("r", 1);
+    CHECK(server.pumped(0) == ended(""));
+    CHECK(table.ended() == 0);
+}
+
 } // namespace moqlite::test::announce_reply_test

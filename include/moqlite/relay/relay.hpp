@@ -173,8 +173,6 @@ public:
 
 private:
     using track_key = std::pair<std::string, std::string>; ///< Broadcast, track.
-    /// Sessions and their TRACK requests that wait for one answer.
-    using askers = std::set<std::pair<std::uint64_t, request_id>>;
     using query_key = std::pair<track_key, std::uint64_t>; ///< What is asked of which session.
     using pending_info = std::pair<const query_key, relaying::asking>;
     using fetch_key = std::pair<track_key, group_sequence>;
@@ -235,7 +233,8 @@ private:
     template <class Other>
     void on(peer&, const Other&) {}
     void await(peer& p, request_id request, pending_info& info);
-    askers answered(peer& source, query_id query, track_key& about);
+    template <class F>
+    void answer(peer& source, query_id query, F&& f);
     void info_left(peer& p, request_id request);
     void on_end(relaying::track& t, group_sequence end);
     void end_well(relaying::track&);
@@ -262,6 +261,7 @@ private:
     void unfile(relaying::track& t) noexcept;
     [[nodiscard]] bool same_publisher(const route& a, const route& b) noexcept;
     void watch_earlier_sessions(std::string_view announced, const route& now);
+    [[nodiscard]] static std::vector<std::uint64_t> sources_of(const announcements::entry* e);
     [[nodiscard]] bool is_announced_by(std::string_view announced, std::uint64_t source) const;
     void supersede(relaying::track& t);
     void watch_superseded(relaying::track& t);

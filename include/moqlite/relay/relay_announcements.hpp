@@ -79,10 +79,7 @@ inline void relay::take_over(std::string_view announced, const std::optional<rou
     for (auto i = ways_.lower_bound(key); i != ways_.end() && i->first.first == announced; ++i)
         if (!before || renamed || i->first.second != now->source)
             i->second.for_each([&](relaying::track& t) { old.push_back(&t); });
-    std::vector<std::uint64_t> announcing;
-    if (!old.empty())
-        for (const auto& way : table_.find(announced)->routes) announcing.push_back(way.source);
-    std::sort(announcing.begin(), announcing.end());
+    const auto announcing = sources_of(!old.empty() ? table_.find(announced) : nullptr);
     for (relaying::track* t : old) {
         // Its publisher still announces the name: it lives, or its session has only not timed out yet.
         const bool announces = std::binary_search(announcing.begin(), announcing.end(), t->upstream);
@@ -131,6 +128,15 @@ inline void relay::watch_earlier_sessions(std::string_view announced, const rout
         const auto its = ways_.find(std::pair{announced, way.source});
         if (its != ways_.end()) its->second.for_each([&](relaying::track& t) { supersede(t); });
     }
+}
+
+/// Who announces it, sorted; nullptr: nobody.
+inline std::vector<std::uint64_t> relay::sources_of(const announcements::entry* e) {
+    std::vector<std::uint64_t> all;
+    if (e != nullptr)
+        for (const auto& way : e->routes) all.push_back(way.source);
+    std::sort(all.begin(), all.end());
+    return all;
 }
 
 inline bool relay::is_announced_by(std::string_view announced, std::uint64_t source) const {

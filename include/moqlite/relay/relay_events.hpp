@@ -51,18 +51,23 @@ inline void relay::await(peer& p, request_id request, pending_info& info) {
     p.asked.insert(number(request), &info);
 }
 
-/// Those who asked for what has been answered; they wait no longer.
-inline relay::askers relay::answered(peer& source, query_id query, track_key& about) {
+/// Calls f(session, request) for each who asked for what has been answered; it waits no longer. Where that finds no
+/// memory, the others still wait: repair_infos() refuses them.
+template <class F>
+void relay::answer(peer& source, query_id query, F&& f) {
     auto* const* found = source.queries.find(number(query));
-    if (found == nullptr) return {};
-    about = (*found)->first.first;
-    askers waiting = std::move((*found)->second.waiting);
-    discharge((*found)->second);
+    if (found == nullptr) return;
+    pending_info& info = **found;
+    discharge(info.second);
+    for (auto& waiting = info.second.waiting; !waiting.empty(); waiting.erase(waiting.begin())) {
+        const auto [key, request] = *waiting.begin();
+        peer* asker = find(key);
+        if (asker == nullptr) continue;
+        f(*asker->session, request);
+        asker->asked.erase(number(request));
+    }
     source.queries.erase(number(query));
-    pending_.erase({about, source.key});
-    for (const auto& [key, request] : waiting)
-        if (peer* asker = find(key)) asker->asked.erase(number(request));
-    return waiting;
+    pending_.erase(pending_.find(info.first));
 }
 
 /// A subscriber has taken its TRACK back; when the last one does, so do we.
@@ -86,21 +91,19 @@ inline void relay::info_left(peer& p, request_id request) {
 }
 
 inline void relay::on(peer& p, const track_info_received& e) {
-    track_key about;
-    const auto waiting = answered(p, e.query, about);
+    auto* const* found = p.queries.find(number(e.query));
+    if (found == nullptr) return;
+    const auto& about = (*found)->first.first;
     // What comes late from one that is not the way any more says nothing of the present publisher.
     const auto* covering = table_.covering(about.first);
     if (covering != nullptr && covering->routes.front().source == p.key)
         infos_.set({covering->path, about.first, about.second}, p.key, e.info,
             [&](const relaying::info_key& key) { return index_.contains({key.broadcast, key.name}); });
-    for (const auto& [key, request] : waiting)
-        if (any_session* s = session(key)) static_cast<void>(s->answer_track(request, e.info));
+    answer(p, e.query, [&](any_session& s, request_id request) { static_cast<void>(s.answer_track(request, e.info)); });
 }
 
 inline void relay::on(peer& p, const track_refused& e) {
-    track_key about;
-    for (const auto& [key, request] : answered(p, e.query, about))
-        if (any_session* s = session(key)) static_cast<void>(s->reject(request, e.code));
+    answer(p, e.query, [&](any_session& s, request_id request) { static_cast<void>(s.reject(request, e.code)); });
 }
 
 // The requests of subscribers.

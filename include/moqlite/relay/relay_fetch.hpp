@@ -43,17 +43,16 @@ inline void relay::on(peer& p, const fetch_requested& e) {
 /// A fetch that others wait for, from one who announces the name now, and whose group is there from its beginning;
 /// nullptr: none that cannot lead back to `asking`.
 inline relay::pending_fetch* relay::coming(const fetch_key& wanted, const peer& asking) {
-    const auto* e = table_.covering(wanted.first.first);
-    const auto is_a_way = [&](std::uint64_t source) {
-        return e == nullptr ||
-               std::any_of(e->routes.begin(), e->routes.end(), [&](const route& way) { return way.source == source; });
-    };
     const auto [first, last] = fetching_.equal_range(wanted);
+    if (first == last) return nullptr;
+    const auto* e = table_.covering(wanted.first.first);
+    const auto ways = sources_of(e);
     const auto found = std::find_if(first, last, [&](const pending_fetch& one) {
         const auto& f = one.second;
         const bool leads_back =
             f.upstream == asking.key || (asking.relays && e != nullptr && f.hops > e->routes.front().hops.size());
-        return !leads_back && f.group->lost_head() == 0 && is_a_way(f.upstream);
+        const bool is_a_way = e == nullptr || std::binary_search(ways.begin(), ways.end(), f.upstream);
+        return !leads_back && f.group->lost_head() == 0 && is_a_way;
     });
     return found != last ? &*found : nullptr;
 }

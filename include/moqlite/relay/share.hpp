@@ -89,7 +89,7 @@ public:
         if (by_size_.empty() || by_size_.rbegin()->first < mine + 2) return nullptr;
         place* p = worst_of(by_size_.rbegin()->second, spared);
         if (p == nullptr || p->is_idle()) return p;
-        return mine < (p->sessions == 1 ? least : least / 2) ? p : nullptr;
+        return mine < (p->sessions <= 1 ? least : least / 2) ? p : nullptr;
     }
 
 private:

@@ -18,8 +18,9 @@ struct announce_reply : announcements::listener, list_hook<owned_tag> {
     std::string whole;  ///< The same from the table's root.
     hop_id exclude{};
     bool begun = false; ///< ANNOUNCE_OK and the first of the set are written.
-    /// The one at the prefix or above it that the peer was told of, as if it were at the prefix; nullptr: none.
+    /// The nearest at the prefix or above it, which the peer was told of as if it were at the prefix; nullptr: none.
     announcements::entry* cover = nullptr;
+    std::uint32_t cover_told = 0;  ///< The digest of what was told of it; 0: nothing, it only hides those above it.
     std::size_t told = 0;          ///< Broadcasts that the peer believes to be there.
     id_table<std::uint64_t> ids{}; ///< By slot: the announce id of what was told, where announcements have one.
     std::uint64_t next_id = 0;
@@ -110,7 +111,7 @@ private:
         const auto name = c_.relative(e.path);
         return name && path::strip(r.prefix, *name);
     }
-    /// The most specific of those; nullptr: there is none that the peer may know of.
+    /// The most specific of those; nullptr: there is none below the peer's root.
     [[nodiscard]] announcements::entry* cover_of(const announce_reply& r) {
         auto* e = table_->covering(r.whole);
         return e != nullptr && c_.relative(e->path) ? e : nullptr;
@@ -203,11 +204,12 @@ private:
         auto* const old = r.cover;
         auto* best = cover_of(r);
         const route* way = best != nullptr ? visible(r, *best) : nullptr;
-        if (way == nullptr) best = nullptr;
-        const auto before = old != nullptr ? announcements::belief(r, *old) : 0;
+        const auto before = r.cover_told;
         const auto now = way != nullptr ? digest(*way) : 0;
         if (before != now && !write_news(r, before, now, cover_slot, {}, way)) return false;
-        if (best != nullptr) table_->told(r, *best, now);
+        r.cover_told = now;
+        // Also of one that the peer may not know of: when it ends, one above it is to be told.
+        if (best != nullptr) table_->told(r, *best, now | 1);
         r.cover = best;
         if (old != nullptr && old != best) table_->told(r, *old, 0);
         if (&e != old && &e != best) table_->told(r, e, 0);
