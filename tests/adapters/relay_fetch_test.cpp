@@ -80,7 +80,7 @@ TEST_CASE("FETCH, PROBE and datagrams work through the relay over real QUIC, bes
 
     SECTION("a group is fetched from the publisher, and one that is not there is refused") {
         radio source{s};
-        for (const std::uint64_t n : {7, 3}) {
+        for (const std::uint64_t n : {7u, 3u}) {
             visitor.fetch({"radio", "talk"}, n);
             CHECK(visitor.closed->complete);
             CHECK(visitor.bytes == radio::talk(n));

@@ -162,7 +162,7 @@ TEST_CASE(
     CHECK(client.ask(connect(bad), false) == 400);
     CHECK(pair.requests.empty());
     REQUIRE(pair.server_log.size() == 1);
-    for (const unsigned char c : pair.server_log[0]) CHECK((c >= 0x20 && c < 0x7f));
+    for (const char c : pair.server_log[0]) CHECK((c >= 0x20 && c < 0x7f));
     CHECK(client.ask(connect("/r\xc3\xa4um/\xf0\x9f\x8e\xa5"), false) == 200);
     CHECK(pair.requests.at(0).path == "/r\xc3\xa4um/\xf0\x9f\x8e\xa5");
 }

@@ -1,9 +1,19 @@
 #include "report.hpp"
 
 #include <algorithm>
+#include <cstdarg>
 #include <fstream>
 
 namespace moqlite::bench {
+
+void report::line(const char* format, ...) const {
+    std::va_list arguments;
+    va_start(arguments, format);
+    std::vprintf(format, arguments);
+    va_end(arguments);
+    std::putchar('\n');
+    std::fflush(stdout);
+}
 
 const char* report::goal(std::string what, double value, bound kind, double limit) {
     const bool met = kind == bound::at_most ? value <= limit : value >= limit;

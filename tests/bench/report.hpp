@@ -14,12 +14,8 @@ enum class bound : std::uint8_t { at_most, at_least };
 class report {
 public:
     void title(std::string_view text) const { std::printf("\n== %.*s\n", static_cast<int>(text.size()), text.data()); }
-    template <class... Args>
-    void line(const char* format, Args... args) const {
-        std::printf(format, args...);
-        std::putchar('\n');
-        std::fflush(stdout);
-    }
+    /// As printf(), and a line's end.
+    [[gnu::format(printf, 2, 3)]] void line(const char* format, ...) const;
     /// Notes what was wanted and what came; "pass" or "FAIL", for the table.
     const char* goal(std::string what, double value, bound kind, double limit);
 

@@ -75,7 +75,9 @@ class Stage {
 
 const outcomes = { passed: 0, failed: 0, skipped: 0 };
 
-async function run({ name, seconds = 30, body }) {
+/// A tab of Chromium itself may crash, whatever was loaded there: that case runs once more, and says so.
+async function run(one, again = false) {
+    const { name, seconds = 30, body } = one;
     const stage = new Stage();
     const start = performance.now();
     try {
@@ -84,9 +86,14 @@ async function run({ name, seconds = 30, body }) {
         ++outcomes.passed;
         console.log(`ok       ${name} (${((performance.now() - start) / 1000).toFixed(1)} s)`);
     } catch (error) {
-        ++outcomes.failed;
-        console.log(`FAILED   ${name}: ${error.message}\n      ${stage.lastWords()}`);
+        const crashed = !again && /Target crashed/.test(error.message);
+        if (!crashed) ++outcomes.failed;
+        console.log(`${crashed ? "again   " : "FAILED  "} ${name}: ${error.message}\n      ${stage.lastWords()}`);
         for (const tab of stage.tabs) await tab.close().catch(() => {});
+        if (crashed) {
+            killAll();
+            return run(one, true);
+        }
     }
     killAll();
 }

@@ -110,29 +110,29 @@ private:
     struct input {
         stage& at;
         guest& of;
-        void stream_received(stream_id id, byte_view bytes, bool fin, time_point now) {
-            at.contain(of, [&](any_session& s) { s.stream_received(id, bytes, fin, now); });
+        void stream_received(stream_id id, byte_view bytes, bool fin, time_point t) {
+            at.contain(of, [&](any_session& s) { s.stream_received(id, bytes, fin, t); });
         }
-        void stream_reset(stream_id id, app_error code, time_point now) {
-            at.contain(of, [&](any_session& s) { s.stream_reset(id, code, now); });
+        void stream_reset(stream_id id, app_error code, time_point t) {
+            at.contain(of, [&](any_session& s) { s.stream_reset(id, code, t); });
         }
-        void stream_stopped(stream_id id, app_error code, time_point now) {
-            at.contain(of, [&](any_session& s) { s.stream_stopped(id, code, now); });
+        void stream_stopped(stream_id id, app_error code, time_point t) {
+            at.contain(of, [&](any_session& s) { s.stream_stopped(id, code, t); });
         }
-        void stream_acked(stream_id id, std::uint64_t n, time_point now) {
-            at.contain(of, [&](any_session& s) { s.stream_acked(id, n, now); });
+        void stream_acked(stream_id id, std::uint64_t n, time_point t) {
+            at.contain(of, [&](any_session& s) { s.stream_acked(id, n, t); });
         }
-        void stream_closed(stream_id id, std::optional<app_error> code, time_point now) {
-            at.contain(of, [&](any_session& s) { s.stream_closed(id, code, now); });
+        void stream_closed(stream_id id, std::optional<app_error> code, time_point t) {
+            at.contain(of, [&](any_session& s) { s.stream_closed(id, code, t); });
         }
-        void streams_available(direction kind, time_point now) {
-            at.contain(of, [&](any_session& s) { s.streams_available(kind, now); });
+        void streams_available(direction kind, time_point t) {
+            at.contain(of, [&](any_session& s) { s.streams_available(kind, t); });
         }
-        void datagram_received(byte_view bytes, time_point now) {
-            at.contain(of, [&](any_session& s) { s.datagram_received(bytes, now); });
+        void datagram_received(byte_view bytes, time_point t) {
+            at.contain(of, [&](any_session& s) { s.datagram_received(bytes, t); });
         }
-        void connection_closed(const closed_by& how, time_point now) {
-            at.contain(of, [&](any_session& s) { s.connection_closed(how, now); });
+        void connection_closed(const closed_by& how, time_point t) {
+            at.contain(of, [&](any_session& s) { s.connection_closed(how, t); });
         }
     };
     template <class F>

@@ -52,7 +52,7 @@ TEST_CASE("a publisher that ends at a Group End while several higher ones are on
     static_cast<void>(reader.heard());
     camera.end.deaf = true;
     REQUIRE(camera->finish(request_id{0}));
-    for (const std::uint64_t end : {4, 6, 9}) {
+    for (const std::uint64_t end : {4u, 6u, 9u}) {
         reader.update({.ordered = true, .start = at(0), .end = at(end)});
         s.settle();
     }

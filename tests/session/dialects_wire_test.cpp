@@ -146,7 +146,7 @@ TEST_CASE("a second SETUP, and a Path or Role from a server, end the session", "
 
 TEST_CASE("a peer's code is passed on and decides nothing", "[session][dialects §12.28]") {
     const auto v = any_version();
-    for (const std::uint64_t code : {0, 1, 3, 5, 12, 13, 15, 27, 64, 100000}) {
+    for (const std::uint64_t code : {0u, 1u, 3u, 5u, 12u, 13u, 15u, 27u, 64u, 100000u}) {
         viewer client{v};
         REQUIRE(client->watch(""));
         static_cast<void>(client.outputs());
