@@ -70,7 +70,7 @@ void all_leave(std::size_t n) {
 
 /// A publisher changes its route 50 times beside N tracks of its broadcast that are read.
 void route_beside_tracks(std::size_t n) {
-    world w;
+    world w{{.bounds = {.upstream_requests = 2 * n}}};
     auto& publisher = w.publisher("room");
     for (std::size_t i = 0; i < n; ++i) {
         static world::guest* viewer = nullptr;
