@@ -175,10 +175,11 @@ struct endpoint_state {
     std::uint8_t token_secret[32] = {};
     token_store tokens; ///< Of the servers that we are a client of.
 
-    // What is sent to those of whom nothing is known: to one address, and to all.
+    // Packets a second to strangers: to one address, and to all. Many clients may share an address, and redial at once
+    // when a relay drains.
     allowance_by_source resets{100, 10'000};
-    allowance_by_source refusals{100, 10'000};
-    allowance_by_source negotiations{100, 10'000};
+    allowance_by_source refusals{1'000, 10'000};
+    allowance_by_source negotiations{1'000, 10'000};
     allowance_by_source retries{5'000, 20'000};
     allowance strangers;                  ///< Handshakes that are begun without a token.
     std::size_t per_source = 0;           ///< Connections.

@@ -1,4 +1,4 @@
-// What is kept of many publishers within one bound: whoever has most of it gives way.
+// Items of many publishers within one bound: the publisher that has most of them gives way.
 #pragma once
 
 #include <cstddef>

@@ -254,7 +254,6 @@ private:
     [[nodiscard]] static std::size_t weight(std::string_view path) noexcept;
     bool count_announcement(peer& p, std::string_view path);
     [[nodiscard]] std::optional<route> best_route(std::string_view announced) const;
-    [[nodiscard]] std::optional<route> way_to(std::string_view broadcast) const;
     void take_over(std::string_view announced, const std::optional<route>& before, std::uint64_t changer);
     void file(relaying::track& t);
     void file_under(relaying::track& t, std::string_view announced);

@@ -52,12 +52,6 @@ inline std::optional<route> relay::best_route(std::string_view announced) const 
     return e != nullptr ? std::optional{e->routes.front()} : std::nullopt;
 }
 
-/// The best way to a broadcast, by the most specific announcement that covers it.
-inline std::optional<route> relay::way_to(std::string_view broadcast) const {
-    const auto* e = table_.covering(broadcast);
-    return e != nullptr ? std::optional{e->routes.front()} : std::nullopt;
-}
-
 /// After a change by `changer`: the tracks of one publisher are not those of the next. Those that a new, narrower
 /// announcement covers are of another publisher, too; known_track() sees that when somebody wants them.
 inline void relay::take_over(std::string_view announced, const std::optional<route>& before, std::uint64_t changer) {
