@@ -38,6 +38,8 @@ std::string_view path_of(const http::request<http::empty_body>& request) {
     return target.substr(0, target.find('?'));
 }
 
+} // namespace
+
 /// Closed, it leaves room for one connection where the process has no more descriptors.
 class reserved_descriptor {
 public:
@@ -55,8 +57,6 @@ public:
 private:
     int descriptor_ = -1;
 };
-
-} // namespace
 
 class web_server::state : public std::enable_shared_from_this<state> {
 public:
