@@ -1,6 +1,8 @@
 # The QUIC stack as two imported targets, for our own libraries only:
 #   moqlite_quic        ngtcp2, its crypto_ossl, libssl, libcrypto; with MOQLITE_TLS=gnutls ngtcp2, its crypto_gnutls, GnuTLS
 #   moqlite_quic_http3  nghttp3, where it is there
+# and one for the example that needs nothing but OpenSSL, which has QUIC of its own:
+#   moqlite_openssl     libssl, libcrypto; not with MOQLITE_TLS=gnutls
 # GnuTLS comes from system packages only. OpenSSL in order: MOQLITE_QUIC_ROOT, system packages where recent enough, what build-quic-stack made (./dev setup). Where none of them will do,
 # moqlite_quic_problem says why. It is installed, too: moqlite-config.cmake sets beforehand what the adapters were built with,
 #   moqlite_quic_tls                                openssl or gnutls
@@ -62,6 +64,7 @@ if(NOT moqlite_quic_prefix)
         pkg_check_modules(moqlite_system_quic QUIET IMPORTED_TARGET libngtcp2_crypto_ossl>=${moqlite_quic_ngtcp2_minimum}
             libngtcp2>=${moqlite_quic_ngtcp2_minimum} libssl>=${moqlite_quic_openssl_minimum} libcrypto>=${moqlite_quic_openssl_minimum})
         pkg_check_modules(moqlite_system_http3 QUIET IMPORTED_TARGET libnghttp3>=${moqlite_quic_nghttp3_minimum})
+        pkg_check_modules(moqlite_system_openssl QUIET IMPORTED_TARGET libssl>=${moqlite_quic_openssl_minimum} libcrypto)
     endif()
     if(moqlite_system_quic_FOUND AND moqlite_system_http3_FOUND)
         set(moqlite_quic_openssl_version ${moqlite_system_quic_libssl_VERSION})
@@ -75,6 +78,8 @@ if(NOT moqlite_quic_prefix)
         target_link_libraries(moqlite_quic INTERFACE PkgConfig::moqlite_system_quic Threads::Threads)
         add_library(moqlite_quic_http3 INTERFACE IMPORTED)
         target_link_libraries(moqlite_quic_http3 INTERFACE PkgConfig::moqlite_system_http3)
+        add_library(moqlite_openssl INTERFACE IMPORTED)
+        target_link_libraries(moqlite_openssl INTERFACE PkgConfig::moqlite_system_openssl)
         return()
     endif()
     if(moqlite_quic_installed)
@@ -143,6 +148,7 @@ if(NOT moqlite_FIND_QUIETLY)
         "OpenSSL ${moqlite_quic_openssl_version}, nghttp3 ${moqlite_quic_nghttp3_version}")
 endif()
 moqlite_quic_archives(moqlite_quic ngtcp2_crypto_ossl ngtcp2 ssl crypto)
+moqlite_quic_archives(moqlite_openssl ssl crypto)
 if(moqlite_quic_nghttp3_version VERSION_GREATER_EQUAL moqlite_quic_nghttp3_minimum)
     moqlite_quic_archives(moqlite_quic_http3 nghttp3)
 endif()
