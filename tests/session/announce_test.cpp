@@ -195,7 +195,7 @@ TEST_CASE("a peer that does not read is told states, not a history, and no more 
         REQUIRE(server->announce("cam" + std::to_string(i % 100), {hop_id{static_cast<std::uint64_t>(i)}}));
     CHECK(server.outputs().empty());
     server.link.stream_room.clear();
-    server->stream_writable(stream_id{0}, server.now);
+    server.writable(0);
     std::size_t bytes = 0;
     for (const auto& line : server.outputs()) bytes += line.size() / 2;
     CHECK(bytes < 101 * 20);

@@ -179,7 +179,7 @@ TEST_CASE("a blocked stream is left alone until it is writable, and others go on
     static_cast<void>(server.add(1, 1));
     CHECK(without(server.outputs(), "open") == list{"write 11 00020001000178 fin"});
     server.link.stream_room.clear();
-    server->stream_writable(stream_id{7}, server.now);
+    server.writable(7);
     CHECK(server.outputs() == list{"write 7 78787878 fin"});
 }
 
@@ -210,7 +210,7 @@ TEST_CASE("a backlog that begins between two messages of one input returns their
     publisher server{small};
     server.link.budget = 0;
     const auto bytes = hex("05 09 00 00 00 00  05 08 00 00 00 00");
-    server->stream_received(stream_id{0}, bytes, false, server.now);
+    server.arrives(0, bytes);
     CHECK(text(server->poll_event().value()) == "subscribe_updated 0 priority 9 latency 0 ..");
     REQUIRE(server->drop(request_id{0}, group_sequence{5}, group_sequence{6}, app_error::old));
     REQUIRE(server->drop(request_id{0}, group_sequence{7}, group_sequence{8}, app_error::old));

@@ -199,7 +199,7 @@ TEST_CASE("a FETCH waits for credit of its stream, and stalls nobody", "[session
     CHECK(server.outputs() == list{"write 0 020461"});
     CHECK(server.tick_after(60s).empty()); // No group of it is anybody else's.
     server.link.stream_room.clear();
-    server->stream_writable(stream_id{0}, server.now);
+    server.writable(0);
     CHECK(server.outputs() == list{"write 0 626364"});
 }
 

@@ -171,7 +171,7 @@ TEST_CASE("drops that a peer has not taken become ranges", "[session][held back]
     for (std::uint64_t n = 0; n < 200'000; ++n) server.drop(n, n);
     CHECK(server.drops().empty());
     server.link.stream_room.clear();
-    server->stream_writable(stream_id{0}, server.now);
+    server.writable(0);
     CHECK(server.events().empty());
     const auto said = server.drops();
     CHECK(said.size() < 500);
@@ -236,7 +236,7 @@ TEST_CASE("the end of a subscription follows the drops that were held back", "[s
     REQUIRE(server->finish(request_id{0}));
     CHECK(server.drops().empty());
     server.link.stream_room.clear();
-    server->stream_writable(stream_id{0}, server.now);
+    server.writable(0);
     CHECK(server.events().empty());
     list said;
     for (int i = 0; i < 20; ++i)

@@ -109,7 +109,7 @@ TEST_CASE("who does not read reports, or has left, gets no more", "[session][pro
         CHECK(server.measure(5, 40ms).empty());
         for (int i = 0; i < 100; ++i) CHECK(server.measure(i % 2 != 0 ? 5 : 500, 40ms).empty());
         server.link.stream_room.clear();
-        server->stream_writable(stream_id{0}, server.now);
+        server.writable(0);
         CHECK(server.outputs() == list{"write 0 020528"});
     }
 }

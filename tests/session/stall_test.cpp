@@ -116,7 +116,7 @@ TEST_CASE("credit for the stream that waited longest sets the clock to the next"
     }
     server.link.stream_room.clear();
     CHECK(server->deadline() == server.now + 3s);
-    server->stream_writable(stream_id{7}, server.now);
+    server.writable(7);
     CHECK(server.events().empty());
     CHECK(server->deadline() == server.now + 9s);
 }
@@ -141,7 +141,7 @@ TEST_CASE(
         }
         CHECK(server.tick_after(every).empty());
         server.link.stream_room[stream_id{7}] += each;
-        if (each != 0) server->stream_writable(stream_id{7}, server.now);
+        if (each != 0) server.writable(7);
         CHECK(server.events().empty());
     }
     CHECK(told == lagged);
@@ -163,7 +163,7 @@ TEST_CASE("a trickle of credit for replies is no progress either", "[session][st
         CHECK(server.all_acked(4).empty());
         told = server.tick_after(8s);
         server.link.stream_room[stream_id{4}] = 1;
-        if (told.empty()) server->stream_writable(stream_id{4}, server.now);
+        if (told.empty()) server.writable(4);
         static_cast<void>(server.events());
     }
     CHECK(told == list{"request_ended 0", "request_ended 1", "session_closed lagged lagged"});
@@ -205,7 +205,7 @@ TEST_CASE("a slow link is not a stall: stream credit, connection credit and ackn
         REQUIRE(server.tick_after(200ms).empty());
         if (how == 0) {
             server.link.stream_room[stream_id{7}] = 1600;
-            server->stream_writable(stream_id{7}, server.now);
+            server.writable(7);
             CHECK(server.events().empty());
         } else {
             server.link.budget = 1600;
@@ -222,7 +222,7 @@ TEST_CASE("the time in which a stream could have been written does not count as 
     CHECK(server.all_acked(7).empty());
     CHECK(server.tick_after(14s).empty());
     server.link.stream_room[stream_id{7}] = 10;
-    server->stream_writable(stream_id{7}, server.now);
+    server.writable(7);
     CHECK(server.events().empty());
     CHECK_FALSE(server->deadline());
     CHECK(server.tick_after(1h).empty());
@@ -249,7 +249,7 @@ TEST_CASE("a capped subscription may hold back stream credit for ever", "[sessio
     SECTION("and also with a trickle of it") {
         for (int i = 0; i < 100; ++i) {
             server.link.stream_room[stream_id{7}] = 1;
-            server->stream_writable(stream_id{7}, server.now);
+            server.writable(7);
             CHECK(server.events().empty());
             static_cast<void>(server.outputs());
             CHECK(server.tick_after(0s).empty());

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <moqlite/session/checking_transport.hpp>
 #include <moqlite/session/session.hpp>
 #include <moqlite/session/transport.hpp>
 #include <optional>
@@ -88,11 +89,20 @@ private:
 
 static_assert(transport<recorder>);
 
+/// What a session asks of its transport is checked. What it is told is not: a test may tell it anything.
+struct output_fault_is_failure {
+    void operator()(std::string_view rule) const {
+        const auto kind = rule.substr(0, rule.find(':'));
+        for (const auto of_outputs : {"outputs", "write", "reset", "reset, stop", "stop", "credit"})
+            sim::must(kind != of_outputs, rule.data());
+    }
+};
+
 /// A session, its recorder, and a clock that stands still until it is moved.
 class subject {
 public:
     explicit subject(role side, version v = version::lite_05, session_options options = {})
-        : link(side), session_(side, v, std::move(options), t0) {}
+        : link(side), session_(side, v, std::move(options), t0), books_(side) {}
 
     session* operator->() { return &session_; }
     session& operator*() { return session_; }
@@ -100,32 +110,37 @@ public:
     /// All events that are due.
     list events() {
         list out;
-        while (const auto e = session_.poll_event()) out.push_back(text(*e));
+        while (const auto e = checked_.poll_event()) out.push_back(text(*e));
         return out;
     }
     /// All that the session wants said, said.
     list outputs() {
         link.said.clear();
-        pump(session_, link);
+        pump(checked_, wire_);
         return std::exchange(link.said, {});
+    }
+    /// Bytes arrive; their events are still to be taken.
+    void arrives(std::uint64_t id, byte_view data, bool fin = false) {
+        checked_.stream_received(stream_id{id}, data, fin, now);
     }
     /// Bytes arrive; what the session says of it.
     list receive(std::uint64_t id, std::string_view bytes, bool fin = false) {
         const auto data = hex(bytes);
-        session_.stream_received(stream_id{id}, data, fin, now);
+        arrives(id, data, fin);
         return events();
     }
     list reset(std::uint64_t id, app_error code = app_error::cancel) {
-        session_.stream_reset(stream_id{id}, code, now);
+        checked_.stream_reset(stream_id{id}, code, now);
         return events();
     }
     list stopped(std::uint64_t id, app_error code = app_error::cancel) {
-        session_.stream_stopped(stream_id{id}, code, now);
+        checked_.stream_stopped(stream_id{id}, code, now);
         return events();
     }
+    void writable(std::uint64_t id) { checked_.stream_writable(stream_id{id}, now); }
     list acked(std::uint64_t id, std::uint64_t n) {
         link.lent.acked(stream_id{id}, n);
-        session_.stream_acked(stream_id{id}, n, now);
+        checked_.stream_acked(stream_id{id}, n, now);
         return events();
     }
     /// Everything that was written on the stream arrives.
@@ -135,12 +150,12 @@ public:
     }
     list stream_closed(std::uint64_t id, std::optional<app_error> code = {}) {
         link.lent.closed(stream_id{id});
-        session_.stream_closed(stream_id{id}, code, now);
+        checked_.stream_closed(stream_id{id}, code, now);
         return events();
     }
     list tick_after(duration d) {
         now += d;
-        session_.tick(now);
+        checked_.tick(now);
         return events();
     }
 
@@ -149,6 +164,9 @@ public:
 
 private:
     session session_;
+    contract_books<output_fault_is_failure> books_;
+    checking_session<session, output_fault_is_failure> checked_{session_, books_};
+    checking_transport<recorder, output_fault_is_failure> wire_{link, books_};
 };
 
 /// Takes a session through its beginning: SETUP out and in, and for a server admission.

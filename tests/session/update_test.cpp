@@ -56,7 +56,7 @@ TEST_CASE("an update waits until the one before it is on its way: a peer that gi
         CHECK(client.outputs().empty());
     }
     client.link.stream_room.clear();
-    client->stream_writable(stream_id{0}, client.now);
+    client.writable(0);
     CHECK(client.outputs() == list{"write 0 000000", "write 0 053200000000"});
     CHECK(client.outputs().empty());
 }

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <moqlite/session/any_session.hpp>
+#include <moqlite/session/checking_transport.hpp>
 #include <moqlite/session/ready.hpp>
 #include <moqlite/session/transport.hpp>
 #include <optional>
@@ -13,12 +14,24 @@
 
 namespace moqlite::sim {
 
-/// Drives one session, of any kind, by one side.
+/// A broken contract fails the test.
+struct fault_is_failure {
+    void operator()(std::string_view rule) const { must(false, rule.data()); }
+};
+
+/// Drives one session, of any kind, by one side. Both keep books of what they say to each other.
 template <class Session>
 class driver final : public any_driver, public facts {
 public:
     driver(world& w, party& p, side& s, Session& session, handler on_event)
-        : any_driver(w), world_(w), party_(p), side_(s), session_(&session), on_event_(std::move(on_event)) {
+        : any_driver(w),
+          world_(w),
+          party_(p),
+          side_(s),
+          books_(s.side_of()),
+          wire_(s, books_),
+          session_(session, books_),
+          on_event_(std::move(on_event)) {
         side_.to = this;
         world_.touch(party_);
     }
@@ -26,28 +39,28 @@ public:
 
     // Facts: events are drained before the next.
     void stream_received(stream_id id, byte_view b, bool fin) override {
-        tell([&] { session_->stream_received(id, b, fin, now()); });
+        tell([&] { session_.stream_received(id, b, fin, now()); });
     }
     void stream_reset(stream_id id, app_error code) override {
-        tell([&] { session_->stream_reset(id, code, now()); });
+        tell([&] { session_.stream_reset(id, code, now()); });
     }
     void stream_stopped(stream_id id, app_error code) override {
-        tell([&] { session_->stream_stopped(id, code, now()); });
+        tell([&] { session_.stream_stopped(id, code, now()); });
     }
     void stream_writable(stream_id id) override {
-        tell([&] { session_->stream_writable(id, now()); });
+        tell([&] { session_.stream_writable(id, now()); });
     }
     void stream_acked(stream_id id, std::uint64_t n) override {
-        tell([&] { session_->stream_acked(id, n, now()); });
+        tell([&] { session_.stream_acked(id, n, now()); });
     }
     void stream_closed(stream_id id, std::optional<app_error> code) override {
-        tell([&] { session_->stream_closed(id, code, now()); });
+        tell([&] { session_.stream_closed(id, code, now()); });
     }
     void streams_available(direction kind) override {
-        tell([&] { session_->streams_available(kind, now()); });
+        tell([&] { session_.streams_available(kind, now()); });
     }
     void connection_closed(const closed_by& how) override {
-        tell([&] { session_->connection_closed(how, now()); });
+        tell([&] { session_.connection_closed(how, now()); });
     }
     void writable() override {
         starved_ = false;
@@ -55,7 +68,7 @@ public:
         world_.touch(party_);
     }
     void tick() override {
-        tell([&] { session_->tick(now()); });
+        tell([&] { session_.tick(now()); });
     }
 
     void mark() noexcept override { wants_ = true; }
@@ -64,12 +77,12 @@ public:
         const bool told = drain();
         if (!std::exchange(wants_, false)) return told;
         side_.send_again();
-        const bool all = pump(*session_, side_);
+        const bool all = pump(session_, wire_);
         if (!all) starved_ = true;
         drain();
         return true;
     }
-    [[nodiscard]] std::optional<time_point> deadline() const override { return session_->deadline(); }
+    [[nodiscard]] std::optional<time_point> deadline() const override { return session_.deadline(); }
     bool let_go() override {
         turn();
         return true;
@@ -79,7 +92,7 @@ private:
     [[nodiscard]] time_point now() const noexcept { return world_.now(); }
     bool drain() {
         bool any = false;
-        while (const auto e = session_->poll_event()) {
+        while (const auto e = session_.poll_event()) {
             world_.trace([&] { return side_.name() + " " + test::text(*e); });
             checks().see(*e);
             on_event_(*e);
@@ -97,7 +110,9 @@ private:
     world& world_;
     party& party_;
     side& side_;
-    Session* session_;
+    contract_books<fault_is_failure> books_;
+    checking_transport<side, fault_is_failure> wire_;
+    checking_session<Session, fault_is_failure> session_;
     handler on_event_;
     bool wants_ = true;
     bool starved_ = false;

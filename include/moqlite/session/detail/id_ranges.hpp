@@ -1,0 +1,47 @@
+// A set of stream ids that grows from below, each kind by itself: it takes memory for its gaps alone.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <map>
+#include <moqlite/core/ids.hpp>
+
+namespace moqlite::detail {
+
+class id_ranges {
+public:
+    void add(stream_id id) {
+        auto& these = of(id);
+        const auto n = number(id) / 4;
+        auto after = these.upper_bound(n);
+        auto from = n;
+        auto to = n + 1;
+        if (after != these.begin()) {
+            const auto before = std::prev(after);
+            if (before->second > n) return;
+            if (before->second == n) {
+                from = before->first;
+                these.erase(before);
+            }
+        }
+        if (after != these.end() && after->first == to) {
+            to = after->second;
+            these.erase(after);
+        }
+        these.emplace(from, to);
+    }
+    [[nodiscard]] bool contains(stream_id id) const {
+        const auto& these = ranges_[static_cast<std::size_t>(number(id) & 3)];
+        const auto after = these.upper_bound(number(id) / 4);
+        return after != these.begin() && std::prev(after)->second > number(id) / 4;
+    }
+
+private:
+    using ranges = std::map<std::uint64_t, std::uint64_t>; ///< From the first to behind the last.
+    ranges& of(stream_id id) noexcept { return ranges_[static_cast<std::size_t>(number(id) & 3)]; }
+    std::array<ranges, 4> ranges_;
+};
+
+} // namespace moqlite::detail
