@@ -101,6 +101,22 @@ errc not_drained() {
     c->stream_received(stream_id{7}, bytes, false, c.now);
     return named(c.events());
 }
+errc out_of_turn() {
+    server s;
+    REQUIRE(s->open_group(request_id{0}, group_sequence{2}));
+    REQUIRE(s->poll_output()); // A stream, which is not opened.
+    return named(s.tick_after(0s));
+}
+errc acked_too_much() {
+    server s;
+    REQUIRE(s->accept(request_id{0}, group_sequence{2}));
+    static_cast<void>(s.outputs());
+    return named(s.acked(0, 1000));
+}
+errc twin() {
+    subject s{role::client, version::lite_05, {.origin = hop_id{9}}};
+    return named(s.receive(3, "01 04 01 05 01 09", true));
+}
 errc closed(bool by_peer) {
     client c;
     c->connection_closed({app_error::cancel, by_peer, ""}, c.now);
@@ -193,10 +209,13 @@ errc provoked(errc rule) {
     case errc::unexpected_stream: return own_uni();
     case errc::unauthorized:
         return named(server{{}, {.root = {}, .subscribe = {"mine"}}}.receive(4, track_bytes("a", "b")));
+    case errc::same_origin: return twin();
     case errc::refused: return refused();
     case errc::lagged: return takes_nothing();
     // Local misuse and the end of things.
     case errc::undrained_input: return not_drained();
+    case errc::input_inside_output: return out_of_turn();
+    case errc::more_than_written: return acked_too_much();
     case errc::closed: return after_close();
     case errc::not_found: return server {
         } -> accept(request_id{99}).error();

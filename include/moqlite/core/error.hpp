@@ -76,10 +76,13 @@ enum class errc : std::uint8_t {
     control_backlog,   ///< The peer does not read our replies.
     unexpected_stream, ///< A stream of ours that we did not open, or data on one that only we may send on.
     unauthorized,
-    refused, ///< The application refused the session.
-    lagged,  ///< The peer pins memory, or takes nothing, for too long.
+    same_origin, ///< The peer's own hop is ours: origins must be unique, else all announcements look like loops.
+    refused,     ///< The application refused the session.
+    lagged,      ///< The peer pins memory, or takes nothing, for too long.
     // Local misuse and the end of things.
-    undrained_input, ///< An input before poll_event() returned nullopt.
+    undrained_input,     ///< An input before poll_event() returned nullopt.
+    input_inside_output, ///< An input between an output and its answer: from open() or write() of the transport.
+    more_than_written,   ///< The transport took, or acknowledged, more than there was.
     closed,
     not_found,
     out_of_scope, ///< The name is not below the session's root.
@@ -144,9 +147,12 @@ inline std::string_view to_string(errc e) noexcept {
     case errc::control_backlog: return "control_backlog";
     case errc::unexpected_stream: return "unexpected_stream";
     case errc::unauthorized: return "unauthorized";
+    case errc::same_origin: return "same_origin";
     case errc::refused: return "refused";
     case errc::lagged: return "lagged";
     case errc::undrained_input: return "undrained_input";
+    case errc::input_inside_output: return "input_inside_output";
+    case errc::more_than_written: return "more_than_written";
     case errc::closed: return "closed";
     case errc::not_found: return "not_found";
     case errc::out_of_scope: return "out_of_scope";

@@ -1,4 +1,5 @@
-// What a session tells its application. Views and strings in an event die with the next input.
+// What a session reports to its application. Views in an event stay until the next input, or the end of the next pump;
+// frame_data and datagram_received alias the bytes of the input itself.
 #pragma once
 
 #include <chrono>
@@ -219,7 +220,8 @@ struct goaway_received {
     std::string_view uri;
     bool operator==(const goaway_received&) const = default;
 };
-/// The peer broke a rule on one stream, which was ended; or in one announcement, which was refused alone. For the log.
+/// The peer broke a rule on one stream, which was ended; or in one announcement, which was refused alone; or it has our
+/// own origin (errc::same_origin, once), so that neither hears of what the other announces. For the log.
 struct stream_rejected {
     stream_id stream{};
     errc why = errc::ok;

@@ -100,19 +100,25 @@ public:
     }
 
     /// The next `n` bytes have been written.
-    void wrote(std::uint64_t n) noexcept { advance(written_, n); }
+    void wrote(std::uint64_t n) noexcept {
+        [[maybe_unused]] const auto left = advance(written_, n);
+        assert(left == 0);
+    }
 
-    /// The next `n` of the written bytes have arrived and are no longer needed.
-    void acked(std::uint64_t n) noexcept {
+    /// The next `n` of the written bytes have arrived and are no longer needed. False, and nothing has changed: so many
+    /// were not written.
+    bool acked(std::uint64_t n) noexcept {
+        if (n > unacked()) return false;
         if (acked_.in == nullptr) acked_.in = group_->head_;
-        slab* const before = acked_.in;
-        advance(acked_, n);
-        assert(acked_.at <= written_.at);
-        if (acked_.in == before) return;
+        const mark before = acked_;
+        const auto left = advance(acked_, n);
+        if (left != 0 || acked_.at > written_.at) return acked_ = before, false;
+        if (acked_.in == before.in) return true;
         if (written_.in != nullptr) written_.hop(); // It may have stood at the end of what goes now.
-        --before->pins;
+        --before.in->pins;
         ++acked_.in->pins;
         group_->free_head();
+        return true;
     }
 
     /// Puts it on its wake queue when the group next grows or ends.
@@ -180,14 +186,15 @@ private:
         }
         return pieces.first(n);
     }
-    void advance(mark& m, std::uint64_t n) noexcept {
+    /// How much of `n` is not there.
+    std::uint64_t advance(mark& m, std::uint64_t n) noexcept {
         while (n != 0 && enter(m)) {
             const auto step = std::min(n, m.left);
             m.pass(step);
             n -= step;
         }
-        assert(n == 0);
         if (m.in != nullptr) m.hop();
+        return n;
     }
 
     group_ref group_;

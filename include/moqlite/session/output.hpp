@@ -47,9 +47,9 @@ struct open_stream {
 
 /// Send some prefix of `data`, and after all of it FIN if `fin`; answered by session::stream_written.
 /// The bytes that were taken are lent: they stay where they are, unchanged, whatever becomes of their group, request or
-/// session, until the transport says stream_acked, stream_closed or connection_closed, or until it has executed a
-/// reset_stream for the stream or the close_connection, which session::flushed() tells. The span itself is good until
-/// the answer only.
+/// session, until the session is told stream_acked, stream_closed or connection_closed, or until the transport has
+/// executed a reset_stream for the stream or the close_connection, which session::flushed() says. The span itself is
+/// good until the answer only.
 struct write_stream {
     stream_id stream{};
     std::span<const byte_view> data;

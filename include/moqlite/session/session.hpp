@@ -32,7 +32,10 @@ struct session_options {
     /// The URL's path and query, "" says nothing. A client's goes into its SETUP; on WebTransport it is in the request
     /// instead, and the server is given it here.
     std::string path{};
-    hop_id origin{}; ///< Our own hop; 0 says nothing, which some refuse of a publisher. Below 2^53 for JavaScript.
+    /// Our own hop: random, below 2^53 (for JavaScript), and unique among all that are connected, over however many
+    /// others: what comes from an equal one is dropped as a loop (errc::same_origin where the peer itself has it).
+    /// 0: unset; some relays reject it of a publisher.
+    hop_id origin{};
     /// What the link adds to the cost of what comes by it; none: what the peer's SETUP says, or 1. A client says it.
     std::optional<std::uint64_t> cost{};
     time_point epoch{};             ///< collect(): from which the times of frames count that came without.
@@ -73,7 +76,9 @@ private:
 ///   events    poll_event(): what the application should know;
 ///   outputs   poll_output(), deadline(): what the transport should do, and when to call tick();
 ///   commands  everything else: what the application wants. They change state; they send nothing.
-/// After an input, poll events until nullopt; after that, pump() outputs (transport.hpp).
+/// After an input, poll events until nullopt; after that, pump() outputs, and poll events again. The contract with the
+/// transport is in transport.hpp. Breaking it ends the session with an errc of its own, where it would do harm:
+/// undrained_input, input_inside_output, more_than_written.
 class session {
 public:
     session(role side, version v, session_options options, time_point now);
@@ -87,19 +92,21 @@ public:
     void stream_received(stream_id id, byte_view data, bool fin, time_point now);
     void stream_reset(stream_id id, app_error code, time_point now);   ///< RESET_STREAM arrived.
     void stream_stopped(stream_id id, app_error code, time_point now); ///< STOP_SENDING arrived.
-    void stream_writable(stream_id id, time_point now);                ///< A blocked stream got credit.
-    void stream_acked(stream_id id, std::uint64_t n, time_point now);  ///< The next n > 0 of our bytes arrived.
-    /// All of ours is acknowledged and theirs has ended; with a code it was cut off.
+    void stream_writable(stream_id id, time_point now);                ///< A blocked stream got credit, or may have.
+    /// The next n > 0 of our bytes arrived, or were copied. Also from inside of the transport's members.
+    void stream_acked(stream_id id, std::uint64_t n, time_point now);
+    /// All of ours, FIN included, is acknowledged and theirs has ended; with a code it was cut off, at any time. Once.
     void stream_closed(stream_id id, std::optional<app_error> code, time_point now);
-    void streams_available(direction kind, time_point now); ///< MAX_STREAMS grew.
+    void streams_available(direction kind, time_point now); ///< MAX_STREAMS grew: open() may succeed again.
     void datagram_received(byte_view bytes, time_point now);
     void path_measured(const path_facts& path, time_point now); ///< Now and then.
+    /// The connection is gone; the last input. Also from inside of the transport's members.
     void connection_closed(const closed_by& how, time_point now);
     void tick(time_point now);
 
     // Events.
 
-    /// Views in it alias the last input and die with the next.
+    /// Views in it stay until the next input, or the end of the next pump.
     [[nodiscard]] std::optional<event> poll_event();
 
     // Outputs, most urgent first. Answer an open_stream or write_stream before polling again.
@@ -108,6 +115,7 @@ public:
     void stream_opened(direction kind, std::optional<stream_id> id); ///< nullopt: no stream credit left.
     void stream_written(stream_id id, std::size_t taken);            ///< 0 of a non-empty write: blocked.
     void flushed() noexcept; ///< The pump is over: all that was polled has been executed.
+    /// When to call tick(); it may have passed already. nullopt: there is nothing to wait for.
     [[nodiscard]] std::optional<time_point> deadline() const noexcept;
 
     // Commands: admission.
@@ -237,14 +245,18 @@ private:
         byte_view rest;
     };
     struct pending_write {
+        static constexpr stream_id none{UINT64_MAX};
+        stream_id stream = none;
         detail::control_stream* control = nullptr;
         detail::served_group* group = nullptr;
         std::size_t size = 0;
+        std::uint64_t acked = 0; ///< Of the stream, while its write was not answered.
         bool fin = false;
         bool due = false; ///< Of a control stream or an uncapped group: its peer has to take it in time.
     };
 
     [[nodiscard]] bool open() const noexcept { return !c_.closing; }
+    [[nodiscard]] bool stamp(time_point now);
     [[nodiscard]] bool begin_input(time_point now);
     /// The same of what only the peer can have caused.
     [[nodiscard]] bool begin_peer_input(time_point now) {
@@ -254,6 +266,14 @@ private:
     void write_setup(const session_options& options);
 
     // session_input.hpp
+    void acked(stream_id id, std::uint64_t n);
+    /// The last write is answered, or will not be.
+    void end_write() {
+        const auto id = write_.stream;
+        const auto n = write_.acked;
+        write_ = {};
+        if (n != 0) acked(id, n);
+    }
     detail::any_stream* find_or_accept(stream_id id);
     void parse_group();
     void become_setup(detail::incoming_group& g);
@@ -297,6 +317,7 @@ private:
     bool bidi_blocked_ = false;
     std::uint64_t peer_inputs_ = 0;
     bool writing_ = false;
+    bool unanswered_ = false; ///< An open_stream or write_stream was polled.
     bool close_told_ = false;
     bool ended_ = false; ///< session_closed was told.
     bool setup_seen_ = false;

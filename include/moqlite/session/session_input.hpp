@@ -6,13 +6,20 @@
 namespace moqlite {
 
 /// Stamps the time; false: the session has ended and takes nothing in.
-inline bool session::begin_input(time_point now) {
+inline bool session::stamp(time_point now) {
     assert(now >= c_.now && "time goes backwards");
     c_.now = std::max(c_.now, now);
     if (!open()) return false;
     if (input_.active || viewing_) c_.fail(errc::undrained_input);
+    if (!c_.names.empty()) c_.forget_names();
     c_.note_time();
     return open();
+}
+
+/// The same for an input that may end what is being opened or written.
+inline bool session::begin_input(time_point now) {
+    if (unanswered_ && open()) c_.fail(errc::input_inside_output);
+    return stamp(now);
 }
 
 inline void session::stream_received(stream_id id, byte_view data, bool fin, time_point now) {
@@ -107,12 +114,24 @@ inline void session::stream_writable(stream_id id, time_point now) {
 
 inline void session::stream_acked(stream_id id, std::uint64_t n, time_point now) {
     const detail::entry_mark mark{inside_};
-    if (!begin_peer_input(now)) return;
+    ++peer_inputs_;
+    if (!stamp(now)) return;
+    if (id == write_.stream)
+        write_.acked += n; // A transport that copies is inside write(): nothing counts as written before the answer.
+    else
+        acked(id, n);
+}
+
+inline void session::acked(stream_id id, std::uint64_t n) {
     auto* found = c_.streams.find(number(id));
     if (found == nullptr) return;
-    if (auto* g = served_on(*found)) return publishing_.acked(*g, n);
+    if (auto* g = served_on(*found)) {
+        if (!publishing_.acked(*g, n)) c_.fail(errc::more_than_written);
+        return;
+    }
     auto* const* s = std::get_if<detail::control_stream*>(found);
     if (s == nullptr || (*s)->write_ended || (*s)->out.unacked() == 0) return;
+    if (n > (*s)->out.in_flight()) return c_.fail(errc::more_than_written);
     (*s)->out.acked(n);
     c_.stall.acked(**s, n, (*s)->out.unacked() == (*s)->out.unsent());
 }
@@ -162,6 +181,7 @@ inline void session::datagram_received(byte_view bytes, time_point now) {
 inline void session::connection_closed(const closed_by& how, time_point now) {
     const detail::entry_mark mark{inside_};
     c_.now = std::max(c_.now, now);
+    c_.forget_names();
     let_go();
     c_.close_wanted = false;
     if (!open()) return;
@@ -178,6 +198,7 @@ inline std::optional<event> session::poll_event() {
         viewing_ = false;
         if (!open()) {
             input_ = {};
+            write_ = {};
             if (!end_one()) {
                 ended_ = true;
                 return *c_.closing;
@@ -340,7 +361,7 @@ inline wire::taken<std::size_t> session::parse_goaway(detail::control_stream& s,
     if (!m) return m.error();
     s.request_read = true;
     s.detail::list_hook<detail::silent_tag>::unlink();
-    c_.emit(goaway_received{m->uri});
+    c_.emit(goaway_received{c_.names.keep(m->uri)});
     return message->size;
 }
 
@@ -402,8 +423,9 @@ inline wire::taken<std::size_t> session::parse_setup(byte_view in) {
     std::optional<std::uint64_t> hint;
     if (m->role != wire::lite::peer_role::both) hint = static_cast<std::uint64_t>(m->role);
     // Where the transport had a request, its path is the one that others checked.
-    const auto path = requested_.empty() ? m->path.value_or(std::string_view{}) : requested_;
+    const auto path = requested_.empty() ? c_.names.keep(m->path.value_or("")) : std::string_view{requested_};
     c_.emit(setup_received{path, hint, m->origin});
+    c_.peer_hop(input_.control->id, m->origin);
     probing_.peer_said(m->probe);
     return message->size;
 }

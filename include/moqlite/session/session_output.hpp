@@ -8,7 +8,7 @@ namespace moqlite {
 inline std::optional<output> session::poll_output() {
     const detail::entry_mark mark{inside_};
     if (!open()) {
-        if (!c_.close_wanted || close_told_) return std::nullopt;
+        if (!c_.close_wanted || close_told_ || writing_) return std::nullopt; // Not behind a write: in the next pump.
         close_told_ = true;
         return close_connection{c_.closing->code, c_.closing_reason};
     }
@@ -35,13 +35,15 @@ inline std::optional<output> session::poll_output() {
 inline std::optional<output> session::next_open() {
     // Requests that have a stream are owed to the peer: it is given no more at once than it is expected to take.
     const bool room = c_.control_unsent < c_.bounds.control_unsent;
-    if (!bidi_blocked_ && room && !c_.opening.empty()) return open_stream{direction::bidi};
+    const bool bidi = !bidi_blocked_ && room && !c_.opening.empty();
     const auto wanted = std::min(c_.bounds.streams_in_hand, publishing_.unbound()) + (setup_ != nullptr ? 1 : 0);
-    if (!uni_blocked_ && ids_.size() < wanted) return open_stream{direction::uni};
-    return std::nullopt;
+    if (!bidi && (uni_blocked_ || ids_.size() >= wanted)) return std::nullopt;
+    unanswered_ = true;
+    return open_stream{bidi ? direction::bidi : direction::uni};
 }
 
 inline void session::stream_opened(direction kind, std::optional<stream_id> id) {
+    unanswered_ = false;
     if (!id) {
         (kind == direction::uni ? uni_blocked_ : bidi_blocked_) = true;
         return;
@@ -70,7 +72,8 @@ inline std::optional<output> session::next_write() {
         write_.control = &s;
         write_.due = true;
         write_.fin = s.fin_wanted && write_.size == s.out.unsent();
-        writing_ = true;
+        write_.stream = s.id;
+        unanswered_ = writing_ = true;
         return write_stream{s.id, std::span{ranges_}.first(count), write_.size, write_.fin};
     }
     auto* s = publishing_.next(ids_);
@@ -84,18 +87,22 @@ inline std::optional<output> session::next_write() {
     write_.due = !s->request->options.end;
     write_.size = w.size;
     write_.fin = w.fin;
-    writing_ = true;
+    write_.stream = w.stream;
+    unanswered_ = writing_ = true;
     return w;
 }
 
-inline void session::stream_written(stream_id id, std::size_t taken) {
-    assert(taken <= write_.size);
-    static_cast<void>(id);
+inline void session::stream_written(stream_id, std::size_t taken) {
+    unanswered_ = false;
+    if (taken > write_.size) { // Of nothing, where the session has ended meanwhile.
+        if (open()) c_.fail(errc::more_than_written);
+        return end_write();
+    }
     if (write_.control != nullptr)
         control_written(*write_.control, taken);
     else if (write_.group != nullptr)
         publishing_.written(*write_.group, write_.size, taken, write_.fin);
-    write_ = {};
+    end_write();
 }
 
 inline void session::control_written(detail::control_stream& s, std::size_t n) {
@@ -148,9 +155,11 @@ inline void session::check_stall() {
 inline void session::flushed() noexcept {
     writing_ = false;
     if (close_told_) return let_go();
+    unanswered_ = false;
+    if (c_.names.is_large()) c_.forget_names();
     // The connection had no room for the last write that it was offered.
     c_.stall.connection_full(write_.due);
-    write_ = {};
+    end_write();
     announcing_.turn_over();
     c_.executed();
     publishing_.executed();
@@ -158,6 +167,7 @@ inline void session::flushed() noexcept {
 
 /// The transport has let go of all lent bytes.
 inline void session::let_go() noexcept {
+    write_ = {};
     if (c_.transport_ended) return;
     c_.let_go();
     publishing_.let_go();

@@ -48,6 +48,7 @@ public:
         r.prefix = path::normalise(m->prefix);
         r.whole = path::join(c_.allowed.root, r.prefix);
         r.exclude = m->exclude_hop;
+        c_.peer_hop(stream.id, m->exclude_hop);
         stream.kind = control_kind::announce_in;
         stream.owner = next_id_++;
         by_stream_.insert(stream.owner, &r);
@@ -62,10 +63,8 @@ public:
         announce_reply& r = **found;
         if (!c_.closing) c_.finish(stream);
         const bool refused = !finished && code != app_error::cancel;
-        if (refused && !c_.closing && stream.kind == control_kind::announce_in) { // Else it was us.
-            c_.path_scratch = r.whole;
-            c_.emit(announcements_cut_off{c_.path_scratch, code});
-        }
+        if (refused && !c_.closing && stream.kind == control_kind::announce_in) // Else it was us.
+            c_.emit(announcements_cut_off{c_.names.keep(r.whole), code});
         destroy(r);
     }
 

@@ -129,7 +129,7 @@ inline errc publishing::subscribe_arrived(control_stream& stream, byte_view body
     r.capped = r.options.end.has_value();
     by_wire_id_.insert(r.wire_id, &r);
     rank(r);
-    c_.emit(subscribe_requested{r.id, {c_.whole(m->broadcast, c_.path_scratch), m->track}, m->options});
+    c_.emit(subscribe_requested{r.id, c_.kept(m->broadcast, m->track), m->options});
     c_.emit(groups_wanted{r.id, m->options.end});
     return errc::ok;
 }
@@ -163,7 +163,7 @@ inline errc publishing::track_arrived(control_stream& stream, byte_view body) {
     if (!c_.fits_path(m->broadcast) || !c_.fits(m->name)) return errc::name_too_long;
     if (!may_have(m->broadcast)) return errc::unauthorized;
     auto& r = make(stream, request_kind::track);
-    c_.emit(track_requested{r.id, {c_.whole(m->broadcast, c_.path_scratch), m->name}});
+    c_.emit(track_requested{r.id, c_.kept(m->broadcast, m->name)});
     return errc::ok;
 }
 
@@ -175,7 +175,7 @@ inline errc publishing::fetch_arrived(control_stream& stream, byte_view body) {
     auto& r = make(stream, request_kind::fetch);
     r.options = {.priority = m->priority, .start = m->group, .end = m->group};
     rank(r);
-    c_.emit(fetch_requested{r.id, {c_.whole(m->broadcast, c_.path_scratch), m->track}, m->group, m->priority});
+    c_.emit(fetch_requested{r.id, c_.kept(m->broadcast, m->track), m->group, m->priority});
     return errc::ok;
 }
 

@@ -8,6 +8,7 @@
 #include <moqlite/core/path.hpp>
 #include <moqlite/core/version.hpp>
 #include <moqlite/session/detail/containers.hpp>
+#include <moqlite/session/detail/event_names.hpp>
 #include <moqlite/session/detail/send_buffer.hpp>
 #include <moqlite/session/detail/stall_clock.hpp>
 #include <moqlite/session/event.hpp>
@@ -165,6 +166,8 @@ struct context {
     list<control_stream, resetting_tag> resetting;
     bool transport_ended = false; ///< It has executed close, or told of the end: it sends nothing any more.
     ring<event> events;
+    event_names names;
+    bool same_origin = false; ///< The peer has our own hop, which was reported.
     std::vector<std::byte> scratch;
     std::string path_scratch;
     std::string name_scratch;
@@ -198,6 +201,16 @@ struct context {
     }
 
     void emit(event e) { events.push(std::move(e)); }
+    /// The views in events have had their time.
+    void forget_names() noexcept {
+        if (events.empty()) names.clear();
+    }
+    /// The peer says what its own hop is. Where that is ours, what either announces to the other is dropped as a loop,
+    /// and a watcher would wait without a word.
+    void peer_hop(stream_id where, hop_id theirs) {
+        if (origin == hop_id{} || theirs != origin || std::exchange(same_origin, true)) return;
+        emit(stream_rejected{where, errc::same_origin});
+    }
 
     void reset(stream_id id, app_error code) { push_stop(reset_stream{id, code}); }
     void stop(stream_id id, app_error code) { push_stop(stop_sending{id, code}); }
@@ -378,6 +391,10 @@ struct context {
         path::normalise(relative, name_scratch);
         path::join(allowed.root, name_scratch, into);
         return into;
+    }
+    /// The names of a request, for its event.
+    track_ref kept(std::string_view broadcast, std::string_view track) {
+        return {names.keep(whole(broadcast, path_scratch)), names.keep(track)};
     }
     [[nodiscard]] bool fits(std::string_view name) const noexcept { return name.size() <= bounds.name; }
     /// The same of a path, where slashes at its ends mean nothing.

@@ -61,7 +61,7 @@ public:
     /// The ranges to write for it, and whether FIN follows them.
     write_stream lend(served_group& s, std::span<byte_view> out);
     void written(served_group& s, std::size_t offered, std::size_t n, bool fin);
-    void acked(served_group& s, std::uint64_t n);
+    [[nodiscard]] bool acked(served_group& s, std::uint64_t n);
     void writable(served_group& s);
     void write_drops();
     void end_overdropped();

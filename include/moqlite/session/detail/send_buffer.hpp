@@ -76,6 +76,7 @@ public:
     }
     [[nodiscard]] std::uint64_t unsent() const noexcept { return end_ - written_; }
     [[nodiscard]] std::uint64_t unacked() const noexcept { return end_ - acked_; }
+    [[nodiscard]] std::uint64_t in_flight() const noexcept { return written_ - acked_; }
     /// The transport may send some of it again.
     [[nodiscard]] bool is_lent() const noexcept { return written_ != acked_; }
 

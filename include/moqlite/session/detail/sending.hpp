@@ -74,16 +74,18 @@ inline void publishing::written(served_group& s, std::size_t offered, std::size_
     }
 }
 
-inline void publishing::acked(served_group& s, std::uint64_t n) {
+/// False: more than was written.
+inline bool publishing::acked(served_group& s, std::uint64_t n) {
     const auto of_prefix = std::min<std::uint64_t>(n, static_cast<std::uint64_t>(s.prefix_written - s.prefix_acked));
     s.prefix_acked = static_cast<std::uint8_t>(s.prefix_acked + of_prefix);
     if (s.request != nullptr && !s.request->growing.empty() && !s.request->list_hook<recount_tag>::linked())
         to_recount_.push_back(*s.request);
-    if (s.lost) return;
-    if (n > of_prefix) s.acked(n - of_prefix);
+    if (s.lost) return true;
+    if (n > of_prefix && !s.acked(n - of_prefix)) return false;
     const bool all = s.prefix_acked == s.prefix_written && s.unacked() == 0;
     c_.stall.acked(s, n, all);
     if (all && nothing_to_write(s)) await_end(s);
+    return true;
 }
 
 inline void publishing::writable(served_group& s) {

@@ -97,7 +97,7 @@ public:
             path::join(c_.allowed.root, first->first, c_.path_scratch);
             const bool told = first->second;
             forget(w, first);
-            if (told) return c_.emit(broadcast_ended{w.id, c_.path_scratch}), true;
+            if (told) return c_.emit(broadcast_ended{w.id, c_.names.keep(c_.path_scratch)}), true;
         }
         c_.emit(watch_ended{w.id, ending_code_});
         announced_ -= w.refused;
@@ -124,6 +124,7 @@ private:
         if (!ok) return ok.error();
         w.answered = true;
         w.publisher = ok->hop;
+        c_.peer_hop(w.stream->id, ok->hop);
         w.snapshot_left = ok->active_count;
         sync(w);
         return message->size;
@@ -170,7 +171,7 @@ private:
         c_.emit(stream_rejected{w.stream->id, why});
         if (found->second == w.live.end() || !std::exchange(found->second->second, false)) return errc::ok;
         path::join(c_.allowed.root, found->second->first, c_.path_scratch);
-        c_.emit(broadcast_ended{w.id, c_.path_scratch});
+        c_.emit(broadcast_ended{w.id, c_.names.keep(c_.path_scratch)});
         return errc::ok;
     }
 
@@ -233,7 +234,7 @@ private:
         if (is_way(w, m.hops))
             there(w, at, m.route_cost);
         else if (std::exchange(at->second, false))
-            c_.emit(broadcast_ended{w.id, c_.path_scratch});
+            c_.emit(broadcast_ended{w.id, c_.names.keep(c_.path_scratch)});
         return errc::ok;
     }
     errc announced(watch& w, const wire::lite::announce_end& m) {
@@ -269,6 +270,8 @@ private:
         if (!hops_include_sender(c_.dialect)) {
             if (w.publisher != hop_id{} && hops.contains(w.publisher)) return false; // It leads through the peer twice.
             hops_.push_back(w.publisher);
+        } else if (!hops_.empty()) {
+            c_.peer_hop(w.stream->id, hops_.back());
         }
         if (hops_.empty()) hops_.push_back({});          // Who does not count itself is still there.
         if (hops_.size() > c_.bounds.hops) return false; // Too far away to be passed on.
@@ -281,10 +284,11 @@ private:
         const auto price = c_.own_price.value_or(has_route_cost(c_.dialect) ? c_.peer_price.value_or(1) : 1);
         const auto cost = std::min(said, wire::varint_max) + std::min(price, wire::varint_max);
         const bool known = std::exchange(at->second, true);
-        c_.emit(broadcast_available{w.id, c_.path_scratch, hops_, known, std::min(cost, wire::varint_max)});
+        c_.emit(broadcast_available{
+            w.id, c_.names.keep(c_.path_scratch), c_.names.keep(hops_), known, std::min(cost, wire::varint_max)});
     }
     void gone(watch& w, watch::path_map::iterator at) {
-        if (at->second) c_.emit(broadcast_ended{w.id, c_.path_scratch});
+        if (at->second) c_.emit(broadcast_ended{w.id, c_.names.keep(c_.path_scratch)});
         forget(w, at);
     }
     /// One more of the initial set has come, if it was not complete.
