@@ -26,49 +26,50 @@ template <class User>
 class link {
 public:
     template <class... A>
-    explicit link(ssl_ptr connection, const A&... of_user) : user{of_user...}, connection_{std::move(connection)} {
-        SSL_set_blocking_mode(connection_.get(), 0);
-        SSL_set_event_handling_mode(connection_.get(), SSL_VALUE_EVENT_HANDLING_MODE_EXPLICIT);
-        SSL_set_default_stream_mode(connection_.get(), SSL_DEFAULT_STREAM_MODE_NONE);
-        SSL_set_mode(connection_.get(), SSL_MODE_ENABLE_PARTIAL_WRITE);
+    explicit link(ssl_ptr connection, const A&... of_user) : user{of_user...}, quic_{std::move(connection)} {
+        SSL_set_blocking_mode(quic_.get(), 0);
+        SSL_set_event_handling_mode(quic_.get(), SSL_VALUE_EVENT_HANDLING_MODE_EXPLICIT);
+        SSL_set_default_stream_mode(quic_.get(), SSL_DEFAULT_STREAM_MODE_NONE);
+        SSL_set_mode(quic_.get(), SSL_MODE_ENABLE_PARTIAL_WRITE);
     }
     ~link() { close(app_error::cancel, "done"); }
 
     User user;
-    std::optional<session> on_it; ///< Once the handshake is complete, and with it the version known.
+    std::optional<session> active; ///< Once the handshake is complete, and with it the version known.
 
     /// Inputs, each followed by its events; then commands; then outputs. Returns when the next turn is due if nothing
     /// arrives; `now`: SSL_handle_events() has something to send, or may bring more. Throws if the handshake has
     /// failed.
     time_point turn(time_point now) {
-        moved_ = false;
-        if (!on_it && !start(now)) return time_point::max();
-        while (ssl_ptr s{SSL_accept_stream(connection_.get(), SSL_ACCEPT_STREAM_NO_BLOCK)}) add(std::move(s));
+        progress_ = false;
+        if (!active && !start(now)) return time_point::max();
+        while (ssl_ptr s{streams_.size() < most_streams ? SSL_accept_stream(quic_.get(), 0) : nullptr})
+            add(std::move(s));
         for (auto& [id, s] : streams_) {
             if (s.receiving) read(id, s, now);
-            if (s.sending) look_after(id, s, now);
+            if (s.sending) check_sending(id, s, now);
             if (!s.receiving && !s.sending) s.over = input(now, &session::stream_closed, id, s.cut);
         }
-        std::erase_if(starved_, [&](direction kind) {
+        std::erase_if(refused_, [&](direction kind) {
             const bool uni = kind == direction::uni;
             const auto left = uni ? SSL_VALUE_QUIC_STREAM_UNI_LOCAL_AVAIL : SSL_VALUE_QUIC_STREAM_BIDI_LOCAL_AVAIL;
-            return value(connection_, left) != 0 && input(now, &session::streams_available, kind);
+            return value(quic_, left) != 0 && input(now, &session::streams_available, kind);
         });
         if (const auto end = closed()) input(now, &session::connection_closed, *end);
-        if (const auto due = on_it->deadline(); due && *due <= now) input(now, &session::tick);
-        const auto next = user.act(*on_it, now);
-        pump(*on_it, *this);
+        if (const auto due = active->deadline(); due && *due <= now) input(now, &session::tick);
+        const auto next = user.act(*active, now);
+        pump(*active, *this);
         drain(now); // Commands and outputs may have ended the session.
-        if (std::erase_if(streams_, [](const auto& entry) { return entry.second.over; }) != 0) moved_ = true;
-        return moved_ ? now : std::min(next, on_it->deadline().value_or(next));
+        if (std::erase_if(streams_, [](const auto& entry) { return entry.second.over; }) != 0) progress_ = true;
+        return progress_ ? now : std::min(next, active->deadline().value_or(next));
     }
 
     // The members that moqlite::transport requires; called by pump() only.
 
     std::optional<stream_id> open(direction kind) {
         const std::uint64_t uni = kind == direction::uni ? SSL_STREAM_FLAG_UNI : 0;
-        if (ssl_ptr s{SSL_new_stream(connection_.get(), uni | SSL_STREAM_FLAG_NO_BLOCK)}) return add(std::move(s));
-        starved_.insert(kind);
+        if (ssl_ptr s{SSL_new_stream(quic_.get(), uni | SSL_STREAM_FLAG_NO_BLOCK)}) return add(std::move(s));
+        refused_.insert(kind);
         return std::nullopt;
     }
     /// The stack sends what it has taken in an order of its own: it gets no more than a window, so that urgent data
@@ -81,7 +82,7 @@ public:
         // With SSL_WRITE_FLAG_CONCLUDE a FIN without data would not be sent until there is some.
         if (w.fin && taken == w.size) s.concluded = SSL_stream_conclude(s.ssl.get(), 0) == 1;
         s.blocked = taken == 0 && w.size != 0; // Or the peer has stopped it, as the next turn reports.
-        moved_ |= !s.blocked;
+        progress_ |= !s.blocked;
         s.in_flight += taken;
         in_flight_ += taken;
         return taken;
@@ -94,57 +95,58 @@ public:
         in_flight_ -= std::exchange(s.in_flight, 0);
         s.sending = false;
         s.cut = code;
-        moved_ = true;
+        progress_ = true;
     }
     /// The stack sends STOP_SENDING, with code 0, when the stream is freed: once the other direction has ended, too.
     void stop(stream_id id, app_error code) {
         streams_.at(id).receiving = false;
         streams_.at(id).cut = code;
-        moved_ = true;
+        progress_ = true;
     }
     /// The stack grants the peer what we have read: no more is read than the session has granted.
     void credit(stream_id id, std::uint64_t n) {
         streams_.at(id).granted += n;
-        moved_ = true;
+        progress_ = true;
     }
     void close(app_error code, std::string_view reason) {
         const std::string text{reason};
         const SSL_SHUTDOWN_EX_ARGS args{static_cast<std::uint64_t>(code), text.c_str()};
         const auto at_once = SSL_SHUTDOWN_FLAG_RAPID | SSL_SHUTDOWN_FLAG_NO_STREAM_FLUSH;
-        SSL_shutdown_ex(connection_.get(), at_once, &args, sizeof args);
-        SSL_handle_events(connection_.get());
+        SSL_shutdown_ex(quic_.get(), at_once, &args, sizeof args);
+        SSL_handle_events(quic_.get());
     }
     void flush() {} // There is no open packet.
 
 private:
+    static constexpr std::size_t most_streams = 4096;    ///< The stack grants the peer one more for each it accepts.
     static constexpr std::uint64_t window = 1024 * 1024; ///< Unacknowledged bytes of all streams.
     struct stream {
         ssl_ptr ssl;
         bool receiving, sending; ///< Until it has ended, as far as the session is told.
         bool concluded = false, blocked = false, over = false;
         std::uint64_t granted = 512 * 1024, in_flight = 0; ///< As much as the stack grants at first.
-        std::optional<app_error> cut{};                    ///< A direction has not ended with FIN.
+        std::optional<app_error> cut{};                    ///< With what a direction was reset or stopped.
     };
 
     template <class... P, class... A>
     bool input(time_point now, void (session::*what)(P...), const A&... facts) {
-        ((*on_it).*what)(facts..., now);
+        ((*active).*what)(facts..., now);
         return drain(now);
     }
     bool drain(time_point now) {
-        while (const auto e = on_it->poll_event()) user.on_event(*on_it, *e, now);
+        while (const auto e = active->poll_event()) user.on_event(*active, *e, now);
         return true;
     }
     stream_id add(ssl_ptr s) {
         const stream_id id{SSL_get_stream_id(s.get())};
         const auto type = static_cast<unsigned>(SSL_get_stream_type(s.get()));
         streams_[id] = {std::move(s), (type & SSL_STREAM_TYPE_READ) != 0, (type & SSL_STREAM_TYPE_WRITE) != 0};
-        moved_ = true;
+        progress_ = true;
         return id;
     }
-    static std::uint64_t value(const ssl_ptr& s, std::uint32_t which) {
+    static std::uint64_t value(const ssl_ptr& s, int which) {
         std::uint64_t v = 0;
-        SSL_get_generic_value_uint(s.get(), which, &v);
+        SSL_get_generic_value_uint(s.get(), static_cast<std::uint32_t>(which), &v);
         return v;
     }
     /// Most peers write codes as HTTP/3 maps them, on native QUIC, too (for others: session::reads_raw_codes()).
@@ -153,31 +155,30 @@ private:
     }
     std::optional<closed_by> closed() const {
         SSL_CONN_CLOSE_INFO i{};
-        if (SSL_get_conn_close_info(connection_.get(), &i, sizeof i) != 1) return std::nullopt;
-        const bool by_stack = (i.flags & SSL_CONN_CLOSE_FLAG_TRANSPORT) != 0;
-        const auto code = by_stack ? app_error::transport : app_code(i.error_code);
+        if (SSL_get_conn_close_info(quic_.get(), &i, sizeof i) != 1) return std::nullopt;
+        const auto code = i.flags & SSL_CONN_CLOSE_FLAG_TRANSPORT ? app_error::transport : app_code(i.error_code);
         return closed_by{code, (i.flags & SSL_CONN_CLOSE_FLAG_LOCAL) == 0, {i.reason, i.reason_len}};
     }
     bool start(time_point now) {
-        if (SSL_do_handshake(connection_.get()) != 1) {
-            const auto verified = SSL_get_verify_result(connection_.get());
+        if (SSL_do_handshake(quic_.get()) != 1) {
+            const auto verified = SSL_get_verify_result(quic_.get());
             if (!closed()) return false;
             if (verified != X509_V_OK) throw std::runtime_error{X509_verify_cert_error_string(verified)};
             throw std::runtime_error{"cannot connect: " + std::string{closed()->reason}};
         }
         const unsigned char* name = nullptr;
         unsigned size = 0;
-        SSL_get0_alpn_selected(connection_.get(), &name, &size);
+        SSL_get0_alpn_selected(quic_.get(), &name, &size);
         const auto spoken = version_from_alpn({reinterpret_cast<const char*>(name), size}); // TLS ends those without.
         static const hop_id origin{1 + std::uint64_t{std::random_device{}()}};
-        const auto side = SSL_is_server(connection_.get()) != 0 ? role::server : role::client;
-        on_it.emplace(side, spoken.value(), session_options{.origin = origin}, now);
+        const auto side = SSL_is_server(quic_.get()) != 0 ? role::server : role::client;
+        active.emplace(side, spoken.value(), session_options{.origin = origin}, now);
         return drain(now);
     }
     void read(stream_id id, stream& s, time_point now) {
-        for (std::size_t n = 0; s.granted != 0; s.granted -= n, moved_ = true) {
-            const auto most = s.granted < buffer_.size() ? s.granted : buffer_.size();
-            if (SSL_read_ex(s.ssl.get(), buffer_.data(), most, &n) != 1) break;
+        for (std::size_t n = 0; s.granted != 0; s.granted -= n, progress_ = true) {
+            if (SSL_read_ex(s.ssl.get(), buffer_.data(), std::min<std::size_t>(s.granted, buffer_.size()), &n) != 1)
+                break;
             input(now, &session::stream_received, id, byte_view{buffer_}.first(n), false);
         }
         if (SSL_get_error(s.ssl.get(), 0) == SSL_ERROR_ZERO_RETURN) {
@@ -191,7 +192,7 @@ private:
             input(now, &session::stream_reset, id, *s.cut);
         }
     }
-    void look_after(stream_id id, stream& s, time_point now) {
+    void check_sending(stream_id id, stream& s, time_point now) {
         const int state = SSL_get_stream_write_state(s.ssl.get());
         if (state == SSL_STREAM_STATE_RESET_LOCAL || state == SSL_STREAM_STATE_RESET_REMOTE) {
             std::uint64_t code = 0;
@@ -203,18 +204,18 @@ private:
         if (const auto acked = s.in_flight - value(s.ssl, SSL_VALUE_STREAM_WRITE_BUF_USED); acked != 0) {
             s.in_flight -= acked;
             in_flight_ -= acked;
-            moved_ = input(now, &session::stream_acked, id, acked);
+            progress_ = input(now, &session::stream_acked, id, acked);
         }
         // SSL_STREAM_STATE_FINISHED says that FIN was written. Once that is acknowledged the buffer is freed.
         if (s.concluded && value(s.ssl, SSL_VALUE_STREAM_WRITE_BUF_SIZE) == 0) s.sending = false;
         if (s.blocked) input(now, &session::stream_writable, id); // Perhaps: only the next write can tell.
     }
 
-    ssl_ptr connection_;
+    ssl_ptr quic_;
     std::map<stream_id, stream> streams_; ///< Freed before the connection.
-    std::set<direction> starved_;         ///< open() was refused.
+    std::set<direction> refused_;         ///< open() was refused.
     std::uint64_t in_flight_ = 0;         ///< Of all streams.
-    bool moved_ = false;
+    bool progress_ = false;
     std::array<std::byte, 65536> buffer_;
 };
 

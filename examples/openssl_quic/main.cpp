@@ -87,8 +87,7 @@ std::string alpns() {
 int choose_alpn(SSL*, const unsigned char** out, unsigned char* size, const unsigned char* in, unsigned n, void* ours) {
     const auto& all = *static_cast<std::string*>(ours);
     const auto* first = reinterpret_cast<const unsigned char*>(all.data());
-    auto** to = const_cast<unsigned char**>(out);
-    const int found = SSL_select_next_proto(to, size, first, unsigned(all.size()), in, n);
+    const int found = SSL_select_next_proto(const_cast<unsigned char**>(out), size, first, unsigned(all.size()), in, n);
     return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
@@ -141,7 +140,7 @@ void run(bool listens, bool publishes, char** args) {
             const auto l = at++;
             try {
                 next = std::min(next, l->turn(now));
-                const bool closed = l->on_it && l->on_it->is_closed();
+                const bool closed = l->active && l->active->is_closed();
                 if (l->user.done && (!listens || (closed && !publishes))) return; // A publisher leaves when it knows.
                 if (closed) links.erase(l);
             } catch (const std::exception& e) {
