@@ -8,7 +8,7 @@
 #include <chrono>
 #include <deque>
 #include <memory>
-#include <moqlite/ngtcp2/connection.hpp>
+#include <moqlite/link/connection.hpp>
 #include <moqlite/ngtcp2/endpoint.hpp>
 #include <must.hpp>
 #include <openssl/rand.h>
@@ -60,14 +60,14 @@ struct packet {
 };
 
 /// One end, and the packets that have left it.
-class end final : public ngtcp2::sink {
+class end final : public link::sink {
 public:
     end(bool server, std::deque<packet>& flights)
-        : address(*ngtcp2::address::parse("127.0.0.1", server ? 4443 : 1000)),
+        : address(*link::address::parse("127.0.0.1", server ? 4443 : 1000)),
           endpoint(options(), *this),
           server_(server),
           flights_(flights) {}
-    bool send(const ngtcp2::burst& b) override {
+    bool send(const link::burst& b) override {
         for (std::size_t at = 0; at < b.bytes.size(); at += b.segment) {
             const auto one = b.bytes.subspan(at, std::min(b.segment, b.bytes.size() - at));
             // What nobody takes from a full queue is lost.
@@ -76,8 +76,8 @@ public:
         return true;
     }
     void ready() override {}
-    ngtcp2::accept_function accept() {
-        return [this](ngtcp2::connection& c, time_point) {
+    link::accept_function accept() {
+        return [this](link::connection& c, time_point) {
             must(++accepted == 1, "nobody is let in but who has the keys");
             auto made = std::make_unique<talker>(c);
             program = made.get();
@@ -87,7 +87,7 @@ public:
         };
     }
     static constexpr std::size_t most = 8;
-    ngtcp2::address address;
+    link::address address;
     talker* program = nullptr;
     talker** far = nullptr;
     int accepted = 0;
@@ -120,7 +120,7 @@ public:
         std::string why;
         must(client_.endpoint.connect(
                  tls().client, {server_.address, client_.address, "localhost", {"moq-lite-05"}}, client_.accept(),
-                 [](const ngtcp2::closed&) {}, why, now_) != nullptr,
+                 [](const link::closed&) {}, why, now_) != nullptr,
             "a connection is begun");
         turn();
     }
@@ -147,7 +147,7 @@ public:
             break;
         case 8:
             if (auto p = take(in))
-                receive(*p, *ngtcp2::address::parse("127.0.0.2", static_cast<std::uint16_t>(2000 + in.byte())));
+                receive(*p, *link::address::parse("127.0.0.2", static_cast<std::uint16_t>(2000 + in.byte())));
             break;
         case 9: forge(in, &e == &server_); break;
         case 10: pass(duration{1ms} * in.byte()); break;
@@ -191,8 +191,8 @@ private:
         flights_.erase(at);
         return out;
     }
-    ngtcp2::address home(const packet& p) { return p.to_server ? client_.address : server_.address; }
-    void receive(const packet& p, const ngtcp2::address& from) {
+    link::address home(const packet& p) { return p.to_server ? client_.address : server_.address; }
+    void receive(const packet& p, const link::address& from) {
         auto& to = p.to_server ? server_ : client_;
         to.endpoint.receive({to.address, from, 0, as_bytes(p.bytes)}, now_);
     }
@@ -212,7 +212,7 @@ private:
             if (real.size() > p.bytes.size()) p.bytes += real.substr(p.bytes.size());
         }
         if ((how & 2) != 0) p.bytes.resize(1200);
-        receive(p, (how & 4) != 0 ? home(p) : *ngtcp2::address::parse("127.0.0.3", 77));
+        receive(p, (how & 4) != 0 ? home(p) : *link::address::parse("127.0.0.3", 77));
     }
     void plan(end& e, input& in) {
         if (e.program == nullptr || e.program->wanted.size() > 4) return;

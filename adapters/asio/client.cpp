@@ -17,10 +17,10 @@ namespace {
 constexpr auto next_address_after = std::chrono::milliseconds{250};
 
 /// As an IPv6 socket names it.
-ngtcp2::address for_socket(const ngtcp2::address& remote, bool v6) {
+link::address for_socket(const link::address& remote, bool v6) {
     if (!v6 || remote.is_v6()) return remote;
     const std::string text = to_string(remote); // "a.b.c.d:port"
-    return *ngtcp2::address::parse("::ffff:" + text.substr(0, text.find(':')), remote.port());
+    return *link::address::parse("::ffff:" + text.substr(0, text.find(':')), remote.port());
 }
 
 } // namespace
@@ -46,8 +46,7 @@ namespace {
 template <class State>
 class attempt final : public std::enable_shared_from_this<attempt<State>> {
 public:
-    attempt(
-        std::shared_ptr<State> home, connect_options o, ngtcp2::accept_function accept, ngtcp2::failed_function failed)
+    attempt(std::shared_ptr<State> home, connect_options o, link::accept_function accept, link::failed_function failed)
         : home_{home},
           options_{std::move(o)},
           accept_{std::move(accept)},
@@ -58,7 +57,7 @@ public:
     }
 
     void start() {
-        if (const auto numeric = ngtcp2::address::parse(options_.host, options_.port)) {
+        if (const auto numeric = link::address::parse(options_.host, options_.port)) {
             addresses_.push_back(*numeric);
             net::post(timer_.get_executor(), [self = this->shared_from_this()] { self->next(); });
             return;
@@ -83,17 +82,17 @@ private:
             return;
         }
         std::string why;
-        ngtcp2::connection* made = nullptr;
+        link::connection* made = nullptr;
         const auto self = this->shared_from_this();
         const auto& to = addresses_[tried_++];
         if (home->ensure_open(why)) {
             // Which of the connections it is becomes known by connecting.
-            auto which = std::make_shared<ngtcp2::connection*>(nullptr);
+            auto which = std::make_shared<link::connection*>(nullptr);
             made = home->endpoint().connect(
                 options_.tls,
                 {for_socket(to, home->local().is_v6()), home->local(), options_.server_name, options_.alpn},
-                [self](ngtcp2::connection& c, time_point t) { return self->won(c, t); },
-                [self, which](const ngtcp2::closed& how) { self->lost(*which, how); }, why, now());
+                [self](link::connection& c, time_point t) { return self->won(c, t); },
+                [self, which](const link::closed& how) { self->lost(*which, how); }, why, now());
             *which = made;
         }
         if (made == nullptr) {
@@ -108,7 +107,7 @@ private:
         });
     }
 
-    std::unique_ptr<ngtcp2::handler> won(ngtcp2::connection& c, time_point t) {
+    std::unique_ptr<link::handler> won(link::connection& c, time_point t) {
         std::erase(running_, &c);
         if (std::exchange(decided_, true)) return nullptr;
         timer_.cancel();
@@ -116,7 +115,7 @@ private:
         return std::exchange(accept_, nullptr)(c, t);
     }
 
-    void lost(ngtcp2::connection* c, const ngtcp2::closed& how) {
+    void lost(link::connection* c, const link::closed& how) {
         std::erase(running_, c);
         if (decided_) return;
         // An answer says more than silence.
@@ -125,7 +124,7 @@ private:
         next();
     }
 
-    void fail(const ngtcp2::closed& how) {
+    void fail(const link::closed& how) {
         decided_ = true;
         accept_ = nullptr;
         std::exchange(failed_, nullptr)(how);
@@ -133,14 +132,14 @@ private:
 
     std::weak_ptr<State> home_;
     connect_options options_;
-    ngtcp2::accept_function accept_;
-    ngtcp2::failed_function failed_;
+    link::accept_function accept_;
+    link::failed_function failed_;
     net::ip::udp::resolver resolver_;
     net::steady_timer timer_;
-    std::vector<ngtcp2::address> addresses_;
+    std::vector<link::address> addresses_;
     std::size_t tried_ = 0;
-    std::vector<ngtcp2::connection*> running_;
-    ngtcp2::closed last_;
+    std::vector<link::connection*> running_;
+    link::closed last_;
     bool decided_ = false;
 };
 
@@ -153,7 +152,7 @@ client::client(net::any_io_executor executor, options o) {
 
 client::~client() { state_->stop(); }
 
-void client::connect(connect_options o, ngtcp2::accept_function accept, ngtcp2::failed_function failed) {
+void client::connect(connect_options o, link::accept_function accept, link::failed_function failed) {
     std::make_shared<attempt<state>>(state_, std::move(o), std::move(accept), std::move(failed))->start();
 }
 

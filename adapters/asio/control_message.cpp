@@ -9,7 +9,7 @@
 
 namespace moqlite::asio::detail {
 
-using ngtcp2::address;
+using link::address;
 
 namespace {
 

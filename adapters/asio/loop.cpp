@@ -30,7 +30,7 @@ loop::loop(net::any_io_executor executor, options o)
       timer_{executor_},
       grace_{executor_} {}
 
-bool loop::open(const ngtcp2::address& local, std::string& why) {
+bool loop::open(const link::address& local, std::string& why) {
     if (!socket_.open(local, why)) return false;
     boost::system::error_code error;
     waiter_.assign(socket_.handle(), error);
@@ -84,7 +84,7 @@ void loop::turn() {
 bool loop::one_turn(time_point t) {
     ++socket_.stats().turns;
     if (!kept_.empty() && send_kept()) endpoint_.writable();
-    const bool unread = socket_.read(reads_per_turn, [&](const ngtcp2::datagram& d) { endpoint_.receive(d, t); });
+    const bool unread = socket_.read(reads_per_turn, [&](const link::datagram& d) { endpoint_.receive(d, t); });
     if (icmp_errors_)
         socket_.read_errors([&](byte_view quoted, int error) { endpoint_.undeliverable(quoted, error, t); });
     if (const auto due = endpoint_.deadline(); due && *due <= t) endpoint_.expire(t);
@@ -145,7 +145,7 @@ void loop::wait_deadline(time_point t) {
     timer_set_ = true;
 }
 
-bool loop::send(const ngtcp2::burst& b) {
+bool loop::send(const link::burst& b) {
     std::size_t done = 0;
     if (kept_.empty()) {
         const auto s = socket_.write(b, done);

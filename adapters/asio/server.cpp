@@ -14,12 +14,11 @@ server::server(boost::asio::any_io_executor executor, options o)
 
 server::~server() { state_->stop(); }
 
-bool server::listen(
-    std::string_view where, ngtcp2::tls configuration, ngtcp2::accept_function accept, std::string& why) {
+bool server::listen(std::string_view where, ngtcp2::tls configuration, link::accept_function accept, std::string& why) {
     const auto parsed = parse_host_port(where, 0, why);
     if (!parsed) return false;
     const auto local =
-        parsed->host.empty() ? detail::any_address(parsed->port) : ngtcp2::address::parse(parsed->host, parsed->port);
+        parsed->host.empty() ? detail::any_address(parsed->port) : link::address::parse(parsed->host, parsed->port);
     if (!local) {
         why = "cannot listen on \"" + parsed->host + "\": it is not an IP address";
         return false;
@@ -29,7 +28,7 @@ bool server::listen(
     return true;
 }
 
-const ngtcp2::address& server::local_address() const { return state_->local(); }
+const link::address& server::local_address() const { return state_->local(); }
 
 void server::renew(ngtcp2::tls configuration) { state_->endpoint().renew(std::move(configuration)); }
 

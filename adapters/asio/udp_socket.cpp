@@ -14,8 +14,8 @@ namespace moqlite::asio::detail {
 
 namespace {
 
-using ngtcp2::address;
-using ngtcp2::log_level;
+using link::address;
+using link::log_level;
 
 template <class T>
 bool set(int fd, int level, int name, T value) noexcept {
@@ -68,7 +68,7 @@ address any_address(std::uint16_t port) {
     return *address::parse(probe >= 0 ? "::" : "0.0.0.0", port);
 }
 
-udp_socket::udp_socket(socket_options options, ngtcp2::log_function log)
+udp_socket::udp_socket(socket_options options, link::log_function log)
     : options_{options}, log_{std::move(log)}, arrivals_{std::make_unique<arrivals>()} {}
 
 udp_socket::~udp_socket() { close(); }
@@ -148,7 +148,7 @@ void udp_socket::set_buffers() {
     log(enough ? log_level::debug : log_level::warning, line);
 }
 
-bool udp_socket::read(std::size_t most, const std::function<void(const ngtcp2::datagram&)>& take) {
+bool udp_socket::read(std::size_t most, const std::function<void(const link::datagram&)>& take) {
     for (std::size_t count = 0; fd_ >= 0 && count < most;) {
         const int n = ::recvmmsg(fd_, arrivals_->heads, arrivals::batch, MSG_DONTWAIT, nullptr);
         if (n < 0) {
@@ -181,10 +181,10 @@ void udp_socket::read_errors(const std::function<void(byte_view, int)>& take) {
     }
 }
 
-std::size_t udp_socket::take_message(std::size_t i, const std::function<void(const ngtcp2::datagram&)>& take) {
+std::size_t udp_socket::take_message(std::size_t i, const std::function<void(const link::datagram&)>& take) {
     auto& head = arrivals_->heads[i];
     const arrival a = parse_control(head.msg_hdr, local_);
-    ngtcp2::datagram d{a.local, address{&arrivals_->from[i], head.msg_hdr.msg_namelen}, a.ecn, {}};
+    link::datagram d{a.local, address{&arrivals_->from[i], head.msg_hdr.msg_namelen}, a.ecn, {}};
     const byte_view all{arrivals_->buffer.get() + i * arrivals::size, head.msg_len};
     const std::size_t segment = a.segment != 0 ? a.segment : std::max<std::size_t>(all.size(), 1);
     std::size_t count = 0;
@@ -199,7 +199,7 @@ std::size_t udp_socket::take_message(std::size_t i, const std::function<void(con
     return std::max<std::size_t>(count, 1);
 }
 
-udp_socket::sent udp_socket::send_piece(const ngtcp2::burst& b, byte_view bytes, std::size_t segment) {
+udp_socket::sent udp_socket::send_piece(const link::burst& b, byte_view bytes, std::size_t segment) {
     alignas(cmsghdr) std::byte control[control_size] = {};
     iovec piece{const_cast<std::byte*>(bytes.data()), bytes.size()};
     msghdr m{};
@@ -229,7 +229,7 @@ udp_socket::sent udp_socket::send_piece(const ngtcp2::burst& b, byte_view bytes,
     }
 }
 
-udp_socket::sent udp_socket::write(const ngtcp2::burst& b, std::size_t& done) {
+udp_socket::sent udp_socket::write(const link::burst& b, std::size_t& done) {
     sent result = sent::all;
     while (done < b.bytes.size()) {
         const bool together = gso_ && b.bytes.size() - done > b.segment;

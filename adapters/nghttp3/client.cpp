@@ -19,8 +19,8 @@ bool is_success(const message& m) { return m.status.starts_with('2'); }
 
 class client_connection final : public http3_connection {
 public:
-    client_connection(ngtcp2::connection& c, std::shared_ptr<const client_options> options,
-        ngtcp2::accept_function accept, ngtcp2::failed_function failed, time_point now)
+    client_connection(link::connection& c, std::shared_ptr<const client_options> options, link::accept_function accept,
+        link::failed_function failed, time_point now)
         : http3_connection{c, options->log, options->counts, now},
           options_{std::move(options)},
           accept_{std::move(accept)},
@@ -78,7 +78,7 @@ private:
         if (named && std::ranges::find(offered, *named) != offered.end()) return named;
         if (offered.size() > 1) return std::nullopt;
         if (offered.empty()) return std::string{};
-        log(ngtcp2::log_level::info,
+        log(link::log_level::info,
             "the server named no protocol; " + offered.front() + " was the only one offered and is used");
         return offered.front();
     }
@@ -88,13 +88,13 @@ private:
         quic().close(to_code(http3_code::no_error), why);
     }
 
-    void come_to_nothing(const ngtcp2::closed& how) override {
+    void come_to_nothing(const link::closed& how) override {
         if (failed_) failed_(how);
     }
 
     std::shared_ptr<const client_options> options_;
-    ngtcp2::accept_function accept_;
-    ngtcp2::failed_function failed_;
+    link::accept_function accept_;
+    link::failed_function failed_;
     std::optional<stream_id> asked_;
     bool over_ = false;
 };
@@ -103,10 +103,9 @@ private:
 
 } // namespace detail
 
-ngtcp2::accept_function connect(
-    client_options options, ngtcp2::accept_function accept, ngtcp2::failed_function failed) {
+link::accept_function connect(client_options options, link::accept_function accept, link::failed_function failed) {
     return [options = std::make_shared<const client_options>(std::move(options)), accept = std::move(accept),
-               failed = std::move(failed)](ngtcp2::connection& c, time_point now) -> std::unique_ptr<ngtcp2::handler> {
+               failed = std::move(failed)](link::connection& c, time_point now) -> std::unique_ptr<link::handler> {
         return std::make_unique<detail::client_connection>(c, options, accept, failed, now);
     };
 }

@@ -17,7 +17,7 @@ bool control_stream::take(std::vector<std::byte> bytes) {
     return true;
 }
 
-bool control_stream::write(ngtcp2::connection& to) {
+bool control_stream::write(link::connection& to) {
     std::size_t before = 0; // The end of the pieces looked at.
     for (const auto& piece : pieces_) {
         before += piece.size();

@@ -22,7 +22,7 @@ nghttp3_nv to_nghttp3(const field& f) noexcept {
 
 } // namespace
 
-http3::http3(ngtcp2::connection& quic, listener& l) : quic_{quic}, listener_{l} {
+http3::http3(link::connection& quic, listener& l) : quic_{quic}, listener_{l} {
     nghttp3_settings s;
     nghttp3_settings_default(&s);
     // A connection carries one or two requests: a dynamic table would cost memory, blocked streams and attacks.

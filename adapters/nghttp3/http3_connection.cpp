@@ -14,7 +14,7 @@ void earlier(std::optional<time_point>& a, std::optional<time_point> b) {
 } // namespace
 
 http3_connection::http3_connection(
-    ngtcp2::connection& quic, ngtcp2::log_function log, std::shared_ptr<stats> counts, time_point now)
+    link::connection& quic, link::log_function log, std::shared_ptr<stats> counts, time_point now)
     : quic_{quic},
       log_{std::move(log)},
       counts_{counts ? std::move(counts) : std::make_shared<stats>()},
@@ -23,11 +23,11 @@ http3_connection::http3_connection(
 
 http3_connection::~http3_connection() = default;
 
-void http3_connection::log(ngtcp2::log_level level, const std::string& line) const {
+void http3_connection::log(link::log_level level, const std::string& line) const {
     if (log_) log_(level, line);
 }
 
-void http3_connection::pump(ngtcp2::connection&, time_point now) {
+void http3_connection::pump(link::connection&, time_point now) {
     if (http_.has_failed() || (!http_.is_open() && !http_.open_streams())) return;
     negotiate(now);
     settle(now);
@@ -38,7 +38,7 @@ void http3_connection::pump(ngtcp2::connection&, time_point now) {
 }
 
 bool http3_connection::make_session(
-    exchange& e, std::string protocol, const ngtcp2::accept_function& accept, time_point now) {
+    exchange& e, std::string protocol, const link::accept_function& accept, time_point now) {
     session_ = std::make_unique<session>(quic_, streams_, e.id, std::move(protocol), std::move(e.state));
     auto made = accept ? accept(*session_, now) : nullptr;
     if (made)
@@ -105,7 +105,7 @@ void http3_connection::abort_streams(time_point now) {
     sort_early(now);
 }
 
-void http3_connection::leave(ngtcp2::connection& from, app_error code, std::string_view reason) {
+void http3_connection::leave(link::connection& from, app_error code, std::string_view reason) {
     if (upper() != nullptr)
         session_->close(code, reason);
     else if (!session_)
@@ -134,7 +134,7 @@ void http3_connection::tick(time_point now) {
     if (const auto theirs = h->deadline(); theirs && *theirs <= now) h->tick(now);
 }
 
-void http3_connection::on_closed(const ngtcp2::closed& how, time_point now) {
+void http3_connection::on_closed(const link::closed& how, time_point now) {
     if (how.application && !how.by_peer && http3_code{how.code} != http3_code::no_error) ++counts_->failed_connections;
     if (session_)
         session_->connection_closed(how, now);

@@ -27,7 +27,7 @@ std::string printable(std::string_view text) {
 
 class server_connection final : public http3_connection {
 public:
-    server_connection(ngtcp2::connection& c, const std::shared_ptr<const server_options>& options,
+    server_connection(link::connection& c, const std::shared_ptr<const server_options>& options,
         const std::shared_ptr<const answer_function>& answer, time_point now)
         : http3_connection{c, options->log, options->counts, now}, answer_{answer} {}
 
@@ -84,9 +84,9 @@ private:
     }
 
     void log_refusal(const message& h, const std::string& code, std::string_view why) const {
-        log(ngtcp2::log_level::info, "refused " + printable(h.method) + ' ' + printable(h.path) + " of " +
-                                         to_string(quic().remote()) + ": " + code + (why.empty() ? "" : " ") +
-                                         printable(why));
+        log(link::log_level::info, "refused " + printable(h.method) + ' ' + printable(h.path) + " of " +
+                                       to_string(quic().remote()) + ": " + code + (why.empty() ? "" : " ") +
+                                       printable(why));
     }
 
     void message_refused(stream_id id) override {
@@ -101,8 +101,8 @@ private:
         std::erase_if(exchanges(), [id](const exchange& e) { return e.id == id; });
     }
 
-    void come_to_nothing(const ngtcp2::closed& how) override {
-        log(ngtcp2::log_level::debug, to_string(quic().remote()) + " left without a session: " + how.reason);
+    void come_to_nothing(const link::closed& how) override {
+        log(link::log_level::debug, to_string(quic().remote()) + " left without a session: " + how.reason);
     }
 
     std::shared_ptr<const answer_function> answer_;
@@ -113,10 +113,10 @@ private:
 
 } // namespace detail
 
-ngtcp2::accept_function serve(server_options options, answer_function answer) {
+link::accept_function serve(server_options options, answer_function answer) {
     return [options = std::make_shared<const server_options>(std::move(options)),
                answer = std::make_shared<const answer_function>(std::move(answer))](
-               ngtcp2::connection& c, time_point now) -> std::unique_ptr<ngtcp2::handler> {
+               link::connection& c, time_point now) -> std::unique_ptr<link::handler> {
         return std::make_unique<detail::server_connection>(c, options, answer, now);
     };
 }

@@ -22,7 +22,7 @@ std::string one_line(std::string_view text) {
     return wire::loggable(text, longest);
 }
 
-ngtcp2::closed to_closed(const webtransport::session_ended& e) {
+link::closed to_closed(const webtransport::session_ended& e) {
     using cause = webtransport::session_ended::cause;
     const auto code = static_cast<std::uint64_t>(e.code);
     switch (e.how) {
@@ -41,7 +41,7 @@ ngtcp2::closed to_closed(const webtransport::session_ended& e) {
 } // namespace
 
 session::session(
-    ngtcp2::connection& quic, stream_table& streams, stream_id id, std::string protocol, webtransport::session&& state)
+    link::connection& quic, stream_table& streams, stream_id id, std::string protocol, webtransport::session&& state)
     : quic_{quic}, streams_{streams}, id_{id}, protocol_{std::move(protocol)}, state_{std::move(state)} {
     for (const auto kind : {direction::bidi, direction::uni}) {
         auto& p = prefixes_[index_of(kind)];
@@ -147,8 +147,8 @@ void session::reset_streams() {
 void session::close(app_error code, std::string_view reason) {
     if (closing_) return;
     const auto n = static_cast<std::uint64_t>(std::min(code, webtransport::app_error_max));
-    closing_ = std::make_unique<ngtcp2::closed>(
-        ngtcp2::closed{n, true, false, std::string{reason.empty() ? "closed" : reason}});
+    closing_ =
+        std::make_unique<link::closed>(link::closed{n, true, false, std::string{reason.empty() ? "closed" : reason}});
     if (pumping_) reset_streams();
     quic_.wake();
 }
@@ -163,7 +163,7 @@ void session::settle(time_point now) {
     }
 }
 
-void session::connection_closed(const ngtcp2::closed& how, time_point now) {
+void session::connection_closed(const link::closed& how, time_point now) {
     settle(now); // An end that arrived before the connection's, in the same packet perhaps, says more.
     if (closing_) return finish(*closing_, now);
     if (!how.application) return finish(how, now);
@@ -174,7 +174,7 @@ void session::connection_closed(const ngtcp2::closed& how, time_point now) {
     settle(now);
 }
 
-void session::finish(const ngtcp2::closed& how, time_point now) {
+void session::finish(const link::closed& how, time_point now) {
     if (!upper_) return;
     const auto ending = std::move(upper_);
     ending->on_closed(how, now);

@@ -11,12 +11,14 @@ namespace {
 /// Long enough for a client to come back at once, too short to collect tokens.
 constexpr duration retry_lifetime = std::chrono::seconds{10};
 
-const ngtcp2_sockaddr* sockaddr_of(const address& a) noexcept { return static_cast<const ngtcp2_sockaddr*>(a.data()); }
-ngtcp2_socklen size_of(const address& a) noexcept { return static_cast<ngtcp2_socklen>(a.size()); }
+const ngtcp2_sockaddr* sockaddr_of(const link::address& a) noexcept {
+    return static_cast<const ngtcp2_sockaddr*>(a.data());
+}
+ngtcp2_socklen size_of(const link::address& a) noexcept { return static_cast<ngtcp2_socklen>(a.size()); }
 
 } // namespace
 
-first_packet endpoint_state::judge(const ngtcp2_pkt_hd& header, const address& from) const {
+first_packet endpoint_state::judge(const ngtcp2_pkt_hd& header, const link::address& from) const {
     first_packet p{header, header.dcid, first_packet::token::none};
     if (header.tokenlen == 0 || from.empty()) return p;
     const auto ts = to_ngtcp2(now);
@@ -40,7 +42,7 @@ bool endpoint_state::takes_strangers() {
     return false;
 }
 
-void endpoint_state::send_retry(const datagram& d, const ngtcp2_pkt_hd& header) {
+void endpoint_state::send_retry(const link::datagram& d, const ngtcp2_pkt_hd& header) {
     if (writer.full() || !retries.take(d.remote, now)) return;
     const ngtcp2_cid scid = new_cid();
     std::uint8_t token[NGTCP2_CRYPTO_MAX_RETRY_TOKENLEN2];
@@ -55,7 +57,7 @@ void endpoint_state::send_retry(const datagram& d, const ngtcp2_pkt_hd& header) 
 
 // Less than an Initial packet's 1200 bytes, so that nothing is amplified. The client knows at once, and need not wait
 // for its timeout: a wrong token because it takes one Retry only, a refusal so that it tries elsewhere or again.
-void endpoint_state::refuse(const datagram& d, const ngtcp2_pkt_hd& header, std::uint64_t code) {
+void endpoint_state::refuse(const link::datagram& d, const ngtcp2_pkt_hd& header, std::uint64_t code) {
     if (writer.full() || !refusals.take(d.remote, now)) return;
     const auto space = writer.scratch();
     const auto n = ngtcp2_crypto_write_connection_close(
@@ -76,7 +78,7 @@ bool endpoint_state::make_room(source_usage* here) {
     return true;
 }
 
-void endpoint_state::give_token(connection_state& c, const address& to) {
+void endpoint_state::give_token(connection_state& c, const link::address& to) {
     std::uint8_t token[NGTCP2_CRYPTO_MAX_REGULAR_TOKENLEN];
     const auto size = ngtcp2_crypto_generate_regular_token(
         token, token_secret, sizeof token_secret, sockaddr_of(to), size_of(to), to_ngtcp2(now));

@@ -177,7 +177,7 @@ int path_validated(ngtcp2_conn*, std::uint32_t flags, const ngtcp2_path* path, c
     ngtcp2_path_validation_result result, void* user) {
     if (result != NGTCP2_PATH_VALIDATION_RESULT_SUCCESS) return 0;
     auto& c = at(user);
-    c.peer = address{path->remote.addr, path->remote.addrlen};
+    c.peer = link::address{path->remote.addr, path->remote.addrlen};
     c.path.forget();
     if ((flags & NGTCP2_PATH_VALIDATION_FLAG_NEW_TOKEN) != 0) c.home.give_token(c, c.peer);
     return 0;

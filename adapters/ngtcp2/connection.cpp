@@ -8,8 +8,6 @@
 
 namespace moqlite::ngtcp2 {
 
-void handler::leave(connection& from, app_error code, std::string_view reason) { from.close(code, reason); }
-
 namespace detail {
 
 namespace {
@@ -77,11 +75,11 @@ path_sample connection_state::sample() const {
         duration{static_cast<duration::rep>(ngtcp2_conn_get_pto(conn))}};
 }
 
-connection_stats connection_state::stats() const {
+link::connection_stats connection_state::stats() const {
     ngtcp2_conn_info info{};
     ngtcp2_conn_get_conn_info(conn, &info);
     const auto counts = counts_of(info);
-    connection_stats out;
+    link::connection_stats out;
     out.rtt = duration{static_cast<duration::rep>(info.smoothed_rtt)};
     // "Not measured yet" is the largest number.
     if (info.min_rtt < info.smoothed_rtt * 1000) out.min_rtt = duration{static_cast<duration::rep>(info.min_rtt)};

@@ -15,11 +15,11 @@ const std::uint8_t* octets(byte_view b) noexcept { return reinterpret_cast<const
 
 } // namespace
 
-void endpoint_state::feed(connection_state& c, const datagram& d) {
+void endpoint_state::feed(connection_state& c, const link::datagram& d) {
     if (c.ending) return;
     // A client's own address is what it connected with: the wildcard, usually. The one that the
     // datagram names would look like another path.
-    const address& local = c.whose == role::client ? c.local : d.local;
+    const link::address& local = c.whose == role::client ? c.local : d.local;
     const ngtcp2_path path{to_ngtcp2(local), to_ngtcp2(d.remote), nullptr};
     const ngtcp2_pkt_info info{d.ecn};
     contain(c, [&] {
@@ -31,14 +31,14 @@ void endpoint_state::feed(connection_state& c, const datagram& d) {
     ready(c);
 }
 
-void endpoint_state::answer(farewell& f, const datagram& d) {
+void endpoint_state::answer(farewell& f, const link::datagram& d) {
     ++f.heard;
     // Ever more rarely, and never more than three times what came.
     if (f.packet.empty() || (f.heard & (f.heard - 1)) != 0) return;
     if (f.packet.size() <= 3 * d.bytes.size() && !writer.full()) writer.send(f.local, f.remote, f.ecn, f.packet);
 }
 
-void endpoint_state::accept(const datagram& d) {
+void endpoint_state::accept(const link::datagram& d) {
     ngtcp2_pkt_hd header;
     // Initial packets only, in datagrams of 1200 bytes or more.
     if (ngtcp2_accept(&header, octets(d.bytes), d.bytes.size()) != 0) return;
@@ -62,7 +62,7 @@ void endpoint_state::accept(const datagram& d) {
     std::string why;
     auto made = make_server(first, scid, d, why);
     if (!made || !start_tls(*made, server->get(), {}, {}, why)) {
-        log(log_level::error, "no connection for " + to_string(d.remote) + ": " + why);
+        log(link::log_level::error, "no connection for " + to_string(d.remote) + ": " + why);
         return;
     }
     made->handshake = std::make_unique<opening>(opening{*server, accepted, {}, {}, {}});
@@ -81,7 +81,7 @@ void endpoint_state::accept(const datagram& d) {
     bury(c);
 }
 
-void endpoint_state::refuse_version(const datagram& d, const ngtcp2_version_cid& id) {
+void endpoint_state::refuse_version(const link::datagram& d, const ngtcp2_version_cid& id) {
     if ((!server && !refusing) || d.bytes.size() < NGTCP2_MAX_UDP_PAYLOAD_SIZE || writer.full()) return;
     if (!negotiations.take(d.remote, now)) return;
     const std::uint32_t known[] = {NGTCP2_PROTO_VER_V1};
@@ -93,7 +93,7 @@ void endpoint_state::refuse_version(const datagram& d, const ngtcp2_version_cid&
     if (n > 0) writer.send(d.local, d.remote, 0, std::as_bytes(space.first(static_cast<std::size_t>(n))));
 }
 
-void endpoint_state::feed_reset(const datagram& d) {
+void endpoint_state::feed_reset(const link::datagram& d) {
     constexpr std::size_t token_size = NGTCP2_STATELESS_RESET_TOKENLEN;
     if (!reset_tokens.empty() && d.bytes.size() > token_size) {
         const cid_key token{octets(d.bytes) + d.bytes.size() - token_size, token_size};
@@ -104,7 +104,7 @@ void endpoint_state::feed_reset(const datagram& d) {
 
 // Tells a peer of a former life of this endpoint that its connection is gone, so that it need not
 // wait for its idle timeout.
-void endpoint_state::reset(const datagram& d) {
+void endpoint_state::reset(const link::datagram& d) {
     // A keep-alive is hardly longer than the shortest reset (RFC 9000 §10.3).
     constexpr std::size_t smallest = NGTCP2_STATELESS_RESET_TOKENLEN + NGTCP2_MIN_STATELESS_RESET_RANDLEN;
     if (!server || d.bytes.size() <= smallest || writer.full()) return;
@@ -154,7 +154,7 @@ void endpoint::undeliverable(byte_view quoted, int error, time_point t) {
     if (found != s.routes.end() && found->second.live != nullptr) s.unreachable(*found->second.live, error);
 }
 
-void endpoint::receive(const datagram& d, time_point t) {
+void endpoint::receive(const link::datagram& d, time_point t) {
     auto& s = *state_;
     s.at(t);
     if (d.bytes.empty()) return;

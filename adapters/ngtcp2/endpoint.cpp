@@ -60,12 +60,12 @@ void endpoint_state::due(connection_state& c) {
 
 } // namespace detail
 
-endpoint::endpoint(endpoint_options options, sink& out)
+endpoint::endpoint(endpoint_options options, link::sink& out)
     : state_{std::make_unique<detail::endpoint_state>(std::move(options), out)} {}
 
 endpoint::~endpoint() = default;
 
-void endpoint::serve(tls configuration, accept_function accept) {
+void endpoint::serve(tls configuration, link::accept_function accept) {
     state_->server = std::move(configuration);
     state_->accepted = std::move(accept);
     state_->refusing = false;
@@ -80,8 +80,8 @@ void endpoint::refuse() {
     state_->server.reset();
 }
 
-connection* endpoint::connect(const tls& configuration, const target& to, accept_function accept,
-    failed_function failed, std::string& why, time_point t) {
+link::connection* endpoint::connect(const tls& configuration, const target& to, link::accept_function accept,
+    link::failed_function failed, std::string& why, time_point t) {
     auto& s = *state_;
     s.at(t);
     if (s.connections.size() >= s.options.connections) {

@@ -6,7 +6,7 @@
 
 namespace moqlite::ngtcp2::detail {
 
-endpoint_state::endpoint_state(endpoint_options o, sink& s)
+endpoint_state::endpoint_state(endpoint_options o, link::sink& s)
     : options{std::move(o)}, out{s}, writer{s}, strangers{options.strangers} {
     std::uint64_t key = 0;
     random(std::as_writable_bytes(std::span{&key, 1}));
@@ -47,7 +47,7 @@ void endpoint_state::stateless_reset_token(const ngtcp2_cid& cid, std::uint8_t* 
 }
 
 connection_state& endpoint_state::adopt(std::unique_ptr<connection_state> c) {
-    c->spare_end = std::make_unique<closed>(closed{NGTCP2_INTERNAL_ERROR, false, false, "out of memory"});
+    c->spare_end = std::make_unique<link::closed>(link::closed{NGTCP2_INTERNAL_ERROR, false, false, "out of memory"});
     // Room on both lists for each connection, so that to be ready, and to end, needs no memory.
     const auto wanted = connections.size() + 1;
     for (auto* each : {&waiting, &pumping})
@@ -76,9 +76,9 @@ void endpoint_state::out_of_memory(connection_state& c) noexcept {
     ready(c);
 }
 
-void endpoint_state::end(connection_state& c, closed how, bool silent) {
+void endpoint_state::end(connection_state& c, link::closed how, bool silent) {
     if (c.ending) return;
-    if (!c.spare_end) c.spare_end = std::make_unique<closed>(); // It has not been adopted yet.
+    if (!c.spare_end) c.spare_end = std::make_unique<link::closed>(); // It has not been adopted yet.
     *c.spare_end = std::move(how);
     c.ending = std::move(c.spare_end);
     c.silent = silent;
@@ -97,7 +97,7 @@ void endpoint_state::fail(connection_state& c, int error) {
     if (error == NGTCP2_ERR_DRAINING) c.draining = c.silent = true;
 }
 
-void endpoint_state::say_goodbye(connection_state& c, const closed& how) {
+void endpoint_state::say_goodbye(connection_state& c, const link::closed& how) {
     ngtcp2_ccerr error;
     ngtcp2_ccerr_default(&error);
     const auto* text = reinterpret_cast<const std::uint8_t*>(how.reason.data());
@@ -113,8 +113,8 @@ void endpoint_state::say_goodbye(connection_state& c, const closed& how) {
         c.conn, &path.path, &info, space.data(), NGTCP2_MAX_UDP_PAYLOAD_SIZE, &error, to_ngtcp2(now));
     if (n <= 0) return; // The peer cannot read us yet, or no more may be sent to it.
     const auto packet = std::as_bytes(space.first(static_cast<std::size_t>(n)));
-    c.local = address{path.path.local.addr, path.path.local.addrlen};
-    c.peer = address{path.path.remote.addr, path.path.remote.addrlen};
+    c.local = link::address{path.path.local.addr, path.path.local.addrlen};
+    c.peer = link::address{path.path.remote.addr, path.path.remote.addrlen};
     writer.send(c.local, c.peer, info.ecn, packet);
     remember(c, packet, info.ecn);
 }
@@ -122,7 +122,7 @@ void endpoint_state::say_goodbye(connection_state& c, const closed& how) {
 void endpoint_state::bury(connection_state& c) {
     c.queued = true; // Nothing that happens from here on makes it ready again.
     --ending;
-    const closed how = std::move(*c.ending);
+    const link::closed how = std::move(*c.ending);
     const auto if_there_is_memory = [](auto action) {
         try {
             action();
@@ -156,14 +156,14 @@ void endpoint_state::drop_routes(const connection_state& c) noexcept {
     }
 }
 
-void endpoint_state::report_end(connection_state& c, const closed& how) {
+void endpoint_state::report_end(connection_state& c, const link::closed& how) {
     if (c.upper) {
         c.upper->on_closed(how, now);
     } else if (c.handshake) {
         if (c.whose == role::server) {
             const bool yielded = how.code == NGTCP2_CONNECTION_REFUSED && !how.application; // Too many to name each.
             if ((!c.silent && !yielded) || how.by_peer)
-                log(log_level::info, "handshake with " + to_string(c.peer) + " failed: " + how.reason);
+                log(link::log_level::info, "handshake with " + to_string(c.peer) + " failed: " + how.reason);
         }
         if (c.handshake->failed) c.handshake->failed(how);
     }
@@ -214,10 +214,10 @@ void endpoint_state::forget(farewell& f) {
 void endpoint_state::warn_rarely(time_point& next, std::string_view line) const {
     if (now < next) return;
     next = now + std::chrono::seconds{60};
-    log(log_level::warning, line);
+    log(link::log_level::warning, line);
 }
 
-void endpoint_state::log(log_level level, std::string_view line) const {
+void endpoint_state::log(link::log_level level, std::string_view line) const {
     if (options.log) options.log(level, line);
 }
 

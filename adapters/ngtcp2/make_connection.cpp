@@ -66,7 +66,7 @@ std::vector<std::uint16_t> probes_for(std::size_t packet_size) {
 }
 
 std::unique_ptr<connection_state> endpoint_state::make(
-    role side, const ngtcp2_cid& original, const address& local, const address& remote) {
+    role side, const ngtcp2_cid& original, const link::address& local, const link::address& remote) {
     auto c = std::make_unique<connection_state>(*this, side);
     c->local = local;
     c->peer = remote;
@@ -94,7 +94,7 @@ std::unique_ptr<connection_state> endpoint_state::make_client(
 }
 
 std::unique_ptr<connection_state> endpoint_state::make_server(
-    const first_packet& first, const ngtcp2_cid& scid, const datagram& d, std::string& why) {
+    const first_packet& first, const ngtcp2_cid& scid, const link::datagram& d, std::string& why) {
     auto c = make(role::server, first.original, d.local, d.remote);
     const auto& header = first.header;
     const ngtcp2_path path{to_ngtcp2(d.local), to_ngtcp2(d.remote), nullptr};

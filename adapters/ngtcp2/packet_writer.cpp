@@ -11,7 +11,7 @@ namespace moqlite::ngtcp2::detail {
 
 namespace {
 
-bool same(const address& a, const ngtcp2_addr& b) noexcept {
+bool same(const link::address& a, const ngtcp2_addr& b) noexcept {
     return a.size() == b.addrlen && std::memcmp(a.data(), b.addr, a.size()) == 0;
 }
 
@@ -107,9 +107,9 @@ void packet_writer::complete(std::size_t size) {
         segment_ = size;
         burst_ecn_ = info_.ecn;
         if (!same(burst_remote_, path_.path.remote))
-            burst_remote_ = address{path_.path.remote.addr, path_.path.remote.addrlen};
+            burst_remote_ = link::address{path_.path.remote.addr, path_.path.remote.addrlen};
         if (!same(burst_local_, path_.path.local))
-            burst_local_ = address{path_.path.local.addr, path_.path.local.addrlen};
+            burst_local_ = link::address{path_.path.local.addr, path_.path.local.addrlen};
     }
     tail_ += size;
     ++segments_;
@@ -119,7 +119,7 @@ void packet_writer::complete(std::size_t size) {
 
 void packet_writer::send_burst() {
     if (segments_ == 0) return;
-    const burst b{burst_local_, burst_remote_, burst_ecn_, segment_,
+    const link::burst b{burst_local_, burst_remote_, burst_ecn_, segment_,
         std::as_bytes(std::span{buffer_}).subspan(base_, tail_ - base_)};
     base_ = tail_;
     segments_ = 0;
@@ -228,7 +228,7 @@ int packet_writer::end() {
     return error_;
 }
 
-void packet_writer::send(const address& local, const address& remote, std::uint8_t ecn, byte_view packet) {
+void packet_writer::send(const link::address& local, const link::address& remote, std::uint8_t ecn, byte_view packet) {
     if (!sink_.send({local, remote, ecn, packet.size(), packet})) full_ = true;
 }
 

@@ -30,9 +30,9 @@ std::string transport_error_text(std::uint64_t code) {
     return name.empty() ? "transport error " + hex(code) : std::string{name};
 }
 
-closed peer_closed(const connection_state& c) {
+link::closed peer_closed(const connection_state& c) {
     const auto* error = ngtcp2_conn_get_ccerr(c.conn);
-    closed how{error->error_code, error->type == NGTCP2_CCERR_TYPE_APPLICATION, true, c.complaint};
+    link::closed how{error->error_code, error->type == NGTCP2_CCERR_TYPE_APPLICATION, true, c.complaint};
     if (!how.reason.empty()) return how;
     const std::string said = printable(error->reason, error->reasonlen);
     if (how.application) {
@@ -47,9 +47,9 @@ closed peer_closed(const connection_state& c) {
     return how;
 }
 
-closed tls_failed(const connection_state& c) {
+link::closed tls_failed(const connection_state& c) {
     const std::uint8_t alert = ngtcp2_conn_get_tls_alert(c.conn);
-    closed how{NGTCP2_CRYPTO_ERROR + alert, false, false, c.complaint};
+    link::closed how{NGTCP2_CRYPTO_ERROR + alert, false, false, c.complaint};
     if (!how.reason.empty()) return how;
     how.reason = c.crypto && alert == alert_no_application_protocol ? "no common ALPN"
                                                                     : "TLS failed: " + transport_error_text(how.code);
@@ -82,7 +82,7 @@ std::string_view transport_error_name(std::uint64_t code) noexcept {
     return {};
 }
 
-closed explain(const connection_state& c, int error) {
+link::closed explain(const connection_state& c, int error) {
     switch (error) {
     case NGTCP2_ERR_DRAINING: return peer_closed(c);
     case NGTCP2_ERR_CRYPTO: return tls_failed(c);

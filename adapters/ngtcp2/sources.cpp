@@ -5,7 +5,7 @@
 
 namespace moqlite::ngtcp2::detail {
 
-source source_of(const address& a) noexcept {
+source source_of(const link::address& a) noexcept {
     if (a.empty()) return {};
     if (!a.is_v6()) {
         sockaddr_in in{};
@@ -24,7 +24,7 @@ source source_of(const address& a) noexcept {
     return s;
 }
 
-source_usage* source_table::find(const address& a) noexcept {
+source_usage* source_table::find(const link::address& a) noexcept {
     const auto found = sources_.find(source_of(a));
     return found == sources_.end() ? nullptr : &found->second;
 }

@@ -103,7 +103,7 @@ std::optional<identity> generate_identity(const certificate_request& request, st
     if (why = detail::library_problem(); !why.empty()) return std::nullopt;
     std::vector<detail::certified_name> names;
     for (const auto& name : request.names) {
-        const auto ip = address::parse(name, 0);
+        const auto ip = link::address::parse(name, 0);
         if (ip || is_dns_name(name)) {
             names.push_back({name, ip});
             continue;

@@ -6,8 +6,8 @@
 namespace moqlite::programs {
 
 struct client_link::line {
-    std::optional<session> on_it;             ///< Outlives the connection, which refers to it.
-    ngtcp2::connection* connection = nullptr; ///< Until the session is over.
+    std::optional<session> on_it;           ///< Outlives the connection, which refers to it.
+    link::connection* connection = nullptr; ///< Until the session is over.
     std::optional<asio::client> client;
 };
 

@@ -10,8 +10,8 @@
 #include <cstdlib>
 #include <moqlite/asio/clock.hpp>
 #include <moqlite/asio/random_hop.hpp>
+#include <moqlite/link/session_handler.hpp>
 #include <moqlite/nghttp3/client.hpp>
-#include <moqlite/ngtcp2/session_handler.hpp>
 #include <utility>
 
 namespace moqlite::programs {
@@ -57,9 +57,8 @@ void client_link::dial(line& l) {
         if (&l == line_.get() && l.on_it && !parted_ && !finishing()) user_.turn(now);
     };
     l.client.emplace(io_.get_executor(), std::move(o));
-    const ngtcp2::failed_function fails = [this, &l](const ngtcp2::closed& how) { failed(l, how); };
-    ngtcp2::accept_function accept = [this, &l](
-                                         ngtcp2::connection& c, time_point now) { return start_session(l, c, now); };
+    const link::failed_function fails = [this, &l](const link::closed& how) { failed(l, how); };
+    link::accept_function accept = [this, &l](link::connection& c, time_point now) { return start_session(l, c, now); };
     auto alpn = options_.protocols;
     if (where_.webtransport) {
         accept = nghttp3::connect({.authority = where_.authority,
@@ -73,7 +72,7 @@ void client_link::dial(line& l) {
     l.client->connect({where_.host, where_.port, {}, std::move(alpn), *tls_}, std::move(accept), fails);
 }
 
-void client_link::failed(line& l, const ngtcp2::closed& how) {
+void client_link::failed(line& l, const link::closed& how) {
     const auto why = connect_error(where_, options_.protocols, how);
     if (&l == next_.get()) return try_again(why);
     if (&l == line_.get()) finish(exit_failure, "cannot connect to " + options_.url + ": " + why);
@@ -103,7 +102,7 @@ void client_link::limit_handshake() {
     });
 }
 
-std::unique_ptr<ngtcp2::handler> client_link::start_session(line& l, ngtcp2::connection& c, time_point now) {
+std::unique_ptr<link::handler> client_link::start_session(line& l, link::connection& c, time_point now) {
     const auto spoken = version_from_alpn(c.alpn());
     if (!spoken || finishing()) return nullptr;
     if (&l == next_.get()) take_next();
@@ -116,7 +115,7 @@ std::unique_ptr<ngtcp2::handler> client_link::start_session(line& l, ngtcp2::con
     spdlog::info("connected to {}, {}", to_string(c.remote()), c.alpn());
     user_.connected();
     auto handle = [this, &l](const event& e) { on_event(l, e); };
-    return std::make_unique<ngtcp2::session_handler<session*, decltype(handle)>>(&*l.on_it, std::move(handle));
+    return std::make_unique<link::session_handler<session*, decltype(handle)>>(&*l.on_it, std::move(handle));
 }
 
 void client_link::on_event(line& l, const event& e) {

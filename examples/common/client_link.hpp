@@ -64,9 +64,9 @@ private:
     void dial(line&);
     void watch_signals();
     void limit_handshake();
-    [[nodiscard]] std::unique_ptr<ngtcp2::handler> start_session(line&, ngtcp2::connection&, time_point now);
+    [[nodiscard]] std::unique_ptr<link::handler> start_session(line&, link::connection&, time_point now);
     void on_event(line&, const event&);
-    void failed(line&, const ngtcp2::closed&);
+    void failed(line&, const link::closed&);
 
     // client_move.cpp: from one relay to the next.
     void move_to(std::string_view uri);

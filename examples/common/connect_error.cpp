@@ -5,7 +5,7 @@
 
 namespace moqlite::programs {
 
-std::string connect_error(const relay_url& where, const std::vector<std::string>& offered, const ngtcp2::closed& how) {
+std::string connect_error(const relay_url& where, const std::vector<std::string>& offered, const link::closed& how) {
     const std::string_view reason = how.reason;
     const auto names = CLI::detail::join(offered, ", ");
     if (where.webtransport && reason.starts_with("the server answered 400")) // The usual answer to such an offer.

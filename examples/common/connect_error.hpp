@@ -3,13 +3,13 @@
 
 #include "client_options.hpp"
 
-#include <moqlite/ngtcp2/handler.hpp>
+#include <moqlite/link/handler.hpp>
 #include <string>
 
 namespace moqlite::programs {
 
 /// One line. `offered` are the protocols that were.
 [[nodiscard]] std::string connect_error(
-    const relay_url& where, const std::vector<std::string>& offered, const ngtcp2::closed& how);
+    const relay_url& where, const std::vector<std::string>& offered, const link::closed& how);
 
 } // namespace moqlite::programs

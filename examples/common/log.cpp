@@ -11,12 +11,12 @@ namespace {
 
 bool is_terminal() { return ::isatty(STDERR_FILENO) == 1; }
 
-spdlog::level::level_enum level_of(ngtcp2::log_level level, log_style style) {
+spdlog::level::level_enum level_of(link::log_level level, log_style style) {
     switch (level) {
-    case ngtcp2::log_level::debug: return spdlog::level::debug;
-    case ngtcp2::log_level::info: return style == log_style::tool ? spdlog::level::debug : spdlog::level::info;
-    case ngtcp2::log_level::warning: return style == log_style::tool ? spdlog::level::info : spdlog::level::warn;
-    case ngtcp2::log_level::error: return spdlog::level::err;
+    case link::log_level::debug: return spdlog::level::debug;
+    case link::log_level::info: return style == log_style::tool ? spdlog::level::debug : spdlog::level::info;
+    case link::log_level::warning: return style == log_style::tool ? spdlog::level::info : spdlog::level::warn;
+    case link::log_level::error: return spdlog::level::err;
     }
     return spdlog::level::info;
 }
@@ -35,8 +35,8 @@ void start_log(const std::string& name, log_style style, spdlog::level::level_en
     spdlog::set_default_logger(std::move(logger));
 }
 
-ngtcp2::log_function adapter_log(log_style style) {
-    return [style](ngtcp2::log_level level, std::string_view line) { spdlog::log(level_of(level, style), "{}", line); };
+link::log_function adapter_log(log_style style) {
+    return [style](link::log_level level, std::string_view line) { spdlog::log(level_of(level, style), "{}", line); };
 }
 
 progress_line::progress_line(boost::asio::any_io_executor executor, bool wanted, std::function<std::string()> text)

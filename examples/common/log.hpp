@@ -4,7 +4,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
-#include <moqlite/ngtcp2/log.hpp>
+#include <moqlite/link/log.hpp>
 #include <spdlog/spdlog.h>
 #include <string>
 
@@ -19,7 +19,7 @@ enum class log_style : std::uint8_t {
 void start_log(const std::string& name, log_style style, spdlog::level::level_enum level);
 
 /// The adapters' log, in ours; what they call info is debug to a tool.
-[[nodiscard]] ngtcp2::log_function adapter_log(log_style style);
+[[nodiscard]] link::log_function adapter_log(log_style style);
 
 /// A line on stderr that is written over while it changes; nothing when stderr is no terminal.
 class progress_line {

@@ -33,7 +33,7 @@ struct qlog_files::file {
     bool good = true;
 };
 
-ngtcp2::qlog_function qlog_files::open(role side, std::string_view id) {
+link::qlog_function qlog_files::open(role side, std::string_view id) {
     if (open_ == most_open || count_ == most) {
         give_up("there are too many");
         return {};
@@ -56,7 +56,7 @@ void qlog_files::cut_short(const std::string& why) {
     if (!std::exchange(told_short_, true)) spdlog::warn("qlog files end early: {}", why);
 }
 
-std::function<ngtcp2::qlog_function(role, std::string_view)> qlog_into(const std::string& directory) {
+std::function<link::qlog_function(role, std::string_view)> qlog_into(const std::string& directory) {
     if (directory.empty()) return {};
     return [files = std::make_shared<qlog_files>(directory)](
                role side, std::string_view id) { return files->open(side, id); };

@@ -3,7 +3,7 @@
 
 #include <cstddef>
 #include <memory>
-#include <moqlite/ngtcp2/endpoint.hpp>
+#include <moqlite/link/log.hpp>
 #include <string>
 #include <string_view>
 
@@ -17,7 +17,7 @@ public:
     explicit qlog_files(std::string directory) : directory_{std::move(directory)} {}
 
     /// A new file's writer; empty, and the first time a line in our log: there is none.
-    [[nodiscard]] ngtcp2::qlog_function open(role, std::string_view id);
+    [[nodiscard]] link::qlog_function open(role, std::string_view id);
 
 private:
     struct file; ///< Of one connection.
@@ -31,6 +31,6 @@ private:
 };
 
 /// For endpoint_options::qlog; nothing for an empty `directory`.
-[[nodiscard]] std::function<ngtcp2::qlog_function(role, std::string_view)> qlog_into(const std::string& directory);
+[[nodiscard]] std::function<link::qlog_function(role, std::string_view)> qlog_into(const std::string& directory);
 
 } // namespace moqlite::programs

@@ -45,13 +45,13 @@ std::vector<std::string> numeric_addresses(const std::string& where, std::uint16
     if (!parsed) return {};
     const auto port = std::to_string(parsed->port);
     if (parsed->host.empty()) return {":" + port};
-    if (const auto ready = ngtcp2::address::parse(parsed->host, parsed->port)) return {to_string(*ready)};
+    if (const auto ready = link::address::parse(parsed->host, parsed->port)) return {to_string(*ready)};
     boost::asio::io_context io;
     boost::system::error_code error;
     const auto found = udp::resolver{io}.resolve(parsed->host, port, udp::resolver::numeric_service, error);
     std::vector<std::string> all, here;
     for (const auto& entry : found) {
-        auto text = to_string(ngtcp2::address{entry.endpoint().data(), entry.endpoint().size()});
+        auto text = to_string(link::address{entry.endpoint().data(), entry.endpoint().size()});
         if (std::ranges::find(all, text) != all.end()) continue; // Listed twice in /etc/hosts.
         if (is_local(io, entry.endpoint())) here.push_back(text);
         all.push_back(std::move(text));

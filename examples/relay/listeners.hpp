@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <moqlite/ngtcp2/address.hpp>
+#include <moqlite/link/address.hpp>
 #include <optional>
 #include <string>
 #include <string_view>

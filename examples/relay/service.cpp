@@ -14,7 +14,7 @@
 #include <malloc.h>
 #include <moqlite/asio/clock.hpp>
 #include <moqlite/asio/random_hop.hpp>
-#include <moqlite/ngtcp2/session_handler.hpp>
+#include <moqlite/link/session_handler.hpp>
 #include <thread>
 #include <utility>
 
@@ -159,15 +159,15 @@ bool service::listen(const listener& what, std::string& why) {
 // Connections.
 
 /// By QUIC itself, or by WebTransport, as the ALPN says.
-ngtcp2::accept_function service::door(bool loopback) {
+link::accept_function service::door(bool loopback) {
     auto by_http3 = nghttp3::serve({.log = adapter_log(log_style::service), .counts = http3_},
         webtransport_door{.origins = options_.allow_origin,
             .own_names = [this] { return own_names(); },
             .loopback = loopback,
             .protocols = options_.protocols,
-            .accept = [this](ngtcp2::connection& c, time_point now,
+            .accept = [this](link::connection& c, time_point now,
                           std::string path) { return accept(c, now, std::move(path)); }});
-    return [this, by_http3 = std::move(by_http3)](ngtcp2::connection& c, time_point now) {
+    return [this, by_http3 = std::move(by_http3)](link::connection& c, time_point now) {
         return c.alpn() == http3 ? by_http3(c, now) : accept(c, now, {});
     };
 }
@@ -178,7 +178,7 @@ std::vector<std::string> service::own_names() const {
     return names;
 }
 
-std::unique_ptr<ngtcp2::handler> service::accept(ngtcp2::connection& c, time_point now, std::string path) {
+std::unique_ptr<link::handler> service::accept(link::connection& c, time_point now, std::string path) {
     const auto* how = path.empty() ? "" : " by WebTransport";
     const auto key = relay_.add(role::server, c.alpn(), now, std::move(path));
     if (!key) {
@@ -187,7 +187,7 @@ std::unique_ptr<ngtcp2::handler> service::accept(ngtcp2::connection& c, time_poi
     }
     connections_.emplace(*key, &c);
     spdlog::info("#{} connected from {}, {}{}", *key, to_string(c.remote()), c.alpn(), how);
-    return std::make_unique<ngtcp2::session_handler<any_session*, guest>>(relay_.session(*key), guest{*this, *key});
+    return std::make_unique<link::session_handler<any_session*, guest>>(relay_.session(*key), guest{*this, *key});
 }
 
 void service::forget(std::uint64_t key) noexcept {

@@ -92,10 +92,10 @@ private:
     void tidy_later();
 
     /// The accept function of a listener; `loopback`: localhost reaches it.
-    [[nodiscard]] ngtcp2::accept_function door(bool loopback);
+    [[nodiscard]] link::accept_function door(bool loopback);
     [[nodiscard]] std::vector<std::string> own_names() const;
     /// `path` is that of the request by which it came, if it did by one.
-    [[nodiscard]] std::unique_ptr<ngtcp2::handler> accept(ngtcp2::connection&, time_point now, std::string path);
+    [[nodiscard]] std::unique_ptr<link::handler> accept(link::connection&, time_point now, std::string path);
     void forget(std::uint64_t key) noexcept;
     void turn(time_point now);
     void tell();
@@ -122,8 +122,8 @@ private:
     ngtcp2::certificate_store certificates_;
     std::string date_warning_; ///< The last one about its dates; empty: it is valid.
     relay relay_;
-    std::function<ngtcp2::qlog_function(role, std::string_view)> qlog_; ///< Of all listeners.
-    std::unordered_map<std::uint64_t, ngtcp2::connection*> connections_;
+    std::function<link::qlog_function(role, std::string_view)> qlog_; ///< Of all listeners.
+    std::unordered_map<std::uint64_t, link::connection*> connections_;
     std::unordered_map<std::uint64_t, tally> lost_groups_;
     std::unordered_map<std::uint64_t, tally> refused_requests_;
     std::unordered_map<std::uint64_t, tally> broken_rules_;

@@ -323,7 +323,7 @@ bool web_server::listen(std::string_view where, std::string& why) {
 
 void web_server::resume() { state_->accept(); }
 
-ngtcp2::address web_server::local_address() const {
+link::address web_server::local_address() const {
     error_code ignored;
     const auto at = state_->acceptor.local_endpoint(ignored);
     return {at.data(), at.size()};

@@ -4,7 +4,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <functional>
 #include <memory>
-#include <moqlite/ngtcp2/address.hpp>
+#include <moqlite/link/address.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -46,7 +46,7 @@ public:
     [[nodiscard]] bool listen(std::string_view where, std::string& why);
     /// Accepts again, where std::bad_alloc has ended that.
     void resume();
-    [[nodiscard]] ngtcp2::address local_address() const;
+    [[nodiscard]] link::address local_address() const;
 
 private:
     class state;

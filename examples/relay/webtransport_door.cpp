@@ -37,7 +37,7 @@ nghttp3::answer webtransport_door::operator()(const nghttp3::request& r) const {
     nghttp3::answer out;
     out.status = 200;
     out.protocol = *chosen;
-    out.accept = [make = accept, path = r.path](ngtcp2::connection& c, time_point now) { return make(c, now, path); };
+    out.accept = [make = accept, path = r.path](link::connection& c, time_point now) { return make(c, now, path); };
     return out;
 }
 

@@ -16,7 +16,7 @@ struct webtransport_door {
     bool loopback = false;              ///< We are reached by localhost, too.
     std::vector<std::string> protocols; ///< That are spoken here; "h3" among them means nothing.
     /// Makes the session of a request's path, with its query.
-    std::function<std::unique_ptr<ngtcp2::handler>(ngtcp2::connection&, time_point, std::string path)> accept;
+    std::function<std::unique_ptr<link::handler>(link::connection&, time_point, std::string path)> accept;
 
     [[nodiscard]] nghttp3::answer operator()(const nghttp3::request&) const;
 };

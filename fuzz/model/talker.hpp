@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <deque>
 #include <map>
-#include <moqlite/ngtcp2/connection.hpp>
+#include <moqlite/link/connection.hpp>
 #include <must.hpp>
 #include <optional>
 #include <set>
@@ -21,9 +21,9 @@ using sim::must;
 }
 
 /// Sends what it is asked to, and checks what it is told.
-class talker final : public ngtcp2::handler {
+class talker final : public link::handler {
 public:
-    explicit talker(ngtcp2::connection& c) : connection(c) {}
+    explicit talker(link::connection& c) : connection(c) {}
     ~talker() override {
         if (gone) *gone = nullptr;
     }
@@ -51,7 +51,7 @@ public:
         must(closed_.insert(id).second, "a stream is closed once");
     }
     void streams_available(direction, time_point) override {}
-    void pump(ngtcp2::connection& to, time_point) override {
+    void pump(link::connection& to, time_point) override {
         for (; !wanted.empty(); wanted.pop_front()) {
             const auto& w = wanted.front();
             if (w.action == plan::what::close) {
@@ -78,7 +78,7 @@ public:
         // As a session does that gives its memory to others.
         for (const auto id : std::exchange(wanted_resets_, {})) sent_[id].scribble(sent_[id].bytes.size());
     }
-    void on_closed(const ngtcp2::closed&, time_point) override {}
+    void on_closed(const link::closed&, time_point) override {}
 
     struct plan {
         enum class what : std::uint8_t { send, reset, stop, close };
@@ -87,7 +87,7 @@ public:
         std::size_t size = 0;
     };
     std::deque<plan> wanted;
-    ngtcp2::connection& connection;
+    link::connection& connection;
     talker** gone = nullptr; ///< Where its end is noted.
     talker** far = nullptr;
 
@@ -107,7 +107,7 @@ private:
         std::uint64_t bytes = 0;
         bool over = false;
     };
-    static bool write(ngtcp2::connection& to, stream_id id, outgoing& out) {
+    static bool write(link::connection& to, stream_id id, outgoing& out) {
         const byte_view rest = as_bytes(out.bytes).subspan(out.written);
         const auto n = to.write({id, {&rest, 1}, rest.size(), true});
         if (!n) return false;

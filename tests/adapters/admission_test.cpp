@@ -5,17 +5,17 @@ namespace moqlite::test::admission_test {
 
 namespace {
 
-ngtcp2::address at(const char* ip, std::uint16_t port = 9) { return *ngtcp2::address::parse(ip, port); }
+link::address at(const char* ip, std::uint16_t port = 9) { return *link::address::parse(ip, port); }
 
 /// A client of its own, at another address than the pair's.
 struct visitor {
-    visitor(memory_pair& p, ngtcp2::address where) : pair{p}, end{{}, where.port()} { end.address = where; }
+    visitor(memory_pair& p, link::address where) : pair{p}, end{{}, where.port()} { end.address = where; }
 
     void connect() {
         std::string why;
         auto* made = end.endpoint.connect(
             client_tls(), {pair.server.address, end.address, "localhost", {"moq-lite-05"}}, end.accept(),
-            [this](const ngtcp2::closed& how) { failed = how; }, why, pair.now);
+            [this](const link::closed& how) { failed = how; }, why, pair.now);
         REQUIRE(made != nullptr);
     }
     /// Both ways, in steps of a millisecond, until nothing is left to say.
@@ -34,7 +34,7 @@ struct visitor {
 
     memory_pair& pair;
     memory_end end;
-    std::optional<ngtcp2::closed> failed;
+    std::optional<link::closed> failed;
 };
 
 } // namespace

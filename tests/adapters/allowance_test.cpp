@@ -14,11 +14,11 @@ using ngtcp2::detail::allowance_by_source;
 
 const time_point start{1h};
 
-ngtcp2::address host(unsigned n, std::uint16_t port = 1000) {
-    return *ngtcp2::address::parse("10.0." + std::to_string(n / 256) + "." + std::to_string(n % 256), port);
+link::address host(unsigned n, std::uint16_t port = 1000) {
+    return *link::address::parse("10.0." + std::to_string(n / 256) + "." + std::to_string(n % 256), port);
 }
 /// How many of `tries` are granted.
-int granted(allowance_by_source& a, const ngtcp2::address& from, time_point now, int tries) {
+int granted(allowance_by_source& a, const link::address& from, time_point now, int tries) {
     int n = 0;
     for (int i = 0; i < tries; ++i) n += a.take(from, now) ? 1 : 0;
     return n;

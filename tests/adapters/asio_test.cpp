@@ -47,10 +47,10 @@ struct loopback {
         REQUIRE(listening);
     }
 
-    ngtcp2::accept_function keep(std::vector<recorder*>& where) {
-        return [&where](ngtcp2::connection& c, time_point) {
+    link::accept_function keep(std::vector<recorder*>& where) {
+        return [&where](link::connection& c, time_point) {
             auto made = std::make_unique<recorder>(c);
-            made->ended = std::make_shared<std::optional<ngtcp2::closed>>();
+            made->ended = std::make_shared<std::optional<link::closed>>();
             where.push_back(made.get());
             return made;
         };
@@ -60,7 +60,7 @@ struct loopback {
         std::string host = "127.0.0.1", ngtcp2::trust whom = ngtcp2::trust::insecure(), std::uint16_t port = 0) {
         client.connect({std::move(host), port != 0 ? port : server.local_address().port(), "localhost", {"moq-lite-05"},
                            client_tls(whom)},
-            keep(at_client), [this](const ngtcp2::closed& how) { failures.push_back(how.reason); });
+            keep(at_client), [this](const link::closed& how) { failures.push_back(how.reason); });
     }
 
     /// True if `done` came in time.
@@ -132,8 +132,8 @@ TEST_CASE("a socket that is full loses nothing: what was built is kept and sent 
 TEST_CASE("a kernel that refuses GSO when it is used gets datagrams one by one, and one line is logged") {
     std::vector<std::string> lines;
     asio::options options;
-    options.quic.log = [&](ngtcp2::log_level level, std::string_view line) {
-        if (level >= ngtcp2::log_level::warning) lines.emplace_back(line);
+    options.quic.log = [&](link::log_level level, std::string_view line) {
+        if (level >= link::log_level::warning) lines.emplace_back(line);
     };
     options.socket.buffer = 100'000; // More than this may be refused, which is a line too.
     loopback net{{}, options};

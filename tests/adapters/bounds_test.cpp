@@ -60,7 +60,7 @@ TEST_CASE(
         return stream_frame(2, 1, std::string(100, 'x'));
     }};
     const std::string bytes(600, 'x');
-    client->in_pump([&](ngtcp2::connection& to) {
+    client->in_pump([&](link::connection& to) {
         REQUIRE(to.open(direction::uni) == stream_id{2});
         const byte_view view = as_bytes(bytes);
         CHECK(to.write({stream_id{2}, {&view, 1}, bytes.size(), false}) == bytes.size());

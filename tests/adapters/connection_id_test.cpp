@@ -98,7 +98,7 @@ TEST_CASE("half handshakes leave nothing behind") {
     memory_pair pair{std::move(options)};
     const auto [client, server] = pair.connected();
     auto& ours = home_of(server);
-    const auto nowhere = *ngtcp2::address::parse("127.0.0.9", 9);
+    const auto nowhere = *link::address::parse("127.0.0.9", 9);
     for (int i = 0; i < 3; ++i) {
         for (const auto& packet : first_flights(20, nowhere)) pair.inject(pair.server, nowhere, packet);
         CHECK(ours.handshakes <= 10);

@@ -4,7 +4,7 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <limits>
 #include <moqlite/asio/random_hop.hpp>
-#include <moqlite/ngtcp2/error_code.hpp>
+#include <moqlite/link/error_code.hpp>
 #include <set>
 
 namespace moqlite::test::dialects_test {
@@ -16,7 +16,7 @@ TEST_CASE("a stream's code is understood raw and as HTTP/3 maps it", "[dialects 
     const auto said = GENERATE_COPY(std::uint64_t{13}, number(webtransport::to_http3_code(app_error{13})), cancel);
     const auto meant = said == cancel ? app_error::cancel : app_error::not_found;
     std::optional<stream_id> id;
-    client->in_pump([&, c = client](ngtcp2::connection& to) {
+    client->in_pump([&, c = client](link::connection& to) {
         id = to.open(direction::bidi);
         REQUIRE(id);
         const byte_view one = as_bytes("x");
@@ -24,7 +24,7 @@ TEST_CASE("a stream's code is understood raw and as HTTP/3 maps it", "[dialects 
         c->sent[*id].done = true;
     });
     REQUIRE(pair.run([&, s = server] { return id && s->received.contains(*id); }));
-    client->in_pump([&](ngtcp2::connection& to) {
+    client->in_pump([&](link::connection& to) {
         to.reset(*id, app_error{said});
         to.stop(*id, app_error{said});
     });
@@ -34,23 +34,22 @@ TEST_CASE("a stream's code is understood raw and as HTTP/3 maps it", "[dialects 
 }
 
 TEST_CASE("a code is written raw or mapped, and read either way", "[dialects §12.29]") {
-    using ngtcp2::code_form;
+    using link::code_form;
     for (const std::uint64_t n : {0ul, 1ul, 13ul, 29ul, 30ul, 31ul, 4294967295ul}) {
-        CHECK(ngtcp2::to_wire_code(app_error{n}, code_form::raw) == n);
-        CHECK(
-            ngtcp2::to_wire_code(app_error{n}, code_form::mapped) == number(webtransport::to_http3_code(app_error{n})));
+        CHECK(link::to_wire_code(app_error{n}, code_form::raw) == n);
+        CHECK(link::to_wire_code(app_error{n}, code_form::mapped) == number(webtransport::to_http3_code(app_error{n})));
         for (const auto form : {code_form::raw, code_form::mapped}) {
-            const auto wire = ngtcp2::to_wire_code(app_error{n}, form);
-            CHECK(ngtcp2::from_wire_code(wire) == app_error{n});
-            if (wire != 0) CHECK(ngtcp2::form_of(wire) == form);
+            const auto wire = link::to_wire_code(app_error{n}, form);
+            CHECK(link::from_wire_code(wire) == app_error{n});
+            if (wire != 0) CHECK(link::form_of(wire) == form);
         }
     }
-    CHECK(ngtcp2::to_wire_code(app_error::not_found, code_form::mapped) == 0x52e4a40fa8e8);
+    CHECK(link::to_wire_code(app_error::not_found, code_form::mapped) == 0x52e4a40fa8e8);
 }
 
 TEST_CASE("codes that an application does not choose show no form", "[dialects §12.29]") {
     // quinn's own 0, HTTP/3's numbers reserved for greasing, and more than 32 bits.
-    for (const std::uint64_t wire : {0ul, 0x52e4a40fa8f9ul, 0x100000000ul}) CHECK_FALSE(ngtcp2::form_of(wire));
+    for (const std::uint64_t wire : {0ul, 0x52e4a40fa8f9ul, 0x100000000ul}) CHECK_FALSE(link::form_of(wire));
 }
 
 TEST_CASE("a hop of our own is never 0, and a number that JavaScript can hold",

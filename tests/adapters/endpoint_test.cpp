@@ -1,7 +1,7 @@
 // Two endpoints in memory: handshake, streams, limits, ends.
 #include "memory_pair.hpp"
 
-#include <moqlite/ngtcp2/error_code.hpp>
+#include <moqlite/link/error_code.hpp>
 
 namespace moqlite::test::endpoint_test {
 
@@ -127,12 +127,12 @@ TEST_CASE("RESET_STREAM and STOP_SENDING carry their codes raw", "[ngtcp2-1.24]"
     client->send(direction::bidi, noise(3'000'000));
     REQUIRE(pair.run([s = server] { return !s->received.empty(); }));
     const auto id = client->opened.at(0);
-    client->in_pump([id](ngtcp2::connection& c) { c.reset(id, app_error::old); });
+    client->in_pump([id](link::connection& c) { c.reset(id, app_error::old); });
     client->sent[id].done = true;
     REQUIRE(pair.run([s = server, id] { return s->received[id].reset.has_value(); }));
     CHECK(server->received[id].reset == app_error::old);
 
-    client->in_pump([id](ngtcp2::connection& c) { c.stop(id, app_error::unroutable); });
+    client->in_pump([id](link::connection& c) { c.stop(id, app_error::unroutable); });
     server->sent[id].bytes = "";
     server->sent[id].fin = false;
     server->sent[id].done = true;
@@ -150,7 +150,7 @@ TEST_CASE("stream codes in the HTTP/3 range are understood as well", "[ngtcp2-1.
     server->give_credit = false;
     REQUIRE(pair.run([s = server] { return !s->received.empty(); }));
     const auto id = client->opened.at(0);
-    server->in_pump([id](ngtcp2::connection& c) { c.stop(id, in_http3(app_error::evicted)); });
+    server->in_pump([id](link::connection& c) { c.stop(id, in_http3(app_error::evicted)); });
     REQUIRE(pair.run([c = client, id] { return c->sent[id].stopped.has_value(); }));
     CHECK(client->sent[id].stopped == app_error::evicted);
 
@@ -158,21 +158,21 @@ TEST_CASE("stream codes in the HTTP/3 range are understood as well", "[ngtcp2-1.
     REQUIRE(pair.run([s = server] { return s->received.size() == 2; }));
     const auto second = client->opened.at(1);
     client->sent[second].done = true;
-    client->in_pump([second](ngtcp2::connection& c) { c.reset(second, in_http3(app_error::unroutable)); });
+    client->in_pump([second](link::connection& c) { c.reset(second, in_http3(app_error::unroutable)); });
     REQUIRE(pair.run([s = server, second] { return s->received[second].reset.has_value(); }));
     CHECK(server->received[second].reset == app_error::unroutable);
 }
 
 TEST_CASE("every 32-bit code survives the HTTP/3 range") {
     for (const std::uint64_t n : {0ull, 1ull, 29ull, 30ull, 31ull, 59ull, 60ull, 0xffffffffull})
-        CHECK(number(ngtcp2::from_wire_code(number(in_http3(app_error{n})))) == n);
-    CHECK(number(ngtcp2::from_wire_code(26)) == 26);
+        CHECK(number(link::from_wire_code(number(in_http3(app_error{n})))) == n);
+    CHECK(number(link::from_wire_code(26)) == 26);
 }
 
 TEST_CASE("a reset between two writes of one packet does no harm") {
     memory_pair pair;
     const auto [client, server] = pair.connected();
-    client->in_pump([](ngtcp2::connection& c) {
+    client->in_pump([](link::connection& c) {
         const auto a = c.open(direction::uni), b = c.open(direction::uni);
         static const std::string text = "partial";
         const byte_view view = as_bytes(text);
@@ -188,7 +188,7 @@ TEST_CASE("a reset between two writes of one packet does no harm") {
 TEST_CASE("a write to a stream that is not there takes nothing and ends nothing") {
     memory_pair pair;
     const auto [client, server] = pair.connected();
-    client->in_pump([](ngtcp2::connection& c) {
+    client->in_pump([](link::connection& c) {
         const byte_view view = as_bytes("x");
         CHECK(c.write({stream_id{400}, {&view, 1}, 1, true}) == 0);
     });
@@ -202,7 +202,7 @@ TEST_CASE("datagrams travel when they fit, and are dropped when they do not") {
     pair.run_for(1s);
     const auto size = client->connection.datagram_size();
     REQUIRE(size > 1100);
-    client->in_pump([size](ngtcp2::connection& c) {
+    client->in_pump([size](link::connection& c) {
         CHECK(c.send(as_bytes(std::string(size, 'd'))));
         CHECK_FALSE(c.send(as_bytes(std::string(70'000, 'd'))));
     });
@@ -341,7 +341,7 @@ TEST_CASE("who asks for more refusals or versions than a second has takes none f
     pair.connect();
     const auto flood = [&](const std::string& bytes) {
         for (int i = 0; i < 1500; ++i)
-            pair.inject(pair.server, *ngtcp2::address::parse("127.0.0.9", static_cast<std::uint16_t>(1000 + i)), bytes);
+            pair.inject(pair.server, *link::address::parse("127.0.0.9", static_cast<std::uint16_t>(1000 + i)), bytes);
         const auto answered = pair.server.outbox.size();
         pair.inject(pair.server, pair.client.address, bytes);
         const auto with_other = pair.server.outbox.size();
@@ -373,7 +373,7 @@ TEST_CASE("what wakes a connection within its own pump pumps it in the next turn
     const auto [client, server] = pair.connected();
     pair.run_for(1s);
     const int before = client->pumps;
-    client->in_pump([](ngtcp2::connection& c) { c.wake(); });
+    client->in_pump([](link::connection& c) { c.wake(); });
     CHECK(pair.client.endpoint.pump(pair.now));
     CHECK(client->pumps == before + 1);
     CHECK_FALSE(pair.client.endpoint.pump(pair.now));

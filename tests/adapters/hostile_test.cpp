@@ -8,7 +8,7 @@ namespace moqlite::test::hostile_test {
 TEST_CASE("garbage of any length is dropped without an answer") {
     memory_pair pair;
     std::mt19937 random{7};
-    const auto from = *ngtcp2::address::parse("127.0.0.1", 77);
+    const auto from = *link::address::parse("127.0.0.1", 77);
     for (int i = 0; i < 20'000; ++i) {
         std::string bytes(random() % 1500, '\0');
         for (auto& c : bytes) c = static_cast<char>(random());
@@ -154,7 +154,7 @@ TEST_CASE("a clock that goes backwards is clamped") {
 TEST_CASE("an Initial packet that cannot be decrypted leaves nothing behind, not even a line in the log") {
     int lines = 0;
     pair_options options;
-    options.server.log = [&](ngtcp2::log_level, std::string_view) { ++lines; };
+    options.server.log = [&](link::log_level, std::string_view) { ++lines; };
     memory_pair pair{std::move(options)};
     pair.connect();
     pair.client.endpoint.pump(pair.now);

@@ -8,7 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <moqlite/ngtcp2/connection.hpp>
+#include <moqlite/link/connection.hpp>
 #include <moqlite/ngtcp2/endpoint.hpp>
 #include <random>
 #include <span>
@@ -21,7 +21,7 @@ namespace moqlite::test {
 using namespace std::chrono_literals;
 
 /// Notes every input, and sends what send() was given; bytes stay alive until the handler dies.
-class recorder : public ngtcp2::handler {
+class recorder : public link::handler {
 public:
     struct outgoing {
         std::string bytes;
@@ -38,7 +38,7 @@ public:
         std::optional<app_error> reset;
     };
 
-    explicit recorder(ngtcp2::connection& c) : connection{c} {}
+    explicit recorder(link::connection& c) : connection{c} {}
 
     void stream_received(stream_id id, byte_view bytes, bool fin, time_point) override {
         auto& in = received[id];
@@ -63,7 +63,7 @@ public:
     }
     void streams_available(direction kind, time_point) override { ++available[kind]; }
     void datagram_received(byte_view bytes, time_point) override { datagrams.emplace_back(as_text(bytes)); }
-    void pump(ngtcp2::connection& to, time_point) override {
+    void pump(link::connection& to, time_point) override {
         ++pumps;
         while (!wanted.empty()) {
             const auto id = to.open(wanted.front().first);
@@ -78,7 +78,7 @@ public:
         for (auto& action : std::exchange(last_actions, {})) action(to);
         to.flush();
     }
-    void on_closed(const ngtcp2::closed& how, time_point) override {
+    void on_closed(const link::closed& how, time_point) override {
         if (ended) *ended = how;
     }
 
@@ -86,17 +86,17 @@ public:
         wanted.emplace_back(kind, std::move(bytes));
         connection.wake();
     }
-    void in_pump(std::function<void(ngtcp2::connection&)> action) {
+    void in_pump(std::function<void(link::connection&)> action) {
         actions.push_back(std::move(action));
         connection.wake();
     }
     /// The same behind what that pump writes.
-    void at_end_of_pump(std::function<void(ngtcp2::connection&)> action) {
+    void at_end_of_pump(std::function<void(link::connection&)> action) {
         last_actions.push_back(std::move(action));
         connection.wake();
     }
 
-    ngtcp2::connection& connection;
+    link::connection& connection;
     std::map<stream_id, incoming> received;
     std::map<stream_id, outgoing> sent;
     std::map<stream_id, std::optional<app_error>> closed_streams;
@@ -104,15 +104,15 @@ public:
     std::vector<std::string> datagrams;
     std::vector<stream_id> opened;
     std::deque<std::pair<direction, std::string>> wanted;
-    std::vector<std::function<void(ngtcp2::connection&)>> actions, last_actions;
+    std::vector<std::function<void(link::connection&)>> actions, last_actions;
     std::function<void(stream_id)> on_received;
-    std::shared_ptr<std::optional<ngtcp2::closed>> ended;
+    std::shared_ptr<std::optional<link::closed>> ended;
     bool give_credit = true;
     int pumps = 0;
 
 private:
     /// False: the connection takes no more.
-    static bool write(ngtcp2::connection& to, stream_id id, outgoing& out) {
+    static bool write(link::connection& to, stream_id id, outgoing& out) {
         const byte_view rest = as_bytes(out.bytes).subspan(out.written);
         const auto n = to.write({id, {&rest, 1}, rest.size(), out.fin});
         if (!n) return false;
@@ -125,11 +125,11 @@ private:
 };
 
 /// One end: its endpoint, what it has sent, and the handlers it has made.
-struct memory_end final : ngtcp2::sink {
+struct memory_end final : link::sink {
     memory_end(ngtcp2::endpoint_options options, std::uint16_t port)
-        : address{*ngtcp2::address::parse("127.0.0.1", port)}, endpoint{std::move(options), *this} {}
+        : address{*link::address::parse("127.0.0.1", port)}, endpoint{std::move(options), *this} {}
 
-    bool send(const ngtcp2::burst& b) override {
+    bool send(const link::burst& b) override {
         CHECK(b.remote != address);
         CHECK(b.bytes.size() <= 65000);
         std::size_t segments = 0;
@@ -143,30 +143,30 @@ struct memory_end final : ngtcp2::sink {
     }
     void ready() override {}
 
-    ngtcp2::accept_function accept() {
-        return [this](ngtcp2::connection& c, time_point) {
+    link::accept_function accept() {
+        return [this](link::connection& c, time_point) {
             auto made = std::make_unique<recorder>(c);
-            made->ended = std::make_shared<std::optional<ngtcp2::closed>>();
+            made->ended = std::make_shared<std::optional<link::closed>>();
             ends.push_back(made->ended);
             handlers.push_back(made.get());
             return made;
         };
     }
-    ngtcp2::failed_function failed() {
-        return [this](const ngtcp2::closed& how) { failures.push_back(how.reason); };
+    link::failed_function failed() {
+        return [this](const link::closed& how) { failures.push_back(how.reason); };
     }
 
     struct packet {
-        ngtcp2::address to;
+        link::address to;
         std::string bytes;
     };
-    ngtcp2::address address;
+    link::address address;
     std::deque<packet> outbox;
     std::map<std::uint16_t, std::size_t> astray; ///< Packets to a port at which nobody is.
     std::size_t bursts = 0;
     bool full = false;
     std::vector<recorder*> handlers; ///< Dangling once their connection has ended.
-    std::vector<std::shared_ptr<std::optional<ngtcp2::closed>>> ends;
+    std::vector<std::shared_ptr<std::optional<link::closed>>> ends;
     std::vector<std::string> failures;
     ngtcp2::endpoint endpoint;
 };
@@ -227,7 +227,7 @@ public:
         server.endpoint.serve(tls_, server.accept());
     }
 
-    ngtcp2::connection* connect(const ngtcp2::tls& with = client_tls(), std::string name = "localhost",
+    link::connection* connect(const ngtcp2::tls& with = client_tls(), std::string name = "localhost",
         std::vector<std::string> alpn = {"moq-lite-05"}) {
         std::string why;
         auto* c = client.endpoint.connect(with, {server.address, client.address, std::move(name), std::move(alpn)},
@@ -263,7 +263,7 @@ public:
         return {client.handlers.back(), server.handlers.back()};
     }
 
-    void inject(memory_end& to, const ngtcp2::address& from, std::string_view bytes) {
+    void inject(memory_end& to, const link::address& from, std::string_view bytes) {
         to.endpoint.receive({to.address, from, 0, as_bytes(bytes)}, now);
     }
 
@@ -275,7 +275,7 @@ private:
     struct flight {
         time_point at;
         memory_end* to;
-        ngtcp2::address from;
+        link::address from;
         std::string bytes;
     };
 
@@ -322,9 +322,9 @@ private:
 };
 
 /// The first packets of so many clients at `from`, to the server of a pair.
-inline std::vector<std::string> first_flights(int count, const ngtcp2::address& from) {
+inline std::vector<std::string> first_flights(int count, const link::address& from) {
     memory_end end{{}, from.port()};
-    const auto remote = *ngtcp2::address::parse("127.0.0.1", 4443);
+    const auto remote = *link::address::parse("127.0.0.1", 4443);
     std::string why;
     while (count-- > 0) {
         auto* made = end.endpoint.connect(client_tls(), {remote, from, "localhost", {"moq-lite-05"}}, end.accept(),

@@ -27,7 +27,7 @@ struct overheard {
         for (const auto& bytes : std::exchange(copies, {})) pair.inject(pair.server, attacker, bytes);
     }
 
-    const ngtcp2::address attacker = *ngtcp2::address::parse("127.0.0.9", attacker_port);
+    const link::address attacker = *link::address::parse("127.0.0.9", attacker_port);
     memory_pair pair;
     std::vector<std::string> copies;
     bool listening = false;
@@ -109,7 +109,7 @@ TEST_CASE("a token comes with a new IP address") {
     const auto [client, server] = pair.connected();
     pair.run_for(1s);
     CHECK(retries == 1);
-    pair.client.address = *ngtcp2::address::parse("127.0.0.2", 1000);
+    pair.client.address = *link::address::parse("127.0.0.2", 1000);
     client->send(direction::uni, "from elsewhere");
     pair.run_for(1s);
     CHECK(server->connection.remote() == pair.client.address);
@@ -167,7 +167,7 @@ TEST_CASE("an attacker who is quicker than the client's own packets does not kee
 
 TEST_CASE("a server does not move: what comes from elsewhere in its name is not taken and not answered") {
     memory_pair pair;
-    const auto elsewhere = *ngtcp2::address::parse("127.0.0.9", attacker_port);
+    const auto elsewhere = *link::address::parse("127.0.0.9", attacker_port);
     bool diverted = false;
     std::vector<std::string> copies;
     pair.options.drop = [&](std::string& bytes) {

@@ -9,8 +9,8 @@ namespace {
 
 struct journal {
     /// For endpoint_options::qlog.
-    std::function<ngtcp2::qlog_function(role, std::string_view)> keeper() {
-        return [this](role side, std::string_view id) -> ngtcp2::qlog_function {
+    std::function<link::qlog_function(role, std::string_view)> keeper() {
+        return [this](role side, std::string_view id) -> link::qlog_function {
             if (refuse) return {};
             roles.push_back(side);
             ids.emplace_back(id);

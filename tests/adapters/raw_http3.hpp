@@ -92,9 +92,9 @@ inline int status_in(std::string_view stream) {
 class raw_http3 {
 public:
     explicit raw_http3(webtransport_pair& p, const std::string& control_stream = usual_settings()) : pair_{p} {
-        p.open_quic([this](ngtcp2::connection& c, time_point) {
+        p.open_quic([this](link::connection& c, time_point) {
             auto made = std::make_unique<lasting>(c, past_);
-            made->ended = ended = std::make_shared<std::optional<ngtcp2::closed>>();
+            made->ended = ended = std::make_shared<std::optional<link::closed>>();
             upper = made.get();
             return made;
         });
@@ -104,7 +104,7 @@ public:
 
     stream_id open(direction kind, std::string bytes, bool fin = false) {
         std::optional<stream_id> id;
-        upper->in_pump([&, kind](ngtcp2::connection& c) {
+        upper->in_pump([&, kind](link::connection& c) {
             id = c.open(kind);
             if (!id) return;
             upper->sent[*id].bytes = std::move(bytes);
@@ -115,7 +115,7 @@ public:
         return *id;
     }
     void more(stream_id id, const std::string& bytes, bool fin = false) {
-        upper->in_pump([this, id, bytes, fin](ngtcp2::connection&) { append(id, bytes, fin); });
+        upper->in_pump([this, id, bytes, fin](link::connection&) { append(id, bytes, fin); });
         pair_.run_for(50ms);
     }
     /// The same within a pump, whose end sends it.
@@ -128,12 +128,12 @@ public:
     }
     void datagram(const std::string& bytes) {
         for (bool sent = false; !sent && !is_over();) {
-            upper->in_pump([&](ngtcp2::connection& c) { sent = c.send(as_bytes(bytes)); });
+            upper->in_pump([&](link::connection& c) { sent = c.send(as_bytes(bytes)); });
             pair_.run_for(50ms);
         }
     }
     void reset(stream_id id, std::uint64_t code) {
-        upper->in_pump([id, code](ngtcp2::connection& c) { c.reset(id, app_error{code}); });
+        upper->in_pump([id, code](link::connection& c) { c.reset(id, app_error{code}); });
         pair_.run_for(50ms);
     }
     /// The status that a request gets.
@@ -169,14 +169,14 @@ public:
     }
 
     recorder* upper = nullptr; ///< Dangling once it is over.
-    std::shared_ptr<std::optional<ngtcp2::closed>> ended;
+    std::shared_ptr<std::optional<link::closed>> ended;
     std::deque<std::string> older;
 
 private:
     using streams = std::map<stream_id, recorder::incoming>;
     /// What it has noted outlives it.
     struct lasting final : recorder {
-        lasting(ngtcp2::connection& c, std::shared_ptr<streams> p) : recorder{c}, past{std::move(p)} {}
+        lasting(link::connection& c, std::shared_ptr<streams> p) : recorder{c}, past{std::move(p)} {}
         ~lasting() override { *past = received; }
         app_error code_of(std::uint64_t wire) const override { return app_error{wire}; }
         std::shared_ptr<streams> past;

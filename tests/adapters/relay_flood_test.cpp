@@ -19,7 +19,7 @@ void must_have_grown_less_than(stage& s, std::size_t bytes) {
 
 /// As many groups as it may open, each a frame of 16 MiB of which no more than 200 kB ever come.
 void begin_groups(recorder& peer) {
-    peer.in_pump([&peer](ngtcp2::connection& to) {
+    peer.in_pump([&peer](link::connection& to) {
         const auto frame = raw("00 81000000") + noise(200'000);
         for (std::uint64_t i = 0; const auto id = to.open(direction::uni); ++i) {
             const wire::lite::group_header header{0, group_sequence{i}};

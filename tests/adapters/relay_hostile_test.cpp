@@ -33,7 +33,7 @@ struct long_stage : stage {
     /// The first packets of so many clients of which nothing more is heard.
     void knock(int count) {
         memory_end end{{}, 1};
-        const auto remote = *ngtcp2::address::parse("127.0.0.1", port);
+        const auto remote = *link::address::parse("127.0.0.1", port);
         for (int i = 0; i < count; ++i) {
             std::string why;
             REQUIRE(end.endpoint.connect(client_tls(), {remote, end.address, "localhost", {"moq-lite-05"}},
@@ -195,7 +195,7 @@ void answer_to_subscribe(stage& s, std::string_view answer, std::string_view rul
 void reset_before_the_first_byte(stage& s) {
     auto who = s.intrude();
     auto id = std::make_shared<std::optional<stream_id>>();
-    who.peer->in_pump([id](ngtcp2::connection& to) {
+    who.peer->in_pump([id](link::connection& to) {
         *id = to.open(direction::bidi);
         to.reset(**id, app_error::cancel);
     });
@@ -209,7 +209,7 @@ void stop_sending_announcements(stage& s) {
     const auto mine = s.write(who, direction::bidi, raw("01 02 00 00"), false);
     const auto asked = asked_for_announcements(s, who);
     REQUIRE(s.run([&] { return !who.peer->received[mine].bytes.empty(); }));
-    who.peer->in_pump([=](ngtcp2::connection& to) {
+    who.peer->in_pump([=](link::connection& to) {
         to.stop(mine, app_error::cancel);
         to.stop(asked, app_error::cancel);
     });
@@ -270,10 +270,10 @@ void names_that_look_like_log_lines(stage& s) {
 }
 
 void no_common_alpn(stage& s) {
-    const auto how = std::make_shared<std::optional<ngtcp2::closed>>();
+    const auto how = std::make_shared<std::optional<link::closed>>();
     s.hostile.connect(
         {"127.0.0.1", s.port, "localhost", {"moq-lite-99"}, client_tls()},
-        [](ngtcp2::connection&, time_point) { return nullptr; }, [how](const ngtcp2::closed& why) { *how = why; });
+        [](link::connection&, time_point) { return nullptr; }, [how](const link::closed& why) { *how = why; });
     REQUIRE(s.run([&] { return how->has_value(); }));
     constexpr std::uint64_t no_application_protocol = 0x100 + 120; // RFC 9001 §4.8, RFC 7301 §3.2
     CHECK((*how)->code == no_application_protocol);

@@ -22,11 +22,11 @@ public:
     /// What a page of `origin` gets that asks for https://`host`:PORT/: "", or why not.
     std::string ask(const std::string& origin, const std::string& host) {
         std::optional<std::string> outcome;
-        auto accepted = [&outcome](ngtcp2::connection& c, time_point) {
+        auto accepted = [&outcome](link::connection& c, time_point) {
             outcome = "";
             return std::make_unique<recorder>(c);
         };
-        auto failed = [&outcome](const ngtcp2::closed& how) { outcome = how.reason; };
+        auto failed = [&outcome](const link::closed& how) { outcome = how.reason; };
         nghttp3::client_options o{
             .authority = host + ':' + std::to_string(port_), .origin = origin, .protocols = {"moq-lite-05"}};
         client_.connect({"127.0.0.1", port_, "localhost", {"h3"}, client_tls()},

@@ -8,7 +8,7 @@
 
 #include <boost/asio/steady_timer.hpp>
 #include <moqlite/asio/client.hpp>
-#include <moqlite/ngtcp2/session_handler.hpp>
+#include <moqlite/link/session_handler.hpp>
 #include <moqlite/session/acceptor.hpp>
 #include <set>
 
@@ -16,12 +16,12 @@ namespace moqlite::test {
 
 /// A client with a session; notes what it must not see.
 struct guest {
-    ngtcp2::accept_function accept() {
-        return [this](ngtcp2::connection& c, time_point now) -> std::unique_ptr<ngtcp2::handler> {
+    link::accept_function accept() {
+        return [this](link::connection& c, time_point now) -> std::unique_ptr<link::handler> {
             connection = &c;
             if (!acceptor{role::client}.make(c.alpn(), {}, now, session)) return nullptr;
             auto handle = [this](const event& e) { note(e); };
-            return std::make_unique<ngtcp2::session_handler<any_session*, decltype(handle)>>(&*session, handle);
+            return std::make_unique<link::session_handler<any_session*, decltype(handle)>>(&*session, handle);
         };
     }
     void note(const event& e) {
@@ -38,7 +38,7 @@ struct guest {
     }
 
     std::optional<any_session> session;
-    ngtcp2::connection* connection = nullptr; ///< Null: not yet, or no more.
+    link::connection* connection = nullptr; ///< Null: not yet, or no more.
     std::function<void(const event&)> on_event;
     std::set<std::string> there; ///< Broadcasts.
     std::vector<std::string> complaints;
@@ -129,7 +129,7 @@ private:
 struct intruder {
     [[nodiscard]] bool ended() const noexcept { return end->has_value(); }
     recorder* peer = nullptr; ///< Dangling once it has ended.
-    std::shared_ptr<std::optional<ngtcp2::closed>> end;
+    std::shared_ptr<std::optional<link::closed>> end;
     std::string tag; ///< What every line of the relay's log about it has: "#7 ".
 };
 
@@ -163,7 +163,7 @@ public:
     void welcome(guest& who) {
         const auto failure = std::make_shared<std::string>();
         well_behaved.connect({"127.0.0.1", port, "localhost", {"moq-lite-05"}, client_tls()}, who.accept(),
-            [failure](const ngtcp2::closed& how) { *failure = how.reason; });
+            [failure](const link::closed& how) { *failure = how.reason; });
         run([&] { return who.connection != nullptr || !failure->empty(); });
         INFO(*failure);
         REQUIRE(who.connection != nullptr);
@@ -175,13 +175,13 @@ public:
         const auto made = std::make_shared<intruder>();
         hostile.connect(
             {"127.0.0.1", port, "localhost", {"moq-lite-05"}, client_tls()},
-            [made](ngtcp2::connection& c, time_point) {
+            [made](link::connection& c, time_point) {
                 auto peer = std::make_unique<recorder>(c);
-                made->end = peer->ended = std::make_shared<std::optional<ngtcp2::closed>>();
+                made->end = peer->ended = std::make_shared<std::optional<link::closed>>();
                 made->peer = peer.get();
                 return peer;
             },
-            [](const ngtcp2::closed&) {});
+            [](const link::closed&) {});
         ++arrivals_;
         REQUIRE(run([&] { return made->peer != nullptr && relay.said(" connected from ").size() == arrivals_; }));
         auto who = *made;
@@ -195,7 +195,7 @@ public:
     stream_id write(intruder& who, direction kind, std::string bytes, bool fin) {
         auto id = std::make_shared<std::optional<stream_id>>();
         auto* peer = who.peer;
-        peer->in_pump([=](ngtcp2::connection& to) {
+        peer->in_pump([=](link::connection& to) {
             *id = to.open(kind);
             if (*id) begin(*peer, **id, bytes, fin);
         });
@@ -207,7 +207,7 @@ public:
         const auto count = std::make_shared<std::size_t>(0);
         const auto done = std::make_shared<bool>(false);
         auto* peer = who.peer;
-        peer->in_pump([=](ngtcp2::connection& to) {
+        peer->in_pump([=](link::connection& to) {
             for (; *count != most; ++*count) {
                 const auto id = to.open(kind);
                 if (!id) break;

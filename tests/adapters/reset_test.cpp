@@ -100,7 +100,7 @@ TEST_CASE("a hundred stateless resets a second and no more, each shorter than wh
         }
         CHECK(pair.server.outbox.size() == 100);
         // What one address has used up is not missed by another.
-        const auto other = *ngtcp2::address::parse("127.0.0.9", 1000);
+        const auto other = *link::address::parse("127.0.0.9", 1000);
         pair.inject(pair.server, other, stranger(random, 100));
         CHECK(pair.server.outbox.size() == 101);
         pair.server.outbox.clear();

@@ -82,7 +82,7 @@ TEST_CASE("a token is worth nothing at another IP address, and anything at anoth
     counted.pair.client.address.port(2000);
     counted.visit();
     CHECK(counted.retries == 1);
-    counted.pair.client.address = *ngtcp2::address::parse("127.0.0.2", 1000);
+    counted.pair.client.address = *link::address::parse("127.0.0.2", 1000);
     counted.visit();
     CHECK(counted.retries == 2);
 }
@@ -128,7 +128,7 @@ TEST_CASE("a Retry token from another address is refused, at most a thousand tim
     };
     pair.connect();
     REQUIRE(pair.run([&] { return !second.empty(); }));
-    const auto thief = *ngtcp2::address::parse("127.0.0.9", 1000);
+    const auto thief = *link::address::parse("127.0.0.9", 1000);
     for (int i = 0; i < 3000; ++i) pair.inject(pair.server, thief, second);
     CHECK(pair.server.endpoint.connections() == 0);
     CHECK(pair.server.outbox.size() == 1000);
@@ -165,7 +165,7 @@ TEST_CASE("half handshakes of strangers keep nobody out and hold little") {
     options.server.handshakes = 16;
     counted_pair counted{std::move(options)};
     auto& pair = counted.pair;
-    const auto nowhere = *ngtcp2::address::parse("127.0.0.9", 9);
+    const auto nowhere = *link::address::parse("127.0.0.9", 9);
     for (int second = 0; second < 5; ++second) {
         for (const auto& packet : first_flights(100, nowhere)) pair.inject(pair.server, nowhere, packet);
         CHECK(pair.server.endpoint.connections() == 8);
@@ -182,7 +182,7 @@ TEST_CASE("Initial packets that come to nothing count: soon strangers are sent a
     pair_options options;
     options.server.strangers = 10;
     memory_pair pair{std::move(options)};
-    const auto nowhere = *ngtcp2::address::parse("127.0.0.9", 9);
+    const auto nowhere = *link::address::parse("127.0.0.9", 9);
     auto packets = first_flights(50, nowhere);
     for (auto& packet : packets) {
         packet[600] ^= 1;

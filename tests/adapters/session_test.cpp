@@ -2,7 +2,7 @@
 #include "memory_pair.hpp"
 
 #include <catch2/generators/catch_generators.hpp>
-#include <moqlite/ngtcp2/session_handler.hpp>
+#include <moqlite/link/session_handler.hpp>
 #include <moqlite/session/acceptor.hpp>
 
 namespace moqlite::test::session_test {
@@ -11,8 +11,8 @@ namespace {
 
 /// One side's session on a connection of its own, and what it reported.
 struct party {
-    ngtcp2::accept_function accept(role side) {
-        return [this, side](ngtcp2::connection& c, time_point now) -> std::unique_ptr<ngtcp2::handler> {
+    link::accept_function accept(role side) {
+        return [this, side](link::connection& c, time_point now) -> std::unique_ptr<link::handler> {
             connection = &c;
             if (!acceptor{side}.make(c.alpn(), {}, now, session)) return nullptr;
             const auto handle = [this](const event& e) {
@@ -21,12 +21,12 @@ struct party {
                 if (const auto* g = std::get_if<group_closed>(&e)) groups += g->complete ? 1 : 0;
                 if (const auto* s = std::get_if<session_closed>(&e)) closed = s->reason;
             };
-            return std::make_unique<ngtcp2::session_handler<any_session*, decltype(handle)>>(&*session, handle);
+            return std::make_unique<link::session_handler<any_session*, decltype(handle)>>(&*session, handle);
         };
     }
 
     std::optional<any_session> session;
-    ngtcp2::connection* connection = nullptr;
+    link::connection* connection = nullptr;
     std::function<void(const event&)> on_event;
     std::string payload;
     int groups = 0;

@@ -3,8 +3,8 @@
 #include "memory_pair.hpp"
 
 #include <catch2/generators/catch_generators.hpp>
-#include <moqlite/ngtcp2/error_code.hpp>
-#include <moqlite/ngtcp2/session_handler.hpp>
+#include <moqlite/link/error_code.hpp>
+#include <moqlite/link/session_handler.hpp>
 #include <moqlite/session/any_session.hpp>
 
 namespace moqlite::test::stream_codes_test {
@@ -24,7 +24,7 @@ struct plain_client {
     explicit plain_client(std::string_view alpn, const std::function<void(memory_pair&)>& serve) {
         serve(pair);
         std::string why;
-        auto accept = [this](ngtcp2::connection& made, time_point) {
+        auto accept = [this](link::connection& made, time_point) {
             auto h = std::make_unique<plain_peer>(made);
             peer = h.get();
             return h;
@@ -36,7 +36,7 @@ struct plain_client {
     }
     stream_id open(direction kind, const std::string& bytes) {
         std::optional<stream_id> id;
-        peer->in_pump([&](ngtcp2::connection& to) {
+        peer->in_pump([&](link::connection& to) {
             id = to.open(kind);
             peer->sent[*id].bytes = bytes;
             peer->sent[*id].fin = false;
@@ -45,7 +45,7 @@ struct plain_client {
         pair.run_for(50ms);
         return *id;
     }
-    void in_pump(const std::function<void(ngtcp2::connection&)>& action) {
+    void in_pump(const std::function<void(link::connection&)>& action) {
         peer->in_pump(action);
         pair.run_for(50ms);
     }
@@ -65,9 +65,9 @@ struct rejecting_session {
         : session{std::in_place_type<moqlite::session>, role::server, v, session_options{}, time_point{1s}},
           client{alpn(v), [this, v](memory_pair& pair) {
                      pair.server.endpoint.serve(
-                         server_tls(test_identity(), {std::string{alpn(v)}}), [this](ngtcp2::connection&, time_point) {
+                         server_tls(test_identity(), {std::string{alpn(v)}}), [this](link::connection&, time_point) {
                              const auto on_event = [this](const event& e) { answer(e); };
-                             return std::make_unique<ngtcp2::session_handler<any_session*, decltype(on_event)>>(
+                             return std::make_unique<link::session_handler<any_session*, decltype(on_event)>>(
                                  &session, on_event);
                          });
                  }} {
@@ -115,7 +115,7 @@ TEST_CASE("stream codes go out in the form of the peer's last one", "[dialects Â
     const auto show = [&](std::uint64_t wire) {
         const auto id =
             s.client.open(by_stop ? direction::bidi : direction::uni, std::string(1, by_stop ? '\2' : '\0'));
-        s.client.in_pump([&](ngtcp2::connection& c) {
+        s.client.in_pump([&](link::connection& c) {
             if (by_stop)
                 c.stop(id, app_error{wire});
             else
@@ -139,11 +139,11 @@ TEST_CASE("a reset that repeats the code of our stop shows nothing", "[dialects 
     auto* server = client.pair.server.handlers.at(0);
     const auto stopped = client.open(direction::uni, noise(100));
     const auto other = client.open(direction::bidi, noise(100));
-    server->connection.application_codes(ngtcp2::code_form::raw);
-    server->in_pump([=](ngtcp2::connection& c) { c.stop(stopped, app_error::not_found); });
+    server->connection.application_codes(link::code_form::raw);
+    server->in_pump([=](link::connection& c) { c.stop(stopped, app_error::not_found); });
     REQUIRE(client.pair.run([&] { return server->received[stopped].reset.has_value(); })); // By the peer's ngtcp2.
-    server->connection.application_codes(ngtcp2::code_form::mapped);
-    server->in_pump([=](ngtcp2::connection& c) { c.reset(other, app_error::not_found); });
+    server->connection.application_codes(link::code_form::mapped);
+    server->in_pump([=](link::connection& c) { c.reset(other, app_error::not_found); });
     CHECK(client.reset_code(other) == mapped_not_found);
 }
 

@@ -10,7 +10,7 @@ TEST_CASE("a client that vanishes after its first packet is given up at the hand
     options.server.handshake_timeout = GENERATE(3s, 7s);
     options.server.idle_timeout = 60s;
     memory_pair pair{options};
-    const auto nowhere = *ngtcp2::address::parse("127.0.0.9", 9);
+    const auto nowhere = *link::address::parse("127.0.0.9", 9);
     pair.inject(pair.server, nowhere, first_flights(1, nowhere).at(0));
     pair.run_for(options.server.handshake_timeout - 100ms);
     CHECK(pair.server.endpoint.connections() == 1);
@@ -38,7 +38,7 @@ TEST_CASE("no more handshakes are under way than the options say, and the oldest
     options.server.handshakes = 3;
     options.client.handshake_timeout = options.client.idle_timeout = 60s;
     memory_pair pair{std::move(options)};
-    const auto nowhere = *ngtcp2::address::parse("127.0.0.9", 9);
+    const auto nowhere = *link::address::parse("127.0.0.9", 9);
     for (const auto& packet : first_flights(10, nowhere)) pair.inject(pair.server, nowhere, packet);
     CHECK(pair.server.endpoint.connections() == 3);
     pair.connect();

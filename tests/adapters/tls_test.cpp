@@ -158,7 +158,7 @@ TEST_CASE("an identity read from files is the one that was written") {
 TEST_CASE("without a common ALPN both ends say so") {
     std::vector<std::string> lines;
     pair_options options;
-    options.server.log = [&](ngtcp2::log_level, std::string_view line) { lines.emplace_back(line); };
+    options.server.log = [&](link::log_level, std::string_view line) { lines.emplace_back(line); };
     memory_pair pair{std::move(options)};
     pair.connect(client_tls(), "localhost", {"h3", "hq"});
     REQUIRE(pair.run([&] { return !pair.client.failures.empty(); }));

@@ -125,12 +125,12 @@ TEST_CASE("the code of a CLOSE survives a STOP_SENDING before it in the same pac
     const auto how = pair.server.ends.at(0);
     const std::uint64_t code = GENERATE(session_gone, no_error, std::uint64_t{0x10c});
     const bool with_connection = GENERATE(false, true);
-    client.upper->in_pump([&](ngtcp2::connection& c) {
+    client.upper->in_pump([&](link::connection& c) {
         c.stop(id, app_error{code});
         c.reset(other, app_error{session_gone});
         client.append(id, data_frame(close_capsule(42, "done")), true);
     });
-    if (with_connection) client.upper->at_end_of_pump([](ngtcp2::connection& c) { c.close(app_error{no_error}, ""); });
+    if (with_connection) client.upper->at_end_of_pump([](link::connection& c) { c.close(app_error{no_error}, ""); });
     REQUIRE(pair.run([&] { return how->has_value(); }, 1s));
     CHECK((*how)->code == 42);
     CHECK((*how)->reason == "done");
@@ -147,7 +147,7 @@ TEST_CASE("the stream of the CONNECT ends cleanly with H3_NO_ERROR", "[webtransp
     const auto how = pair.server.ends.at(0);
     SECTION("when it is reset") { client.reset(id, no_error); }
     SECTION("when it is stopped, and nothing follows") {
-        client.upper->in_pump([&](ngtcp2::connection& c) { c.stop(id, app_error{no_error}); });
+        client.upper->in_pump([&](link::connection& c) { c.stop(id, app_error{no_error}); });
         CHECK_FALSE(pair.run([&] { return how->has_value(); }, 2s)); // What follows may be on its way.
     }
     REQUIRE(pair.run([&] { return how->has_value(); }, 5s));
@@ -163,7 +163,7 @@ TEST_CASE("a CLOSE that arrives with the end of QUIC itself counts", "[webtransp
     const auto how = pair.server.ends.at(0);
     client.append(id, data_frame(close_capsule(8, "both")), false);
     // Two packets that arrive together.
-    client.upper->at_end_of_pump([](ngtcp2::connection& c) { c.close(app_error{0x101}, "and QUIC"); });
+    client.upper->at_end_of_pump([](link::connection& c) { c.close(app_error{0x101}, "and QUIC"); });
     REQUIRE(pair.run([&] { return how->has_value(); }, 1s));
     CHECK((*how)->code == 8);
     CHECK((*how)->reason == "both");

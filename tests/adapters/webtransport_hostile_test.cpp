@@ -109,7 +109,7 @@ TEST_CASE("of ten thousand early streams sixteen wait, and nobody else notices",
     raw_http3 client{pair};
     int opened = 0;
     while (opened < 10'000) {
-        client.upper->in_pump([&](ngtcp2::connection& c) {
+        client.upper->in_pump([&](link::connection& c) {
             while (opened < 10'000) {
                 const auto id = c.open(direction::uni);
                 if (!id) break;
@@ -145,7 +145,7 @@ TEST_CASE("a stream that is reset before its prefix is complete leaves nothing b
     const auto begun = (kind == direction::uni ? uni(0) : bidi(0)).substr(0, size);
     for (int i = 0; i < 2'000; ++i) { // Far more than there may be at once.
         std::optional<stream_id> id;
-        client.upper->in_pump([&](ngtcp2::connection& c) {
+        client.upper->in_pump([&](link::connection& c) {
             id = c.open(kind);
             if (!id) return;
             const byte_view bytes = as_bytes(begun);
@@ -225,7 +225,7 @@ TEST_CASE("a flood of requests ends the connection, not the server", "[webtransp
     const auto [friendly, server] = pair.session();
     raw_http3 client{pair};
     for (int i = 0; i < 200 && !client.is_over(); ++i) {
-        client.upper->in_pump([&](ngtcp2::connection& c) {
+        client.upper->in_pump([&](link::connection& c) {
             for (int k = 0; k < 10; ++k)
                 if (const auto id = c.open(direction::bidi)) client.upper->sent[*id].bytes = headers(get());
         });
@@ -246,7 +246,7 @@ TEST_CASE("headers that fill the memory of HTTP/3 end the connection", "[webtran
     const auto begun = varint(0x01) + varint(70'000) + std::string(2, '\0') + prefixed(0x20, 3, 1) + "x" +
                        prefixed(0, 7, 65'000) + std::string(60'000, 'a');
     for (int i = 0; i < 60 && !client.is_over(); ++i) {
-        client.upper->in_pump([&](ngtcp2::connection& c) {
+        client.upper->in_pump([&](link::connection& c) {
             if (const auto id = c.open(direction::bidi)) {
                 client.upper->sent[*id].bytes = begun;
                 client.upper->sent[*id].fin = false;
@@ -295,7 +295,7 @@ TEST_CASE("any bytes at all on any stream leave the server as it was", "[webtran
         for (std::uint64_t i = 0; i < 20 && !client.is_over(); ++i) {
             auto bytes = noise(1 + seed * 7 % 90, seed * 100 + i);
             if (i % 2 == 0) bytes = (i % 4 == 0 ? uni(0) : varint(0x01) + varint(bytes.size())) + bytes;
-            client.upper->in_pump([&](ngtcp2::connection& c) {
+            client.upper->in_pump([&](link::connection& c) {
                 if (const auto id = c.open(i % 3 == 0 ? direction::bidi : direction::uni)) {
                     client.upper->sent[*id].bytes = bytes;
                     client.upper->sent[*id].fin = i % 5 == 0;

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <catch2/generators/catch_generators.hpp>
-#include <moqlite/ngtcp2/session_handler.hpp>
+#include <moqlite/link/session_handler.hpp>
 #include <moqlite/session/session.hpp>
 #include <optional>
 
@@ -44,11 +44,11 @@ public:
     explicit scene(carrier by) {
         pair_options o;
         o.drop = [this](std::string&) { return to_drop_ > 0 && (--to_drop_, ++dropped_, true); };
-        const auto accept = [this](ngtcp2::connection& c, time_point now) -> std::unique_ptr<ngtcp2::handler> {
+        const auto accept = [this](link::connection& c, time_point now) -> std::unique_ptr<link::handler> {
             connection_ = &c;
             server = std::make_shared<session>(role::server, version::lite_05, session_options{.pool = &pool}, now);
             auto on = [this](const event& e) { handle(e); };
-            return std::make_unique<ngtcp2::session_handler<std::shared_ptr<session>, decltype(on)>>(server, on);
+            return std::make_unique<link::session_handler<std::shared_ptr<session>, decltype(on)>>(server, on);
         };
         if (by == carrier::webtransport) {
             auto made = std::make_shared<webtransport_pair>(o);
@@ -79,11 +79,11 @@ public:
 
     stream_id open(direction kind, std::string_view bytes) {
         std::optional<stream_id> id;
-        client->in_pump([&](ngtcp2::connection& c) { id = begin(c, kind, bytes); });
+        client->in_pump([&](link::connection& c) { id = begin(c, kind, bytes); });
         REQUIRE(pair->run([&] { return id.has_value(); }, 5s));
         return *id;
     }
-    std::optional<stream_id> begin(ngtcp2::connection& c, direction kind, std::string_view bytes, bool plain = false) {
+    std::optional<stream_id> begin(link::connection& c, direction kind, std::string_view bytes, bool plain = false) {
         const auto id = c.open(kind);
         if (!id) return id;
         auto& out = client->sent[*id];
@@ -99,7 +99,7 @@ public:
         out.done = false;
     }
     /// With the acknowledgement of the packets that arrive while one is lost.
-    void then(std::function<void(ngtcp2::connection&)> what) { violation.push_back(std::move(what)); }
+    void then(std::function<void(link::connection&)> what) { violation.push_back(std::move(what)); }
 
     /// Sends what the server has now in packets that are lost.
     void lose() {
@@ -144,7 +144,7 @@ public:
     recorder* client = nullptr;
     stream_id subscription{}, fetch{};
     group_ref last;
-    std::vector<std::function<void(ngtcp2::connection&)>> violation;
+    std::vector<std::function<void(link::connection&)>> violation;
 
 private:
     void handle(const event& e) {
@@ -158,7 +158,7 @@ private:
 
     std::optional<raw_http3> raw_;
     std::optional<stream_id> connect_;
-    ngtcp2::connection* connection_ = nullptr;
+    link::connection* connection_ = nullptr;
     std::deque<std::string> older_;
     std::vector<group_ref> others_;
     std::vector<std::string> blocks_;
@@ -176,7 +176,7 @@ TEST_CASE("what a session that failed had lent of a group is not sent from memor
     const bool with_request = GENERATE(false, true); // What HTTP/3 answers goes before what sessions have to say.
     s.write(s.asked[0], 0, 900, 'a');
     s.lose();
-    s.then([&](ngtcp2::connection& c) {
+    s.then([&](link::connection& c) {
         s.begin(c, direction::uni, s.said.setup); // A second one: the session is closed.
         if (with_request) s.begin(c, direction::bidi, headers(get()), true);
     });
@@ -191,7 +191,7 @@ TEST_CASE("what a session that failed had lent of a FETCH is not sent from memor
     scene s{by};
     s.write(s.asked[1], 5, 900, 'a');
     s.lose();
-    s.then([&](ngtcp2::connection& c) { s.begin(c, direction::uni, s.said.setup); });
+    s.then([&](link::connection& c) { s.begin(c, direction::uni, s.said.setup); });
     s.send_more();
     CHECK(s.server->is_closed());
     CHECK(s.secrets() == 0);
@@ -204,12 +204,12 @@ TEST_CASE("a session that lives gives up groups without sending memory of others
     SECTION("the subscriber leaves") {
         s.write(s.asked[0], 0, 900, 'a');
         s.lose();
-        s.then([&](ngtcp2::connection&) { s.append(s.subscription, "", true); });
+        s.then([&](link::connection&) { s.append(s.subscription, "", true); });
     }
     SECTION("the subscriber breaks a rule on its stream") {
         s.write(s.asked[0], 0, 900, 'a');
         s.lose();
-        s.then([&](ngtcp2::connection& c) {
+        s.then([&](link::connection& c) {
             s.append(s.subscription, std::string(2, '\0'), false);
             s.begin(c, direction::bidi, headers(get()), true);
         });
@@ -217,7 +217,7 @@ TEST_CASE("a session that lives gives up groups without sending memory of others
     SECTION("the fetch is stopped and reset") {
         s.write(s.asked[1], 5, 900, 'a');
         s.lose();
-        s.then([&](ngtcp2::connection& c) {
+        s.then([&](link::connection& c) {
             c.stop(s.fetch, app_error::cancel);
             c.reset(s.fetch, app_error::cancel);
         });
@@ -252,13 +252,13 @@ TEST_CASE("control bytes of a stream that was given up are not sent from memory 
     REQUIRE(s.server->accept(s.asked[0], group_sequence{0}));
     s.lose();
     SECTION("the subscriber breaks a rule on the stream") {
-        s.then([&](ngtcp2::connection& c) {
+        s.then([&](link::connection& c) {
             s.append(s.subscription, std::string(2, '\0'), false);
             s.begin(c, direction::bidi, headers(get()), true);
         });
     }
     SECTION("the session is closed") {
-        s.then([&](ngtcp2::connection& c) { s.begin(c, direction::uni, s.said.setup); });
+        s.then([&](link::connection& c) { s.begin(c, direction::uni, s.said.setup); });
     }
     s.send_more();
     CHECK(s.secrets() == 0);

@@ -53,7 +53,7 @@ TEST_CASE(
     auto* server = pair.server.handlers.at(0);
     std::size_t opened = 0;
     while (opened < 5000) {
-        client.upper->in_pump([&](ngtcp2::connection& c) {
+        client.upper->in_pump([&](link::connection& c) {
             while (opened < 5000) {
                 const auto next = c.open(direction::uni);
                 if (!next) break;

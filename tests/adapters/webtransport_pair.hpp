@@ -9,7 +9,7 @@
 namespace moqlite::test {
 
 /// An answer that takes the first protocol that is offered, if any.
-inline nghttp3::answer accept_with(const nghttp3::request& r, ngtcp2::accept_function accept) {
+inline nghttp3::answer accept_with(const nghttp3::request& r, link::accept_function accept) {
     return {.status = 200, .protocol = r.protocols.empty() ? "" : r.protocols.front(), .accept = std::move(accept)};
 }
 
@@ -30,7 +30,7 @@ struct webtransport_pair : memory_pair {
         std::string origin = {}) {
         ask_with(client.accept(), std::move(protocols), std::move(path), std::move(origin));
     }
-    void ask_with(ngtcp2::accept_function accept, std::vector<std::string> protocols = {"moq-lite-05"},
+    void ask_with(link::accept_function accept, std::vector<std::string> protocols = {"moq-lite-05"},
         std::string path = "/room?token=1", std::string origin = {}) {
         open_quic(nghttp3::connect({.authority = "localhost:4443",
                                        .path = std::move(path),
@@ -41,7 +41,7 @@ struct webtransport_pair : memory_pair {
             std::move(accept), client.failed()));
     }
     /// A connection whose ALPN is h3, and a handler of the test's.
-    void open_quic(ngtcp2::accept_function accept) {
+    void open_quic(link::accept_function accept) {
         std::string why;
         auto* made = client.endpoint.connect(client_tls(), {server.address, client.address, "localhost", {"h3"}},
             std::move(accept), client.failed(), why, now);
@@ -58,9 +58,9 @@ struct webtransport_pair : memory_pair {
     /// Both have no connection any more, not even one that is closing.
     bool is_over() const { return client.endpoint.connections() + server.endpoint.connections() == 0; }
 
-    static ngtcp2::log_function keep(std::vector<std::string>& where) {
-        return [&where](ngtcp2::log_level level, std::string_view line) {
-            if (level > ngtcp2::log_level::debug) where.emplace_back(line);
+    static link::log_function keep(std::vector<std::string>& where) {
+        return [&where](link::log_level level, std::string_view line) {
+            if (level > link::log_level::debug) where.emplace_back(line);
         };
     }
 

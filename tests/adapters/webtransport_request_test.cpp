@@ -83,7 +83,7 @@ TEST_CASE("the client learns which status it got instead of a session", "[webtra
 TEST_CASE("a server whose handler is not made answers 503", "[webtransport]") {
     webtransport_pair pair;
     pair.serve([](const nghttp3::request& r) {
-        return accept_with(r, [](ngtcp2::connection&, time_point) { return nullptr; });
+        return accept_with(r, [](link::connection&, time_point) { return nullptr; });
     });
     pair.ask();
     REQUIRE(pair.run([&] { return !pair.client.failures.empty(); }));

@@ -51,7 +51,7 @@ TEST_CASE("a stream that is stopped before its prefix has come is stopped for it
     auto* server = pair.server.handlers.at(0);
     const auto bytes = stream_of(direction::bidi, 0, "question");
     std::optional<stream_id> id;
-    client.upper->in_pump([&](ngtcp2::connection& c) {
+    client.upper->in_pump([&](link::connection& c) {
         id = c.open(direction::bidi);
         const byte_view first = as_bytes(bytes).first(1);
         static_cast<void>(c.write({*id, {&first, 1}, first.size(), false}));
@@ -60,7 +60,7 @@ TEST_CASE("a stream that is stopped before its prefix has come is stopped for it
     });
     pair.run_for(100ms);
     REQUIRE(id);
-    client.upper->in_pump([&](ngtcp2::connection& c) {
+    client.upper->in_pump([&](link::connection& c) {
         const byte_view rest = as_bytes(bytes).subspan(1);
         static_cast<void>(c.write({*id, {&rest, 1}, rest.size(), true}));
     });
@@ -92,7 +92,7 @@ TEST_CASE("sessions end with much of what their handlers lent on its way", "[web
         pair.run_for(i * 20ms);
         auto* who = i % 2 == 0 ? client : server;
         if (i % 3 == 0)
-            who->in_pump([](ngtcp2::connection& c) { c.close(app_error{7}, "enough"); });
+            who->in_pump([](link::connection& c) { c.close(app_error{7}, "enough"); });
         else
             who->connection.close(app_error{7}, "enough");
         REQUIRE(pair.run([&] { return ends[0]->has_value() && ends[1]->has_value() && pair.is_over(); }));

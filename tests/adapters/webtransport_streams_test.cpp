@@ -28,7 +28,7 @@ TEST_CASE("a reset arrives with the application's code", "[webtransport]") {
     REQUIRE(pair.run([&] { return !e.to->received.empty(); }));
     const auto id = e.from->opened.at(0);
     e.from->sent[id].done = true;
-    e.from->in_pump([=](ngtcp2::connection& c) { c.reset(id, app_error{code}); });
+    e.from->in_pump([=](link::connection& c) { c.reset(id, app_error{code}); });
     REQUIRE(pair.run([&] { return e.to->received[id].reset.has_value(); }));
     CHECK(e.to->received[id].reset == app_error{code});
     if (kind == direction::uni) {
@@ -47,7 +47,7 @@ TEST_CASE("a stop arrives with the application's code", "[webtransport][ngtcp2-1
     e.from->send(kind, noise(2'000'000));
     REQUIRE(pair.run([&] { return !e.to->received.empty(); }));
     const auto id = e.from->opened.at(0);
-    e.to->in_pump([=](ngtcp2::connection& c) { c.stop(id, app_error{code}); });
+    e.to->in_pump([=](link::connection& c) { c.stop(id, app_error{code}); });
     REQUIRE(pair.run([&] { return e.from->sent[id].stopped.has_value(); }));
     CHECK(e.from->sent[id].stopped == app_error{code});
 }
@@ -59,7 +59,7 @@ TEST_CASE("a bidirectional stream is answered without a prefix", "[webtransport]
     REQUIRE(pair.run([&] { return e.to->received.size() == 1 && e.to->received.begin()->second.fin; }));
     const auto id = e.from->opened.at(0);
     CHECK(e.to->received[id].bytes == "question");
-    e.to->in_pump([id, to = e.to](ngtcp2::connection&) { to->sent[id].bytes = "answer"; });
+    e.to->in_pump([id, to = e.to](link::connection&) { to->sent[id].bytes = "answer"; });
     REQUIRE(pair.run([&] { return e.from->closed_streams.contains(id) && e.to->closed_streams.contains(id); }));
     CHECK(e.from->received[id].bytes == "answer");
     CHECK_FALSE(e.from->closed_streams[id]);
@@ -97,7 +97,7 @@ TEST_CASE("datagrams arrive, up to the size that is promised", "[webtransport]")
     webtransport_pair pair;
     ends e{pair};
     const auto size = e.from->connection.datagram_size();
-    e.from->in_pump([&](ngtcp2::connection& c) {
+    e.from->in_pump([&](link::connection& c) {
         CHECK(c.send(as_bytes("hello")));
         CHECK(c.send({}));
         c.flush();

@@ -11,12 +11,12 @@ namespace moqlite::packets {
 /// In a WebTransport session.
 inline constexpr binding webtransport{
     [](version) { return std::vector<std::string>{"h3"}; },
-    [](ngtcp2::accept_function accept) {
+    [](link::accept_function accept) {
         return nghttp3::serve({}, [accept = std::move(accept)](const nghttp3::request& r) {
             return nghttp3::answer{.status = 200, .protocol = r.protocols.at(0), .accept = accept};
         });
     },
-    [](version v, ngtcp2::accept_function accept, ngtcp2::failed_function failed) {
+    [](version v, link::accept_function accept, link::failed_function failed) {
         nghttp3::client_options o;
         o.authority = "localhost";
         o.protocols = {std::string{alpn(v)}};

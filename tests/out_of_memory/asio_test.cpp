@@ -19,8 +19,8 @@ public:
     listening_server() {
         std::string why;
         const bool listens = server_.listen(
-            "127.0.0.1:0", server_tls(),
-            [](ngtcp2::connection& c, time_point) { return std::make_unique<recorder>(c); }, why);
+            "127.0.0.1:0", server_tls(), [](link::connection& c, time_point) { return std::make_unique<recorder>(c); },
+            why);
         INFO(why);
         REQUIRE(listens);
     }
@@ -59,11 +59,11 @@ outcome connect_to(listening_server& server, const ngtcp2::tls& with) {
     auto result = outcome::none;
     client.connect(
         {.host = "127.0.0.1", .port = server.port(), .server_name = "localhost", .alpn = {"moq-lite-05"}, .tls = with},
-        [&](ngtcp2::connection& c, time_point) {
+        [&](link::connection& c, time_point) {
             result = outcome::connected;
             return std::make_unique<recorder>(c);
         },
-        [&](const ngtcp2::closed&) { result = outcome::failed; });
+        [&](const link::closed&) { result = outcome::failed; });
     for (const auto end = std::chrono::steady_clock::now() + 10s;
         result == outcome::none && std::chrono::steady_clock::now() < end;) {
         io.restart();

@@ -13,8 +13,8 @@ namespace {
 constexpr std::size_t amount = 20'000;
 
 /// Takes what comes, and sends `amount` bytes on a stream of its own. Not the recorder: that checks as it goes.
-struct plain_handler final : ngtcp2::handler {
-    plain_handler(ngtcp2::connection& c, std::size_t& into, bool& end) : home{c}, received{into}, closed{end} {}
+struct plain_handler final : link::handler {
+    plain_handler(link::connection& c, std::size_t& into, bool& end) : home{c}, received{into}, closed{end} {}
     void stream_received(stream_id id, byte_view bytes, bool, time_point) override {
         notes.emplace_back(bytes.size());
         received += bytes.size();
@@ -26,7 +26,7 @@ struct plain_handler final : ngtcp2::handler {
     void stream_acked(stream_id, std::uint64_t, time_point) override {}
     void stream_closed(stream_id, std::optional<app_error>, time_point) override {}
     void streams_available(direction, time_point) override {}
-    void pump(ngtcp2::connection& to, time_point) override {
+    void pump(link::connection& to, time_point) override {
         if (!stream) stream = to.open(direction::uni);
         while (stream && written < amount) {
             const byte_view rest = as_bytes(payload).subspan(written);
@@ -36,9 +36,9 @@ struct plain_handler final : ngtcp2::handler {
         }
         to.flush();
     }
-    void on_closed(const ngtcp2::closed&, time_point) override { closed = true; }
+    void on_closed(const link::closed&, time_point) override { closed = true; }
 
-    ngtcp2::connection& home;
+    link::connection& home;
     std::size_t& received;
     bool& closed;
     std::deque<std::size_t> notes;
@@ -60,21 +60,21 @@ struct client_side {
 class scene {
 public:
     explicit scene(bool by_webtransport) : by_webtransport_{by_webtransport} {
-        auto accept = [this](ngtcp2::connection& c, time_point) {
+        auto accept = [this](link::connection& c, time_point) {
             return std::make_unique<plain_handler>(c, server_received, server_closed_);
         };
         const std::vector<std::string> alpn{by_webtransport ? "h3" : "moq-lite-05"};
         const auto answer = [accept](const nghttp3::request& r) { return accept_with(r, accept); };
         server_.endpoint.serve(server_tls(test_identity(), alpn),
-            by_webtransport ? nghttp3::serve({}, answer) : ngtcp2::accept_function{accept});
+            by_webtransport ? nghttp3::serve({}, answer) : link::accept_function{accept});
     }
     client_side& connect() {
         auto& made = clients_.emplace_back();
-        ngtcp2::accept_function accept = [&made](ngtcp2::connection& c, time_point) {
+        link::accept_function accept = [&made](link::connection& c, time_point) {
             made.begun = true;
             return std::make_unique<plain_handler>(c, made.received, made.closed);
         };
-        auto failed = [&made](const ngtcp2::closed&) { made.failed = true; };
+        auto failed = [&made](const link::closed&) { made.failed = true; };
         if (by_webtransport_) accept = nghttp3::connect({.authority = "localhost", .protocols = {"a"}}, accept, failed);
         const std::vector<std::string> alpn{by_webtransport_ ? "h3" : "moq-lite-05"};
         std::string why;

@@ -7,8 +7,8 @@
 #include "print.hpp"
 
 #include <memory>
-#include <moqlite/ngtcp2/connection.hpp>
-#include <moqlite/ngtcp2/session_handler.hpp>
+#include <moqlite/link/connection.hpp>
+#include <moqlite/link/session_handler.hpp>
 #include <set>
 #include <string>
 #include <utility>
@@ -18,8 +18,8 @@ namespace moqlite::packets {
 /// What is known at one end, by whoever lives longest: a driver, a side, or a connection's handler.
 struct channel {
     sim::party* owner = nullptr;
-    ngtcp2::handler* upper = nullptr; ///< The session's; null once its driver has gone.
-    ngtcp2::connection* connection = nullptr;
+    link::handler* upper = nullptr; ///< The session's; null once its driver has gone.
+    link::connection* connection = nullptr;
     bool over = false;
     test::lent_memory lent;
     std::set<stream_id> open;
@@ -28,7 +28,7 @@ struct channel {
 };
 
 /// What a connection calls: passes everything on to the session's own handler, and watches.
-class watcher final : public ngtcp2::handler {
+class watcher final : public link::handler {
 public:
     watcher(std::shared_ptr<channel> c, host& h) : channel_(std::move(c)), host_(h) {}
     ~watcher() override { channel_->connection = nullptr; }
@@ -61,7 +61,7 @@ public:
     void datagram_received(byte_view bytes, time_point now) override {
         tell([&](auto& upper) { upper.datagram_received(bytes, now); });
     }
-    void pump(ngtcp2::connection& to, time_point now) override {
+    void pump(link::connection& to, time_point now) override {
         tell([&](auto& upper) {
             channel_->lent.compare_all(); // Whatever was lost goes with what is sent now.
             lending lent{to, channel_->lent};
@@ -74,7 +74,7 @@ public:
     void tick(time_point now) override {
         tell([&](auto& upper) { upper.tick(now); });
     }
-    void on_closed(const ngtcp2::closed& how, time_point now) override {
+    void on_closed(const link::closed& how, time_point now) override {
         channel_->over = true;
         host_.guard([&] { channel_->lent.compare_all(); });
         channel_->lent.over();
@@ -136,7 +136,7 @@ public:
 
 private:
     std::shared_ptr<channel> channel_;
-    ngtcp2::session_handler<Session*, handler> upper_;
+    link::session_handler<Session*, handler> upper_;
     bool wants_ = true;
 };
 
@@ -157,7 +157,7 @@ public:
     [[nodiscard]] std::size_t open_streams() const override { return channel_->open.size(); }
 
     /// The handshake is complete.
-    std::unique_ptr<ngtcp2::handler> join(ngtcp2::connection& c) {
+    std::unique_ptr<link::handler> join(link::connection& c) {
         host_.guard([&] { sim::must(!joined_, "a connection comes about once"); });
         joined_ = true;
         channel_->connection = &c;
@@ -166,7 +166,7 @@ public:
     }
     [[nodiscard]] bool has_joined() const noexcept { return joined_; }
     /// Null: it is not there yet, or no more.
-    [[nodiscard]] ngtcp2::connection* quic() noexcept { return channel_->connection; }
+    [[nodiscard]] link::connection* quic() noexcept { return channel_->connection; }
     /// Calls `f` when there was a connection, and is no more.
     void on_over(std::function<void()> f) { channel_->on_over = std::move(f); }
     /// There will be no connection, if there is none yet.
@@ -203,7 +203,7 @@ public:
                               "\n    down: " + text(l.down) + '\n';
         from.route(to, up);
         to.route(from, down);
-        to.expect(from, [this](ngtcp2::connection& c) { return server.join(c); });
+        to.expect(from, [this](link::connection& c) { return server.join(c); });
         // A server whose client leaves before its own handshake is complete has no connection to lose.
         client.on_over([this] { world_.after(handshake_timeout, [this] { server.give_up(); }); });
         connect();
@@ -227,8 +227,8 @@ private:
     /// As clients do, again if need be.
     void connect() {
         from_.connect(
-            to_, version_, [this](ngtcp2::connection& c) { return client.join(c); },
-            [this](const ngtcp2::closed& why) {
+            to_, version_, [this](link::connection& c) { return client.join(c); },
+            [this](const link::closed& why) {
                 world_.trace([&] { return "no connection: " + why.reason; });
                 // Where the server has had it, it has been lost.
                 if (server.has_joined()) return client.give_up();

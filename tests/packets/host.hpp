@@ -30,41 +30,40 @@ struct link {
 /// How a session lives on a QUIC connection.
 struct binding {
     std::vector<std::string> (*alpn)(version);
-    ngtcp2::accept_function (*server)(ngtcp2::accept_function);
-    ngtcp2::accept_function (*client)(version, ngtcp2::accept_function, ngtcp2::failed_function);
+    link::accept_function (*server)(link::accept_function);
+    link::accept_function (*client)(version, link::accept_function, link::failed_function);
 };
 
 /// As its only user.
 inline constexpr binding native{
     [](version v) { return std::vector{std::string{moqlite::alpn(v)}}; },
-    [](ngtcp2::accept_function accept) { return accept; },
-    [](version, ngtcp2::accept_function accept, ngtcp2::failed_function) { return accept; },
+    [](link::accept_function accept) { return accept; },
+    [](version, link::accept_function accept, link::failed_function) { return accept; },
 };
 
-class host : public sim::party, public ngtcp2::sink {
+class host : public sim::party, public link::sink {
 public:
     host(sim::world& w, const link& l = {}, const binding& b = native)
         : world_(w),
           binding_(b),
           name_(w.number()),
-          address_(*ngtcp2::address::parse("10.0.0.1", static_cast<std::uint16_t>(1000 + name_))),
+          address_(*link::address::parse("10.0.0.1", static_cast<std::uint16_t>(1000 + name_))),
           endpoint_(options_for(l), *this) {
-        endpoint_.serve(server_tls(), b.server([this](ngtcp2::connection& c, time_point) {
+        endpoint_.serve(server_tls(), b.server([this](link::connection& c, time_point) {
             const auto found = expected_.find(c.remote().port());
             return found == expected_.end() ? nullptr : found->second(c);
         }));
     }
 
-    using join = std::function<std::unique_ptr<ngtcp2::handler>(ngtcp2::connection&)>;
+    using join = std::function<std::unique_ptr<link::handler>(link::connection&)>;
 
     /// Datagrams for `other` go this way.
     void route(const host& other, lane& way) { lanes_[other.address_.port()] = &way; }
     /// Who has a connection that comes from `other`.
     void expect(const host& other, join j) { expected_[other.address_.port()] = std::move(j); }
-    void connect(const host& server, version v, join j, ngtcp2::failed_function failed) {
+    void connect(const host& server, version v, join j, link::failed_function failed) {
         std::string why;
-        auto accept =
-            binding_.client(v, [j = std::move(j)](ngtcp2::connection& c, time_point) { return j(c); }, failed);
+        auto accept = binding_.client(v, [j = std::move(j)](link::connection& c, time_point) { return j(c); }, failed);
         auto* made = endpoint_.connect(client_tls(), {server.address_, address_, "localhost", binding_.alpn(v)},
             std::move(accept), std::move(failed), why, world_.now());
         sim::must(made != nullptr, "a connection can be tried");
@@ -100,7 +99,7 @@ public:
     std::optional<time_point> deadline() override { return endpoint_.deadline(); }
 
     // The sink.
-    bool send(const ngtcp2::burst& b) override {
+    bool send(const link::burst& b) override {
         guard([&] {
             const auto way = lanes_.find(b.remote.port());
             sim::must(way != lanes_.end(), "datagrams go to a host that is known");
@@ -146,7 +145,7 @@ private:
     sim::world& world_;
     const binding& binding_;
     std::uint64_t name_;
-    ngtcp2::address address_;
+    link::address address_;
     std::map<std::uint16_t, lane*> lanes_;
     std::map<std::uint16_t, join> expected_;
     std::exception_ptr trouble_;

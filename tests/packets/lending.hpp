@@ -3,14 +3,14 @@
 
 #include "lent.hpp"
 
-#include <moqlite/ngtcp2/connection.hpp>
+#include <moqlite/link/connection.hpp>
 
 namespace moqlite::packets {
 
 /// Passes everything on to `to`, for one pump.
-class lending final : public ngtcp2::connection {
+class lending final : public link::connection {
 public:
-    lending(ngtcp2::connection& to, test::lent_memory& books) : to_(to), books_(books) {}
+    lending(link::connection& to, test::lent_memory& books) : to_(to), books_(books) {}
 
     [[nodiscard]] std::optional<stream_id> open(direction kind) override { return to_.open(kind); }
     [[nodiscard]] std::optional<std::size_t> write(const write_stream& w) override {
@@ -33,16 +33,16 @@ public:
         books_.executed();
     }
     bool send(byte_view datagram) override { return to_.send(datagram); }
-    void application_codes(ngtcp2::code_form implied) override { to_.application_codes(implied); }
+    void application_codes(link::code_form implied) override { to_.application_codes(implied); }
     void wake() override { to_.wake(); }
     [[nodiscard]] role side() const noexcept override { return to_.side(); }
     [[nodiscard]] std::string_view alpn() const noexcept override { return to_.alpn(); }
-    [[nodiscard]] const ngtcp2::address& remote() const noexcept override { return to_.remote(); }
-    [[nodiscard]] ngtcp2::connection_stats stats() const override { return to_.stats(); }
+    [[nodiscard]] const link::address& remote() const noexcept override { return to_.remote(); }
+    [[nodiscard]] link::connection_stats stats() const override { return to_.stats(); }
     [[nodiscard]] std::size_t datagram_size() const override { return to_.datagram_size(); }
 
 private:
-    ngtcp2::connection& to_;
+    link::connection& to_;
     test::lent_memory& books_;
 };
 

@@ -12,7 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <moqlite/asio/host_port.hpp>
-#include <moqlite/ngtcp2/connection.hpp>
+#include <moqlite/link/connection.hpp>
 #include <moqlite/ngtcp2/endpoint.hpp>
 #include <netinet/in.h>
 #include <random>
@@ -36,8 +36,8 @@ constexpr std::size_t replayed = 8;
     std::exit(1);
 }
 
-struct collector final : ngtcp2::sink {
-    bool send(const ngtcp2::burst& b) override {
+struct collector final : link::sink {
+    bool send(const link::burst& b) override {
         packets.emplace_back(as_text(b.bytes.first(b.segment)));
         return true;
     }
@@ -46,7 +46,7 @@ struct collector final : ngtcp2::sink {
 };
 
 /// The first packets of real clients.
-std::vector<std::string> make_initials(const ngtcp2::address& relay) {
+std::vector<std::string> make_initials(const link::address& relay) {
     std::string why;
     const auto tls = ngtcp2::tls::client(ngtcp2::trust::insecure(), why);
     if (!tls) fail(why);
@@ -54,7 +54,7 @@ std::vector<std::string> make_initials(const ngtcp2::address& relay) {
     constexpr int together = 64; // Not all at once: each takes memory while it is made.
     for (int made = 0; made < clients; made += together) {
         ngtcp2::endpoint end{{}, out};
-        const ngtcp2::target to{relay, *ngtcp2::address::parse("127.0.0.1", 1), "localhost", {"moq-lite-05"}};
+        const ngtcp2::target to{relay, *link::address::parse("127.0.0.1", 1), "localhost", {"moq-lite-05"}};
         for (int i = 0; i < together; ++i)
             if (end.connect(
                     *tls, to, [](auto&, auto) { return nullptr; }, [](auto&) {}, why, time_point{1s}) == nullptr)
@@ -66,7 +66,7 @@ std::vector<std::string> make_initials(const ngtcp2::address& relay) {
 
 class ammunition {
 public:
-    explicit ammunition(const ngtcp2::address& relay) : initials_{make_initials(relay)}, bytes_{} {}
+    explicit ammunition(const link::address& relay) : initials_{make_initials(relay)}, bytes_{} {}
 
     /// The next datagram, in `room`.
     std::string_view next(std::array<char, 1500>& room) {
@@ -101,12 +101,12 @@ private:
     std::size_t fresh_ = 0;
 };
 
-std::vector<int> open_sockets(const ngtcp2::address& relay) {
+std::vector<int> open_sockets(const link::address& relay) {
     std::vector<int> out;
     for (int i = 0; i < sources; ++i) {
         const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
         const auto from =
-            *ngtcp2::address::parse("127." + std::to_string(1 + i % 250) + ".7." + std::to_string(1 + i / 2), 0);
+            *link::address::parse("127." + std::to_string(1 + i % 250) + ".7." + std::to_string(1 + i / 2), 0);
         const int small = 4096; // Nobody reads the answers.
         if (fd < 0 || ::bind(fd, static_cast<const sockaddr*>(from.data()), static_cast<socklen_t>(from.size())) != 0 ||
             ::connect(fd, static_cast<const sockaddr*>(relay.data()), static_cast<socklen_t>(relay.size())) != 0 ||
@@ -138,7 +138,7 @@ int main(int argc, char** argv) {
     std::string why;
     if (argc != 3) fail("moqlite-flood HOST:PORT DATAGRAMS-PER-SECOND");
     const auto where = asio::parse_host_port(argv[1], 0, why);
-    const auto relay = where ? ngtcp2::address::parse(where->host, where->port) : std::nullopt;
+    const auto relay = where ? link::address::parse(where->host, where->port) : std::nullopt;
     if (!relay) fail("there is no relay at " + std::string{argv[1]});
     const double rate = std::atof(argv[2]);
 

@@ -21,9 +21,9 @@ namespace {
     std::exit(1);
 }
 
-class refuser final : public ngtcp2::handler {
+class refuser final : public link::handler {
 public:
-    refuser(ngtcp2::connection& c, app_error code) : connection_{c}, code_{code} { connection_.wake(); }
+    refuser(link::connection& c, app_error code) : connection_{c}, code_{code} { connection_.wake(); }
 
     void stream_received(stream_id id, byte_view bytes, bool, time_point) override {
         if (!bytes.empty()) connection_.credit(id, bytes.size());
@@ -34,7 +34,7 @@ public:
         refused_ = true;
         connection_.wake();
     }
-    void pump(ngtcp2::connection& to, time_point) override {
+    void pump(link::connection& to, time_point) override {
         if (!greeted_) greeted_ = write(to, direction::uni, setup_).has_value();
         if (refused_) {
             to.reset(*asked_, code_);
@@ -57,10 +57,10 @@ public:
     void stream_acked(stream_id, std::uint64_t, time_point) override {}
     void stream_closed(stream_id, std::optional<app_error>, time_point) override {}
     void streams_available(direction, time_point) override { connection_.wake(); }
-    void on_closed(const ngtcp2::closed&, time_point) override {}
+    void on_closed(const link::closed&, time_point) override {}
 
 private:
-    static std::optional<stream_id> write(ngtcp2::connection& to, direction kind, byte_view bytes) {
+    static std::optional<stream_id> write(link::connection& to, direction kind, byte_view bytes) {
         const auto id = to.open(kind);
         if (!id) return std::nullopt;
         const std::array<byte_view, 1> data{bytes};
@@ -71,7 +71,7 @@ private:
 
     static constexpr std::array setup_{std::byte{1}, std::byte{1}, std::byte{0}};
     static constexpr std::array request_{std::byte{1}, std::byte{2}, std::byte{0}, std::byte{0}}; ///< Of all there is.
-    ngtcp2::connection& connection_;
+    link::connection& connection_;
     app_error code_;
     bool greeted_ = false;
     bool refused_ = false;
@@ -91,7 +91,7 @@ int main(int argc, char** argv) {
     const auto tls = print ? ngtcp2::tls::server(*self, {"moq-lite-05"}, why) : std::nullopt;
     boost::asio::io_context context;
     asio::server server{context.get_executor()};
-    const auto accept = [code](ngtcp2::connection& c, time_point) { return std::make_unique<refuser>(c, code); };
+    const auto accept = [code](link::connection& c, time_point) { return std::make_unique<refuser>(c, code); };
     if (!tls || !server.listen("127.0.0.1:0", *tls, accept, why)) fail(why);
     std::printf("listening %s %s\n", to_string(server.local_address()).c_str(), print->c_str());
     std::fflush(stdout);

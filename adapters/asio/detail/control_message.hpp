@@ -3,7 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <moqlite/ngtcp2/address.hpp>
+#include <moqlite/link/address.hpp>
 #include <netinet/udp.h>
 #include <sys/socket.h>
 
@@ -21,13 +21,13 @@ namespace moqlite::asio::detail {
 inline constexpr std::size_t control_size = 256;
 
 struct arrival {
-    ngtcp2::address local;
+    link::address local;
     std::uint8_t ecn = 0;
     std::size_t segment = 0; ///< Of several datagrams in one; 0: one datagram.
 };
 
 /// `bound` is the socket's own address.
-[[nodiscard]] arrival parse_control(msghdr&, const ngtcp2::address& bound) noexcept;
+[[nodiscard]] arrival parse_control(msghdr&, const link::address& bound) noexcept;
 
 /// The ICMP error in a message of the error queue, as an errno; 0: the message is something else.
 [[nodiscard]] int icmp_error(msghdr&) noexcept;
@@ -35,11 +35,11 @@ struct arrival {
 // These append to the message's control bytes, which are zeroed and have room for all of them.
 
 /// The address that the datagram leaves from; nothing for a wildcard.
-void add_source(msghdr&, const ngtcp2::address& from) noexcept;
-void add_ecn(msghdr&, const ngtcp2::address& to, std::uint8_t ecn) noexcept;
+void add_source(msghdr&, const link::address& from) noexcept;
+void add_ecn(msghdr&, const link::address& to, std::uint8_t ecn) noexcept;
 /// The bytes are datagrams of this size.
 void add_segment(msghdr&, std::uint16_t segment) noexcept;
 
-[[nodiscard]] bool is_wildcard(const ngtcp2::address&) noexcept;
+[[nodiscard]] bool is_wildcard(const link::address&) noexcept;
 
 } // namespace moqlite::asio::detail

@@ -17,14 +17,14 @@
 namespace moqlite::asio::detail {
 
 /// Held by its operations until stop(); after that it does nothing more.
-class loop : public ngtcp2::sink, public std::enable_shared_from_this<loop> {
+class loop : public link::sink, public std::enable_shared_from_this<loop> {
 public:
     loop(boost::asio::any_io_executor, options);
     ~loop() override;
     loop(const loop&) = delete;
     loop& operator=(const loop&) = delete;
 
-    [[nodiscard]] bool open(const ngtcp2::address& local, std::string& why);
+    [[nodiscard]] bool open(const link::address& local, std::string& why);
     void stop();
     /// Closes all connections, then calls `done`; see server::shutdown().
     void shutdown(app_error, std::string_view reason, duration grace, std::function<void()> done);
@@ -33,18 +33,18 @@ public:
     void turn();
 
     [[nodiscard]] ngtcp2::endpoint& endpoint() noexcept { return endpoint_; }
-    [[nodiscard]] const ngtcp2::address& local() const noexcept { return socket_.local(); }
+    [[nodiscard]] const link::address& local() const noexcept { return socket_.local(); }
     [[nodiscard]] const socket_stats& stats() const noexcept { return socket_.stats(); }
     [[nodiscard]] const boost::asio::any_io_executor& executor() const noexcept { return executor_; }
 
-    // ngtcp2::sink
-    bool send(const ngtcp2::burst&) override;
+    // link::sink
+    bool send(const link::burst&) override;
     void ready() override;
 
 private:
     /// A burst that the socket did not take, or the rest of it.
     struct kept {
-        ngtcp2::address local, remote;
+        link::address local, remote;
         std::uint8_t ecn;
         std::size_t segment;
         std::vector<std::byte> bytes;

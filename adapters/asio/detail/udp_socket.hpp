@@ -6,32 +6,32 @@
 #include <functional>
 #include <memory>
 #include <moqlite/asio/options.hpp>
-#include <moqlite/ngtcp2/address.hpp>
-#include <moqlite/ngtcp2/endpoint.hpp>
-#include <moqlite/ngtcp2/log.hpp>
+#include <moqlite/link/address.hpp>
+#include <moqlite/link/datagram.hpp>
+#include <moqlite/link/log.hpp>
 #include <string>
 
 namespace moqlite::asio::detail {
 
 /// The wildcard address of the widest kind: IPv6, which takes IPv4 too, where the kernel has it.
-[[nodiscard]] ngtcp2::address any_address(std::uint16_t port);
+[[nodiscard]] link::address any_address(std::uint16_t port);
 
 class udp_socket {
 public:
-    udp_socket(socket_options, ngtcp2::log_function);
+    udp_socket(socket_options, link::log_function);
     ~udp_socket();
     udp_socket(const udp_socket&) = delete;
     udp_socket& operator=(const udp_socket&) = delete;
 
     /// An IPv6 wildcard address takes IPv4 too, unless options say otherwise. False: `why`.
-    [[nodiscard]] bool open(const ngtcp2::address& local, std::string& why);
+    [[nodiscard]] bool open(const link::address& local, std::string& why);
     void close() noexcept;
     [[nodiscard]] int handle() const noexcept { return fd_; }
-    [[nodiscard]] const ngtcp2::address& local() const noexcept { return local_; }
+    [[nodiscard]] const link::address& local() const noexcept { return local_; }
 
     /// Calls `take` for each datagram that has come, until there were `most` and the rest of a batch;
     /// false: the socket has no more at present.
-    [[nodiscard]] bool read(std::size_t most, const std::function<void(const ngtcp2::datagram&)>& take);
+    [[nodiscard]] bool read(std::size_t most, const std::function<void(const link::datagram&)>& take);
 
     /// Calls `take` for each ICMP error that has come, with the beginning of the datagram that it is about and an
     /// errno.
@@ -39,7 +39,7 @@ public:
 
     enum class sent : std::uint8_t { all, full, lost };
     /// Full: from `done` bytes on nothing was taken. Lost: the kernel will never take it.
-    [[nodiscard]] sent write(const ngtcp2::burst&, std::size_t& done);
+    [[nodiscard]] sent write(const link::burst&, std::size_t& done);
     /// The last datagram that was lost: its size, and why.
     [[nodiscard]] std::size_t lost_size() const noexcept { return lost_size_; }
     [[nodiscard]] int lost_reason() const noexcept { return lost_reason_; }
@@ -49,15 +49,15 @@ public:
 
 private:
     /// Hands on one message, which GRO may have made of several datagrams; how many.
-    std::size_t take_message(std::size_t i, const std::function<void(const ngtcp2::datagram&)>&);
+    std::size_t take_message(std::size_t i, const std::function<void(const link::datagram&)>&);
     void set_options();
     void set_buffers();
-    [[nodiscard]] sent send_piece(const ngtcp2::burst&, byte_view piece, std::size_t segment);
-    void log(ngtcp2::log_level, const std::string&) const;
+    [[nodiscard]] sent send_piece(const link::burst&, byte_view piece, std::size_t segment);
+    void log(link::log_level, const std::string&) const;
 
     socket_options options_;
-    ngtcp2::log_function log_;
-    ngtcp2::address local_;
+    link::log_function log_;
+    link::address local_;
     struct arrivals;
     std::unique_ptr<arrivals> arrivals_;
     socket_stats stats_;

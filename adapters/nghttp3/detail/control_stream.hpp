@@ -6,7 +6,7 @@
 #include <deque>
 #include <moqlite/core/bytes.hpp>
 #include <moqlite/core/ids.hpp>
-#include <moqlite/ngtcp2/connection.hpp>
+#include <moqlite/link/connection.hpp>
 #include <vector>
 
 namespace moqlite::nghttp3::detail {
@@ -21,7 +21,7 @@ public:
     /// False: the first bytes are not SETTINGS.
     [[nodiscard]] bool take(std::vector<std::byte> bytes);
     /// False: the connection takes no more.
-    [[nodiscard]] bool write(ngtcp2::connection&);
+    [[nodiscard]] bool write(link::connection&);
     void acked(std::uint64_t n) noexcept;
     void writable() noexcept { blocked_ = false; }
 

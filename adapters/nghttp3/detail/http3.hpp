@@ -14,7 +14,7 @@
 #include <moqlite/core/bytes.hpp>
 #include <moqlite/core/ids.hpp>
 #include <moqlite/core/time.hpp>
-#include <moqlite/ngtcp2/connection.hpp>
+#include <moqlite/link/connection.hpp>
 #include <moqlite/webtransport/error_code.hpp>
 #include <moqlite/webtransport/settings.hpp>
 #include <nghttp3/nghttp3.h>
@@ -52,7 +52,7 @@ public:
         ~listener() = default;
     };
 
-    http3(ngtcp2::connection&, listener&);
+    http3(link::connection&, listener&);
     ~http3();
     http3(const http3&) = delete;
     http3& operator=(const http3&) = delete;
@@ -113,7 +113,7 @@ private:
     static constexpr std::size_t headers_max = 32; ///< That are arriving at once.
     static constexpr duration header_timeout = std::chrono::seconds{10};
 
-    ngtcp2::connection& quic_;
+    link::connection& quic_;
     listener& listener_;
     adapters::counted_memory<nghttp3_mem> memory_{memory};
     nghttp3_conn* conn_ = nullptr;

@@ -7,10 +7,10 @@
 #include "stream_table.hpp"
 
 #include <memory>
+#include <moqlite/link/accept.hpp>
+#include <moqlite/link/handler.hpp>
+#include <moqlite/link/log.hpp>
 #include <moqlite/nghttp3/stats.hpp>
-#include <moqlite/ngtcp2/endpoint.hpp>
-#include <moqlite/ngtcp2/handler.hpp>
-#include <moqlite/ngtcp2/log.hpp>
 #include <moqlite/webtransport/arrivals.hpp>
 #include <moqlite/webtransport/error.hpp>
 #include <moqlite/webtransport/session.hpp>
@@ -38,9 +38,9 @@ struct peek {
     std::optional<app_error> stopped{}; ///< As code_of() has it.
 };
 
-class http3_connection : public ngtcp2::handler, private http3::listener {
+class http3_connection : public link::handler, private http3::listener {
 public:
-    http3_connection(ngtcp2::connection&, ngtcp2::log_function, std::shared_ptr<stats>, time_point now);
+    http3_connection(link::connection&, link::log_function, std::shared_ptr<stats>, time_point now);
     ~http3_connection() override;
 
     void stream_received(stream_id, byte_view, bool fin, time_point) final;
@@ -52,35 +52,35 @@ public:
     void streams_available(direction, time_point) final;
     void datagram_received(byte_view, time_point) final;
     [[nodiscard]] app_error code_of(std::uint64_t wire) const final { return app_error{wire}; }
-    void leave(ngtcp2::connection&, app_error, std::string_view reason) final;
-    void pump(ngtcp2::connection&, time_point) final;
+    void leave(link::connection&, app_error, std::string_view reason) final;
+    void pump(link::connection&, time_point) final;
     [[nodiscard]] std::optional<time_point> deadline() const final;
     void tick(time_point) final;
-    void on_closed(const ngtcp2::closed&, time_point) final;
+    void on_closed(const link::closed&, time_point) final;
 
 protected:
     /// What is to be said and done next; in every pump, from when the streams of HTTP/3 are open.
     virtual void negotiate(time_point) = 0;
     /// There will be no session.
-    virtual void come_to_nothing(const ngtcp2::closed&) = 0;
+    virtual void come_to_nothing(const link::closed&) = 0;
     /// The stream of a request was cut off, or closed, and has no session.
     virtual void request_over(stream_id) = 0;
     /// A request that gets its stream and no session.
     virtual void message_refused(stream_id) override;
 
-    [[nodiscard]] ngtcp2::connection& quic() const noexcept { return quic_; }
+    [[nodiscard]] link::connection& quic() const noexcept { return quic_; }
     [[nodiscard]] http3& http() noexcept { return http_; }
     [[nodiscard]] std::vector<exchange>& exchanges() noexcept { return exchanges_; }
     /// There is one, or there was.
     [[nodiscard]] bool has_session() const noexcept { return session_ != nullptr; }
     /// Calls `accept` with a new session. False: it does not want it.
-    [[nodiscard]] bool make_session(exchange&, std::string protocol, const ngtcp2::accept_function& accept, time_point);
+    [[nodiscard]] bool make_session(exchange&, std::string protocol, const link::accept_function& accept, time_point);
     /// The other end knows of it: what came before it goes to its handler.
     void begin_session(time_point);
     /// There will be none of this id.
     void refuse_session(stream_id, time_point);
     void open_request_stream(stream_id id) { streams_[number(id)].whose = stream::owner::http3; }
-    void log(ngtcp2::log_level, const std::string& line) const;
+    void log(link::log_level, const std::string& line) const;
 
 private:
     // The listener of HTTP/3.
@@ -101,14 +101,14 @@ private:
     [[nodiscard]] exchange* find_exchange(stream_id) noexcept;
     /// The session of the CONNECT on this stream, answered or not; nullptr: none.
     [[nodiscard]] webtransport::session* session_of(stream_id) noexcept;
-    [[nodiscard]] ngtcp2::handler* upper() const noexcept { return session_ ? session_->upper() : nullptr; }
+    [[nodiscard]] link::handler* upper() const noexcept { return session_ ? session_->upper() : nullptr; }
     [[nodiscard]] bool is_connect(stream_id id) const noexcept { return session_ && session_->id() == id; }
 
     static constexpr std::size_t exchanges_max = 32;
     static constexpr duration setup_timeout = std::chrono::seconds{10};
 
-    ngtcp2::connection& quic_;
-    ngtcp2::log_function log_;
+    link::connection& quic_;
+    link::log_function log_;
     std::shared_ptr<stats> counts_;
     stream_table streams_;
     std::unordered_map<std::uint64_t, peek> peeks_;

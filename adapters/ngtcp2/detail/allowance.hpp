@@ -7,7 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <moqlite/core/time.hpp>
-#include <moqlite/ngtcp2/address.hpp>
+#include <moqlite/link/address.hpp>
 
 namespace moqlite::ngtcp2::detail {
 
@@ -43,7 +43,7 @@ public:
     allowance_by_source(std::uint16_t of_one, std::uint64_t of_all) noexcept : of_one_{of_one}, of_all_{of_all} {}
     void rekey(std::uint64_t key) noexcept { hash_.key = key; }
 
-    [[nodiscard]] bool take(const address& from, time_point now) noexcept {
+    [[nodiscard]] bool take(const link::address& from, time_point now) noexcept {
         if (of_all_.renew(now)) taken_.fill(0);
         auto& its = taken_[hash_(source_of(from)) % taken_.size()];
         if (its == of_one_ || !of_all_.take(now)) return false;

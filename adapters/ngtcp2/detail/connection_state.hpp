@@ -10,7 +10,7 @@
 
 #include <cstdint>
 #include <memory>
-#include <moqlite/ngtcp2/connection.hpp>
+#include <moqlite/link/connection.hpp>
 #include <moqlite/ngtcp2/endpoint.hpp>
 #include <moqlite/session/detail/list.hpp>
 #include <ngtcp2/ngtcp2.h>
@@ -37,7 +37,7 @@ struct endpoint_state;
     if (t > static_cast<ngtcp2_tstamp>(duration::max().count())) return std::nullopt;
     return time_point{duration{static_cast<duration::rep>(t)}};
 }
-[[nodiscard]] inline ngtcp2_addr to_ngtcp2(const address& a) noexcept {
+[[nodiscard]] inline ngtcp2_addr to_ngtcp2(const link::address& a) noexcept {
     // ngtcp2 copies addresses and never writes to those that it is given.
     return {static_cast<ngtcp2_sockaddr*>(const_cast<void*>(a.data())), static_cast<ngtcp2_socklen>(a.size())};
 }
@@ -45,8 +45,8 @@ struct endpoint_state;
 /// What a connection needs until its handshake is complete.
 struct opening {
     tls configuration; ///< The TLS library's callbacks point into it.
-    accept_function accept;
-    failed_function failed;
+    link::accept_function accept;
+    link::failed_function failed;
     std::string server_name;
     std::string alpn; ///< What we offered, for the error message.
 };
@@ -57,13 +57,13 @@ struct half_open_here_tag;
 
 /// The usage of one source; it goes with the last connection.
 struct source_usage {
-    ngtcp2::address address; ///< Any of its own.
+    link::address address; ///< Any of its own.
     std::size_t connections = 0;
     std::size_t handshakes = 0;                                            ///< Among them.
     moqlite::detail::list<connection_state, half_open_here_tag> half_open; ///< The oldest first.
 };
 
-struct connection_state final : connection,
+struct connection_state final : link::connection,
                                 timed,
                                 moqlite::detail::list_hook<half_open_tag>,
                                 moqlite::detail::list_hook<half_open_here_tag> {
@@ -83,12 +83,12 @@ struct connection_state final : connection,
     void close(app_error, std::string_view reason) override;
     void flush() override;
     bool send(byte_view datagram) override;
-    void application_codes(code_form implied) override { implied_codes = implied; }
+    void application_codes(link::code_form implied) override { implied_codes = implied; }
     void wake() override;
     [[nodiscard]] role side() const noexcept override { return whose; }
     [[nodiscard]] std::string_view alpn() const noexcept override { return protocol; }
-    [[nodiscard]] const address& remote() const noexcept override { return peer; }
-    [[nodiscard]] connection_stats stats() const override;
+    [[nodiscard]] const link::address& remote() const noexcept override { return peer; }
+    [[nodiscard]] link::connection_stats stats() const override;
     [[nodiscard]] std::size_t datagram_size() const override;
 
     endpoint_state& home;
@@ -99,20 +99,20 @@ struct connection_state final : connection,
     tls_handle crypto; ///< Null once a server needs it no more.
     ngtcp2_crypto_conn_ref reference{};
 
-    std::unique_ptr<opening> handshake; ///< Null once it is complete.
-    std::unique_ptr<handler> upper;     ///< Null until then.
-    std::unique_ptr<closed> ending;     ///< Decided, not done yet.
-    std::unique_ptr<closed> spare_end;  ///< The end that is decided when there is no memory for another.
-    bool silent = false;                ///< End without CONNECTION_CLOSE.
-    bool draining = false;              ///< The peer has closed.
+    std::unique_ptr<opening> handshake;      ///< Null once it is complete.
+    std::unique_ptr<link::handler> upper;    ///< Null until then.
+    std::unique_ptr<link::closed> ending;    ///< Decided, not done yet.
+    std::unique_ptr<link::closed> spare_end; ///< The end that is decided when there is no memory for another.
+    bool silent = false;                     ///< End without CONNECTION_CLOSE.
+    bool draining = false;                   ///< The peer has closed.
 
-    address local, peer;
+    link::address local, peer;
     black_hole path; ///< What it carries at present.
     [[nodiscard]] path_sample sample() const;
     std::string protocol;
-    std::string server;    ///< That a client talks to: its name and port, for its token.
-    qlog_function qlog;    ///< Empty: none is written.
-    std::string complaint; ///< What is known better than by the error that will come of it.
+    std::string server;       ///< That a client talks to: its name and port, for its token.
+    link::qlog_function qlog; ///< Empty: none is written.
+    std::string complaint;    ///< What is known better than by the error that will come of it.
 
     source_usage* from = nullptr; ///< Of an incoming connection, until it ends.
     time_point began{};           ///< Its handshake.
@@ -120,13 +120,13 @@ struct connection_state final : connection,
     cid_key first_dcid;                ///< Of a server: where the client's first packets go.
     std::vector<cid_key> reset_tokens; ///< Of the ids that a client writes to.
 
-    std::optional<code_form> implied_codes; ///< Of streams; nullopt: as the handler gives them.
-    std::optional<code_form> shown_codes;   ///< By the peer's last code that showed one.
+    std::optional<link::code_form> implied_codes; ///< Of streams; nullopt: as the handler gives them.
+    std::optional<link::code_form> shown_codes;   ///< By the peer's last code that showed one.
     [[nodiscard]] std::uint64_t wire_code(app_error code) const noexcept {
-        return to_wire_code(code, implied_codes ? shown_codes.value_or(*implied_codes) : code_form::raw);
+        return link::to_wire_code(code, implied_codes ? shown_codes.value_or(*implied_codes) : link::code_form::raw);
     }
     void code_received(std::uint64_t wire) noexcept {
-        if (const auto form = form_of(wire)) shown_codes = form;
+        if (const auto form = link::form_of(wire)) shown_codes = form;
     }
 
     unheard_streams unheard;
@@ -137,13 +137,15 @@ struct connection_state final : connection,
 };
 
 /// What is behind a connection that an endpoint made.
-[[nodiscard]] inline connection_state& state_of(connection& c) noexcept { return static_cast<connection_state&>(c); }
+[[nodiscard]] inline connection_state& state_of(link::connection& c) noexcept {
+    return static_cast<connection_state&>(c);
+}
 
 /// The callbacks of every connection; its user data is the connection_state.
 [[nodiscard]] ngtcp2_callbacks callbacks(role);
 
 /// Why the connection ended, from what an ngtcp2 function returned.
-[[nodiscard]] closed explain(const connection_state&, int error);
+[[nodiscard]] link::closed explain(const connection_state&, int error);
 /// A transport error's name (RFC 9000 §20.1), "" if it has none.
 [[nodiscard]] std::string_view transport_error_name(std::uint64_t code) noexcept;
 

@@ -24,7 +24,7 @@ struct farewell final : timed {
     farewell() : timed{kind::farewell} {}
     std::vector<cid_key> ids;
     std::vector<std::byte> packet; ///< Empty: the peer closed.
-    address local, remote;
+    link::address local, remote;
     std::uint8_t ecn = 0;
     std::uint64_t heard = 0; ///< Packets since.
     std::size_t index = 0;
@@ -58,7 +58,7 @@ struct route {
 [[nodiscard]] std::size_t memory_bound_for(const endpoint_options&) noexcept;
 
 struct endpoint_state {
-    endpoint_state(endpoint_options o, sink& s);
+    endpoint_state(endpoint_options o, link::sink& s);
     ~endpoint_state();
 
     // Time.
@@ -77,12 +77,12 @@ struct endpoint_state {
     [[nodiscard]] std::unique_ptr<connection_state> make_client(
         const target&, const ngtcp2_cid& scid, std::string& why);
     [[nodiscard]] std::unique_ptr<connection_state> make_server(
-        const first_packet&, const ngtcp2_cid& scid, const datagram&, std::string& why);
+        const first_packet&, const ngtcp2_cid& scid, const link::datagram&, std::string& why);
     connection_state& adopt(std::unique_ptr<connection_state>);
     /// Puts it on the ready list and, outside of a turn, asks for one.
     void ready(connection_state&) noexcept;
     /// It ends in the next pump(). The first reason given stays.
-    void end(connection_state&, closed how, bool silent = false);
+    void end(connection_state&, link::closed how, bool silent = false);
     /// Ends a connection for which an allocation failed; allocates nothing itself.
     void out_of_memory(connection_state&) noexcept;
     /// Runs the work of one connection: if it throws std::bad_alloc, that connection ends, and no other.
@@ -101,23 +101,23 @@ struct endpoint_state {
     void due(connection_state&);
 
     // Datagrams.
-    void feed(connection_state&, const datagram&);
-    void answer(farewell&, const datagram&);
-    void accept(const datagram&);
-    [[nodiscard]] first_packet judge(const ngtcp2_pkt_hd&, const address& from) const;
+    void feed(connection_state&, const link::datagram&);
+    void answer(farewell&, const link::datagram&);
+    void accept(const link::datagram&);
+    [[nodiscard]] first_packet judge(const ngtcp2_pkt_hd&, const link::address& from) const;
     /// Clients without a token, at present.
     [[nodiscard]] bool takes_strangers();
-    void send_retry(const datagram&, const ngtcp2_pkt_hd&);
+    void send_retry(const link::datagram&, const ngtcp2_pkt_hd&);
     /// Answers an Initial packet with CONNECTION_CLOSE and keeps nothing.
-    void refuse(const datagram&, const ngtcp2_pkt_hd&, std::uint64_t code);
+    void refuse(const link::datagram&, const ngtcp2_pkt_hd&, std::uint64_t code);
     /// Makes room for one more handshake of a source; the oldest may yield. False: the client has to retry.
     [[nodiscard]] bool make_room(source_usage*);
     /// For the client's next connection from `to`.
-    void give_token(connection_state&, const address& to);
-    void refuse_version(const datagram&, const ngtcp2_version_cid&);
+    void give_token(connection_state&, const link::address& to);
+    void refuse_version(const link::datagram&, const ngtcp2_version_cid&);
     /// A short header that leads nowhere: the end of a client's connection, or a stranger.
-    void feed_reset(const datagram&);
-    void reset(const datagram&);
+    void feed_reset(const link::datagram&);
+    void reset(const link::datagram&);
 
     // Bounds.
     /// Ends a connection whose peer makes ngtcp2 keep too much.
@@ -134,23 +134,23 @@ struct endpoint_state {
     void forget_tls(connection_state&);
     /// Ends and destroys a connection whose end was decided.
     void bury(connection_state&);
-    void say_goodbye(connection_state&, const closed&);
+    void say_goodbye(connection_state&, const link::closed&);
     void drop_routes(const connection_state&) noexcept;
-    void report_end(connection_state&, const closed&);
+    void report_end(connection_state&, const link::closed&);
     [[nodiscard]] static std::vector<cid_key> ids_of(const connection_state&);
     void remember(connection_state&, std::span<const std::byte> packet, std::uint8_t ecn);
     void forget(farewell&);
     void schedule(connection_state&);
 
-    void log(log_level, std::string_view) const;
+    void log(link::log_level, std::string_view) const;
     /// Logs at most once a minute.
     void warn_rarely(time_point& next, std::string_view) const;
 
     [[nodiscard]] std::unique_ptr<connection_state> make(
-        role, const ngtcp2_cid& original, const address& local, const address& remote);
+        role, const ngtcp2_cid& original, const link::address& local, const link::address& remote);
 
     endpoint_options options;
-    sink& out;
+    link::sink& out;
     packet_writer writer;
     std::unordered_map<cid_key, route, cid_hash> routes;
     std::unordered_map<cid_key, connection_state*, cid_hash> reset_tokens; ///< Of clients' peers.
@@ -169,7 +169,7 @@ struct endpoint_state {
     std::vector<std::uint16_t> probes; ///< For path MTU discovery, in order.
 
     std::optional<tls> server;
-    accept_function accepted;
+    link::accept_function accepted;
     bool refusing = false; ///< Served once, and takes no more.
     secret reset_secret{};
     std::uint8_t token_secret[32] = {};

@@ -18,7 +18,7 @@ class packet_writer {
 public:
     static constexpr std::size_t largest_packet = 65000; ///< Below the largest IP packet.
 
-    explicit packet_writer(sink& to) : sink_{to}, buffer_(capacity) {}
+    explicit packet_writer(link::sink& to) : sink_{to}, buffer_(capacity) {}
 
     // One turn.
 
@@ -54,7 +54,7 @@ public:
     // The socket.
 
     /// A packet that is none of a turn's.
-    void send(const address& local, const address& remote, std::uint8_t ecn, byte_view);
+    void send(const link::address& local, const link::address& remote, std::uint8_t ecn, byte_view);
     [[nodiscard]] bool full() const noexcept { return full_; }
     void writable() noexcept { full_ = false; }
 
@@ -77,7 +77,7 @@ private:
     enum class outcome : std::uint8_t { more, packet, blocked_stream, no_stream, stop };
     outcome judge(ngtcp2_ssize);
 
-    sink& sink_;
+    link::sink& sink_;
     std::vector<std::uint8_t> buffer_;
 
     ngtcp2_conn* conn_ = nullptr;
@@ -107,7 +107,7 @@ private:
     std::size_t tail_ = 0; ///< Its end.
     std::size_t segment_ = 0;
     std::size_t segments_ = 0;
-    address burst_local_, burst_remote_;
+    link::address burst_local_, burst_remote_;
     std::uint8_t burst_ecn_ = 0;
 };
 

@@ -5,7 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <moqlite/ngtcp2/address.hpp>
+#include <moqlite/link/address.hpp>
 #include <unordered_map>
 
 namespace moqlite::ngtcp2::detail {
@@ -17,7 +17,7 @@ struct source {
 
     friend bool operator==(const source&, const source&) noexcept = default;
 };
-[[nodiscard]] source source_of(const address&) noexcept;
+[[nodiscard]] source source_of(const link::address&) noexcept;
 
 /// Keyed hash: IPv6 prefixes are cheap, and an attacker must not choose buckets.
 struct source_hash {
@@ -39,7 +39,7 @@ public:
     void rekey(std::uint64_t key) { sources_ = decltype(sources_){16, source_hash{key}}; }
 
     /// nullptr: the address has no connection here.
-    [[nodiscard]] source_usage* find(const address&) noexcept;
+    [[nodiscard]] source_usage* find(const link::address&) noexcept;
     /// Counts a handshake that begins.
     void enter(connection_state&, time_point now);
     /// Counts the handshake as complete.

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <moqlite/ngtcp2/address.hpp>
+#include <moqlite/link/address.hpp>
 #include <moqlite/ngtcp2/tls.hpp>
 #include <optional>
 #include <span>
@@ -28,7 +28,7 @@ void draw(std::span<std::byte>);
 /// A name that a certificate is for.
 struct certified_name {
     std::string text;
-    std::optional<address> ip; ///< What `text` reads as; none: a DNS name.
+    std::optional<link::address> ip; ///< What `text` reads as; none: a DNS name.
 };
 /// Of `request` all but the names, which were looked at.
 [[nodiscard]] std::optional<identity> make_identity(

@@ -69,7 +69,7 @@ int generate(gnutls_x509_privkey_t to, key_kind kind) {
 
 } // namespace
 
-std::string detail::raw_ip(const address& of) {
+std::string detail::raw_ip(const link::address& of) {
     if (of.is_v6()) {
         sockaddr_in6 v6{};
         std::memcpy(&v6, of.data(), sizeof v6);

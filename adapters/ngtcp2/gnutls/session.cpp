@@ -42,7 +42,7 @@ std::string_view reason_in(unsigned int status, const gnutls_datum_t& leaf, bool
 
 /// What is wrong with a chain, leaf first, for the server `name`; "" if nothing is.
 std::string judge_chain(gnutls_session_t session, const gnutls_datum_t& leaf, const std::string& name) {
-    const auto ip = address::parse(name, 0);
+    const auto ip = link::address::parse(name, 0);
     std::string owner = ip ? raw_ip(*ip) : name;
     std::string purpose = GNUTLS_KP_TLS_WWW_SERVER;
     auto* bytes = reinterpret_cast<unsigned char*>(owner.data());
@@ -98,7 +98,7 @@ bool configure_client(gnutls_session_t session, const tls::state& from, const st
         return false;
     }
     // A DNS name is also sent as SNI, an address never (RFC 6066 §3).
-    if (!address::parse(server_name, 0)) {
+    if (!link::address::parse(server_name, 0)) {
         const int rv = gnutls_server_name_set(session, GNUTLS_NAME_DNS, server_name.data(), server_name.size());
         if (rv != 0) {
             why = gnutls_error('"' + server_name + "\" cannot be used as the server's name", rv);

@@ -28,7 +28,7 @@ using unique = std::unique_ptr<std::remove_pointer_t<Handle>, freed_by<Free>>;
 [[nodiscard]] std::string fingerprint_of(const gnutls_datum_t& der);
 
 /// The 4 or 16 bytes of an IP address.
-[[nodiscard]] std::string raw_ip(const address&);
+[[nodiscard]] std::string raw_ip(const link::address&);
 
 /// GnuTLS reads only, but does not say so.
 [[nodiscard]] inline gnutls_datum_t datum_of(std::string_view text) noexcept {

@@ -12,7 +12,7 @@ namespace {
 /// Whom the certificate must name; a DNS name is also sent as SNI, an address never (RFC 6066 §3).
 bool expect_name(SSL* ssl, const std::string& name, bool verify) {
     X509_VERIFY_PARAM* checks = SSL_get0_param(ssl);
-    if (address::parse(name, 0)) return !verify || X509_VERIFY_PARAM_set1_ip_asc(checks, name.c_str()) == 1;
+    if (link::address::parse(name, 0)) return !verify || X509_VERIFY_PARAM_set1_ip_asc(checks, name.c_str()) == 1;
     if (SSL_set_tlsext_host_name(ssl, name.c_str()) != 1) return false;
     X509_VERIFY_PARAM_set_hostflags(checks, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     return !verify || SSL_set1_host(ssl, name.c_str()) == 1;

@@ -20,20 +20,20 @@ namespace moqlite::bench {
     std::_Exit(1);
 }
 
-inline ngtcp2::log_function log_of(const char* role) {
-    return [role](ngtcp2::log_level level, std::string_view line) {
-        if (level >= ngtcp2::log_level::warning) std::cerr << role << ": " << line << '\n';
+inline link::log_function log_of(const char* role) {
+    return [role](link::log_level level, std::string_view line) {
+        if (level >= link::log_level::warning) std::cerr << role << ": " << line << '\n';
     };
 }
 
-[[nodiscard]] inline version version_of(const ngtcp2::connection& c) {
+[[nodiscard]] inline version version_of(const link::connection& c) {
     const auto v = version_from_alpn(c.alpn());
     if (!v) give_up("no version was agreed upon");
     return *v;
 }
 
 /// Listens on a free port of 127.0.0.1, with a fresh certificate.
-inline void listen(asio::server& server, std::vector<std::string> alpn, ngtcp2::accept_function accept) {
+inline void listen(asio::server& server, std::vector<std::string> alpn, link::accept_function accept) {
     std::string why;
     const auto who = ngtcp2::generate_identity({.names = {"localhost"}}, why);
     if (!who) give_up(why);
@@ -43,9 +43,9 @@ inline void listen(asio::server& server, std::vector<std::string> alpn, ngtcp2::
 }
 
 /// What takes a session by WebTransport in which `protocol` is spoken.
-inline ngtcp2::accept_function by_webtransport(std::string protocol, ngtcp2::accept_function accept) {
+inline link::accept_function by_webtransport(std::string protocol, link::accept_function accept) {
     return nghttp3::connect({.authority = "localhost", .protocols = {std::move(protocol)}}, std::move(accept),
-        [](const ngtcp2::closed& how) { give_up(how.reason); });
+        [](const link::closed& how) { give_up(how.reason); });
 }
 
 /// Closes the client's connections, and then ends the program.
@@ -56,7 +56,7 @@ inline void leave(boost::asio::io_context& io, asio::client& client) {
 /// Opens `count` connections, a few at a time: a burst of handshakes would only time out.
 class dialer {
 public:
-    dialer(asio::client& client, std::uint16_t port, std::string alpn, unsigned count, ngtcp2::accept_function accept)
+    dialer(asio::client& client, std::uint16_t port, std::string alpn, unsigned count, link::accept_function accept)
         : client_{client}, left_{count}, accept_{std::move(accept)} {
         std::string why;
         const auto tls = ngtcp2::tls::client(ngtcp2::trust::insecure(), why);
@@ -71,16 +71,16 @@ private:
         --left_;
         client_.connect(
             *whom_,
-            [this](ngtcp2::connection& c, time_point now) {
+            [this](link::connection& c, time_point now) {
                 next();
                 return accept_(c, now);
             },
-            [](const ngtcp2::closed& how) { give_up(how.reason); });
+            [](const link::closed& how) { give_up(how.reason); });
     }
 
     asio::client& client_;
     unsigned left_;
-    ngtcp2::accept_function accept_;
+    link::accept_function accept_;
     std::optional<asio::connect_options> whom_;
 };
 

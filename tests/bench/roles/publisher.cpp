@@ -4,7 +4,7 @@
 
 #include <boost/asio/steady_timer.hpp>
 #include <moqlite/asio/clock.hpp>
-#include <moqlite/ngtcp2/session_handler.hpp>
+#include <moqlite/link/session_handler.hpp>
 #include <optional>
 
 namespace moqlite::bench {
@@ -19,7 +19,7 @@ public:
         : plan_{plan},
           client_{io_.get_executor(), options_of()},
           dialer_{client_, plan.port, plan.protocol, 1,
-              [this](ngtcp2::connection& c, time_point now) { return accept(c, now); }},
+              [this](link::connection& c, time_point now) { return accept(c, now); }},
           channel_{io_, [this](const std::string& word) { return answer(word); }, [this] { leave(io_, client_); }} {}
     int run() {
         io_.run();
@@ -34,7 +34,7 @@ private:
         return o;
     }
 
-    std::unique_ptr<ngtcp2::handler> accept(ngtcp2::connection& c, time_point now) {
+    std::unique_ptr<link::handler> accept(link::connection& c, time_point now) {
         connection_ = &c;
         session_.emplace(role::client, version_of(c), session_options{}, now);
         live_.emplace(*session_, "live", plan_.live);
@@ -48,7 +48,7 @@ private:
             live_->handle(e);
             bulk_->handle(e);
         };
-        return std::make_unique<ngtcp2::session_handler<session*, decltype(handle)>>(&*session_, handle);
+        return std::make_unique<link::session_handler<session*, decltype(handle)>>(&*session_, handle);
     }
 
     void write(time_point now) {
@@ -87,7 +87,7 @@ private:
     net::steady_timer timer_{io_};
     std::optional<session> session_;
     std::optional<source> live_, bulk_;
-    ngtcp2::connection* connection_ = nullptr;
+    link::connection* connection_ = nullptr;
     bool going_ = false;
     asio::client client_;
     dialer dialer_;

@@ -28,7 +28,7 @@ public:
           channel_{io_, [this](const std::string& word) { return answer(word); }, [this] { io_.stop(); }} {
         frames_.group = pattern(plan.fan.size * plan.fan.group);
         listen(server_, {"raw-pull", "raw-in", "raw-out", "raw-fan"},
-            [this](ngtcp2::connection& c, time_point) { return accept(c); });
+            [this](link::connection& c, time_point) { return accept(c); });
     }
     int run() {
         io_.run();
@@ -36,7 +36,7 @@ public:
     }
 
 private:
-    std::unique_ptr<ngtcp2::handler> accept(ngtcp2::connection& c) {
+    std::unique_ptr<link::handler> accept(link::connection& c) {
         if (c.alpn() == "raw-pull") return std::make_unique<raw_endless>(c, payload_);
         if (c.alpn() == "raw-out") {
             auto made = std::make_unique<raw_pipe_out>(c);
@@ -51,7 +51,7 @@ private:
     /// Is on the list of those that frames are due to.
     class fan_member final : public raw_fan {
     public:
-        fan_member(raw_server& home, ngtcp2::connection& c) : raw_fan{c, home.frames_}, home_{home} {
+        fan_member(raw_server& home, link::connection& c) : raw_fan{c, home.frames_}, home_{home} {
             home_.members_.push_back(&c);
         }
         ~fan_member() override { std::erase(home_.members_, &on()); }
@@ -94,7 +94,7 @@ private:
     net::steady_timer timer_{io_};
     std::vector<std::byte> payload_ = pattern(64 * 1024);
     raw_frames frames_;
-    std::vector<ngtcp2::connection*> members_;
+    std::vector<link::connection*> members_;
     raw_pipe_out* out_ = nullptr;
     std::uint64_t due_ = 0;   ///< Frames.
     std::uint64_t first_ = 0; ///< That was due when the rate began.
@@ -109,8 +109,8 @@ public:
         : plan_{plan},
           payload_{pattern(64 * 1024)},
           client_{io_.get_executor(), options_of("raw client", plan.window)},
-          dialer_{client_, plan.port, plan.alpn, plan.count,
-              [this](ngtcp2::connection& c, time_point) { return accept(c); }},
+          dialer_{
+              client_, plan.port, plan.alpn, plan.count, [this](link::connection& c, time_point) { return accept(c); }},
           channel_{io_, [this](const std::string&) { return nlohmann::json{{"bytes", bytes_}}; },
               [this] { leave(io_, client_); }} {}
     int run() {
@@ -119,7 +119,7 @@ public:
     }
 
 private:
-    std::unique_ptr<ngtcp2::handler> accept(ngtcp2::connection& c) {
+    std::unique_ptr<link::handler> accept(link::connection& c) {
         if (++made_ == plan_.count) channel::say({{"ready", true}});
         if (plan_.alpn == "raw-in") return std::make_unique<raw_endless>(c, payload_);
         return std::make_unique<raw_sink>(c, bytes_);

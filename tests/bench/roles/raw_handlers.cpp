@@ -5,7 +5,7 @@
 
 namespace moqlite::bench {
 
-void raw_endless::pump(ngtcp2::connection& to, time_point) {
+void raw_endless::pump(link::connection& to, time_point) {
     if (!stream_) stream_ = to.open(direction::uni);
     while (stream_ && !blocked_) {
         const auto taken = to.write({*stream_, {&bytes_, 1}, bytes_.size(), false});
@@ -54,7 +54,7 @@ void raw_pipe::acked(std::uint64_t n) {
     }
 }
 
-raw_pipe_in::raw_pipe_in(ngtcp2::connection& c, raw_pipe_out& out) noexcept : raw_handler{c}, out_{out} {
+raw_pipe_in::raw_pipe_in(link::connection& c, raw_pipe_out& out) noexcept : raw_handler{c}, out_{out} {
     out.from(*this);
 }
 
@@ -63,7 +63,7 @@ void raw_pipe_in::stream_received(stream_id id, byte_view bytes, bool, time_poin
     out_.feed(bytes);
 }
 
-void raw_pipe_out::pump(ngtcp2::connection& to, time_point) {
+void raw_pipe_out::pump(link::connection& to, time_point) {
     if (!stream_) stream_ = to.open(direction::uni);
     while (stream_ && !blocked_) {
         std::size_t size = 0;
@@ -77,7 +77,7 @@ void raw_pipe_out::pump(ngtcp2::connection& to, time_point) {
     to.flush();
 }
 
-void raw_fan::pump(ngtcp2::connection& to, time_point) {
+void raw_fan::pump(link::connection& to, time_point) {
     const std::uint64_t whole = frames_.group.size();
     while (!blocked_ && at_ < frames_.due) {
         if (!stream_) stream_ = to.open(direction::uni);

@@ -6,16 +6,16 @@
 #include <array>
 #include <deque>
 #include <memory>
-#include <moqlite/ngtcp2/connection.hpp>
-#include <moqlite/ngtcp2/handler.hpp>
+#include <moqlite/link/connection.hpp>
+#include <moqlite/link/handler.hpp>
 #include <optional>
 #include <vector>
 
 namespace moqlite::bench {
 
-class raw_handler : public ngtcp2::handler {
+class raw_handler : public link::handler {
 public:
-    explicit raw_handler(ngtcp2::connection& c) noexcept : connection_{c} {}
+    explicit raw_handler(link::connection& c) noexcept : connection_{c} {}
     void stream_received(stream_id id, byte_view bytes, bool, time_point) override {
         connection_.credit(id, bytes.size());
     }
@@ -25,20 +25,20 @@ public:
     void stream_acked(stream_id, std::uint64_t, time_point) override {}
     void stream_closed(stream_id, std::optional<app_error>, time_point) override {}
     void streams_available(direction, time_point) override { blocked_ = false; }
-    void pump(ngtcp2::connection& to, time_point) override { to.flush(); }
-    void on_closed(const ngtcp2::closed&, time_point) override {}
+    void pump(link::connection& to, time_point) override { to.flush(); }
+    void on_closed(const link::closed&, time_point) override {}
 
-    [[nodiscard]] ngtcp2::connection& on() noexcept { return connection_; }
+    [[nodiscard]] link::connection& on() noexcept { return connection_; }
 
 protected:
-    ngtcp2::connection& connection_;
+    link::connection& connection_;
     bool blocked_ = false;
 };
 
 /// Counts what comes, and returns credit for it.
 class raw_sink final : public raw_handler {
 public:
-    raw_sink(ngtcp2::connection& c, std::uint64_t& bytes) noexcept : raw_handler{c}, bytes_{bytes} {}
+    raw_sink(link::connection& c, std::uint64_t& bytes) noexcept : raw_handler{c}, bytes_{bytes} {}
     void stream_received(stream_id id, byte_view bytes, bool fin, time_point now) override {
         bytes_ += bytes.size();
         raw_handler::stream_received(id, bytes, fin, now);
@@ -51,8 +51,8 @@ private:
 /// Sends the same bytes on one stream, without end.
 class raw_endless final : public raw_handler {
 public:
-    raw_endless(ngtcp2::connection& c, byte_view bytes) noexcept : raw_handler{c}, bytes_{bytes} {}
-    void pump(ngtcp2::connection& to, time_point) override;
+    raw_endless(link::connection& c, byte_view bytes) noexcept : raw_handler{c}, bytes_{bytes} {}
+    void pump(link::connection& to, time_point) override;
 
 private:
     byte_view bytes_;
@@ -85,7 +85,7 @@ class raw_pipe_out;
 /// Copies its one stream into a pipe. Credit goes back as the far side acknowledges: that bounds it.
 class raw_pipe_in final : public raw_handler {
 public:
-    raw_pipe_in(ngtcp2::connection& c, raw_pipe_out& out) noexcept;
+    raw_pipe_in(link::connection& c, raw_pipe_out& out) noexcept;
     void stream_received(stream_id id, byte_view bytes, bool fin, time_point now) override;
     void release(std::uint64_t n) { connection_.credit(stream_, n); }
 
@@ -106,7 +106,7 @@ public:
         pipe_.acked(n);
         if (in_ != nullptr) in_->release(n);
     }
-    void pump(ngtcp2::connection& to, time_point) override;
+    void pump(link::connection& to, time_point) override;
 
 private:
     raw_pipe pipe_;
@@ -123,9 +123,9 @@ struct raw_frames {
 /// Sends them, each group on a stream of its own.
 class raw_fan : public raw_handler {
 public:
-    raw_fan(ngtcp2::connection& c, const raw_frames& frames) noexcept
+    raw_fan(link::connection& c, const raw_frames& frames) noexcept
         : raw_handler{c}, frames_{frames}, at_{frames.due / frames.group.size() * frames.group.size()} {}
-    void pump(ngtcp2::connection& to, time_point) override;
+    void pump(link::connection& to, time_point) override;
 
 private:
     const raw_frames& frames_;

@@ -4,8 +4,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <malloc.h>
 #include <moqlite/asio/clock.hpp>
+#include <moqlite/link/session_handler.hpp>
 #include <moqlite/nghttp3/server.hpp>
-#include <moqlite/ngtcp2/session_handler.hpp>
 #include <moqlite/relay/relay.hpp>
 #include <unordered_map>
 
@@ -64,19 +64,19 @@ private:
         return o;
     }
 
-    ngtcp2::accept_function door() {
-        ngtcp2::accept_function own = [this](ngtcp2::connection& c, time_point now) { return accept(c, now); };
+    link::accept_function door() {
+        link::accept_function own = [this](link::connection& c, time_point now) { return accept(c, now); };
         auto by_http3 = nghttp3::serve({.log = log_of("relay")}, [own](const nghttp3::request& r) {
             return nghttp3::answer{.status = 200, .protocol = r.protocols.at(0), .accept = own};
         });
         return [own, by_http3](
-                   ngtcp2::connection& c, time_point now) { return c.alpn() == "h3" ? by_http3(c, now) : own(c, now); };
+                   link::connection& c, time_point now) { return c.alpn() == "h3" ? by_http3(c, now) : own(c, now); };
     }
-    std::unique_ptr<ngtcp2::handler> accept(ngtcp2::connection& c, time_point now) {
+    std::unique_ptr<link::handler> accept(link::connection& c, time_point now) {
         const auto key = relay_.add(role::server, c.alpn(), now);
         if (!key) return nullptr;
         connections_.emplace(*key, &c);
-        return std::make_unique<ngtcp2::session_handler<any_session*, link>>(relay_.session(*key), link{*this, *key});
+        return std::make_unique<link::session_handler<any_session*, link>>(relay_.session(*key), link{*this, *key});
     }
     void handle(std::uint64_t key, const event& e) {
         relay_.handle(key, e, asio::now());
@@ -131,7 +131,7 @@ private:
     net::io_context io_{1};
     net::steady_timer timer_{io_};
     relay relay_;
-    std::unordered_map<std::uint64_t, ngtcp2::connection*> connections_;
+    std::unordered_map<std::uint64_t, link::connection*> connections_;
     nlohmann::json closed_ = nlohmann::json::array();
     asio::server server_;
     channel channel_;

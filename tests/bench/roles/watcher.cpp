@@ -9,8 +9,8 @@
 
 namespace moqlite::bench {
 
-watcher::watcher(const watcher_role& plan, const std::vector<std::byte>& expected, tally& counts,
-    ngtcp2::connection& on, time_point now)
+watcher::watcher(const watcher_role& plan, const std::vector<std::byte>& expected, tally& counts, link::connection& on,
+    time_point now)
     : plan_{plan},
       expected_{expected},
       tally_{counts},
@@ -63,7 +63,7 @@ void watcher::streams_available(direction kind, time_point now) {
     session_.streams_available(kind, now);
     take_events(now);
 }
-void watcher::pump(ngtcp2::connection& to, time_point now) {
+void watcher::pump(link::connection& to, time_point now) {
     if (plan_.gives_credit) {
         moqlite::pump(session_, to);
     } else {
@@ -76,7 +76,7 @@ void watcher::tick(time_point now) {
     session_.tick(now);
     take_events(now);
 }
-void watcher::on_closed(const ngtcp2::closed& how, time_point now) {
+void watcher::on_closed(const link::closed& how, time_point now) {
     session_.connection_closed({how.app_code(), how.by_peer, how.reason}, now);
     take_events(now);
 }

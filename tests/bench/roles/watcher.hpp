@@ -4,8 +4,8 @@
 #include "frame_head.hpp"
 #include "roles.hpp"
 
-#include <moqlite/ngtcp2/connection.hpp>
-#include <moqlite/ngtcp2/handler.hpp>
+#include <moqlite/link/connection.hpp>
+#include <moqlite/link/handler.hpp>
 #include <moqlite/session/read_ahead.hpp>
 #include <moqlite/session/session.hpp>
 #include <moqlite/session/track_reader.hpp>
@@ -25,7 +25,7 @@ struct tally {
 /// Passes everything on but stream credit.
 class stingy {
 public:
-    explicit stingy(ngtcp2::connection& to) noexcept : to_{to} {}
+    explicit stingy(link::connection& to) noexcept : to_{to} {}
     std::optional<stream_id> open(direction d) { return to_.open(d); }
     std::optional<std::size_t> write(const write_stream& w) { return to_.write(w); }
     void reset(stream_id id, app_error code) { to_.reset(id, code); }
@@ -35,13 +35,13 @@ public:
     void flush() { to_.flush(); }
 
 private:
-    ngtcp2::connection& to_;
+    link::connection& to_;
 };
 
-class watcher final : public ngtcp2::handler {
+class watcher final : public link::handler {
 public:
     /// Subscribes.
-    watcher(const watcher_role& plan, const std::vector<std::byte>& expected, tally& counts, ngtcp2::connection& on,
+    watcher(const watcher_role& plan, const std::vector<std::byte>& expected, tally& counts, link::connection& on,
         time_point now);
 
     void stream_received(stream_id id, byte_view bytes, bool fin, time_point now) override;
@@ -51,10 +51,10 @@ public:
     void stream_acked(stream_id id, std::uint64_t n, time_point now) override;
     void stream_closed(stream_id id, std::optional<app_error> code, time_point now) override;
     void streams_available(direction kind, time_point now) override;
-    void pump(ngtcp2::connection& to, time_point now) override;
+    void pump(link::connection& to, time_point now) override;
     [[nodiscard]] std::optional<time_point> deadline() const override { return session_.deadline(); }
     void tick(time_point now) override;
-    void on_closed(const ngtcp2::closed& how, time_point now) override;
+    void on_closed(const link::closed& how, time_point now) override;
 
     /// Uses up to `bytes` of what is there (watching::drained); returns how many.
     std::size_t drain(std::size_t bytes, time_point now);
@@ -77,7 +77,7 @@ private:
     const watcher_role& plan_;
     const std::vector<std::byte>& expected_;
     tally& tally_;
-    ngtcp2::connection& connection_;
+    link::connection& connection_;
     session session_;
     std::optional<track_reader<session>> reader_;
     std::optional<subscribe_id> subscription_;

@@ -42,11 +42,11 @@ private:
         };
         return o;
     }
-    ngtcp2::accept_function door() {
-        ngtcp2::accept_function own = [this](ngtcp2::connection& c, time_point now) { return accept(c, now); };
+    link::accept_function door() {
+        link::accept_function own = [this](link::connection& c, time_point now) { return accept(c, now); };
         return plan_.webtransport ? by_webtransport(plan_.protocol, std::move(own)) : own;
     }
-    std::unique_ptr<ngtcp2::handler> accept(ngtcp2::connection& c, time_point now) {
+    std::unique_ptr<link::handler> accept(link::connection& c, time_point now) {
         auto made = std::make_unique<watcher>(plan_, expected_, counts_, c, now);
         only_ = made.get();
         return made;

@@ -19,11 +19,11 @@ namespace ngtcp2 = moqlite::ngtcp2;
 
 /// A handler with a session of its own; `on_event(session, event)` hears all of it.
 template <class OnEvent>
-std::unique_ptr<ngtcp2::handler> converse(moqlite::role side, time_point now, bool watch, OnEvent on_event) {
+std::unique_ptr<link::handler> converse(moqlite::role side, time_point now, bool watch, OnEvent on_event) {
     auto s = std::make_shared<session>(side, moqlite::version::lite_05, moqlite::session_options{}, now);
     if (watch) (void)s->watch("");
     auto handle = [s = s.get(), on_event](const event& e) { on_event(*s, e); };
-    return std::make_unique<ngtcp2::session_handler<std::shared_ptr<session>, decltype(handle)>>(s, handle);
+    return std::make_unique<link::session_handler<std::shared_ptr<session>, decltype(handle)>>(s, handle);
 }
 
 int run() {
@@ -40,7 +40,7 @@ int run() {
     moqlite::asio::client client{io.get_executor()};
     scene::subscriber viewer;
 
-    const auto accept = [](ngtcp2::connection&, time_point now) {
+    const auto accept = [](link::connection&, time_point now) {
         return converse(moqlite::role::server, now, false, scene::publish);
     };
     if (!server.listen("127.0.0.1:0", *server_tls, accept, why)) return std::printf("%s\n", why.c_str()), 1;
@@ -49,7 +49,7 @@ int run() {
     const auto leave = [&] { client.shutdown(moqlite::app_error::cancel, "done", 1s, [&io] { io.stop(); }); };
     client.connect(
         {"127.0.0.1", server.local_address().port(), "localhost", {"moq-lite-05"}, *client_tls},
-        [&](ngtcp2::connection&, time_point now) {
+        [&](link::connection&, time_point now) {
             return converse(moqlite::role::client, now, true, [&](session& s, const event& e) {
                 viewer.take(s, e);
                 if (!viewer.ended() || leaving) return;
@@ -57,7 +57,7 @@ int run() {
                 boost::asio::post(io, leave); // Not from within the connection's own callbacks.
             });
         },
-        [&io](const ngtcp2::closed& how) {
+        [&io](const link::closed& how) {
             std::printf("cannot connect: %s\n", how.reason.c_str());
             io.stop();
         });

@@ -7,7 +7,7 @@
 #include <functional>
 #include <memory>
 #include <moqlite/asio/options.hpp>
-#include <moqlite/ngtcp2/connection.hpp>
+#include <moqlite/link/connection.hpp>
 #include <moqlite/ngtcp2/endpoint.hpp>
 #include <moqlite/ngtcp2/tls.hpp>
 #include <string>
@@ -36,7 +36,7 @@ public:
 
     /// Resolves, tries the addresses in order, and calls either `accept`, for the connection's
     /// handler, or `failed`, once, never from within connect().
-    void connect(connect_options, ngtcp2::accept_function accept, ngtcp2::failed_function failed);
+    void connect(connect_options, link::accept_function accept, link::failed_function failed);
 
     /// As server::shutdown(); a connect() that is under way fails.
     void shutdown(app_error code, std::string_view reason, duration grace, std::function<void()> done);

@@ -5,7 +5,7 @@
 #include <functional>
 #include <memory>
 #include <moqlite/asio/options.hpp>
-#include <moqlite/ngtcp2/connection.hpp>
+#include <moqlite/link/connection.hpp>
 #include <moqlite/ngtcp2/endpoint.hpp>
 #include <moqlite/ngtcp2/tls.hpp>
 #include <string>
@@ -24,9 +24,9 @@ public:
 
     /// `where` is HOST:PORT with a numeric host or none (any address, IPv4 and IPv6 on one socket);
     /// port 0 takes a free one. `accept` makes the handler of each connection, whose alpn() is known.
-    [[nodiscard]] bool listen(std::string_view where, ngtcp2::tls, ngtcp2::accept_function accept, std::string& why);
+    [[nodiscard]] bool listen(std::string_view where, ngtcp2::tls, link::accept_function accept, std::string& why);
 
-    [[nodiscard]] const ngtcp2::address& local_address() const;
+    [[nodiscard]] const link::address& local_address() const;
 
     /// Handshakes that begin from now on are made with this; connections that are there stay as they are.
     void renew(ngtcp2::tls);

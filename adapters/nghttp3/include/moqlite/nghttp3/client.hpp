@@ -2,9 +2,9 @@
 #pragma once
 
 #include <memory>
+#include <moqlite/link/accept.hpp>
+#include <moqlite/link/log.hpp>
 #include <moqlite/nghttp3/stats.hpp>
-#include <moqlite/ngtcp2/endpoint.hpp>
-#include <moqlite/ngtcp2/log.hpp>
 #include <string>
 #include <vector>
 
@@ -15,13 +15,13 @@ struct client_options {
     std::string path = "/";               ///< With its query.
     std::string origin{};                 ///< Empty: none is said, as by everybody but browsers.
     std::vector<std::string> protocols{}; ///< To offer, our favourite first.
-    ngtcp2::log_function log{};
+    link::log_function log{};
     std::shared_ptr<stats> counts{}; ///< Null: nobody wants to know.
 };
 
 /// For endpoint::connect(), with "h3" as the only ALPN. Either `accept` is called with the session, whose alpn() is the
 /// protocol that was agreed on, or `failed`, once; give endpoint::connect() the same `failed` for the handshake.
 /// A server that names no protocol has taken the only one that was offered; where there were several, that fails.
-[[nodiscard]] ngtcp2::accept_function connect(client_options, ngtcp2::accept_function, ngtcp2::failed_function failed);
+[[nodiscard]] link::accept_function connect(client_options, link::accept_function, link::failed_function failed);
 
 } // namespace moqlite::nghttp3

@@ -3,10 +3,10 @@
 
 #include <functional>
 #include <memory>
+#include <moqlite/link/accept.hpp>
+#include <moqlite/link/address.hpp>
+#include <moqlite/link/log.hpp>
 #include <moqlite/nghttp3/stats.hpp>
-#include <moqlite/ngtcp2/address.hpp>
-#include <moqlite/ngtcp2/endpoint.hpp>
-#include <moqlite/ngtcp2/log.hpp>
 #include <string>
 #include <vector>
 
@@ -18,7 +18,7 @@ struct request {
     std::string path;                   ///< With its query; UTF-8.
     std::string origin;                 ///< Of the page that asks, well-formed; empty: it is no browser.
     std::vector<std::string> protocols; ///< Those offered (wt-available-protocols), the client's favourite first.
-    ngtcp2::address remote;
+    link::address remote;
 };
 
 /// What becomes of a request.
@@ -29,7 +29,7 @@ struct answer {
     std::string protocol{};
     /// Makes the session's handler, which lives on a WebTransport session as it would on a connection. Null from it:
     /// 503.
-    ngtcp2::accept_function accept{};
+    link::accept_function accept{};
     /// For the log, where it is refused: "origin not allowed".
     std::string reason{};
 };
@@ -37,13 +37,13 @@ struct answer {
 using answer_function = std::function<answer(const request&)>;
 
 struct server_options {
-    ngtcp2::log_function log{};      ///< One line for each of the first requests of a connection that are refused.
+    link::log_function log{};        ///< One line for each of the first requests of a connection that are refused.
     std::shared_ptr<stats> counts{}; ///< Null: nobody wants to know.
 };
 
 /// For endpoint::serve(). A connection carries one session; further ones are answered 429, GET and HEAD 404, other
 /// methods 405, a malformed Origin 403, a path that is not UTF-8 400. A connection on which no session comes about in
 /// 10 s is closed.
-[[nodiscard]] ngtcp2::accept_function serve(server_options, answer_function);
+[[nodiscard]] link::accept_function serve(server_options, answer_function);
 
 } // namespace moqlite::nghttp3

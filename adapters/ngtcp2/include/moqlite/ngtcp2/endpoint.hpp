@@ -9,10 +9,12 @@
 #include <memory>
 #include <moqlite/core/bytes.hpp>
 #include <moqlite/core/time.hpp>
-#include <moqlite/ngtcp2/address.hpp>
-#include <moqlite/ngtcp2/connection.hpp>
-#include <moqlite/ngtcp2/handler.hpp>
-#include <moqlite/ngtcp2/log.hpp>
+#include <moqlite/link/accept.hpp>
+#include <moqlite/link/address.hpp>
+#include <moqlite/link/connection.hpp>
+#include <moqlite/link/datagram.hpp>
+#include <moqlite/link/handler.hpp>
+#include <moqlite/link/log.hpp>
 #include <moqlite/ngtcp2/tls.hpp>
 #include <optional>
 #include <span>
@@ -25,37 +27,6 @@ namespace moqlite::ngtcp2 {
 namespace detail {
 struct endpoint_state;
 } // namespace detail
-
-/// One UDP datagram that arrived. `local` is where it was sent to.
-struct datagram {
-    address local;
-    address remote;
-    std::uint8_t ecn = 0; ///< The two ECN bits of the IP header.
-    byte_view bytes;
-};
-
-/// Datagrams to one destination, of `segment` bytes each, the last one perhaps shorter: what one
-/// sendmsg with UDP_SEGMENT takes. At most 64 segments and 65 000 bytes.
-struct burst {
-    address local;
-    address remote;
-    std::uint8_t ecn = 0;
-    std::size_t segment = 0;
-    byte_view bytes;
-};
-
-/// Where an endpoint's datagrams go.
-class sink {
-public:
-    virtual ~sink() = default;
-    /// Sends or keeps a copy. False: the socket is full; nothing more is built until writable().
-    virtual bool send(const burst&) = 0;
-    /// A connection became ready outside of a turn: have one soon.
-    virtual void ready() = 0;
-};
-
-/// Takes a connection's qlog, a JSON text sequence (RFC 7464), piece by piece.
-using qlog_function = std::function<void(byte_view)>;
 
 enum class congestion : std::uint8_t { cubic, bbr };
 
@@ -95,21 +66,16 @@ struct endpoint_options {
 
     /// Fills with unpredictable bytes; empty: the libcrypto's. A simulation gives its own.
     std::function<void(std::span<std::byte>)> random;
-    log_function log;
+    link::log_function log;
     /// Gives the taker of a new connection's qlog, or an empty one; `id` is the connection's original
     /// destination connection id in hex. Half a handshake is a connection, too.
-    std::function<qlog_function(role, std::string_view id)> qlog;
+    std::function<link::qlog_function(role, std::string_view id)> qlog;
 };
-
-/// Makes the handler of a connection whose handshake is complete; null: it is closed again.
-using accept_function = std::function<std::unique_ptr<handler>(connection&, time_point)>;
-/// A connection came to nothing before it had a handler.
-using failed_function = std::function<void(const closed&)>;
 
 /// Whom to connect to.
 struct target {
-    address remote;
-    address local;           ///< Of our socket; the wildcard address will do.
+    link::address remote;
+    link::address local;     ///< Of our socket; the wildcard address will do.
     std::string server_name; ///< DNS name or IP address, as in the certificate.
     std::vector<std::string> alpn;
 };
@@ -117,13 +83,13 @@ struct target {
 /// A turn is: receive() each datagram that has come, expire() if deadline() has, then pump().
 class endpoint {
 public:
-    endpoint(endpoint_options, sink&);
+    endpoint(endpoint_options, link::sink&);
     ~endpoint();
     endpoint(const endpoint&) = delete;
     endpoint& operator=(const endpoint&) = delete;
 
     /// Takes connections from now on.
-    void serve(tls, accept_function);
+    void serve(tls, link::accept_function);
     /// Handshakes that begin from now on are made with this, where connections are taken; nothing else changes.
     void renew(tls);
     /// Refuses new connections from now on (CONNECTION_REFUSED); existing ones stay.
@@ -131,10 +97,11 @@ public:
 
     /// Null: too many connections, or `why`; otherwise accept or failed is called, once, from a
     /// later turn. Nothing is sent before the next pump().
-    connection* connect(const tls&, const target&, accept_function, failed_function, std::string& why, time_point now);
+    link::connection* connect(
+        const tls&, const target&, link::accept_function, link::failed_function, std::string& why, time_point now);
 
     /// Any bytes at all may come in; what is not QUIC is dropped.
-    void receive(const datagram&, time_point now);
+    void receive(const link::datagram&, time_point now);
     /// The kernel refused a datagram of `size` bytes of the burst that sink::send() was given, for good: `error` is the
     /// errno. To be called from within that. A client's handshake ends with it; packets that are too large become
     /// smaller.

@@ -1,9 +1,9 @@
-#include <moqlite/ngtcp2/address.hpp>
+#include <moqlite/link/address.hpp>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
-namespace moqlite::ngtcp2 {
+namespace moqlite::link {
 
 static_assert(address::capacity == sizeof(sockaddr_in6));
 
@@ -88,4 +88,4 @@ std::string to_string(const address& a) {
     return host + ':' + std::to_string(a.port());
 }
 
-} // namespace moqlite::ngtcp2
+} // namespace moqlite::link

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace moqlite::ngtcp2 {
+namespace moqlite::link {
 
 /// A sockaddr_in or sockaddr_in6, padding zeroed: equal addresses have equal bytes.
 class address {
@@ -44,4 +44,4 @@ private:
 /// "192.0.2.1:443" or "[2001:db8::1]:443"; IPv4-mapped addresses are written as IPv4.
 [[nodiscard]] std::string to_string(const address&);
 
-} // namespace moqlite::ngtcp2
+} // namespace moqlite::link

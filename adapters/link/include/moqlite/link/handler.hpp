@@ -6,12 +6,12 @@
 #include <moqlite/core/error.hpp>
 #include <moqlite/core/ids.hpp>
 #include <moqlite/core/time.hpp>
-#include <moqlite/ngtcp2/error_code.hpp>
+#include <moqlite/link/error_code.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 
-namespace moqlite::ngtcp2 {
+namespace moqlite::link {
 
 class connection;
 
@@ -68,4 +68,4 @@ public:
     virtual void on_closed(const closed&, time_point) = 0;
 };
 
-} // namespace moqlite::ngtcp2
+} // namespace moqlite::link

@@ -7,7 +7,7 @@
 #include <moqlite/webtransport/error_code.hpp>
 #include <optional>
 
-namespace moqlite::ngtcp2 {
+namespace moqlite::link {
 
 enum class code_form : std::uint8_t {
     raw,
@@ -32,4 +32,4 @@ enum class code_form : std::uint8_t {
     return fits ? std::optional{code_form::raw} : std::nullopt;
 }
 
-} // namespace moqlite::ngtcp2
+} // namespace moqlite::link

@@ -3,15 +3,15 @@
 
 #include <cstdint>
 #include <memory>
-#include <moqlite/ngtcp2/address.hpp>
-#include <moqlite/ngtcp2/error_code.hpp>
-#include <moqlite/ngtcp2/handler.hpp>
+#include <moqlite/link/address.hpp>
+#include <moqlite/link/error_code.hpp>
+#include <moqlite/link/handler.hpp>
 #include <moqlite/session/output.hpp>
 #include <moqlite/session/transport.hpp>
 #include <optional>
 #include <string_view>
 
-namespace moqlite::ngtcp2 {
+namespace moqlite::link {
 
 /// What a connection has measured; sizes in bytes.
 struct connection_stats {
@@ -73,4 +73,4 @@ protected:
 
 static_assert(datagram_transport<connection>);
 
-} // namespace moqlite::ngtcp2
+} // namespace moqlite::link

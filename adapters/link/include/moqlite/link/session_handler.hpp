@@ -2,12 +2,12 @@
 #pragma once
 
 #include <chrono>
-#include <moqlite/ngtcp2/connection.hpp>
-#include <moqlite/ngtcp2/handler.hpp>
+#include <moqlite/link/connection.hpp>
+#include <moqlite/link/handler.hpp>
 #include <moqlite/session/transport.hpp>
 #include <utility>
 
-namespace moqlite::ngtcp2 {
+namespace moqlite::link {
 
 /// `Session` points to a session (a raw or smart pointer); `on_event(event)` is called for every
 /// event, within the input that caused it. It may command any session, and wake() their connections.
@@ -92,4 +92,4 @@ private:
     time_point measured_{};
 };
 
-} // namespace moqlite::ngtcp2
+} // namespace moqlite::link

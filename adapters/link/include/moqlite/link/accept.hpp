@@ -1,0 +1,17 @@
+// How a stack hands a new connection over to whoever uses it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <moqlite/core/time.hpp>
+#include <moqlite/link/connection.hpp>
+#include <moqlite/link/handler.hpp>
+
+namespace moqlite::link {
+
+/// Makes the handler of a connection whose handshake is complete; null: it is closed again.
+using accept_function = std::function<std::unique_ptr<handler>(connection&, time_point)>;
+/// A connection came to nothing before it had a handler.
+using failed_function = std::function<void(const closed&)>;
+
+} // namespace moqlite::link
