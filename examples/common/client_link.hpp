@@ -1,18 +1,14 @@
-// A client program's session, from connecting to the exit code, and its successors where the relay asks to be left.
+// A client program around its session: signals, log lines and the exit code.
 #pragma once
 
 #include "client_options.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <memory>
-#include <moqlite/asio/client.hpp>
+#include <moqlite/asio/client_link.hpp>
 #include <moqlite/session/session.hpp>
 #include <optional>
 #include <string>
-#include <string_view>
-#include <vector>
 
 namespace moqlite::programs {
 
@@ -35,65 +31,40 @@ public:
     virtual void ending(int code, const std::string& why) = 0;
 };
 
-class client_link {
+class client_link final : asio::client_user {
 public:
     /// `user` must outlive the run.
-    client_link(const client_options&, session_options, client_user& user);
-    ~client_link();
-    client_link(const client_link&) = delete;
-    client_link& operator=(const client_link&) = delete;
+    client_link(const client_options&, session_options, programs::client_user& user);
 
     /// Connects, and returns the exit code when the program has ended.
     [[nodiscard]] int run();
 
     [[nodiscard]] boost::asio::io_context& io() noexcept { return io_; }
     /// Precondition: connected, and not parted.
-    [[nodiscard]] session& get() noexcept;
+    [[nodiscard]] session& get() noexcept { return link_->get(); }
     /// Commands were given outside of a turn: have them sent.
-    void wake();
+    void wake() { link_->wake(); }
     /// The relay asked to be left (GOAWAY): its successor is looked for, and the session goes on until that answers.
-    [[nodiscard]] bool moving() const noexcept { return moving_; }
+    [[nodiscard]] bool moving() const noexcept { return link_->moving(); }
 
     /// Closes the connection cleanly and ends the program. The first call counts.
     void finish(int code, const std::string& why = {});
     [[nodiscard]] bool finishing() const noexcept { return code_.has_value(); }
 
 private:
-    struct line; ///< One connection, and the session on it.
-
-    void dial(line&);
+    void connected(const link::connection&) override;
+    void parted(const session_closed*) override;
+    void on_event(const event&, time_point now) override;
+    void turn(time_point now) override { user_.turn(now); }
+    void failed(const std::string& why) override;
     void watch_signals();
-    void limit_handshake();
-    [[nodiscard]] std::unique_ptr<link::handler> start_session(line&, link::connection&, time_point now);
-    void on_event(line&, const event&);
-    void failed(line&, const link::closed&);
-
-    // client_move.cpp: from one relay to the next.
-    void move_to(std::string_view uri);
-    void dial_next();
-    void try_again(const std::string& why);
-    void part(const std::string& why);
-    void take_next();
-    /// Destroys it later: it may be what is calling.
-    void discard(std::unique_ptr<line>);
 
     client_options options_;
     session_options session_options_;
-    client_user& user_;
+    programs::client_user& user_;
     boost::asio::io_context io_{1};
     boost::asio::signal_set signals_{io_};
-    boost::asio::steady_timer handshake_{io_}; ///< Until a connection must be there.
-    boost::asio::steady_timer again_{io_};     ///< Until the next attempt.
-    std::optional<ngtcp2::tls> tls_;
-    relay_url where_;
-    std::unique_ptr<line> line_;                  ///< In use.
-    std::unique_ptr<line> next_;                  ///< To the successor.
-    std::vector<std::unique_ptr<line>> farewell_; ///< Saying goodbye.
-    duration pause_{};                            ///< Between two attempts.
-    time_point moved_{};                          ///< When a successor was taken last.
-    std::optional<time_point> give_up_at_;        ///< Set when the session was over before its successor answered.
-    bool moving_ = false;
-    bool parted_ = false;
+    std::optional<asio::client_link> link_; ///< Made by run().
     std::optional<int> code_;
 };
 

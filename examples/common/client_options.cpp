@@ -86,7 +86,7 @@ void client_options::add_to(command_line& line) {
 bool client_options::check(std::string& why) {
     for (const auto& protocol : protocols)
         if (!is_supported(protocol, why)) return false;
-    const auto found = parse_url(url, why);
+    const auto found = asio::parse_url(url, why);
     if (!found) return false;
     where = *found;
     const auto named = CLI::detail::join(protocols, ",");

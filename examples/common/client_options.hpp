@@ -2,8 +2,8 @@
 #pragma once
 
 #include "command_line.hpp"
-#include "url.hpp"
 
+#include <moqlite/asio/url.hpp>
 #include <moqlite/ngtcp2/tls.hpp>
 #include <optional>
 #include <string>
@@ -30,7 +30,7 @@ struct client_options {
     /// What the flags amount to; false: `why` says which of them is wrong.
     [[nodiscard]] bool check(std::string& why);
 
-    relay_url where; ///< By check().
+    asio::url where; ///< By check().
 
     [[nodiscard]] ngtcp2::trust trust() const;
     [[nodiscard]] std::string level() const { return quiet ? "error" : log_level; }

@@ -1,7 +1,8 @@
-// Sizes, and names of errors, as people write and read them.
+// Sizes, times and names of errors, as people write and read them.
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <moqlite/core/error.hpp>
@@ -18,6 +19,10 @@ namespace moqlite::programs {
 
 /// "12.3 MiB"
 [[nodiscard]] std::string size_text(double bytes);
+
+[[nodiscard]] inline duration to_duration(double seconds) {
+    return std::chrono::duration_cast<duration>(std::chrono::duration<double>{seconds});
+}
 
 /// Bytes a second over the last second or so, by what it is told a few times a second.
 class speed {

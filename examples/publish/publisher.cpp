@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <moqlite/asio/clock.hpp>
+#include <type_traits>
 #include <utility>
 
 namespace moqlite::programs {
@@ -47,12 +48,12 @@ int publisher::run() {
 }
 
 void publisher::connected() {
-    outbox_options o{.group_frames = options_.group_frames, .keep_until_taken = options_.wait_subscriber};
-    if (options_.wait_subscriber) o.hold_most *= 2;
-    if (outbox_)
+    track_writer_options o{.group_frames = options_.group_frames, .info = {.timescale = 1'000'000}};
+    if (options_.wait_subscriber) o.mode = writing::complete, o.hold_most *= 2;
+    if (track_)
         await_return();
     else
-        outbox_.emplace(link_.get(), memory_, o);
+        track_.emplace(link_.get(), track_ref{options_.client.broadcast, options_.client.track}, memory_, o);
     if (const auto announced = link_.get().announce(options_.client.broadcast); !announced)
         return link_.finish(exit_failure,
             "cannot announce " + options_.client.broadcast + ": " + std::string{to_string(announced.error())});
@@ -61,7 +62,7 @@ void publisher::connected() {
 
 /// Another session: what they have not got, those who were subscribed will ask for again.
 void publisher::await_return() {
-    outbox_->attach(link_.get());
+    track_->attach(link_.get());
     return_.expires_after(return_time);
     return_.async_wait([this](const boost::system::error_code& error) {
         if (error) return;
@@ -71,63 +72,52 @@ void publisher::await_return() {
 }
 
 void publisher::parted() {
-    returning_ = returning_ || outbox_->has_subscribers();
+    returning_ = returning_ || track_->has_subscribers();
     return_.cancel();
-    outbox_->detach();
+    track_->detach();
 }
 
 void publisher::on_event(const event& e, time_point) {
-    if (const auto* subscribed = std::get_if<subscribe_requested>(&e))
-        answer(*subscribed);
-    else if (const auto* asked = std::get_if<track_requested>(&e))
-        answer(*asked);
-    else if (const auto* fetched = std::get_if<fetch_requested>(&e))
-        answer(*fetched);
-    else if (const auto* wanted = std::get_if<groups_wanted>(&e))
-        outbox_->wanted(*wanted);
-    else if (const auto* delivered = std::get_if<group_delivered>(&e))
-        outbox_->delivered(*delivered);
-    else if (const auto* lost = std::get_if<group_lost>(&e))
-        outbox_->lost(*lost);
-    else if (const auto* ended = std::get_if<request_ended>(&e))
-        outbox_->left(*ended);
+    if (track_->handle(e))
+        report(e);
     else if (const auto* refused = std::get_if<announcements_cut_off>(&e))
         return announcement_refused(*refused);
     else if (std::holds_alternative<goaway_received>(e) && link_.moving() && options_.wait_subscriber)
-        outbox_->keep_recent();
+        return track_->keep_recent();
     else
-        return;
+        return refuse_other(e);
     finish_if_done();
+}
+
+void publisher::report(const event& e) {
+    if (const auto* subscribed = std::get_if<subscribe_requested>(&e)) {
+        if (const auto start = track_->next_for(subscribed->request))
+            spdlog::info("a subscriber came; group {} is its next", number(*start));
+    } else if (const auto* lost = std::get_if<group_lost>(&e)) {
+        spdlog::debug("group {} was not delivered: {}", number(lost->sequence), to_text(lost->code));
+    } else if (const auto* ended = std::get_if<request_ended>(&e)) {
+        spdlog::info("a subscriber {}", ended->delivered ? "has everything" : "left");
+    }
+}
+
+/// We have one track.
+void publisher::refuse_other(const event& e) {
+    std::visit(
+        [this](const auto& what) {
+            using kind = std::decay_t<decltype(what)>;
+            if constexpr (std::is_same_v<kind, subscribe_requested> || std::is_same_v<kind, track_requested> ||
+                          std::is_same_v<kind, fetch_requested>)
+                static_cast<void>(link_.get().reject(what.request, app_error::not_found));
+        },
+        e);
 }
 
 /// Existing subscribers are still served, but no new one will arrive.
 void publisher::announcement_refused(const announcements_cut_off& e) {
     const auto why = fmt::format(
         "the relay refused the announcement of {}: {}", printable(options_.client.broadcast), to_text(e.code));
-    if (outbox_->has_subscribers() || link_.moving()) return spdlog::warn("{}", why);
+    if (track_->has_subscribers() || link_.moving()) return spdlog::warn("{}", why);
     link_.finish(exit_failure, why);
-}
-
-bool publisher::is_ours(const track_ref& track) const {
-    return track.broadcast == options_.client.broadcast && track.track == options_.client.track;
-}
-
-void publisher::answer(const subscribe_requested& e) {
-    if (is_ours(e.track)) return outbox_->subscribe(e);
-    static_cast<void>(link_.get().reject(e.request, app_error::not_found));
-}
-
-void publisher::answer(const track_requested& e) {
-    if (is_ours(e.track))
-        static_cast<void>(link_.get().answer_track(e.request, {.timescale = 1'000'000}));
-    else
-        static_cast<void>(link_.get().reject(e.request, app_error::not_found));
-}
-
-/// What is still held; what has gone is gone.
-void publisher::answer(const fetch_requested& e) {
-    const auto g = is_ours(e.track) ? outbox_->find(e.sequence) : group_ref{};
-    if (!g || !link_.get().serve(e.request, g)) static_cast<void>(link_.get().reject(e.request, app_error::not_found));
 }
 
 void publisher::turn(time_point) {
@@ -144,10 +134,10 @@ void publisher::go_on() {
     });
 }
 
-/// Moves frames from the input to the outbox as far as it will go; whatever stops it calls again.
+/// Moves frames from the input to the track as far as it will go; whatever stops it calls again.
 void publisher::step() {
     for (std::size_t moved = 0; moved < a_slice; moved += frame_.size()) {
-        if (link_.finishing() || outbox_->ended()) return;
+        if (link_.finishing() || track_->ended()) return;
         const auto now = asio::now();
         if (!may_read(now) || !fill(now) || !send(now)) return;
     }
@@ -155,12 +145,12 @@ void publisher::step() {
 }
 
 bool publisher::may_read(time_point now) {
-    const bool nobody = options_.wait_subscriber && !outbox_->has_subscribers();
+    const bool nobody = options_.wait_subscriber && !track_->has_subscribers();
     if (nobody || (idle_ && pace_.due(now) < now)) pace_.restart(now);
     idle_ = nobody;
     // A source with a rate of its own waits for nobody.
     const bool waits = options_.wait_subscriber || !pace_.is_paced();
-    held_up_ = nobody || (waits && !outbox_->attached()) || (waits && !outbox_->has_room());
+    held_up_ = nobody || (waits && !track_->attached()) || (waits && !track_->has_room());
     return !held_up_;
 }
 
@@ -210,20 +200,20 @@ bool publisher::send(time_point now) {
             });
             return false;
         }
-        outbox_->write(unix_microseconds(due, now), std::span{frame_}.first(filled_));
+        track_->write(unix_microseconds(due, now), std::span{frame_}.first(filled_));
         pace_.next(due);
         ++frames_;
         bytes_ += filled_;
         filled_ = 0;
     }
-    if (at_end_) outbox_->end();
+    if (at_end_) track_->end();
     link_.wake();
     finish_if_done();
     return !at_end_;
 }
 
 void publisher::finish_if_done() {
-    if (outbox_->ended() && !outbox_->has_subscribers() && !returning_) link_.finish(exit_ok);
+    if (track_->ended() && !track_->has_subscribers() && !returning_) link_.finish(exit_ok);
 }
 
 void publisher::ending(int code, const std::string& why) {
@@ -234,15 +224,15 @@ void publisher::ending(int code, const std::string& why) {
     progress_.stop();
     if (code != exit_ok) return spdlog::error("{}", why);
     spdlog::info(
-        "published {} groups, {} frames, {}", outbox_->groups(), frames_, size_text(static_cast<double>(bytes_)));
-    if (const auto n = outbox_->untaken(); n != 0) spdlog::warn("nobody took {} of {} groups", n, outbox_->groups());
+        "published {} groups, {} frames, {}", track_->groups(), frames_, size_text(static_cast<double>(bytes_)));
+    if (const auto n = track_->untaken(); n != 0) spdlog::warn("nobody took {} of {} groups", n, track_->groups());
 }
 
 std::string publisher::progress() {
-    if (!outbox_) return "connecting to " + options_.client.url;
+    if (!track_) return "connecting to " + options_.client.url;
     const auto size = size_text(static_cast<double>(bytes_));
-    return fmt::format("{}  {}  {} groups{}", size, speed_.text(bytes_, asio::now()), outbox_->groups(),
-        outbox_->has_subscribers() ? "" : "  (nobody is subscribed)");
+    return fmt::format("{}  {}  {} groups{}", size, speed_.text(bytes_, asio::now()), track_->groups(),
+        track_->has_subscribers() ? "" : "  (nobody is subscribed)");
 }
 
 } // namespace moqlite::programs

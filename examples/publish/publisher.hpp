@@ -4,11 +4,11 @@
 #include "client_link.hpp"
 #include "descriptor.hpp"
 #include "log.hpp"
-#include "outbox.hpp"
 #include "pace.hpp"
 #include "text.hpp"
 
 #include <cstddef>
+#include <moqlite/session/track_writer.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -40,10 +40,8 @@ private:
     void ending(int code, const std::string& why) override;
 
     void announcement_refused(const announcements_cut_off&);
-    void answer(const subscribe_requested&);
-    void answer(const track_requested&);
-    void answer(const fetch_requested&);
-    [[nodiscard]] bool is_ours(const track_ref&) const;
+    void report(const event&);
+    void refuse_other(const event&);
 
     void go_on();
     void step();
@@ -57,14 +55,14 @@ private:
     [[nodiscard]] std::string progress();
 
     publish_options options_;
-    slab_pool memory_; ///< Must outlive the session, and what the outbox pins.
+    slab_pool memory_; ///< Must outlive the session, and what the track holds.
     client_link link_;
     descriptor input_;
     boost::asio::steady_timer timer_;  ///< Until a frame is due.
     boost::asio::steady_timer pause_;  ///< Until a frame that is not full is sent as it is.
     boost::asio::steady_timer return_; ///< For subscribers to come back.
     progress_line progress_;
-    std::optional<outbox> outbox_;
+    std::optional<track_writer<session>> track_;
     pace pace_;
     std::vector<std::byte> frame_;
     std::size_t filled_ = 0;

@@ -20,7 +20,7 @@ void service::changed(ngtcp2::certificate_store::outcome what, const std::string
     if (what == same) return;
     if (what == failed) return spdlog::error("the certificate stays as it is: {}", why);
     const auto& certificate = certificates_.current();
-    for (const auto& server : servers_) server->renew(certificate.configuration);
+    shard_.renew(certificate.configuration);
     spdlog::info(
         "certificate renewed, sha256 {}, good until {}", certificate.fingerprint, date(certificate.good.until));
 }

@@ -27,17 +27,17 @@ std::optional<web_page> service::page(std::string_view path) const {
 
 /// Not well is a relay that takes no new sessions: whoever spreads clients over relays looks at the status.
 web_page service::health() const {
-    const auto s = relay_.stats();
+    const auto s = shard_.stats();
+    const auto& w = shard_.http3_stats();
     nlohmann::ordered_json about{{"status", stopped_ ? "draining" : "ok"}, {"version", MOQLITE_VERSION},
         {"sessions", s.sessions}, {"broadcasts", s.broadcasts}, {"tracks", s.tracks}, {"readers", s.readers},
         {"cached_bytes", s.cached_bytes}, {"memory_bytes", s.memory}, {"groups_not_delivered", s.groups_lost},
         {"requests_refused", s.requests_refused}, {"requests_overdue", s.requests_overdue},
         {"protocols", options_.protocols}, {"pin_certificate", is_pinnable(certificates_.current().good)},
-        {"webtransport",
-            {{"sessions", http3_->sessions}, {"refused_requests", http3_->refused_requests},
-                {"refused_streams", http3_->rejected_streams}, {"dropped_datagrams", http3_->dropped_datagrams},
-                {"failed_connections", http3_->failed_connections}}}};
-    for (const auto& server : servers_) about["listening"].push_back(to_string(server->local_address()));
+        {"webtransport", {{"sessions", w.sessions}, {"refused_requests", w.refused_requests},
+                             {"refused_streams", w.rejected_streams}, {"dropped_datagrams", w.dropped_datagrams},
+                             {"failed_connections", w.failed_connections}}}};
+    for (const auto& address : shard_.addresses()) about["listening"].push_back(to_string(address));
     return {.type = "application/json", .text = about.dump() + '\n', .status = stopped_ ? 503u : 200u};
 }
 

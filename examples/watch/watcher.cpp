@@ -24,10 +24,6 @@ constexpr auto second_sign = std::chrono::milliseconds{200};
 /// is not may be known a moment later.
 constexpr double replaced_within = 0.05;
 
-duration to_duration(double seconds) {
-    return std::chrono::duration_cast<duration>(std::chrono::duration<double>{seconds});
-}
-
 } // namespace
 
 watcher::watcher(const watch_options& options)

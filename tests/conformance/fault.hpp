@@ -8,7 +8,7 @@ namespace moqlite::sim {
 
 /// A pair in the middle of everything: announcements and tracks both ways.
 struct crowd {
-    crowd(world& w, const net::link& l)
+    crowd(world& w, const net::network_link& l)
         : p(w, l),
           to_client(p.server, video),
           to_server(p.client, audio),

@@ -15,7 +15,7 @@ struct mesh {
             relays.push_back(std::make_unique<relay_node>(w, relay_options_for<net>({}, hop_id{1 + i})));
         }
     }
-    void join(std::size_t from, std::size_t to, const net::link& l) {
+    void join(std::size_t from, std::size_t to, const net::network_link& l) {
         wires.push_back(std::make_unique<net::connection>(world_, *homes[from], *homes[to], l, version::lite_05));
         relays[from]->take(wires.back()->client);
         relays[to]->take(wires.back()->server);

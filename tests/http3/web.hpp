@@ -29,11 +29,11 @@ struct web : quic {
 
     class machine final : public host {
     public:
-        machine(sim::world& w, const link& l = {}) : host(w, with_room(l), webtransport) {}
+        machine(sim::world& w, const network_link& l = {}) : host(w, with_room(l), webtransport) {}
 
     private:
         /// Beside what a session may open: HTTP/3's own streams, and the request.
-        [[nodiscard]] static link with_room(link l) {
+        [[nodiscard]] static network_link with_room(network_link l) {
             l.uni_streams += 3;
             l.bidi_streams += 1;
             return l;

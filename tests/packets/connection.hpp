@@ -189,7 +189,7 @@ private:
 
 class connection {
 public:
-    connection(sim::world& w, host& from, host& to, const link& l, version v)
+    connection(sim::world& w, host& from, host& to, const network_link& l, version v)
         : client(from, role::client),
           server(to, role::server),
           up(w, l.up, [&from, &to](std::uint8_t ecn, byte_view b) { to.receive(from, ecn, b); }),

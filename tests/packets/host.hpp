@@ -16,7 +16,7 @@
 namespace moqlite::packets {
 
 /// What lies between two hosts, and what each grants the other.
-struct link {
+struct network_link {
     lane_plan up;   ///< From the client.
     lane_plan down; ///< From the server.
     std::uint64_t stream_credit = 1024 * 1024;
@@ -43,7 +43,7 @@ inline constexpr binding native{
 
 class host : public sim::party, public link::sink {
 public:
-    host(sim::world& w, const link& l = {}, const binding& b = native)
+    host(sim::world& w, const network_link& l = {}, const binding& b = native)
         : world_(w),
           binding_(b),
           name_(w.number()),
@@ -118,7 +118,7 @@ public:
     void ready() override { world_.touch(*this); }
 
 private:
-    ngtcp2::endpoint_options options_for(const link& l) {
+    ngtcp2::endpoint_options options_for(const network_link& l) {
         if (name_ == 0) seed_openssl(world_.dice.next());
         ngtcp2::endpoint_options o;
         o.stream_window = l.stream_credit;

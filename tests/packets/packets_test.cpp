@@ -13,7 +13,7 @@ namespace {
 
 /// A track from server to client.
 struct transfer {
-    transfer(world& w, const net::link& l, const clip& c, limits bounds = {})
+    transfer(world& w, const net::network_link& l, const clip& c, limits bounds = {})
         : p(w, l, any_version(w.dice), bounds), source(p.server, c), sink(p.client, c) {
         sink.subscribe({.start = group_sequence{c.first}});
         w.run_until([&] { return sink.ended.has_value(); }, 600s);
@@ -46,7 +46,7 @@ TEST_CASE("the same seed gives the same hash over every datagram, another seed a
 TEST_CASE("packets become as large as the path carries, and no larger", "[packets]") {
     for (const std::size_t mtu : {1200u, 1300u, 1452u, 9000u}) {
         world w{mtu};
-        net::link l{.up = {.mtu = mtu}, .down = {.mtu = mtu}, .packet_size = 8952};
+        net::network_link l{.up = {.mtu = mtu}, .down = {.mtu = mtu}, .packet_size = 8952};
         transfer t{w, l, {.groups = 100, .frames = 8, .largest = 2000}};
         w.run(60s);
         const auto size = t.p.net.server.quic()->stats().packet_size;
@@ -59,7 +59,7 @@ TEST_CASE("on a wire without faults no packet is lost", "[packets]") {
     for (std::uint64_t seed = 0; seed < 30; ++seed) {
         INFO("seed " << seed);
         world w{seed};
-        const net::link l{.up = {.latency = 5ms}, .down = {.latency = 5ms}};
+        const net::network_link l{.up = {.latency = 5ms}, .down = {.latency = 5ms}};
         transfer t{w, l, {.groups = 100, .frames = 5, .largest = w.dice.between(10, 3000), .key = w.dice.next()}};
         w.run(1s);
         CHECK(t.p.net.client.quic()->stats().packets_lost == 0);
@@ -95,7 +95,7 @@ TEST_CASE("a connection comes about, and carries a track, where every third data
         [](std::uint64_t seed) {
             world w{seed};
             // Retransmissions back off for longer than an idle connection or an idle peer would be let live.
-            const net::link l{.up = {.loss = 330}, .down = {.loss = 330}, .idle_timeout = 600s};
+            const net::network_link l{.up = {.loss = 330}, .down = {.loss = 330}, .idle_timeout = 600s};
             limits bounds;
             bounds.stall_timeout = 600s;
             transfer t{w, l, {.groups = 5, .key = w.dice.next()}, bounds};

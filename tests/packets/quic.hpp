@@ -9,7 +9,7 @@
 namespace moqlite::packets {
 
 struct quic {
-    using link = packets::link;
+    using network_link = packets::network_link;
     using machine = host;
     using connection = packets::connection;
     static constexpr std::uint64_t seeds = 300;
@@ -22,8 +22,8 @@ struct quic {
     }
 
     /// Any link at all that QUIC can live with, for small transfers.
-    [[nodiscard]] static link any(sim::chance& dice) {
-        link l{.up = any_lane(dice), .down = any_lane(dice)};
+    [[nodiscard]] static network_link any(sim::chance& dice) {
+        network_link l{.up = any_lane(dice), .down = any_lane(dice)};
         // A window that is smaller than a message makes a peer wait a round trip for each piece of it.
         l.stream_credit = dice.between(500, dice.one_of({1'000u, 10'000u, 1'000'000u}));
         l.connection_credit = dice.between(2'000, dice.one_of({5'000u, 50'000u, 5'000'000u}));
@@ -32,24 +32,24 @@ struct quic {
         l.packet_size = dice.one_of({1201u, 1452u, 1452u, 9000u});
         return l;
     }
-    [[nodiscard]] static link near() { return both({.latency = 100us}); }
-    [[nodiscard]] static link good(sim::chance& dice) {
+    [[nodiscard]] static network_link near() { return both({.latency = 100us}); }
+    [[nodiscard]] static network_link good(sim::chance& dice) {
         return dice.one_of({near(), wifi(dice),
             both({.latency = 300ms, .jitter = 20ms, .loss = 2, .rate = 2'000'000, .queue = 256 * 1024})});
     }
     /// Carries about `rate` bytes a second of streams; headers and acknowledgements come to it.
-    [[nodiscard]] static link narrow(sim::chance& dice, std::uint64_t rate) {
+    [[nodiscard]] static network_link narrow(sim::chance& dice, std::uint64_t rate) {
         auto l = both({.latency = 15ms, .jitter = dice.up_to(10ms), .rate = rate * 5 / 4 + 1000, .queue = 6000});
         l.packet_size = 1201;
         return l;
     }
-    [[nodiscard]] static link tight(sim::chance& dice, std::uint64_t window) {
+    [[nodiscard]] static network_link tight(sim::chance& dice, std::uint64_t window) {
         auto l = dice.coin() ? near() : wifi(dice);
         l.stream_credit = window / 2;
         l.connection_credit = window;
         return l;
     }
-    [[nodiscard]] static link scarce(sim::chance& dice) {
+    [[nodiscard]] static network_link scarce(sim::chance& dice) {
         auto l = wifi(dice);
         l.stream_credit = dice.between(500, 4000);
         l.connection_credit = dice.between(20'000, 60'000);
@@ -58,8 +58,8 @@ struct quic {
     }
 
 private:
-    [[nodiscard]] static link both(const lane_plan& p) { return {.up = p, .down = p}; }
-    [[nodiscard]] static link wifi(sim::chance& dice) {
+    [[nodiscard]] static network_link both(const lane_plan& p) { return {.up = p, .down = p}; }
+    [[nodiscard]] static network_link wifi(sim::chance& dice) {
         return both({.latency = 10ms,
             .jitter = dice.up_to(20ms),
             .loss = static_cast<unsigned>(dice.below(10)),

@@ -61,6 +61,8 @@ public:
     result<void> finish(request_id) { return done("finish"); }
     result<void> goaway(std::string_view) { return done("goaway"); }
     void close(app_error, std::string_view) { note("close"); }
+    [[nodiscard]] std::uint64_t unsent(request_id) { return note("unsent"), 5; }
+    [[nodiscard]] slab_pool& pool() noexcept { return pool_; }
     [[nodiscard]] bool is_closed() const noexcept { return true; }
     [[nodiscard]] version negotiated() const noexcept { return version::lite_04; }
     [[nodiscard]] const scope& allowed() const noexcept { return allowed_; }
@@ -73,6 +75,7 @@ private:
     }
     list* notes_;
     scope allowed_;
+    slab_pool pool_;
 };
 
 using either = basic_any_session<session, dummy>;
@@ -132,10 +135,12 @@ TEST_CASE("every input, command and output of an any_session is the inner sessio
     CHECK(any.finish({}));
     CHECK(any.goaway());
     any.close({});
+    CHECK(any.unsent({}) == 5);
     CHECK(notes == list{"admit", "refuse", "watch", "unwatch", "subscribe", "update", "unsubscribe", "request_track",
                        "cancel", "fetch", "collect", "release", "stop", "probe", "stop_probe", "announce", "unannounce",
                        "answer_track", "accept", "reject", "serve", "open_group", "serve_datagram", "drop", "end_track",
-                       "finish", "goaway", "close"});
+                       "finish", "goaway", "close", "unsent"});
+    CHECK(&any.pool() == &any.as<dummy>()->pool());
     CHECK(any.is_closed());
     CHECK(any.negotiated() == version::lite_04);
     CHECK(any.deadline() == t0);

@@ -46,7 +46,8 @@ class connection;
 /// One end of a connection: the transport of a session, and the source of its facts.
 class side final : public any_side {
 public:
-    side(world& w, role r, const link& outgoing, const link& granted) : role_(r), world_(w), link_(outgoing) {
+    side(world& w, role r, const network_link& outgoing, const network_link& granted)
+        : role_(r), world_(w), link_(outgoing) {
         stream_limit_ = {granted.bidi_streams, granted.uni_streams};
         connection_limit_ = granted.connection_credit;
     }
@@ -71,7 +72,7 @@ public:
     [[nodiscard]] std::unique_ptr<any_driver> drive(party&, any_session&, any_driver::handler) override;
     [[nodiscard]] std::string name() const { return role_ == role::client ? "client" : "server"; }
     /// Changes what lies before it from now on.
-    [[nodiscard]] link& way() noexcept { return link_; }
+    [[nodiscard]] network_link& way() noexcept { return link_; }
     [[nodiscard]] std::size_t open_streams() const override;
     [[nodiscard]] std::uint64_t bytes_written() const noexcept { return bytes_written_; }
     [[nodiscard]] std::size_t ids_in_hand() const override;
@@ -157,7 +158,7 @@ private:
 
     role role_;
     world& world_;
-    link link_;
+    network_link link_;
     side* peer_ = nullptr;
     bool* dead_ = nullptr;
     std::map<std::uint64_t, stream> streams_;
@@ -184,8 +185,8 @@ static_assert(transport<side>);
 /// Two sides and what joins them.
 class connection {
 public:
-    connection(world& w, const link& both) : connection(w, both, both) {}
-    connection(world& w, const link& up, const link& down)
+    connection(world& w, const network_link& both) : connection(w, both, both) {}
+    connection(world& w, const network_link& up, const network_link& down)
         : client(w, role::client, up, down), server(w, role::server, down, up), world_(w) {
         client.peer_ = &server;
         server.peer_ = &client;

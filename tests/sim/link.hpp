@@ -10,7 +10,7 @@
 namespace moqlite::sim {
 
 /// Times one way, sizes in bytes; what the one end grants the other is the same both ways.
-struct link {
+struct network_link {
     duration latency = 10ms;
     duration jitter = 0ms;             ///< Each segment is late by up to this, so they overtake each other.
     unsigned loss = 0;                 ///< Segments in a thousand that must be sent again: lateness.
@@ -28,13 +28,15 @@ struct link {
 };
 
 /// Fast, near, and never in the way.
-[[nodiscard]] inline link lan() { return {.latency = 100us, .window = 4 * 1024 * 1024}; }
-[[nodiscard]] inline link wifi() { return {.latency = 15ms, .jitter = 30ms, .loss = 20, .rate = 4'000'000}; }
-[[nodiscard]] inline link satellite() { return {.latency = 300ms, .jitter = 20ms, .loss = 5, .rate = 2'000'000}; }
+[[nodiscard]] inline network_link lan() { return {.latency = 100us, .window = 4 * 1024 * 1024}; }
+[[nodiscard]] inline network_link wifi() { return {.latency = 15ms, .jitter = 30ms, .loss = 20, .rate = 4'000'000}; }
+[[nodiscard]] inline network_link satellite() {
+    return {.latency = 300ms, .jitter = 20ms, .loss = 5, .rate = 2'000'000};
+}
 
 /// Any link at all, for small transfers: windows and segments may be tiny.
-[[nodiscard]] inline link any_link(chance& dice) {
-    link l;
+[[nodiscard]] inline network_link any_link(chance& dice) {
+    network_link l;
     l.latency = 1us + dice.up_to(dice.one_of<duration>({1ms, 20ms, 120ms}));
     l.jitter = dice.up_to(dice.one_of<duration>({0ms, 5ms, 80ms}));
     l.loss = static_cast<unsigned>(dice.one_of({0, 0, 10, 100}));

@@ -24,7 +24,7 @@ template <class Net>
 /// Two sessions of one kind over one link. The client watches, the server publishes, by convention.
 template <class Net, class Session = moqlite::session>
 struct pair_of {
-    pair_of(world& w, const typename Net::link& l, version v = version::lite_05, limits bounds = {})
+    pair_of(world& w, const typename Net::network_link& l, version v = version::lite_05, limits bounds = {})
         : near(w, l),
           far(w, l),
           net(w, near, far, l, v),

@@ -10,13 +10,13 @@
 namespace moqlite::sim {
 
 struct streams {
-    using link = sim::link;
+    using network_link = sim::network_link;
     /// Where programs run. Here a connection needs nothing of it.
     struct machine {
-        explicit machine(world&, const link& = {}) noexcept {}
+        explicit machine(world&, const network_link& = {}) noexcept {}
     };
     struct connection : sim::connection {
-        connection(world& w, machine&, machine&, const link& l, version) : sim::connection(w, l) {}
+        connection(world& w, machine&, machine&, const network_link& l, version) : sim::connection(w, l) {}
     };
     static constexpr std::uint64_t seeds = 1000;
     static constexpr duration patience = limits{}.handshake_timeout;
@@ -25,18 +25,18 @@ struct streams {
     [[nodiscard]] static std::size_t stuck_of(std::size_t) noexcept { return 0; }
 
     /// Any link at all, for small transfers.
-    [[nodiscard]] static link any(chance& dice) { return any_link(dice); }
+    [[nodiscard]] static network_link any(chance& dice) { return any_link(dice); }
     /// Fast, near, and never in the way.
-    [[nodiscard]] static link near() { return lan(); }
+    [[nodiscard]] static network_link near() { return lan(); }
     /// One on which a small live track fits.
-    [[nodiscard]] static link good(chance& dice) {
+    [[nodiscard]] static network_link good(chance& dice) {
         auto l = dice.one_of({lan(), wifi(), satellite()});
         l.segment = dice.between(200, 1200);
         l.grid = dice.one_of<duration>({1us, 1ms});
         return l;
     }
     /// Carries about `rate` bytes a second.
-    [[nodiscard]] static link narrow(chance& dice, std::uint64_t rate) {
+    [[nodiscard]] static network_link narrow(chance& dice, std::uint64_t rate) {
         auto l = wifi();
         l.rate = rate;
         l.window = 2000;
@@ -44,7 +44,7 @@ struct streams {
         return l;
     }
     /// Good, but what is on the way is never more than `window` unacknowledged, and `window` unread.
-    [[nodiscard]] static link tight(chance& dice, std::uint64_t window) {
+    [[nodiscard]] static network_link tight(chance& dice, std::uint64_t window) {
         auto l = dice.one_of({lan(), wifi()});
         l.segment = dice.between(300, 1200);
         l.window = window;
@@ -54,7 +54,7 @@ struct streams {
         return l;
     }
     /// Good, with few streams and little credit, where a reader that stops is soon felt.
-    [[nodiscard]] static link scarce(chance& dice) {
+    [[nodiscard]] static network_link scarce(chance& dice) {
         auto l = wifi();
         l.stream_credit = dice.between(200, 4000);
         l.connection_credit = dice.between(20'000, 60'000);

@@ -164,6 +164,12 @@ public:
     [[nodiscard]] bool takes_more(request_id id) {
         return visit([&](auto& s) { return s.takes_more(id); });
     }
+    [[nodiscard]] std::uint64_t unsent(request_id id) {
+        return visit([&](auto& s) { return s.unsent(id); });
+    }
+    [[nodiscard]] slab_pool& pool() noexcept {
+        return std::visit([](auto& s) -> slab_pool& { return s.pool(); }, is_);
+    }
     [[nodiscard]] std::uint64_t peer_inputs() const noexcept {
         return std::visit([](const auto& s) { return s.peer_inputs(); }, is_);
     }

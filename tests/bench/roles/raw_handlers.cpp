@@ -54,13 +54,17 @@ void raw_pipe::acked(std::uint64_t n) {
     }
 }
 
-raw_pipe_in::raw_pipe_in(link::connection& c, raw_pipe_out& out) noexcept : raw_handler{c}, out_{out} {
-    out.from(*this);
+raw_pipe_in::raw_pipe_in(link::connection& c, raw_pipe_out& out) noexcept : raw_handler{c}, out_{&out} {
+    out.from(this);
+}
+
+raw_pipe_in::~raw_pipe_in() {
+    if (out_ != nullptr) out_->from(nullptr);
 }
 
 void raw_pipe_in::stream_received(stream_id id, byte_view bytes, bool, time_point) {
     stream_ = id;
-    out_.feed(bytes);
+    if (out_ != nullptr) out_->feed(bytes);
 }
 
 void raw_pipe_out::pump(link::connection& to, time_point) {

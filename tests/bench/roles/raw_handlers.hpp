@@ -87,21 +87,28 @@ class raw_pipe_in final : public raw_handler {
 public:
     raw_pipe_in(link::connection& c, raw_pipe_out& out) noexcept;
     void stream_received(stream_id id, byte_view bytes, bool fin, time_point now) override;
+    ~raw_pipe_in() override;
     void release(std::uint64_t n) { connection_.credit(stream_, n); }
+    /// The far side's connection is gone.
+    void part() noexcept { out_ = nullptr; }
 
 private:
-    raw_pipe_out& out_;
+    raw_pipe_out* out_;
     stream_id stream_{};
 };
 
 class raw_pipe_out final : public raw_handler {
 public:
     using raw_handler::raw_handler;
+    ~raw_pipe_out() override {
+        if (in_ != nullptr) in_->part();
+    }
     void feed(byte_view bytes) {
         pipe_.append(bytes);
         connection_.wake();
     }
-    void from(raw_pipe_in& in) noexcept { in_ = &in; }
+    /// Null: that connection is gone.
+    void from(raw_pipe_in* in) noexcept { in_ = in; }
     void stream_acked(stream_id, std::uint64_t n, time_point) override {
         pipe_.acked(n);
         if (in_ != nullptr) in_->release(n);

@@ -34,11 +34,11 @@ public:
 
 private:
     /// Belongs to a connection's handler, and goes with it.
-    class link {
+    class seat {
     public:
-        link(relay_program& at, std::uint64_t key) noexcept : at_{&at}, key_{key} {}
-        link(link&& other) noexcept : at_{std::exchange(other.at_, nullptr)}, key_{other.key_} {}
-        ~link() {
+        seat(relay_program& at, std::uint64_t key) noexcept : at_{&at}, key_{key} {}
+        seat(seat&& other) noexcept : at_{std::exchange(other.at_, nullptr)}, key_{other.key_} {}
+        ~seat() {
             if (at_ != nullptr) at_->forget(key_);
         }
         void operator()(const event& e) const { at_->handle(key_, e); }
@@ -76,7 +76,7 @@ private:
         const auto key = relay_.add(role::server, c.alpn(), now);
         if (!key) return nullptr;
         connections_.emplace(*key, &c);
-        return std::make_unique<link::session_handler<any_session*, link>>(relay_.session(*key), link{*this, *key});
+        return std::make_unique<link::session_handler<any_session*, seat>>(relay_.session(*key), seat{*this, *key});
     }
     void handle(std::uint64_t key, const event& e) {
         relay_.handle(key, e, asio::now());

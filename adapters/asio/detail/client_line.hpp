@@ -1,17 +1,17 @@
 // One connection of a client_link, and the session on it.
 #pragma once
 
-#include "client_link.hpp"
+#include <moqlite/asio/client_link.hpp>
 
-namespace moqlite::programs {
+namespace moqlite::asio {
 
 struct client_link::line {
     std::optional<session> on_it;           ///< Outlives the connection, which refers to it.
     link::connection* connection = nullptr; ///< Until the session is over.
-    std::optional<asio::client> client;
+    std::optional<client> socket;
 };
 
 /// Until the last word has left, or nobody answers.
 inline constexpr auto farewell_time = std::chrono::milliseconds{500};
 
-} // namespace moqlite::programs
+} // namespace moqlite::asio

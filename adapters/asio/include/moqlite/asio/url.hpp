@@ -1,4 +1,4 @@
-// moqt://host:port/path?query, or https:// for WebTransport.
+// moqt://host:port/path?query for native QUIC, or https:// for WebTransport.
 #pragma once
 
 #include <cstdint>
@@ -6,18 +6,19 @@
 #include <string>
 #include <string_view>
 
-namespace moqlite::programs {
+namespace moqlite::asio {
 
-/// Where a relay is, and below which root.
-struct relay_url {
+/// Where a server is, and which root its sessions have there.
+struct url {
     std::string host; ///< A name or an address, without brackets.
     std::uint16_t port = 443;
     std::string path; ///< With the query; "" where the URL has none, or only "/".
     bool webtransport = false;
     std::string authority; ///< Host and port as they are written.
+    std::string text;      ///< All of it as it was written.
 };
 
 /// nullopt: `why` says what is wrong with it.
-[[nodiscard]] std::optional<relay_url> parse_url(std::string_view text, std::string& why);
+[[nodiscard]] std::optional<url> parse_url(std::string_view text, std::string& why);
 
-} // namespace moqlite::programs
+} // namespace moqlite::asio

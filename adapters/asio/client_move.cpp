@@ -1,15 +1,13 @@
 // GOAWAY: the relay's successor is dialed at once, and again until it answers.
-#include "client_line.hpp"
-#include "exit_code.hpp"
-#include "text.hpp"
+#include "detail/client_line.hpp"
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <moqlite/asio/clock.hpp>
-#include <spdlog/spdlog.h>
+#include <moqlite/wire/utf8.hpp>
 #include <utility>
 
-namespace moqlite::programs {
+namespace moqlite::asio {
 
 namespace {
 
@@ -19,25 +17,28 @@ constexpr duration longest_pause = std::chrono::milliseconds{500};
 constexpr auto attempt_time = std::chrono::seconds{3};
 /// Relays that send each other's clients away must not keep them spinning.
 constexpr duration between_moves = std::chrono::seconds{1};
+constexpr std::size_t longest_reason = 256; ///< Bytes of what a peer wrote, in a line of the log.
 
 } // namespace
 
 void client_link::move_to(std::string_view uri) {
-    if (options_.reconnect <= 0 || moving_) return;
+    if (options_.reconnect <= duration{} || moving_) return;
     std::string why;
     const auto there = uri.empty() ? std::optional{where_} : parse_url(uri, why);
-    if (!there) spdlog::warn("the relay names a successor that cannot be reached: {}", printable(why));
+    if (!there)
+        log(link::log_level::warning,
+            "the server names a successor that cannot be reached: " + wire::loggable(why, longest_reason));
     where_ = there.value_or(where_);
     moving_ = true;
     pause_ = first_pause;
-    again_.expires_at(asio::to_steady(std::max(asio::now(), moved_ + between_moves)));
+    again_.expires_at(to_steady(std::max(now(), moved_ + between_moves)));
     again_.async_wait([this](const boost::system::error_code& error) {
         if (!error) dial_next();
     });
 }
 
 void client_link::dial_next() {
-    if (finishing()) return;
+    if (closing_) return;
     next_ = std::make_unique<line>();
     handshake_.expires_after(attempt_time);
     handshake_.async_wait([this](const boost::system::error_code& error) {
@@ -49,11 +50,12 @@ void client_link::dial_next() {
 void client_link::try_again(const std::string& why) {
     handshake_.cancel();
     discard(std::move(next_));
-    if (finishing()) return;
-    if (give_up_at_ && asio::now() >= *give_up_at_)
-        return finish(
-            exit_failure, "cannot connect again within " + fmt::format("{}", options_.reconnect) + " s: " + why);
-    spdlog::debug("the relay's successor does not answer yet: {}", why);
+    if (closing_) return;
+    if (give_up_at_ && now() >= *give_up_at_) {
+        const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(options_.reconnect).count();
+        return user_.failed("cannot connect again within " + std::to_string(seconds) + " s: " + why);
+    }
+    log(link::log_level::debug, "the server's successor does not answer yet: " + why);
     again_.expires_after(pause_);
     pause_ = std::min(2 * pause_, longest_pause);
     again_.async_wait([this](const boost::system::error_code& error) {
@@ -61,26 +63,24 @@ void client_link::try_again(const std::string& why) {
     });
 }
 
-/// The session is over, for `why`, or is left for another.
-void client_link::part(const std::string& why) {
+/// The session is over, or is left for another (null).
+void client_link::part(const session_closed* how) {
     if (std::exchange(parted_, true)) return;
-    user_.parted();
-    if (why.empty() || finishing()) return;
-    give_up_at_ = asio::now() + std::chrono::duration_cast<duration>(std::chrono::duration<double>{options_.reconnect});
-    spdlog::info("session {}; connecting again", why);
+    if (how != nullptr) give_up_at_ = now() + options_.reconnect;
+    user_.parted(how);
 }
 
 /// The successor has answered, and is what we are connected to from now on.
 void client_link::take_next() {
-    part({});
+    part(nullptr);
     handshake_.cancel();
     auto before = std::exchange(line_, std::move(next_));
-    if (before->client) {
-        auto* client = &*before->client;
+    if (before->socket) {
+        auto* left = &*before->socket;
         farewell_.push_back(std::move(before));
-        client->shutdown(app_error::cancel, "moved", farewell_time, [this, client] {
-            const auto gone = std::ranges::find_if(
-                farewell_, [&](const auto& one) { return one->client && &*one->client == client; });
+        left->shutdown(app_error::cancel, "moved", farewell_time, [this, left] {
+            const auto gone =
+                std::ranges::find_if(farewell_, [&](const auto& one) { return one->socket && &*one->socket == left; });
             if (gone == farewell_.end()) return;
             discard(std::move(*gone));
             farewell_.erase(gone);
@@ -88,11 +88,11 @@ void client_link::take_next() {
     }
     moving_ = parted_ = false;
     give_up_at_.reset();
-    moved_ = asio::now();
+    moved_ = now();
 }
 
 void client_link::discard(std::unique_ptr<line> gone) {
-    if (gone) boost::asio::post(io_, [held = std::shared_ptr<line>{std::move(gone)}] {});
+    if (gone) boost::asio::post(on_, [held = std::shared_ptr<line>{std::move(gone)}] {});
 }
 
-} // namespace moqlite::programs
+} // namespace moqlite::asio

@@ -1,20 +1,19 @@
-#include "url.hpp"
-
 #include <algorithm>
 #include <moqlite/asio/host_port.hpp>
+#include <moqlite/asio/url.hpp>
 
-namespace moqlite::programs {
+namespace moqlite::asio {
 
 namespace {
 
-std::optional<relay_url> refuse(std::string_view text, std::string_view what, std::string& why) {
+std::optional<url> refuse(std::string_view text, std::string_view what, std::string& why) {
     why = "'" + std::string{text} + "' " + std::string{what};
     return std::nullopt;
 }
 
 } // namespace
 
-std::optional<relay_url> parse_url(std::string_view text, std::string& why) {
+std::optional<url> parse_url(std::string_view text, std::string& why) {
     constexpr std::string_view native = "moqt://", over_http = "https://";
     const bool webtransport = text.starts_with(over_http);
     if (!webtransport && !text.starts_with(native))
@@ -29,16 +28,16 @@ std::optional<relay_url> parse_url(std::string_view text, std::string& why) {
 
     const auto rest = text.substr(scheme.size());
     const auto host_ends = std::min(rest.find_first_of("/?"), rest.size());
-    const auto where = asio::parse_host_port(rest.substr(0, host_ends), 443, why);
+    const auto where = parse_host_port(rest.substr(0, host_ends), 443, why);
     if (!where) return refuse(text, "names no host: " + why, why);
     if (where->host.empty()) return refuse(text, "names no host", why);
     if (where->port == 0) return refuse(text, "has port 0, to which nothing can connect", why);
 
-    relay_url url{where->host, where->port, std::string{rest.substr(host_ends)}, webtransport,
-        std::string{rest.substr(0, host_ends)}};
-    if (url.path == "/") url.path.clear();
-    if (url.path.starts_with('?')) url.path.insert(0, "/");
-    return url;
+    url found{where->host, where->port, std::string{rest.substr(host_ends)}, webtransport,
+        std::string{rest.substr(0, host_ends)}, std::string{text}};
+    if (found.path == "/") found.path.clear();
+    if (found.path.starts_with('?')) found.path.insert(0, "/");
+    return found;
 }
 
-} // namespace moqlite::programs
+} // namespace moqlite::asio

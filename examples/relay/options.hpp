@@ -1,0 +1,32 @@
+// What the relay program is told on its command line.
+#pragma once
+
+#include <cstdint>
+#include <moqlite/core/limits.hpp>
+#include <moqlite/ngtcp2/endpoint.hpp>
+#include <string>
+#include <vector>
+
+namespace moqlite::programs {
+
+struct relay_program_options {
+    std::vector<std::string> listen;
+    std::vector<std::string> tls_generate; ///< Empty: `cert` and `key`.
+    std::string cert;
+    std::string key;
+    std::vector<std::string> protocols;
+    std::vector<std::string> allow_origin; ///< Of pages; empty: those of our own hosts.
+    std::vector<std::string> hosts;        ///< Names of ours that the certificate does not have.
+    std::uint64_t cache_bytes = limits{}.cache;
+    double cache_age = 30;   ///< Seconds.
+    double idle_timeout = 8; ///< Seconds.
+    double drain = 0;        ///< Seconds between asking sessions to leave and ending them.
+    bool retry = false;
+    std::uint64_t per_address = ngtcp2::endpoint_options{}.connections / 4; ///< Connections.
+    std::string web; ///< Where to listen for HTTP; empty: nowhere.
+    std::string web_root;
+    std::string qlog; ///< A directory, or empty.
+    std::string log_level = "info";
+};
+
+} // namespace moqlite::programs

@@ -1,0 +1,175 @@
+#include "shard.hpp"
+
+#include "client_options.hpp"
+#include "log.hpp"
+#include "qlog_files.hpp"
+#include "text.hpp"
+#include "webtransport_door.hpp"
+
+#include <moqlite/asio/clock.hpp>
+#include <moqlite/asio/random_hop.hpp>
+#include <moqlite/link/session_handler.hpp>
+#include <spdlog/spdlog.h>
+#include <utility>
+
+namespace moqlite::programs {
+
+namespace {
+
+constexpr auto farewell = std::chrono::seconds{4};         ///< For sessions to end when we stop.
+constexpr std::size_t beside_the_cache = 48 * 1024 * 1024; ///< Bytes that readers and arriving groups may hold.
+
+relay_options for_relay(const relay_program_options& o) {
+    relay_options made;
+    made.bounds.cache = o.cache_bytes;
+    made.bounds.memory = o.cache_bytes + beside_the_cache;
+    made.bounds.cache_age = to_duration(o.cache_age);
+    made.epoch = asio::now();
+    made.reports_path = true;
+    made.origin = asio::random_hop();
+    return made;
+}
+
+} // namespace
+
+struct shard::guest {
+    guest(shard& h, std::uint64_t k) noexcept : home(&h), key(k) {}
+    guest(guest&& other) noexcept : home(std::exchange(other.home, nullptr)), key(other.key) {}
+    ~guest() {
+        if (home != nullptr) home->forget(key);
+    }
+    void operator()(const event& e) {
+        home->relay_.handle(key, e, asio::now());
+        // Who asks to come in is answered before his next message is read.
+        if (std::holds_alternative<setup_received>(e)) home->tell();
+    }
+    shard* home;
+    std::uint64_t key;
+};
+
+shard::shard(boost::asio::any_io_executor on, const relay_program_options& options, std::function<void()> when_empty)
+    : on_{std::move(on)},
+      options_{options},
+      when_empty_{std::move(when_empty)},
+      timer_{on_},
+      relay_{for_relay(options)},
+      qlog_{qlog_into(options.qlog)} {}
+
+bool shard::listen(const listener& what, const ngtcp2::certificate& certificate,
+    std::function<std::vector<std::string>()> own_names, std::string& why) {
+    auto address = what.where;
+    if (what.follows_port) // One name has one port.
+        address.replace(address.rfind(':') + 1, 1, std::to_string(servers_.back()->local_address().port()));
+    asio::options o;
+    o.socket.ipv6_only = what.ipv6_only;
+    o.quic.idle_timeout = to_duration(options_.idle_timeout);
+    o.quic.retry = options_.retry;
+    o.quic.per_address = options_.per_address;
+    // Any free port is another one in the next life, and another's in this one.
+    if (!what.where.ends_with(":0")) {
+        o.quic.reset_key = ngtcp2::reset_key(certificate.who, address, why);
+        if (!o.quic.reset_key) spdlog::warn("clients will not learn at once that this relay was restarted: {}", why);
+    }
+    o.quic.log = adapter_log(log_style::service);
+    o.quic.qlog = qlog_;
+    o.before_pump = [this](time_point now) { turn(now); };
+    auto& server = servers_.emplace_back(std::make_unique<asio::server>(on_, std::move(o)));
+    return server->listen(address, certificate.configuration, door(is_on_loopback(address), std::move(own_names)), why);
+}
+
+std::vector<link::address> shard::addresses() const {
+    std::vector<link::address> all;
+    for (const auto& server : servers_) all.push_back(server->local_address());
+    return all;
+}
+
+std::size_t shard::connections() const {
+    std::size_t all = 0;
+    for (const auto& server : servers_) all += server->endpoint().connections();
+    return all;
+}
+
+void shard::renew(const ngtcp2::tls& configuration) {
+    for (const auto& server : servers_) server->renew(configuration);
+}
+
+void shard::resume() {
+    timer_at_.reset(); // Set anew by the next turn.
+    for (const auto& server : servers_) server->resume();
+}
+
+void shard::drain() {
+    for (const auto& server : servers_) server->refuse();
+    for (const auto& [key, connection] : connections_)
+        if (relay_.session(key)->goaway()) connection->wake(); // moq-lite-03 cannot be asked.
+}
+
+void shard::end_sessions(std::function<void()> done) {
+    const auto left = std::make_shared<std::size_t>(servers_.size());
+    for (const auto& server : servers_)
+        server->shutdown(app_error::cancel, "the relay is shutting down", farewell, [left, done] {
+            if (--*left == 0) done();
+        });
+}
+
+// Connections.
+
+/// By QUIC itself, or by WebTransport, as the ALPN says.
+link::accept_function shard::door(bool loopback, std::function<std::vector<std::string>()> own_names) {
+    auto by_http3 = nghttp3::serve({.log = adapter_log(log_style::service), .counts = http3_},
+        webtransport_door{.origins = options_.allow_origin,
+            .own_names = std::move(own_names),
+            .loopback = loopback,
+            .protocols = options_.protocols,
+            .accept = [this](link::connection& c, time_point now, std::string path) {
+                return accept(c, now, std::move(path));
+            }});
+    return [this, by_http3 = std::move(by_http3)](link::connection& c, time_point now) {
+        return c.alpn() == http3 ? by_http3(c, now) : accept(c, now, {});
+    };
+}
+
+std::unique_ptr<link::handler> shard::accept(link::connection& c, time_point now, std::string path) {
+    const auto* how = path.empty() ? "" : " by WebTransport";
+    const auto key = relay_.add(role::server, c.alpn(), now, std::move(path));
+    if (!key) {
+        spdlog::warn("{} was turned away: {} is {}", to_string(c.remote()), c.alpn(), to_string(key.error()));
+        return nullptr;
+    }
+    connections_.emplace(*key, &c);
+    spdlog::info("#{} connected from {}, {}{}", *key, to_string(c.remote()), c.alpn(), how);
+    return std::make_unique<link::session_handler<any_session*, guest>>(relay_.session(*key), guest{*this, *key});
+}
+
+void shard::forget(std::uint64_t key) noexcept {
+    connections_.erase(key);
+    // Entries are left of these where the end of the session could not be reported.
+    for (auto* each : {&broken_rules_, &lost_groups_, &refused_requests_, &announcements_}) each->erase(key);
+    relay_.remove(key);
+    if (connections_.empty()) when_empty_();
+}
+
+/// Once a turn of each listener, before connections are pumped.
+void shard::turn(time_point now) {
+    relay_.tick(now);
+    tell();
+    while (const auto key = relay_.poll_ready())
+        if (const auto found = connections_.find(*key); found != connections_.end()) found->second->wake();
+    set_timer();
+}
+
+void shard::set_timer() {
+    const auto at = relay_.deadline();
+    if (at == timer_at_) return;
+    timer_at_ = at;
+    timer_.cancel();
+    if (!at) return;
+    timer_.expires_at(asio::to_steady(*at));
+    timer_.async_wait([this](const boost::system::error_code& error) {
+        if (error) return;
+        timer_at_.reset();
+        turn(asio::now());
+    });
+}
+
+} // namespace moqlite::programs

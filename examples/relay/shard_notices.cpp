@@ -1,0 +1,94 @@
+// What the relay of a shard has to say: admissions are answered, the rest is logged.
+#include "shard.hpp"
+#include "text.hpp"
+
+#include <moqlite/asio/clock.hpp>
+#include <spdlog/spdlog.h>
+#include <utility>
+
+namespace moqlite::programs {
+
+namespace {
+
+constexpr auto between_lines = std::chrono::seconds{5}; ///< About the same kind of thing of one session.
+constexpr unsigned announcements_at_once = 32;          ///< That are listed, within that time.
+
+} // namespace
+
+void shard::tell() {
+    while (const auto notice = relay_.poll_notice()) std::visit([this](const auto& what) { say(what); }, *notice);
+}
+
+void shard::say(const admission_wanted& e) {
+    const auto root = path::normalise(std::string_view{e.path}.substr(0, e.path.find('?')));
+    if (root.size() > limits{}.name || path::segments(root) > limits{}.path_segments)
+        return static_cast<void>(relay_.refuse(e.session, app_error::bounds_exceeded));
+    if (const auto admitted = relay_.admit(e.session, {.root = root}); !admitted)
+        return static_cast<void>(relay_.refuse(e.session, wire_code(admitted.error())));
+    spdlog::info("#{} admitted to /{}", e.session, printable(root));
+}
+
+void shard::say(const session_ended& e) {
+    auto how = e.how;
+    how.reason = e.reason;
+    const auto broken = broken_rules_.extract(e.session); // Nothing more is heard of it.
+    if (broken && broken.mapped().count != 0)
+        spdlog::warn("#{} broke rules {} times more", e.session, broken.mapped().count);
+    lost_groups_.erase(e.session);
+    refused_requests_.erase(e.session);
+    announcements_.erase(e.session);
+    spdlog::info("#{} ended: {}", e.session, to_text(how));
+}
+
+bool shard::tally::add(time_point now, unsigned burst) {
+    ++count;
+    if (since == time_point{} || now - since >= between_lines) {
+        since = now;
+        lines = 0;
+    }
+    return lines++ < burst;
+}
+
+void shard::say(const peer_misbehaved& e) {
+    auto& broken = broken_rules_[e.session];
+    if (!broken.add(asio::now())) return;
+    const auto n = std::exchange(broken.count, 0);
+    const auto more = n > 1 ? fmt::format(", and {} times before", n - 1) : std::string{};
+    spdlog::warn("#{} broke a rule on stream {}: {}{}", e.session, number(e.stream), to_string(e.why), more);
+}
+
+void shard::say(const peer_leaving& e) {
+    const auto where = e.uri.empty() ? std::string{"here"} : "to " + std::string{printable(e.uri)};
+    spdlog::info("#{} will leave, and asks to be connected to again, {}", e.session, where);
+}
+
+void shard::say(const broadcast_changed& e) {
+    auto& told = announcements_[e.session];
+    if (!told.add(asio::now(), announcements_at_once)) return;
+    const auto n = std::exchange(told.count, 0);
+    const auto more = n > 1 ? fmt::format(", after {} changes that are not listed", n - 1) : std::string{};
+    spdlog::info("#{} {} {}{}", e.session, e.available ? "announces" : "no longer announces", printable(e.path), more);
+}
+
+void shard::say(const reader_lost_group& e) {
+    auto& lost = lost_groups_[e.session];
+    if (!lost.add(asio::now())) return;
+    spdlog::warn("#{} was not given {} groups, the last of them {} of {} {}: {}", e.session,
+        std::exchange(lost.count, 0), number(e.sequence), printable(e.broadcast), printable(e.track), to_text(e.code));
+}
+
+void shard::say(const request_refused& e) {
+    auto& refused = refused_requests_[e.session];
+    if (!refused.add(asio::now())) return;
+    spdlog::warn("#{} was refused {} requests, the last of them {} {}: more than its share of what #{} takes",
+        e.session, std::exchange(refused.count, 0), printable(e.broadcast), printable(e.track), e.publisher);
+}
+
+void shard::say(const group_outgrew_cache& e) {
+    spdlog::warn(
+        "{} {} of #{} can no longer be joined: its group {} does not end, and has {}, more than the cache keeps",
+        printable(e.broadcast), printable(e.track), e.publisher, number(e.sequence),
+        size_text(static_cast<double>(e.bytes)));
+}
+
+} // namespace moqlite::programs

@@ -1,0 +1,348 @@
+// Writes one track, frame by frame, for every subscriber of a session: completely, or live.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <moqlite/core/result.hpp>
+#include <moqlite/session/event.hpp>
+#include <moqlite/session/group.hpp>
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+
+namespace moqlite {
+
+enum class writing : std::uint8_t {
+    complete, ///< A group waits for a subscriber; whoever writes asks has_room() first.
+    live,     ///< Only the newest group waits.
+};
+
+struct track_writer_options {
+    writing mode = writing::live;
+    std::uint64_t group_frames = 64;         ///< Frames a group; the last one may have fewer.
+    std::size_t hold_most = 8 * 1024 * 1024; ///< Bytes of groups that are held for subscribers.
+    /// Of one subscriber, beyond which it has no room: bytes that it has not been sent ...
+    std::size_t unsent_most = 4 * 1024 * 1024;
+    std::size_t groups_most = 128; ///< ... and groups that it has not acknowledged.
+    track_info info{};             ///< What TRACK is answered.
+};
+
+/// Sits on a session, of any kind that has its commands: feed it every event, and write frames. It cuts them into
+/// groups, which it serves to every subscriber as far as that wants them, answers TRACK, and FETCH of what it still
+/// holds. To announce the broadcast is up to its owner. The twin of track_reader.
+template <class Session>
+class track_writer {
+public:
+    /// `memory` outlives the writer and the sessions; it bounds the group that is being written.
+    track_writer(Session& on, const track_ref& track, slab_pool& memory, const track_writer_options& options)
+        : session_(&on),
+          broadcast_(track.broadcast),
+          track_(track.track),
+          pool_(memory),
+          options_(options),
+          dialect_(on.negotiated()) {}
+
+    /// Takes note of an event; false: it is none of this track's.
+    bool handle(const event& e) {
+        return std::visit([this](const auto& what) { return this->on(what); }, e);
+    }
+
+    // What is written.
+
+    /// Somebody is subscribed.
+    [[nodiscard]] bool has_subscribers() const noexcept { return !subscribers_.empty(); }
+    /// Every subscriber wants the next frame, and has not too much on its way. When that is false, a groups_wanted,
+    /// group_delivered, group_lost or request_ended, or the next pump, makes it true.
+    [[nodiscard]] bool has_room();
+    /// Precondition: !ended(). What finds no memory is dropped with the rest of its group.
+    void write(timestamp, byte_view frame);
+    /// No frame follows; each subscription ends when everything that was served to it has arrived.
+    void end();
+    [[nodiscard]] bool ended() const noexcept { return ended_; }
+
+    // One session may follow another, whose subscribers go on where they were.
+
+    /// Groups that were delivered are held too, as far as `hold_most` allows: subscribers may ask for them again.
+    void keep_recent() noexcept { keeps_recent_ = true; }
+    /// All subscribers have left with their session, which is not used any more.
+    void detach();
+    void attach(Session& to) noexcept { session_ = &to; }
+    [[nodiscard]] bool attached() const noexcept { return session_ != nullptr; }
+
+    // Facts.
+
+    /// Groups that were begun.
+    [[nodiscard]] std::uint64_t groups() const noexcept { return number(next_); }
+    /// Groups that nobody has received.
+    [[nodiscard]] std::uint64_t untaken() const noexcept;
+    /// The group that a subscriber is served next; nullopt: there is no such subscriber.
+    [[nodiscard]] std::optional<group_sequence> next_for(request_id) const;
+    /// A group that is held, from its beginning; null: it has gone, or never was.
+    [[nodiscard]] group_ref find(group_sequence) const;
+
+private:
+    struct subscriber {
+        std::optional<group_sequence> up_to;
+        group_sequence next{};
+        std::set<group_sequence> on_the_way;
+        bool finished = false;
+    };
+    struct held_group {
+        group_pin pin; ///< Empty: it cannot be served from its beginning any more.
+        unsigned served = 0;
+        bool taken = false;
+    };
+
+    [[nodiscard]] bool is_ours(const track_ref& t) const { return t.broadcast == broadcast_ && t.track == track_; }
+
+    bool on(const subscribe_requested&);
+    bool on(const track_requested& e) {
+        return is_ours(e.track) && (static_cast<void>(session_->answer_track(e.request, options_.info)), true);
+    }
+    bool on(const fetch_requested&);
+    bool on(const groups_wanted&);
+    bool on(const group_delivered& e) { return settle(e.request, e.sequence, true); }
+    bool on(const group_lost& e) { return settle(e.request, e.sequence, false); }
+    bool on(const request_ended&);
+    template <class Other>
+    bool on(const Other&) {
+        return false;
+    }
+
+    void open_group();
+    void close_group();
+    void give_up_group();
+    void feed(request_id, subscriber&);
+    void feed_all();
+    void say_gap(request_id, subscriber&, group_sequence up_to);
+    bool settle(request_id, group_sequence, bool taken);
+    void unserve(const subscriber&);
+    [[nodiscard]] bool is_needed(group_sequence, const held_group&) const;
+    void trim();
+
+    Session* session_; ///< Null between two; then there are no subscribers.
+    std::string broadcast_, track_;
+    slab_pool& pool_;
+    track_writer_options options_;
+    version dialect_; ///< Of the first session, in which all groups are held.
+    std::map<request_id, subscriber> subscribers_;
+    std::map<group_sequence, held_group> held_; ///< Those that are pinned or on their way.
+    group_ref current_;
+    std::uint64_t frames_in_group_ = 0;
+    group_sequence next_{}; ///< Of the group after the current one.
+    std::uint64_t untaken_ = 0;
+    bool skipping_ = false; ///< The current group was given up; its frames go nowhere.
+    bool ended_ = false;
+    bool keeps_recent_ = false;
+};
+
+template <class Session>
+bool track_writer<Session>::on(const subscribe_requested& e) {
+    if (!is_ours(e.track)) return false;
+    // The newest group that is held, or an older one that is asked for.
+    auto start = next_;
+    for (const auto& [sequence, g] : held_) {
+        if (!g.pin) continue;
+        start = sequence;
+        if (e.options.start && sequence >= *e.options.start) break;
+    }
+    if (e.options.start) start = std::max(start, *e.options.start);
+    if (!session_->accept(e.request, start)) return true;
+    auto& s = subscribers_[e.request];
+    s.up_to = e.options.end;
+    s.next = start;
+    feed(e.request, s);
+    trim();
+    return true;
+}
+
+template <class Session>
+bool track_writer<Session>::on(const fetch_requested& e) {
+    if (!is_ours(e.track)) return false;
+    const auto g = find(e.sequence);
+    if (!g || !session_->serve(e.request, g)) static_cast<void>(session_->reject(e.request, app_error::not_found));
+    return true;
+}
+
+template <class Session>
+bool track_writer<Session>::on(const groups_wanted& e) {
+    const auto found = subscribers_.find(e.request);
+    if (found == subscribers_.end()) return false;
+    found->second.up_to = e.up_to;
+    feed(e.request, found->second);
+    trim();
+    return true;
+}
+
+template <class Session>
+bool track_writer<Session>::on(const request_ended& e) {
+    const auto found = subscribers_.find(e.request);
+    if (found == subscribers_.end()) return false;
+    unserve(found->second);
+    subscribers_.erase(found);
+    trim();
+    return true;
+}
+
+template <class Session>
+bool track_writer<Session>::settle(request_id request, group_sequence sequence, bool taken) {
+    const auto found = subscribers_.find(request);
+    if (found == subscribers_.end() || found->second.on_the_way.erase(sequence) == 0) return false;
+    auto& g = held_.at(sequence);
+    --g.served;
+    g.taken = g.taken || taken;
+    trim();
+    return true;
+}
+
+template <class Session>
+void track_writer<Session>::unserve(const subscriber& s) {
+    for (const auto sequence : s.on_the_way) --held_.at(sequence).served;
+}
+
+template <class Session>
+void track_writer<Session>::detach() {
+    for (const auto& [request, s] : subscribers_) unserve(s);
+    subscribers_.clear();
+    session_ = nullptr;
+}
+
+template <class Session>
+bool track_writer<Session>::has_room() {
+    const bool opens_group = !current_ && !skipping_;
+    return std::all_of(subscribers_.begin(), subscribers_.end(), [&](const auto& entry) {
+        const auto& [request, s] = entry;
+        const auto newest = opens_group ? next_ : group_sequence{number(next_) - 1};
+        if (s.up_to && newest > *s.up_to) return false;
+        if (opens_group && s.on_the_way.size() >= options_.groups_most) return false;
+        return session_->unsent(request) < options_.unsent_most;
+    });
+}
+
+template <class Session>
+void track_writer<Session>::write(timestamp time, byte_view frame) {
+    if (!current_ && !skipping_) open_group();
+    if (current_ && !current_->write_frame(time, frame)) give_up_group();
+    if (current_ && current_->memory() > options_.hold_most) trim();
+    if (++frames_in_group_ == options_.group_frames) close_group();
+}
+
+template <class Session>
+void track_writer<Session>::end() {
+    if (frames_in_group_ != 0) close_group();
+    ended_ = true;
+    for (auto& [request, s] : subscribers_) static_cast<void>(session_->end_track(request, next_));
+    feed_all();
+}
+
+template <class Session>
+void track_writer<Session>::open_group() {
+    current_ = group::make(pool_, next_, dialect_);
+    auto& g = held_[next_];
+    next_ = next(next_);
+    skipping_ = !current_;
+    if (skipping_) return;
+    g.pin = group_pin{current_};
+    feed_all();
+    trim();
+}
+
+template <class Session>
+void track_writer<Session>::close_group() {
+    if (current_) static_cast<void>(current_->finish());
+    current_ = {};
+    skipping_ = false;
+    frames_in_group_ = 0;
+    trim();
+}
+
+/// There is no memory for the rest of it, or nobody to take it.
+template <class Session>
+void track_writer<Session>::give_up_group() {
+    current_->abort(app_error::dropped);
+    held_.at(current_->sequence()).pin.release();
+    current_ = {};
+    skipping_ = true;
+}
+
+template <class Session>
+void track_writer<Session>::say_gap(request_id request, subscriber& s, group_sequence up_to) {
+    if (s.next < up_to)
+        static_cast<void>(session_->drop(request, s.next, group_sequence{number(up_to) - 1}, app_error::dropped));
+    s.next = std::max(s.next, up_to);
+}
+
+template <class Session>
+void track_writer<Session>::feed(request_id request, subscriber& s) {
+    for (auto it = held_.lower_bound(s.next); it != held_.end(); ++it) {
+        auto& [sequence, g] = *it;
+        if (s.up_to && sequence > *s.up_to) return;
+        if (!g.pin || !session_->serve(request, g.pin.get())) continue;
+        ++g.served;
+        s.on_the_way.insert(sequence);
+        say_gap(request, s, sequence);
+        s.next = next(sequence);
+    }
+    if (!ended_ || s.finished) return;
+    say_gap(request, s, next_);
+    s.finished = true;
+    static_cast<void>(session_->end_track(request, next_)); // Known already, unless it has just subscribed.
+    static_cast<void>(session_->finish(request));
+}
+
+template <class Session>
+void track_writer<Session>::feed_all() {
+    for (auto& [request, s] : subscribers_) feed(request, s);
+}
+
+/// Somebody will be served from it, or may be.
+template <class Session>
+bool track_writer<Session>::is_needed(group_sequence sequence, const held_group& g) const {
+    if (keeps_recent_) return true;
+    if (options_.mode == writing::complete && !g.taken && (g.served != 0 || subscribers_.empty())) return true;
+    return std::any_of(
+        subscribers_.begin(), subscribers_.end(), [&](const auto& entry) { return entry.second.next <= sequence; });
+}
+
+template <class Session>
+void track_writer<Session>::trim() {
+    std::size_t bytes = 0;
+    for (auto it = held_.rbegin(); it != held_.rend(); ++it) {
+        auto& [sequence, g] = *it;
+        if (!g.pin) continue;
+        bytes += g.pin.get()->memory();
+        const bool newest = next(sequence) == next_;
+        if (bytes <= options_.hold_most && (newest || is_needed(sequence, g))) continue;
+        g.pin.release();
+        if (current_ && newest && g.served == 0) give_up_group();
+    }
+    std::erase_if(held_, [&](const auto& entry) {
+        const auto& [sequence, g] = entry;
+        if (g.pin || g.served != 0 || (current_ && current_->sequence() == sequence)) return false;
+        untaken_ += g.taken ? 0 : 1;
+        return true;
+    });
+}
+
+template <class Session>
+std::uint64_t track_writer<Session>::untaken() const noexcept {
+    const auto waiting =
+        std::count_if(held_.begin(), held_.end(), [](const auto& entry) { return !entry.second.taken; });
+    return untaken_ + static_cast<std::uint64_t>(waiting);
+}
+
+template <class Session>
+std::optional<group_sequence> track_writer<Session>::next_for(request_id request) const {
+    const auto found = subscribers_.find(request);
+    return found != subscribers_.end() ? std::optional{found->second.next} : std::nullopt;
+}
+
+template <class Session>
+group_ref track_writer<Session>::find(group_sequence sequence) const {
+    const auto found = held_.find(sequence);
+    return found != held_.end() && found->second.pin ? found->second.pin.get() : group_ref{};
+}
+
+} // namespace moqlite

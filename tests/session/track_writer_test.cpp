@@ -1,0 +1,219 @@
+// A track written frame by frame: who is served which groups, what is held for whom, and for how long.
+#include "session/subject.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <moqlite/session/track_writer.hpp>
+
+namespace moqlite::test::track_writer_test {
+
+/// A session that writes down what it is told.
+struct notebook {
+    result<void> note(std::string line) {
+        said.push_back(std::move(line));
+        return {};
+    }
+    static std::string name(request_id id) { return std::to_string(number(id)) + " "; }
+
+    result<void> accept(request_id id, std::optional<group_sequence> start) {
+        return note("accept " + name(id) + std::to_string(number(start.value())));
+    }
+    result<void> answer_track(request_id id, const track_info& info) {
+        return note("track " + name(id) + std::to_string(info.timescale));
+    }
+    result<void> reject(request_id id, app_error code) {
+        return note("reject " + name(id) + std::string{to_string(code)});
+    }
+    result<void> serve(request_id id, group_ref g) {
+        return note("serve " + name(id) + std::to_string(number(g->sequence())));
+    }
+    result<void> drop(request_id id, group_sequence first, group_sequence last, app_error) {
+        return note("drop " + name(id) + std::to_string(number(first)) + ".." + std::to_string(number(last)));
+    }
+    result<void> end_track(request_id id, group_sequence end) {
+        return note("end " + name(id) + std::to_string(number(end)));
+    }
+    result<void> finish(request_id id) { return note("finish " + name(id)); }
+    [[nodiscard]] std::uint64_t unsent(request_id) const { return waiting; }
+    [[nodiscard]] version negotiated() const { return version::lite_05; }
+
+    std::uint64_t waiting = 0; ///< Bytes, of each subscriber.
+    list said;
+};
+
+/// A writer of room/video with two frames a group.
+struct studio {
+    explicit studio(track_writer_options o = {})
+        : writer{session, {"room", "video"}, memory, two_frames(std::move(o))} {}
+    static track_writer_options two_frames(track_writer_options o) {
+        o.group_frames = 2;
+        return o;
+    }
+    static group_sequence at(std::uint64_t n) { return group_sequence{n}; }
+
+    void write(int frames, std::size_t size = 10) {
+        const std::string payload(size, 'x');
+        while (frames-- > 0) writer.write(timestamp{}, as_bytes(payload));
+    }
+    void subscribed(std::uint64_t id, std::optional<std::uint64_t> start = {}, std::optional<std::uint64_t> end = {}) {
+        subscribe_options o;
+        if (start) o.start = at(*start);
+        if (end) o.end = at(*end);
+        REQUIRE(writer.handle(subscribe_requested{request_id{id}, {"room", "video"}, o}));
+    }
+    bool delivered(std::uint64_t id, std::uint64_t n) { return writer.handle(group_delivered{request_id{id}, at(n)}); }
+    bool lost(std::uint64_t id, std::uint64_t n) {
+        return writer.handle(group_lost{request_id{id}, at(n), app_error::old});
+    }
+    bool left(std::uint64_t id) { return writer.handle(request_ended{request_id{id}, false}); }
+    list said() { return std::exchange(session.said, {}); }
+
+    slab_pool memory{64 * 1024 * 1024};
+    notebook session;
+    track_writer<notebook> writer;
+};
+
+const track_writer_options complete{.mode = writing::complete};
+
+TEST_CASE("a live writer holds the newest group alone for who comes, and every subscriber gets what follows",
+    "[session][writer]") {
+    studio s;
+    s.write(5); // Groups 0 and 1, and half of 2.
+    s.subscribed(7);
+    CHECK(s.said() == list{"accept 7 2", "serve 7 2"});
+    s.write(1);
+    CHECK(s.said().empty()); // The same group grows.
+    s.write(1);
+    CHECK(s.said() == list{"serve 7 3"});
+    CHECK(s.writer.next_for(request_id{7}) == studio::at(4));
+    CHECK_FALSE(s.writer.next_for(request_id{8}));
+}
+
+TEST_CASE("a complete writer holds every group until it was received", "[session][writer]") {
+    studio s{complete};
+    s.write(6);
+    s.subscribed(1, 0);
+    CHECK(s.said() == list{"accept 1 0", "serve 1 0", "serve 1 1", "serve 1 2"});
+    SECTION("and lets it go then") {
+        CHECK(s.delivered(1, 0));
+        CHECK_FALSE(s.writer.find(studio::at(0)));
+        CHECK(s.writer.find(studio::at(1)));
+        CHECK(s.writer.untaken() == 2);
+    }
+    SECTION("but not for one that is held to be requested again") {
+        s.writer.keep_recent();
+        CHECK(s.delivered(1, 0));
+        CHECK(s.writer.find(studio::at(0)));
+    }
+    SECTION("and counts one that was lost as not received") {
+        CHECK(s.lost(1, 0));
+        CHECK(s.left(1));
+        CHECK(s.writer.untaken() == 3);
+    }
+}
+
+TEST_CASE("a subscriber is served up to its Group End, and further when it raises that", "[session][writer]") {
+    studio s{complete};
+    s.subscribed(1, 0, 1);
+    s.write(4);
+    CHECK(s.said() == list{"accept 1 0", "serve 1 0", "serve 1 1"});
+    CHECK_FALSE(s.writer.has_room()); // The next frame opens group 2.
+    CHECK(s.writer.handle(groups_wanted{request_id{1}, studio::at(2)}));
+    CHECK(s.writer.has_room());
+    s.write(1);
+    CHECK(s.said() == list{"serve 1 2"});
+}
+
+TEST_CASE("a subscriber has no room while too much is on its way", "[session][writer]") {
+    auto o = complete;
+    o.groups_most = 2;
+    studio s{o};
+    CHECK(s.writer.has_room()); // Of nobody.
+    s.subscribed(1, 0);
+    SECTION("in bytes") {
+        s.session.waiting = o.unsent_most;
+        CHECK_FALSE(s.writer.has_room());
+        s.session.waiting = o.unsent_most - 1;
+        CHECK(s.writer.has_room());
+    }
+    SECTION("in groups, when the next frame opens one") {
+        s.write(3);
+        CHECK(s.writer.has_room());
+        s.write(1);
+        CHECK_FALSE(s.writer.has_room());
+        CHECK(s.delivered(1, 0));
+        CHECK(s.writer.has_room());
+    }
+}
+
+TEST_CASE("beyond its bound a writer lets the oldest groups go, and says so to who wanted them", "[session][writer]") {
+    auto o = complete;
+    o.hold_most = 200 * 1024;
+    studio s{o};
+    s.write(8, 40'000); // Four groups of 80 kB.
+    CHECK_FALSE(s.writer.find(studio::at(0)));
+    CHECK(s.writer.find(studio::at(3)));
+    s.subscribed(1, 0);
+    CHECK(s.said().front() != "accept 1 0");
+    s.writer.end();
+    CHECK(s.said().back() == "finish 1 ");
+}
+
+TEST_CASE("a group that grows beyond the bound with nobody to take it is given up, and the next begins anew",
+    "[session][writer]") {
+    auto o = complete;
+    o.hold_most = 100'000;
+    studio s{o};
+    s.write(1, 200'000);
+    s.write(1, 10); // Of the same group, which goes nowhere.
+    CHECK_FALSE(s.writer.find(studio::at(0)));
+    s.write(1, 10);
+    CHECK(s.writer.find(studio::at(1)));
+    CHECK(s.writer.groups() == 2);
+}
+
+TEST_CASE(
+    "the end of a track is said at once and finishes each subscription, also of who comes later", "[session][writer]") {
+    studio s{complete};
+    s.write(1);
+    s.subscribed(1, 0);
+    s.said();
+    s.writer.end();
+    CHECK(s.said() == list{"end 1 1", "end 1 1", "finish 1 "});
+    s.subscribed(2);
+    CHECK(s.said() == list{"accept 2 0", "serve 2 0", "end 2 1", "finish 2 "});
+}
+
+TEST_CASE("a session's successor is served where its subscribers ask, from what is still held", "[session][writer]") {
+    studio s{complete};
+    s.subscribed(1, 0);
+    s.write(4);
+    s.said();
+    s.writer.keep_recent();
+    CHECK(s.delivered(1, 0));
+    s.writer.detach();
+    CHECK_FALSE(s.writer.has_subscribers());
+    s.write(2);
+    notebook next;
+    s.writer.attach(next);
+    s.subscribed(1, 1);
+    CHECK(next.said == list{"accept 1 1", "serve 1 1", "serve 1 2"});
+    CHECK(s.said().empty());
+}
+
+TEST_CASE("requests for the track are answered, those for others are left to their owner", "[session][writer]") {
+    studio s{{.info = {.timescale = 1000}}};
+    s.write(1);
+    CHECK(s.writer.handle(track_requested{request_id{1}, {"room", "video"}}));
+    CHECK(s.writer.handle(fetch_requested{request_id{2}, {"room", "video"}, studio::at(0), 0}));
+    CHECK(s.writer.handle(fetch_requested{request_id{3}, {"room", "video"}, studio::at(9), 0}));
+    CHECK(s.said() == list{"track 1 1000", "serve 2 0", "reject 3 " + std::string{to_string(app_error::not_found)}});
+    CHECK_FALSE(s.writer.handle(track_requested{request_id{4}, {"room", "audio"}}));
+    CHECK_FALSE(s.writer.handle(fetch_requested{request_id{5}, {"hall", "video"}, studio::at(0), 0}));
+    CHECK_FALSE(s.writer.handle(subscribe_requested{request_id{6}, {"room", "audio"}, {}}));
+    CHECK_FALSE(s.delivered(6, 0));
+    CHECK_FALSE(s.left(6));
+    CHECK_FALSE(s.writer.handle(goaway_received{}));
+    CHECK(s.said().empty());
+}
+
+} // namespace moqlite::test::track_writer_test
