@@ -15,6 +15,7 @@ using namespace std::chrono_literals;
 using moqlite::event;
 using moqlite::session;
 using moqlite::time_point;
+namespace link = moqlite::link;
 namespace ngtcp2 = moqlite::ngtcp2;
 
 /// A handler with a session of its own; `on_event(session, event)` hears all of it.
