@@ -173,7 +173,8 @@ std::optional<std::size_t> packet_writer::write(const write_stream& w) {
         if (o == outcome::stop) break;
     }
     if (taken == 0) return std::nullopt;
-    // By the transport's rule less than all means a blocked stream, so it has to be unblocked.
+    // Where this is no more than the prefix of a WebTransport stream, the layer above answers 0: a blocked stream,
+    // which has to be reported writable.
     interrupted_ = w.stream;
     return taken;
 }

@@ -3,6 +3,7 @@
 
 #include "checker.hpp"
 #include "connection.hpp"
+#include "fault.hpp"
 
 #include <functional>
 #include <moqlite/session/any_session.hpp>
@@ -13,11 +14,6 @@
 #include <utility>
 
 namespace moqlite::sim {
-
-/// A broken contract fails the test.
-struct fault_is_failure {
-    void operator()(std::string_view rule) const { must(false, rule.data()); }
-};
 
 /// Drives one session, of any kind, by one side. Both keep books of what they say to each other.
 template <class Session>

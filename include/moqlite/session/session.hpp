@@ -182,7 +182,7 @@ public:
     result<void> serve(request_id id, group_ref g) {
         return open() ? publishing_.serve(id, std::move(g)) : errc::closed;
     }
-    /// Makes a group for one subscriber, and serves it.
+    /// Makes a group for one subscriber and serves it: write_frame() and finish() on it are all that is left to do.
     result<group_ref> open_group(request_id id, group_sequence sequence);
     /// Sends a group of one frame as a datagram: it arrives at once, or not at all. errc::unsupported before
     /// moq-lite-05, errc::value_too_large above limits.datagram, or what the path carries.
@@ -231,8 +231,9 @@ public:
     [[nodiscard]] const scope& allowed() const noexcept { return c_.allowed; }
     /// Bytes that wait to be written for one subscription.
     [[nodiscard]] std::uint64_t unsent(request_id id) { return publishing_.unsent(id); }
-    /// Less than half of what may wait for one subscription does, and its peer has not more than its share: a further
-    /// group makes none go. When that is false, a group_delivered, group_lost or request_ended follows.
+    /// Call serve() or open_group() while this is true: less than half of what may wait for the subscription does, and
+    /// its peer has not more than its share, so that a further group drops none. When it is false, a group_delivered,
+    /// group_lost or request_ended follows.
     [[nodiscard]] bool takes_more(request_id id) { return publishing_.takes_more(id); }
 
 private:

@@ -69,7 +69,7 @@ public:
           pool_(3 * options_.bounds.read_ahead + spare_memory),
           ahead_(options_.bounds) {}
 
-    /// Subscribes.
+    /// Subscribes. The names are copied.
     result<void> start(const track_ref& track) {
         broadcast_ = track.broadcast;
         track_ = track.track;
@@ -122,6 +122,7 @@ public:
         watch_gap();
     }
 
+    /// When to call tick(), which may make more readable: read after it.
     [[nodiscard]] std::optional<time_point> deadline() const noexcept {
         if (over_until_) return gap_until_ ? std::min(*gap_until_, *over_until_) : over_until_;
         if (!awaits_successor()) return gap_until_;

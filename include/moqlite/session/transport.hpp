@@ -33,7 +33,8 @@
 //          returns every byte that it has parsed, at the next pump, and on a subscription with a Group End what
 //          release() names. A stack that grants by reading reads no more than that. Connection credit and stream slots
 //          are no affair of the session: return connection credit as soon as the bytes were given to it, and a slot
-//          when its stream has closed, always.
+//          when its stream has closed, always. A stream that a peer opens without a byte is unknown to the session: a
+//          stack that lets its peer open another for each that was accepted has to bound those itself.
 // Windows  What our adapters grant, as a start: 1 MiB a stream, 8 MiB a connection, 256 bidirectional and 1024
 //          unidirectional streams of the peer at once. A window below a frame's size slows that frame, and stops
 //          nothing.

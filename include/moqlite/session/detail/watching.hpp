@@ -95,9 +95,9 @@ public:
         while (!w.live.empty()) {
             const auto first = w.live.begin();
             path::join(c_.allowed.root, first->first, c_.path_scratch);
-            const bool told = first->second;
+            if (first->second) c_.emit(broadcast_ended{w.id, c_.names.keep(c_.path_scratch)}); // Memory first.
             forget(w, first);
-            if (told) return c_.emit(broadcast_ended{w.id, c_.names.keep(c_.path_scratch)}), true;
+            if (!c_.events.empty()) return true;
         }
         c_.emit(watch_ended{w.id, ending_code_});
         announced_ -= w.refused;
