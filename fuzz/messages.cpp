@@ -81,7 +81,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto v = static_cast<version>(data[0] % 4);
     const auto body = std::as_bytes(std::span{data, size}).subspan(1);
     all_survive<setup, announce_request, announce_ok, announce, announce_start, announce_end, announce_update,
-        subscribe, subscribe_update, subscribe_ok, subscribe_end, subscribe_drop, track, track_info, fetch,
+        subscribe, subscribe_update, subscribe_ok, subscribe_end, subscribe_drop, track, wire::lite::track_info, fetch,
         group_header, probe, goaway>(v, body);
     datagram_survives(v, body);
     frame_header_survives(v, body);

@@ -39,7 +39,7 @@ TEST_CASE("the sum of all readers is the same as by looking at each of them", "[
         } else {
             subscribe_options o{.priority = static_cast<priority>(roll(4)),
                 .ordered = roll(5) != 0,
-                .max_latency = wire::lite::milliseconds{roll(3) * 100}};
+                .max_latency = milliseconds{roll(3) * 100}};
             if (roll(4) != 0) o.end = group_sequence{roll(6)};
             d.add(o);
             readers.push_back(o);

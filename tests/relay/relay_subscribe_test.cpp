@@ -81,7 +81,7 @@ TEST_CASE("many readers of a track are one subscription upstream", "[relay][subs
 TEST_CASE("upstream is asked for what all readers want together", "[relay][subscribe]") {
     scene s;
     auto& camera = s.publisher();
-    const auto ms = [](unsigned n) { return wire::lite::milliseconds{n}; };
+    const auto ms = [](unsigned n) { return milliseconds{n}; };
     auto& first = s.viewer({.priority = 5, .ordered = true, .max_latency = ms(100), .end = at(9)});
     CHECK(camera.heard() ==
           list{"subscribe_requested 0 room/cam video priority 5 ordered latency 100 ..9", "groups_wanted 0 to 9"});

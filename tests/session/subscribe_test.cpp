@@ -19,7 +19,7 @@ struct viewer : subject {
     list request;
 };
 
-using ms = wire::lite::milliseconds;
+using ms = milliseconds;
 
 } // namespace
 

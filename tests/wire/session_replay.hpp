@@ -260,7 +260,7 @@ private:
     }
     void command(const recorded_direction& d, const lite::probe& m, std::uint64_t) {
         if (d.from_opener) return;
-        us_->path_measured({m.rtt.value_or(lite::milliseconds{}), m.bitrate.value_or(0), 0}, us_.now);
+        us_->path_measured({m.rtt.value_or(milliseconds{}), m.bitrate.value_or(0), 0}, us_.now);
         drain();
     }
     void command(const recorded_direction& d, const lite::group_header& m, std::uint64_t) {

@@ -80,10 +80,10 @@ private:
         return out;
     }
 
-    [[nodiscard]] wire::lite::subscribe_options options() const {
+    [[nodiscard]] subscribe_options options() const {
         return {.priority = byte("priority"),
             .ordered = boolean("ordered"),
-            .max_latency = wire::lite::milliseconds{number("max_latency_ms")},
+            .max_latency = milliseconds{number("max_latency_ms")},
             .start = optional_group("start_group"),
             .end = optional_group("end_group")};
     }
@@ -127,7 +127,7 @@ private:
     }
     void fill(wire::lite::track& m) { m = {text("broadcast"), text("track")}; }
     void fill(wire::lite::track_info& m) {
-        m = {byte("priority"), boolean("ordered"), wire::lite::milliseconds{number("max_latency_ms")},
+        m = {byte("priority"), boolean("ordered"), milliseconds{number("max_latency_ms")},
             number("timescale")};
     }
     void fill(wire::lite::fetch& m) {
@@ -140,7 +140,7 @@ private:
     }
     void fill(wire::lite::probe& m) {
         m.bitrate = optional("bitrate");
-        if (const auto rtt = optional("rtt_ms")) m.rtt = wire::lite::milliseconds{*rtt};
+        if (const auto rtt = optional("rtt_ms")) m.rtt = milliseconds{*rtt};
     }
     void fill(wire::lite::goaway& m) { m.uri = text("uri"); }
 

@@ -10,9 +10,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <moqlite/containers/list.hpp>
 #include <moqlite/link/connection.hpp>
 #include <moqlite/ngtcp2/endpoint.hpp>
-#include <moqlite/session/detail/list.hpp>
 #include <ngtcp2/ngtcp2.h>
 #include <ngtcp2/ngtcp2_crypto.h>
 #include <optional>

@@ -8,6 +8,9 @@ namespace moqlite {
 
 using duration = std::chrono::nanoseconds;
 
+/// Latencies as they travel: the whole range of a varint.
+using milliseconds = std::chrono::duration<std::uint64_t, std::milli>;
+
 /// Tag of the caller's monotonic clock. It has no now(): nothing in this library can ask.
 struct caller_clock {
     using rep = std::chrono::nanoseconds::rep;

@@ -1,9 +1,8 @@
 // Between versions: what a relay makes of what came by one and goes by another.
 #pragma once
 
-#include <chrono>
+#include <moqlite/core/track_info.hpp>
 #include <moqlite/core/version.hpp>
-#include <moqlite/wire/lite/track.hpp>
 
 namespace moqlite::relaying {
 
@@ -12,9 +11,9 @@ namespace moqlite::relaying {
 /// time of their arrival (session::collect), which could not be had later.
 [[nodiscard]] constexpr version log_dialect(version v) noexcept { return with_timestamps(v); }
 
-/// What is said of a track whose publisher cannot say it: its timestamps, if any, are arrival_time()s.
-inline constexpr wire::lite::track_info unsaid_track_info{
-    .priority = 0, .ordered = false, .max_latency = std::chrono::milliseconds{5000}, .timescale = 1000};
+/// The TRACK_INFO of a track whose publisher sends none: its timestamps, if any, are arrival_time()s.
+inline constexpr track_info default_track_info{
+    .priority = 0, .ordered = false, .max_latency = milliseconds{5000}, .timescale = 1000};
 
 /// False: the same track would have other timestamps by the other way, though its publisher is the same.
 [[nodiscard]] constexpr bool tell_alike(version a, version b) noexcept {

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <moqlite/session/detail/list.hpp>
+#include <moqlite/containers/list.hpp>
 #include <set>
 #include <utility>
 

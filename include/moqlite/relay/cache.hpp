@@ -7,9 +7,9 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <moqlite/containers/indexed_heap.hpp>
+#include <moqlite/containers/list.hpp>
 #include <moqlite/core/limits.hpp>
-#include <moqlite/session/detail/containers.hpp>
-#include <moqlite/session/detail/list.hpp>
 #include <moqlite/session/group.hpp>
 #include <moqlite/session/slab.hpp>
 #include <optional>

@@ -44,7 +44,7 @@ private:
 };
 
 /// Max Latency of a reader that takes no loss.
-inline constexpr wire::lite::milliseconds complete_latency{86'400'000};
+inline constexpr milliseconds complete_latency{86'400'000};
 
 /// A reader that takes what comes, and loses what it is too slow for. Where a complete reader does not know yet where
 /// to start, its first SUBSCRIBE has no Group End either, but its latency says what it is.
@@ -58,7 +58,7 @@ public:
     /// All of it, or nothing where there is no memory.
     void add(const subscribe_options& o) {
         counted<priority>::addition its_priority{priorities_, o.priority};
-        counted<wire::lite::milliseconds>::addition its_latency{latencies_, o.max_latency};
+        counted<milliseconds>::addition its_latency{latencies_, o.max_latency};
         if (o.end) ends_.add(*o.end);
         its_priority.keep();
         its_latency.keep();
@@ -102,7 +102,7 @@ private:
     std::size_t ordered_ = 0;
     std::size_t live_ = 0;
     counted<priority> priorities_;
-    counted<wire::lite::milliseconds> latencies_;
+    counted<milliseconds> latencies_;
     counted<group_sequence> ends_;
 };
 

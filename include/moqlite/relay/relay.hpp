@@ -5,6 +5,10 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <moqlite/containers/id_table.hpp>
+#include <moqlite/containers/list.hpp>
+#include <moqlite/containers/object_pool.hpp>
+#include <moqlite/containers/ring.hpp>
 #include <moqlite/core/result.hpp>
 #include <moqlite/relay/bridge.hpp>
 #include <moqlite/relay/by_source.hpp>
@@ -15,7 +19,6 @@
 #include <moqlite/session/acceptor.hpp>
 #include <moqlite/session/announcements.hpp>
 #include <moqlite/session/any_session.hpp>
-#include <moqlite/session/detail/containers.hpp>
 #include <moqlite/session/ready.hpp>
 #include <optional>
 #include <set>
@@ -206,7 +209,7 @@ private:
         if (vital || notices_.size() < most_notices) notices_.push(std::move(n));
     }
 
-    // relay_events.hpp: what sessions say
+    // impl/relay_events.hpp: what sessions say
     void on(peer&, const setup_received&);
     void on(peer&, const broadcast_available&);
     void on(peer&, const broadcast_ended&);
@@ -241,7 +244,7 @@ private:
     void end_silent(time_point now);
     relaying::track* upstream_track(peer&, subscribe_id) noexcept;
 
-    // relay_repair.hpp: after an event that was handled in part
+    // impl/relay_repair.hpp: after an event that was handled in part
     void repair();
     void repair_readers();
     void repair_track(relaying::track& t);
@@ -250,7 +253,7 @@ private:
     void repair_announcements();
     void recount_shares();
 
-    // relay_announcements.hpp: whose tracks are present
+    // impl/relay_announcements.hpp: whose tracks are present
     [[nodiscard]] static std::size_t weight(std::string_view path) noexcept;
     bool count_announcement(peer& p, std::string_view path);
     [[nodiscard]] std::optional<route> best_route(std::string_view announced) const;
@@ -270,7 +273,7 @@ private:
     void forget_infos(std::string_view announced);
     void forget_infos_of_no_track(std::string_view announced);
 
-    // relay_shares.hpp: how much of a publisher each session may ask for
+    // impl/relay_shares.hpp: how much of a publisher each session may ask for
     bool may_ask(peer& source, std::uint64_t asker, relaying::request_kind kind, const track_ref& about);
     relaying::place* yielding(peer& source, std::uint64_t asker, const track_ref& about);
     track_ref named(peer& source, const relaying::place& p);
@@ -284,7 +287,7 @@ private:
     void has_brought(relaying::place& p, relaying::yield what);
     void end_overdue(time_point now);
 
-    // relay_fetch.hpp
+    // impl/relay_fetch.hpp
     peer* next_source(const fetch_key& wanted, relaying::fetching& f);
     errc ask_next(pending_fetch& fetch);
     void fetch_failed(pending_fetch& fetch, app_error code);
@@ -296,7 +299,7 @@ private:
     pending_fetch* coming(const fetch_key& wanted, const peer& asking);
     void forget(pending_fetch& fetch);
 
-    // relay_tracks.hpp: who gets what
+    // impl/relay_tracks.hpp: who gets what
     peer* source_of(std::string_view broadcast, std::uint64_t asking);
     relaying::track* known_track(const track_key& about);
     relaying::track* find_or_open(std::string_view broadcast, std::string_view name, std::uint64_t asking,
@@ -328,12 +331,12 @@ private:
     void forget_end(relaying::track& t) noexcept;
     void stop_arriving(relaying::source from);
 
-    // relay_backlog.hpp: complete readers that are slower than their publisher
+    // impl/relay_backlog.hpp: complete readers that are slower than their publisher
     [[nodiscard]] bool must_wait(relaying::reader& r, any_session& s, group_sequence sequence);
     void go_on(relaying::reader& r);
     void go_on_behind(peer& p, request_id request);
 
-    // relay_live.hpp: live readers beside complete ones
+    // impl/relay_live.hpp: live readers beside complete ones
     [[nodiscard]] static bool is_held_back(const relaying::track& t) noexcept;
     relaying::track* track_for(relaying::track& t, std::uint64_t asking, const subscribe_options& options, errc& why);
     relaying::track* open_main(
@@ -466,11 +469,11 @@ inline relay_stats relay::stats() const noexcept {
 
 } // namespace moqlite
 
-#include <moqlite/relay/relay_announcements.hpp>
-#include <moqlite/relay/relay_backlog.hpp>
-#include <moqlite/relay/relay_events.hpp>
-#include <moqlite/relay/relay_fetch.hpp>
-#include <moqlite/relay/relay_live.hpp>
-#include <moqlite/relay/relay_repair.hpp>
-#include <moqlite/relay/relay_shares.hpp>
-#include <moqlite/relay/relay_tracks.hpp>
+#include <moqlite/relay/impl/relay_announcements.hpp>
+#include <moqlite/relay/impl/relay_backlog.hpp>
+#include <moqlite/relay/impl/relay_events.hpp>
+#include <moqlite/relay/impl/relay_fetch.hpp>
+#include <moqlite/relay/impl/relay_live.hpp>
+#include <moqlite/relay/impl/relay_repair.hpp>
+#include <moqlite/relay/impl/relay_shares.hpp>
+#include <moqlite/relay/impl/relay_tracks.hpp>

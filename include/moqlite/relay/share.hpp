@@ -5,8 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <moqlite/containers/list.hpp>
 #include <moqlite/core/time.hpp>
-#include <moqlite/session/detail/list.hpp>
 #include <set>
 #include <utility>
 

@@ -4,11 +4,12 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <moqlite/containers/list.hpp>
+#include <moqlite/containers/object_pool.hpp>
 #include <moqlite/relay/cache.hpp>
 #include <moqlite/relay/demand.hpp>
 #include <moqlite/relay/share.hpp>
 #include <moqlite/session/any_session.hpp>
-#include <moqlite/session/detail/containers.hpp>
 #include <optional>
 #include <set>
 #include <string>

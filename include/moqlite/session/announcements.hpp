@@ -8,10 +8,11 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <moqlite/containers/id_table.hpp>
+#include <moqlite/containers/list.hpp>
+#include <moqlite/containers/ring.hpp>
 #include <moqlite/core/ids.hpp>
 #include <moqlite/core/path.hpp>
-#include <moqlite/session/detail/containers.hpp>
-#include <moqlite/session/detail/list.hpp>
 #include <moqlite/session/ready.hpp>
 #include <string>
 #include <string_view>

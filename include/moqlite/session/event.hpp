@@ -7,18 +7,15 @@
 #include <moqlite/core/bytes.hpp>
 #include <moqlite/core/error.hpp>
 #include <moqlite/core/ids.hpp>
+#include <moqlite/core/subscribe_options.hpp>
 #include <moqlite/core/time.hpp>
-#include <moqlite/wire/lite/subscribe.hpp>
-#include <moqlite/wire/lite/track.hpp>
+#include <moqlite/core/track_info.hpp>
 #include <optional>
 #include <span>
 #include <string_view>
 #include <variant>
 
 namespace moqlite {
-
-using wire::lite::subscribe_options;
-using wire::lite::track_info;
 
 /// A broadcast and one of its tracks, by name. Paths are whole: the session's root in front.
 struct track_ref {

@@ -7,13 +7,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <moqlite/containers/list.hpp>
 #include <moqlite/core/bytes.hpp>
 #include <moqlite/core/error.hpp>
 #include <moqlite/core/ids.hpp>
 #include <moqlite/core/result.hpp>
 #include <moqlite/core/time.hpp>
 #include <moqlite/core/version.hpp>
-#include <moqlite/session/detail/list.hpp>
 #include <moqlite/session/ready.hpp>
 #include <moqlite/session/slab.hpp>
 #include <moqlite/wire/lite/frame.hpp>

@@ -15,10 +15,13 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <moqlite/containers/id_table.hpp>
+#include <moqlite/containers/list.hpp>
+#include <moqlite/containers/object_pool.hpp>
+#include <moqlite/containers/ring.hpp>
 #include <moqlite/core/bytes.hpp>
 #include <moqlite/core/ids.hpp>
 #include <moqlite/core/time.hpp>
-#include <moqlite/session/detail/containers.hpp>
 #include <moqlite/session/ready.hpp>
 #include <moqlite/session/session.hpp>
 #include <moqlite/session/transport.hpp>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <moqlite/session/detail/list.hpp>
+#include <moqlite/containers/list.hpp>
 #include <optional>
 
 namespace moqlite {

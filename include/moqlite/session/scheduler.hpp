@@ -4,8 +4,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <moqlite/containers/indexed_heap.hpp>
 #include <moqlite/core/ids.hpp>
-#include <moqlite/session/detail/containers.hpp>
 #include <utility>
 
 namespace moqlite {

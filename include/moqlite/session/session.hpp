@@ -16,6 +16,7 @@
 #include <moqlite/session/event.hpp>
 #include <moqlite/session/group.hpp>
 #include <moqlite/session/output.hpp>
+#include <moqlite/session/scope.hpp>
 #include <moqlite/wire/lite/datagram.hpp>
 #include <moqlite/wire/lite/goaway.hpp>
 #include <moqlite/wire/lite/setup.hpp>
@@ -266,7 +267,7 @@ private:
     }
     void write_setup(const session_options& options);
 
-    // session_input.hpp
+    // impl/session_input.hpp
     void acked(stream_id id, std::uint64_t n);
     /// The last write is answered, or will not be.
     void end_write() {
@@ -294,7 +295,7 @@ private:
     void control_gone(detail::control_stream& s, bool clean);
     bool end_one();
 
-    // session_output.hpp
+    // impl/session_output.hpp
     std::optional<output> next_open();
     std::optional<output> next_write();
     void control_written(detail::control_stream& s, std::size_t n);
@@ -438,5 +439,5 @@ inline result<group_ref> session::open_group(request_id id, group_sequence seque
 
 } // namespace moqlite
 
-#include <moqlite/session/session_input.hpp>
-#include <moqlite/session/session_output.hpp>
+#include <moqlite/session/impl/session_input.hpp>
+#include <moqlite/session/impl/session_output.hpp>

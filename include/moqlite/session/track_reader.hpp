@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <moqlite/containers/ring.hpp>
 #include <moqlite/core/limits.hpp>
 #include <moqlite/core/result.hpp>
-#include <moqlite/session/detail/containers.hpp>
 #include <moqlite/session/event.hpp>
 #include <moqlite/session/frame_cursor.hpp>
 #include <moqlite/session/group.hpp>
@@ -211,7 +211,7 @@ private:
         asked_ = {.priority = options_.priority, .start = next_};
         if (options_.mode == reading::complete) {
             asked_.ordered = true;
-            asked_.max_latency = wire::lite::milliseconds{86'400'000};
+            asked_.max_latency = milliseconds{86'400'000};
             if (next_) asked_.end = cap_ = last_wanted();
         }
         const auto id = session_.subscribe({broadcast_, track_}, asked_);

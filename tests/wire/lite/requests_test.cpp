@@ -14,25 +14,26 @@ constexpr auto v = version::lite_05;
 TEST_CASE("a TRACK names a track and TRACK_INFO describes it", "[track]") {
     check_both_ways(v, track{"room/cam", "video"}, "0f 08 726f6f6d2f63616d 05 766964656f");
     check_both_ways(v,
-        track_info{.priority = 5, .ordered = false, .max_latency = milliseconds{2000}, .timescale = 90000},
+        wire::lite::track_info{
+            {.priority = 5, .ordered = false, .max_latency = milliseconds{2000}, .timescale = 90000}},
         "08 05 00 47d0 80015f90");
 }
 
 TEST_CASE("the default TRACK_INFO is the one of the other implementations", "[track]") {
-    check_both_ways(v, track_info{}, "06 00 00 5388 43e8");
+    check_both_ways(v, wire::lite::track_info{}, "06 00 00 5388 43e8");
 }
 
 TEST_CASE("a timescale of 0 is neither read nor written", "[track]") {
-    CHECK(refusal<track_info>(v, "04 00 00 00 00") == errc::zero_timescale);
-    CHECK(encoded(v, track_info{.timescale = 0}) == "zero_timescale");
-    CHECK(refusal<track_info>(v, "03 00 00 00") == errc::message_too_short);
+    CHECK(refusal<wire::lite::track_info>(v, "04 00 00 00 00") == errc::zero_timescale);
+    CHECK(encoded(v, wire::lite::track_info{{.timescale = 0}}) == "zero_timescale");
+    CHECK(refusal<wire::lite::track_info>(v, "03 00 00 00") == errc::message_too_short);
 }
 
 TEST_CASE("there is no TRACK before lite-05", "[track]") {
     CHECK(encoded(version::lite_04, track{}) == "unsupported");
-    CHECK(encoded(version::lite_04, track_info{}) == "unsupported");
+    CHECK(encoded(version::lite_04, wire::lite::track_info{}) == "unsupported");
     CHECK(refusal<track>(version::lite_04, "02 00 00") == errc::unsupported);
-    CHECK(refusal<track_info>(version::lite_04, "06 00 00 5388 43e8") == errc::unsupported);
+    CHECK(refusal<wire::lite::track_info>(version::lite_04, "06 00 00 5388 43e8") == errc::unsupported);
 }
 
 TEST_CASE("a FETCH names one group", "[fetch]") {

@@ -4,16 +4,20 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <moqlite/containers/id_table.hpp>
+#include <moqlite/containers/list.hpp>
+#include <moqlite/containers/object_pool.hpp>
+#include <moqlite/containers/ring.hpp>
 #include <moqlite/core/limits.hpp>
 #include <moqlite/core/path.hpp>
 #include <moqlite/core/version.hpp>
-#include <moqlite/session/detail/containers.hpp>
 #include <moqlite/session/detail/event_names.hpp>
 #include <moqlite/session/detail/send_buffer.hpp>
 #include <moqlite/session/detail/stall_clock.hpp>
 #include <moqlite/session/event.hpp>
 #include <moqlite/session/output.hpp>
 #include <moqlite/session/ready.hpp>
+#include <moqlite/session/scope.hpp>
 #include <moqlite/session/slab.hpp>
 #include <moqlite/session/transport.hpp>
 #include <moqlite/wire/lite/codec.hpp>
@@ -24,14 +28,6 @@
 #include <vector>
 
 namespace moqlite {
-
-/// What a session may do, decided by the application: names on the wire are relative to `root`, and
-/// below it the peer may publish and subscribe to what has one of these prefixes ("" is everything).
-struct scope {
-    std::string root;
-    std::vector<std::string> publish{""};
-    std::vector<std::string> subscribe{""};
-};
 
 namespace detail {
 

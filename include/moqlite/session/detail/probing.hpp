@@ -47,7 +47,7 @@ public:
         if (asker_->out.unsent() != 0) return; // It does not read them: the next may do.
         wire::lite::probe message;
         if (c_.path.rate != 0) message.bitrate = std::min(c_.path.rate, wire::varint_max);
-        if (c_.path.rtt > duration{}) message.rtt = std::chrono::duration_cast<wire::lite::milliseconds>(c_.path.rtt);
+        if (c_.path.rtt > duration{}) message.rtt = std::chrono::duration_cast<milliseconds>(c_.path.rtt);
         static_cast<void>(c_.send(*asker_, message));
     }
 

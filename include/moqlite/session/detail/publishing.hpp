@@ -9,11 +9,12 @@
 #include <moqlite/session/detail/request.hpp>
 #include <moqlite/wire/lite/fetch.hpp>
 #include <moqlite/wire/lite/subscribe_response.hpp>
+#include <moqlite/wire/lite/track.hpp>
 #include <vector>
 
 namespace moqlite::detail {
 
-/// Its parts: answering.hpp (requests and commands), sending.hpp (groups on their way).
+/// Bodies: impl/answering.hpp (requests and commands), impl/sending.hpp (groups in flight), impl/backlog.hpp.
 class publishing {
 public:
     explicit publishing(context& c) noexcept : c_(c), datagrams_(c) {}
@@ -193,7 +194,7 @@ private:
         if (r.finishing && r.group_count == 0 && r.drops.empty() && !r.too_many_drops) c_.finish(*r.stream);
     }
 
-    // backlog.hpp
+    // impl/backlog.hpp
     void account(served_group& s);
     void account_growing(incoming_request& r);
     void bound_backlog(incoming_request& r);
@@ -226,6 +227,6 @@ private:
 
 } // namespace moqlite::detail
 
-#include <moqlite/session/detail/answering.hpp>
-#include <moqlite/session/detail/backlog.hpp>
-#include <moqlite/session/detail/sending.hpp>
+#include <moqlite/session/detail/impl/answering.hpp>
+#include <moqlite/session/detail/impl/backlog.hpp>
+#include <moqlite/session/detail/impl/sending.hpp>

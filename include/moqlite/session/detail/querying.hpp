@@ -36,7 +36,7 @@ public:
         return {};
     }
     errc answered(control_stream& stream, byte_view body) {
-        const auto info = wire::lite::decode<track_info>(c_.dialect, body, c_.bounds);
+        const auto info = wire::lite::decode<wire::lite::track_info>(c_.dialect, body, c_.bounds);
         if (!info) return info.error();
         if (open_.erase(stream.owner) == 0) return errc::unexpected_message;
         // Not before: some publishers read a FIN without an answer as a request taken back (moq-lite-wire 9.5).

@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <moqlite/containers/indexed_heap.hpp>
+#include <moqlite/containers/list.hpp>
 #include <moqlite/core/limits.hpp>
 #include <moqlite/core/time.hpp>
-#include <moqlite/session/detail/containers.hpp>
-#include <moqlite/session/detail/list.hpp>
 #include <optional>
 #include <utility>
 

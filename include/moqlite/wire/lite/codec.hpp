@@ -5,7 +5,6 @@
 // A message that the version does not have is refused with errc::unsupported.
 #pragma once
 
-#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -21,9 +20,6 @@
 #include <vector>
 
 namespace moqlite::wire::lite {
-
-/// Latencies as they travel: the whole range of a varint.
-using milliseconds = std::chrono::duration<std::uint64_t, std::milli>;
 
 /// Messages that tell their type before their length.
 template <class M>

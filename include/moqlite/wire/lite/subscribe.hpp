@@ -2,23 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <moqlite/core/ids.hpp>
+#include <moqlite/core/subscribe_options.hpp>
 #include <moqlite/wire/lite/codec.hpp>
-#include <optional>
 #include <string_view>
 
 namespace moqlite::wire::lite {
-
-/// What a subscriber may change its mind about.
-struct subscribe_options {
-    moqlite::priority priority = 0;
-    bool ordered = false; ///< Oldest group first, not newest.
-    milliseconds max_latency{0};
-    std::optional<group_sequence> start = {}; ///< None: the latest; in an update: as before.
-    std::optional<group_sequence> end = {};   ///< The last one wanted; none: all that come.
-
-    friend constexpr bool operator==(const subscribe_options&, const subscribe_options&) = default;
-};
 
 struct subscribe {
     std::uint64_t id = 0; ///< Subscribe ID: the subscriber's choice; the groups name it.

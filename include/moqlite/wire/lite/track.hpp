@@ -1,8 +1,7 @@
 // TRACK and its answer TRACK_INFO, moq-lite-05.
 #pragma once
 
-#include <cstdint>
-#include <moqlite/core/ids.hpp>
+#include <moqlite/core/track_info.hpp>
 #include <moqlite/wire/lite/codec.hpp>
 #include <string_view>
 
@@ -16,13 +15,8 @@ struct track {
     friend constexpr bool operator==(const track&, const track&) = default;
 };
 
-/// TRACK_INFO: what the publisher says of a track, for as long as its broadcast lives.
-struct track_info {
-    moqlite::priority priority = 0;
-    bool ordered = false;
-    milliseconds max_latency{5000}; ///< How long groups but the latest are kept.
-    std::uint64_t timescale = 1000; ///< Ticks a second; never 0.
-
+/// TRACK_INFO: the properties, and nothing else.
+struct track_info : moqlite::track_info {
     friend constexpr bool operator==(const track_info&, const track_info&) = default;
 };
 

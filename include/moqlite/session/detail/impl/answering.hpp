@@ -22,7 +22,7 @@ inline result<void> publishing::accept(
 inline result<void> publishing::answer_track(request_id id, const track_info& info) {
     incoming_request* r = find(id);
     if (r == nullptr || r->kind != request_kind::track) return errc::not_found;
-    if (const auto why = c_.send(*r->stream, info); why != errc::ok) return why;
+    if (const auto why = c_.send(*r->stream, wire::lite::track_info{info}); why != errc::ok) return why;
     c_.finish(*r->stream);
     forget(*r);
     return {};

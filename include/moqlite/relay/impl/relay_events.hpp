@@ -35,7 +35,7 @@ inline void relay::on(peer& p, const track_requested& e) {
     const auto query = source->session->request_track(e.track);
     if (!query) {
         if (query.error() == errc::unsupported)
-            return static_cast<void>(p.session->answer_track(e.request, relaying::unsaid_track_info));
+            return static_cast<void>(p.session->answer_track(e.request, relaying::default_track_info));
         return static_cast<void>(p.session->reject(e.request, wire_code(query.error())));
     }
     const auto asked = pending_.try_emplace({key, source->key}).first;

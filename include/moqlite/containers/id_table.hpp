@@ -1,0 +1,84 @@
+// A hash table from numbers to small values; it allocates nothing once it has seen its largest size.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace moqlite::detail {
+
+/// From numbers to values, open addressing. V is cheap to copy.
+template <class V>
+class id_table {
+public:
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+
+    /// nullptr: not there. Stays valid until the next insert or erase.
+    [[nodiscard]] V* find(std::uint64_t key) noexcept {
+        if (slots_.empty()) return nullptr;
+        for (auto i = home(key);; i = after(i)) {
+            if (!slots_[i].used) return nullptr;
+            if (slots_[i].key == key) return &slots_[i].value;
+        }
+    }
+    /// The next insert() needs no memory.
+    void make_room() {
+        if ((size_ + 1) * 4 > slots_.size() * 3) grow();
+    }
+    /// Precondition: the key is not there.
+    void insert(std::uint64_t key, V value) {
+        make_room();
+        place(key, std::move(value));
+        ++size_;
+    }
+    bool erase(std::uint64_t key) noexcept {
+        V* found = find(key);
+        if (found == nullptr) return false;
+        std::size_t hole = home(key);
+        while (&slots_[hole].value != found) hole = after(hole);
+        // Closes the gap: moves back whoever was pushed past it.
+        for (auto i = after(hole); slots_[i].used; i = after(i)) {
+            const auto distance = (i - home(slots_[i].key)) & (slots_.size() - 1);
+            if (distance < ((i - hole) & (slots_.size() - 1))) continue;
+            slots_[hole] = std::move(slots_[i]);
+            hole = i;
+        }
+        slots_[hole] = {};
+        --size_;
+        return true;
+    }
+    /// Calls f(key, V&) on each; f must not insert or erase.
+    template <class F>
+    void for_each(F&& f) {
+        for (auto& s : slots_)
+            if (s.used) f(s.key, s.value);
+    }
+
+private:
+    struct slot {
+        std::uint64_t key = 0;
+        V value{};
+        bool used = false;
+    };
+    [[nodiscard]] std::size_t home(std::uint64_t key) const noexcept {
+        return static_cast<std::size_t>((key * 0x9e3779b97f4a7c15u) >> 20) & (slots_.size() - 1);
+    }
+    [[nodiscard]] std::size_t after(std::size_t i) const noexcept { return (i + 1) & (slots_.size() - 1); }
+    void place(std::uint64_t key, V value) {
+        auto i = home(key);
+        while (slots_[i].used) i = after(i);
+        slots_[i] = {key, std::move(value), true};
+    }
+    void grow() {
+        std::vector<slot> old(slots_.empty() ? 4 : slots_.size() * 2);
+        old.swap(slots_);
+        for (auto& s : old)
+            if (s.used) place(s.key, std::move(s.value));
+    }
+    std::vector<slot> slots_;
+    std::size_t size_ = 0;
+};
+
+} // namespace moqlite::detail

@@ -1,0 +1,46 @@
+// A queue that allocates nothing once it has seen its largest size.
+#pragma once
+
+#include <cassert>
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+namespace moqlite::detail {
+
+/// A queue in a ring that grows.
+template <class T>
+class ring {
+public:
+    [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    void push(T item) {
+        if (size_ == items_.size()) grow();
+        items_[(first_ + size_++) & (items_.size() - 1)] = std::move(item);
+    }
+    T pop() {
+        assert(!empty());
+        T item = std::move(items_[first_]);
+        first_ = (first_ + 1) & (items_.size() - 1);
+        --size_;
+        return item;
+    }
+    void clear() noexcept { first_ = size_ = 0; }
+    /// The next `n` pushes need no memory.
+    void make_room(std::size_t n) {
+        while (items_.size() - size_ < n) grow();
+    }
+
+private:
+    void grow() {
+        std::vector<T> larger(items_.empty() ? 4 : items_.size() * 2);
+        for (std::size_t i = 0; i < size_; ++i) larger[i] = std::move(items_[(first_ + i) & (items_.size() - 1)]);
+        items_ = std::move(larger);
+        first_ = 0;
+    }
+    std::vector<T> items_; // a power of two of them, or none
+    std::size_t first_ = 0;
+    std::size_t size_ = 0;
+};
+
+} // namespace moqlite::detail

@@ -1,0 +1,20 @@
+// The properties of a track.
+#pragma once
+
+#include <cstdint>
+#include <moqlite/core/ids.hpp>
+#include <moqlite/core/time.hpp>
+
+namespace moqlite {
+
+/// What a publisher says of a track, for as long as its broadcast lives.
+struct track_info {
+    moqlite::priority priority = 0;
+    bool ordered = false;
+    milliseconds max_latency{5000}; ///< How long groups but the latest are kept.
+    std::uint64_t timescale = 1000; ///< Ticks a second; never 0.
+
+    friend constexpr bool operator==(const track_info&, const track_info&) = default;
+};
+
+} // namespace moqlite
