@@ -1,6 +1,8 @@
 // Why something was refused, and the numbers that say so on the wire.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -98,149 +100,132 @@ enum class errc : std::uint8_t {
     transport_closed,
 };
 
+namespace detail {
+
+/// What is known of a rule. A column of codes for each registry: moq-lite has one, which streams and sessions share, in
+/// all dialects so far.
+struct error_row {
+    errc rule;
+    std::string_view name;
+    app_error lite;
+};
+
+inline constexpr std::array error_table{
+    error_row{errc::ok, "ok", app_error::cancel},
+    error_row{errc::message_too_short, "message_too_short", app_error::decode},
+    error_row{errc::message_too_long, "message_too_long", app_error::decode},
+    error_row{errc::message_too_large, "message_too_large", app_error::bounds_exceeded},
+    error_row{errc::stream_ended_early, "stream_ended_early", app_error::decode},
+    error_row{errc::unknown_message_type, "unknown_message_type", app_error::unexpected_message},
+    error_row{errc::unknown_stream_type, "unknown_stream_type", app_error::unsupported},
+    error_row{errc::bad_utf8, "bad_utf8", app_error::decode},
+    error_row{errc::bad_status, "bad_status", app_error::decode},
+    error_row{errc::too_many_hops, "too_many_hops", app_error::bounds_exceeded},
+    error_row{errc::duplicate_hop, "duplicate_hop", app_error::decode},
+    error_row{errc::too_many_segments, "too_many_segments", app_error::bounds_exceeded},
+    error_row{errc::name_too_long, "name_too_long", app_error::bounds_exceeded},
+    error_row{errc::too_many_parameters, "too_many_parameters", app_error::bounds_exceeded},
+    error_row{errc::duplicate_parameter, "duplicate_parameter", app_error::decode},
+    error_row{errc::parameter_size, "parameter_size", app_error::wrong_size},
+    error_row{errc::zero_timescale, "zero_timescale", app_error::decode},
+    error_row{errc::timestamp_out_of_range, "timestamp_out_of_range", app_error::bounds_exceeded},
+    error_row{errc::frame_too_large, "frame_too_large", app_error::frame_too_large},
+    error_row{errc::value_too_large, "value_too_large", app_error::bounds_exceeded},
+    error_row{errc::duplicate_setup, "duplicate_setup", app_error::protocol_violation},
+    error_row{errc::setup_from_server, "setup_from_server", app_error::protocol_violation},
+    error_row{errc::setup_timeout, "setup_timeout", app_error::timeout},
+    error_row{errc::stream_timeout, "stream_timeout", app_error::timeout},
+    error_row{errc::duplicate_announce, "duplicate_announce", app_error::protocol_violation},
+    error_row{errc::unknown_announce, "unknown_announce", app_error::protocol_violation},
+    error_row{errc::response_before_ok, "response_before_ok", app_error::protocol_violation},
+    error_row{errc::unexpected_message, "unexpected_message", app_error::unexpected_message},
+    error_row{errc::unknown_subscription, "unknown_subscription", app_error::not_found},
+    error_row{errc::duplicate_subscription, "duplicate_subscription", app_error::duplicate},
+    error_row{errc::duplicate_group, "duplicate_group", app_error::duplicate},
+    error_row{errc::group_out_of_range, "group_out_of_range", app_error::protocol_violation},
+    error_row{errc::too_many_streams, "too_many_streams", app_error::bounds_exceeded},
+    error_row{errc::too_many_requests, "too_many_requests", app_error::bounds_exceeded},
+    error_row{errc::too_many_announcements, "too_many_announcements", app_error::bounds_exceeded},
+    error_row{errc::control_backlog, "control_backlog", app_error::lagged},
+    error_row{errc::unexpected_stream, "unexpected_stream", app_error::unexpected_stream},
+    error_row{errc::unauthorized, "unauthorized", app_error::unauthorized},
+    error_row{errc::same_origin, "same_origin", app_error::protocol_violation},
+    error_row{errc::refused, "refused", app_error::unauthorized},
+    error_row{errc::lagged, "lagged", app_error::lagged},
+    error_row{errc::undrained_input, "undrained_input", app_error::protocol_violation},
+    error_row{errc::input_inside_output, "input_inside_output", app_error::protocol_violation},
+    error_row{errc::more_than_written, "more_than_written", app_error::protocol_violation},
+    error_row{errc::closed, "closed", app_error::closed},
+    error_row{errc::not_found, "not_found", app_error::not_found},
+    error_row{errc::out_of_scope, "out_of_scope", app_error::protocol_violation},
+    error_row{errc::already_answered, "already_answered", app_error::protocol_violation},
+    error_row{errc::beyond_group_end, "beyond_group_end", app_error::protocol_violation},
+    error_row{errc::before_group_start, "before_group_start", app_error::protocol_violation},
+    error_row{errc::group_ended, "group_ended", app_error::protocol_violation},
+    error_row{errc::frame_incomplete, "frame_incomplete", app_error::protocol_violation},
+    error_row{errc::invalid_argument, "invalid_argument", app_error::protocol_violation},
+    error_row{errc::unsupported, "unsupported", app_error::unsupported},
+    error_row{errc::out_of_memory_limit, "out_of_memory_limit", app_error::bounds_exceeded},
+    error_row{errc::peer_closed, "peer_closed", app_error::closed},
+    error_row{errc::transport_closed, "transport_closed", app_error::transport},
+};
+
+/// Every errc has its row, at the place of its number.
+[[nodiscard]] constexpr bool has_all_rows() noexcept {
+    for (std::size_t i = 0; i != error_table.size(); ++i)
+        if (static_cast<std::size_t>(error_table[i].rule) != i) return false;
+    return error_table.back().rule == errc::transport_closed;
+}
+static_assert(has_all_rows());
+
+struct code_row {
+    app_error code;
+    std::string_view name;
+};
+
+inline constexpr std::array code_table{
+    code_row{app_error::cancel, "cancel"},
+    code_row{app_error::required_extension, "required_extension"},
+    code_row{app_error::old, "old"},
+    code_row{app_error::timeout, "timeout"},
+    code_row{app_error::transport, "transport"},
+    code_row{app_error::decode, "decode"},
+    code_row{app_error::unauthorized, "unauthorized"},
+    code_row{app_error::version, "version"},
+    code_row{app_error::unexpected_stream, "unexpected_stream"},
+    code_row{app_error::bounds_exceeded, "bounds_exceeded"},
+    code_row{app_error::duplicate, "duplicate"},
+    code_row{app_error::not_found, "not_found"},
+    code_row{app_error::wrong_size, "wrong_size"},
+    code_row{app_error::protocol_violation, "protocol_violation"},
+    code_row{app_error::unexpected_message, "unexpected_message"},
+    code_row{app_error::unsupported, "unsupported"},
+    code_row{app_error::dropped, "dropped"},
+    code_row{app_error::closed, "closed"},
+    code_row{app_error::lagged, "lagged"},
+    code_row{app_error::frame_too_large, "frame_too_large"},
+    code_row{app_error::unroutable, "unroutable"},
+    code_row{app_error::evicted, "evicted"},
+};
+
+} // namespace detail
+
 /// A stable lower-case name, for logs.
-[[nodiscard]] std::string_view to_string(errc) noexcept;
+[[nodiscard]] constexpr std::string_view to_string(errc e) noexcept {
+    const auto row = static_cast<std::size_t>(e);
+    return row < detail::error_table.size() ? detail::error_table[row].name : "unknown";
+}
 
 /// What we tell the peer when it breaks the rule.
-[[nodiscard]] app_error wire_code(errc) noexcept;
+[[nodiscard]] constexpr app_error wire_code(errc e) noexcept {
+    const auto row = static_cast<std::size_t>(e);
+    return row < detail::error_table.size() ? detail::error_table[row].lite : app_error::protocol_violation;
+}
 
 /// "protocol_violation (15)"-style names are the logger's affair; this is the bare name, or "".
-[[nodiscard]] std::string_view to_string(app_error) noexcept;
-
-inline std::string_view to_string(errc e) noexcept {
-    switch (e) {
-    case errc::ok: return "ok";
-    case errc::message_too_short: return "message_too_short";
-    case errc::message_too_long: return "message_too_long";
-    case errc::message_too_large: return "message_too_large";
-    case errc::stream_ended_early: return "stream_ended_early";
-    case errc::unknown_message_type: return "unknown_message_type";
-    case errc::unknown_stream_type: return "unknown_stream_type";
-    case errc::bad_utf8: return "bad_utf8";
-    case errc::bad_status: return "bad_status";
-    case errc::too_many_hops: return "too_many_hops";
-    case errc::duplicate_hop: return "duplicate_hop";
-    case errc::too_many_segments: return "too_many_segments";
-    case errc::name_too_long: return "name_too_long";
-    case errc::too_many_parameters: return "too_many_parameters";
-    case errc::duplicate_parameter: return "duplicate_parameter";
-    case errc::parameter_size: return "parameter_size";
-    case errc::zero_timescale: return "zero_timescale";
-    case errc::timestamp_out_of_range: return "timestamp_out_of_range";
-    case errc::frame_too_large: return "frame_too_large";
-    case errc::value_too_large: return "value_too_large";
-    case errc::duplicate_setup: return "duplicate_setup";
-    case errc::setup_from_server: return "setup_from_server";
-    case errc::setup_timeout: return "setup_timeout";
-    case errc::stream_timeout: return "stream_timeout";
-    case errc::duplicate_announce: return "duplicate_announce";
-    case errc::unknown_announce: return "unknown_announce";
-    case errc::response_before_ok: return "response_before_ok";
-    case errc::unexpected_message: return "unexpected_message";
-    case errc::unknown_subscription: return "unknown_subscription";
-    case errc::duplicate_subscription: return "duplicate_subscription";
-    case errc::duplicate_group: return "duplicate_group";
-    case errc::group_out_of_range: return "group_out_of_range";
-    case errc::too_many_streams: return "too_many_streams";
-    case errc::too_many_requests: return "too_many_requests";
-    case errc::too_many_announcements: return "too_many_announcements";
-    case errc::control_backlog: return "control_backlog";
-    case errc::unexpected_stream: return "unexpected_stream";
-    case errc::unauthorized: return "unauthorized";
-    case errc::same_origin: return "same_origin";
-    case errc::refused: return "refused";
-    case errc::lagged: return "lagged";
-    case errc::undrained_input: return "undrained_input";
-    case errc::input_inside_output: return "input_inside_output";
-    case errc::more_than_written: return "more_than_written";
-    case errc::closed: return "closed";
-    case errc::not_found: return "not_found";
-    case errc::out_of_scope: return "out_of_scope";
-    case errc::already_answered: return "already_answered";
-    case errc::beyond_group_end: return "beyond_group_end";
-    case errc::before_group_start: return "before_group_start";
-    case errc::group_ended: return "group_ended";
-    case errc::frame_incomplete: return "frame_incomplete";
-    case errc::invalid_argument: return "invalid_argument";
-    case errc::unsupported: return "unsupported";
-    case errc::out_of_memory_limit: return "out_of_memory_limit";
-    case errc::peer_closed: return "peer_closed";
-    case errc::transport_closed: return "transport_closed";
-    }
-    return "unknown";
-}
-
-inline app_error wire_code(errc e) noexcept {
-    switch (e) {
-    case errc::ok: return app_error::cancel;
-    case errc::message_too_short:
-    case errc::message_too_long:
-    case errc::stream_ended_early:
-    case errc::bad_utf8:
-    case errc::bad_status:
-    case errc::duplicate_hop:
-    case errc::duplicate_parameter:
-    case errc::zero_timescale: return app_error::decode;
-    case errc::parameter_size: return app_error::wrong_size;
-    case errc::unknown_message_type: return app_error::unexpected_message;
-    case errc::unknown_stream_type: return app_error::unsupported;
-    case errc::message_too_large:
-    case errc::too_many_hops:
-    case errc::too_many_segments:
-    case errc::name_too_long:
-    case errc::timestamp_out_of_range:
-    case errc::value_too_large:
-    case errc::too_many_streams:
-    case errc::too_many_requests:
-    case errc::too_many_announcements:
-    case errc::out_of_memory_limit: return app_error::bounds_exceeded;
-    case errc::too_many_parameters: return app_error::bounds_exceeded;
-    case errc::frame_too_large: return app_error::frame_too_large;
-    case errc::setup_timeout:
-    case errc::stream_timeout: return app_error::timeout;
-    case errc::duplicate_subscription:
-    case errc::duplicate_group: return app_error::duplicate;
-    case errc::unexpected_stream: return app_error::unexpected_stream;
-    case errc::unauthorized:
-    case errc::refused: return app_error::unauthorized;
-    case errc::control_backlog:
-    case errc::lagged: return app_error::lagged;
-    case errc::unknown_subscription:
-    case errc::not_found: return app_error::not_found;
-    case errc::unsupported: return app_error::unsupported;
-    case errc::unexpected_message: return app_error::unexpected_message;
-    case errc::closed:
-    case errc::peer_closed: return app_error::closed;
-    case errc::transport_closed: return app_error::transport;
-    default: return app_error::protocol_violation;
-    }
-}
-
-inline std::string_view to_string(app_error code) noexcept {
-    switch (code) {
-    case app_error::cancel: return "cancel";
-    case app_error::required_extension: return "required_extension";
-    case app_error::old: return "old";
-    case app_error::timeout: return "timeout";
-    case app_error::transport: return "transport";
-    case app_error::decode: return "decode";
-    case app_error::unauthorized: return "unauthorized";
-    case app_error::version: return "version";
-    case app_error::unexpected_stream: return "unexpected_stream";
-    case app_error::bounds_exceeded: return "bounds_exceeded";
-    case app_error::duplicate: return "duplicate";
-    case app_error::not_found: return "not_found";
-    case app_error::wrong_size: return "wrong_size";
-    case app_error::protocol_violation: return "protocol_violation";
-    case app_error::unexpected_message: return "unexpected_message";
-    case app_error::unsupported: return "unsupported";
-    case app_error::dropped: return "dropped";
-    case app_error::closed: return "closed";
-    case app_error::lagged: return "lagged";
-    case app_error::frame_too_large: return "frame_too_large";
-    case app_error::unroutable: return "unroutable";
-    case app_error::evicted: return "evicted";
-    }
+[[nodiscard]] constexpr std::string_view to_string(app_error code) noexcept {
+    for (const auto& row : detail::code_table)
+        if (row.code == code) return row.name;
     return {};
 }
 

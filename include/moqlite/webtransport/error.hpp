@@ -94,8 +94,16 @@ enum class extent : std::uint8_t {
     case violation::data_after_close:
     case violation::early_body_too_long: return extent::session;
     case violation::too_many_early_datagrams: return extent::datagram;
-    default: return extent::stream;
+    case violation::none:
+    case violation::empty_request:
+    case violation::prefix_truncated:
+    case violation::too_many_early_streams:
+    case violation::early_stream_too_long:
+    case violation::early_stream_timeout:
+    case violation::session_rejected:
+    case violation::session_gone: return extent::stream;
     }
+    return extent::stream;
 }
 
 /// A stable lower-case name, for logs.

@@ -134,7 +134,10 @@ private:
             if (value != settings_frame_type) error_ = violation::missing_settings;
             step_ = step::length;
             return;
-        default:
+        case step::length:
+        case step::id:
+        case step::value:
+        case step::done:
             if (value > settings_size_max) error_ = violation::settings_too_long;
             left_ = static_cast<std::size_t>(value);
             step_ = step::id;
