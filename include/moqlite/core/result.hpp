@@ -4,9 +4,30 @@
 #include <cassert>
 #include <moqlite/core/error.hpp>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 namespace moqlite {
+
+namespace detail {
+/// std::optional of what can be copied byte by byte, without knowing whether there is a value: compiles in a fraction
+/// of the time.
+template <class T>
+class plain_value {
+public:
+    constexpr plain_value() noexcept : none_() {}
+    constexpr plain_value(const T& value) noexcept : value_(value) {}
+    [[nodiscard]] constexpr T& operator*() & noexcept { return value_; }
+    [[nodiscard]] constexpr const T& operator*() const& noexcept { return value_; }
+    [[nodiscard]] constexpr T&& operator*() && noexcept { return std::move(value_); }
+
+private:
+    union {
+        char none_;
+        T value_;
+    };
+};
+} // namespace detail
 
 /// The value of a command, or why it was refused. Never empty, never throws.
 template <class T>
@@ -15,22 +36,22 @@ public:
     constexpr result(T value) : value_(std::move(value)) {}
     constexpr result(errc error) noexcept : error_(error) { assert(error != errc::ok); }
 
-    [[nodiscard]] constexpr bool has_value() const noexcept { return value_.has_value(); }
+    [[nodiscard]] constexpr bool has_value() const noexcept { return error_ == errc::ok; }
     [[nodiscard]] constexpr explicit operator bool() const noexcept { return has_value(); }
     /// errc::ok if there is a value.
     [[nodiscard]] constexpr errc error() const noexcept { return error_; }
 
     /// Precondition: has_value().
-    [[nodiscard]] constexpr T& value() & noexcept { return assert(value_), *value_; }
-    [[nodiscard]] constexpr const T& value() const& noexcept { return assert(value_), *value_; }
-    [[nodiscard]] constexpr T&& value() && noexcept { return assert(value_), *std::move(value_); }
+    [[nodiscard]] constexpr T& value() & noexcept { return assert(has_value()), *value_; }
+    [[nodiscard]] constexpr const T& value() const& noexcept { return assert(has_value()), *value_; }
+    [[nodiscard]] constexpr T&& value() && noexcept { return assert(has_value()), *std::move(value_); }
     [[nodiscard]] constexpr T& operator*() & noexcept { return value(); }
     [[nodiscard]] constexpr const T& operator*() const& noexcept { return value(); }
     [[nodiscard]] constexpr T* operator->() noexcept { return &value(); }
     [[nodiscard]] constexpr const T* operator->() const noexcept { return &value(); }
 
 private:
-    std::optional<T> value_;
+    std::conditional_t<std::is_trivially_copyable_v<T>, detail::plain_value<T>, std::optional<T>> value_;
     errc error_ = errc::ok;
 };
 
