@@ -161,10 +161,11 @@ private:
     }
     bool start(time_point now) {
         if (SSL_do_handshake(quic_.get()) != 1) {
+            const auto end = closed();
+            if (!end) return false;
             const auto verified = SSL_get_verify_result(quic_.get());
-            if (!closed()) return false;
             if (verified != X509_V_OK) throw std::runtime_error{X509_verify_cert_error_string(verified)};
-            throw std::runtime_error{"cannot connect: " + std::string{closed()->reason}};
+            throw std::runtime_error{"cannot connect: " + std::string{end->reason.empty() ? "no answer" : end->reason}};
         }
         const unsigned char* name = nullptr;
         unsigned size = 0;

@@ -7,7 +7,6 @@
 #include <list>
 #include <moqlite/session/track_reader.hpp>
 #include <netdb.h>
-#include <openssl/quic.h>
 #include <poll.h>
 
 namespace moqlite::openssl {
@@ -23,8 +22,7 @@ void require(bool good, const std::string& otherwise) {
 struct user {
     track_ref track;
     std::fstream* file;
-    bool publishes;
-    bool done = false;
+    bool publishes, done = false;
     std::optional<track_reader<session>> reader{};     ///< Of what it watches.
     std::map<request_id, std::uint64_t> next_groups{}; ///< Of its subscribers; UINT64_MAX: none.
 
@@ -45,8 +43,8 @@ struct user {
             if (s.accept(wanted->request, start)) next_groups[wanted->request] = number(start);
         } else if (const auto* fetched = std::get_if<fetch_requested>(&e)) {
             (void)s.reject(fetched->request, app_error::not_found);
-        } else if (const auto* left = std::get_if<request_ended>(&e)) {
-            done = next_groups.erase(left->request) != 0 && left->delivered && next_groups.empty();
+        } else if (const auto* left = std::get_if<request_ended>(&e); left && next_groups.erase(left->request) != 0) {
+            done = left->delivered && next_groups.empty();
         } else if (const auto* end = std::get_if<session_closed>(&e)) {
             require(done, "session closed: " + std::string{to_string(end->code)} + ' ' + std::string{end->reason});
         }
