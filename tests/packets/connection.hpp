@@ -17,11 +17,13 @@ namespace moqlite::packets {
 
 /// What is known at one end, by whoever lives longest: a driver, a side, or a connection's handler.
 struct channel {
+    explicit channel(role side) : contract(side) {}
     sim::party* owner = nullptr;
     link::handler* upper = nullptr; ///< The session's; null once its driver has gone.
     link::connection* connection = nullptr;
     bool over = false;
     test::lent_memory lent;
+    contract_books<sim::fault_is_failure> contract;
     std::set<stream_id> open;
     std::set<stream_id> closed;
     std::function<void()> on_over;
@@ -64,7 +66,7 @@ public:
     void pump(link::connection& to, time_point now) override {
         tell([&](auto& upper) {
             channel_->lent.compare_all(); // Whatever was lost goes with what is sent now.
-            lending lent{to, channel_->lent};
+            lending lent{to, channel_->lent, channel_->contract};
             upper.pump(lent, now);
         });
     }
@@ -107,7 +109,8 @@ public:
     driver(host& h, std::string name, std::shared_ptr<channel> c, sim::party& owner, Session& s, handler on_event)
         : any_driver(h.where()),
           channel_(std::move(c)),
-          upper_(&s, [this, &h, name = std::move(name), on_event = std::move(on_event)](const event& e) {
+          checked_(s, channel_->contract),
+          upper_(&checked_, [this, &h, name = std::move(name), on_event = std::move(on_event)](const event& e) {
               h.where().trace([&] { return name + ' ' + test::text(e); });
               checks().see(e);
               on_event(e);
@@ -136,7 +139,8 @@ public:
 
 private:
     std::shared_ptr<channel> channel_;
-    link::session_handler<Session*, handler> upper_;
+    checking_session<Session, sim::fault_is_failure> checked_;
+    link::session_handler<checking_session<Session, sim::fault_is_failure>*, handler> upper_;
     bool wants_ = true;
 };
 
@@ -183,7 +187,7 @@ private:
     }
     host& host_;
     role role_;
-    std::shared_ptr<channel> channel_ = std::make_shared<channel>();
+    std::shared_ptr<channel> channel_ = std::make_shared<channel>(role_);
     bool joined_ = false;
 };
 

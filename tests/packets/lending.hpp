@@ -1,6 +1,7 @@
-// A session's connection that keeps books of what it was lent.
+// A session's connection that keeps books of what it was lent, and of the contract.
 #pragma once
 
+#include "fault.hpp"
 #include "lent.hpp"
 
 #include <moqlite/link/connection.hpp>
@@ -10,29 +11,49 @@ namespace moqlite::packets {
 /// Passes everything on to `to`, for one pump.
 class lending final : public link::connection {
 public:
-    lending(link::connection& to, test::lent_memory& books) : to_(to), books_(books) {}
+    lending(link::connection& to, test::lent_memory& books, contract_books<sim::fault_is_failure>& contract)
+        : to_(to), books_(books), contract_(contract) {}
 
-    [[nodiscard]] std::optional<stream_id> open(direction kind) override { return to_.open(kind); }
+    [[nodiscard]] std::optional<stream_id> open(direction kind) override {
+        contract_.asked_open();
+        const auto id = to_.open(kind);
+        if (id) contract_.opened(kind, *id);
+        return id;
+    }
     [[nodiscard]] std::optional<std::size_t> write(const write_stream& w) override {
+        contract_.asked_write(w);
         const auto taken = to_.write(w);
+        contract_.answered(w, taken);
         if (taken) books_.lend(w.stream, w.data, *taken);
         return taken;
     }
     void reset(stream_id id, app_error code) override {
+        contract_.asked_reset(id);
         to_.reset(id, code);
         books_.reset(id);
     }
-    void stop(stream_id id, app_error code) override { to_.stop(id, code); }
-    void credit(stream_id id, std::uint64_t bytes) override { to_.credit(id, bytes); }
+    void stop(stream_id id, app_error code) override {
+        contract_.asked_stop(id);
+        to_.stop(id, code);
+    }
+    void credit(stream_id id, std::uint64_t bytes) override {
+        contract_.asked_credit(id, bytes);
+        to_.credit(id, bytes);
+    }
     void close(app_error code, std::string_view reason) override {
+        contract_.asked_close();
         to_.close(code, reason);
         books_.close();
     }
     void flush() override {
         to_.flush();
+        contract_.flushed();
         books_.executed();
     }
-    bool send(byte_view datagram) override { return to_.send(datagram); }
+    bool send(byte_view datagram) override {
+        contract_.asked_datagram();
+        return to_.send(datagram);
+    }
     void application_codes(link::code_form implied) override { to_.application_codes(implied); }
     void wake() override { to_.wake(); }
     [[nodiscard]] role side() const noexcept override { return to_.side(); }
@@ -44,6 +65,7 @@ public:
 private:
     link::connection& to_;
     test::lent_memory& books_;
+    contract_books<sim::fault_is_failure>& contract_;
 };
 
 } // namespace moqlite::packets
