@@ -153,7 +153,7 @@ private:
     void on(const subscribe_requested& e) { requests_.insert(e.request); }
     void on(const track_requested& e) { questions_.insert(e.request); }
     void on(const fetch_requested& e) { fetches_[e.request] = e.sequence; }
-    void on(const datagram_received& e) {
+    void on(const group_datagram& e) {
         must(subscriptions_.contains(e.subscription), "datagrams come for subscriptions that are there");
         must(e.data.size() == frame_size(e.sequence, 0), "a datagram is whole");
         check_piece(e.sequence, 0, e.data.size(), 0, e.time, e.data, timed());

@@ -16,7 +16,7 @@ struct asker {
         if (const auto* f = std::get_if<frame_data>(&e)) bytes.append(as_text(f->data));
         if (const auto* g = std::get_if<group_closed>(&e)) closed = *g;
         if (const auto* p = std::get_if<path_reported>(&e)) path = *p;
-        if (const auto* d = std::get_if<datagram_received>(&e)) datagrams.emplace_back(as_text(d->data));
+        if (const auto* d = std::get_if<group_datagram>(&e)) datagrams.emplace_back(as_text(d->data));
     }
     void fetch(const track_ref& track, std::uint64_t sequence) {
         bytes.clear();

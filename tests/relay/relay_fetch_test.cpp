@@ -377,7 +377,7 @@ TEST_CASE("a datagram is passed on as one, to all whose version has them, and is
     for (auto* g : {&viewer, &old, &later}) g->heard();
     REQUIRE(camera->serve_datagram(request_id{0}, at(5), timestamp{90000}, as_bytes("now")));
     s.settle();
-    CHECK(viewer.heard() == list{"datagram_received 0 sequence 5 time 90000 6e6f77"});
+    CHECK(viewer.heard() == list{"group_datagram 0 sequence 5 time 90000 6e6f77"});
     CHECK(old.heard().empty());
     CHECK(later.heard().empty());
     CHECK(s.r.stats().datagrams_lost == 1);

@@ -90,8 +90,8 @@ TEST_CASE("a datagram of a subscription is told; others, and what is none, are d
         client->datagram_received(data, client.now);
         return client.events();
     };
-    CHECK(receive("00 07 80015f90 6869") == list{"datagram_received 0 sequence 7 time 90000 6869"});
-    CHECK(receive("00 07 01") == list{"datagram_received 0 sequence 7 time 1 "});
+    CHECK(receive("00 07 80015f90 6869") == list{"group_datagram 0 sequence 7 time 90000 6869"});
+    CHECK(receive("00 07 01") == list{"group_datagram 0 sequence 7 time 1 "});
     CHECK(receive("01 07 01 6869").empty());
     CHECK(receive("00 04 01 6869").empty());
     CHECK(receive("00 0a 01 6869").empty());

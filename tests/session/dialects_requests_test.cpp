@@ -69,7 +69,7 @@ TEST_CASE("datagrams of any size are taken, and as often as they come", "[sessio
         client->datagram_received(bytes, client.now);
         const auto told = client.events();
         REQUIRE(told.size() == 1);
-        CHECK(told[0] == "datagram_received 0 sequence 7 time 1 " + to_hex(as_bytes(std::string(9000, 'x'))));
+        CHECK(told[0] == "group_datagram 0 sequence 7 time 1 " + to_hex(as_bytes(std::string(9000, 'x'))));
     }
 }
 

@@ -256,7 +256,7 @@ TEST_CASE("datagrams cross, as many as may wait", "[session][memory transport]")
     for (std::uint64_t n = 0; n != 5; ++n)
         REQUIRE(s.server->serve_datagram(r, group_sequence{n}, timestamp{0}, as_bytes("x")));
     s.run();
-    CHECK(s.client.count("datagram_received") == 3);
+    CHECK(s.client.count("group_datagram") == 3);
 }
 
 TEST_CASE("an end that closes says why, and an end that is cut is told", "[session][memory transport]") {

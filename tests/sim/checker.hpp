@@ -100,7 +100,7 @@ private:
         alive(e.subscription);
         must(e.first <= e.last, "a range of dropped groups is a range");
     }
-    void on(const datagram_received& e) {
+    void on(const group_datagram& e) {
         alive(e.subscription);
         said_.add(e.data);
     }

@@ -117,8 +117,8 @@ private:
                 out << x.group << "of" << x.subscription << "sequence" << x.sequence;
                 return x.complete ? out << "complete" : out << x.code;
             },
-            [](const datagram_received& x) -> std::string {
-                return line{"datagram_received"} << x.subscription << "sequence" << x.sequence << "time"
+            [](const group_datagram& x) -> std::string {
+                return line{"group_datagram"} << x.subscription << "sequence" << x.sequence << "time"
                                                  << static_cast<std::uint64_t>(x.time) << to_hex(x.data);
             },
             [](const path_reported& x) -> std::string {

@@ -90,7 +90,7 @@ protected:
         while (const auto e = us_->poll_event()) {
             ++events_;
             if (std::holds_alternative<setup_received>(*e) && side_ == role::server) static_cast<void>(us_->admit({}));
-            if (const auto* x = std::get_if<datagram_received>(&*e))
+            if (const auto* x = std::get_if<group_datagram>(&*e))
                 datagrams_.push_back(datagram(number(x->subscription), x->sequence, x->time, x->data));
             const auto* of = std::visit([&](const auto& x) { return owner(x); }, *e);
             if (std::holds_alternative<session_closed>(*e)) {

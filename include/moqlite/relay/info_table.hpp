@@ -5,9 +5,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
-#include <map>
+#include <memory>
+#include <moqlite/relay/by_about.hpp>
 #include <moqlite/relay/by_source.hpp>
 #include <moqlite/session/event.hpp>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -33,19 +35,16 @@ public:
     /// nullptr: not known.
     [[nodiscard]] const track_info* find(const key& about) const noexcept {
         const auto found = infos_.find(about);
-        return found != infos_.end() ? &found->second.info : nullptr;
+        return found != infos_.end() ? &(*found)->info : nullptr;
     }
     /// Sets what a session has answered of a track. `needed(key)`: the track is here, its answer serves its
     /// subscribers.
     template <class Needed>
     void set(const key& about, std::uint64_t source, const track_info& info, Needed&& needed) {
-        if (const auto found = infos_.find(about); found != infos_.end()) return void(found->second.info = info);
+        if (const auto found = infos_.find(about); found != infos_.end()) return void((*found)->info = info);
         if (infos_.size() >= most_) forget_one(needed);
-        const auto at = infos_.try_emplace(about).first;
-        at->second.info = info;
-        at->second.about = &at->first;
-        at->second.source = source;
-        of_.add(source, at->second);
+        const auto at = infos_.insert(std::make_unique<known>(about, info, source)).first;
+        of_.add(source, **at);
     }
     void erase(const key& about) {
         if (const auto found = infos_.find(about); found != infos_.end()) forget(found);
@@ -54,29 +53,30 @@ public:
     template <class Kept>
     void erase_of(std::string_view announced, Kept&& kept) {
         for (auto i = infos_.lower_bound(key{std::string(announced), "", ""});
-            i != infos_.end() && i->first.announced == announced;)
-            i = kept(i->first) ? std::next(i) : forget(i);
+            i != infos_.end() && (*i)->about.announced == announced;)
+            i = kept((*i)->about) ? std::next(i) : forget(i);
     }
 
 private:
     struct known : moqlite::detail::list_hook<info_tag> {
+        known(const key& k, const track_info& i, std::uint64_t s) : about(k), info(i), source(s) {}
+        key about;
         track_info info;
-        const key* about = nullptr;
-        std::uint64_t source = 0;
+        std::uint64_t source;
     };
-    using table = std::map<key, known>;
+    using table = std::set<std::unique_ptr<known>, by_about>;
 
     table::iterator forget(table::iterator one) {
-        of_.remove(one->second.source, one->second);
+        of_.remove((*one)->source, **one);
         return infos_.erase(one);
     }
     template <class Needed>
     void forget_one(Needed& needed) {
         auto* of_one = of_.largest();
         if (of_one == nullptr) return static_cast<void>(forget(infos_.begin()));
-        for (int i = 0; i != most_passed_over && needed(*of_one->front().about); ++i)
+        for (int i = 0; i != most_passed_over && needed(of_one->front().about); ++i)
             of_one->push_back(*of_one->pop_front());
-        forget(infos_.find(*of_one->front().about));
+        forget(infos_.find(of_one->front().about));
     }
 
     static constexpr int most_passed_over = 16;

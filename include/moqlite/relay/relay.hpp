@@ -175,11 +175,9 @@ public:
     [[nodiscard]] announcements& broadcasts() noexcept { return table_; }
 
 private:
-    using track_key = std::pair<std::string, std::string>; ///< Broadcast, track.
-    using query_key = std::pair<track_key, std::uint64_t>; ///< What is asked of which session.
-    using pending_info = std::pair<const query_key, relaying::asking>;
-    using fetch_key = std::pair<track_key, group_sequence>;
-    using pending_fetch = std::pair<const fetch_key, relaying::fetching>;
+    using track_key = relaying::track_key;
+    using query_key = relaying::query_key;
+    using fetch_key = relaying::fetch_key;
     struct peer {
         std::uint64_t key = 0;
         bool leaving = false;      ///< Its GOAWAY was reported.
@@ -193,10 +191,10 @@ private:
         moqlite::detail::id_table<relaying::track*> subscriptions;            ///< Ours, upstream.
         moqlite::detail::id_table<relaying::reader*> requests;                ///< Theirs.
         moqlite::detail::list<relaying::reader, relaying::behind_tag> behind; ///< Those for which groups wait in a log.
-        moqlite::detail::id_table<pending_info*> queries;                     ///< TRACKs of ours, upstream.
-        moqlite::detail::id_table<pending_info*> asked;                       ///< TRACKs of theirs that wait.
-        moqlite::detail::id_table<pending_fetch*> fetches; ///< FETCHes of ours, upstream, by group_id.
-        moqlite::detail::id_table<pending_fetch*> fetched; ///< FETCHes of theirs whose groups are coming.
+        moqlite::detail::id_table<relaying::asking*> queries;                 ///< TRACKs of ours, upstream.
+        moqlite::detail::id_table<relaying::asking*> asked;                   ///< TRACKs of theirs that wait.
+        moqlite::detail::id_table<relaying::fetching*> fetches; ///< FETCHes of ours, upstream, by group_id.
+        moqlite::detail::id_table<relaying::fetching*> fetched; ///< FETCHes of theirs whose groups are coming.
     };
 
     peer* find(std::uint64_t key) noexcept {
@@ -229,13 +227,13 @@ private:
     void on(peer&, const subscription_ended&);
     void on(peer&, const group_opened&);
     void on(peer&, const group_closed&);
-    void on(peer&, const datagram_received&);
+    void on(peer&, const group_datagram&);
     void on(peer&, const goaway_received&);
     void on(peer&, const stream_rejected&);
     void on(peer&, const session_closed&);
     template <class Other>
     void on(peer&, const Other&) {}
-    void await(peer& p, request_id request, pending_info& info);
+    void await(peer& p, request_id request, relaying::asking& info);
     template <class F>
     void answer(peer& source, query_id query, F&& f);
     void info_left(peer& p, request_id request);
@@ -276,7 +274,7 @@ private:
     // impl/relay_shares.hpp: how much of a publisher each session may ask for
     bool may_ask(peer& source, std::uint64_t asker, relaying::request_kind kind, const track_ref& about);
     relaying::place* yielding(peer& source, std::uint64_t asker, const track_ref& about);
-    track_ref named(peer& source, const relaying::place& p);
+    [[nodiscard]] static track_ref named(const relaying::place& p);
     void end_request(peer& source, relaying::place& p, app_error code);
     void report_refused(std::uint64_t asker, const peer& source, const track_ref& about);
     void charge(peer& source, relaying::place& p, std::uint64_t asker);
@@ -288,16 +286,16 @@ private:
     void end_overdue(time_point now);
 
     // impl/relay_fetch.hpp
-    peer* next_source(const fetch_key& wanted, relaying::fetching& f);
-    errc ask_next(pending_fetch& fetch);
-    void fetch_failed(pending_fetch& fetch, app_error code);
+    peer* next_source(relaying::fetching& f);
+    errc ask_next(relaying::fetching& f);
+    void fetch_failed(relaying::fetching& f, app_error code);
     void begin_fetched(relaying::fetching& f);
     void end_silent_fetches(time_point now);
     void on(peer&, const frame_data&);
     void fetch_ended(peer& source, const group_closed& e);
     void fetch_left(peer& p, request_id request);
-    pending_fetch* coming(const fetch_key& wanted, const peer& asking);
-    void forget(pending_fetch& fetch);
+    relaying::fetching* coming(const fetch_key& wanted, const peer& asking);
+    void forget(relaying::fetching& f);
 
     // impl/relay_tracks.hpp: who gets what
     peer* source_of(std::string_view broadcast, std::uint64_t asking);
@@ -372,8 +370,9 @@ private:
         relaying::way_less>
         ways_;
     relaying::info_table infos_{most_infos}; ///< As long as the broadcast is announced, or the track is here.
-    std::map<query_key, relaying::asking> pending_;
-    std::multimap<fetch_key, relaying::fetching> fetching_; ///< One of a group, but where its beginning had gone.
+    std::set<std::unique_ptr<relaying::asking>, relaying::by_about> asking_;
+    /// One of a group, but where its beginning had gone.
+    std::multiset<std::unique_ptr<relaying::fetching>, relaying::by_about> fetching_;
     /// Those that have begun, the longest silent first.
     moqlite::detail::list<relaying::fetching, relaying::moving_tag> moving_;
     std::unordered_map<std::uint64_t, std::unique_ptr<peer>> peers_;

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <moqlite/containers/list.hpp>
 #include <moqlite/containers/object_pool.hpp>
+#include <moqlite/relay/by_about.hpp>
 #include <moqlite/relay/cache.hpp>
 #include <moqlite/relay/demand.hpp>
 #include <moqlite/relay/share.hpp>
@@ -54,16 +56,22 @@ struct reader : moqlite::detail::list_hook<moqlite::detail::owned_tag>,
     [[nodiscard]] bool is_behind() const noexcept { return moqlite::detail::list_hook<behind_tag>::linked(); }
 };
 
+using track_key = std::pair<std::string, std::string>; ///< Broadcast, track.
+using query_key = std::pair<track_key, std::uint64_t>; ///< What is asked of which session.
+using fetch_key = std::pair<track_key, group_sequence>;
+
 /// A TRACK that its publisher has not answered yet, and the requests that wait for the answer.
 struct asking : place {
-    asking() noexcept : place(request_kind::track) {}
+    explicit asking(query_key what) noexcept : place(request_kind::track), about(std::move(what)) {}
+    query_key about;
     query_id id{};                                          ///< At the publisher.
     std::set<std::pair<std::uint64_t, request_id>> waiting; ///< Each with its session.
 };
 
 /// A group that is being fetched from its publisher, and the requests that wait for it.
 struct fetching : place, moqlite::detail::list_hook<moving_tag> {
-    fetching() noexcept : place(request_kind::fetch) {}
+    explicit fetching(fetch_key what) noexcept : place(request_kind::fetch), about(std::move(what)) {}
+    fetch_key about;
     group_id id{}; ///< At the publisher that was asked last; `upstream` is 0 when none is.
     group_ref group;
     bool begun = false;               ///< Its first frame has come, or its end: who waits is being served.
@@ -80,6 +88,20 @@ using track_timers = std::multimap<time_point, track*>;
 /// The entry of one track there.
 using track_timer = std::optional<track_timers::iterator>;
 
+/// What may still come of a track.
+enum class track_stage : std::uint8_t {
+    live,     ///< Its publisher may send more.
+    paused,   ///< Its publisher ended at a Group End, and no reader wants more yet: it has no subscription.
+    complete, ///< It ended cleanly; the log is all there will be.
+};
+
+/// Who gets a track. A standing is only ever followed by a later one.
+enum class track_standing : std::uint8_t {
+    found,    ///< New subscribers find it.
+    retired,  ///< They do not; its readers are served to its end.
+    draining, ///< Nor has it readers, but the groups that are arriving go to some that were moved elsewhere.
+};
+
 /// A track, from one publisher, under one subscription of ours.
 struct track : place,
                moqlite::detail::list_hook<moqlite::detail::owned_tag>,
@@ -90,6 +112,8 @@ struct track : place,
     std::string name;
     std::string announced;      ///< The path by whose announcement it is had: the broadcast's, or one above it.
     std::uint64_t filed_by = 0; ///< In relay::ways_: the same, or 0 once its end is known.
+    track_stage stage = track_stage::live;
+    track_standing standing = track_standing::found;
     std::optional<subscribe_id> subscription;
     subscribe_options asked;                ///< What its publisher was asked for.
     std::vector<group_sequence> asked_ends; ///< Group Ends before that: one of them may be the one that is reached.
@@ -99,11 +123,7 @@ struct track : place,
     track_timer forget_at;         ///< Once it is complete.
     track_timer over_at;           ///< While perhaps_over, once what follows was asked for.
     track_timer cut_off_at;        ///< While its publisher, which another one took over, is silent.
-    bool complete = false;         ///< It ended cleanly; the log is all there will be.
-    bool paused = false;           ///< Its publisher ended at a Group End, and no reader wants more yet.
     bool perhaps_over = false;     ///< The same FIN may have been the track's end: its version cannot say which.
-    bool draining = false;         ///< Without readers, but what is arriving goes to some that were moved elsewhere.
-    bool retired = false;          ///< New subscribers do not find it.
     bool only_live = false;        ///< It takes no Group End (any more): complete readers need another subscription.
     bool outgrown = false;         ///< A group that grows beyond the cache was reported.
     bool in_use = false;           ///< Another subscription beside it is being opened: it does not go.
@@ -118,6 +138,11 @@ struct track : place,
     moqlite::detail::list<reader, of_track_tag> readers;
     demand wanted;                           ///< By all of them together.
     counted<std::uint64_t> sessions_reading; ///< Once for each reader.
+
+    [[nodiscard]] bool is_complete() const noexcept { return stage == track_stage::complete; }
+    [[nodiscard]] bool is_paused() const noexcept { return stage == track_stage::paused; }
+    [[nodiscard]] bool is_retired() const noexcept { return standing != track_standing::found; }
+    [[nodiscard]] bool is_draining() const noexcept { return standing == track_standing::draining; }
 };
 
 inline void set_timer(track_timers& all, track_timer& its, time_point when, track& t) {

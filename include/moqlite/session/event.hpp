@@ -1,5 +1,5 @@
 // What a session reports to its application. Views in an event stay until the next input, or the end of the next pump;
-// frame_data and datagram_received alias the bytes of the input itself.
+// frame_data and group_datagram alias the bytes of the input itself.
 #pragma once
 
 #include <chrono>
@@ -130,7 +130,7 @@ struct group_closed {
 };
 
 /// A group of one frame that came as a datagram: without order, and only perhaps.
-struct datagram_received {
+struct group_datagram {
     subscribe_id subscription{};
     group_sequence sequence{};
     timestamp time{};
@@ -235,7 +235,7 @@ struct session_closed {
 
 using event = std::variant<setup_received, broadcast_available, broadcast_ended, announcements_synced, watch_ended,
     track_info_received, track_refused, subscription_accepted, subscription_end_known, groups_dropped,
-    subscription_ended, group_opened, frame_data, group_closed, datagram_received, path_reported, probe_ended,
+    subscription_ended, group_opened, frame_data, group_closed, group_datagram, path_reported, probe_ended,
     announcements_cut_off, track_requested, subscribe_requested, fetch_requested, subscribe_updated, groups_wanted,
     request_ended, group_delivered, group_lost, goaway_received, stream_rejected, session_closed>;
 

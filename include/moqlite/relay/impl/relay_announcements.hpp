@@ -86,7 +86,7 @@ inline void relay::take_over(std::string_view announced, const std::optional<rou
 /// Puts a track that new subscribers find where take_over() finds it without a walk over the others.
 inline void relay::file(relaying::track& t) {
     unfile(t);
-    const std::uint64_t by = t.complete || t.end ? 0 : t.upstream;
+    const std::uint64_t by = t.is_complete() || t.end ? 0 : t.upstream;
     ways_[{t.announced, by}].push_back(t);
     t.filed_by = by;
 }
@@ -144,7 +144,7 @@ inline bool relay::is_announced_by(std::string_view announced, std::uint64_t sou
 
 inline void relay::supersede(relaying::track& t) {
     // All that it will bring is here, or nobody waits for it.
-    if (t.cut_off_at || t.complete || t.end || t.wanted.readers() == 0) return;
+    if (t.cut_off_at || t.is_complete() || t.end || t.wanted.readers() == 0) return;
     watch_superseded(t);
 }
 
@@ -175,11 +175,11 @@ inline void relay::cut_off_superseded(time_point now) {
             continue;
         }
         relaying::clear_timer(superseded_, t.cut_off_at);
-        if (t.complete || t.end || t.wanted.readers() == 0) continue;
+        if (t.is_complete() || t.end || t.wanted.readers() == 0) continue;
         const peer* p = find(t.upstream);
         const bool alive = p != nullptr && p->session->peer_inputs() != t.inputs_then;
         // Paused, it has a subscription to be silent on only once a reader wants more.
-        alive || t.paused ? watch_superseded(t) : cut_off(t, app_error::dropped);
+        alive || t.is_paused() ? watch_superseded(t) : cut_off(t, app_error::dropped);
     }
 }
 

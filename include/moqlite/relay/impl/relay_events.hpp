@@ -23,12 +23,12 @@ inline void relay::on(peer& p, const track_requested& e) {
         // A track that is here though nobody announces it any more.
         const auto* t = known_track(key);
         source = t != nullptr && t->upstream != p.key ? find(t->upstream) : nullptr;
-        if (source != nullptr && !pending_.contains({key, source->key})) source = nullptr;
+        if (source != nullptr && !asking_.contains(query_key{key, source->key})) source = nullptr;
     }
     if (source == nullptr) return static_cast<void>(p.session->reject(e.request, app_error::not_found));
     // One that was asked before is of another publisher, perhaps, and nobody knows when it answers.
-    if (const auto asked = pending_.find({key, source->key}); asked != pending_.end())
-        return await(p, e.request, *asked);
+    if (const auto asked = asking_.find(query_key{key, source->key}); asked != asking_.end())
+        return await(p, e.request, **asked);
     if (has_track_info(source->session->negotiated()) &&
         !may_ask(*source, p.key, relaying::request_kind::track, e.track))
         return static_cast<void>(p.session->reject(e.request, app_error::bounds_exceeded));
@@ -38,16 +38,16 @@ inline void relay::on(peer& p, const track_requested& e) {
             return static_cast<void>(p.session->answer_track(e.request, relaying::default_track_info));
         return static_cast<void>(p.session->reject(e.request, wire_code(query.error())));
     }
-    const auto asked = pending_.try_emplace({key, source->key}).first;
-    asked->second.upstream = source->key;
-    asked->second.id = *query;
-    source->queries.insert(number(*query), &*asked);
-    charge(*source, asked->second, p.key);
-    await(p, e.request, *asked);
+    auto& info = **asking_.insert(std::make_unique<relaying::asking>(query_key{key, source->key})).first;
+    info.upstream = source->key;
+    info.id = *query;
+    source->queries.insert(number(*query), &info);
+    charge(*source, info, p.key);
+    await(p, e.request, info);
 }
 
-inline void relay::await(peer& p, request_id request, pending_info& info) {
-    info.second.waiting.emplace(p.key, request);
+inline void relay::await(peer& p, request_id request, relaying::asking& info) {
+    info.waiting.emplace(p.key, request);
     p.asked.insert(number(request), &info);
 }
 
@@ -57,9 +57,9 @@ template <class F>
 void relay::answer(peer& source, query_id query, F&& f) {
     auto* const* found = source.queries.find(number(query));
     if (found == nullptr) return;
-    pending_info& info = **found;
-    discharge(info.second);
-    for (auto& waiting = info.second.waiting; !waiting.empty(); waiting.erase(waiting.begin())) {
+    relaying::asking& info = **found;
+    discharge(info);
+    for (auto& waiting = info.waiting; !waiting.empty(); waiting.erase(waiting.begin())) {
         const auto [key, request] = *waiting.begin();
         peer* asker = find(key);
         if (asker == nullptr) continue;
@@ -67,33 +67,33 @@ void relay::answer(peer& source, query_id query, F&& f) {
         asker->asked.erase(number(request));
     }
     source.queries.erase(number(query));
-    pending_.erase(pending_.find(info.first));
+    asking_.erase(asking_.find(info.about));
 }
 
 /// A subscriber has taken its TRACK back; when the last one does, so do we.
 inline void relay::info_left(peer& p, request_id request) {
     auto* const* found = p.asked.find(number(request));
     if (found == nullptr) return;
-    pending_info& info = **found;
+    relaying::asking& info = **found;
     p.asked.erase(number(request));
-    info.second.waiting.erase({p.key, request});
-    peer* source = find(info.second.upstream);
-    if (!info.second.waiting.empty()) {
-        if (info.second.asker == p.key) pass_charge(info.second, info.second.waiting.begin()->first);
+    info.waiting.erase({p.key, request});
+    peer* source = find(info.upstream);
+    if (!info.waiting.empty()) {
+        if (info.asker == p.key) pass_charge(info, info.waiting.begin()->first);
         return;
     }
-    discharge(info.second);
+    discharge(info);
     if (source != nullptr) {
-        source->queries.erase(number(info.second.id));
-        static_cast<void>(source->session->cancel(info.second.id));
+        source->queries.erase(number(info.id));
+        static_cast<void>(source->session->cancel(info.id));
     }
-    pending_.erase(pending_.find(info.first));
+    asking_.erase(asking_.find(info.about));
 }
 
 inline void relay::on(peer& p, const track_info_received& e) {
     auto* const* found = p.queries.find(number(e.query));
     if (found == nullptr) return;
-    const auto& about = (*found)->first.first;
+    const auto& about = (*found)->about.first;
     // What comes late from one that is not the way any more says nothing of the present publisher.
     const auto* covering = table_.covering(about.first);
     if (covering != nullptr && covering->routes.front().source == p.key)
@@ -146,7 +146,7 @@ inline void relay::on(peer& p, const groups_wanted& e) {
     if (before) serve_up_to_cap(t, r, next(*before));
     // The groups that have begun here it gets here.
     const bool wants_more = e.up_to && (!t.highest || *t.highest < *e.up_to);
-    if (wants_more && t.only_live && !t.complete) return leave_live(r);
+    if (wants_more && t.only_live && !t.is_complete()) return leave_live(r);
     ask_upstream(t);
 }
 
@@ -211,7 +211,7 @@ inline void relay::on(peer& p, const subscription_end_known& e) {
 /// No group at or after `end` will ever come.
 inline void relay::on_end(relaying::track& t, group_sequence end) {
     t.end = end;
-    if (!t.retired) file(t);
+    if (!t.is_retired()) file(t);
     t.readers.for_each([&](relaying::reader& r) {
         if (any_session* s = session(r.session)) static_cast<void>(s->end_track(r.request, end));
     });
@@ -240,7 +240,7 @@ inline void relay::on(peer& p, const subscription_ended& e) {
     const bool at_one = t->highest && std::find(from, ends.end(), *t->highest) != ends.end();
     const bool at_cap = t->asked.end && t->highest && (*t->highest >= *t->asked.end || at_one);
     if (e.finished && !t->end && at_cap) {
-        t->paused = true;
+        t->stage = relaying::track_stage::paused;
         t->perhaps_over = !has_subscribe_end(p.session->negotiated());
         return ask_upstream(*t);
     }
@@ -252,8 +252,8 @@ inline void relay::on(peer& p, const subscription_ended& e) {
 
 /// All that its publisher had is in the log.
 inline void relay::end_well(relaying::track& t) {
-    t.complete = true;
-    if (!t.retired) file(t);
+    t.stage = relaying::track_stage::complete;
+    if (!t.is_retired()) file(t);
     // Who ends it without having said where it starts starts where we have it from.
     if (!t.start) t.start = t.log.lowest().value_or(t.end.value_or(group_sequence{}));
     // Where its version cannot say the end, the FIN did.
@@ -273,11 +273,11 @@ inline void relay::end_well(relaying::track& t) {
 inline void relay::end_silent(time_point now) {
     while (!perhaps_over_.empty() && perhaps_over_.begin()->first <= now) {
         relaying::track& t = *perhaps_over_.begin()->second;
-        if (t.draining && is_read_as_it_arrives(t)) {
+        if (t.is_draining() && is_read_as_it_arrives(t)) {
             relaying::set_timer(perhaps_over_, t.over_at, now + options_.bounds.request_timeout, t);
             continue;
         }
-        if (t.draining) {
+        if (t.is_draining()) {
             abandon(t);
             continue;
         }
@@ -296,7 +296,7 @@ inline void relay::on(peer& p, const group_opened& e) {
     relaying::track* t = upstream_track(p, e.subscription);
     if (t == nullptr || t->log.find(e.sequence) != nullptr)
         return static_cast<void>(p.session->stop(e.group, app_error::duplicate));
-    if (t->draining) return static_cast<void>(p.session->stop(e.group, app_error::cancel));
+    if (t->is_draining()) return static_cast<void>(p.session->stop(e.group, app_error::cancel));
     auto g = group::make(pool_, e.sequence, relaying::log_dialect(p.session->negotiated()));
     if (!g || !p.session->collect(e.group, g)) {
         static_cast<void>(p.session->stop(e.group, app_error::bounds_exceeded));
@@ -320,7 +320,7 @@ inline void relay::on(peer& p, const group_closed& e) {
     // Of a number that was dropped and came again, the second may still be arriving.
     if (entry != nullptr && entry->arriving() && entry->group->ended() != group::state::open)
         cache_.complete(*entry, now_);
-    if (t->draining && !is_read_as_it_arrives(*t)) abandon(*t);
+    if (t->is_draining() && !is_read_as_it_arrives(*t)) abandon(*t);
 }
 
 // The log.

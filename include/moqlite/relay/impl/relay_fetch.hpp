@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <moqlite/relay/relay.hpp>
-#include <tuple>
 #include <utility>
 
 namespace moqlite {
@@ -19,16 +18,16 @@ inline void relay::on(peer& p, const fetch_requested& e) {
         }
     }
     const fetch_key wanted{key, e.sequence};
-    pending_fetch* found = coming(wanted, p);
+    relaying::fetching* found = coming(wanted, p);
     if (found == nullptr) {
         auto log = group::make(pool_, e.sequence, version::lite_05);
         if (!log) return static_cast<void>(p.session->reject(e.request, wire_code(errc::out_of_memory_limit)));
-        found = &*fetching_.emplace(std::piecewise_construct, std::tuple{wanted}, std::tuple{});
-        found->second.group = std::move(log);
-        found->second.priority = e.priority;
-        found->second.asker = p.key;
+        found = fetching_.insert(std::make_unique<relaying::fetching>(wanted))->get();
+        found->group = std::move(log);
+        found->priority = e.priority;
+        found->asker = p.key;
     }
-    auto& f = found->second;
+    auto& f = *found;
     f.strict = f.strict || p.relays;
     f.waiting.emplace(p.key, e.request);
     p.fetched.insert(number(e.request), found);
@@ -36,31 +35,31 @@ inline void relay::on(peer& p, const fetch_requested& e) {
         if (!p.session->serve(e.request, f.group))
             static_cast<void>(p.session->reject(e.request, app_error::bounds_exceeded));
     } else if (f.upstream == 0) {
-        if (const auto why = ask_next(*found); why != errc::ok) fetch_failed(*found, wire_code(why));
+        if (const auto why = ask_next(f); why != errc::ok) fetch_failed(f, wire_code(why));
     }
 }
 
 /// A fetch that others wait for, from one who announces the name now, and whose group is there from its beginning;
 /// nullptr: none that cannot lead back to `asking`.
-inline relay::pending_fetch* relay::coming(const fetch_key& wanted, const peer& asking) {
+inline relaying::fetching* relay::coming(const fetch_key& wanted, const peer& asking) {
     const auto [first, last] = fetching_.equal_range(wanted);
     if (first == last) return nullptr;
     const auto* e = table_.covering(wanted.first.first);
     const auto ways = sources_of(e);
-    const auto found = std::find_if(first, last, [&](const pending_fetch& one) {
-        const auto& f = one.second;
+    const auto found = std::find_if(first, last, [&](const auto& one) {
+        const auto& f = *one;
         const bool leads_back =
             f.upstream == asking.key || (asking.relays && e != nullptr && f.hops > e->routes.front().hops.size());
         const bool is_a_way = e == nullptr || std::binary_search(ways.begin(), ways.end(), f.upstream);
         return !leads_back && f.group->lost_head() == 0 && is_a_way;
     });
-    return found != last ? &*found : nullptr;
+    return found != last ? found->get() : nullptr;
 }
 
 /// The best way to a group that was not tried yet; nullptr: none. For another relay no way is asked that is longer
 /// than our best: each relay on the way is nearer to the publisher, so that no circle of them waits for each other.
-inline relay::peer* relay::next_source(const fetch_key& wanted, relaying::fetching& f) {
-    const auto* e = table_.covering(wanted.first.first);
+inline relay::peer* relay::next_source(relaying::fetching& f) {
+    const auto* e = table_.covering(f.about.first.first);
     if (e == nullptr) return nullptr;
     for (const auto& way : e->routes) {
         if (std::find(f.tried.begin(), f.tried.end(), way.source) != f.tried.end()) continue;
@@ -80,25 +79,24 @@ inline relay::peer* relay::next_source(const fetch_key& wanted, relaying::fetchi
 }
 
 /// Asks the next publisher for a group.
-inline errc relay::ask_next(pending_fetch& fetch) {
-    auto& f = fetch.second;
-    const auto& [broadcast, name] = fetch.first.first;
+inline errc relay::ask_next(relaying::fetching& f) {
+    const auto& [broadcast, name] = f.about.first;
     auto why = errc::not_found;
     f.upstream = 0;
-    while (peer* source = f.tried.size() < most_tried ? next_source(fetch.first, f) : nullptr) {
+    while (peer* source = f.tried.size() < most_tried ? next_source(f) : nullptr) {
         f.tried.push_back(source->key);
         if (!may_ask(*source, f.asker, relaying::request_kind::fetch, {broadcast, name})) {
             why = errc::too_many_requests;
             continue;
         }
-        const auto id = source->session->fetch({broadcast, name}, fetch.first.second, f.priority);
+        const auto id = source->session->fetch({broadcast, name}, f.about.second, f.priority);
         if (!id) {
             why = id.error();
             continue;
         }
         f.upstream = source->key;
         f.id = *id;
-        source->fetches.insert(number(*id), &fetch);
+        source->fetches.insert(number(*id), &f);
         charge(*source, f, f.asker);
         return errc::ok;
     }
@@ -106,11 +104,10 @@ inline errc relay::ask_next(pending_fetch& fetch) {
 }
 
 /// It will not come by the way that was asked last: the next one is asked, or those who wait are refused.
-/// `fetch` is no longer among the fetches of its source.
-inline void relay::fetch_failed(pending_fetch& fetch, app_error code) {
-    auto& f = fetch.second;
+/// It is no longer among the fetches of its source.
+inline void relay::fetch_failed(relaying::fetching& f, app_error code) {
     discharge(f);
-    if (!f.waiting.empty() && ask_next(fetch) == errc::ok) return;
+    if (!f.waiting.empty() && ask_next(f) == errc::ok) return;
     f.upstream = 0;
     for (const auto& [key, request] : f.waiting) {
         peer* asker = find(key);
@@ -118,7 +115,7 @@ inline void relay::fetch_failed(pending_fetch& fetch, app_error code) {
         asker->fetched.erase(number(request));
         static_cast<void>(asker->session->reject(request, code));
     }
-    forget(fetch);
+    forget(f);
 }
 
 /// The first frame of a group has come, or its end: those who wait are served from it as it grows.
@@ -137,7 +134,7 @@ inline void relay::on(peer& p, const frame_data& e) {
     if (e.subscription != no_subscription) return;
     auto* const* found = p.fetches.find(number(e.group));
     if (found == nullptr) return;
-    auto& f = (*found)->second;
+    auto& f = **found;
     begin_fetched(f);
     f.moved_at = now_;
     f.moqlite::detail::list_hook<relaying::moving_tag>::unlink();
@@ -153,10 +150,9 @@ inline void relay::on(peer& p, const frame_data& e) {
 inline void relay::fetch_ended(peer& source, const group_closed& e) {
     auto* const* found = source.fetches.find(number(e.group));
     if (found == nullptr) return;
-    pending_fetch& fetch = **found;
-    auto& f = fetch.second;
+    auto& f = **found;
     source.fetches.erase(number(e.group));
-    if (!e.complete && !f.begun) return fetch_failed(fetch, e.code);
+    if (!e.complete && !f.begun) return fetch_failed(f, e.code);
     begin_fetched(f);
     if (e.complete && f.group->finish()) {
         // All of it is here.
@@ -167,7 +163,7 @@ inline void relay::fetch_ended(peer& source, const group_closed& e) {
     f.upstream = 0;
     for (const auto& [key, request] : f.waiting)
         if (peer* asker = find(key)) asker->fetched.erase(number(request));
-    forget(fetch);
+    forget(f);
 }
 
 /// A publisher that has begun a group and brings no more of it for too long is asked no more. Those who wait have the
@@ -184,18 +180,17 @@ inline void relay::end_silent_fetches(time_point now) {
     }
 }
 
-inline void relay::forget(pending_fetch& fetch) {
-    if (fetch.second.charged) discharge(fetch.second);
-    const auto [first, last] = fetching_.equal_range(fetch.first);
-    fetching_.erase(std::find_if(first, last, [&](const pending_fetch& one) { return &one == &fetch; }));
+inline void relay::forget(relaying::fetching& f) {
+    if (f.charged) discharge(f);
+    const auto [first, last] = fetching_.equal_range(f.about);
+    fetching_.erase(std::find_if(first, last, [&](const auto& one) { return one.get() == &f; }));
 }
 
 /// Who has asked for it wants it no more.
 inline void relay::fetch_left(peer& p, request_id request) {
     auto* const* found = p.fetched.find(number(request));
     if (found == nullptr) return;
-    pending_fetch& fetch = **found;
-    auto& f = fetch.second;
+    auto& f = **found;
     p.fetched.erase(number(request));
     f.waiting.erase({p.key, request});
     peer* source = find(f.upstream);
@@ -208,11 +203,11 @@ inline void relay::fetch_left(peer& p, request_id request) {
         static_cast<void>(source->session->stop(f.id, app_error::cancel));
         source->fetches.erase(number(f.id));
     }
-    forget(fetch);
+    forget(f);
 }
 
 /// At once to all who have the version for it, or not at all.
-inline void relay::on(peer& p, const datagram_received& e) {
+inline void relay::on(peer& p, const group_datagram& e) {
     relaying::track* t = upstream_track(p, e.subscription);
     if (t == nullptr) return;
     has_brought(*t, relaying::yield::groups);

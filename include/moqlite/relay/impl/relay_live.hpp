@@ -12,14 +12,14 @@ namespace moqlite {
 
 /// All that its publisher was asked for has come, or is arriving; more may be there.
 inline bool relay::is_held_back(const relaying::track& t) noexcept {
-    if (t.complete || !t.asked.end || !t.highest || *t.highest < *t.asked.end) return false;
+    if (t.is_complete() || !t.asked.end || !t.highest || *t.highest < *t.asked.end) return false;
     return !t.end || next(*t.highest) < *t.end;
 }
 
 /// Of a track that is here, or its second subscription, what serves a reader of these options.
 inline relaying::track* relay::track_for(
     relaying::track& t, std::uint64_t asking, const subscribe_options& options, errc& why) {
-    if (t.complete) return &t;
+    if (t.is_complete()) return &t;
     if (!relaying::is_live(options)) return t.only_live ? open_main(t, asking, options, why) : &t;
     if (t.only_live) return &t;
     if (t.live == nullptr && is_held_back(t)) open_second(t, asking, options);
@@ -38,9 +38,9 @@ inline relaying::track* relay::open_main(
     file_under(*t, live.announced);
     t->live = &live;
     live.main = t;
-    if (live.retired) {
+    if (live.is_retired()) {
         // Who comes now is served by another publisher: neither of these two is found.
-        t->retired = true;
+        t->standing = relaying::track_standing::retired;
         unfile(*t);
         return t;
     }
@@ -51,7 +51,7 @@ inline relaying::track* relay::open_main(
 /// A subscription without Group End, beside one that is held back.
 inline void relay::open_second(relaying::track& t, std::uint64_t asking, const subscribe_options& options) {
     peer* source = find(t.upstream);
-    if (source == nullptr || t.alone || t.retired) return;
+    if (source == nullptr || t.alone || t.is_retired()) return;
     auto why = errc::ok;
     relaying::track* second = open({t.broadcast, t.name}, *source, asking, options, why);
     if (second == nullptr) return;
@@ -140,7 +140,6 @@ inline bool relay::is_read_as_it_arrives(relaying::track& t) {
 
 /// Takes the groups that are arriving to their end, and no others.
 inline void relay::drain(relaying::track& live) {
-    live.draining = true;
     if (peer* source = find(live.upstream)) {
         auto last = live.asked;
         last.start.reset(); // Stays as it was.
@@ -149,6 +148,8 @@ inline void relay::drain(relaying::track& live) {
     }
     // Those who are served may leave, and nobody says so.
     relaying::set_timer(perhaps_over_, live.over_at, now_ + options_.bounds.request_timeout, live);
+    if (!live.is_retired()) unlist(live, {live.broadcast, live.name});
+    live.standing = relaying::track_standing::draining;
     retire(live);
 }
 

@@ -60,13 +60,13 @@ inline void relay::repair_track(relaying::track& t) {
     }
     const auto indexed = index_.find(track_key{t.broadcast, t.name});
     const bool listed = t.main != nullptr ? t.main->live == &t : indexed != index_.end() && indexed->second == &t;
-    if (!listed && !t.retired) {
+    if (!listed && !t.is_retired()) {
         // New subscribers do not find it.
         if (t.main != nullptr) t.main = nullptr;
         if (t.live != nullptr) std::exchange(t.live, nullptr)->main = nullptr;
-        t.retired = true;
+        t.standing = relaying::track_standing::retired;
     }
-    if (t.complete) {
+    if (t.is_complete()) {
         relaying::clear_timer(perhaps_over_, t.over_at);
         if (!t.forget_at) note_end(t);
         t.readers.for_each([&](relaying::reader& r) {
@@ -74,22 +74,22 @@ inline void relay::repair_track(relaying::track& t) {
             finish_if_served(t, r);
         });
     }
-    if (!t.retired && !t.moqlite::detail::list_hook<relaying::way_tag>::linked()) file(t);
+    if (!t.is_retired() && !t.moqlite::detail::list_hook<relaying::way_tag>::linked()) file(t);
     if (t.wanted.readers() == 0) {
-        const bool may_stay = t.complete || t.subscription;
+        const bool may_stay = t.is_complete() || t.subscription;
         return may_stay ? abandon(t) : retire(t);
     }
-    if (!t.complete && !t.paused && !t.subscription) return cut_off(t, app_error::dropped);
+    if (!t.is_complete() && !t.is_paused() && !t.subscription) return cut_off(t, app_error::dropped);
     ask_upstream(t);
 }
 
 /// TRACKs that nobody will answer, or that nobody waits for.
 inline void relay::repair_infos() {
-    for (auto i = pending_.begin(); i != pending_.end();) {
-        auto& [about, info] = *i;
+    for (auto i = asking_.begin(); i != asking_.end();) {
+        auto& info = **i;
         peer* source = find(info.upstream);
         auto* const* asked = source != nullptr ? source->queries.find(number(info.id)) : nullptr;
-        const bool is_asked = asked != nullptr && *asked == &*i;
+        const bool is_asked = asked != nullptr && *asked == i->get();
         std::erase_if(info.waiting, [&](const auto& one) { return find(one.first) == nullptr; });
         if (is_asked && !info.waiting.empty()) {
             if (find(info.asker) == nullptr) info.asker = info.waiting.begin()->first;
@@ -104,17 +104,17 @@ inline void relay::repair_infos() {
             static_cast<void>(waits->session->reject(request, app_error::dropped));
         }
         discharge(info);
-        i = pending_.erase(i);
+        i = asking_.erase(i);
     }
 }
 
 /// The same of FETCHes.
 inline void relay::repair_fetches() {
     for (auto i = fetching_.begin(); i != fetching_.end();) {
-        auto& f = i->second;
+        auto& f = **i;
         peer* source = f.upstream != 0 ? find(f.upstream) : nullptr;
         auto* const* asked = source != nullptr ? source->fetches.find(number(f.id)) : nullptr;
-        const bool is_asked = asked != nullptr && *asked == &*i;
+        const bool is_asked = asked != nullptr && *asked == i->get();
         std::erase_if(f.waiting, [&](const auto& one) { return find(one.first) == nullptr; });
         if (is_asked && !f.waiting.empty()) {
             if (find(f.asker) == nullptr) f.asker = f.waiting.begin()->first;
@@ -151,8 +151,8 @@ inline void relay::recount_shares() {
         const bool keeps = find(t.asker) != nullptr || t.readers.empty();
         recount(t, t.subscription.has_value(), keeps ? t.asker : t.readers.front().session);
     });
-    for (auto& [about, info] : pending_) recount(info, true, info.asker);
-    for (auto& [wanted, f] : fetching_) recount(f, f.upstream != 0, f.asker);
+    for (const auto& info : asking_) recount(*info, true, info->asker);
+    for (const auto& f : fetching_) recount(*f, f->upstream != 0, f->asker);
 }
 
 } // namespace moqlite

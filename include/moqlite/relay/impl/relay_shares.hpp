@@ -21,7 +21,7 @@ inline bool relay::may_ask(peer& source, std::uint64_t asker, relaying::request_
                        (kind != relaying::request_kind::subscribe && source.shares.queries_of(asker) < least);
     if (left > reserve || (left != 0 && small)) return true;
     if (relaying::place* p = taking_back_ ? nullptr : yielding(source, asker, about)) {
-        report_refused(p->asker, source, named(source, *p));
+        report_refused(p->asker, source, named(*p));
         const struct mark {
             explicit mark(bool& flag) noexcept : is(flag) { is = true; }
             ~mark() { is = false; }
@@ -41,7 +41,7 @@ inline relaying::place* relay::yielding(peer& source, std::uint64_t asker, const
     const auto spared = [&](const relaying::place& p) {
         if (p.kind != relaying::request_kind::subscribe) return false;
         const auto& t = static_cast<const relaying::track&>(p);
-        return (!t.retired || t.in_use) && t.broadcast == about.broadcast && t.name == about.track;
+        return (!t.is_retired() || t.in_use) && t.broadcast == about.broadcast && t.name == about.track;
     };
     if (relaying::place* p = source.shares.yielding(asker, spared)) return p;
     // A SUBSCRIBE may wait for its answer as long as nobody needs its place.
@@ -60,15 +60,15 @@ inline void relay::report_refused(std::uint64_t asker, const peer& source, const
 }
 
 /// What a request of ours is about, as long as it is open.
-inline track_ref relay::named(peer& source, const relaying::place& p) {
+inline track_ref relay::named(const relaying::place& p) {
     switch (p.kind) {
     case relaying::request_kind::track: {
-        const auto& key = (*source.queries.find(number(static_cast<const relaying::asking&>(p).id)))->first.first;
-        return {key.first, key.second};
+        const auto& [broadcast, name] = static_cast<const relaying::asking&>(p).about.first;
+        return {broadcast, name};
     }
     case relaying::request_kind::fetch: {
-        const auto& key = (*source.fetches.find(number(static_cast<const relaying::fetching&>(p).id)))->first.first;
-        return {key.first, key.second};
+        const auto& [broadcast, name] = static_cast<const relaying::fetching&>(p).about.first;
+        return {broadcast, name};
     }
     case relaying::request_kind::subscribe: break;
     }

@@ -149,7 +149,7 @@ inline void relay::serve_up_to_cap(relaying::track& t, relaying::reader& r, grou
 }
 
 inline void relay::finish_if_served(relaying::track& t, relaying::reader& r) {
-    if (!t.complete || r.finished || r.is_behind()) return;
+    if (!t.is_complete() || r.finished || r.is_behind()) return;
     if (r.options.end && t.highest && *r.options.end < *t.highest) return;
     if (any_session* s = session(r.session)) static_cast<void>(s->finish(r.request));
     r.finished = true;
@@ -186,7 +186,8 @@ inline void relay::leave(relaying::reader& r) {
 /// Nobody reads it: its publisher need not send it. A track that ended stays, for its time.
 inline void relay::abandon(relaying::track& t) {
     t.log.wanted.reset();
-    if (std::exchange(t.paused, false)) {
+    if (t.is_paused()) {
+        t.stage = relaying::track_stage::live;
         // Its last FIN was the end, unless somebody is there who could send more.
         if (t.perhaps_over && table_.covering(t.broadcast) == nullptr) return end_well(t);
         return retire(t);
@@ -216,7 +217,7 @@ inline void relay::unsubscribe(relaying::track& t) {
 /// Asks the publisher for what the readers want in sum.
 inline void relay::ask_upstream(relaying::track& t) {
     t.log.wanted = t.wanted.lowest_end();
-    if (t.paused) return resubscribe(t);
+    if (t.is_paused()) return resubscribe(t);
     peer* source = find(t.upstream);
     if (source == nullptr || !t.subscription || t.wanted.readers() == 0) return;
     auto wanted = t.wanted.sum();
@@ -243,7 +244,7 @@ inline void relay::note_asked_end(relaying::track& t) {
 inline void relay::resubscribe(relaying::track& t) {
     const auto wanted = t.wanted.sum();
     if (t.wanted.readers() == 0 || (wanted.end && *wanted.end <= *t.highest)) return free_live_readers(t);
-    t.paused = false;
+    t.stage = relaying::track_stage::live;
     t.asked_ends.clear();
     t.asked = wanted;
     t.asked.start = next(*t.highest);
@@ -262,7 +263,8 @@ inline void relay::resubscribe(relaying::track& t) {
 /// Its readers get no more.
 inline void relay::cut_off(relaying::track& t, app_error code) {
     auto left = t.wanted.readers();
-    t.paused = false; // Not subscribed to again for those who leave next.
+    // Not subscribed to again for those who leave next.
+    if (t.is_paused()) t.stage = relaying::track_stage::live;
     // It only brings its last groups, to readers that went elsewhere.
     if (left == 0 && t.subscription) return abandon(t);
     retire(t);
@@ -283,13 +285,13 @@ inline void relay::cut_off(relaying::track& t, app_error code) {
 
 /// New subscribers do not find it any more; those that it has are served to its end.
 inline void relay::retire(relaying::track& t) {
-    if (!t.retired) unlist(t, {t.broadcast, t.name});
+    if (!t.is_retired()) unlist(t, {t.broadcast, t.name});
     unfile(t);
     destroy_if_unused(t);
 }
 
 inline void relay::unlist(relaying::track& t, const track_key& key) {
-    t.retired = true;
+    t.standing = relaying::track_standing::retired;
     if (relaying::track* main = std::exchange(t.main, nullptr)) {
         main->live = nullptr;
         return;
@@ -304,7 +306,7 @@ inline void relay::unlist(relaying::track& t, const track_key& key) {
 }
 
 inline void relay::destroy_if_unused(relaying::track& t) {
-    if (!t.retired || t.wanted.readers() != 0 || t.subscription) return;
+    if (!t.is_retired() || t.wanted.readers() != 0 || t.subscription) return;
     if (t.charged) discharge(t);
     forget_end(t);
     relaying::clear_timer(superseded_, t.cut_off_at);

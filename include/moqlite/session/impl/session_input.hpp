@@ -174,7 +174,7 @@ inline void session::datagram_received(byte_view bytes, time_point now) {
     // Nobody is told of one that is not a group: datagrams may be late, or not for us.
     const auto m = wire::lite::decode<wire::lite::datagram>(c_.dialect, bytes, c_.bounds);
     if (!m || !subscribing_.wants(subscribe_id{m->subscription}, m->sequence)) return;
-    c_.emit(moqlite::datagram_received{subscribe_id{m->subscription}, m->sequence, m->timestamp, m->payload});
+    c_.emit(group_datagram{subscribe_id{m->subscription}, m->sequence, m->timestamp, m->payload});
     viewing_ = true;
 }
 
