@@ -8,9 +8,11 @@
 #include <moqlite/core/result.hpp>
 #include <moqlite/session/announcements.hpp>
 #include <moqlite/session/detail/announcing.hpp>
+#include <moqlite/session/detail/handshake.hpp>
 #include <moqlite/session/detail/probing.hpp>
 #include <moqlite/session/detail/publishing.hpp>
 #include <moqlite/session/detail/querying.hpp>
+#include <moqlite/session/detail/stream_handlers.hpp>
 #include <moqlite/session/detail/subscribing.hpp>
 #include <moqlite/session/detail/watching.hpp>
 #include <moqlite/session/event.hpp>
@@ -19,7 +21,6 @@
 #include <moqlite/session/scope.hpp>
 #include <moqlite/wire/lite/datagram.hpp>
 #include <moqlite/wire/lite/goaway.hpp>
-#include <moqlite/wire/lite/setup.hpp>
 #include <moqlite/wire/utf8.hpp>
 #include <optional>
 #include <string>
@@ -220,16 +221,16 @@ public:
     [[nodiscard]] std::optional<std::uint64_t> requests_left() const noexcept {
         if (bidi_blocked_) return 0;
         if (!c_.path.bidi_streams) return std::nullopt;
-        return *c_.path.bidi_streams - std::min<std::uint64_t>(*c_.path.bidi_streams, c_.opening_count);
+        return *c_.path.bidi_streams - std::min<std::uint64_t>(*c_.path.bidi_streams, c_.out.opening());
     }
     /// Smoothed round-trip time, as path_measured() said last; 0: not known.
     [[nodiscard]] duration rtt() const noexcept { return c_.path.rtt; }
     [[nodiscard]] bool is_closed() const noexcept { return c_.closing.has_value(); }
     /// The peer's implementation reads stream codes on native QUIC only as they are: it is the one that writes paths
     /// with slashes. The others read them mapped into HTTP/3's range, or in both forms.
-    [[nodiscard]] bool reads_raw_codes() const noexcept { return c_.slashes; }
+    [[nodiscard]] bool reads_raw_codes() const noexcept { return c_.names.slashes; }
     [[nodiscard]] slab_pool& pool() noexcept { return c_.pool; }
-    [[nodiscard]] const scope& allowed() const noexcept { return c_.allowed; }
+    [[nodiscard]] const scope& allowed() const noexcept { return c_.names.allowed; }
     /// Bytes that wait to be written for one subscription.
     [[nodiscard]] std::uint64_t unsent(request_id id) { return publishing_.unsent(id); }
     /// Call serve() or open_group() while this is true: less than half of what may wait for the subscription does, and
@@ -265,7 +266,14 @@ private:
         ++peer_inputs_;
         return begin_input(now);
     }
-    void write_setup(const session_options& options);
+
+    /// Calls f with what handles a control stream of that kind.
+    template <class F>
+    decltype(auto) handled(const detail::control_stream& s, F&& f) {
+        const detail::session_parts parts{
+            c_, handshake_, watching_, announcing_, subscribing_, querying_, probing_, publishing_};
+        return detail::with_handler(s.kind, parts, f);
+    }
 
     // impl/session_input.hpp
     void acked(stream_id id, std::uint64_t n);
@@ -280,19 +288,13 @@ private:
     void parse_group();
     void become_setup(detail::incoming_group& g);
     void parse_control();
-    [[nodiscard]] bool must_wait(const detail::control_stream& s) const noexcept;
+    [[nodiscard]] bool must_wait(const detail::control_stream& s) noexcept;
     void park(detail::control_stream& s);
     bool unpark_one();
-    wire::taken<std::size_t> parse_one(detail::control_stream& s, byte_view in);
-    wire::taken<std::size_t> parse_type(detail::control_stream& s, byte_view in);
-    wire::taken<std::size_t> parse_request(detail::control_stream& s, byte_view in);
-    wire::taken<std::size_t> parse_setup(byte_view in);
-    wire::taken<std::size_t> parse_goaway(detail::control_stream& s, byte_view in);
     detail::served_group* served_on(const detail::any_stream& stream) noexcept;
     void control_broke(detail::control_stream& s, errc why);
     void control_finished(detail::control_stream& s);
-    void control_ended(detail::control_stream& s, detail::control_kind kind, bool finished, app_error code);
-    void control_gone(detail::control_stream& s, bool clean);
+    void control_closed(detail::control_stream& s, bool clean);
     bool end_one();
 
     // impl/session_output.hpp
@@ -310,25 +312,19 @@ private:
     detail::querying querying_;
     detail::probing probing_;
     detail::publishing publishing_;
+    detail::handshake handshake_;
     pending_input input_;
     pending_write write_;
     std::array<byte_view, 16> ranges_;
-    detail::control_stream* setup_ = nullptr; ///< Our SETUP, until it has a stream.
-    detail::ring<stream_id> ids_;             ///< Unidirectional streams in hand.
+    detail::ring<stream_id> ids_; ///< Unidirectional streams in hand.
     bool uni_blocked_ = false;
     bool bidi_blocked_ = false;
     std::uint64_t peer_inputs_ = 0;
     bool writing_ = false;
     bool unanswered_ = false; ///< An open_stream or write_stream was polled.
-    bool close_told_ = false;
-    bool ended_ = false; ///< session_closed was told.
-    bool setup_seen_ = false;
-    bool setup_stream_ = false; ///< The peer has opened one for its SETUP.
-    bool setup_due_ = false;    ///< A version without SETUP: say so first.
-    std::string requested_;     ///< Path and query of the request that the transport came with.
-    bool viewing_ = false;      ///< Events that alias the last input may be waiting.
-    time_point created_;
-    bool inside_ = false; ///< Catches overlapping calls.
+    bool ended_ = false;      ///< session_closed was reported.
+    bool viewing_ = false;    ///< Events that alias the last input may be waiting.
+    bool inside_ = false;     ///< Catches overlapping calls.
 };
 
 inline session::session(role side, version v, session_options options, time_point now)
@@ -339,33 +335,14 @@ inline session::session(role side, version v, session_options options, time_poin
       querying_(c_),
       probing_(c_),
       publishing_(c_),
-      created_(now) {
+      handshake_(c_, probing_, now) {
     c_.now = now;
     c_.origin = options.origin;
     c_.own_price = options.cost;
     c_.epoch = options.epoch;
     c_.admitted = side == role::client;
-    if (side == role::server) requested_ = options.path;
-    if (side == role::client) c_.url_root = path::normalise(options.path.substr(0, options.path.find('?')));
-    if (has_setup(v))
-        write_setup(options);
-    else
-        setup_due_ = true;
-}
-
-inline void session::write_setup(const session_options& options) {
-    setup_ = &c_.controls.make();
-    setup_->kind = detail::control_kind::setup_out;
-    c_.scratch.clear();
-    wire::lite::encode(wire::lite::uni_type::setup, c_.scratch);
-    c_.append(*setup_, c_.scratch);
-    wire::lite::setup message{.origin = c_.origin};
-    if (options.reports_path) message.probe = wire::lite::probe_level::report;
-    if (c_.side == role::client && !options.path.empty()) message.path = options.path;
-    if (c_.side == role::client) message.cost = options.cost;
-    static_cast<void>(c_.send(*setup_, message));
-    c_.finish(*setup_);
-    c_.ready.mark();
+    if (side == role::client) c_.names.url_root = path::normalise(options.path.substr(0, options.path.find('?')));
+    handshake_.begin(options.path, options.reports_path);
 }
 
 inline result<void> session::admit(scope allowed) {
@@ -374,11 +351,11 @@ inline result<void> session::admit(scope allowed) {
     allowed.root = path::normalise(allowed.root);
     // Every announcement below the root carries it to other peers.
     if (!wire::is_utf8(allowed.root)) return errc::bad_utf8;
-    if (!c_.fits(allowed.root)) return errc::name_too_long;
+    if (!c_.names.fits(allowed.root)) return errc::name_too_long;
     if (path::segments(allowed.root) > c_.bounds.path_segments) return errc::too_many_segments;
     for (auto* prefixes : {&allowed.publish, &allowed.subscribe})
         for (auto& p : *prefixes) p = path::normalise(p);
-    c_.allowed = std::move(allowed);
+    c_.names.allowed = std::move(allowed);
     c_.admitted = true;
     c_.ready.mark();
     return {};
@@ -413,7 +390,7 @@ inline result<void> session::goaway(std::string_view uri) {
     if (uri.size() >= c_.bounds.control_message / 2) return errc::value_too_large;
     const wire::lite::goaway message{uri};
     if (const auto why = c_.encodable(message); why != errc::ok) return why;
-    c_.finish(c_.open_control(detail::control_kind::goaway_out, wire::lite::bidi_type::goaway, message));
+    c_.out.finish(c_.open_control(detail::control_kind::goaway_out, wire::lite::bidi_type::goaway, message));
     return {};
 }
 

@@ -37,19 +37,18 @@ public:
         const auto m = wire::lite::decode<wire::lite::announce_request>(c_.dialect, body, c_.bounds);
         if (!m) return m.error();
         if (replies_.size() >= c_.bounds.watches) return errc::too_many_requests;
-        if (!c_.fits_path(m->prefix)) return errc::name_too_long;
+        if (!c_.names.fits_path(m->prefix)) return errc::name_too_long;
         auto& r = replies_.make();
         r.stream = &stream;
         r.ready = &c_.ready;
         r.news = &news_;
         r.waiting = &waiting_;
         r.source = c_.key;
-        c_.saw_path(m->prefix);
+        c_.names.saw_path(m->prefix);
         r.prefix = path::normalise(m->prefix);
-        r.whole = path::join(c_.allowed.root, r.prefix);
+        r.whole = path::join(c_.names.allowed.root, r.prefix);
         r.exclude = m->exclude_hop;
         c_.peer_hop(stream.id, m->exclude_hop);
-        stream.kind = control_kind::announce_in;
         stream.owner = next_id_++;
         by_stream_.insert(stream.owner, &r);
         table_->listen(r, readable(r.prefix));
@@ -61,20 +60,20 @@ public:
         auto* found = by_stream_.find(stream.owner);
         if (found == nullptr) return;
         announce_reply& r = **found;
-        if (!c_.closing) c_.finish(stream);
+        if (!c_.closing) c_.out.finish(stream);
         const bool refused = !finished && code != app_error::cancel;
-        if (refused && !c_.closing && stream.kind == control_kind::announce_in) // Else it was us.
-            c_.emit(announcements_cut_off{c_.names.keep(r.whole), code});
+        if (refused && !c_.closing && stream.reading != read_state::abandoned) // Else it was us.
+            c_.emit(announcements_cut_off{c_.views.keep(r.whole), code});
         destroy(r);
     }
 
     /// Why a broadcast of our own, by its whole name, cannot be announced; ok: it can.
     [[nodiscard]] errc announceable(std::string_view name, const std::vector<hop_id>& hops) const {
-        if (!c_.relative(name)) return errc::out_of_scope;
+        if (!c_.names.relative(name)) return errc::out_of_scope;
         if (!wire::is_utf8(name)) return errc::bad_utf8;
-        if (path::segments(c_.url_root) + path::segments(name) > c_.bounds.path_segments)
+        if (path::segments(c_.names.url_root) + path::segments(name) > c_.bounds.path_segments)
             return errc::too_many_segments;
-        const auto there = name.size() + (c_.url_root.empty() || name.empty() ? 0 : 1) + c_.url_root.size();
+        const auto there = name.size() + (c_.names.url_root.empty() || name.empty() ? 0 : 1) + c_.names.url_root.size();
         if (there > c_.bounds.name) return errc::name_too_long;
         if (hops.size() >= c_.bounds.hops) return errc::too_many_hops; // Ours closes the list.
         for (auto hop = hops.begin(); hop != hops.end(); ++hop) {
@@ -107,18 +106,19 @@ public:
 private:
     /// It is at the prefix or above it.
     [[nodiscard]] bool is_above(const announce_reply& r, const announcements::entry& e) const {
-        const auto name = c_.relative(e.path);
+        const auto name = c_.names.relative(e.path);
         return name && path::strip(r.prefix, *name);
     }
     /// The most specific of those; nullptr: there is none below the peer's root.
     [[nodiscard]] announcements::entry* cover_of(const announce_reply& r) {
         auto* e = table_->covering(r.whole);
-        return e != nullptr && c_.relative(e->path) ? e : nullptr;
+        return e != nullptr && c_.names.relative(e->path) ? e : nullptr;
     }
     /// How the peer would reach it; nullptr: it would not.
     const route* visible(const announce_reply& r, const announcements::entry& e) {
-        const auto name = c_.relative(e.path);
-        if (!name || !context::covered(c_.allowed.subscribe, is_above(r, e) ? r.prefix : *name)) return nullptr;
+        const auto name = c_.names.relative(e.path);
+        if (!name || !wire_names::covered(c_.names.allowed.subscribe, is_above(r, e) ? r.prefix : *name))
+            return nullptr;
         if (!is_above(r, e) && !path::strip(*name, r.prefix)) return nullptr;
         for (const auto& way : e.routes) {
             if (way.source != 0 && way.source == r.source) continue;
@@ -134,7 +134,7 @@ private:
     /// The whole paths below which the peer may read what it asked for; none is below another.
     [[nodiscard]] std::vector<std::string> readable(std::string_view prefix) const {
         std::vector<std::string_view> found;
-        for (const std::string& allowed : c_.allowed.subscribe) {
+        for (const std::string& allowed : c_.names.allowed.subscribe) {
             if (path::strip(allowed, prefix))
                 found.emplace_back(allowed);
             else if (path::strip(prefix, allowed))
@@ -146,12 +146,12 @@ private:
             if (std::none_of(kept.begin(), kept.end(), [&](auto k) { return path::strip(p, k).has_value(); }))
                 kept.push_back(p);
         std::vector<std::string> out;
-        for (const auto p : kept) out.push_back(path::join(c_.allowed.root, p));
+        for (const auto p : kept) out.push_back(path::join(c_.names.allowed.root, p));
         return out;
     }
 
     enum class progress : std::uint8_t { done, more, too_many };
-    [[nodiscard]] bool has_room() const noexcept { return c_.control_unsent < c_.bounds.control_unsent; }
+    [[nodiscard]] bool has_room() const noexcept { return c_.out.has_room(); }
     progress write_some(announce_reply& r) {
         if (!r.begun && !begin(r)) return progress::too_many;
         for (std::size_t i = 0; i != most_at_once && left_ != 0 && has_room(); ++i) {
@@ -191,7 +191,7 @@ private:
         const route* way = visible(r, e);
         const auto before = announcements::belief(r, e);
         const auto now = way != nullptr ? digest(*way) : 0;
-        const auto name = c_.relative(e.path).value_or(std::string_view{});
+        const auto name = c_.names.relative(e.path).value_or(std::string_view{});
         const auto suffix = path::strip(name, r.prefix).value_or(std::string_view{});
         if (before != now && !write_news(r, before, now, e.slot, suffix, way)) return false;
         table_->told(r, e, now);

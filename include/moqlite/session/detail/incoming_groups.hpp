@@ -20,11 +20,11 @@ public:
     /// The group comes by the id that is returned.
     result<group_id> fetch(const track_ref& track, group_sequence sequence, moqlite::priority priority) {
         if (!has_fetch(c_.dialect)) return errc::unsupported;
-        const auto broadcast = c_.relative(track.broadcast);
+        const auto broadcast = c_.names.relative(track.broadcast);
         if (!broadcast) return errc::out_of_scope;
         const wire::lite::fetch message{*broadcast, track.track, priority, sequence};
         if (const auto why = c_.encodable(message); why != errc::ok) return why;
-        if (!c_.may_open()) return errc::too_many_requests;
+        if (!c_.out.may_open()) return errc::too_many_requests;
         groups_.make_room();
         fetches_.make_room();
         auto& stream = c_.open_control(control_kind::fetch_out, wire::lite::bidi_type::fetch, message);
@@ -54,7 +54,7 @@ public:
         if (g == nullptr) return errc::not_found;
         if (bytes > g->unreleased) return errc::invalid_argument;
         g->unreleased -= bytes;
-        c_.give_credit(*g, bytes);
+        c_.out.give_credit(*g, bytes);
         return {};
     }
 
@@ -63,7 +63,7 @@ public:
         if (g == nullptr || g->at == incoming_group::stage::ended) return errc::not_found;
         subscription* s = g->of;
         refuse(*g, code);
-        if (control_stream* request = g->fetch; request != nullptr && !request->bound) {
+        if (control_stream* request = g->fetch; request != nullptr && !request->is_bound()) {
             remove(*g);
             c_.drop_control(*request, code);
         }
@@ -111,7 +111,7 @@ public:
     /// Their FIN, after all bytes were parsed.
     void finished(incoming_group& g) {
         g.fin_arrived = true;
-        if (g.fetch != nullptr) g.fetch->read_ended = true;
+        if (g.fetch != nullptr) g.fetch->read_ended();
         if (g.at == incoming_group::stage::ended) return;
         if (g.at == incoming_group::stage::header && g.partial_size == 0)
             return close_group(g, true, app_error::cancel);
@@ -128,7 +128,7 @@ public:
             if (g->of != nullptr) g->of->fin_arrived = false; // It does not end well any more.
             const bool told = g->at != incoming_group::stage::ended;
             if (told) cut(*g, code);
-            if (g->fetch == nullptr) c_.streams.erase(number(g->id)); // Commands find it no more.
+            if (g->fetch == nullptr) c_.streams.erase(g->id); // Commands find it no more.
             remove(*g);
             if (!c_.events.empty()) return true;
         }
@@ -155,7 +155,7 @@ private:
             auto* const* fetch = fetches_.find(number(id) & ~fetch_mark);
             return fetch != nullptr ? *fetch : nullptr;
         }
-        auto* found = c_.streams.find(number(id));
+        auto* found = c_.streams.find(stream_id{number(id)});
         if (found == nullptr) return nullptr;
         auto* const* g = std::get_if<incoming_group*>(found);
         return g != nullptr ? *g : nullptr;
@@ -256,7 +256,7 @@ private:
         ++g.frame;
         g.at = incoming_group::stage::header;
     }
-    void credit_read(incoming_group& g, std::size_t n) { c_.give_credit(g, n); }
+    void credit_read(incoming_group& g, std::size_t n) { c_.out.give_credit(g, n); }
 
     /// The peer broke a rule on it: stops it, and tells what was open.
     void reject(incoming_group& g, errc why) {
@@ -267,7 +267,7 @@ private:
     }
     /// Reads no more of it.
     void stop_stream(incoming_group& g, app_error code) {
-        g.fetch != nullptr ? c_.abandon_reading(*g.fetch, code) : c_.stop(g.id, code);
+        g.fetch != nullptr ? c_.abandon_reading(*g.fetch, code) : c_.out.stop(g.id, code);
     }
     void close_group(incoming_group& g, bool complete, app_error code) {
         if (complete && g.log) static_cast<void>(g.log->finish());
@@ -283,7 +283,7 @@ private:
         if (g.of != nullptr) g.of->by_sequence.erase(number(g.sequence));
         g.of = nullptr;
         g.list_hook<of_subscription_tag>::unlink();
-        if (g.fetch != nullptr && !c_.closing) c_.finish(*g.fetch);
+        if (g.fetch != nullptr && !c_.closing) c_.out.finish(*g.fetch);
     }
     void remove(incoming_group& g) {
         if (g.fetch != nullptr) fetches_.erase(g.fetch->owner);

@@ -21,16 +21,15 @@ public:
     /// The peer asks for reports. Whoever asks again is told there.
     void asked(control_stream& s) {
         s.kind = control_kind::probe_in;
-        s.request_read = true;
-        s.list_hook<silent_tag>::unlink();
-        if (asker_ != nullptr) c_.finish(*asker_);
+        s.first_arrived();
+        if (asker_ != nullptr) c_.out.finish(*asker_);
         asker_ = &s;
         told_.reset();
         report();
     }
     void peer_left(control_stream& s) {
         if (asker_ == &s) asker_ = nullptr;
-        c_.finish(s);
+        c_.out.finish(s);
     }
     /// When a report is due even though nothing moved.
     [[nodiscard]] std::optional<time_point> deadline() const noexcept {
@@ -65,8 +64,8 @@ public:
         wanted_ = false;
         control_stream* s = std::exchange(ours_, nullptr);
         if (s == nullptr) return;
-        if (!s->bound) return c_.drop_control(*s, app_error::cancel);
-        c_.finish(*s);
+        if (!s->is_bound()) return c_.drop_control(*s, app_error::cancel);
+        c_.out.finish(*s);
         c_.abandon_reading(*s, app_error::cancel);
     }
     void peer_said(wire::lite::probe_level level) {
@@ -75,19 +74,16 @@ public:
         *can_tell_ ? open() : c_.emit(probe_ended{app_error::unsupported});
         wanted_ = false;
     }
-    wire::taken<std::size_t> report_arrived(byte_view in) {
-        const auto message = wire::take_message(in, c_.bounds.control_message);
-        if (message.status == wire::progress::error) return message.error;
-        if (!message) return {};
-        const auto m = wire::lite::decode<wire::lite::probe>(c_.dialect, message->body, c_.bounds);
+    errc report_arrived(byte_view body) {
+        const auto m = wire::lite::decode<wire::lite::probe>(c_.dialect, body, c_.bounds);
         if (!m) return m.error();
         c_.emit(path_reported{m->bitrate, m->rtt});
-        return message->size;
+        return errc::ok;
     }
     void ended(control_stream& s, app_error code) {
         if (ours_ != &s) return;
         ours_ = nullptr;
-        c_.finish(s);
+        c_.out.finish(s);
         c_.emit(probe_ended{code});
     }
     /// The connection has ended; false: nothing was asked.

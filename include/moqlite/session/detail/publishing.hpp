@@ -78,14 +78,14 @@ public:
         if (r == nullptr) return false;
         while (!r->groups.empty()) {
             auto& s = r->groups.front();
-            c_.transport_ended ? destroy(s) : orphan(s);
+            c_.out.is_gone() ? destroy(s) : orphan(s);
         }
         end(*r, false);
         return true;
     }
     /// A pump is over: what was lent on streams that are reset by now is lent no longer.
     void executed() noexcept {
-        while (served_group* s = c_.next_reset(resetting_)) s->request != nullptr ? s->detach() : destroy(*s);
+        while (served_group* s = c_.out.next_reset(resetting_)) s->request != nullptr ? s->detach() : destroy(*s);
     }
     /// The transport sends nothing any more: nothing is lent.
     void let_go() noexcept {
@@ -99,7 +99,7 @@ private:
     }
     bool may_have(std::string_view wire_path) {
         path::normalise(wire_path, c_.path_scratch);
-        return context::covered(c_.allowed.subscribe, c_.path_scratch);
+        return wire_names::covered(c_.names.allowed.subscribe, c_.path_scratch);
     }
     incoming_request* subscriber(request_id id) noexcept {
         incoming_request* r = find(id);
@@ -191,7 +191,7 @@ private:
         c_.pool.uncharge(sizeof(served_group));
     }
     void finish_if_delivered(incoming_request& r) {
-        if (r.finishing && r.group_count == 0 && r.drops.empty() && !r.too_many_drops) c_.finish(*r.stream);
+        if (r.finishing && r.group_count == 0 && r.drops.empty() && !r.too_many_drops) c_.out.finish(*r.stream);
     }
 
     // impl/backlog.hpp
@@ -200,7 +200,7 @@ private:
     void bound_backlog(incoming_request& r);
     [[nodiscard]] static bool is_latest(const served_group& s) noexcept;
     void forget_backlog(served_group& s) noexcept;
-    [[nodiscard]] bool has_room() const noexcept { return c_.control_unsent < c_.bounds.control_unsent; }
+    [[nodiscard]] bool has_room() const noexcept { return c_.out.has_room(); }
     [[nodiscard]] static bool stream_has_room(const incoming_request& r) noexcept {
         return r.stream->out.unsent() < drops_at_once;
     }

@@ -14,11 +14,11 @@ public:
 
     result<query_id> request_track(const track_ref& track) {
         if (!has_track_info(c_.dialect)) return errc::unsupported;
-        const auto broadcast = c_.relative(track.broadcast);
+        const auto broadcast = c_.names.relative(track.broadcast);
         if (!broadcast) return errc::out_of_scope;
         const wire::lite::track message{*broadcast, track.track};
         if (const auto why = c_.encodable(message); why != errc::ok) return why;
-        if (!c_.may_open()) return errc::too_many_requests;
+        if (!c_.out.may_open()) return errc::too_many_requests;
         decltype(open_) one; // Its node moves to the others without memory.
         one.emplace(next_id_, nullptr);
         auto& stream = c_.open_control(control_kind::track_out, wire::lite::bidi_type::track, message);
@@ -40,13 +40,13 @@ public:
         if (!info) return info.error();
         if (open_.erase(stream.owner) == 0) return errc::unexpected_message;
         // Not before: some publishers read a FIN without an answer as a request taken back (moq-lite-wire 9.5).
-        c_.finish(stream);
+        c_.out.finish(stream);
         c_.emit(track_info_received{query_id{stream.owner}, *info});
         return errc::ok;
     }
     void ended(control_stream& stream, app_error code) {
         if (open_.erase(stream.owner) == 0) return;
-        c_.finish(stream);
+        c_.out.finish(stream);
         c_.emit(track_refused{query_id{stream.owner}, code});
     }
     /// One thing that the end of the connection ends; false: nothing is left.

@@ -29,6 +29,9 @@ struct sending : list_hook<unacked_tag>, list_hook<undated_tag>, list_hook<reset
     bool flight_undated = false;    ///< `unacked_since` is the time of the last input before it, or
     bool credit_undated = false;    ///< `blocked_until` was made with that.
     std::size_t place = SIZE_MAX;   ///< In the heap of blocked streams.
+
+    /// It waits for stream credit, as blocked() and unblocked() said.
+    [[nodiscard]] bool is_blocked() const noexcept { return place != SIZE_MAX; }
 };
 
 /// A session ends with errc::lagged when one of three clocks has run for limits.stall_timeout:

@@ -21,12 +21,12 @@ public:
     [[nodiscard]] incoming_groups& groups() noexcept { return groups_; }
 
     result<subscribe_id> subscribe(const track_ref& track, const subscribe_options& options) {
-        const auto broadcast = c_.relative(track.broadcast);
+        const auto broadcast = c_.names.relative(track.broadcast);
         if (!broadcast) return errc::out_of_scope;
         const wire::lite::subscribe message{
-            subscriptions_.next_id(), c_.written_path(*broadcast), track.track, options};
+            subscriptions_.next_id(), c_.names.written_path(*broadcast), track.track, options};
         if (const auto why = c_.encodable(message); why != errc::ok) return why;
-        if (!c_.may_open()) return errc::too_many_requests;
+        if (!c_.out.may_open()) return errc::too_many_requests;
         subscriptions_.make_room();
         auto& stream = c_.open_control(control_kind::subscribe_out, wire::lite::bidi_type::subscribe, message);
         auto& s = subscriptions_.add(options);
@@ -84,12 +84,12 @@ public:
         if (s == nullptr) return errc::not_found;
         std::size_t stops = 2; // All memory first: what is half ended would be found again.
         s->groups.for_each([&](incoming_group&) { ++stops; });
-        c_.stops.make_room(stops);
+        c_.out.make_room(stops);
         s->groups.for_each([&](incoming_group& g) { groups_.refuse(g, app_error::cancel); });
         // A FIN says that we leave; nobody reads what the publisher still answers.
         control_stream* stream = s->stream;
-        if (stream != nullptr && stream->bound) {
-            c_.finish(*stream);
+        if (stream != nullptr && stream->is_bound()) {
+            c_.out.finish(*stream);
             c_.abandon_reading(*stream, app_error::cancel);
         } else if (stream != nullptr) {
             c_.drop_control(*stream, app_error::cancel);
@@ -104,8 +104,17 @@ public:
         return s != nullptr && subscription_table::covers(*s, sequence);
     }
 
-    // Messages on our own request streams; false: the message broke a rule.
+    // Answers of the publisher.
 
+    /// Takes one off the front of `in`.
+    wire::taken<std::size_t> parse(control_stream& stream, byte_view in) {
+        const auto message =
+            wire::take_typed_message(in, c_.bounds.control_message, wire::lite::subscribe_response_types(c_.dialect));
+        if (message.status == wire::progress::error) return message.error;
+        if (!message) return {};
+        if (const auto why = response(stream, *message); why != errc::ok) return why;
+        return message->size;
+    }
     errc response(control_stream& stream, const wire::typed_framed& message) {
         subscription* s = subscriptions_.find(subscribe_id{stream.owner});
         if (s == nullptr) return errc::ok;
@@ -169,7 +178,7 @@ private:
     }
     void end(subscription& s, bool finished, app_error code) {
         s.groups.for_each([&](incoming_group& g) {
-            if (!g.fin_arrived) c_.stop(g.id, code);
+            if (!g.fin_arrived) c_.out.stop(g.id, code);
             groups_.cut(g, code);
         });
         subscriptions_.close(s, finished, code);

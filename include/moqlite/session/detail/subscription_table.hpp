@@ -67,7 +67,7 @@ public:
     /// Reports the end of a subscription whose groups have all ended, finishes its stream, and forgets it.
     void close(subscription& s, bool finished, app_error code) {
         c_.emit(subscription_ended{s.id, finished, code});
-        if (s.stream != nullptr && !c_.closing) c_.finish(*s.stream);
+        if (s.stream != nullptr && !c_.closing) c_.out.finish(*s.stream);
         forget(s);
     }
     /// When a subscription will have been quiet for long enough; nullopt: none is about to end.

@@ -35,11 +35,11 @@ public:
     explicit watching(context& c) noexcept : c_(c) {}
 
     result<watch_id> start(std::string_view prefix) {
-        const auto wanted = c_.relative(prefix);
+        const auto wanted = c_.names.relative(prefix);
         if (!wanted) return errc::out_of_scope;
-        const wire::lite::announce_request message{c_.written_prefix(*wanted), c_.origin};
+        const wire::lite::announce_request message{c_.names.written_prefix(*wanted), c_.origin};
         if (const auto why = c_.encodable(message); why != errc::ok) return why;
-        if (!c_.may_open()) return errc::too_many_requests;
+        if (!c_.out.may_open()) return errc::too_many_requests;
         auto normal = path::normalise(*wanted);
         watches_.make_room();
         by_id_.make_room();
@@ -83,7 +83,7 @@ public:
     void stream_ended(control_stream& stream, app_error code) {
         watch* w = find(stream.owner);
         if (w == nullptr) return;
-        if (!c_.closing) c_.finish(stream);
+        if (!c_.closing) c_.out.finish(stream);
         by_id_.erase(number(w->id));
         ending_.push_back(w);
         ending_code_ = code;
@@ -94,8 +94,8 @@ public:
         watch& w = *ending_.back();
         while (!w.live.empty()) {
             const auto first = w.live.begin();
-            path::join(c_.allowed.root, first->first, c_.path_scratch);
-            if (first->second) c_.emit(broadcast_ended{w.id, c_.names.keep(c_.path_scratch)}); // Memory first.
+            path::join(c_.names.allowed.root, first->first, c_.path_scratch);
+            if (first->second) c_.emit(broadcast_ended{w.id, c_.views.keep(c_.path_scratch)}); // Memory first.
             forget(w, first);
             if (!c_.events.empty()) return true;
         }
@@ -170,8 +170,8 @@ private:
         if (found == w.ids.end()) return errc::unknown_announce;
         c_.emit(stream_rejected{w.stream->id, why});
         if (found->second == w.live.end() || !std::exchange(found->second->second, false)) return errc::ok;
-        path::join(c_.allowed.root, found->second->first, c_.path_scratch);
-        c_.emit(broadcast_ended{w.id, c_.names.keep(c_.path_scratch)});
+        path::join(c_.names.allowed.root, found->second->first, c_.path_scratch);
+        c_.emit(broadcast_ended{w.id, c_.views.keep(c_.path_scratch)});
         return errc::ok;
     }
 
@@ -230,11 +230,11 @@ private:
         if (found == w.ids.end()) return errc::unknown_announce;
         const auto at = found->second;
         if (at == w.live.end()) return errc::ok; // Of one that was refused nobody knows.
-        path::join(c_.allowed.root, at->first, c_.path_scratch);
+        path::join(c_.names.allowed.root, at->first, c_.path_scratch);
         if (is_way(w, m.hops))
             there(w, at, m.route_cost);
         else if (std::exchange(at->second, false))
-            c_.emit(broadcast_ended{w.id, c_.names.keep(c_.path_scratch)});
+            c_.emit(broadcast_ended{w.id, c_.views.keep(c_.path_scratch)});
         return errc::ok;
     }
     errc announced(watch& w, const wire::lite::announce_end& m) {
@@ -247,7 +247,7 @@ private:
             --announced_;
             return errc::ok;
         }
-        path::join(c_.allowed.root, at->first, c_.path_scratch);
+        path::join(c_.names.allowed.root, at->first, c_.path_scratch);
         gone(w, at);
         return errc::ok;
     }
@@ -256,13 +256,13 @@ private:
 
     /// The name relative to the root; the whole one is in path_scratch.
     errc name_of(const watch& w, std::string_view suffix, std::string& name) {
-        if (!c_.fits(suffix)) return errc::name_too_long;
-        path::normalise(suffix, c_.name_scratch);
-        name = path::join(w.prefix, c_.name_scratch);
-        path::join(c_.allowed.root, name, c_.path_scratch);
+        if (!c_.names.fits(suffix)) return errc::name_too_long;
+        path::normalise(suffix, normal_);
+        name = path::join(w.prefix, normal_);
+        path::join(c_.names.allowed.root, name, c_.path_scratch);
         // Below its root a name may be short enough and the whole not: nobody could be told of that.
         if (path::segments(c_.path_scratch) > c_.bounds.path_segments) return errc::too_many_segments;
-        return c_.fits(c_.path_scratch) ? errc::ok : errc::name_too_long;
+        return c_.names.fits(c_.path_scratch) ? errc::ok : errc::name_too_long;
     }
     /// True: what path_scratch names can be reached through these hops, which are then in hops_ with the peer.
     bool is_way(const watch& w, const wire::lite::hop_list& hops) {
@@ -277,18 +277,18 @@ private:
         if (hops_.size() > c_.bounds.hops) return false; // Too far away to be passed on.
         // A path that leads through ourselves is a loop.
         if (c_.origin != hop_id{} && std::find(hops_.begin(), hops_.end(), c_.origin) != hops_.end()) return false;
-        const auto name = c_.relative(c_.path_scratch);
-        return name && context::covered(c_.allowed.publish, *name); // If it may not, nobody is told.
+        const auto name = c_.names.relative(c_.path_scratch);
+        return name && wire_names::covered(c_.names.allowed.publish, *name); // If it may not, nobody is told.
     }
     void there(watch& w, watch::path_map::iterator at, std::uint64_t said) {
         const auto price = c_.own_price.value_or(has_route_cost(c_.dialect) ? c_.peer_price.value_or(1) : 1);
         const auto cost = std::min(said, wire::varint_max) + std::min(price, wire::varint_max);
         const bool known = std::exchange(at->second, true);
         c_.emit(broadcast_available{
-            w.id, c_.names.keep(c_.path_scratch), c_.names.keep(hops_), known, std::min(cost, wire::varint_max)});
+            w.id, c_.views.keep(c_.path_scratch), c_.views.keep(hops_), known, std::min(cost, wire::varint_max)});
     }
     void gone(watch& w, watch::path_map::iterator at) {
-        if (at->second) c_.emit(broadcast_ended{w.id, c_.names.keep(c_.path_scratch)});
+        if (at->second) c_.emit(broadcast_ended{w.id, c_.views.keep(c_.path_scratch)});
         forget(w, at);
     }
     /// One more of the initial set has come, if it was not complete.
@@ -302,7 +302,7 @@ private:
         return announced_ >= c_.bounds.announcements || announced_bytes_ >= c_.bounds.announced_bytes;
     }
     [[nodiscard]] std::size_t weight(const std::string& name) const noexcept {
-        return c_.allowed.root.size() + name.size();
+        return c_.names.allowed.root.size() + name.size();
     }
     watch::path_map::iterator remember(watch& w, std::string name) {
         w.live_bytes += weight(name);
@@ -325,6 +325,7 @@ private:
     std::size_t announced_ = 0;
     std::size_t announced_bytes_ = 0;
     std::vector<hop_id> hops_;
+    std::string normal_; ///< Recycled: a suffix without surplus slashes.
     std::uint64_t next_id_ = 0;
 };
 

@@ -23,7 +23,7 @@ inline result<void> publishing::answer_track(request_id id, const track_info& in
     incoming_request* r = find(id);
     if (r == nullptr || r->kind != request_kind::track) return errc::not_found;
     if (const auto why = c_.send(*r->stream, wire::lite::track_info{info}); why != errc::ok) return why;
-    c_.finish(*r->stream);
+    c_.out.finish(*r->stream);
     forget(*r);
     return {};
 }
@@ -31,9 +31,9 @@ inline result<void> publishing::answer_track(request_id id, const track_info& in
 inline result<void> publishing::reject(request_id id, app_error code) {
     incoming_request* r = find(id);
     if (r == nullptr) return errc::not_found;
-    c_.stops.make_room(r->group_count + 2); // All memory first: what is half ended would be found again.
+    c_.out.make_room(r->group_count + 2); // All memory first: what is half ended would be found again.
     c_.abandon_reading(*r->stream, code);
-    c_.abandon_writing(*r->stream, code);
+    c_.out.abandon(*r->stream, code);
     lose_all(*r, code);
     forget(*r);
     return {};
@@ -119,8 +119,8 @@ inline std::uint64_t publishing::unsent(request_id id) {
 inline errc publishing::subscribe_arrived(control_stream& stream, byte_view body) {
     const auto m = wire::lite::decode<wire::lite::subscribe>(c_.dialect, body, c_.bounds);
     if (!m) return m.error();
-    if (!c_.fits_path(m->broadcast) || !c_.fits(m->track)) return errc::name_too_long;
-    c_.saw_path(m->broadcast);
+    if (!c_.names.fits_path(m->broadcast) || !c_.names.fits(m->track)) return errc::name_too_long;
+    c_.names.saw_path(m->broadcast);
     if (by_wire_id_.find(m->id) != nullptr) return errc::duplicate_subscription;
     if (!may_have(m->broadcast)) return errc::unauthorized;
     auto& r = make(stream, request_kind::subscribe);
@@ -160,7 +160,7 @@ inline errc publishing::update_arrived(control_stream& stream, byte_view body) {
 inline errc publishing::track_arrived(control_stream& stream, byte_view body) {
     const auto m = wire::lite::decode<wire::lite::track>(c_.dialect, body, c_.bounds);
     if (!m) return m.error();
-    if (!c_.fits_path(m->broadcast) || !c_.fits(m->name)) return errc::name_too_long;
+    if (!c_.names.fits_path(m->broadcast) || !c_.names.fits(m->name)) return errc::name_too_long;
     if (!may_have(m->broadcast)) return errc::unauthorized;
     auto& r = make(stream, request_kind::track);
     c_.emit(track_requested{r.id, c_.kept(m->broadcast, m->name)});
@@ -170,7 +170,7 @@ inline errc publishing::track_arrived(control_stream& stream, byte_view body) {
 inline errc publishing::fetch_arrived(control_stream& stream, byte_view body) {
     const auto m = wire::lite::decode<wire::lite::fetch>(c_.dialect, body, c_.bounds);
     if (!m) return m.error();
-    if (!c_.fits_path(m->broadcast) || !c_.fits(m->track)) return errc::name_too_long;
+    if (!c_.names.fits_path(m->broadcast) || !c_.names.fits(m->track)) return errc::name_too_long;
     if (!may_have(m->broadcast)) return errc::unauthorized;
     auto& r = make(stream, request_kind::fetch);
     r.options = {.priority = m->priority, .start = m->group, .end = m->group};
@@ -184,9 +184,9 @@ inline void publishing::peer_left(control_stream& stream) {
     incoming_request* r = find(request_id{stream.owner});
     if (r == nullptr) return;
     // Our FIN is on its way and may arrive yet, unless the stream was given up.
-    if (r->finishing && r->group_count == 0 && stream.kind == control_kind::subscribe_in) return;
+    if (r->finishing && r->group_count == 0 && stream.reading != read_state::abandoned) return;
     lose_all(*r, app_error::cancel);
-    c_.finish(stream);
+    c_.out.finish(stream);
     end(*r, false);
 }
 
@@ -207,7 +207,7 @@ inline void publishing::fetch_left(control_stream& stream, app_error code) {
     incoming_request* r = find(request_id{stream.owner});
     if (r == nullptr) return;
     // Our FIN is on its way: whoever has read all ends its side as it likes.
-    if (!stream.write_ended && fetched_whole(*r)) return;
+    if (stream.writing != write_state::closed && fetched_whole(*r)) return;
     end_fetch(*r, code);
 }
 

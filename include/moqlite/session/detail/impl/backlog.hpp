@@ -99,7 +99,7 @@ inline void publishing::end_overdropped() {
         overdropped_.pop_back();
         if (r == nullptr) continue;
         c_.abandon_reading(*r->stream, app_error::lagged);
-        c_.abandon_writing(*r->stream, app_error::lagged);
+        c_.out.abandon(*r->stream, app_error::lagged);
         lose_all(*r, app_error::lagged);
         end(*r, false);
     }

@@ -32,7 +32,7 @@ inline served_group* publishing::next(ring<stream_id>& ids) {
     if (!s.stream) {
         scheduler_.remove(s);
         s.stream = ids.pop();
-        c_.streams.insert(number(*s.stream), &s);
+        c_.streams.insert(*s.stream, &s);
         scheduler_.add(s, scheduler::lane::bound);
     }
     return &s;
@@ -57,7 +57,7 @@ inline void publishing::written(served_group& s, std::size_t offered, std::size_
     assert((offered != 0 || fin) && "what is scheduled has something to write");
     if (n == 0 && offered != 0) {
         s.blocked = true;
-        if (!s.request->options.end) c_.stall.blocked(s);
+        if (!s.request->options.end) c_.out.stall.blocked(s);
         scheduler_.remove(s);
         return;
     }
@@ -66,7 +66,7 @@ inline void publishing::written(served_group& s, std::size_t offered, std::size_
     s.prefix_written = static_cast<std::uint8_t>(s.prefix_written + of_prefix);
     s.wrote(n - of_prefix);
     if (fin && n == offered) s.fin_written = true;
-    if (n != 0) c_.stall.wrote(s, n, nothing_to_write(s));
+    if (n != 0) c_.out.stall.wrote(s, n, nothing_to_write(s));
     account(s);
     if (s.fin_written || nothing_to_write(s)) {
         scheduler_.remove(s);
@@ -83,7 +83,7 @@ inline bool publishing::acked(served_group& s, std::uint64_t n) {
     if (s.lost) return true;
     if (n > of_prefix && !s.acked(n - of_prefix)) return false;
     const bool all = s.prefix_acked == s.prefix_written && s.unacked() == 0;
-    c_.stall.acked(s, n, all);
+    c_.out.stall.acked(s, n, all);
     if (all && nothing_to_write(s)) await_end(s);
     return true;
 }
@@ -91,7 +91,7 @@ inline bool publishing::acked(served_group& s, std::uint64_t n) {
 inline void publishing::writable(served_group& s) {
     if (!s.blocked || s.lost) return;
     s.blocked = false;
-    c_.stall.unblocked(s);
+    c_.out.stall.unblocked(s);
     schedule(s);
 }
 
@@ -110,32 +110,32 @@ inline void publishing::closed(served_group& s, std::optional<app_error> code) {
 /// A peer that has the whole fetched group may take as long to end its side as for a first message.
 inline void publishing::await_end(served_group& s) {
     auto& stream = *s.request->stream;
-    if (fetched_whole(*s.request) && s.unacked() == 0 && !stream.read_ended) c_.expect_message(stream);
+    if (fetched_whole(*s.request) && s.unacked() == 0 && stream.is_read()) c_.expect_message(stream);
 }
 
 /// A cap came or went: a reader with one may hold back stream credit for ever.
 inline void publishing::recount(incoming_request& r) {
     r.groups.for_each([&](served_group& s) {
-        if (s.blocked && !s.lost) r.options.end ? c_.stall.unblocked(s) : c_.stall.blocked(s);
+        if (s.blocked && !s.lost) r.options.end ? c_.out.stall.unblocked(s) : c_.out.stall.blocked(s);
     });
 }
 
 /// Gives up on delivering it: what was not sent will not be.
 inline void publishing::lose(served_group& s, app_error code, bool tell) {
     auto& r = *s.request;
-    c_.stops.make_room(4); // All memory first: its stream must not stay without a reset.
+    c_.out.make_room(4); // All memory first: its stream must not stay without a reset.
     c_.events.make_room(2);
     if (s.scheduled()) scheduler_.remove(s);
-    c_.stall.forget(s);
+    c_.out.stall.forget(s);
     forget_backlog(s);
     s.lost = true;
     const auto sequence = s.sequence();
     c_.emit(group_lost{r.id, sequence, code});
     if (r.kind == request_kind::fetch) return end_fetch(r, code);
     if (s.stream) {
-        c_.reset(*s.stream, code);
+        c_.out.reset(*s.stream, code);
         s.retire();
-        if (!s.is_lent() || !c_.await_reset(s, resetting_)) s.detach();
+        if (!s.is_lent() || !c_.out.await_reset(s, resetting_)) s.detach();
     } else {
         destroy(s);
     }
@@ -147,15 +147,15 @@ inline void publishing::lose_all(incoming_request& r, app_error code) {
     const bool own_streams = r.kind == request_kind::subscribe;
     r.groups.for_each([&](served_group& s) {
         const bool sent = s.lost || (s.fin_written && !s.is_lent()); // Its prefix counts: an empty group has no more.
-        if (s.stream && own_streams && !sent) c_.reset(*s.stream, code);
-        if (s.stream && own_streams) c_.streams.erase(number(*s.stream));
+        if (s.stream && own_streams && !sent) c_.out.reset(*s.stream, code);
+        if (s.stream && own_streams) c_.streams.erase(*s.stream);
         keep_until_reset(s);
     });
 }
 
 inline void publishing::orphan(served_group& s) {
     if (s.scheduled()) scheduler_.remove(s);
-    c_.stall.forget(s);
+    c_.out.stall.forget(s);
     forget_backlog(s);
     s.list_hook<of_request_tag>::unlink();
     --s.request->group_count;
@@ -165,12 +165,12 @@ inline void publishing::orphan(served_group& s) {
 
 inline void publishing::keep_until_reset(served_group& s) {
     orphan(s);
-    if (!s.is_lent() || !c_.await_reset(s, resetting_)) free(s);
+    if (!s.is_lent() || !c_.out.await_reset(s, resetting_)) free(s);
 }
 
 inline void publishing::end_fetch(incoming_request& r, app_error code) {
     c_.abandon_reading(*r.stream, code);
-    c_.abandon_writing(*r.stream, code);
+    c_.out.abandon(*r.stream, code);
     lose_all(r, code);
     end(r, false);
 }

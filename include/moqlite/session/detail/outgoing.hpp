@@ -1,0 +1,215 @@
+// What waits to go out on control streams, with resets and credit, and the clocks of a peer that takes it too slowly.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <moqlite/containers/list.hpp>
+#include <moqlite/containers/ring.hpp>
+#include <moqlite/core/bytes.hpp>
+#include <moqlite/core/error.hpp>
+#include <moqlite/core/ids.hpp>
+#include <moqlite/core/limits.hpp>
+#include <moqlite/session/detail/control_stream.hpp>
+#include <moqlite/session/detail/stall_clock.hpp>
+#include <moqlite/session/output.hpp>
+#include <moqlite/session/ready.hpp>
+#include <optional>
+#include <utility>
+#include <variant>
+
+namespace moqlite::detail {
+
+/// What the transport still does for the session. A state is only ever followed by a later one.
+enum class connection_state : std::uint8_t {
+    open,
+    close_due,  ///< We end it: a close_connection is to be polled.
+    close_told, ///< That was polled, and is executed when the pump has flushed.
+    gone,       ///< It has executed that, or reported its end: it sends nothing any more.
+};
+
+class outgoing {
+public:
+    outgoing(role side, const limits& bounds, ready_entry& ready) noexcept
+        : stall(bounds), side_(side), bounds_(bounds), ready_(ready) {}
+
+    stall_clock stall;
+    connection_state connection = connection_state::open;
+
+    [[nodiscard]] bool is_gone() const noexcept { return connection == connection_state::gone; }
+
+    // Control bytes.
+
+    /// The peer takes more of our replies: what waits for room goes on.
+    [[nodiscard]] bool has_room() const noexcept { return unsent_ < bounds_.control_unsent; }
+    [[nodiscard]] std::size_t unsent() const noexcept { return unsent_; }
+    /// One more request of ours may wait for a stream.
+    [[nodiscard]] bool may_open() const noexcept {
+        return opening_count_ < bounds_.waiting_requests && opening_bytes_ < bounds_.partial_messages;
+    }
+    /// Requests of ours that wait for a stream.
+    [[nodiscard]] std::size_t opening() const noexcept { return opening_count_; }
+    /// A new stream, with bytes in its buffer, waits for its id.
+    void open(control_stream& s) noexcept {
+        opening_bytes_ += static_cast<std::size_t>(s.out.unsent());
+        opening_.push_back(s);
+        ++opening_count_;
+        ready_.mark();
+    }
+    /// The one that has waited the longest. Precondition: there is one.
+    control_stream& take_opening() noexcept {
+        --opening_count_;
+        return *opening_.pop_front();
+    }
+    /// It waits no longer: it goes before it has an id.
+    void forget_opening(control_stream& s) noexcept {
+        s.list_hook<opening_tag>::unlink();
+        --opening_count_;
+    }
+    /// Bytes written on a stream before it had an id count as owed to the peer from now on.
+    void bind(control_stream& s, stream_id id) noexcept {
+        s.id = id;
+        opening_bytes_ -= static_cast<std::size_t>(s.out.unsent());
+        unsent_ += static_cast<std::size_t>(s.out.unsent());
+    }
+    /// Queues `s` if it has something to send.
+    void touch(control_stream& s) noexcept {
+        if (!s.is_bound() || s.is_blocked() || !s.to_send() || s.list_hook<send_tag>::linked()) return;
+        sendable_.push_back(s);
+        ready_.mark();
+    }
+    /// False: too much waits for the peer. Whatever it is made of, what nobody coalesces ends there.
+    [[nodiscard]] bool append(control_stream& s, byte_view bytes) {
+        if (s.writing != write_state::open || bytes.empty()) return true;
+        s.out.append(bytes);
+        (s.is_bound() ? unsent_ : opening_bytes_) += bytes.size();
+        touch(s);
+        return unsent_ <= bounds_.control_unsent + bounds_.control_unsent_slack;
+    }
+    /// FIN follows what was appended.
+    void finish(control_stream& s) noexcept {
+        if (s.writing != write_state::open) return;
+        s.writing = write_state::finishing;
+        touch(s);
+    }
+    /// Abandons the send side, with a reset if the stream has an id. What was lent stays until that is executed.
+    void abandon(control_stream& s, app_error code) {
+        const bool acknowledged = s.writing == write_state::finished && s.out.unacked() == 0;
+        if (s.writing == write_state::closed || acknowledged) return;
+        withdraw(s);
+        s.writing = write_state::closed;
+        const bool ours = direction_of(s.id) == direction::bidi || initiator_of(s.id) == side_;
+        if (s.is_bound() && ours) reset(s.id, code);
+        if (!s.out.is_lent() || !await_reset(s, resetting_)) s.out.clear();
+    }
+    /// The bytes that it holds no longer count as owed, nor in any bound.
+    void withdraw(control_stream& s) noexcept {
+        if (s.writing == write_state::closed) return;
+        (s.is_bound() ? unsent_ : opening_bytes_) -= static_cast<std::size_t>(s.out.unsent());
+        s.list_hook<send_tag>::unlink();
+        stall.forget(s);
+    }
+
+    /// The next to write; nullptr: none.
+    [[nodiscard]] control_stream* next() noexcept { return sendable_.empty() ? nullptr : &sendable_.front(); }
+    /// The transport took none of it: it waits for stream credit.
+    void blocked(control_stream& s) {
+        stall.blocked(s);
+        s.list_hook<send_tag>::unlink();
+    }
+    void unblocked(control_stream& s) noexcept {
+        stall.unblocked(s);
+        touch(s);
+    }
+    /// The transport took `n` bytes of it, and with `fin` its FIN. Call settle() after what that makes possible.
+    void wrote(control_stream& s, std::size_t n, bool fin) {
+        s.out.wrote(n);
+        unsent_ -= n;
+        if (fin) s.writing = write_state::finished;
+        if (n != 0) stall.wrote(s, n, s.out.unsent() == 0);
+    }
+    void settle(control_stream& s) noexcept {
+        if (!s.to_send()) s.list_hook<send_tag>::unlink();
+    }
+    /// False: more than is in flight.
+    [[nodiscard]] bool acked(control_stream& s, std::uint64_t n) noexcept {
+        if (s.writing == write_state::closed || s.out.unacked() == 0) return true;
+        if (n > s.out.in_flight()) return false;
+        s.out.acked(n);
+        stall.acked(s, n, s.out.unacked() == s.out.unsent());
+        return true;
+    }
+
+    // Resets and stops.
+
+    void reset(stream_id id, app_error code) { push(reset_stream{id, code}); }
+    void stop(stream_id id, app_error code) { push(stop_sending{id, code}); }
+    /// The next `n` of them need no memory.
+    void make_room(std::size_t n) { stops_.make_room(n); }
+    [[nodiscard]] std::optional<output> next_stop() {
+        if (stops_.empty()) return std::nullopt;
+        const auto next = stops_.pop();
+        if (const auto* r = std::get_if<reset_stream>(&next)) return *r;
+        return std::get<stop_sending>(next);
+    }
+    /// Puts `s`, the reset of which is queued, on `waiting` until the transport has executed that. False: it has.
+    template <class S>
+    [[nodiscard]] bool await_reset(S& s, list<S, resetting_tag>& waiting) {
+        if (s.list_hook<resetting_tag>::linked()) return true;
+        const bool all_executed = stops_queued_ == stops_executed_ && connection == connection_state::open;
+        if (is_gone() || all_executed) return false;
+        s.reset_number = stops_queued_;
+        waiting.push_back(s);
+        return true;
+    }
+    /// The next stream on `waiting` that the transport has reset; nullptr: none.
+    template <class S>
+    [[nodiscard]] S* next_reset(list<S, resetting_tag>& waiting) noexcept {
+        if (waiting.empty() || (!is_gone() && waiting.front().reset_number > stops_executed_)) return nullptr;
+        return waiting.pop_front();
+    }
+    /// A pump is over: what it polled has been executed.
+    void executed() noexcept {
+        stops_executed_ = stops_queued_ - stops_.size();
+        while (control_stream* s = next_reset(resetting_)) s->out.clear();
+    }
+
+    // Stream credit.
+
+    void give_credit(receiving& r, std::uint64_t n) noexcept {
+        if (n == 0) return;
+        r.credit_due += n;
+        if (r.list_hook<credit_tag>::linked()) return;
+        credits_.push_back(r);
+        ready_.mark();
+    }
+    [[nodiscard]] std::optional<output> next_credit() noexcept {
+        receiving* r = credits_.pop_front();
+        if (r == nullptr) return std::nullopt;
+        return credit{r->id, std::exchange(r->credit_due, 0)};
+    }
+
+private:
+    using stop_or_reset = std::variant<std::monostate, reset_stream, stop_sending>;
+
+    void push(stop_or_reset what) {
+        stops_.push(what);
+        ++stops_queued_;
+        ready_.mark();
+    }
+
+    role side_;
+    const limits& bounds_;
+    ready_entry& ready_;
+    list<control_stream, send_tag> sendable_;
+    list<control_stream, opening_tag> opening_;
+    std::size_t unsent_ = 0;        ///< Bytes of control streams that have an id.
+    std::size_t opening_bytes_ = 0; ///< Of those that have none yet: their peer grants no stream, and owes nothing.
+    std::size_t opening_count_ = 0;
+    list<receiving, credit_tag> credits_;
+    ring<stop_or_reset> stops_;
+    std::uint64_t stops_queued_ = 0;   ///< Since the session began.
+    std::uint64_t stops_executed_ = 0; ///< Of these, by the transport: polled, and followed by flushed().
+    list<control_stream, resetting_tag> resetting_;
+};
+
+} // namespace moqlite::detail

@@ -1,0 +1,61 @@
+// The streams of a session, by id, and those of the peer that wait for something.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <moqlite/containers/id_table.hpp>
+#include <moqlite/containers/list.hpp>
+#include <moqlite/containers/object_pool.hpp>
+#include <moqlite/core/ids.hpp>
+#include <moqlite/core/limits.hpp>
+#include <moqlite/session/detail/control_stream.hpp>
+#include <utility>
+#include <variant>
+
+namespace moqlite::detail {
+
+struct served_group;
+using any_stream = std::variant<control_stream*, incoming_group*, served_group*>;
+
+struct stream_table {
+    explicit stream_table(const limits& bounds) noexcept : partial_bytes_max_(bounds.partial_messages) {}
+
+    object_pool<control_stream> controls;
+    list<control_stream, parked_tag> parked; ///< Requests that wait to be let in, or for the peer to read our replies.
+    std::size_t parked_count = 0;
+    std::size_t peer_requests = 0;       ///< Bidirectional streams that the peer opened.
+    list<receiving, silent_tag> silent;  ///< Streams of the peer that owe their first message, the oldest first.
+    list<receiving, silent_tag> undated; ///< The same that began after the last input.
+
+    /// nullptr: there is none. Good until the next insert or erase.
+    [[nodiscard]] any_stream* find(stream_id id) noexcept { return by_id_.find(number(id)); }
+    void insert(stream_id id, any_stream stream) { by_id_.insert(number(id), stream); }
+    void erase(stream_id id) noexcept { by_id_.erase(number(id)); }
+
+    void park(control_stream& s) noexcept {
+        parked.push_back(s);
+        ++parked_count;
+    }
+    void unpark(control_stream& s) noexcept {
+        if (!s.list_hook<parked_tag>::linked()) return;
+        s.list_hook<parked_tag>::unlink();
+        --parked_count;
+    }
+    /// The beginning of a message is kept for later; false: the peer has begun too many.
+    [[nodiscard]] bool keep_partial(control_stream& s) noexcept {
+        partial_bytes_ = partial_bytes_ - s.counted + s.in.size();
+        s.counted = s.in.size();
+        return partial_bytes_ <= partial_bytes_max_;
+    }
+    void forget_partial(control_stream& s) noexcept {
+        partial_bytes_ -= std::exchange(s.counted, 0);
+        s.in.clear();
+    }
+
+private:
+    id_table<any_stream> by_id_;
+    std::size_t partial_bytes_max_;
+    std::size_t partial_bytes_ = 0; ///< In the `in` of all control streams.
+};
+
+} // namespace moqlite::detail

@@ -1,0 +1,32 @@
+// Messages off the front of what has arrived on a control stream.
+#pragma once
+
+#include <cstddef>
+#include <moqlite/core/bytes.hpp>
+#include <moqlite/core/error.hpp>
+#include <moqlite/session/detail/context.hpp>
+#include <moqlite/session/detail/control_stream.hpp>
+#include <moqlite/wire/message.hpp>
+
+namespace moqlite::detail {
+
+/// Takes one message, of which `arrived(body)` says which rule it broke, errc::ok: none.
+template <class F>
+wire::taken<std::size_t> take_one(const context& c, byte_view in, F&& arrived) {
+    const auto message = wire::take_message(in, c.bounds.control_message);
+    if (message.status == wire::progress::error) return message.error;
+    if (!message) return {};
+    if (const errc why = arrived(message->body); why != errc::ok) return why;
+    return message->size;
+}
+
+/// The same of the first message of a stream, behind which nothing may follow.
+template <class F>
+wire::taken<std::size_t> take_first(const context& c, control_stream& s, byte_view in, F&& arrived) {
+    if (s.reading != read_state::first) return errc::unexpected_message; // Before the end of what follows has arrived.
+    const auto used = take_one(c, in, arrived);
+    if (used) s.first_arrived();
+    return used;
+}
+
+} // namespace moqlite::detail
