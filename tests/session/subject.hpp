@@ -107,6 +107,9 @@ public:
     session* operator->() { return &session_; }
     session& operator*() { return session_; }
 
+    /// Takes inputs, and enters them in the books.
+    auto& told() noexcept { return checked_; }
+
     /// All events that are due.
     list events() {
         list out;

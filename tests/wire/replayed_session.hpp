@@ -80,7 +80,7 @@ protected:
                 const auto all = std::exchange(n, 0);
                 if (all == 0) continue;
                 us_.link.lent.acked(id, all);
-                us_->stream_acked(id, all, us_.now);
+                us_.told().stream_acked(id, all, us_.now);
                 drain();
             }
             close_streams();
@@ -107,7 +107,7 @@ protected:
         if (side_ == role::client)
             us_->close(app_error::cancel);
         else
-            us_->connection_closed({app_error::cancel, true, {}}, us_.now);
+            us_.told().connection_closed({app_error::cancel, true, {}}, us_.now);
         drain();
     }
     static std::string datagram(std::uint64_t subscription, group_sequence g, timestamp time, byte_view payload) {
@@ -232,12 +232,12 @@ private:
             const bool done = direction_of(id) == direction::uni || heard_to_the_end_.contains(id);
             if (!done || !closed_.insert(id).second) continue;
             us_.link.lent.closed(id);
-            us_->stream_closed(id, cut ? std::optional{app_error::cancel} : std::nullopt, us_.now);
+            us_.told().stream_closed(id, cut ? std::optional{app_error::cancel} : std::nullopt, us_.now);
             drain();
         }
         for (const auto id : heard_to_the_end_) {
             if (direction_of(id) != direction::uni || !closed_.insert(id).second) continue;
-            us_->stream_closed(id, {}, us_.now);
+            us_.told().stream_closed(id, {}, us_.now);
             drain();
         }
     }

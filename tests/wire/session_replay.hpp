@@ -57,16 +57,16 @@ private:
             if (p.known == 0 && d.from_opener && d.stream->kind == direction::bidi) arrived_.push_back(&d);
             p.known += step.bytes.size();
             if (!p.over) p.heard = p.known;
-            us_->stream_received(*id, step.bytes, false, us_.now);
+            us_.told().stream_received(*id, step.bytes, false, us_.now);
         } else if (d.end == recorded_end::stopped) {
             leave(*d.stream); // That was us.
         } else {
             p.ended = p.ended || !p.over;
             heard_to_the_end_.insert(*id);
             if (d.end == recorded_end::fin)
-                us_->stream_received(*id, {}, true, us_.now);
+                us_.told().stream_received(*id, {}, true, us_.now);
             else
-                us_->stream_reset(*id, d.code, us_.now);
+                us_.told().stream_reset(*id, d.code, us_.now);
         }
         drain();
         current_ = nullptr;
@@ -78,7 +78,7 @@ private:
         return !d.from_opener && d.stream->type != lite::bidi_type::subscribe;
     }
     void hear_datagram(byte_view bytes) {
-        us_->datagram_received(bytes, us_.now);
+        us_.told().datagram_received(bytes, us_.now);
         const auto m = wire::lite::decode<lite::datagram>(script_.dialect, bytes, limits{});
         if (!m) return problem("a datagram that is none: " + to_hex(bytes));
         const auto of = subscriptions_.find(subscribe_id{m->subscription});
@@ -89,7 +89,7 @@ private:
     /// Long enough for a subscription whose FIN may have overtaken groups.
     void wait() {
         us_.now += 1s;
-        us_->tick(us_.now);
+        us_.told().tick(us_.now);
         drain();
         settle();
     }
@@ -137,7 +137,7 @@ private:
         const auto& s = *d.stream;
         const bool cut = d.end == recorded_end::reset;
         if (d.end == recorded_end::stopped) { // That was the peer.
-            if (const auto id = id_of(s)) us_->stream_stopped(*id, app_error::cancel, us_.now);
+            if (const auto id = id_of(s)) us_.told().stream_stopped(*id, app_error::cancel, us_.now);
             return drain();
         }
         if (d.from_opener && s.kind == direction::bidi) {
@@ -260,7 +260,7 @@ private:
     }
     void command(const recorded_direction& d, const lite::probe& m, std::uint64_t) {
         if (d.from_opener) return;
-        us_->path_measured({m.rtt.value_or(milliseconds{}), m.bitrate.value_or(0), 0}, us_.now);
+        us_.told().path_measured({m.rtt.value_or(milliseconds{}), m.bitrate.value_or(0), 0}, us_.now);
         drain();
     }
     void command(const recorded_direction& d, const lite::group_header& m, std::uint64_t) {

@@ -127,8 +127,7 @@ private:
     }
     void fill(wire::lite::track& m) { m = {text("broadcast"), text("track")}; }
     void fill(wire::lite::track_info& m) {
-        m = {byte("priority"), boolean("ordered"), milliseconds{number("max_latency_ms")},
-            number("timescale")};
+        m = {byte("priority"), boolean("ordered"), milliseconds{number("max_latency_ms")}, number("timescale")};
     }
     void fill(wire::lite::fetch& m) {
         m = {text("broadcast"), text("track"), byte("priority"), group_sequence{number("group")}};

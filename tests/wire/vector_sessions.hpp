@@ -68,15 +68,15 @@ inline constexpr std::uint64_t subscriptions_max = 1000;
     const bool fin = s.end == stream_end::fin;
     for (std::size_t at = 0; at < bytes.size() || (at == 0 && fin); at += piece) {
         const auto part = bytes.subspan(at, std::min(piece, bytes.size() - at));
-        us->stream_received(stream_id{id}, part, fin && at + part.size() == bytes.size(), us.now);
+        us.told().stream_received(stream_id{id}, part, fin && at + part.size() == bytes.size(), us.now);
         drain();
     }
-    if (s.end == stream_end::reset) us->stream_reset(stream_id{id}, s.code, us.now);
+    if (s.end == stream_end::reset) us.told().stream_reset(stream_id{id}, s.code, us.now);
     drain();
     auto wrote = without(us.outputs(), "credit");
     // Where a FIN may overtake groups, a subscription ends only after a while.
     us.now += 1s;
-    us->tick(us.now);
+    us.told().tick(us.now);
     drain();
     return out.done(std::move(wrote));
 }

@@ -58,7 +58,7 @@ TEST_CASE("any bytes are refused by name or are a message that survives writing"
         for (auto v : test::all_versions)
             read += check_all<setup, announce_request, announce_ok, announce, announce_start, announce_end,
                 announce_update, subscribe, subscribe_update, subscribe_ok, subscribe_end, subscribe_drop, track,
-                track_info, fetch, group_header, probe, goaway>(v, body);
+                lite::track_info, fetch, group_header, probe, goaway>(v, body);
     }
     CHECK(read > 100);
 }
