@@ -25,23 +25,24 @@ void client_link::log(link::log_level level, const std::string& text) const {
 void client_link::connect() {
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(options_.connect_timeout).count();
     handshake_.expires_after(options_.connect_timeout);
-    handshake_.async_wait([this, seconds](const boost::system::error_code& error) {
-        if (error || closing_) return;
-        const link::closed how{.by_peer = false, .reason = "timeout after " + std::to_string(seconds) + " s"};
-        user_.failed("cannot connect to " + where_.text + ": " + connect_error(where_, options_.protocols, how));
-    });
+    handshake_.async_wait(while_here([this, seconds](const boost::system::error_code& error) {
+        if (error || line_->on_it) return; // An answer may have come while this was queued.
+        failed(*line_, {.by_peer = false, .reason = "timeout after " + std::to_string(seconds) + " s"});
+    }));
     line_ = std::make_unique<line>();
     dial(*line_);
 }
 
 void client_link::dial(line& l) {
     auto transport = options_.transport;
-    transport.before_pump = [this, &l](time_point now) {
+    transport.before_pump = while_here([this, &l](time_point now) {
         if (&l == line_.get() && l.on_it && !parted_ && !closing_) user_.turn(now);
-    };
+    });
     l.socket.emplace(on_, std::move(transport));
-    const link::failed_function fails = [this, &l](const link::closed& how) { failed(l, how); };
-    link::accept_function accept = [this, &l](link::connection& c, time_point now) { return start_session(l, c, now); };
+    const link::failed_function fails = while_here([this, &l](const link::closed& how) { failed(l, how); });
+    link::accept_function accept = [here = std::weak_ptr{here_}, this, &l](link::connection& c, time_point now) {
+        return here.expired() ? nullptr : start_session(l, c, now);
+    };
     auto alpn = options_.protocols;
     if (where_.webtransport) {
 #ifdef MOQLITE_WITH_NGHTTP3
@@ -53,7 +54,7 @@ void client_link::dial(line& l) {
                                       .counts = nullptr},
             std::move(accept), fails);
 #else
-        return boost::asio::post(on_, [this, &l] { failed(l, {.reason = "built without WebTransport"}); });
+        return boost::asio::post(on_, while_here([this, &l] { failed(l, {.reason = "built without WebTransport"}); }));
 #endif
     }
     l.socket->connect({where_.host, where_.port, {}, std::move(alpn), options_.tls}, std::move(accept), fails);
@@ -63,14 +64,21 @@ void client_link::failed(line& l, const link::closed& how) {
     if (closing_) return;
     const auto why = connect_error(where_, options_.protocols, how);
     if (&l == next_.get()) return try_again(why);
-    if (&l == line_.get()) user_.failed("cannot connect to " + where_.text + ": " + why);
+    if (&l == line_.get()) give_up("cannot connect to " + where_.text + ": " + why);
+}
+
+void client_link::give_up(const std::string& why) {
+    closing_ = true;
+    handshake_.cancel();
+    again_.cancel();
+    user_.failed(why);
 }
 
 std::unique_ptr<link::handler> client_link::start_session(line& l, link::connection& c, time_point now) {
     const auto spoken = version_from_alpn(c.alpn());
     if (!spoken || closing_) return nullptr;
     if (&l == next_.get()) take_next();
-    if (&l != line_.get()) return nullptr;
+    if (&l != line_.get() || closing_) return nullptr;
     handshake_.cancel();
     l.connection = &c;
     auto o = options_.session;
@@ -99,10 +107,10 @@ void client_link::close(app_error code, std::string_view reason, std::function<v
     handshake_.cancel();
     again_.cancel();
     // Not from within the connection's own callbacks.
-    boost::asio::post(on_, [this, code, reason = std::string{reason}, done = std::move(done)]() mutable {
+    boost::asio::post(on_, while_here([this, code, reason = std::string{reason}, done = std::move(done)] {
         if (!line_ || !line_->socket) return done();
-        line_->socket->shutdown(code, reason, farewell_time, std::move(done));
-    });
+        line_->socket->shutdown(code, reason, farewell_time, done);
+    }));
 }
 
 } // namespace moqlite::asio

@@ -32,18 +32,18 @@ void client_link::move_to(std::string_view uri) {
     moving_ = true;
     pause_ = first_pause;
     again_.expires_at(to_steady(std::max(now(), moved_ + between_moves)));
-    again_.async_wait([this](const boost::system::error_code& error) {
+    again_.async_wait(while_here([this](const boost::system::error_code& error) {
         if (!error) dial_next();
-    });
+    }));
 }
 
 void client_link::dial_next() {
     if (closing_) return;
     next_ = std::make_unique<line>();
     handshake_.expires_after(attempt_time);
-    handshake_.async_wait([this](const boost::system::error_code& error) {
-        if (!error) try_again("no answer");
-    });
+    handshake_.async_wait(while_here([this, dialed = next_.get()](const boost::system::error_code& error) {
+        if (!error && dialed == next_.get()) try_again("no answer"); // Else it has answered while this was queued.
+    }));
     dial(*next_);
 }
 
@@ -53,14 +53,14 @@ void client_link::try_again(const std::string& why) {
     if (closing_) return;
     if (give_up_at_ && now() >= *give_up_at_) {
         const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(options_.reconnect).count();
-        return user_.failed("cannot connect again within " + std::to_string(seconds) + " s: " + why);
+        return give_up("cannot connect again within " + std::to_string(seconds) + " s: " + why);
     }
     log(link::log_level::debug, "the server's successor does not answer yet: " + why);
     again_.expires_after(pause_);
     pause_ = std::min(2 * pause_, longest_pause);
-    again_.async_wait([this](const boost::system::error_code& error) {
+    again_.async_wait(while_here([this](const boost::system::error_code& error) {
         if (!error) dial_next();
-    });
+    }));
 }
 
 /// The session is over, or is left for another (null).
@@ -78,13 +78,13 @@ void client_link::take_next() {
     if (before->socket) {
         auto* left = &*before->socket;
         farewell_.push_back(std::move(before));
-        left->shutdown(app_error::cancel, "moved", farewell_time, [this, left] {
+        left->shutdown(app_error::cancel, "moved", farewell_time, while_here([this, left] {
             const auto gone =
                 std::ranges::find_if(farewell_, [&](const auto& one) { return one->socket && &*one->socket == left; });
             if (gone == farewell_.end()) return;
             discard(std::move(*gone));
             farewell_.erase(gone);
-        });
+        }));
     }
     moving_ = parted_ = false;
     give_up_at_.reset();

@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace moqlite::asio {
@@ -34,7 +35,7 @@ public:
     virtual void on_event(const event&, time_point now) = 0;
     /// Once a turn of the loop, after all that arrived was given to the session, before it sends.
     virtual void turn(time_point now) = 0;
-    /// No session came about, or no successor in time. One line.
+    /// No session came about, or no successor in time. One line; nothing is reported after it.
     virtual void failed(const std::string& why) = 0;
 };
 
@@ -50,7 +51,8 @@ struct client_link_options {
 };
 
 /// Follows GOAWAY: the successor is connected to while the session goes on, and takes its place when it answers.
-/// Belongs to the executor, which runs one thing at a time; to destroy it is not for its user's members.
+/// Belongs to the executor, which runs one thing at a time. To destroy it, which is not for its user's members, ends
+/// its connections without another word, and nobody is called any more.
 class client_link {
 public:
     /// `user` outlives it.
@@ -67,7 +69,8 @@ public:
     /// The server asked its clients to leave, and a successor is looked for.
     [[nodiscard]] bool moving() const noexcept { return moving_; }
 
-    /// Ends the session with `code`; then `done`, half a second later at the latest. Nothing is reported any more.
+    /// Ends the session with `code`; then `done`, half a second later at the latest. Nothing else is reported any
+    /// more. To be called once.
     void close(app_error code, std::string_view reason, std::function<void()> done);
 
 private:
@@ -88,6 +91,15 @@ private:
     /// Destroys it later: it may be what is calling.
     void discard(std::unique_ptr<line>);
 
+    void give_up(const std::string& why);
+    /// `what`, unless this is gone by then: a handler that is queued already cannot be cancelled.
+    template <class F>
+    [[nodiscard]] auto while_here(F what) const {
+        return [here = std::weak_ptr<const bool>{here_}, what = std::move(what)](const auto&... facts) {
+            if (!here.expired()) what(facts...);
+        };
+    }
+
     boost::asio::any_io_executor on_;
     client_link_options options_;
     client_user& user_;
@@ -102,7 +114,8 @@ private:
     std::optional<time_point> give_up_at_;        ///< Set when the session was over before its successor answered.
     bool moving_ = false;
     bool parted_ = false;
-    bool closing_ = false;
+    bool closing_ = false; ///< By close(), or failed: nothing is reported any more.
+    std::shared_ptr<const bool> here_ = std::make_shared<const bool>(true);
 };
 
 } // namespace moqlite::asio
