@@ -33,14 +33,14 @@ public:
         these.emplace(from, to);
     }
     [[nodiscard]] bool contains(stream_id id) const {
-        const auto& these = ranges_[static_cast<std::size_t>(number(id) & 3)];
+        const auto& these = ranges_[number(id) & 3];
         const auto after = these.upper_bound(number(id) / 4);
         return after != these.begin() && std::prev(after)->second > number(id) / 4;
     }
 
 private:
     using ranges = std::map<std::uint64_t, std::uint64_t>; ///< From the first to behind the last.
-    ranges& of(stream_id id) noexcept { return ranges_[static_cast<std::size_t>(number(id) & 3)]; }
+    ranges& of(stream_id id) noexcept { return ranges_[number(id) & 3]; }
     std::array<ranges, 4> ranges_;
 };
 
