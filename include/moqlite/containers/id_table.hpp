@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <moqlite/core/bytes.hpp>
 #include <utility>
 #include <vector>
 
@@ -63,7 +64,7 @@ private:
         bool used = false;
     };
     [[nodiscard]] std::size_t home(std::uint64_t key) const noexcept {
-        return static_cast<std::size_t>((key * 0x9e3779b97f4a7c15u) >> 20) & (slots_.size() - 1);
+        return as_size(((key * 0x9e3779b97f4a7c15u) >> 20) & (slots_.size() - 1));
     }
     [[nodiscard]] std::size_t after(std::size_t i) const noexcept { return (i + 1) & (slots_.size() - 1); }
     void place(std::uint64_t key, V value) {

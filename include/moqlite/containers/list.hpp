@@ -45,8 +45,8 @@ public:
     }
 
     [[nodiscard]] bool empty() const noexcept { return root_.next_ == &root_; }
-    [[nodiscard]] T& front() noexcept { return assert(!empty()), *element(root_.next_); }
-    [[nodiscard]] const T& front() const noexcept { return assert(!empty()), *static_cast<const T*>(root_.next_); }
+    [[nodiscard]] T& front() noexcept { return assert(!empty()), element(*root_.next_); }
+    [[nodiscard]] const T& front() const noexcept { return assert(!empty()), static_cast<const T&>(*root_.next_); }
 
     void push_back(T& item) noexcept {
         hook& h = item;
@@ -67,7 +67,7 @@ public:
     void for_each(F&& f) {
         for (hook* h = root_.next_; h != &root_;) {
             hook* following = h->next_;
-            f(*element(h));
+            f(element(*h));
             h = following;
         }
     }
@@ -75,12 +75,13 @@ public:
     template <class F>
     T* find_first(std::size_t most, F&& pred) {
         for (hook* h = root_.next_; h != &root_ && most != 0; h = h->next_, --most)
-            if (pred(*element(h))) return element(h);
+            if (pred(element(*h))) return &element(*h);
         return nullptr;
     }
 
 private:
-    static T* element(hook* h) noexcept { return static_cast<T*>(h); }
+    /// A cast of pointers would look whether there is one.
+    static T& element(hook& h) noexcept { return static_cast<T&>(h); }
     hook root_;
 };
 

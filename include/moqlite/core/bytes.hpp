@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string_view>
 
@@ -19,5 +20,8 @@ using byte_view = std::span<const std::byte>;
 [[nodiscard]] inline std::string_view as_text(byte_view bytes) noexcept {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
+
+/// `n` as a size, which it fits. On 64 bits the two are one type, and a compiler may warn of a cast.
+[[nodiscard]] constexpr std::size_t as_size(std::uint64_t n) noexcept { return n & SIZE_MAX; }
 
 } // namespace moqlite

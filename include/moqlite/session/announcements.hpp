@@ -11,6 +11,7 @@
 #include <moqlite/containers/id_table.hpp>
 #include <moqlite/containers/list.hpp>
 #include <moqlite/containers/ring.hpp>
+#include <moqlite/core/bytes.hpp>
 #include <moqlite/core/ids.hpp>
 #include <moqlite/core/path.hpp>
 #include <moqlite/session/ready.hpp>
@@ -349,7 +350,7 @@ private:
         l.changed_ = {};
         l.missed_ = false;
         auto beliefs = std::exchange(l.beliefs_, {});
-        beliefs.for_each([&](std::uint64_t slot, listener::belief&) { release(*slots_[slot]); });
+        beliefs.for_each([&](std::uint64_t slot, listener::belief&) { release(*slots_[as_size(slot)]); });
     }
     /// Gives up the listeners that keep the entry that ended first, while too many are kept.
     void bound_ended() {

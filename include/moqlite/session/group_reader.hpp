@@ -1,6 +1,7 @@
 // Who reads a group's log: a pin keeps it, a reader goes through it. Part of group.hpp.
 #pragma once
 
+#include <moqlite/core/bytes.hpp>
 #include <moqlite/session/group.hpp>
 #include <moqlite/wire/varint.hpp>
 #include <optional>
@@ -177,7 +178,7 @@ private:
     }
     /// As much as a frame's header may need; copied to `pieces` where it lies in several slabs.
     [[nodiscard]] byte_view at_front(mark m, std::span<std::byte> pieces) const noexcept {
-        const byte_view here{m.in->data() + (m.at - m.in->begin), static_cast<std::size_t>(m.in->end() - m.at)};
+        const byte_view here{m.in->data() + (m.at - m.in->begin), as_size(m.in->end() - m.at)};
         if (here.size() >= pieces.size() || m.in->next == nullptr) return here;
         std::size_t n = 0;
         for (; n != pieces.size() && m.at != group_->size(); ++m.at, ++n) {

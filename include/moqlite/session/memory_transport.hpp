@@ -292,7 +292,7 @@ inline std::optional<std::size_t> memory_transport::write(const write_stream& w)
         starved_ = true;
         return std::nullopt;
     }
-    const auto n = static_cast<std::size_t>(std::min<std::uint64_t>({w.size, left, s->limit - s->written}));
+    const auto n = as_size(std::min<std::uint64_t>({w.size, left, s->limit - s->written}));
     if (n == 0 && w.size != 0) {
         s->blocked = true;
         return 0;

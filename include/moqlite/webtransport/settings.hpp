@@ -139,7 +139,7 @@ private:
         case step::value:
         case step::done:
             if (value > settings_size_max) error_ = violation::settings_too_long;
-            left_ = static_cast<std::size_t>(value);
+            left_ = as_size(value);
             step_ = step::id;
         }
     }

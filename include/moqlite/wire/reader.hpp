@@ -37,7 +37,7 @@ public:
             fail(errc::message_too_short);
             return {};
         }
-        const auto out = in_.first(static_cast<std::size_t>(size));
+        const auto out = in_.first(as_size(size));
         in_ = in_.subspan(out.size());
         return out;
     }

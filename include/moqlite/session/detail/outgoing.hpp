@@ -50,7 +50,7 @@ public:
     [[nodiscard]] std::size_t opening() const noexcept { return opening_count_; }
     /// A new stream, with bytes in its buffer, waits for its id.
     void open(control_stream& s) noexcept {
-        opening_bytes_ += static_cast<std::size_t>(s.out.unsent());
+        opening_bytes_ += as_size(s.out.unsent());
         opening_.push_back(s);
         ++opening_count_;
         ready_.mark();
@@ -68,8 +68,8 @@ public:
     /// Bytes written on a stream before it had an id count as owed to the peer from now on.
     void bind(control_stream& s, stream_id id) noexcept {
         s.id = id;
-        opening_bytes_ -= static_cast<std::size_t>(s.out.unsent());
-        unsent_ += static_cast<std::size_t>(s.out.unsent());
+        opening_bytes_ -= as_size(s.out.unsent());
+        unsent_ += as_size(s.out.unsent());
     }
     /// Queues `s` if it has something to send.
     void touch(control_stream& s) noexcept {
@@ -104,7 +104,7 @@ public:
     /// The bytes that it holds no longer count as owed, nor in any bound.
     void withdraw(control_stream& s) noexcept {
         if (s.writing == write_state::closed) return;
-        (s.is_bound() ? unsent_ : opening_bytes_) -= static_cast<std::size_t>(s.out.unsent());
+        (s.is_bound() ? unsent_ : opening_bytes_) -= as_size(s.out.unsent());
         s.list_hook<send_tag>::unlink();
         stall.forget(s);
     }

@@ -50,7 +50,7 @@ public:
         std::size_t count = 0;
         auto from = written_;
         for (block* b = next_; b != nullptr && count < out.size(); b = b->next) {
-            const auto skip = static_cast<std::size_t>(from - b->begin);
+            const auto skip = as_size(from - b->begin);
             out[count++] = {b->data() + skip, b->size - skip};
             total += b->size - skip;
             from = b->begin + b->size;
