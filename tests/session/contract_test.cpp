@@ -237,6 +237,51 @@ TEST_CASE("the end of the connection may be found inside any output", "[session]
     CHECK(server.outputs().empty());
 }
 
+TEST_CASE("events are not given out before an output is answered: what is done about them may end what is written",
+    "[session][contract]") {
+    publisher server;
+    auto lost = group::make(server.memory, server.next, version::lite_05);
+    server.next = next(server.next);
+    REQUIRE(server->serve(request_id{0}, lost));
+    REQUIRE(lost->write_frame(timestamp{0}, as_bytes("a")));
+    static_cast<void>(server.outputs());
+    server.group_of(3);
+    lost->abort(app_error::dropped);
+    auto m = meddler{server.link};
+    list inside;
+    m.on_write = [&](const write_stream& w, std::optional<std::size_t> taken) {
+        server.link.lent.acked(w.stream, *taken);
+        server->stream_acked(w.stream, *taken, server.now);
+        while (const auto e = server->poll_event()) {
+            inside.push_back(text(*e));
+            static_cast<void>(server->reject(request_id{0}, app_error::dropped));
+        }
+    };
+    static_cast<void>(pumped(server, m));
+    CHECK(inside.empty());
+    CHECK(server.events() == list{"group_lost 0 sequence 0 dropped"});
+    CHECK_FALSE(server->is_closed());
+}
+
+TEST_CASE("a request may be taken back where the end of the connection is found by opening its stream",
+    "[session][contract]") {
+    subject client{role::client};
+    begin(client);
+    REQUIRE(client->subscribe({"a", "b"}));
+    static_cast<void>(client.outputs());
+    const auto waits = client->subscribe({"a", "c"});
+    REQUIRE(waits);
+    auto m = meddler{client.link};
+    m.on_open = [&] {
+        client.link.lent.over();
+        client->connection_closed({app_error::timeout, false, "idle"}, client.now);
+        while (client->poll_event()) static_cast<void>(client->unsubscribe(*waits));
+    };
+    static_cast<void>(pumped(client, m));
+    CHECK(client->is_closed());
+    CHECK(client.outputs().empty());
+}
+
 // What write() answers.
 
 TEST_CASE("0 of a non-empty write is a blocked stream: it waits until it is writable", "[session][contract]") {
@@ -306,6 +351,22 @@ TEST_CASE("what is reset, stopped or credited may have closed meanwhile", "[sess
     REQUIRE(server->reject(request_id{1}, app_error::not_found));
     static_cast<void>(server.stream_closed(4, app_error::cancel));
     CHECK(server.outputs() == list{"stop 4 not_found", "reset 4 not_found"});
+}
+
+TEST_CASE("a stream that was stopped and closed before anything was sent on it is not used", "[session][contract]") {
+    publisher server;
+    server.group_of(1, 10);
+    server.group_of(1, 10);
+    server.link.budget = 0;
+    CHECK(server.outputs() == list{"open uni", "open uni"});
+    server.link.budget = SIZE_MAX;
+    CHECK(server.stopped(server_uni(2)).empty());
+    CHECK(server.stream_closed(server_uni(2), app_error::cancel).empty());
+    const auto said = server.outputs();
+    REQUIRE(said.size() == 3);
+    CHECK(said[0] == "open uni");
+    CHECK(said[1].starts_with("write 7 "));
+    CHECK(said[2].starts_with("write 15 "));
 }
 
 // Time.

@@ -285,6 +285,7 @@ private:
         if (n != 0) acked(id, n);
     }
     detail::any_stream* find_or_accept(stream_id id);
+    void forget_in_hand(stream_id id);
     void parse_group();
     void become_setup(detail::incoming_group& g);
     void parse_control();

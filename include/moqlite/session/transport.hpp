@@ -12,9 +12,10 @@
 // Order    The outputs of one pump come in this order: close, credit, open, datagrams, write. A reset or stop may come
 //          anywhere but behind close. Behind a write nothing else comes before flush (ngtcp2 forbids it after
 //          WRITE_STREAM_FLAG_MORE). close is the last output of a session, in a pump of its own.
-// Inside   From inside of a transport's member no input is given to its session, with two exceptions: stream_acked, and
-//          connection_closed where a call finds out that the connection is gone. Note other facts down, and tell them
-//          after the pump. From inside of open() or write() they end the session with errc::input_inside_output.
+// Inside   From inside of a transport's member its session is given no command, and no input, with two exceptions:
+//          stream_acked, and connection_closed where a call finds out that the connection is gone. Note other facts
+//          down, and tell them after the pump. From inside of open() or write() they end the session with errc::
+//          input_inside_output. poll_event() reports nothing there before the call is answered.
 // Time     `now` never goes back. deadline() may lie in the past or be the present: call tick(now) at once, which moves
 //          the deadline behind `now`. Any monotonic clock does: time_point{steady_clock::now().time_since_epoch()}.
 // Ids      As in QUIC: bit 0 is the initiator (1: server), bit 1 the direction (1: unidirectional), below 2^62, never

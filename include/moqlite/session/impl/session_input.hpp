@@ -136,7 +136,7 @@ inline void session::stream_closed(stream_id id, std::optional<app_error> code, 
     const detail::entry_mark mark{inside_};
     if (!begin_peer_input(now)) return;
     auto* found = c_.streams.find(id);
-    if (found == nullptr) return;
+    if (found == nullptr) return forget_in_hand(id);
     const auto stream = *found;
     c_.streams.erase(id);
     if (auto* const* served = std::get_if<detail::served_group*>(&stream)) {
@@ -146,6 +146,12 @@ inline void session::stream_closed(stream_id id, std::optional<app_error> code, 
     } else if (auto* const* s = std::get_if<detail::control_stream*>(&stream)) {
         control_closed(**s, !code);
     }
+}
+
+/// A peer may stop a stream on which nothing was sent yet: it is not one to send on any more.
+inline void session::forget_in_hand(stream_id id) {
+    for (auto left = ids_.size(); left != 0; --left)
+        if (const auto next = ids_.pop(); next != id) ids_.push(next);
 }
 
 inline void session::streams_available(direction kind, time_point now) {
@@ -179,12 +185,14 @@ inline void session::connection_closed(const closed_by& how, time_point now) {
     c_.now = std::max(c_.now, now);
     c_.forget_views();
     let_go();
+    unanswered_ = false; // What is being opened or written does not count any more.
     if (!open()) return;
     c_.end({how.code, how.by_peer ? errc::peer_closed : errc::transport_closed, how.by_peer, how.reason});
 }
 
 inline std::optional<event> session::poll_event() {
     const detail::entry_mark mark{inside_};
+    if (unanswered_) return std::nullopt; // Commands on its account may end what is being opened or written.
     if (const auto none = handshake_.unreported()) return *none;
     while (!ended_) {
         if (!c_.events.empty()) return c_.events.pop();

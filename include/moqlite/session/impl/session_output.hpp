@@ -42,6 +42,7 @@ inline std::optional<output> session::next_open() {
 
 inline void session::stream_opened(direction kind, std::optional<stream_id> id) {
     unanswered_ = false;
+    if (!open()) return; // Nothing may wait for it any more.
     if (!id) {
         (kind == direction::uni ? uni_blocked_ : bidi_blocked_) = true;
         return;
@@ -138,9 +139,8 @@ inline void session::check_stall() {
 }
 
 inline void session::flushed() noexcept {
-    writing_ = false;
+    writing_ = unanswered_ = false;
     if (c_.out.connection == detail::connection_state::close_told) return let_go();
-    unanswered_ = false;
     if (c_.views.is_large()) c_.forget_views();
     // The connection had no room for the last write that it was offered.
     c_.out.stall.connection_full(write_.due);
