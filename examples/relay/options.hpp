@@ -1,4 +1,4 @@
-// What the relay program is told on its command line.
+// The relay program's options, as its command line gives them.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// What runs on one executor: a relay, its listeners, its connections, and the timer of its deadlines.
+// A shard: the relay of one executor, its listeners, its connections, and the timer of its deadlines.
 #pragma once
 
 #include "listeners.hpp"
@@ -54,7 +54,7 @@ public:
 
 private:
     struct guest; ///< A connection's place here; gone when the connection is.
-    /// What one session has to answer for, or has missed, often: not every time is logged.
+    /// Counts a repeated fault or loss of one session, so that not every one is logged.
     struct tally {
         /// True: say it now, and count from 0; at most `burst` times in a while.
         [[nodiscard]] bool add(time_point now, unsigned burst = 1);

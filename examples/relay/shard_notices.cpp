@@ -1,4 +1,4 @@
-// What the relay of a shard has to say: admissions are answered, the rest is logged.
+// A shard's notices: admissions are answered, the others are logged.
 #include "shard.hpp"
 #include "text.hpp"
 

@@ -1,6 +1,6 @@
 // What a session needs from QUIC, and the only loop that joins the two.
 //
-// The contract, for whoever binds a QUIC stack. tests/session/contract_test.cpp shows each rule that the session
+// The contract, for whoever binds a QUIC stack. tests/session/contract_*test.cpp show each rule that the session
 // enforces, checking_transport.hpp asserts all of them at run time, and memory_transport.hpp is a small transport that
 // keeps them.
 //

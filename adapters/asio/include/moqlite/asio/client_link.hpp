@@ -18,7 +18,7 @@
 
 namespace moqlite::asio {
 
-/// What is done with the sessions of a client_link.
+/// The user of a client_link: does something with each of its sessions.
 class client_user {
 public:
     client_user() = default;

@@ -8,7 +8,7 @@
 
 namespace moqlite::asio {
 
-/// Where a server is, and which root its sessions have there.
+/// A server, and the root that its sessions have there.
 struct url {
     std::string host; ///< A name or an address, without brackets.
     std::uint16_t port = 443;

@@ -26,7 +26,7 @@ struct burst {
     byte_view bytes;
 };
 
-/// Where the datagrams of a QUIC stack go.
+/// The sink of a QUIC stack's datagrams.
 class sink {
 public:
     virtual ~sink() = default;
