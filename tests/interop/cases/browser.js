@@ -69,7 +69,7 @@ async function smallGroups(stage, version) {
     const [from, to] = [await connected(stage, relay, version), await connected(stage, relay, version)];
     const size = 300_000;
     await to.moq("listen");
-    const published = from.moq("publish", { broadcast: "film", track, size, seed: 11, rate: 100_000, frame: 500, groupFrames: 1 });
+    const published = from.moq("publish", { broadcast: "film", track, size, seed: 11, rate: 50_000, frame: 500, groupFrames: 1 });
     await announced(to, "film", true);
     // The tab subscribes first, for it gets the newest group: the publisher begins with its first subscriber. The program
     // gets what it has missed from the relay.
