@@ -40,7 +40,7 @@ struct shard::guest {
     }
     void operator()(const event& e) {
         home->relay_.handle(key, e, asio::now());
-        // Who asks to come in is answered before his next message is read.
+        // Admission is answered before the peer's next message is read.
         if (std::holds_alternative<setup_received>(e)) home->tell();
     }
     shard* home;

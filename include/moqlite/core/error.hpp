@@ -102,8 +102,8 @@ enum class errc : std::uint8_t {
 
 namespace detail {
 
-/// What is known of a rule. A column of codes for each registry: moq-lite has one, which streams and sessions share, in
-/// all dialects so far.
+/// A row of the table of rules. A column of codes for each registry: moq-lite has one, which streams and sessions
+/// share, in all dialects so far.
 struct error_row {
     errc rule;
     std::string_view name;
@@ -216,7 +216,7 @@ inline constexpr std::array code_table{
     return row < detail::error_table.size() ? detail::error_table[row].name : "unknown";
 }
 
-/// What we tell the peer when it breaks the rule.
+/// The code that the peer is given when it breaks the rule.
 [[nodiscard]] constexpr app_error wire_code(errc e) noexcept {
     const auto row = static_cast<std::size_t>(e);
     return row < detail::error_table.size() ? detail::error_table[row].lite : app_error::protocol_violation;

@@ -1,4 +1,4 @@
-// What a subscriber asks for.
+// The options of a subscription.
 #pragma once
 
 #include <chrono>

@@ -7,7 +7,7 @@
 
 namespace moqlite {
 
-/// What a publisher says of a track, for as long as its broadcast lives.
+/// The properties of a track that its publisher reports, for as long as its broadcast lives.
 struct track_info {
     moqlite::priority priority = 0;
     bool ordered = false;

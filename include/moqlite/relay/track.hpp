@@ -88,14 +88,14 @@ using track_timers = std::multimap<time_point, track*>;
 /// The entry of one track there.
 using track_timer = std::optional<track_timers::iterator>;
 
-/// What may still come of a track.
+/// The stage of a track: what may still come of it.
 enum class track_stage : std::uint8_t {
     live,     ///< Its publisher may send more.
     paused,   ///< Its publisher ended at a Group End, and no reader wants more yet: it has no subscription.
     complete, ///< It ended cleanly; the log is all there will be.
 };
 
-/// Who gets a track. A standing is only ever followed by a later one.
+/// The standing of a track: who gets it. A standing is only ever followed by a later one.
 enum class track_standing : std::uint8_t {
     found,    ///< New subscribers find it.
     retired,  ///< They do not; its readers are served to its end.

@@ -31,8 +31,8 @@ struct abort_on_fault {
     }
 };
 
-/// What the session and the transport of one connection have said to each other. `on_fault(rule)` is called for each
-/// rule of transport.hpp that either breaks; where it returns, the books go on as well as they can.
+/// The books of one connection: all that its session and its transport have said to each other. `on_fault(rule)` is
+/// called for each rule of transport.hpp that either breaks; where it returns, the books go on as well as they can.
 template <class OnFault = abort_on_fault>
 class contract_books {
 public:

@@ -47,7 +47,7 @@ enum class extent : std::uint8_t {
     connection, ///< The whole connection.
 };
 
-/// What we tell the peer when it breaks the rule.
+/// The code that the peer is given when it breaks the rule.
 [[nodiscard]] constexpr http3_code wire_code(violation v) noexcept {
     switch (v) {
     case violation::none: return http3_code::no_error;

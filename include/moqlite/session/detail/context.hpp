@@ -1,4 +1,4 @@
-// What the parts of a session share: its names, its streams, what waits to go out, its events, and the one way to fail.
+// The context that the parts of a session share: names, streams, what waits to go out, events, and the one way to fail.
 #pragma once
 
 #include <cstddef>
