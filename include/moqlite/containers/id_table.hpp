@@ -1,4 +1,4 @@
-// A hash table from numbers to small values; it allocates nothing once it has seen its largest size.
+// A hash table from numbers to small values; it allocates only to exceed its largest size so far.
 #pragma once
 
 #include <cstddef>
@@ -9,14 +9,14 @@
 
 namespace moqlite::detail {
 
-/// From numbers to values, open addressing. V is cheap to copy.
+/// Maps numbers to values by open addressing. V is cheap to copy.
 template <class V>
 class id_table {
 public:
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
 
-    /// nullptr: not there. Stays valid until the next insert or erase.
+    /// nullptr: absent. The pointer is valid until the next insert or erase.
     [[nodiscard]] V* find(std::uint64_t key) noexcept {
         if (slots_.empty()) return nullptr;
         for (auto i = home(key);; i = after(i)) {
@@ -24,11 +24,11 @@ public:
             if (slots_[i].key == key) return &slots_[i].value;
         }
     }
-    /// The next insert() needs no memory.
+    /// After this the next insert() does not allocate.
     void make_room() {
         if ((size_ + 1) * 4 > slots_.size() * 3) grow();
     }
-    /// Precondition: the key is not there.
+    /// Precondition: the key is absent.
     void insert(std::uint64_t key, V value) {
         make_room();
         place(key, std::move(value));
@@ -39,7 +39,7 @@ public:
         if (found == nullptr) return false;
         std::size_t hole = home(key);
         while (&slots_[hole].value != found) hole = after(hole);
-        // Closes the gap: moves back whoever was pushed past it.
+        // Closes the gap: moves back the entries that were displaced past it.
         for (auto i = after(hole); slots_[i].used; i = after(i)) {
             const auto distance = (i - home(slots_[i].key)) & (slots_.size() - 1);
             if (distance < ((i - hole) & (slots_.size() - 1))) continue;

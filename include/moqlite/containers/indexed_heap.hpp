@@ -8,8 +8,8 @@
 
 namespace moqlite::detail {
 
-/// A binary heap of elements that know where in it they are. `Before(a, b)`: a is nearer the top.
-/// `Position(item)` is a reference to the element's place, `npos` while it is in no heap.
+/// A binary heap of elements that store their position in it. `Before(a, b)`: a is nearer the top. `Position(item)` is
+/// a reference to the element's position, `npos` while it is in no heap.
 template <class T, class Before, class Position>
 class indexed_heap {
 public:
@@ -19,7 +19,7 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return items_.size(); }
     [[nodiscard]] T* top() const noexcept { return items_.empty() ? nullptr : items_.front(); }
 
-    /// The next push() needs no memory.
+    /// After this the next push() does not allocate.
     void make_room() {
         if (items_.size() == items_.capacity()) items_.reserve(2 * items_.size() + 1);
     }
@@ -30,7 +30,7 @@ public:
     }
     void erase(T& item) noexcept {
         const auto i = std::exchange(Position{}(item), npos);
-        if (i == npos) return; // Its push() found no memory.
+        if (i == npos) return; // Its push() ran out of memory.
         T* last = items_.back();
         items_.pop_back();
         if (last == &item) return;

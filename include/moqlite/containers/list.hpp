@@ -6,7 +6,7 @@
 
 namespace moqlite::detail {
 
-/// Membership in one list of a kind; an element derives from one hook a kind. Leaves when destroyed.
+/// Membership in one list of kind Tag; an element derives from one hook for each kind. Destroying it unlinks it.
 template <class Tag>
 class list_hook {
 public:
@@ -30,7 +30,7 @@ private:
     list_hook* next_ = nullptr;
 };
 
-/// A list of T by its hook of kind Tag. Owns nothing; its elements leave when it is destroyed.
+/// A list of T, linked by its hook of kind Tag. It owns nothing; destroying it unlinks its elements.
 template <class T, class Tag>
 class list {
     using hook = list_hook<Tag>;
@@ -62,7 +62,7 @@ public:
         static_cast<hook&>(item).unlink();
         return &item;
     }
-    /// Calls f(T&) on each; f may unlink the one it is given, and no other.
+    /// Calls f(T&) on each; f may unlink its argument, and no other element.
     template <class F>
     void for_each(F&& f) {
         for (hook* h = root_.next_; h != &root_;) {
@@ -71,7 +71,7 @@ public:
             h = following;
         }
     }
-    /// The first of which pred(T&) holds, among the `most` at the front; nullptr: none.
+    /// The first among the `most` front elements for which pred(T&) holds; nullptr: none.
     template <class F>
     T* find_first(std::size_t most, F&& pred) {
         for (hook* h = root_.next_; h != &root_ && most != 0; h = h->next_, --most)
@@ -80,7 +80,7 @@ public:
     }
 
 private:
-    /// A cast of pointers would look whether there is one.
+    /// Casts a reference: a cast of pointers would test for null.
     static T& element(hook& h) noexcept { return static_cast<T&>(h); }
     hook root_;
 };

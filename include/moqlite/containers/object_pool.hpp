@@ -1,4 +1,4 @@
-// Objects of one kind, whose memory is used again.
+// Objects of one type, whose memory is reused.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@ namespace moqlite::detail {
 
 struct owned_tag;
 
-/// Objects of one kind that stay where they are; freed ones are used again. T has a list_hook<owned_tag>.
+/// Objects of type T at stable addresses; the memory of destroyed ones is reused. T has a list_hook<owned_tag>.
 template <class T>
 class object_pool {
 public:
@@ -22,7 +22,7 @@ public:
         while (T* item = live_.pop_front()) delete item;
         while (spare_ != nullptr) ::operator delete(take_spare());
     }
-    /// The next make() needs no memory, unless the constructor does.
+    /// After this the next make() does not allocate, unless the constructor does.
     void make_room() {
         if (spare_ != nullptr) return;
         spare_ = new (::operator new(sizeof(T))) spare{nullptr};

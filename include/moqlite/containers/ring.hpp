@@ -1,4 +1,4 @@
-// A queue that allocates nothing once it has seen its largest size.
+// A queue that allocates only to exceed its largest size so far.
 #pragma once
 
 #include <cassert>
@@ -8,7 +8,7 @@
 
 namespace moqlite::detail {
 
-/// A queue in a ring that grows.
+/// A queue in a ring buffer that grows.
 template <class T>
 class ring {
 public:
@@ -26,7 +26,7 @@ public:
         return item;
     }
     void clear() noexcept { first_ = size_ = 0; }
-    /// The next `n` pushes need no memory.
+    /// After this the next `n` pushes do not allocate.
     void make_room(std::size_t n) {
         while (items_.size() - size_ < n) grow();
     }

@@ -8,7 +8,7 @@
 
 namespace moqlite {
 
-/// Bytes that somebody else owns. Who, and for how long, is said where one is handed out.
+/// A non-owning view of bytes. Each function that returns one documents who owns the bytes, and for how long.
 using byte_view = std::span<const std::byte>;
 
 /// The bytes of `text`, without a terminator.
@@ -21,7 +21,7 @@ using byte_view = std::span<const std::byte>;
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-/// `n` as a size, which it fits. On 64 bits the two are one type, and a compiler may warn of a cast.
+/// `n` as a size. Precondition: it fits. A mask, since compilers may warn of a useless cast where both types are one.
 [[nodiscard]] constexpr std::size_t as_size(std::uint64_t n) noexcept { return n & SIZE_MAX; }
 
 } // namespace moqlite

@@ -1,4 +1,4 @@
-// Why something was refused, and the numbers that say so on the wire.
+// Errors: every rule that can be broken, and the codes that report it on the wire.
 #pragma once
 
 #include <array>
@@ -8,9 +8,8 @@
 
 namespace moqlite {
 
-/// A code in RESET_STREAM, STOP_SENDING or CONNECTION_CLOSE. The names are what we send
-/// (the numbers of moq-net, which the draft leaves open); a peer's code means no more than
-/// "0 is cancelled".
+/// A code in RESET_STREAM, STOP_SENDING or CONNECTION_CLOSE. The draft leaves the numbers open: we send those of
+/// moq-net. Of a peer's code only 0, cancelled, has a meaning.
 enum class app_error : std::uint64_t {
     cancel = 0,
     required_extension = 1,
@@ -36,7 +35,7 @@ enum class app_error : std::uint64_t {
     evicted = 31,
 };
 
-/// Every rule that can be broken, by us or by the peer, one name each.
+/// Every rule that we or the peer can break, one name each.
 enum class errc : std::uint8_t {
     ok,
     // Decoding.
@@ -44,10 +43,10 @@ enum class errc : std::uint8_t {
     message_too_long,     ///< Bytes are left after a message's last field.
     message_too_large,    ///< Longer than limits.control_message.
     stream_ended_early,   ///< FIN in the middle of a message or frame.
-    unknown_message_type, ///< A typed message with a type that the version does not have.
-    unknown_stream_type,  ///< The first varint of a stream is none that the version has.
+    unknown_message_type, ///< The version does not define this message type.
+    unknown_stream_type,  ///< The version does not define this stream type.
     bad_utf8,
-    bad_status, ///< ANNOUNCE status that the version does not have.
+    bad_status, ///< The version does not define this ANNOUNCE status.
     too_many_hops,
     duplicate_hop, ///< A hop id, other than 0, twice in one list.
     too_many_segments,
@@ -58,16 +57,16 @@ enum class errc : std::uint8_t {
     zero_timescale,
     timestamp_out_of_range, ///< The running timestamp leaves 0 .. 2^62-1.
     frame_too_large,
-    value_too_large, ///< To be encoded, but above 2^62-1.
+    value_too_large, ///< Above 2^62-1: cannot be encoded.
     // The session's rules.
     duplicate_setup,
     setup_from_server, ///< A server's SETUP carries Path or Role.
     setup_timeout,
-    stream_timeout, ///< A stream did not say in time what it is for.
+    stream_timeout, ///< A stream brought no stream type or request in time.
     duplicate_announce,
-    unknown_announce,   ///< An announce id that was never given, or whose broadcast has ended.
-    response_before_ok, ///< Something else than the SUBSCRIBE_OK that must come first (before moq-lite-05).
-    unexpected_message, ///< A message that may not stand here, such as a second request.
+    unknown_announce,   ///< An announce id that was never assigned, or whose broadcast has ended.
+    response_before_ok, ///< Another response before the SUBSCRIBE_OK, which must be first (before moq-lite-05).
+    unexpected_message, ///< A message that is not allowed here, such as a second request.
     unknown_subscription,
     duplicate_subscription,
     duplicate_group, ///< A second stream for a group that is arriving.
@@ -76,15 +75,15 @@ enum class errc : std::uint8_t {
     too_many_requests,
     too_many_announcements,
     control_backlog,   ///< The peer does not read our replies.
-    unexpected_stream, ///< A stream of ours that we did not open, or data on one that only we may send on.
+    unexpected_stream, ///< A stream of ours that we did not open, or data on one that only we send on.
     unauthorized,
-    same_origin, ///< The peer's own hop is ours: origins must be unique, else all announcements look like loops.
+    same_origin, ///< The peer has our hop id. Origins must be unique, or all announcements look like loops.
     refused,     ///< The application refused the session.
-    lagged,      ///< The peer pins memory, or takes nothing, for too long.
-    // Local misuse and the end of things.
-    undrained_input,     ///< An input before poll_event() returned nullopt.
-    input_inside_output, ///< An input between an output and its answer: from open() or write() of the transport.
-    more_than_written,   ///< The transport took, or acknowledged, more than there was.
+    lagged,      ///< The peer has pinned memory, or read nothing, for too long.
+    // Local misuse, and the end of a session or transport.
+    undrained_input,     ///< An input before poll_event() has returned nullopt.
+    input_inside_output, ///< An input from inside the transport's open() or write(), before the output was answered.
+    more_than_written,   ///< The transport accepted or acknowledged more bytes than it was given.
     closed,
     not_found,
     out_of_scope, ///< The name is not below the session's root.
@@ -92,9 +91,9 @@ enum class errc : std::uint8_t {
     beyond_group_end,   ///< The subscriber has not asked for this group yet.
     before_group_start, ///< The subscriber does not want this group any more.
     group_ended,
-    frame_incomplete, ///< The last frame still misses bytes.
+    frame_incomplete, ///< The last frame still lacks bytes.
     invalid_argument,
-    unsupported,         ///< The negotiated version cannot say it.
+    unsupported,         ///< The negotiated version cannot express it.
     out_of_memory_limit, ///< limits.memory is used up.
     peer_closed,
     transport_closed,
@@ -102,8 +101,8 @@ enum class errc : std::uint8_t {
 
 namespace detail {
 
-/// A row of the table of rules. A column of codes for each registry: moq-lite has one, which streams and sessions
-/// share, in all dialects so far.
+/// A row of the error table. It has a column of codes for each registry: so far moq-lite has one in all versions, which
+/// streams and sessions share.
 struct error_row {
     errc rule;
     std::string_view name;
@@ -170,7 +169,7 @@ inline constexpr std::array error_table{
     error_row{errc::transport_closed, "transport_closed", app_error::transport},
 };
 
-/// Every errc has its row, at the place of its number.
+/// Every errc has its row, at the index of its number.
 [[nodiscard]] constexpr bool has_all_rows() noexcept {
     for (std::size_t i = 0; i != error_table.size(); ++i)
         if (static_cast<std::size_t>(error_table[i].rule) != i) return false;
@@ -216,13 +215,13 @@ inline constexpr std::array code_table{
     return row < detail::error_table.size() ? detail::error_table[row].name : "unknown";
 }
 
-/// The code that the peer is given when it breaks the rule.
+/// The code that we send to a peer that breaks the rule.
 [[nodiscard]] constexpr app_error wire_code(errc e) noexcept {
     const auto row = static_cast<std::size_t>(e);
     return row < detail::error_table.size() ? detail::error_table[row].lite : app_error::protocol_violation;
 }
 
-/// "protocol_violation (15)"-style names are the logger's affair; this is the bare name, or "".
+/// The bare name, or "" for an unknown code. A log adds the number itself.
 [[nodiscard]] constexpr std::string_view to_string(app_error code) noexcept {
     for (const auto& row : detail::code_table)
         if (row.code == code) return row.name;

@@ -1,4 +1,4 @@
-// Numbers that name things. Each is a type of its own, so that none passes for another.
+// Ids. Each kind is a type of its own, so that one cannot be passed for another.
 #pragma once
 
 #include <cstddef>
@@ -14,10 +14,10 @@ enum class direction : std::uint8_t { bidi, uni };
 /// Which end of the connection this is.
 enum class role : std::uint8_t { client, server };
 
-/// The number of a group within its track. Numbers rise, gaps are normal.
+/// The number of a group within its track. Numbers increase; gaps are normal.
 enum class group_sequence : std::uint64_t {};
 
-/// One relay or publisher in an announcement's path (moq-lite "Hop ID"); 0 is "not said".
+/// One relay or publisher in an announcement's path (moq-lite "Hop ID"); 0: not given.
 enum class hop_id : std::uint64_t {};
 
 /// A subscription of ours to a track of the peer. Opaque; never reused within a session.
@@ -32,7 +32,7 @@ enum class query_id : std::uint64_t {};
 /// Our interest in the peer's announcements. Opaque; never reused within a session.
 enum class watch_id : std::uint64_t {};
 
-/// A group that is arriving, on a stream of its own or fetched. Opaque; never reused within a session.
+/// A group that we receive, on a stream of its own or fetched. Opaque; never reused within a session.
 enum class group_id : std::uint64_t {};
 
 /// 0 is least urgent, 255 most.

@@ -19,33 +19,36 @@ struct limits {
     std::uint64_t frame = 32 * 1024 * 1024;
 
     // What a peer may keep open.
-    std::size_t requests = 4096;                   ///< Bidirectional streams that one peer has open.
-    std::size_t watches = 256;                     ///< Of these, ANNOUNCE_REQUESTs.
+    std::size_t requests = 4096;                   ///< Bidirectional streams that one peer may have open.
+    std::size_t watches = 256;                     ///< ANNOUNCE_REQUESTs among them.
     std::size_t announcements = 65536;             ///< Paths that one peer may announce.
-    std::size_t announced_bytes = 8 * 1024 * 1024; ///< Of these paths together.
-    /// Bytes of the announcements of all peers of a relay together; one peer may have half of what is left.
+    std::size_t announced_bytes = 8 * 1024 * 1024; ///< Total bytes of these paths.
+    /// Total bytes of the announcements of all peers of a relay; one peer may use half of what is left.
     std::size_t announced_by_all = 256 * 1024 * 1024;
-    /// Broadcasts that one peer was told of, by all its ANNOUNCE_REQUESTs together; or four times all, if that is more.
+    /// Broadcasts reported to one peer, over all its ANNOUNCE_REQUESTs; or four times the number of all broadcasts, if
+    /// that is more.
     std::size_t told = 4 * 65536;
     std::size_t incoming_groups = 4096;         ///< Group streams of one peer that are open at once.
-    std::size_t partial_messages = 1024 * 1024; ///< Bytes of control messages that have not all arrived, or wait.
+    std::size_t partial_messages = 1024 * 1024; ///< Bytes of control messages that are incomplete or waiting.
     std::size_t parked_streams = 32;            ///< Request streams that wait for admission.
-    std::size_t control_unsent = 64 * 1024;     ///< Replies a peer has not taken; beyond it its requests are not read.
+    std::size_t control_unsent = 64 * 1024;     ///< Unsent replies to a peer; above it we stop reading its requests.
 
-    /// Beyond it by this much, the peer is let go: what is written whatever it has not taken is not that long.
+    /// Above control_unsent by this much, the session ends. Messages that are written without regard to the backlog are
+    /// shorter than this.
     std::size_t control_unsent_slack = 256 * 1024;
 
     // What we send.
-    std::size_t datagram = 1200; ///< Bytes of one, its header included.
-    std::size_t datagrams = 64;  ///< That wait to be sent; then the oldest is dropped.
-    /// Requests that a relay expects one publisher to take at once; what is left of them is shared by who asks.
+    std::size_t datagram = 1200; ///< Bytes of one datagram, its header included.
+    std::size_t datagrams = 64;  ///< Datagrams waiting to be sent; beyond it the oldest is dropped.
+    /// Concurrent requests that a relay expects one publisher to accept; the sessions that ask share what is left of
+    /// them.
     std::size_t upstream_requests = 100;
-    std::size_t streams_in_hand = 32; ///< Ids taken from the transport before a group is bound to one.
-    /// Unsent bytes of one uncapped subscription; then the oldest group is dropped.
+    std::size_t streams_in_hand = 32; ///< Stream ids taken from the transport before groups are bound to them.
+    /// Unsent bytes of one uncapped subscription; beyond it the oldest group is dropped.
     std::size_t live_backlog = 16 * 1024 * 1024;
-    /// Groups of one subscription that wait or are in flight; then the oldest is dropped.
+    /// Groups of one subscription that wait or are in flight; beyond it the oldest is dropped.
     std::size_t live_groups = 256;
-    /// The same of a capped subscription. More than a reader of ours asks for ahead of where it reads.
+    /// The same for a capped subscription. Larger than the read-ahead of our own readers.
     std::size_t capped_groups = 1024;
     std::size_t served_groups = 16384; ///< Groups that one session sends at once; further ones are refused.
     /// Ranges of SUBSCRIBE_DROP that one peer has not taken, a quarter of them of one request; beyond, that one ends.
@@ -53,29 +56,32 @@ struct limits {
     std::size_t waiting_requests = 1024; ///< Requests of ours that wait for a stream; further ones are refused.
 
     // Memory.
-    /// Distance of a complete reader's Group End from where it reads, at most.
+    /// Maximum distance of a complete reader's Group End from its position, in bytes.
     std::size_t read_ahead = 8 * 1024 * 1024;
-    std::size_t read_ahead_start = 2 * 1024 * 1024; ///< The same, until it is found too short.
+    std::size_t read_ahead_start = 2 * 1024 * 1024; ///< Its initial value, until that proves too short.
     std::size_t cache = 64 * 1024 * 1024;
     std::size_t memory = 128 * 1024 * 1024; ///< Slabs allocated: cache, and everything pinned.
     duration cache_age = std::chrono::seconds{30};
 
     // Time.
-    /// No SETUP for so long closes the session; no request or group on a new stream, the stream.
+    /// A session that receives no SETUP within this time is closed, a new stream that brings no request or group is
+    /// reset.
     duration handshake_timeout = std::chrono::seconds{10};
-    /// Bytes in flight and no acknowledgement, or bytes to send and no credit, for so long (detail::stall_clock).
+    /// A session is closed when bytes have been in flight without acknowledgement, or waiting without credit, for this
+    /// time (detail::stall_clock).
     duration stall_timeout = std::chrono::seconds{15};
-    /// Bytes that a peer must take within `stall_timeout`, so that a trickle of credit is no progress.
+    /// Bytes that a peer must accept within `stall_timeout`, so that a trickle of credit does not count as progress.
     std::size_t stall_progress = 1024;
-    /// Without anything new, and three round trips: before moq-lite-05 a FIN does not say that all has come.
+    /// Before moq-lite-05 a FIN does not prove that all groups have arrived: the track ends when nothing new has come
+    /// for this time, and for three round trips.
     duration end_of_track = std::chrono::milliseconds{250};
     /// Before moq-lite-05 a FIN at a Group End is a track's end where nothing follows it, asked for again, for so long
     /// and for three round trips.
     duration end_at_cap = std::chrono::seconds{1};
-    /// The time-out of a TRACK or FETCH that a relay has asked, and of a SUBSCRIBE where another needs its place.
+    /// Timeout of a relay's TRACK or FETCH, and of its SUBSCRIBE where another request needs the slot.
     duration request_timeout = std::chrono::seconds{10};
-    /// A publisher that another one took over and that is silent for so long, and for three round trips, is dead; its
-    /// readers are cut off.
+    /// A publisher whose broadcast another has taken over counts as dead when it has been silent for this time, and for
+    /// three round trips; its readers are cut off.
     duration takeover_grace = std::chrono::milliseconds{500};
     duration latency_min = std::chrono::milliseconds{500}; ///< A Subscriber Max Latency below it counts as this.
 };

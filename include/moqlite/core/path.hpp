@@ -1,4 +1,4 @@
-// Broadcast paths: segments separated by '/', slashes at the ends and doubled ones mean nothing.
+// Broadcast paths: segments separated by '/'. Leading, trailing and repeated slashes are ignored.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,7 @@ namespace moqlite::path {
     return p.empty() ? 0 : static_cast<std::size_t>(std::count(p.begin(), p.end(), '/')) + 1;
 }
 
-/// True if `p` has no slash at its ends and none doubled.
+/// True if `p` has no leading, trailing or repeated slash.
 [[nodiscard]] constexpr bool is_normal(std::string_view p) noexcept {
     if (p.empty()) return true;
     return p.front() != '/' && p.back() != '/' && p.find("//") == std::string_view::npos;
@@ -34,7 +34,7 @@ inline void normalise(std::string_view p, std::string& out) {
     return out;
 }
 
-/// What follows `prefix` in `p`, if its segments begin `p`: "a" in "a/b" leaves "b", in "ab" nothing.
+/// `p` without `prefix`, if `p` begins with its segments: "a/b" without "a" is "b", while "ab" does not begin with "a".
 /// Both are normalised.
 [[nodiscard]] constexpr std::optional<std::string_view> strip(std::string_view p, std::string_view prefix) noexcept {
     if (prefix.empty()) return p;

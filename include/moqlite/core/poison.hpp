@@ -1,4 +1,4 @@
-// Memory that is kept for reuse is nobody's: AddressSanitizer finds who reads it. Without that, nothing happens here.
+// Marks memory that is kept for reuse, so that AddressSanitizer reports every access to it. Release builds do nothing.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +19,7 @@
 
 namespace moqlite::detail {
 
-/// These bytes must not be read or written until unpoison(). With assertions on they are overwritten.
+/// These bytes must not be read or written until unpoison(). With assertions enabled they are overwritten.
 inline void poison(void* at, std::size_t size) noexcept {
 #if defined(MOQLITE_ADDRESS_SANITIZER)
     __asan_poison_memory_region(at, size);

@@ -10,8 +10,8 @@
 namespace moqlite {
 
 namespace detail {
-/// std::optional of what can be copied byte by byte, without knowing whether there is a value: compiles in a fraction
-/// of the time.
+/// An optional of a trivially copyable type, whose owner knows whether it holds a value: compiles in a fraction of the
+/// time of std::optional.
 template <class T>
 class plain_value {
 public:
@@ -29,7 +29,7 @@ private:
 };
 } // namespace detail
 
-/// The value of a command, or why it was refused. Never empty, never throws.
+/// The value of a command, or the error that refused it. Never empty, never throws.
 template <class T>
 class [[nodiscard]] result {
 public:

@@ -9,13 +9,13 @@
 
 namespace moqlite {
 
-/// How a subscriber wants the groups of a track; it may change its mind while it is subscribed.
+/// How a subscriber wants the groups of a track; it may change them while it is subscribed.
 struct subscribe_options {
     moqlite::priority priority = 0;
-    bool ordered = false;                     ///< Oldest group first, not newest.
-    milliseconds max_latency{0};              ///< Groups that are older may be dropped, never the latest.
-    std::optional<group_sequence> start = {}; ///< None: the latest; in an update: as before.
-    std::optional<group_sequence> end = {};   ///< The last one wanted; none: all that come.
+    bool ordered = false;                     ///< Oldest group first; else newest first.
+    milliseconds max_latency{0};              ///< Older groups may be dropped, but never the latest.
+    std::optional<group_sequence> start = {}; ///< nullopt: the latest; in an update: unchanged.
+    std::optional<group_sequence> end = {};   ///< The last group wanted; nullopt: no end.
 
     friend constexpr bool operator==(const subscribe_options&, const subscribe_options&) = default;
 };

@@ -1,4 +1,4 @@
-// Time is a parameter: whoever drives the library reads a clock, the library never does.
+// Time is a parameter: the caller reads a clock, the library never does.
 #pragma once
 
 #include <chrono>
@@ -8,10 +8,10 @@ namespace moqlite {
 
 using duration = std::chrono::nanoseconds;
 
-/// Latencies as they travel: the whole range of a varint.
+/// Latencies on the wire: the full range of a varint.
 using milliseconds = std::chrono::duration<std::uint64_t, std::milli>;
 
-/// Tag of the caller's monotonic clock. It has no now(): nothing in this library can ask.
+/// Tag of the caller's monotonic clock. It has no now(), so that the library cannot read it.
 struct caller_clock {
     using rep = std::chrono::nanoseconds::rep;
     using period = std::chrono::nanoseconds::period;
@@ -20,13 +20,13 @@ struct caller_clock {
     static constexpr bool is_steady = true;
 };
 
-/// A moment on the caller's clock; its epoch is the caller's affair, but it never goes backwards.
+/// A time on the caller's clock. Its epoch is the caller's choice; it never goes backwards.
 using time_point = caller_clock::time_point;
 
 /// A frame's media time, in ticks of its track's timescale.
 enum class timestamp : std::uint64_t {};
 
-/// The time of a frame that came without one: whole milliseconds from `epoch` to its arrival.
+/// The synthesised timestamp of a frame without one: whole milliseconds from `epoch` to its arrival.
 [[nodiscard]] constexpr timestamp arrival_time(time_point epoch, time_point arrived) noexcept {
     const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(arrived - epoch).count();
     return timestamp{passed > 0 ? static_cast<std::uint64_t>(passed) : 0};

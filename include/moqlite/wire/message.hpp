@@ -1,4 +1,4 @@
-// Finds whole messages at the front of a stream's bytes, moq-lite-05: Length, Body; some with a Type.
+// Finds complete messages at the front of a stream's bytes, moq-lite-05: Length and Body, some with a Type in front.
 #pragma once
 
 #include <cstddef>
@@ -11,17 +11,17 @@
 
 namespace moqlite::wire {
 
-/// The bounds that hold where a caller names none.
+/// The bounds that apply where the caller passes none.
 inline constexpr limits default_limits{};
 
 enum class progress : std::uint8_t { need_more, ok, error };
 
-/// A T taken off the front of a stream's bytes; or not yet; or, whatever follows, never.
+/// A T parsed from the front of a stream's bytes; or need_more; or an error, which no further bytes can mend.
 template <class T>
 struct taken {
     progress status = progress::need_more;
     errc error = errc::ok; ///< Not ok if and only if status is error.
-    T value{};             ///< Means something only if status is ok.
+    T value{};             ///< Valid only if status is ok.
 
     constexpr taken() noexcept = default;
     constexpr taken(const T& whole) noexcept : status(progress::ok), value(whole) {}
@@ -32,13 +32,13 @@ struct taken {
     [[nodiscard]] constexpr const T* operator->() const noexcept { return &value; }
 };
 
-/// One message. `body` aliases the input; `size` counts its length too: what to drop from the input.
+/// One message. `body` aliases the input; `size`, the bytes to consume from the input, includes the Length field.
 struct framed {
     byte_view body = {};
     std::size_t size = 0;
 };
 
-/// One message that says its type; `size` counts type and length too.
+/// One message with a Type; `size` includes Type and Length.
 struct typed_framed {
     std::uint64_t type = 0;
     byte_view body = {};

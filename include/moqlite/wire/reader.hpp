@@ -11,8 +11,8 @@
 
 namespace moqlite::wire {
 
-/// A cursor over a message body, total over any bytes: the first error sticks, and from then on every
-/// field reads as 0 or empty. Ask finish() once at the end. What it returns aliases the body.
+/// A cursor over a message body; any bytes are valid input. The first error sticks, and from then on every field reads
+/// as 0 or empty. Call finish() once at the end. Returned views alias the body.
 class reader {
 public:
     constexpr explicit reader(byte_view body) noexcept : in_(body) {}
@@ -28,7 +28,7 @@ public:
         return byte.empty() ? std::uint8_t{0} : std::to_integer<std::uint8_t>(byte[0]);
     }
 
-    /// One byte; whatever is not 0 is true.
+    /// One byte; any value other than 0 is true.
     [[nodiscard]] constexpr bool boolean() noexcept { return u8() != 0; }
 
     /// The next `size` bytes, or none if there are fewer.
@@ -42,16 +42,16 @@ public:
         return out;
     }
 
-    /// All that is left.
+    /// All remaining bytes.
     [[nodiscard]] constexpr byte_view rest() noexcept { return bytes(in_.size()); }
 
-    /// Its length, then UTF-8.
+    /// A length, then UTF-8 text.
     [[nodiscard]] std::string_view string() noexcept { return text(bytes(varint())); }
 
-    /// All that is left, as UTF-8.
+    /// All remaining bytes, as UTF-8 text.
     [[nodiscard]] std::string_view rest_as_text() noexcept { return text(rest()); }
 
-    /// Refuses the body for a reason that the fields' shape does not show. Only the first counts.
+    /// Rejects the body for a reason beyond its syntax. Only the first error is kept.
     constexpr void fail(errc why) noexcept {
         if (error_ != errc::ok) return;
         error_ = why;
@@ -60,7 +60,7 @@ public:
 
     [[nodiscard]] constexpr errc error() const noexcept { return error_; }
 
-    /// The first error; message_too_long if bytes are left; else ok.
+    /// The first error; message_too_long if bytes remain; else ok.
     [[nodiscard]] constexpr errc finish() const noexcept {
         if (error_ == errc::ok && !in_.empty()) return errc::message_too_long;
         return error_;

@@ -1,4 +1,4 @@
-// Whether text is UTF-8, RFC 3629, and what of it may stand in a log.
+// Validation of UTF-8, RFC 3629, and text that is safe to log.
 #pragma once
 
 #include <algorithm>
@@ -21,7 +21,7 @@ namespace detail {
     const std::size_t size = first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
     if (size == 0 || text.size() < size) return 0;
 
-    // Overlong forms, surrogates and what lies above U+10FFFF show in the second byte.
+    // The second byte reveals overlong forms, surrogates and code points above U+10FFFF.
     const std::uint8_t low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
     const std::uint8_t high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
     if (at(1) < low || at(1) > high) return 0;
@@ -32,7 +32,7 @@ namespace detail {
 
 } // namespace detail
 
-/// The longest beginning of `text` that is UTF-8 and has at most `size_max` bytes.
+/// The longest prefix of `text` that is UTF-8 and has at most `size_max` bytes.
 [[nodiscard]] constexpr std::string_view utf8_prefix(std::string_view text, std::size_t size_max) noexcept {
     std::size_t size = 0;
     while (size < text.size()) {
@@ -47,7 +47,7 @@ namespace detail {
     return utf8_prefix(text, text.size()).size() == text.size();
 }
 
-/// Whether a terminal or a log viewer obeys `character`, or shows nothing in its place, so that two names look alike:
+/// Whether a terminal or a log viewer interprets `character`, or displays nothing for it, so that two names look alike:
 /// C0 and C1 controls, line and paragraph separators, interlinear annotation, and what Unicode calls default-ignorable
 /// (zero-width and bidi characters, soft hyphens, fillers, variation selectors, tags). Precondition: it is one
 /// character of UTF-8.
@@ -63,8 +63,8 @@ namespace detail {
         [value](const auto& range) { return range.first <= value && value <= range.second; });
 }
 
-/// The first `size_max` bytes of what a peer has written, for a log: one line, with '?' for each byte of an
-/// invisible character and each that is not UTF-8.
+/// A peer's text, cut to `size_max` bytes, for a log: one line, with '?' for each byte of an invisible character and
+/// each byte that is not UTF-8.
 [[nodiscard]] inline std::string loggable(std::string_view text, std::size_t size_max) {
     std::string out;
     while (!text.empty()) {

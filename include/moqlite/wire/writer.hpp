@@ -12,7 +12,7 @@
 
 namespace moqlite::wire {
 
-/// Appends to `out`, whose memory is reused. The first error sticks; rollback() then undoes the rest.
+/// Appends to `out`, whose memory is reused. The first error sticks; rollback() then removes the rest.
 class writer {
 public:
     explicit writer(std::vector<std::byte>& out) noexcept : out_(out), start_(out.size()) {}
@@ -27,13 +27,13 @@ public:
     void boolean(bool value) { u8(value ? 1 : 0); }
     void bytes(byte_view value) { out_.insert(out_.end(), value.begin(), value.end()); }
 
-    /// Its length, then the text, which should be UTF-8.
+    /// The length, then the text, which should be UTF-8.
     void string(std::string_view text) {
         varint(text.size());
         bytes(as_bytes(text));
     }
 
-    /// Puts the length of what `body()` writes in front of it.
+    /// Writes what `body()` writes, with its length in front.
     template <class Body>
     void prefixed(Body&& body) {
         const auto at = out_.size();
@@ -49,7 +49,7 @@ public:
 
     [[nodiscard]] errc error() const noexcept { return error_; }
 
-    /// Takes back all that this writer has written.
+    /// Removes everything that this writer has appended.
     void rollback() { out_.resize(start_); }
 
 private:

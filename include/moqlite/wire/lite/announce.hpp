@@ -1,4 +1,4 @@
-// The announce stream, moq-lite-05: what a subscriber is interested in, and what there is.
+// The messages of an announce stream, moq-lite-05: a subscriber's interest, and a publisher's broadcasts.
 #pragma once
 
 #include <algorithm>
@@ -12,15 +12,16 @@
 
 namespace moqlite::wire::lite {
 
-/// ANNOUNCE_REQUEST: tell me of the broadcasts below `prefix`.
+/// ANNOUNCE_REQUEST: asks for announcements of the broadcasts below `prefix`.
 struct announce_request {
     std::string_view prefix = {};
-    hop_id exclude_hop = {}; ///< Leave out what came through it; 0 for none, and where the version lacks it.
+    hop_id exclude_hop =
+        {}; ///< Broadcasts that came through this hop are left out; 0: none, or the version lacks the field.
 
     friend constexpr bool operator==(const announce_request&, const announce_request&) = default;
 };
 
-/// ANNOUNCE_OK: who answers, and how many active announcements follow as the present state.
+/// ANNOUNCE_OK: the hop id of the publisher, and how many active announcements follow as the initial state.
 struct announce_ok {
     hop_id hop = {};
     std::uint64_t active_count = 0;
@@ -30,8 +31,8 @@ struct announce_ok {
 
 enum class announce_status : std::uint8_t { ended, active };
 
-/// ANNOUNCE, later ANNOUNCE_BROADCAST: a broadcast came or went. Where the version has no hop ids, only
-/// the number of hops travels.
+/// ANNOUNCE, later ANNOUNCE_BROADCAST: a broadcast became active or ended. Where the version has no hop ids, only the
+/// number of hops is sent.
 struct announce {
     announce_status status = announce_status::active;
     std::string_view suffix = {}; ///< The path without the requested prefix.
@@ -40,7 +41,7 @@ struct announce {
     friend constexpr bool operator==(const announce&, const announce&) = default;
 };
 
-/// ANNOUNCE_START: a broadcast came. The n-th on its stream has the announce id n, from 0.
+/// ANNOUNCE_START: a broadcast became active. The n-th on its stream has the announce id n, from 0.
 struct announce_start {
     std::string_view suffix = {};
     hop_list hops = {};
@@ -49,14 +50,14 @@ struct announce_start {
     friend constexpr bool operator==(const announce_start&, const announce_start&) = default;
 };
 
-/// ANNOUNCE_END: a broadcast went; its id is never used again.
+/// ANNOUNCE_END: a broadcast ended; its id is never reused.
 struct announce_end {
     std::uint64_t id = 0;
 
     friend constexpr bool operator==(const announce_end&, const announce_end&) = default;
 };
 
-/// ANNOUNCE_UPDATE: a broadcast is reached another way.
+/// ANNOUNCE_UPDATE: the route to a broadcast changed.
 struct announce_update {
     std::uint64_t id = 0;
     hop_list hops = {};
@@ -72,7 +73,7 @@ inline void read_hops(reader& in, version v, hop_list& hops, const limits& bound
     if (count > std::min(bounds.hops, hop_list::capacity)) return in.fail(errc::too_many_hops);
     for (std::uint64_t i = 0; i < count; ++i) {
         const hop_id hop{has_hop_ids(v) ? in.varint() : 0};
-        // A hop that did not say who it is may stand several times.
+        // Id 0, a hop that did not identify itself, may repeat.
         if (hop != hop_id{} && hops.contains(hop)) return in.fail(errc::duplicate_hop);
         static_cast<void>(hops.push_back(hop));
     }
@@ -168,10 +169,10 @@ inline void write(writer& out, version v, const announce_update& m) {
 [[nodiscard]] constexpr std::uint64_t message_type(version, const announce_end&) noexcept { return 1; }
 [[nodiscard]] constexpr std::uint64_t message_type(version, const announce_update&) noexcept { return 2; }
 
-/// How many types there are, for take_typed_message().
+/// The number of message types, for take_typed_message().
 inline constexpr std::uint64_t announcement_types = 3;
 
-/// What a publisher says where announcements are typed.
+/// A publisher's message where announcements are typed.
 using announcement = std::variant<announce_start, announce_end, announce_update>;
 
 [[nodiscard]] inline result<announcement> decode_announcement(

@@ -1,8 +1,8 @@
-// One message to bytes and back. Each message M has beside it:
+// Encodes and decodes one message. Each message M has beside it:
 //   void read(reader&, version, M&, const limits&)      its fields, in order;
 //   void write(writer&, version, const M&)              the same;
 //   std::uint64_t message_type(version, const M&)       if it is a typed message.
-// A message that the version does not have is refused with errc::unsupported.
+// A message that the version does not define is refused with errc::unsupported.
 #pragma once
 
 #include <concepts>
@@ -21,13 +21,13 @@
 
 namespace moqlite::wire::lite {
 
-/// Messages that tell their type before their length.
+/// Messages with a type in front of their length.
 template <class M>
 concept typed_message = requires(version v, const M& m) {
     { message_type(v, m) } -> std::same_as<std::uint64_t>;
 };
 
-/// The message in `body`, whose views alias it. A typed message's type is the caller's to check.
+/// Decodes the message in `body`, which its views alias. The caller checks a typed message's type.
 template <class M>
 [[nodiscard]] result<M> decode(version v, byte_view body, const limits& bounds = default_limits) noexcept {
     reader in{body};
@@ -37,7 +37,7 @@ template <class M>
     return message;
 }
 
-/// Appends the whole message, its type and length included, or nothing at all.
+/// Appends the whole message, type and length included, or nothing at all.
 template <class M>
 [[nodiscard]] errc encode(version v, const M& message, std::vector<std::byte>& out) {
     writer to{out};
@@ -49,7 +49,7 @@ template <class M>
 
 namespace detail {
 
-/// Segments of `path` once normalised: runs of anything but slashes.
+/// Segments of `path` once normalised: runs of characters other than slashes.
 [[nodiscard]] constexpr std::size_t path_segments(std::string_view path) noexcept {
     std::size_t count = 0;
     for (std::size_t i = 0; i < path.size(); ++i)
@@ -57,14 +57,14 @@ namespace detail {
     return count;
 }
 
-/// A path as it stands on the wire: whoever uses it normalises it.
+/// A path as on the wire; the caller normalises it.
 [[nodiscard]] inline std::string_view read_path(reader& in, const limits& bounds) noexcept {
     const auto path = in.string();
     if (path_segments(path) > bounds.path_segments) in.fail(errc::too_many_segments);
     return path;
 }
 
-/// 0 is none, n + 1 is group n.
+/// An optional group: 0 is none, n + 1 is group n.
 [[nodiscard]] inline std::optional<group_sequence> read_optional_group(reader& in) noexcept {
     const auto value = in.varint();
     if (value == 0) return std::nullopt;

@@ -15,7 +15,7 @@ namespace moqlite::wire::lite {
 struct datagram {
     std::uint64_t subscription = 0; ///< The Subscribe ID that the subscriber chose.
     group_sequence sequence = {};
-    moqlite::timestamp timestamp = {}; ///< Since 0, not since another frame.
+    moqlite::timestamp timestamp = {}; ///< Absolute, not a delta.
     byte_view payload = {};
 
     friend constexpr bool operator==(const datagram& a, const datagram& b) noexcept {

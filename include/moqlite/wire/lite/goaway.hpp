@@ -1,4 +1,4 @@
-// GOAWAY, moq-lite-05: please connect again, perhaps elsewhere.
+// GOAWAY, moq-lite-05: asks the peer to connect again, perhaps elsewhere.
 #pragma once
 
 #include <moqlite/wire/lite/codec.hpp>
@@ -7,7 +7,7 @@
 namespace moqlite::wire::lite {
 
 struct goaway {
-    std::string_view uri = {}; ///< Empty: the same place.
+    std::string_view uri = {}; ///< Empty: the same address.
 
     friend constexpr bool operator==(const goaway&, const goaway&) = default;
 };

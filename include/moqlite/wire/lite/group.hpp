@@ -11,7 +11,7 @@
 namespace moqlite::wire::lite {
 
 struct group_header {
-    std::uint64_t subscription = 0; ///< The Subscribe ID that the subscriber chose.
+    std::uint64_t subscription = 0; ///< Subscribe ID, chosen by the subscriber.
     group_sequence sequence = {};
 
     friend constexpr bool operator==(const group_header&, const group_header&) = default;

@@ -1,4 +1,4 @@
-// The relays that an announcement came through, first the one next to its publisher.
+// The relays that an announcement came through, the one nearest its publisher first.
 #pragma once
 
 #include <algorithm>
@@ -9,13 +9,13 @@
 
 namespace moqlite::wire::lite {
 
-/// At most 32 hops, in place. A hop that did not say who it is counts as hop_id{0}.
+/// At most 32 hops, stored in place. A hop that did not identify itself is hop_id{0}.
 class hop_list {
 public:
     static constexpr std::size_t capacity = 32;
 
     constexpr hop_list() noexcept = default;
-    /// Precondition: at most `capacity`; what goes beyond is left out.
+    /// Precondition: at most `capacity` hops; further ones are left out.
     constexpr hop_list(std::initializer_list<hop_id> hops) noexcept {
         for (auto hop : hops) static_cast<void>(push_back(hop));
     }

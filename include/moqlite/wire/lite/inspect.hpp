@@ -1,5 +1,5 @@
-// What the bytes of one direction of a stream, or of a datagram, mean: message by message, all versions.
-// It knows how messages follow each other on a stream, not what a session remembers between streams.
+// Decodes one direction of a stream, or a datagram, message by message, in all versions. It knows the order of messages
+// on a stream, but no state that a session keeps across streams.
 #pragma once
 
 #include <cstddef>
@@ -36,7 +36,7 @@ enum class sender : std::uint8_t { publisher, subscriber };
 /// A FRAME with its payload.
 struct frame {
     std::int64_t delta = 0; ///< 0 where the version has no timestamps.
-    timestamp time{};       ///< Of the frame: the sum of all deltas so far.
+    timestamp time{};       ///< The frame's timestamp: the sum of all deltas so far.
     byte_view payload = {};
 };
 
@@ -46,30 +46,30 @@ using any_message = std::variant<bidi_type, uni_type, setup, announce_request, a
 
 /// One message, or the stream's type. Views in it alias the input.
 struct inspected {
-    std::uint64_t offset = 0; ///< In the direction's bytes.
-    std::size_t size = 0;     ///< Of all of it: type, length, body.
+    std::uint64_t offset = 0; ///< Position in the direction's bytes.
+    std::size_t size = 0;     ///< Total size: type, length, body.
     any_message message;
-    std::uint64_t announce_id = 0; ///< Of an ANNOUNCE_START, which does not say it.
+    std::uint64_t announce_id = 0; ///< The implicit id of an ANNOUNCE_START.
 };
 
-/// Which bytes these are.
+/// Describes the bytes to inspect.
 struct inspection {
     version dialect = version::lite_05;
     carrier kind = carrier::bidi;
     sender from = sender::subscriber;
-    /// The request that these bytes of a bidirectional stream answer; none: they begin with the stream's type.
+    /// The request that these bytes of a bidirectional stream answer; nullopt: they begin with the stream's type.
     std::optional<bidi_type> answers = {};
 };
 
-/// Takes the messages of one direction apart, in order. It keeps no bytes: give it those that follow what
-/// it took, as few or as many as there are.
+/// Parses the messages of one direction, in order. It keeps no bytes: pass it those that follow what it has consumed,
+/// few or many.
 class inspector {
 public:
     explicit inspector(const inspection& what, const limits& bounds = default_limits) noexcept
         : what_(what), bounds_(bounds), bidi_(what.answers) {}
 
-    /// Takes what begins `in`; need_more if it is not all there; or the rule that it breaks, now and ever after.
-    /// A datagram has no length of its own: it is all of `in`.
+    /// Parses the message that begins `in`; need_more if it is incomplete; or an error, which no further bytes can
+    /// mend. A datagram has no length of its own: it is all of `in`.
     [[nodiscard]] taken<inspected> next(byte_view in) noexcept {
         auto found = in.empty() && what_.kind != carrier::datagram ? taken<inspected>{} : take(in);
         if (!found) return found;
@@ -78,15 +78,15 @@ public:
         return found;
     }
 
-    /// True: nothing has to follow, the sender may end here.
+    /// True if the sender may end here: no message has to follow.
     [[nodiscard]] bool may_end() const noexcept {
         if (what_.kind == carrier::datagram) return messages_ != 0;
         if (what_.kind == carrier::uni) return uni_ && messages_ != 0;
-        if (what_.answers) return true; // Whoever is asked may always say nothing.
+        if (what_.answers) return true; // A publisher may always end a request without an answer.
         return bidi_ && (messages_ != 0 || bidi_ == bidi_type::probe);
     }
 
-    /// Bytes taken so far: where what next() refuses begins.
+    /// Bytes consumed so far: where a message that next() rejects begins.
     [[nodiscard]] std::uint64_t offset() const noexcept { return offset_; }
 
 private:
@@ -100,7 +100,7 @@ private:
         return what_.answers ? take_answer(in) : take_request(in);
     }
 
-    /// A publisher opens streams for groups and GOAWAY, a subscriber none for groups.
+    /// A publisher opens streams for groups and GOAWAY; a subscriber opens none for groups.
     [[nodiscard]] bool opens(bidi_type type) const noexcept {
         return what_.from == sender::subscriber || type == bidi_type::goaway;
     }
@@ -133,7 +133,7 @@ private:
         case bidi_type::announce: return take_only<announce_request>(in);
         case bidi_type::subscribe: return messages_ != 0 ? take_one<subscribe_update>(in) : take_one<subscribe>(in);
         case bidi_type::fetch: return take_only<fetch>(in);
-        case bidi_type::probe: return take_one<probe>(in); // Some subscribers ask for a bitrate.
+        case bidi_type::probe: return take_one<probe>(in); // Some subscribers send a target bitrate.
         case bidi_type::goaway: return take_only<goaway>(in);
         case bidi_type::track: return take_only<track>(in);
         }
@@ -154,7 +154,7 @@ private:
         return errc::unknown_stream_type;
     }
 
-    /// An M behind which nothing may stand.
+    /// An M that no message may follow.
     template <class M>
     [[nodiscard]] taken<inspected> take_only(byte_view in) noexcept {
         if (messages_ != 0) return errc::unexpected_message;
@@ -220,27 +220,27 @@ private:
     std::optional<bidi_type> bidi_;
     std::optional<uni_type> uni_;
     std::uint64_t offset_ = 0;
-    std::uint64_t messages_ = 0; ///< Behind the stream's type.
-    std::uint64_t started_ = 0;  ///< ANNOUNCE_STARTs.
-    timestamp time_{};           ///< Of the frame before.
+    std::uint64_t messages_ = 0; ///< Messages after the stream's type.
+    std::uint64_t started_ = 0;  ///< Number of ANNOUNCE_STARTs.
+    timestamp time_{};           ///< Timestamp of the previous frame.
 };
 
 /// How the bytes of a direction end.
 enum class ending : std::uint8_t {
-    whole,      ///< With a message, where the sender may end.
-    incomplete, ///< In the middle of a message, or before one that has to follow.
-    malformed,  ///< With something that breaks a rule.
+    whole,      ///< After a message, where the sender may end.
+    incomplete, ///< Inside a message, or before one that has to follow.
+    malformed,  ///< With bytes that break a rule.
 };
 
 struct inspection_end {
     ending how = ending::whole;
     errc error = errc::ok;    ///< The rule that was broken.
-    std::uint64_t offset = 0; ///< Where what is missing or wrong begins; of whole bytes, their number.
+    std::uint64_t offset = 0; ///< Where the missing or malformed part begins; if whole, the number of bytes.
 
     friend constexpr bool operator==(const inspection_end&, const inspection_end&) = default;
 };
 
-/// Calls `each` with every message in `in`, in order, and says how it ends.
+/// Calls `each` with every message in `in`, in order, and returns how the bytes end.
 template <class F>
 inspection_end inspect(const inspection& what, byte_view in, F&& each, const limits& bounds = default_limits) {
     inspector direction{what, bounds};

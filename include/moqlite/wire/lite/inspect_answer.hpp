@@ -1,4 +1,4 @@
-// Which request the bytes of a publisher answer, where nobody recorded it: the answer does not say it.
+// Infers which request a publisher's bytes answer, where no record says it: the answer itself does not.
 #pragma once
 
 #include <algorithm>
@@ -14,11 +14,11 @@
 
 namespace moqlite::wire::lite {
 
-/// What some bytes are if they answer one kind of request.
+/// Bytes read as the answer to one kind of request.
 struct answer_reading {
-    std::optional<bidi_type> answers = {}; ///< None: no answer, but a GOAWAY stream that the publisher opened.
+    std::optional<bidi_type> answers = {}; ///< nullopt: no answer, but a GOAWAY stream that the publisher opened.
     inspection_end end = {};
-    /// ANNOUNCE_OK promises more announcements than there are, or a message stands as nobody writes it.
+    /// ANNOUNCE_OK promises more announcements than follow, or a message has an unusual encoding.
     bool doubtful = false;
 };
 
@@ -45,7 +45,7 @@ private:
         readings_[size_++] = {answers, end, came < promised || !usual};
     }
 
-    /// False: we would write the message in other bytes, such as a flag of 15 as 1.
+    /// False: we would encode the message differently, such as a flag of 15 as 1.
     static bool is_usual(version v, const inspected& m, byte_view bytes) {
         std::vector<std::byte> again;
         const auto encoded = [&](const auto& message) {
@@ -61,8 +61,8 @@ private:
     std::size_t size_ = 0;
 };
 
-/// Reads `in` as each answer that the version has. Best is what is whole, then what may become it, then what is
-/// right for longest. Several can be whole: an ANNOUNCE_OK without announcements has the bytes of a PROBE.
+/// Reads `in` as each answer that the version defines. Whole readings are best, then incomplete ones, then the one that
+/// is well-formed for longest. Several can be whole: an ANNOUNCE_OK without announcements has the bytes of a PROBE.
 [[nodiscard]] inline answer_readings read_answers(version v, byte_view in, const limits& bounds = default_limits) {
     answer_readings out;
     out.add(v, in, bidi_type::announce, bounds);
@@ -78,7 +78,7 @@ private:
         if (a.end.how == ending::whole) return a.doubtful < b.doubtful;
         return a.end.how == ending::malformed && a.end.offset > b.end.offset;
     };
-    // Insertion, because it is stable and takes no memory.
+    // Insertion sort, because it is stable and allocates nothing.
     const auto readings = std::span{out.readings_}.first(out.size_);
     for (std::size_t i = 1; i < readings.size(); ++i)
         for (auto j = i; j > 0 && better(readings[j], readings[j - 1]); --j) std::swap(readings[j], readings[j - 1]);

@@ -29,14 +29,14 @@ namespace moqlite::wire::lite {
 
 namespace detail {
 
-/// The drafts' names, in the order of any_message. ANNOUNCE has had others; from 05 on it is ANNOUNCE_BROADCAST.
+/// The drafts' names, in the order of any_message. ANNOUNCE had other names; from 05 on it is ANNOUNCE_BROADCAST.
 inline constexpr std::string_view message_names[] = {"STREAM_TYPE", "STREAM_TYPE", "SETUP", "ANNOUNCE_REQUEST",
     "ANNOUNCE_OK", "ANNOUNCE", "ANNOUNCE_START", "ANNOUNCE_END", "ANNOUNCE_UPDATE", "SUBSCRIBE", "SUBSCRIBE_UPDATE",
     "SUBSCRIBE_OK", "SUBSCRIBE_END", "SUBSCRIBE_DROP", "TRACK", "TRACK_INFO", "FETCH", "GROUP", "FRAME", "PROBE",
     "GOAWAY", "DATAGRAM"};
 static_assert(std::size(message_names) == std::variant_size_v<any_message>);
 
-/// Hands the fields of a message to `f`, in the order of the wire.
+/// Passes the fields of a message to `f`, in wire order.
 template <class F>
 class field_teller {
 public:
@@ -171,8 +171,8 @@ private:
     return detail::message_names[m.message.index()];
 }
 
-/// Calls `f(name, value)` for each field, in the order of the wire. A value is a uint64_t, int64_t, bool,
-/// string_view, byte_view or hop_list, or nullopt for what is left out or unknown.
+/// Calls `f(name, value)` for each field, in wire order. A value is a uint64_t, int64_t, bool, string_view, byte_view
+/// or hop_list, or nullopt if absent or unknown.
 template <class F>
 void for_each_field(version v, const inspected& m, F&& f) {
     if (std::holds_alternative<announce_start>(m.message)) f("announce_id", m.announce_id);

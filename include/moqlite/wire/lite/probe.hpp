@@ -1,4 +1,4 @@
-// PROBE, moq-lite-05: what a publisher knows of the path to the subscriber.
+// PROBE, moq-lite-05: a publisher's measurements of the path to the subscriber.
 #pragma once
 
 #include <algorithm>
@@ -8,10 +8,10 @@
 
 namespace moqlite::wire::lite {
 
-/// None is "unknown", a 0 on the wire; what was measured as 0 therefore travels as 1.
+/// nullopt is "unknown", a 0 on the wire; a measured 0 is therefore sent as 1.
 struct probe {
-    std::optional<std::uint64_t> bitrate = {}; ///< Bits a second.
-    std::optional<milliseconds> rtt = {};      ///< None where the version lacks it.
+    std::optional<std::uint64_t> bitrate = {}; ///< Bits per second.
+    std::optional<milliseconds> rtt = {};      ///< nullopt where the version lacks it.
 
     friend constexpr bool operator==(const probe&, const probe&) = default;
 };

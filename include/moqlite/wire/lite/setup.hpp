@@ -12,20 +12,20 @@
 
 namespace moqlite::wire::lite {
 
-/// How a publisher can help to find the available bitrate. A level from the future reads as increase.
+/// How a publisher can help to find the available bitrate. A level unknown to us reads as increase.
 enum class probe_level : std::uint64_t { none, report, increase };
 
-/// What the client means to do. A role from the future reads as both.
+/// What the client will do. A role unknown to us reads as both.
 enum class peer_role : std::uint64_t { both, publisher, subscriber };
 
-/// What a peer says about itself. A parameter that it did not send has its default here.
+/// A peer's parameters. One that it did not send has its default here.
 struct setup {
     probe_level probe = probe_level::none;
     /// Path and query; only from clients, where the connection has no URL. An empty one means none, but
     /// older peers refuse it.
     std::optional<std::string_view> path = {};
     peer_role role = peer_role::both;       ///< Only from clients.
-    std::optional<std::uint64_t> cost = {}; ///< Of the link; 0 is a cost.
+    std::optional<std::uint64_t> cost = {}; ///< Cost of the link; 0 is a valid cost.
     hop_id origin = {};                     ///< The peer's own hop id, 0 if it has none.
 
     friend constexpr bool operator==(const setup&, const setup&) = default;
@@ -35,7 +35,7 @@ namespace detail {
 
 enum class setup_parameter : std::uint64_t { probe = 1, path, role, cost, origin };
 
-/// Capacity for the ids seen, to find the ones that come twice.
+/// Capacity for the ids seen, to find duplicates.
 inline constexpr std::size_t setup_parameters_max = 64;
 
 /// A varint that fills `value` exactly.

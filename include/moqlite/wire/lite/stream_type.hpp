@@ -16,7 +16,7 @@ namespace moqlite::wire::lite {
 enum class bidi_type : std::uint64_t { announce = 1, subscribe, fetch, probe, goaway, track };
 enum class uni_type : std::uint64_t { group = 0, setup };
 
-/// The type of a bidirectional stream, if the version has it. FETCH has its number in all of them.
+/// The type of a bidirectional stream, if the version defines it. Every version defines FETCH.
 [[nodiscard]] constexpr std::optional<bidi_type> bidi_type_from(version v, std::uint64_t value) noexcept {
     const auto type = static_cast<bidi_type>(value);
     switch (type) {
@@ -30,7 +30,7 @@ enum class uni_type : std::uint64_t { group = 0, setup };
     return std::nullopt;
 }
 
-/// The type of a unidirectional stream, if the version has it.
+/// The type of a unidirectional stream, if the version defines it.
 [[nodiscard]] constexpr std::optional<uni_type> uni_type_from(version v, std::uint64_t value) noexcept {
     const auto type = static_cast<uni_type>(value);
     switch (type) {
@@ -40,14 +40,14 @@ enum class uni_type : std::uint64_t { group = 0, setup };
     return std::nullopt;
 }
 
-/// A stream's type and the bytes it took.
+/// A stream's type and its encoded size.
 template <class Type>
 struct stream_prefix {
     Type type = {};
     std::size_t size = 0;
 };
 
-/// Takes the type that begins a bidirectional stream, or errc::unknown_stream_type.
+/// Parses the type that begins a bidirectional stream, or errc::unknown_stream_type.
 [[nodiscard]] constexpr taken<stream_prefix<bidi_type>> take_bidi_type(version v, byte_view in) noexcept {
     auto rest = in;
     const auto value = read_varint(rest);
@@ -57,7 +57,7 @@ struct stream_prefix {
     return stream_prefix<bidi_type>{*type, in.size() - rest.size()};
 }
 
-/// Takes the type that begins a unidirectional stream, or errc::unknown_stream_type.
+/// Parses the type that begins a unidirectional stream, or errc::unknown_stream_type.
 [[nodiscard]] constexpr taken<stream_prefix<uni_type>> take_uni_type(version v, byte_view in) noexcept {
     auto rest = in;
     const auto value = read_varint(rest);

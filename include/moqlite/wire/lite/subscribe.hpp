@@ -9,7 +9,7 @@
 namespace moqlite::wire::lite {
 
 struct subscribe {
-    std::uint64_t id = 0; ///< Subscribe ID: the subscriber's choice; the groups name it.
+    std::uint64_t id = 0; ///< Subscribe ID, chosen by the subscriber; groups carry it.
     std::string_view broadcast = {};
     std::string_view track = {};
     subscribe_options options = {};

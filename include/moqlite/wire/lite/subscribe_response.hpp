@@ -1,4 +1,4 @@
-// What a publisher answers on a subscribe stream, moq-lite-05: SUBSCRIBE_OK, _END and _DROP.
+// A publisher's answers on a subscribe stream, moq-lite-05: SUBSCRIBE_OK, _END and _DROP.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace moqlite::wire::lite {
 
-/// Where has_options_in_ok(v), `options` travels and `group` does not; else the other way round.
+/// Carries `options` where has_options_in_ok(v), else `group`.
 struct subscribe_ok {
     group_sequence group = {}; ///< The first group that will be served.
     subscribe_options options = {};
@@ -19,12 +19,12 @@ struct subscribe_ok {
 };
 
 struct subscribe_end {
-    group_sequence group = {}; ///< The first that will never come; 0 if none ever came.
+    group_sequence group = {}; ///< The first group that will never exist; 0 if there was none.
 
     friend constexpr bool operator==(const subscribe_end&, const subscribe_end&) = default;
 };
 
-/// The groups from `start` to `end`, both included, will not come.
+/// The groups from `start` to `end`, both included, will not be sent.
 struct subscribe_drop {
     group_sequence start = {};
     group_sequence end = {};
@@ -71,7 +71,7 @@ inline void write(writer& out, version, const subscribe_drop& m) {
     return has_subscribe_end(v) ? 2 : 1;
 }
 
-/// How many types there are, for take_typed_message().
+/// The number of message types, for take_typed_message().
 [[nodiscard]] constexpr std::uint64_t subscribe_response_types(version v) noexcept {
     return message_type(v, subscribe_drop{}) + 1;
 }

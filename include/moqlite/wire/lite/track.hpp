@@ -7,7 +7,7 @@
 
 namespace moqlite::wire::lite {
 
-/// TRACK: what are the properties of this track?
+/// TRACK: asks for the properties of a track.
 struct track {
     std::string_view broadcast = {};
     std::string_view name = {};
@@ -15,7 +15,7 @@ struct track {
     friend constexpr bool operator==(const track&, const track&) = default;
 };
 
-/// TRACK_INFO: the properties, and nothing else.
+/// TRACK_INFO: the properties alone.
 struct track_info : moqlite::track_info {
     friend constexpr bool operator==(const track_info&, const track_info&) = default;
 };
