@@ -49,7 +49,7 @@ int publisher::run() {
 
 void publisher::connected() {
     track_writer_options o{.group_frames = options_.group_frames, .info = {.timescale = 1'000'000}};
-    if (options_.wait_subscriber) o.mode = writing::complete, o.hold_most *= 2;
+    if (options_.wait_subscriber) o.mode = writing::complete, o.hold_max *= 2;
     if (track_)
         await_return();
     else
@@ -225,7 +225,7 @@ void publisher::ending(int code, const std::string& why) {
     if (code != exit_ok) return spdlog::error("{}", why);
     spdlog::info(
         "published {} groups, {} frames, {}", track_->groups(), frames_, size_text(static_cast<double>(bytes_)));
-    if (const auto n = track_->untaken(); n != 0) spdlog::warn("nobody took {} of {} groups", n, track_->groups());
+    if (const auto n = track_->undelivered(); n != 0) spdlog::warn("nobody took {} of {} groups", n, track_->groups());
 }
 
 std::string publisher::progress() {

@@ -23,7 +23,7 @@ struct channel {
     link::connection* connection = nullptr;
     bool over = false;
     test::lent_memory lent;
-    contract_books<sim::fault_is_failure> contract;
+    contract_checker<sim::fault_is_failure> contract;
     std::set<stream_id> open;
     std::set<stream_id> closed;
     std::function<void()> on_over;

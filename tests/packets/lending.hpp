@@ -11,7 +11,7 @@ namespace moqlite::packets {
 /// Passes everything on to `to`, for one pump.
 class lending final : public link::connection {
 public:
-    lending(link::connection& to, test::lent_memory& books, contract_books<sim::fault_is_failure>& contract)
+    lending(link::connection& to, test::lent_memory& books, contract_checker<sim::fault_is_failure>& contract)
         : to_(to), books_(books), contract_(contract) {}
 
     [[nodiscard]] std::optional<stream_id> open(direction kind) override {
@@ -65,7 +65,7 @@ public:
 private:
     link::connection& to_;
     test::lent_memory& books_;
-    contract_books<sim::fault_is_failure>& contract_;
+    contract_checker<sim::fault_is_failure>& contract_;
 };
 
 } // namespace moqlite::packets

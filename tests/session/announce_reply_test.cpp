@@ -97,7 +97,7 @@ TEST_CASE("what one peer is told at once is bounded: a request for more is refus
     announcements table;
     ready_list ready;
     for (int n = 0; n < 20; ++n) put(table, std::to_string(n));
-    answerer server{table, ready, {.told = 10}};
+    answerer server{table, ready, {.announced_to_peer = 10}};
     // Four for all that there is: others may announce more than the bound, and harm no honest listener by it.
     for (std::uint64_t n = 0; n < 4; ++n) CHECK(server.receive(client_bidi(n), request("")).empty());
     static_cast<void>(server.outputs());

@@ -27,7 +27,7 @@ struct believer : announcements::listener {
                 believes.erase(e->path);
             else
                 believes[e->path] = e->routes.front().hops.size();
-            table.told(*this, *e, e->routes.empty() ? 0 : 1);
+            table.set_known(*this, *e, e->routes.empty() ? 0 : 1);
         }
         return n;
     }

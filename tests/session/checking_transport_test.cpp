@@ -38,7 +38,7 @@ struct puppet {
 /// A client's books.
 struct table {
     std::vector<std::string> faults;
-    contract_books<write_down> books{role::client, {&faults}};
+    contract_checker<write_down> books{role::client, {&faults}};
     puppet transport;
     checking_transport<puppet, write_down> wire{transport, books};
     session real{role::client, version::lite_05, {}, t0};

@@ -66,7 +66,7 @@ TEST_CASE("groups that wait for a capped reader are bounded too: the oldest goes
     CHECK(server.drops() == list{"0 to 0", "1 to 1", "2 to 2", "3 to 3", "4 to 4", "5 to 5", "6 to 6", "7 to 7",
                                 "8 to 8", "9 to 9", "10 to 10", "11 to 11", "12 to 12", "13 to 13", "14 to 14",
                                 "15 to 15", "16 to 16", "17 to 17", "18 to 18", "19 to 19"});
-    CHECK(limits{}.capped_groups >= 2 * read_ahead::most_groups);
+    CHECK(limits{}.capped_groups >= 2 * read_ahead::groups_max);
 }
 
 TEST_CASE(

@@ -45,7 +45,7 @@ struct end {
     }
 
     session is;
-    contract_books<> books;
+    contract_checker<> books;
     checking_session<session> checked;
     checking_transport<memory_transport> wire;
     memory_transport& raw;

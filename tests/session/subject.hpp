@@ -167,7 +167,7 @@ public:
 
 private:
     session session_;
-    contract_books<output_fault_is_failure> books_;
+    contract_checker<output_fault_is_failure> books_;
     checking_session<session, output_fault_is_failure> checked_{session_, books_};
     checking_transport<recorder, output_fault_is_failure> wire_{link, books_};
 };

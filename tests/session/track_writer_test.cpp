@@ -97,7 +97,7 @@ TEST_CASE("a complete writer holds every group until it was received", "[session
         CHECK(s.delivered(1, 0));
         CHECK_FALSE(s.writer.find(studio::at(0)));
         CHECK(s.writer.find(studio::at(1)));
-        CHECK(s.writer.untaken() == 2);
+        CHECK(s.writer.undelivered() == 2);
     }
     SECTION("but not for one that is held to be requested again") {
         s.writer.keep_recent();
@@ -107,7 +107,7 @@ TEST_CASE("a complete writer holds every group until it was received", "[session
     SECTION("and counts one that was lost as not received") {
         CHECK(s.lost(1, 0));
         CHECK(s.left(1));
-        CHECK(s.writer.untaken() == 3);
+        CHECK(s.writer.undelivered() == 3);
     }
 }
 
@@ -125,14 +125,14 @@ TEST_CASE("a subscriber is served up to its Group End, and further when it raise
 
 TEST_CASE("a subscriber has no room while too much is on its way", "[session][writer]") {
     auto o = complete;
-    o.groups_most = 2;
+    o.groups_max = 2;
     studio s{o};
     CHECK(s.writer.has_room()); // Of nobody.
     s.subscribed(1, 0);
     SECTION("in bytes") {
-        s.session.waiting = o.unsent_most;
+        s.session.waiting = o.unsent_max;
         CHECK_FALSE(s.writer.has_room());
-        s.session.waiting = o.unsent_most - 1;
+        s.session.waiting = o.unsent_max - 1;
         CHECK(s.writer.has_room());
     }
     SECTION("in groups, when the next frame opens one") {
@@ -147,7 +147,7 @@ TEST_CASE("a subscriber has no room while too much is on its way", "[session][wr
 
 TEST_CASE("beyond its bound a writer lets the oldest groups go, and says so to who wanted them", "[session][writer]") {
     auto o = complete;
-    o.hold_most = 200 * 1024;
+    o.hold_max = 200 * 1024;
     studio s{o};
     s.write(8, 40'000); // Four groups of 80 kB.
     CHECK_FALSE(s.writer.find(studio::at(0)));
@@ -161,7 +161,7 @@ TEST_CASE("beyond its bound a writer lets the oldest groups go, and says so to w
 TEST_CASE("a group that grows beyond the bound with nobody to take it is given up, and the next begins anew",
     "[session][writer]") {
     auto o = complete;
-    o.hold_most = 100'000;
+    o.hold_max = 100'000;
     studio s{o};
     s.write(1, 200'000);
     s.write(1, 10); // Of the same group, which goes nowhere.

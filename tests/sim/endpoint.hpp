@@ -106,7 +106,7 @@ private:
     world& world_;
     party& party_;
     side& side_;
-    contract_books<fault_is_failure> books_;
+    contract_checker<fault_is_failure> books_;
     checking_transport<side, fault_is_failure> wire_;
     checking_session<Session, fault_is_failure> session_;
     handler on_event_;

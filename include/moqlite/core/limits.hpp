@@ -27,7 +27,7 @@ struct limits {
     std::size_t announced_by_all = 256 * 1024 * 1024;
     /// Broadcasts reported to one peer, over all its ANNOUNCE_REQUESTs; or four times the number of all broadcasts, if
     /// that is more.
-    std::size_t told = 4 * 65536;
+    std::size_t announced_to_peer = 4 * 65536;
     std::size_t incoming_groups = 4096;         ///< Group streams of one peer that are open at once.
     std::size_t partial_messages = 1024 * 1024; ///< Bytes of control messages that are incomplete or waiting.
     std::size_t parked_streams = 32;            ///< Request streams that wait for admission.

@@ -1,4 +1,4 @@
-// What is there to watch: broadcasts and the routes to them, read by every session at its own pace.
+// The table of broadcasts and the routes to them, which every session reads at its own pace.
 #pragma once
 
 #include <algorithm>
@@ -24,74 +24,75 @@ namespace moqlite {
 
 namespace detail {
 struct listener_tag;
-struct news_tag;
+struct pending_tag;
 struct ended_tag;
 } // namespace detail
 
-/// One way to a broadcast.
+/// A route to a broadcast.
 struct route {
-    std::vector<hop_id> hops; ///< Origin first; empty for one of our own.
-    std::uint64_t source = 0; ///< Key of the session that it came by; 0 for one of our own.
-    std::uint64_t cost = 0;   ///< Of the whole way, as its links were priced.
-    std::uint64_t since = 0;  ///< The table's: the change with which its source began to announce it.
+    std::vector<hop_id> hops; ///< Origin first; empty for our own broadcast.
+    std::uint64_t source = 0; ///< Key of the session that announced it; 0 for our own broadcast.
+    std::uint64_t cost = 0;   ///< Sum of the link costs.
+    std::uint64_t since = 0; ///< Set by the table: the number of the change with which its source began to announce it.
     bool operator==(const route& other) const noexcept {
         return hops == other.hops && source == other.source && cost == other.cost;
     }
 };
 
-/// A table of broadcasts. A listener reads what is below its prefixes or above them, as an announcement is of all that
-/// is beneath it: first what is there, one above, then those below in the order of paths; then what has changed since,
-/// one state a path and no history. A change costs O(log n) and the listeners that it concerns;
-/// a listener costs what it was told. A broadcast that ended is kept until no listener believes in it.
+/// A table of broadcasts. A listener reads the broadcasts below its prefixes, and those above them, since an
+/// announcement covers every path beneath it. First it reads the initial set: the one above, then those below in path
+/// order. Then it reads changes: one state per path, no history. A change costs O(log n) plus the listeners that it
+/// concerns; a listener takes memory for what it has been sent. A broadcast that ended is kept until every listener
+/// that knows it has read its end.
 class announcements {
 public:
     struct entry : detail::list_hook<detail::ended_tag> {
         explicit entry(std::string_view p) : path(p) {}
         std::string path;
-        std::vector<route> routes; ///< Best first: cheapest, fewest hops, newest. Empty: it ended.
-        std::size_t slot = 0;      ///< A small number, the entry's own while any listener knows of it.
+        std::vector<route> routes; ///< Best first: cheapest, fewest hops, newest. Empty: the broadcast has ended.
+        std::size_t slot = 0;      ///< A small number, unique to the entry while any listener knows it.
     private:
         friend class announcements;
-        std::size_t believers = 0; ///< Listeners that were told of it, or will be.
+        std::size_t known_by = 0; ///< Number of listeners that know it, or are about to.
     };
 
     /// A reader of the table.
-    class listener : public detail::list_hook<detail::news_tag> {
+    class listener : public detail::list_hook<detail::pending_tag> {
     public:
         listener() = default;
         ~listener() {
             if (table_ != nullptr) table_->forget(*this);
         }
-        ready_entry* ready = nullptr;                             ///< Marked when there is something to read.
-        detail::list<listener, detail::news_tag>* news = nullptr; ///< Where it is then, until its owner takes it off.
-        std::uint64_t source = 0;                                 ///< Routes from here are not told.
-        bool overrun = false; ///< It fell so far behind that the table forgot what it missed; it reads nothing more.
-        /// Changes that wait to be read. Listeners of one owner may share a count, and so its bound.
+        ready_entry* ready = nullptr;                                 ///< Marked when there is something to read.
+        detail::list<listener, detail::pending_tag>* queue = nullptr; ///< Joined then; its owner removes it.
+        std::uint64_t source = 0;                                     ///< Routes from this source are not reported.
+        bool overrun = false; ///< It fell so far behind that the table dropped it; it reads nothing more.
+        /// Number of changes to be read. Listeners of one owner may share a count, and thereby its bound.
         std::size_t* waiting = &own_waiting_;
 
     private:
         friend class announcements;
         std::size_t own_waiting_ = 0;
-        struct belief {
-            std::uint32_t digest = 0; ///< As its owner told it; 0: not there.
-            bool changed = false;     ///< It is to be told again.
+        struct known_state {
+            std::uint32_t digest = 0; ///< As set_known() recorded it; 0: not known to exist.
+            bool changed = false;     ///< It is waiting to be read again.
         };
         struct interest : detail::list_hook<detail::listener_tag> {
             listener* of = nullptr;
-            std::size_t rank = 0; ///< Of the prefix among the listener's.
+            std::size_t rank = 0; ///< Index of the prefix among the listener's.
         };
         struct cursor {
-            std::size_t rank = 0; ///< Of the prefix that is being read; lower ones have been.
+            std::size_t rank = 0; ///< Index of the prefix being read; lower ones have been read.
             bool begun = false;
-            std::string at; ///< The last path that was read.
+            std::string at; ///< The last path read.
         };
         announcements* table_ = nullptr;
         std::vector<std::string> prefixes_;
-        std::list<interest> interests_;    ///< One a prefix.
-        cursor initial_;                   ///< How far it has read what was there.
-        detail::id_table<belief> beliefs_; ///< By slot.
+        std::list<interest> interests_;       ///< One per prefix.
+        cursor initial_;                      ///< Its position in the initial set.
+        detail::id_table<known_state> known_; ///< By slot.
         detail::ring<entry*> changed_;
-        bool missed_ = false; ///< More changed than may wait: everything is compared once more.
+        bool missed_ = false; ///< More changes than may wait: it reads the whole table again.
     };
 
     announcements() = default;
@@ -101,7 +102,8 @@ public:
         for (auto& [prefix, all] : by_prefix_) all.for_each([](listener::interest& i) { i.of->table_ = nullptr; });
     }
 
-    /// Adds a route, or replaces the one from the same source; the same again changes nothing. `path` is normalised.
+    /// Adds a route, or replaces the one from the same source; an identical route changes nothing. `path` is
+    /// normalised.
     void set(std::string_view path, route r) {
         finish_change();
         auto& e = at(path);
@@ -128,22 +130,22 @@ public:
         changed(e);
         return true;
     }
-    /// Tells of a change that an allocation which failed had interrupted.
+    /// Completes a change that a failed allocation interrupted.
     void finish_change() {
         if (unfinished_ != nullptr) changed(*unfinished_);
     }
-    /// Calls f(const entry&) on every broadcast, those that ended and are still kept among them; f must not change it.
+    /// Calls f(const entry&) on every broadcast, including ended ones that are still kept; f must not change the table.
     template <class F>
     void for_each(F&& f) const {
         for (const auto& [path, e] : by_path_) f(*e);
     }
-    /// nullptr: nobody announces it.
+    /// nullptr: it is not announced.
     [[nodiscard]] const entry* find(std::string_view path) const noexcept {
         const auto found = by_path_.find(path);
         return found == by_path_.end() || found->second->routes.empty() ? nullptr : found->second.get();
     }
-    /// The most specific one that covers `path`: an announcement is of its path and of all beneath, unless a narrower
-    /// one is there. `path` is normalised. nullptr: nothing covers it. O(segments * log n).
+    /// The most specific broadcast that covers `path`: an announcement covers its path and all paths beneath, unless
+    /// there is a narrower one. `path` is normalised. nullptr: nothing covers it. O(segments * log n).
     [[nodiscard]] const entry* covering(std::string_view path) const noexcept {
         return first_above(path, [](const entry& e) { return !e.routes.empty(); });
     }
@@ -152,14 +154,14 @@ public:
     }
     /// The number of the last change.
     [[nodiscard]] std::uint64_t newest() const noexcept { return last_change_; }
-    /// Broadcasts that are there.
+    /// Number of broadcasts that are announced.
     [[nodiscard]] std::size_t size() const noexcept { return by_path_.size() - ended_count_; }
-    /// Broadcasts that ended, and that a listener has still to be told of.
+    /// Number of ended broadcasts whose end some listener has not read yet.
     [[nodiscard]] std::size_t ended() const noexcept { return ended_count_; }
 
     // Listeners.
 
-    /// Begins to read what is below `prefixes`: normalised, and none below another. Once for each listener.
+    /// Starts reading what is below `prefixes`: normalised, and none below another. Once for each listener.
     void listen(listener& l, std::vector<std::string> prefixes) {
         if (!prefixes.empty()) l.table_ = this;
         l.prefixes_ = std::move(prefixes);
@@ -171,7 +173,7 @@ public:
         }
         wake(l);
     }
-    /// The next entry that the listener has to look at, whose routes may be empty; nullptr: none. Answer with told().
+    /// The next entry for the listener, whose routes may be empty; nullptr: none. Answer with set_known().
     [[nodiscard]] entry* next(listener& l) {
         if (l.changed_.empty()) {
             entry* unread = advance(l, l.initial_);
@@ -181,42 +183,42 @@ public:
         }
         entry* e = l.changed_.pop();
         --*l.waiting;
-        if (l.changed_.empty()) l.changed_ = {}; // Memory by what waits.
-        l.beliefs_.find(e->slot)->changed = false;
+        if (l.changed_.empty()) l.changed_ = {}; // Frees the memory of past changes.
+        l.known_.find(e->slot)->changed = false;
         return e;
     }
-    /// Calls f(const entry&) on what next() would bring if nothing changed, until f returns false.
+    /// Calls f(const entry&) on the entries that next() would return if nothing changed, until f returns false.
     template <class F>
     void peek(const listener& l, F&& f) const {
         auto c = l.initial_;
         while (const entry* e = advance(l, c))
             if (!f(*e)) return;
     }
-    /// The digest of an entry that the listener has; 0: it has none.
-    [[nodiscard]] static std::uint32_t belief(listener& l, const entry& e) noexcept {
-        const auto* found = l.beliefs_.find(e.slot);
+    /// The digest under which the listener knows an entry; 0: it does not know it.
+    [[nodiscard]] static std::uint32_t known_digest(listener& l, const entry& e) noexcept {
+        const auto* found = l.known_.find(e.slot);
         return found != nullptr ? found->digest : 0;
     }
-    /// From now on it believes `digest` of an entry, 0: that it is not there. The entry may be gone after that.
-    void told(listener& l, entry& e, std::uint32_t digest) {
-        auto* found = l.beliefs_.find(e.slot);
+    /// The listener now knows an entry under `digest`; 0: it knows that there is none. This may destroy the entry.
+    void set_known(listener& l, entry& e, std::uint32_t digest) {
+        auto* found = l.known_.find(e.slot);
         if (found == nullptr) {
             if (digest == 0) return;
-            l.beliefs_.insert(e.slot, {digest, false});
-            ++e.believers;
+            l.known_.insert(e.slot, {digest, false});
+            ++e.known_by;
             return;
         }
         found->digest = digest;
         if (digest != 0 || found->changed) return;
-        l.beliefs_.erase(e.slot);
-        if (l.beliefs_.empty()) l.beliefs_ = {};
+        l.known_.erase(e.slot);
+        if (l.known_.empty()) l.known_ = {};
         release(e);
     }
 
 private:
     using interests = detail::list<listener::interest, detail::listener_tag>;
 
-    /// The first of which pred(entry) holds at `path` and then at what is above it; nullptr: none.
+    /// The first entry, at `path` or above it, for which pred(entry) holds; nullptr: none.
     template <class F>
     [[nodiscard]] entry* first_above(std::string_view path, F&& pred) const noexcept {
         while (true) {
@@ -230,7 +232,7 @@ private:
     entry& at(std::string_view path) {
         const auto found = by_path_.find(path);
         if (found != by_path_.end()) return *found->second;
-        // All memory first, also that for its end: what follows is done as a whole.
+        // Allocates everything first, also for its end: what follows cannot fail.
         auto made = std::make_unique<entry>(path);
         made->routes.reserve(1);
         if (free_slots_.empty() && slots_.size() == slots_.capacity()) slots_.reserve(2 * slots_.size() + 1);
@@ -269,7 +271,7 @@ private:
         for_each_interest(e.path, [&](listener::interest& i) { note(i, e); });
         unfinished_ = nullptr;
         if (!e.routes.empty()) return leave_ended(e);
-        if (e.believers == 0) return erase(e);
+        if (e.known_by == 0) return erase(e);
         if (e.linked()) return;
         most_ = std::max(most_, size());
         most_bytes_ = std::max(most_bytes_, bytes_ - ended_bytes_);
@@ -278,11 +280,11 @@ private:
         ended_bytes_ += e.path.size();
         bound_ended();
     }
-    /// Calls f(interest&) for every prefix that begins `path`, or is beneath it.
+    /// Calls f(interest&) for every prefix of `path`, and for every one beneath it.
     template <class F>
     void for_each_interest(std::string_view path, F&& f) {
         if (by_prefix_.empty()) return;
-        // Between "a" and "a/b" there may be others, as "a-b".
+        // Between "a" and "a/b" there may be others, such as "a-b".
         auto beneath = path.empty() ? by_prefix_.upper_bound(path) : by_prefix_.lower_bound(std::string{path} + '/');
         for (; beneath != by_prefix_.end() && path::strip(beneath->first, path); ++beneath) beneath->second.for_each(f);
         for (std::size_t end = 0;; end = std::min(path.find('/', end + 1), path.size())) {
@@ -291,40 +293,41 @@ private:
             if (end == path.size()) return;
         }
     }
-    /// The listener has to look at an entry again, unless it will come to it anyway.
+    /// Queues an entry for the listener, unless it will reach the entry anyway.
     void note(listener::interest& i, entry& e) {
         listener& l = *i.of;
         const auto& c = l.initial_;
         if (i.rank > c.rank || (i.rank == c.rank && (!c.begun || c.at < e.path))) return;
-        auto* found = l.beliefs_.find(e.slot);
-        if (found != nullptr ? found->changed : e.routes.empty()) return; // It will look, or was never told of it.
+        auto* found = l.known_.find(e.slot);
+        if (found != nullptr ? found->changed : e.routes.empty())
+            return; // It is queued, or the listener never knew it.
         if (*l.waiting >= waiting_max()) {
             l.missed_ = true;
             return wake(l);
         }
         if (found == nullptr) {
-            l.beliefs_.insert(e.slot, {0, false});
-            ++e.believers;
+            l.known_.insert(e.slot, {0, false});
+            ++e.known_by;
         }
         l.changed_.push(&e);
-        l.beliefs_.find(e.slot)->changed = true;
+        l.known_.find(e.slot)->changed = true;
         ++*l.waiting;
         wake(l);
     }
     static void wake(listener& l) {
-        if (l.news != nullptr && !l.linked()) l.news->push_back(l);
+        if (l.queue != nullptr && !l.linked()) l.queue->push_back(l);
         if (l.ready != nullptr) l.ready->mark();
     }
-    /// The next entry in the order of paths, below one prefix after the other.
+    /// The next entry in path order, below one prefix after the other.
     [[nodiscard]] entry* advance(const listener& l, listener::cursor& c) const {
         for (; c.rank != l.prefixes_.size(); ++c.rank, c.begun = false) {
             const std::string& prefix = l.prefixes_[c.rank];
             if (!std::exchange(c.begun, true)) {
                 c.at = prefix;
-                // One that ended is kept for who believes in it.
+                // Ended entries count: a listener may know one.
                 if (entry* above = first_above(prefix, [](const entry&) { return true; })) return above;
             }
-            // Between "a" and "a/b" there may be others, as "a-b".
+            // Between "a" and "a/b" there may be others, such as "a-b".
             const bool inside = prefix.empty() || c.at.size() != prefix.size();
             const auto i = inside ? by_path_.upper_bound(c.at) : by_path_.lower_bound(prefix + '/');
             if (i == by_path_.end() || !path::strip(i->first, prefix)) continue;
@@ -334,9 +337,9 @@ private:
         return nullptr;
     }
     void release(entry& e) {
-        if (--e.believers == 0 && e.routes.empty()) erase(e);
+        if (--e.known_by == 0 && e.routes.empty()) erase(e);
     }
-    /// It reads nothing more.
+    /// The listener reads nothing more.
     void forget(listener& l) {
         l.table_ = nullptr;
         for (auto& i : l.interests_) {
@@ -349,22 +352,21 @@ private:
         *l.waiting -= l.changed_.size();
         l.changed_ = {};
         l.missed_ = false;
-        auto beliefs = std::exchange(l.beliefs_, {});
-        beliefs.for_each([&](std::uint64_t slot, listener::belief&) { release(*slots_[as_size(slot)]); });
+        auto known = std::exchange(l.known_, {});
+        known.for_each([&](std::uint64_t slot, listener::known_state&) { release(*slots_[as_size(slot)]); });
     }
-    /// Gives up the listeners that keep the entry that ended first, while too many are kept.
+    /// While too many ended entries are kept, drops the listeners that keep the oldest one.
     void bound_ended() {
-        // Publishers that leave together end all that they had announced at once: no listener can have heard of it
-        // then.
+        // Publishers that leave together end all their broadcasts at once, before any listener can have read that.
         const auto most = std::max(ended_max, 2 * most_);
         const auto most_bytes = std::max(ended_bytes_max, 2 * most_bytes_);
         while (ended_count_ > most || ended_bytes_ > most_bytes) {
             const entry& oldest = ended_.front();
             std::vector<listener*> slow;
             for_each_interest(oldest.path, [&](listener::interest& i) {
-                if (i.of->beliefs_.find(oldest.slot) != nullptr) slow.push_back(i.of);
+                if (i.of->known_.find(oldest.slot) != nullptr) slow.push_back(i.of);
             });
-            assert(!slow.empty() && "what nobody believes in is not kept");
+            assert(!slow.empty() && "an ended entry is kept only while a listener knows it");
             for (listener* l : slow) {
                 l->overrun = true;
                 forget(*l);
@@ -373,22 +375,22 @@ private:
         }
     }
 
-    /// A share of the table, so that comparing everything instead costs a few entries a change.
+    /// A share of the table, so that reading the whole table instead costs a few entries per change.
     [[nodiscard]] std::size_t waiting_max() const noexcept { return std::max<std::size_t>(4096, by_path_.size() / 16); }
 
-    static constexpr std::size_t ended_max = 65536; ///< Or twice as many as were there at once.
-    /// A bound on their paths, beside twice the size of the table.
+    static constexpr std::size_t ended_max = 65536; ///< Or twice the largest number announced at once.
+    /// Bound on the bytes of their paths; or twice those of the table.
     static constexpr std::size_t ended_bytes_max = 32 * 1024 * 1024;
-    std::map<std::string_view, std::unique_ptr<entry>> by_path_; ///< The keys are the entries' own.
-    std::map<std::string, interests, std::less<>> by_prefix_;    ///< None is empty.
+    std::map<std::string_view, std::unique_ptr<entry>> by_path_; ///< The keys alias the entries' paths.
+    std::map<std::string, interests, std::less<>> by_prefix_;    ///< No list is empty.
     std::vector<entry*> slots_;
     std::vector<std::size_t> free_slots_;
-    entry* unfinished_ = nullptr; ///< Some listeners were not told that it changed: there was no memory.
-    detail::list<entry, detail::ended_tag> ended_; ///< The longest ended first.
+    entry* unfinished_ = nullptr; ///< A failed allocation kept some listeners from being notified of its change.
+    detail::list<entry, detail::ended_tag> ended_; ///< The one that ended first in front.
     std::size_t ended_count_ = 0;
     std::size_t ended_bytes_ = 0;
-    std::size_t bytes_ = 0;      ///< Of all paths.
-    std::size_t most_ = 0;       ///< Broadcasts that were there at once since some are kept that ended,
+    std::size_t bytes_ = 0;      ///< Bytes of all paths.
+    std::size_t most_ = 0;       ///< Largest number announced at once since ended ones are kept,
     std::size_t most_bytes_ = 0; ///< and the bytes of their paths.
     std::uint64_t last_change_ = 0;
 };

@@ -1,11 +1,11 @@
-// Asserts the contract of transport.hpp in both directions: for tests, and for whoever binds a QUIC stack.
+// Asserts the contract of transport.hpp in both directions: for tests, and for those who bind a QUIC stack.
 //
-//     contract_books books{role::client};
-//     checking_session checked{session, books};         // Give it the inputs, poll it, pump it: as the session itself.
+//     contract_checker books{role::client};
+//     checking_session checked{session, books};         // Use it in place of the session.
 //     checking_transport wire{transport, books};        // Pump into it.
 //     pump(checked, wire);
 //
-// It costs a search in a map for each call, and its memory grows with the gaps between the streams that have closed.
+// Each call costs a lookup in a map. Memory grows with the gaps between the streams that have closed.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,7 @@
 
 namespace moqlite {
 
-/// Says which rule was broken, and ends the program.
+/// Prints the broken rule and aborts the program.
 struct abort_on_fault {
     [[noreturn]] void operator()(std::string_view rule) const noexcept {
         std::fprintf(stderr, "moqlite: broken contract: %.*s\n", static_cast<int>(rule.size()), rule.data());
@@ -31,14 +31,14 @@ struct abort_on_fault {
     }
 };
 
-/// The books of one connection: all that its session and its transport have said to each other. `on_fault(rule)` is
-/// called for each rule of transport.hpp that either breaks; where it returns, the books go on as well as they can.
+/// Records what the session and the transport of one connection have passed to each other. Calls `on_fault(rule)` for
+/// each rule of transport.hpp that either breaks; if it returns, checking continues as well as possible.
 template <class OnFault = abort_on_fault>
-class contract_books {
+class contract_checker {
 public:
-    explicit contract_books(role side, OnFault on_fault = {}) : side_(side), on_fault_(std::move(on_fault)) {}
-    contract_books(const contract_books&) = delete;
-    contract_books& operator=(const contract_books&) = delete;
+    explicit contract_checker(role side, OnFault on_fault = {}) : side_(side), on_fault_(std::move(on_fault)) {}
+    contract_checker(const contract_checker&) = delete;
+    contract_checker& operator=(const contract_checker&) = delete;
 
     // The session's side: outputs.
 
@@ -106,7 +106,7 @@ public:
     }
     void drained() { undrained_ = false; }
 
-    // The transport's side: inputs. Each is called before the session is told.
+    // The transport's side: inputs. Call each before the session's own.
 
     void received(stream_id id, std::size_t n, bool fin, time_point now) {
         input(now);
@@ -164,7 +164,7 @@ public:
     }
 
 private:
-    /// In the order in which they come in a pump.
+    /// In the order of a pump.
     enum class rank : std::uint8_t { close, credit, open, datagram, write };
     struct stream {
         bool sends = false;
@@ -172,7 +172,7 @@ private:
         // Ours.
         std::uint64_t taken = 0;
         std::uint64_t acked = 0;
-        std::uint64_t offered = 0; ///< By the write that is not answered yet.
+        std::uint64_t offered = 0; ///< Bytes of the unanswered write.
         bool fin = false;
         bool reset = false;
         bool blocked = false;
@@ -230,18 +230,18 @@ private:
     std::map<std::uint64_t, stream> streams_;
     detail::id_ranges over_; ///< Streams that have closed.
     time_point now_{};
-    rank last_ = rank::close; ///< Of the outputs of this pump.
+    rank last_ = rank::close; ///< The last output of this pump.
     bool pumping_ = false;
     bool undrained_ = false;
-    bool closed_ = false; ///< By the session.
-    bool ended_ = false;  ///< The session was told of the connection's end.
+    bool closed_ = false; ///< The session has closed the connection.
+    bool ended_ = false;  ///< connection_closed was given.
 };
 
-/// A transport that keeps the books of one, and passes everything on to it.
+/// A transport that checks each call and passes it on to another one.
 template <transport T, class OnFault = abort_on_fault>
 class checking_transport {
 public:
-    checking_transport(T& to, contract_books<OnFault>& books) noexcept : to_(to), books_(books) {}
+    checking_transport(T& to, contract_checker<OnFault>& books) noexcept : to_(to), books_(books) {}
 
     std::optional<stream_id> open(direction kind) {
         books_.asked_open();
@@ -284,14 +284,14 @@ public:
 
 private:
     T& to_;
-    contract_books<OnFault>& books_;
+    contract_checker<OnFault>& books_;
 };
 
-/// A session whose inputs are kept in books. Commands and facts are behind `->`.
+/// A session whose inputs are checked. Commands and facts are behind `->`.
 template <class Session, class OnFault = abort_on_fault>
 class checking_session {
 public:
-    checking_session(Session& s, contract_books<OnFault>& books) noexcept : is_(s), books_(books) {}
+    checking_session(Session& s, contract_checker<OnFault>& books) noexcept : is_(s), books_(books) {}
 
     [[nodiscard]] Session* operator->() const noexcept { return &is_; }
     [[nodiscard]] Session& operator*() const noexcept { return is_; }
@@ -359,7 +359,7 @@ public:
 
 private:
     Session& is_;
-    contract_books<OnFault>& books_;
+    contract_checker<OnFault>& books_;
 };
 
 } // namespace moqlite

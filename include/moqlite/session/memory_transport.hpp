@@ -1,14 +1,14 @@
-// Two sessions joined without a network: a connection in memory.
+// A connection in memory: two sessions joined without a network.
 //
 //     memory_link link;
 //     pump(a, link.client), pump(b, link.server);                  // Outputs go in,
-//     link.client.deliver(a, now, drain_a);                        // facts come out, until neither has any.
+//     link.client.deliver(a, now, drain_a);                        // facts come out, until neither end has any.
 //     link.server.deliver(b, now, drain_b);
 //
-// Bytes are lent, not copied: the receiving session reads them where the sending one has them, and they are
-// acknowledged when it has. Windows bound what waits, so that a slow reader slows its writer as over QUIC, and what is
-// written first, the most urgent, arrives first. There is no clock and no loss. Both ends, and both sessions, belong to
-// one thread; between two threads the pieces that wait would have to be copied, and acknowledged in write().
+// Bytes are lent, not copied: the receiving session reads them in the memory of the sending one, and they are
+// acknowledged once read. Windows bound the waiting bytes, so that a slow reader slows its writer as over QUIC; the
+// bytes written first, the most urgent, arrive first. There is no clock and no loss. Both ends and both sessions belong
+// to one thread; between two threads the waiting pieces would have to be copied, and acknowledged in write().
 #pragma once
 
 #include <algorithm>
@@ -33,23 +33,24 @@
 
 namespace moqlite {
 
-/// What each end grants the other; sizes in bytes.
+/// Limits that each end grants the other; sizes in bytes.
 struct memory_link_options {
-    std::uint64_t stream_window = 256 * 1024;      ///< Of one stream, beyond what its reader has returned.
-    std::uint64_t connection_window = 1024 * 1024; ///< Of all streams, written and not delivered.
-    std::uint64_t bidi_streams = 100;              ///< Open at once.
+    std::uint64_t stream_window = 256 * 1024;      ///< Per stream, beyond the credit that its reader has returned.
+    std::uint64_t connection_window = 1024 * 1024; ///< Over all streams: written and not delivered.
+    std::uint64_t bidi_streams = 100;              ///< Streams open at once.
     std::uint64_t uni_streams = 100;
-    std::size_t pieces = 4096;  ///< Ranges of bytes that wait; small ones take more memory than their bytes.
-    std::size_t datagrams = 64; ///< That wait; further ones are dropped.
+    std::size_t pieces = 4096;  ///< Waiting ranges of bytes; a small one takes more memory than its bytes.
+    std::size_t datagrams = 64; ///< Waiting datagrams; further ones are dropped.
 };
 
-/// Where an end says that it has something to deliver, or takes bytes again: deliver() and pump() its session then.
+/// Where an end reports that it has facts to deliver, or accepts bytes again: then call deliver() and pump() for its
+/// session.
 struct memory_wake {
     ready_list* list = nullptr;
     std::uint64_t key = 0;
 };
 
-/// One end: the transport of a session, and the source of its facts.
+/// One end: a session's transport, and the source of its facts.
 class memory_transport {
 public:
     memory_transport(role side, const memory_link_options& options, memory_wake wake, memory_transport& far)
@@ -78,7 +79,7 @@ public:
     void credit(stream_id id, std::uint64_t n);
     void close(app_error code, std::string_view reason) {
         end();
-        far_.hear_end(code, true, reason);
+        far_.set_end(code, true, reason);
     }
     void flush() noexcept {}
     bool send(byte_view datagram) {
@@ -90,8 +91,8 @@ public:
 
     // The facts.
 
-    /// Tells the session of this end everything that waits for it, calling `drain()`, which polls its events, after
-    /// each. False: there was nothing.
+    /// Gives the session of this end all waiting facts, and calls `drain()`, which polls its events, after each. False:
+    /// there were none.
     template <class Session, class Drain>
     bool deliver(Session& s, time_point now, Drain&& drain) {
         bool any = false;
@@ -101,34 +102,34 @@ public:
 
 private:
     friend class memory_link;
-    struct news_tag;
-    /// A stream, as this end sees it.
-    struct stream : detail::list_hook<detail::owned_tag>, detail::list_hook<news_tag> {
+    struct pending_tag;
+    /// A stream, from this end's view.
+    struct stream : detail::list_hook<detail::owned_tag>, detail::list_hook<pending_tag> {
         stream_id id{};
         bool sends = false;
         bool receives = false;
         // Ours.
         std::uint64_t written = 0;
-        std::uint64_t limit = 0; ///< Of `written`, as the far end has granted.
+        std::uint64_t limit = 0; ///< Limit of `written` that the far end has granted.
         bool blocked = false;
         bool fin_arrived = false;
         bool reset = false;
         bool reset_arrived = false;
         // Theirs.
-        bool ended = false; ///< Their FIN or reset was told.
+        bool ended = false; ///< Their FIN or reset was reported.
         bool stopped = false;
-        // To be told.
+        // To be reported.
         bool writable = false;
         std::uint64_t acked = 0;
         std::optional<app_error> stop_code{};
         std::optional<app_error> reset_code{};
-        std::optional<app_error> cut{}; ///< Why it did not end well.
+        std::optional<app_error> cut{}; ///< The code, if it did not end cleanly.
 
-        [[nodiscard]] bool is_over() const noexcept {
+        [[nodiscard]] bool has_closed() const noexcept {
             return (!sends || fin_arrived || reset_arrived) && (!receives || ended);
         }
     };
-    /// Lent bytes on their way. Those of a stream that was reset meanwhile are not looked at any more.
+    /// Lent bytes in flight. Those of a stream that has been reset since are never read.
     struct piece {
         stream_id id{};
         byte_view bytes{};
@@ -149,27 +150,27 @@ private:
         by_id_.insert(number(id), &s);
         return s;
     }
-    /// nullptr: it was ours, and is over.
+    /// nullptr: it was ours, and has closed.
     stream* find_or_accept(stream_id id) {
         if (stream* s = find(id)) return s;
         if (initiator_of(id) == side_) return nullptr;
         return &make(id, direction_of(id) == direction::bidi, true);
     }
-    void tell(stream& s) {
-        if (!static_cast<detail::list_hook<news_tag>&>(s).linked()) news_.push_back(s);
+    void queue_facts(stream& s) {
+        if (!static_cast<detail::list_hook<pending_tag>&>(s).linked()) pending_.push_back(s);
         ready_.mark();
     }
     [[nodiscard]] std::uint64_t room() const noexcept {
         return options_.connection_window - std::min(options_.connection_window, waiting_);
     }
-    /// Nothing more is sent, or told, here.
+    /// Nothing more is sent or reported at this end.
     void end() {
         ended_ = true;
         pieces_.clear();
         datagrams_.clear();
         waiting_ = 0;
     }
-    void hear_end(app_error code, bool by_peer, std::string_view reason) {
+    void set_end(app_error code, bool by_peer, std::string_view reason) {
         if (ended_ || end_) return;
         end_ = closed_by{code, by_peer, {}};
         reason_ = reason;
@@ -178,7 +179,7 @@ private:
 
     template <class Session, class Drain>
     bool deliver_one(Session& s, time_point now, Drain&& drain) {
-        if (stream* t = news_.pop_front()) return deliver_news(*t, s, now, drain), true;
+        if (stream* t = pending_.pop_front()) return deliver_pending(*t, s, now, drain), true;
         for (const auto kind : {direction::bidi, direction::uni}) {
             if (!std::exchange(available_[index(kind)], false)) continue;
             s.streams_available(kind, now);
@@ -199,7 +200,7 @@ private:
         return true;
     }
     template <class Session, class Drain>
-    void deliver_news(stream& t, Session& s, time_point now, Drain&& drain) {
+    void deliver_pending(stream& t, Session& s, time_point now, Drain&& drain) {
         const auto id = t.id;
         if (std::exchange(t.writable, false)) s.stream_writable(id, now), drain();
         if (const auto code = std::exchange(t.stop_code, {})) s.stream_stopped(id, *code, now), drain();
@@ -208,9 +209,9 @@ private:
             t.ended = true;
             s.stream_reset(id, *code, now);
             drain();
-            if (stream* theirs = far_.find(id)) theirs->reset_arrived = true, far_.tell(*theirs);
+            if (stream* theirs = far_.find(id)) theirs->reset_arrived = true, far_.queue_facts(*theirs);
         }
-        if (!t.is_over()) return;
+        if (!t.has_closed()) return;
         const auto cut = t.cut;
         by_id_.erase(number(id));
         streams_.destroy(t);
@@ -225,12 +226,12 @@ private:
         if (t == nullptr) return;
         t->ended = p.fin;
         if (!t->stopped) s.stream_received(p.id, p.bytes, p.fin, now), drain();
-        if (t->is_over()) tell(*t);
+        if (t->has_closed()) queue_facts(*t);
         stream* theirs = far_.find(p.id);
         if (theirs == nullptr) return;
         theirs->acked += p.bytes.size();
         theirs->fin_arrived = p.fin;
-        if (theirs->acked != 0 || theirs->is_over()) far_.tell(*theirs);
+        if (theirs->acked != 0 || theirs->has_closed()) far_.queue_facts(*theirs);
     }
     piece take_piece() {
         const auto p = pieces_.pop();
@@ -238,7 +239,7 @@ private:
         if (std::exchange(starved_, false)) ready_.mark();
         return p;
     }
-    /// One more stream may be opened here.
+    /// This end may open one more stream.
     void grant(direction kind) {
         const auto i = index(kind);
         ++limit_[i];
@@ -253,31 +254,31 @@ private:
     ready_entry ready_;
     detail::object_pool<stream> streams_;
     detail::id_table<stream*> by_id_;
-    detail::list<stream, news_tag> news_; ///< With something to be told.
-    detail::ring<piece> pieces_;          ///< On their way to the far end.
-    std::uint64_t waiting_ = 0;           ///< Their bytes.
+    detail::list<stream, pending_tag> pending_; ///< Streams with facts to report.
+    detail::ring<piece> pieces_;                ///< In flight to the far end.
+    std::uint64_t waiting_ = 0;                 ///< Total bytes of the pieces.
     detail::ring<std::vector<std::byte>> datagrams_;
     std::array<std::uint64_t, 2> opened_{};
     std::array<std::uint64_t, 2> limit_{};
     std::array<bool, 2> opening_blocked_{};
     std::array<bool, 2> available_{};
-    bool starved_ = false; ///< A write found the connection full.
+    bool starved_ = false; ///< A write was refused because the connection was full.
     bool ended_ = false;
-    std::optional<closed_by> end_; ///< To be told.
+    std::optional<closed_by> end_; ///< To be reported.
     std::string reason_;
 };
 
 static_assert(datagram_transport<memory_transport>);
 
-/// Two ends and what joins them. It must outlive both sessions.
+/// The two ends of a connection. It must outlive both sessions.
 class memory_link {
 public:
     explicit memory_link(
         const memory_link_options& options = {}, memory_wake at_client = {}, memory_wake at_server = {})
         : client(role::client, options, at_client, server), server(role::server, options, at_server, client) {}
-    /// The connection is lost: both sessions are told.
+    /// The connection is lost: reported to both sessions.
     void cut(std::string_view reason) {
-        for (auto* end : {&client, &server}) end->hear_end(app_error::transport, false, reason);
+        for (auto* end : {&client, &server}) end->set_end(app_error::transport, false, reason);
     }
     memory_transport client;
     memory_transport server;
@@ -285,7 +286,7 @@ public:
 
 inline std::optional<std::size_t> memory_transport::write(const write_stream& w) {
     stream* s = find(w.stream);
-    if (s == nullptr) return w.size; // It has closed, and the session will be told.
+    if (s == nullptr) return w.size; // It has closed, which will be reported to the session.
     const auto left = room();
     const bool full = (left == 0 && w.size != 0) || pieces_.size() + w.data.size() >= options_.pieces;
     if (full || ended_ || far_.ended_) {
@@ -317,10 +318,10 @@ inline void memory_transport::reset(stream_id id, app_error code) {
     s->reset = true;
     s->cut = code;
     stream* theirs = far_.find_or_accept(id);
-    if (theirs == nullptr) return s->reset_arrived = true, tell(*s);
+    if (theirs == nullptr) return s->reset_arrived = true, queue_facts(*s);
     theirs->reset_code = code;
     if (!theirs->cut) theirs->cut = code;
-    far_.tell(*theirs);
+    far_.queue_facts(*theirs);
 }
 
 inline void memory_transport::stop(stream_id id, app_error code) {
@@ -332,7 +333,7 @@ inline void memory_transport::stop(stream_id id, app_error code) {
     if (theirs == nullptr || theirs->reset) return;
     theirs->stop_code = code;
     if (!theirs->cut) theirs->cut = code;
-    far_.tell(*theirs);
+    far_.queue_facts(*theirs);
 }
 
 inline void memory_transport::credit(stream_id id, std::uint64_t n) {
@@ -341,7 +342,7 @@ inline void memory_transport::credit(stream_id id, std::uint64_t n) {
     theirs->limit += n;
     if (!std::exchange(theirs->blocked, false)) return;
     theirs->writable = true;
-    far_.tell(*theirs);
+    far_.queue_facts(*theirs);
 }
 
 } // namespace moqlite

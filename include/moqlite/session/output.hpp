@@ -18,7 +18,7 @@ struct close_connection {
     bool operator==(const close_connection&) const = default;
 };
 
-/// RESET_STREAM: nothing is sent on it any more, or sent again.
+/// RESET_STREAM: nothing more is sent or retransmitted on it.
 struct reset_stream {
     stream_id stream{};
     app_error code = app_error::cancel;
@@ -39,17 +39,17 @@ struct credit {
     bool operator==(const credit&) const = default;
 };
 
-/// Take a stream of this kind; answered by session::stream_opened.
+/// Open a stream of this kind; answered by session::stream_opened.
 struct open_stream {
     direction kind = direction::bidi;
     bool operator==(const open_stream&) const = default;
 };
 
-/// Send some prefix of `data`, and after all of it FIN if `fin`; answered by session::stream_written.
-/// The bytes that were taken are lent: they stay where they are, unchanged, whatever becomes of their group, request or
-/// session, until the session is told stream_acked, stream_closed or connection_closed, or until the transport has
-/// executed a reset_stream for the stream or the close_connection, which session::flushed() says. The span itself is
-/// good until the answer only.
+/// Send some prefix of `data`, and after all of it FIN if `fin`; answered by session::stream_written. The accepted
+/// bytes are lent: they stay in place, unchanged, whatever happens to their group, request or session, until the
+/// session receives stream_acked, stream_closed or connection_closed, or until the transport has executed a
+/// reset_stream of the stream or the close_connection, which session::flushed() reports. The span itself is valid only
+/// until the answer.
 struct write_stream {
     stream_id stream{};
     std::span<const byte_view> data;
@@ -57,7 +57,7 @@ struct write_stream {
     bool fin = false;
 };
 
-/// Send this unreliably, now or never. The bytes stay until the next poll_output().
+/// Send this unreliably, now or never. The bytes are valid until the next poll_output().
 struct send_datagram {
     byte_view bytes;
 };

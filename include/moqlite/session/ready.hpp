@@ -1,4 +1,4 @@
-// Who has something to do: sessions put themselves on a list, and nobody looks at the others.
+// A list on which sessions put themselves when they have work, so that idle ones cost nothing.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ struct woken_tag;
 class ready_entry : public detail::list_hook<detail::ready_tag> {
 public:
     ready_entry(class ready_list* list, std::uint64_t key) noexcept : list_(list), key_(key) {}
-    /// Puts it on its list, once.
+    /// Puts the session on its list, once.
     void mark() noexcept;
     [[nodiscard]] std::uint64_t key() const noexcept { return key_; }
 
@@ -27,10 +27,10 @@ private:
     std::uint64_t key_;
 };
 
-/// The sessions that want to be pumped, in the order in which they came to want it. Must outlive them.
+/// The sessions that ask to be pumped, in the order in which they asked. Must outlive them.
 class ready_list {
 public:
-    /// The key that a session was made with; nullopt: nobody wants anything.
+    /// The key of the next session; nullopt: the list is empty.
     [[nodiscard]] std::optional<std::uint64_t> pop() noexcept {
         if (auto* entry = entries_.pop_front()) return entry->key();
         return std::nullopt;
@@ -46,7 +46,7 @@ inline void ready_entry::mark() noexcept {
     if (list_ != nullptr && !linked()) list_->entries_.push_back(*this);
 }
 
-/// Where the groups that a session serves report that they have grown.
+/// The queue on which the groups that a session serves report growth.
 struct wake_queue {
     detail::list<group_reader, detail::woken_tag> woken;
     ready_entry* entry = nullptr;

@@ -1,4 +1,4 @@
-// Which group goes next: by priority of its subscription, then oldest or newest group first.
+// Chooses the next group to send: by priority of its subscription, then oldest or newest group first.
 #pragma once
 
 #include <array>
@@ -12,7 +12,7 @@ namespace moqlite {
 
 class flow;
 
-/// A group that can be sent. At home in at most one lane of its flow.
+/// A group that can be sent. It is in at most one lane of its flow.
 class send_item {
 public:
     send_item(flow& f, group_sequence sequence) noexcept : flow_(f), sequence_(sequence) {}
@@ -54,14 +54,15 @@ private:
     struct position {
         std::size_t& operator()(send_item& i) const noexcept { return i.position_; }
     };
-    /// Brings the groups into the order of the rank. A peer may change that at will: they follow when one is asked for.
-    void settle() noexcept {
+    /// Reorders the groups by the current rank. It is done only when a group is asked for, because a peer may change
+    /// the rank at will.
+    void reorder() noexcept {
         if (std::exchange(ordered_, rank_.ordered) == rank_.ordered) return;
         for (auto& l : lanes_) l.reorder();
     }
     flow_rank rank_;
-    bool ordered_ = false;   ///< The order that the groups are in.
-    std::uint64_t turn_ = 0; ///< When it was served last; equals take turns.
+    bool ordered_ = false;   ///< The order in which the groups are sorted.
+    std::uint64_t turn_ = 0; ///< When it was last served; flows of equal rank take turns.
     std::array<std::size_t, 2> positions_{SIZE_MAX, SIZE_MAX};
     std::array<detail::indexed_heap<send_item, before, position>, 2> lanes_;
 };
@@ -75,12 +76,12 @@ public:
     void add(send_item& item, lane to) {
         flow& f = item.flow_;
         item.lane_ = static_cast<std::size_t>(to);
-        f.lanes_[item.lane_].make_room(); // All of it, or nothing.
+        f.lanes_[item.lane_].make_room(); // All allocations first.
         item.lane_ == 0 ? bound_flows_.make_room() : unbound_flows_.make_room();
         f.lanes_[item.lane_].push(item);
         if (to == lane::unbound) ++unbound_;
         if (f.positions_[item.lane_] != SIZE_MAX) return;
-        // A flow that had nothing to send does not catch up on turns that it missed.
+        // A flow that had nothing to send gets no extra turns for the time it missed.
         if (f.lanes_[0].size() + f.lanes_[1].size() == 1) f.turn_ = ++turn_;
         item.lane_ == 0 ? bound_flows_.push(f) : unbound_flows_.push(f);
     }
@@ -97,7 +98,7 @@ public:
         flow* unbound = may_bind ? unbound_flows_.top() : nullptr;
         if (bound == nullptr && unbound == nullptr) return nullptr;
         for (flow* f : {bound, unbound})
-            if (f != nullptr) f->settle();
+            if (f != nullptr) f->reorder();
         if (bound == nullptr) return unbound->lanes_[1].top();
         if (unbound == nullptr) return bound->lanes_[0].top();
         if (bound != unbound) return before{}(*unbound, *bound) ? unbound->lanes_[1].top() : bound->lanes_[0].top();
@@ -105,13 +106,13 @@ public:
         send_item* b = bound->lanes_[1].top();
         return flow::before{}(*b, *a) ? b : a;
     }
-    /// Lets the flows of equal rank go before this one's next group.
+    /// Serves the flows of equal rank before this one's next group.
     void served(send_item& item) noexcept {
         flow& f = item.flow_;
         f.turn_ = ++turn_;
         fix(f);
     }
-    /// Ranks the flow anew, with all its groups.
+    /// Sets the rank of the flow and all its groups.
     void rank(flow& f, const flow_rank& now) noexcept {
         f.rank_ = now;
         fix(f);

@@ -1,4 +1,4 @@
-// What a peer is let in to.
+// What a peer may publish and subscribe to.
 #pragma once
 
 #include <string>
@@ -6,8 +6,8 @@
 
 namespace moqlite {
 
-/// What a session may do, decided by the application: names on the wire are relative to `root`, and
-/// below it the peer may publish and subscribe to what has one of these prefixes ("" is everything).
+/// The permissions of a session, decided by the application. Names on the wire are relative to `root`; below it the
+/// peer may publish and subscribe to names with one of these prefixes ("" is everything).
 struct scope {
     std::string root;
     std::vector<std::string> publish{""};

@@ -28,27 +28,28 @@
 
 namespace moqlite {
 
-/// How a session is made. What it points to must outlive the session.
+/// Options of a session. Objects that it points to must outlive the session.
 struct session_options {
     limits bounds{};
-    /// The URL's path and query, "" says nothing. A client's goes into its SETUP; on WebTransport it is in the request
-    /// instead, and the server is given it here.
+    /// The URL's path and query; "": none. A client sends it in its SETUP. On WebTransport the request carries it
+    /// instead, and the server's session gets it here.
     std::string path{};
-    /// Our own hop: random, below 2^53 (for JavaScript), and unique among all that are connected, over however many
-    /// others: what comes from an equal one is dropped as a loop (errc::same_origin where the peer itself has it).
-    /// 0: unset; some relays reject it of a publisher.
+    /// Our own hop id: random, below 2^53 (for JavaScript), and unique among all nodes that are connected, however
+    /// indirectly: announcements from a node with the same id are dropped as loops (errc::same_origin if it is the
+    /// peer). 0: unset; some relays reject such a publisher.
     hop_id origin{};
-    /// What the link adds to the cost of what comes by it; none: what the peer's SETUP says, or 1. A client says it.
+    /// Link cost, added to routes learned over this session; nullopt: the peer's SETUP decides, else 1. A client sends
+    /// it.
     std::optional<std::uint64_t> cost{};
-    time_point epoch{};             ///< collect(): from which the times of frames count that came without.
-    slab_pool* pool = nullptr;      ///< Memory of the groups it makes; its own if there is none.
-    announcements* table = nullptr; ///< What it announces; its own if there is none.
-    ready_list* ready = nullptr;    ///< Where it says that it wants to be pumped.
-    std::uint64_t key = 0;          ///< Its name there, and the `source` of its routes.
-    bool reports_path = false;      ///< Says to the peer that it can be asked what path_measured() tells.
+    time_point epoch{};             ///< Epoch of the timestamps that collect() synthesises.
+    slab_pool* pool = nullptr;      ///< Memory of the groups that it makes; nullptr: its own.
+    announcements* table = nullptr; ///< The broadcasts that it announces; nullptr: its own.
+    ready_list* ready = nullptr;    ///< The list on which it asks to be pumped.
+    std::uint64_t key = 0;          ///< Its key on that list, and the `source` of its routes.
+    bool reports_path = false;      ///< Offers the peer reports of path_measured().
 };
 
-/// Why a connection ended, as the transport knows it.
+/// Why a connection ended, as its transport reports it.
 struct closed_by {
     app_error code = app_error::cancel;
     bool by_peer = false;
@@ -56,7 +57,7 @@ struct closed_by {
 };
 
 namespace detail {
-/// Catches calls that overlap: a session belongs to one thread at a time.
+/// Asserts that calls do not overlap: a session belongs to one thread at a time.
 class entry_mark {
 public:
     explicit entry_mark(bool& inside) noexcept : inside_(inside) {
@@ -79,163 +80,164 @@ private:
 ///   outputs   poll_output(), deadline(): what the transport should do, and when to call tick();
 ///   commands  everything else: what the application wants. They change state; they send nothing.
 /// After an input, poll events until nullopt; after that, pump() outputs, and poll events again. The contract with the
-/// transport is in transport.hpp. Breaking it ends the session with an errc of its own, where it would do harm:
+/// transport is in transport.hpp. A violation that would do harm ends the session with an errc of its own:
 /// undrained_input, input_inside_output, more_than_written.
 class session {
 public:
     session(role side, version v, session_options options, time_point now);
     session(const session&) = delete;
     session& operator=(const session&) = delete;
-    /// Precondition: its transport has executed close_connection, has told of its end, or is gone.
-    ~session() { publishing_.let_go(); }
+    /// Precondition: its transport has executed close_connection, has reported its end, or is gone.
+    ~session() { publishing_.release_lent(); }
 
     // Inputs.
 
     void stream_received(stream_id id, byte_view data, bool fin, time_point now);
-    void stream_reset(stream_id id, app_error code, time_point now);   ///< RESET_STREAM arrived.
-    void stream_stopped(stream_id id, app_error code, time_point now); ///< STOP_SENDING arrived.
+    void stream_reset(stream_id id, app_error code, time_point now);   ///< RESET_STREAM was received.
+    void stream_stopped(stream_id id, app_error code, time_point now); ///< STOP_SENDING was received.
     void stream_writable(stream_id id, time_point now);                ///< A blocked stream got credit, or may have.
-    /// The next n > 0 of our bytes arrived, or were copied. Also from inside of the transport's members.
+    /// The next n > 0 of our bytes were acknowledged, or copied. Allowed inside the transport's members.
     void stream_acked(stream_id id, std::uint64_t n, time_point now);
-    /// All of ours, FIN included, is acknowledged and theirs has ended; with a code it was cut off, at any time. Once.
+    /// All our bytes, FIN included, are acknowledged, and the peer's side has ended. With a code: the stream was cut
+    /// off, at any time. Once a stream.
     void stream_closed(stream_id id, std::optional<app_error> code, time_point now);
     void streams_available(direction kind, time_point now); ///< MAX_STREAMS grew: open() may succeed again.
     void datagram_received(byte_view bytes, time_point now);
-    void path_measured(const path_facts& path, time_point now); ///< Now and then.
-    /// The connection is gone; the last input. Also from inside of the transport's members.
+    void path_measured(const path_facts& path, time_point now); ///< From time to time.
+    /// The connection is gone; the last input. Allowed inside the transport's members.
     void connection_closed(const closed_by& how, time_point now);
     void tick(time_point now);
 
     // Events.
 
-    /// Views in it stay until the next input, or the end of the next pump.
+    /// Views in the event are valid until the next input, or the end of the next pump.
     [[nodiscard]] std::optional<event> poll_event();
 
     // Outputs, most urgent first. Answer an open_stream or write_stream before polling again.
 
     [[nodiscard]] std::optional<output> poll_output();
     void stream_opened(direction kind, std::optional<stream_id> id); ///< nullopt: no stream credit left.
-    void stream_written(stream_id id, std::size_t taken);            ///< 0 of a non-empty write: blocked.
-    void flushed() noexcept; ///< The pump is over: all that was polled has been executed.
-    /// When to call tick(); it may have passed already. nullopt: there is nothing to wait for.
+    void stream_written(stream_id id, std::size_t taken);            ///< 0 for a non-empty write: blocked.
+    void flushed() noexcept; ///< The pump has ended: every polled output has been executed.
+    /// When to call tick(); it may lie in the past. nullopt: no timer is running.
     [[nodiscard]] std::optional<time_point> deadline() const noexcept;
 
     // Commands: admission.
 
-    /// Lets the peer in; answers setup_received. errc::bad_utf8, name_too_long, too_many_segments: of its root. A
-    /// client's session is admitted from the beginning.
+    /// Admits the peer; answers setup_received. errc::bad_utf8, name_too_long, too_many_segments: the root is invalid.
+    /// A client's session is admitted from the start.
     result<void> admit(scope allowed);
     result<void> refuse(app_error code = app_error::unauthorized);
 
     // Commands: subscribe to the peer.
 
-    /// Asks for the broadcasts below `prefix`, as they come and go.
+    /// Asks for announcements of the broadcasts below `prefix`.
     result<watch_id> watch(std::string_view prefix) {
         return open() ? watching_.start(path::normalise(prefix)) : errc::closed;
     }
     /// Ends without further events.
     result<void> unwatch(watch_id id) { return watching_.stop(id); }
     result<subscribe_id> subscribe(const track_ref& track, const subscribe_options& options = {});
-    /// Without `start`, the start stays as it was; without `end`, there is none any more. Updates between two pumps are
-    /// one SUBSCRIBE_UPDATE, with what the last one wants.
+    /// Without `start` the start is unchanged; without `end` the end is removed. Updates between two pumps are sent as
+    /// one SUBSCRIBE_UPDATE with the latest options.
     result<void> update(subscribe_id id, const subscribe_options& options) { return subscribing_.update(id, options); }
-    /// Says once more what the last update() said, for a peer that should show by its acknowledgement that it lives.
+    /// Sends the last update() once more: the peer's acknowledgement shows that it is alive.
     result<void> repeat_update(subscribe_id id) { return subscribing_.repeat_update(id); }
-    /// Ends without further events, and with it the groups that are arriving.
+    /// Ends the subscription and its arriving groups without further events.
     result<void> unsubscribe(subscribe_id id) { return subscribing_.unsubscribe(id); }
-    /// Asks what a track is like; errc::unsupported before moq-lite-05.
+    /// Asks for a track's properties; errc::unsupported before moq-lite-05.
     result<query_id> request_track(const track_ref& track);
-    /// Takes such a request back, without further events; errc::not_found: it has been answered.
+    /// Cancels such a request without further events; errc::not_found: it has been answered.
     result<void> cancel(query_id id) { return querying_.cancel(id); }
-    /// Asks for one group, whenever it was; frame_data, for `no_subscription`, and group_closed
-    /// tell of it. errc::unsupported before moq-lite-05.
+    /// Asks for one group, of any age; frame_data, with `no_subscription`, and group_closed report it.
+    /// errc::unsupported before moq-lite-05.
     result<group_id> fetch(const track_ref& track, group_sequence sequence, priority urgency = 128);
-    /// Takes the group into `log` (empty, open) instead of frame_data; only as answer to group_opened or after fetch().
-    /// A log with timestamps of a group that comes without gets the milliseconds from `epoch` to each frame's first
-    /// byte.
+    /// Stores the group in `log` (empty, open) instead of reporting frame_data; only in answer to group_opened or after
+    /// fetch(). If the log has timestamps and the group does not, each frame gets the milliseconds from `epoch` to the
+    /// arrival of its first byte.
     result<void> collect(group_id id, group_ref log) { return subscribing_.groups().collect(id, std::move(log)); }
-    /// Payload of a capped subscription (one with `end`) has been used: as many bytes may follow.
+    /// Payload of a capped subscription (one with `end`) has been consumed: returns that much stream credit.
     result<void> release(group_id id, std::uint64_t bytes) { return subscribing_.groups().release(id, bytes); }
-    /// Refuses the rest of a group. No further event tells of it.
+    /// Refuses the rest of a group. No further event reports it.
     result<void> stop(group_id id, app_error code) { return subscribing_.groups().stop(id, code); }
-    /// Asks what the publisher measures of the path to us: path_reported, now and then, until probe_ended.
-    /// errc::unsupported: it cannot tell.
+    /// Asks for the publisher's measurements of the path to us: path_reported, from time to time, until probe_ended.
+    /// errc::unsupported: the publisher does not measure.
     result<void> probe() { return open() ? probing_.start() : errc::closed; }
     /// Ends without further events.
     void stop_probe() { probing_.stop(); }
 
     // Commands: publish to the peer.
 
-    /// Tells every peer of the table that a broadcast is there, or how to reach it now. Refuses what a conforming peer
-    /// would: a name that is not UTF-8 or, with the root or the URL's path in front, too long (limits.name,
-    /// limits.path_segments), and hops that with our own are too many or name one twice.
+    /// Announces a broadcast, or its new route, to every session on the table. Refuses what a conforming peer would
+    /// refuse: a name that is not UTF-8 or, with the root or the URL's path in front, too long (limits.name,
+    /// limits.path_segments), and hops that together with our own are too many or contain a duplicate.
     result<void> announce(std::string_view path, std::vector<hop_id> hops = {});
     result<void> unannounce(std::string_view path);
     result<void> answer_track(request_id id, const track_info& info) { return publishing_.answer_track(id, info); }
-    /// Takes a subscription. With `start`, that is the first group that will be served, and said at
-    /// once; without it is the first that serve() brings.
+    /// Accepts a subscription. `start` is the first group that will be served, and is sent at once; nullopt: the first
+    /// group passed to serve().
     result<void> accept(request_id id, std::optional<group_sequence> start = {}, priority publisher = 0) {
         return publishing_.accept(id, start, publisher);
     }
     /// Refuses a request, or ends it by force.
     result<void> reject(request_id id, app_error code) { return publishing_.reject(id, code); }
-    /// Sends a group as far as it is there, and the rest as it grows; of a FETCH, its group. errc::beyond_group_end and
-    /// errc::before_group_start: the subscriber does not want it (yet).
+    /// Sends the existing bytes of a group, and the rest as it grows; for a FETCH, the fetched group.
+    /// errc::before_group_start and errc::beyond_group_end: the subscriber does not want it, or not yet.
     result<void> serve(request_id id, group_ref g) {
         return open() ? publishing_.serve(id, std::move(g)) : errc::closed;
     }
-    /// Makes a group for one subscriber and serves it: write_frame() and finish() on it are all that is left to do.
+    /// Makes a group for one subscriber and serves it: the caller only adds write_frame() and finish().
     result<group_ref> open_group(request_id id, group_sequence sequence);
-    /// Sends a group of one frame as a datagram: it arrives at once, or not at all. errc::unsupported before
-    /// moq-lite-05, errc::value_too_large above limits.datagram, or what the path carries.
+    /// Sends a group of one frame as a datagram, which may be lost. errc::unsupported before moq-lite-05,
+    /// errc::value_too_large above limits.datagram or the path's limit.
     result<void> serve_datagram(request_id id, group_sequence sequence, timestamp time, byte_view payload) {
         return open() ? publishing_.serve_datagram(id, sequence, time, payload) : errc::closed;
     }
-    /// Says that groups first .. last will not be served.
+    /// Reports to the subscriber that groups first .. last will not be served.
     result<void> drop(request_id id, group_sequence first, group_sequence last, app_error code) {
         return publishing_.drop(id, first, last, code);
     }
-    /// Says that no group at or after `end` will ever come. Earlier ones may still be served.
+    /// Reports to the subscriber that no group at or after `end` will exist. Earlier ones may still be served.
     result<void> end_track(request_id id, group_sequence end) { return publishing_.end_track(id, end); }
-    /// Serves nothing more: once all that was served has arrived, the subscription ends cleanly. Says END, if
-    /// end_track() has not and the version has it, behind the last group that was served; but not where that is the
-    /// Group End.
+    /// Serves nothing more: the subscription ends cleanly once every served group has arrived. Unless end_track() has
+    /// done so, sends END after the last served group where the version has END, but not if that group is the Group
+    /// End.
     result<void> finish(request_id id) { return publishing_.finish(id); }
 
     // Commands: the session itself.
 
-    /// Asks the peer to connect again, to `uri` or else to the same place, and to leave. errc::unsupported
-    /// on moq-lite-03.
+    /// Asks the peer to reconnect, to `uri` or, if empty, to the same address, and to leave. errc::unsupported on
+    /// moq-lite-03.
     result<void> goaway(std::string_view uri = {});
-    /// Ends the session; poll_event tells what ended with it.
+    /// Ends the session; poll_event() reports what ended with it.
     void close(app_error code, std::string_view reason = {}) { c_.close(code, errc::closed, reason); }
 
     // Facts.
 
     [[nodiscard]] version negotiated() const noexcept { return c_.dialect; }
     [[nodiscard]] role side() const noexcept { return c_.side; }
-    /// Inputs that its peer has caused so far, acknowledgements too: while it grows the peer lives.
+    /// Inputs caused by the peer so far, acknowledgements included: while the number grows, the peer is alive.
     [[nodiscard]] std::uint64_t peer_inputs() const noexcept { return peer_inputs_; }
-    /// Request streams that the peer grants at present and that none of our requests waits for; at 0 further requests
-    /// wait. nullopt: the transport has not said (path_facts::bidi_streams).
+    /// Request streams that the peer grants now, less our requests that wait for one; at 0 further requests wait.
+    /// nullopt: the transport has not reported it (path_facts::bidi_streams).
     [[nodiscard]] std::optional<std::uint64_t> requests_left() const noexcept {
         if (bidi_blocked_) return 0;
         if (!c_.path.bidi_streams) return std::nullopt;
         return *c_.path.bidi_streams - std::min<std::uint64_t>(*c_.path.bidi_streams, c_.out.opening());
     }
-    /// Smoothed round-trip time, as path_measured() said last; 0: not known.
+    /// Smoothed round-trip time, as path_measured() reported last; 0: not known.
     [[nodiscard]] duration rtt() const noexcept { return c_.path.rtt; }
     [[nodiscard]] bool is_closed() const noexcept { return c_.closing.has_value(); }
-    /// The peer's implementation reads stream codes on native QUIC only as they are: it is the one that writes paths
-    /// with slashes. The others read them mapped into HTTP/3's range, or in both forms.
+    /// The peer's implementation reads stream codes on native QUIC only unmapped: it is the one that writes paths with
+    /// leading slashes. The others read codes mapped into HTTP/3's range, or both forms.
     [[nodiscard]] bool reads_raw_codes() const noexcept { return c_.names.slashes; }
     [[nodiscard]] slab_pool& pool() noexcept { return c_.pool; }
     [[nodiscard]] const scope& allowed() const noexcept { return c_.names.allowed; }
-    /// Bytes that wait to be written for one subscription.
+    /// Bytes waiting to be written for one subscription.
     [[nodiscard]] std::uint64_t unsent(request_id id) { return publishing_.unsent(id); }
-    /// Call serve() or open_group() while this is true: less than half of what may wait for the subscription does, and
-    /// its peer has not more than its share, so that a further group drops none. When it is false, a group_delivered,
-    /// group_lost or request_ended follows.
+    /// Call serve() or open_group() while this is true: the backlog of the subscription is below half its bound and its
+    /// peer within its share, so that another group drops none. If false, a group_delivered, group_lost or
+    /// request_ended follows.
     [[nodiscard]] bool takes_more(request_id id) { return publishing_.takes_more(id); }
 
 private:
@@ -253,21 +255,21 @@ private:
         detail::control_stream* control = nullptr;
         detail::served_group* group = nullptr;
         std::size_t size = 0;
-        std::uint64_t acked = 0; ///< Of the stream, while its write was not answered.
+        std::uint64_t acked = 0; ///< Acknowledged on the stream before its write was answered.
         bool fin = false;
-        bool due = false; ///< Of a control stream or an uncapped group: its peer has to take it in time.
+        bool due = false; ///< On a control stream or of an uncapped group: the peer must accept it in time.
     };
 
     [[nodiscard]] bool open() const noexcept { return !c_.closing; }
     [[nodiscard]] bool stamp(time_point now);
     [[nodiscard]] bool begin_input(time_point now);
-    /// The same of what only the peer can have caused.
+    /// The same for an input that only the peer can have caused.
     [[nodiscard]] bool begin_peer_input(time_point now) {
         ++peer_inputs_;
         return begin_input(now);
     }
 
-    /// Calls f with what handles a control stream of that kind.
+    /// Calls f with the handler for the stream's kind.
     template <class F>
     decltype(auto) handled(const detail::control_stream& s, F&& f) {
         const detail::session_parts parts{
@@ -277,7 +279,7 @@ private:
 
     // impl/session_input.hpp
     void acked(stream_id id, std::uint64_t n);
-    /// The last write is answered, or will not be.
+    /// The last write has been answered, or will not be.
     void end_write() {
         const auto id = write_.stream;
         const auto n = write_.acked;
@@ -285,7 +287,7 @@ private:
         if (n != 0) acked(id, n);
     }
     detail::any_stream* find_or_accept(stream_id id);
-    void forget_in_hand(stream_id id);
+    void forget_unbound(stream_id id);
     void parse_group();
     void become_setup(detail::incoming_group& g);
     void parse_control();
@@ -293,7 +295,7 @@ private:
     void park(detail::control_stream& s);
     bool unpark_one();
     detail::served_group* served_on(const detail::any_stream& stream) noexcept;
-    void control_broke(detail::control_stream& s, errc why);
+    void control_failed(detail::control_stream& s, errc why);
     void control_finished(detail::control_stream& s);
     void control_closed(detail::control_stream& s, bool clean);
     bool end_one();
@@ -304,7 +306,7 @@ private:
     void control_written(detail::control_stream& s, std::size_t n);
     void check_stall();
     void end_silent(detail::receiving& r);
-    void let_go() noexcept;
+    void release_lent() noexcept;
 
     detail::context c_;
     detail::watching watching_;
@@ -317,7 +319,7 @@ private:
     pending_input input_;
     pending_write write_;
     std::array<byte_view, 16> ranges_;
-    detail::ring<stream_id> ids_; ///< Unidirectional streams in hand.
+    detail::ring<stream_id> ids_; ///< Unidirectional streams that no group is bound to yet.
     bool uni_blocked_ = false;
     bool bidi_blocked_ = false;
     std::uint64_t peer_inputs_ = 0;
@@ -339,7 +341,7 @@ inline session::session(role side, version v, session_options options, time_poin
       handshake_(c_, probing_, now) {
     c_.now = now;
     c_.origin = options.origin;
-    c_.own_price = options.cost;
+    c_.own_cost = options.cost;
     c_.epoch = options.epoch;
     c_.admitted = side == role::client;
     if (side == role::client) c_.names.url_root = path::normalise(options.path.substr(0, options.path.find('?')));
@@ -350,7 +352,7 @@ inline result<void> session::admit(scope allowed) {
     if (!open()) return errc::closed;
     if (c_.admitted && c_.side == role::server) return errc::already_answered;
     allowed.root = path::normalise(allowed.root);
-    // Every announcement below the root carries it to other peers.
+    // Every announcement below the root carries the root to other peers.
     if (!wire::is_utf8(allowed.root)) return errc::bad_utf8;
     if (!c_.names.fits(allowed.root)) return errc::name_too_long;
     if (path::segments(allowed.root) > c_.bounds.path_segments) return errc::too_many_segments;

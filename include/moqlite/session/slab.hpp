@@ -1,4 +1,4 @@
-// Pooled memory for payload: a few sizes, taken and given back, and counted.
+// Pooled, counted memory for payload, in a few sizes.
 #pragma once
 
 #include <algorithm>
@@ -13,11 +13,11 @@ namespace moqlite {
 /// One piece of a group's log. Its bytes follow the object.
 struct slab {
     slab* next = nullptr;
-    std::uint64_t begin = 0; ///< Offset in the group of its first byte.
+    std::uint64_t begin = 0; ///< Offset of its first byte in the group.
     std::uint32_t size = 0;  ///< Bytes written.
     std::uint32_t capacity = 0;
     std::uint32_t pins = 0; ///< Readers whose first unacknowledged byte is here, and caches.
-    std::uint32_t kind = 0; ///< Index of its size.
+    std::uint32_t kind = 0; ///< Index of its size class.
 
     [[nodiscard]] std::byte* data() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
     [[nodiscard]] std::uint32_t room() const noexcept { return capacity - size; }
@@ -26,7 +26,7 @@ struct slab {
 
 namespace detail {
 
-/// What a pool and the groups that take from it share: it lives as long as the last of them.
+/// Shared by a pool and the groups that take from it; lives as long as the last of them.
 class slab_store {
 public:
     explicit slab_store(std::size_t limit) noexcept : limit_(limit) {}
@@ -37,14 +37,14 @@ public:
     void release() noexcept {
         if (--references_ == 0) delete this;
     }
-    /// The pool is gone: what comes back is not kept.
+    /// The pool is gone: returned slabs are freed.
     void close() noexcept {
         keep_max_ = 0;
         trim();
     }
 
-    /// A slab for about `wanted` bytes; after `previous` of the next size, so that long groups have few
-    /// and short ones waste little. nullptr at the limit, or when there is no memory.
+    /// A slab for about `wanted` bytes; after `previous`, of the next larger size, so that long groups have few slabs
+    /// and short ones waste little. nullptr at the limit, or when allocation fails.
     [[nodiscard]] slab* take(std::size_t wanted, const slab* previous) noexcept {
         std::uint32_t kind = 0;
         if (previous != nullptr)
@@ -80,7 +80,7 @@ public:
         kept_ += total;
     }
 
-    /// Returns what is kept for reuse to the heap.
+    /// Returns the slabs kept for reuse to the heap.
     void trim() noexcept {
         for (auto& first : free_)
             while (first != nullptr) {
@@ -142,7 +142,7 @@ public:
         return store_.take(wanted, previous);
     }
     void give_back(slab* s) noexcept { store_.give_back(s); }
-    /// Returns what is kept for reuse to the heap.
+    /// Returns the slabs kept for reuse to the heap.
     void trim() noexcept { store_.trim(); }
     /// Counts memory that is not a slab but goes with them: groups, and what sessions keep to serve them.
     [[nodiscard]] bool charge(std::size_t bytes) noexcept { return store_.charge(bytes); }

@@ -15,27 +15,27 @@
 namespace moqlite {
 
 enum class writing : std::uint8_t {
-    complete, ///< A group waits for a subscriber; whoever writes asks has_room() first.
+    complete, ///< Groups wait for a subscriber; check has_room() before each write.
     live,     ///< Only the newest group waits.
 };
 
 struct track_writer_options {
     writing mode = writing::live;
-    std::uint64_t group_frames = 64;         ///< Frames a group; the last one may have fewer.
-    std::size_t hold_most = 8 * 1024 * 1024; ///< Bytes of groups that are held for subscribers.
-    /// Of one subscriber, beyond which it has no room: bytes that it has not been sent ...
-    std::size_t unsent_most = 4 * 1024 * 1024;
-    std::size_t groups_most = 128; ///< ... and groups that it has not acknowledged.
-    track_info info{};             ///< What TRACK is answered.
+    std::uint64_t group_frames = 64;        ///< Frames per group; the last group may have fewer.
+    std::size_t hold_max = 8 * 1024 * 1024; ///< Bytes of groups held for subscribers.
+    /// has_room() is false while one subscriber has this many unsent bytes ...
+    std::size_t unsent_max = 4 * 1024 * 1024;
+    std::size_t groups_max = 128; ///< ... or this many unacknowledged groups.
+    track_info info{};            ///< The answer to TRACK.
 };
 
-/// Sits on a session, of any kind that has its commands: feed it every event, and write frames. It cuts them into
-/// groups, which it serves to every subscriber as far as that wants them, answers TRACK, and FETCH of what it still
-/// holds. To announce the broadcast is up to its owner. The twin of track_reader.
+/// Works on a session, or any type with its commands: pass it every event, and write frames. It divides them into
+/// groups, serves every subscriber the groups that it wants, and answers TRACK, and FETCH of groups that it still
+/// holds. Its owner announces the broadcast. The counterpart of track_reader.
 template <class Session>
 class track_writer {
 public:
-    /// `memory` outlives the writer and the sessions; it bounds the group that is being written.
+    /// `memory` must outlive the writer and the sessions; it bounds the group being written.
     track_writer(Session& on, const track_ref& track, slab_pool& memory, const track_writer_options& options)
         : session_(&on),
           broadcast_(track.broadcast),
@@ -44,55 +44,55 @@ public:
           options_(options),
           dialect_(on.negotiated()) {}
 
-    /// Takes note of an event; false: it is none of this track's.
+    /// Handles an event; false: it does not concern this track.
     bool handle(const event& e) {
         return std::visit([this](const auto& what) { return this->on(what); }, e);
     }
 
-    // What is written.
+    // Writing.
 
-    /// Somebody is subscribed.
+    /// There is a subscriber.
     [[nodiscard]] bool has_subscribers() const noexcept { return !subscribers_.empty(); }
-    /// Every subscriber wants the next frame, and has not too much on its way. When that is false, a groups_wanted,
+    /// Every subscriber wants the next frame and has little enough in flight. If false, a groups_wanted,
     /// group_delivered, group_lost or request_ended, or the next pump, makes it true.
     [[nodiscard]] bool has_room();
-    /// Precondition: !ended(). What finds no memory is dropped with the rest of its group.
+    /// Precondition: !ended(). When memory runs out, the frame and the rest of its group are dropped.
     void write(timestamp, byte_view frame);
-    /// No frame follows; each subscription ends when everything that was served to it has arrived.
+    /// No frame follows; each subscription ends once everything served to it has arrived.
     void end();
     [[nodiscard]] bool ended() const noexcept { return ended_; }
 
-    // One session may follow another, whose subscribers go on where they were.
+    // One session may replace another, whose subscribers then resume where they were.
 
-    /// Groups that were delivered are held too, as far as `hold_most` allows: subscribers may ask for them again.
+    /// Also holds delivered groups, within `hold_max`: subscribers may ask for them again.
     void keep_recent() noexcept { keeps_recent_ = true; }
-    /// All subscribers have left with their session, which is not used any more.
+    /// All subscribers have left with their session, which is not used again.
     void detach();
     void attach(Session& to) noexcept { session_ = &to; }
     [[nodiscard]] bool attached() const noexcept { return session_ != nullptr; }
 
     // Facts.
 
-    /// Groups that were begun.
+    /// Groups begun so far.
     [[nodiscard]] std::uint64_t groups() const noexcept { return number(next_); }
-    /// Groups that nobody has received.
-    [[nodiscard]] std::uint64_t untaken() const noexcept;
-    /// The group that a subscriber is served next; nullopt: there is no such subscriber.
+    /// Groups that no subscriber has received.
+    [[nodiscard]] std::uint64_t undelivered() const noexcept;
+    /// The next group to serve to a subscriber; nullopt: there is no such subscriber.
     [[nodiscard]] std::optional<group_sequence> next_for(request_id) const;
-    /// A group that is held, from its beginning; null: it has gone, or never was.
+    /// A group that is held from its beginning; null: it is gone, or never existed.
     [[nodiscard]] group_ref find(group_sequence) const;
 
 private:
     struct subscriber {
         std::optional<group_sequence> up_to;
         group_sequence next{};
-        std::set<group_sequence> on_the_way;
+        std::set<group_sequence> in_flight;
         bool finished = false;
     };
     struct held_group {
-        group_pin pin; ///< Empty: it cannot be served from its beginning any more.
+        group_pin pin; ///< Empty: it can no longer be served from its beginning.
         unsigned served = 0;
-        bool taken = false;
+        bool delivered = false;
     };
 
     [[nodiscard]] bool is_ours(const track_ref& t) const { return t.broadcast == broadcast_ && t.track == track_; }
@@ -113,27 +113,27 @@ private:
 
     void open_group();
     void close_group();
-    void give_up_group();
+    void abandon_group();
     void feed(request_id, subscriber&);
     void feed_all();
-    void say_gap(request_id, subscriber&, group_sequence up_to);
-    bool settle(request_id, group_sequence, bool taken);
+    void report_gap(request_id, subscriber&, group_sequence up_to);
+    bool settle(request_id, group_sequence, bool delivered);
     void unserve(const subscriber&);
     [[nodiscard]] bool is_needed(group_sequence, const held_group&) const;
     void trim();
 
-    Session* session_; ///< Null between two; then there are no subscribers.
+    Session* session_; ///< Null between two sessions, when there are no subscribers.
     std::string broadcast_, track_;
     slab_pool& pool_;
     track_writer_options options_;
-    version dialect_; ///< Of the first session, in which all groups are held.
+    version dialect_; ///< Dialect of the first session, in which all groups are held.
     std::map<request_id, subscriber> subscribers_;
-    std::map<group_sequence, held_group> held_; ///< Those that are pinned or on their way.
+    std::map<group_sequence, held_group> held_; ///< Groups that are pinned or in flight.
     group_ref current_;
     std::uint64_t frames_in_group_ = 0;
-    group_sequence next_{}; ///< Of the group after the current one.
-    std::uint64_t untaken_ = 0;
-    bool skipping_ = false; ///< The current group was given up; its frames go nowhere.
+    group_sequence next_{}; ///< Sequence of the group after the current one.
+    std::uint64_t undelivered_ = 0;
+    bool skipping_ = false; ///< The current group was abandoned; its frames are discarded.
     bool ended_ = false;
     bool keeps_recent_ = false;
 };
@@ -141,7 +141,7 @@ private:
 template <class Session>
 bool track_writer<Session>::on(const subscribe_requested& e) {
     if (!is_ours(e.track)) return false;
-    // The newest group that is held, or an older one that is asked for.
+    // The newest group that is held, or an older one if requested.
     auto start = next_;
     for (const auto& [sequence, g] : held_) {
         if (!g.pin) continue;
@@ -187,19 +187,19 @@ bool track_writer<Session>::on(const request_ended& e) {
 }
 
 template <class Session>
-bool track_writer<Session>::settle(request_id request, group_sequence sequence, bool taken) {
+bool track_writer<Session>::settle(request_id request, group_sequence sequence, bool delivered) {
     const auto found = subscribers_.find(request);
-    if (found == subscribers_.end() || found->second.on_the_way.erase(sequence) == 0) return false;
+    if (found == subscribers_.end() || found->second.in_flight.erase(sequence) == 0) return false;
     auto& g = held_.at(sequence);
     --g.served;
-    g.taken = g.taken || taken;
+    g.delivered = g.delivered || delivered;
     trim();
     return true;
 }
 
 template <class Session>
 void track_writer<Session>::unserve(const subscriber& s) {
-    for (const auto sequence : s.on_the_way) --held_.at(sequence).served;
+    for (const auto sequence : s.in_flight) --held_.at(sequence).served;
 }
 
 template <class Session>
@@ -216,16 +216,16 @@ bool track_writer<Session>::has_room() {
         const auto& [request, s] = entry;
         const auto newest = opens_group ? next_ : group_sequence{number(next_) - 1};
         if (s.up_to && newest > *s.up_to) return false;
-        if (opens_group && s.on_the_way.size() >= options_.groups_most) return false;
-        return session_->unsent(request) < options_.unsent_most;
+        if (opens_group && s.in_flight.size() >= options_.groups_max) return false;
+        return session_->unsent(request) < options_.unsent_max;
     });
 }
 
 template <class Session>
 void track_writer<Session>::write(timestamp time, byte_view frame) {
     if (!current_ && !skipping_) open_group();
-    if (current_ && !current_->write_frame(time, frame)) give_up_group();
-    if (current_ && current_->memory() > options_.hold_most) trim();
+    if (current_ && !current_->write_frame(time, frame)) abandon_group();
+    if (current_ && current_->memory() > options_.hold_max) trim();
     if (++frames_in_group_ == options_.group_frames) close_group();
 }
 
@@ -258,9 +258,9 @@ void track_writer<Session>::close_group() {
     trim();
 }
 
-/// There is no memory for the rest of it, or nobody to take it.
+/// There is no memory for the rest of it, or no subscriber.
 template <class Session>
-void track_writer<Session>::give_up_group() {
+void track_writer<Session>::abandon_group() {
     current_->abort(app_error::dropped);
     held_.at(current_->sequence()).pin.release();
     current_ = {};
@@ -268,7 +268,7 @@ void track_writer<Session>::give_up_group() {
 }
 
 template <class Session>
-void track_writer<Session>::say_gap(request_id request, subscriber& s, group_sequence up_to) {
+void track_writer<Session>::report_gap(request_id request, subscriber& s, group_sequence up_to) {
     if (s.next < up_to)
         static_cast<void>(session_->drop(request, s.next, group_sequence{number(up_to) - 1}, app_error::dropped));
     s.next = std::max(s.next, up_to);
@@ -281,14 +281,14 @@ void track_writer<Session>::feed(request_id request, subscriber& s) {
         if (s.up_to && sequence > *s.up_to) return;
         if (!g.pin || !session_->serve(request, g.pin.get())) continue;
         ++g.served;
-        s.on_the_way.insert(sequence);
-        say_gap(request, s, sequence);
+        s.in_flight.insert(sequence);
+        report_gap(request, s, sequence);
         s.next = next(sequence);
     }
     if (!ended_ || s.finished) return;
-    say_gap(request, s, next_);
+    report_gap(request, s, next_);
     s.finished = true;
-    static_cast<void>(session_->end_track(request, next_)); // Known already, unless it has just subscribed.
+    static_cast<void>(session_->end_track(request, next_)); // Already sent, unless it has just subscribed.
     static_cast<void>(session_->finish(request));
 }
 
@@ -297,11 +297,11 @@ void track_writer<Session>::feed_all() {
     for (auto& [request, s] : subscribers_) feed(request, s);
 }
 
-/// Somebody will be served from it, or may be.
+/// Whether a subscriber will or may be served from it.
 template <class Session>
 bool track_writer<Session>::is_needed(group_sequence sequence, const held_group& g) const {
     if (keeps_recent_) return true;
-    if (options_.mode == writing::complete && !g.taken && (g.served != 0 || subscribers_.empty())) return true;
+    if (options_.mode == writing::complete && !g.delivered && (g.served != 0 || subscribers_.empty())) return true;
     return std::any_of(
         subscribers_.begin(), subscribers_.end(), [&](const auto& entry) { return entry.second.next <= sequence; });
 }
@@ -314,23 +314,23 @@ void track_writer<Session>::trim() {
         if (!g.pin) continue;
         bytes += g.pin.get()->memory();
         const bool newest = next(sequence) == next_;
-        if (bytes <= options_.hold_most && (newest || is_needed(sequence, g))) continue;
+        if (bytes <= options_.hold_max && (newest || is_needed(sequence, g))) continue;
         g.pin.release();
-        if (current_ && newest && g.served == 0) give_up_group();
+        if (current_ && newest && g.served == 0) abandon_group();
     }
     std::erase_if(held_, [&](const auto& entry) {
         const auto& [sequence, g] = entry;
         if (g.pin || g.served != 0 || (current_ && current_->sequence() == sequence)) return false;
-        untaken_ += g.taken ? 0 : 1;
+        undelivered_ += g.delivered ? 0 : 1;
         return true;
     });
 }
 
 template <class Session>
-std::uint64_t track_writer<Session>::untaken() const noexcept {
+std::uint64_t track_writer<Session>::undelivered() const noexcept {
     const auto waiting =
-        std::count_if(held_.begin(), held_.end(), [](const auto& entry) { return !entry.second.taken; });
-    return untaken_ + static_cast<std::uint64_t>(waiting);
+        std::count_if(held_.begin(), held_.end(), [](const auto& entry) { return !entry.second.delivered; });
+    return undelivered_ + static_cast<std::uint64_t>(waiting);
 }
 
 template <class Session>

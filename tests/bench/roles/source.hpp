@@ -75,7 +75,7 @@ private:
     [[nodiscard]] bool has_room() {
         if (!request_) return false;
         if (!group_ && up_to_ && next_ > *up_to_) return false;
-        return session_.unsent(*request_) < unsent_most;
+        return session_.unsent(*request_) < unsent_max;
     }
     void write_frame(time_point due) {
         if (!group_) open_group();
@@ -104,7 +104,7 @@ private:
         static_cast<void>(session_.finish(*request_));
     }
 
-    static constexpr std::uint64_t unsent_most = 4 * 1024 * 1024;
+    static constexpr std::uint64_t unsent_max = 4 * 1024 * 1024;
     session& session_;
     std::string name_;
     track_plan plan_;

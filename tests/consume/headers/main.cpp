@@ -37,7 +37,7 @@ struct end {
     }
 
     moqlite::session is;
-    contract_books<> books;
+    contract_checker<> books;
     checking_session<moqlite::session> session;
     checking_transport<memory_transport> wire;
     memory_transport& facts;

@@ -1,4 +1,5 @@
-// The context that the parts of a session share: names, streams, what waits to go out, events, and the one way to fail.
+// The context that the parts of a session share: names, streams, outgoing control bytes, events, and the one way to
+// fail.
 #pragma once
 
 #include <cstddef>
@@ -48,22 +49,22 @@ struct context {
     ready_entry ready;
     std::uint64_t key;
     wake_queue wake;
-    hop_id origin{};                         ///< Our own hop.
-    hop_id peer_origin{};                    ///< The one in the peer's SETUP.
-    std::optional<std::uint64_t> own_price;  ///< Of the link, as it was configured.
-    std::optional<std::uint64_t> peer_price; ///< The same, as the peer's SETUP said.
-    time_point epoch{};                      ///< From which the arrival of frames without timestamps counts.
+    hop_id origin{};                        ///< Our own hop.
+    hop_id peer_origin{};                   ///< The hop in the peer's SETUP.
+    std::optional<std::uint64_t> own_cost;  ///< Link cost, as configured.
+    std::optional<std::uint64_t> peer_cost; ///< Link cost, from the peer's SETUP.
+    time_point epoch{};                     ///< Epoch of synthesised timestamps.
     path_facts path;
     bool admitted = false;
     time_point now{};
-    bool in_time = false; ///< Events of the last input are being polled: its time is the present.
+    bool now_is_current = false; ///< The last input is being drained, so `now` is the current time.
 
     wire_names names;
     stream_table streams;
     outgoing out;
     ring<event> events;
-    event_names views;        ///< What they alias.
-    bool same_origin = false; ///< The peer has our own hop, which was reported.
+    event_names views;        ///< Memory that events alias.
+    bool same_origin = false; ///< The peer has our own hop, and that was reported.
     std::vector<std::byte> scratch;
     std::string path_scratch;
 
@@ -72,41 +73,42 @@ struct context {
 
     // Time.
 
-    /// What begins with a command or an output, which tell no time, is dated by the next input.
+    /// Starts the timeout for a stream's first message, or its end. Commands and outputs carry no time: after them the
+    /// next input dates it.
     void expect_message(receiving& r) {
-        if (!in_time) return streams.undated.push_back(r);
+        if (!now_is_current) return streams.undated.push_back(r);
         r.since = now;
         streams.silent.push_back(r);
     }
-    /// An input has told the time.
+    /// An input has brought the current time.
     void note_time() {
-        in_time = true;
+        now_is_current = true;
         while (receiving* r = streams.undated.pop_front()) expect_message(*r);
         out.stall.note_time(now);
     }
 
     // Events, and the end.
 
-    /// Names the alternative: finding it among all of them costs a compiler a third of a second.
+    /// Names the alternative: the search among all of them costs a third of a second of compile time.
     template <class E>
     void emit(const E& e) {
         events.push(event{std::in_place_type<E>, e});
     }
-    /// The views in events have had their time.
+    /// Views in past events expire.
     void forget_views() noexcept {
         if (events.empty()) views.clear();
     }
-    /// The names of a request, for its event.
+    /// Copies the names of a request for its event.
     track_ref kept(std::string_view broadcast, std::string_view track) {
         return {views.keep(names.whole(broadcast, path_scratch)), views.keep(track)};
     }
-    /// The peer says what its own hop is. Where that is ours, what either announces to the other is dropped as a loop,
-    /// and a watcher would wait without a word.
+    /// The peer has sent its own hop. If it equals ours, each side drops the other's announcements as loops, and
+    /// without this report a watcher would wait in silence.
     void peer_hop(stream_id where, hop_id theirs) {
         if (origin == hop_id{} || theirs != origin || std::exchange(same_origin, true)) return;
         emit(stream_rejected{where, errc::same_origin});
     }
-    /// Ends the session for what the peer, or the application, did.
+    /// Ends the session, on an error of the peer or by request of the application.
     void close(app_error code, errc why, std::string_view reason) {
         if (closing) return;
         end({code, why, false, reason});
@@ -119,8 +121,8 @@ struct context {
         closing = how;
         closing->reason = closing_reason;
     }
-    /// The transport sends nothing any more: nothing is lent.
-    void let_go() noexcept {
+    /// The transport sends nothing more: no bytes are lent.
+    void release_lent() noexcept {
         out.connection = connection_state::gone;
         out.executed();
         streams.controls.for_each([](control_stream& s) { s.out.clear(); });
@@ -131,14 +133,14 @@ struct context {
     void append(control_stream& s, byte_view bytes) {
         if (!out.append(s, bytes)) fail(errc::control_backlog);
     }
-    /// Appends a message; what cannot be encoded was checked before.
+    /// Appends a message; the caller has checked that it can be encoded.
     template <class M>
     errc send(control_stream& s, const M& message) {
         const auto why = encodable(message);
         if (why == errc::ok) append(s, scratch);
         return why;
     }
-    /// Whether a message can be said at all.
+    /// Whether a message can be encoded.
     template <class M>
     [[nodiscard]] errc encodable(const M& message) {
         scratch.clear();
@@ -147,8 +149,8 @@ struct context {
 
     // Control streams.
 
-    /// A stream of ours that waits for its id, with its type and `message`, whose encoding was checked before. Where an
-    /// allocation throws, there is no stream: a type alone would be a request that its peer waits for.
+    /// A new stream of ours that waits for its id, with its type and `message`, whose encoding was checked before. If
+    /// an allocation throws, no stream exists: a type alone would be an incomplete request.
     template <class M>
     control_stream& open_control(control_kind kind, wire::lite::bidi_type type, const M& message) {
         scratch.clear();
@@ -162,18 +164,18 @@ struct context {
         wire::lite::encode(type, scratch);
         return open_with_scratch(kind);
     }
-    /// Ends a stream that we opened, or would have.
+    /// Ends a stream that we opened or were about to open.
     void drop_control(control_stream& s, app_error code) {
         if (!s.is_bound()) return out.forget_opening(s), destroy(s);
         abandon_reading(s, code);
         out.abandon(s, code);
     }
-    /// Precondition: nothing of the stream is lent, because it has no id or the transport has closed it.
+    /// Precondition: no bytes of the stream are lent, because it has no id or the transport has closed it.
     void destroy(control_stream& s) {
         out.withdraw(s);
         streams.controls.destroy(s);
     }
-    /// Reads no more of it; what still arrives is dropped.
+    /// Stops reading it; bytes that still arrive are dropped.
     void abandon_reading(control_stream& s, app_error code) {
         const bool stops = s.is_bound() && s.is_read();
         s.reading = read_state::abandoned;
@@ -182,7 +184,7 @@ struct context {
         streams.unpark(s);
         if (stops) out.stop(s.id, code);
     }
-    /// Ends both directions and says why in the log.
+    /// Ends both directions and reports why.
     void reject(control_stream& s, errc why) {
         emit(stream_rejected{s.id, why});
         abandon_reading(s, wire_code(why));

@@ -1,4 +1,4 @@
-// Datagrams that wait for the next pump. They are worth nothing later: the oldest go first.
+// Datagrams waiting for the next pump. Late ones are worthless, so the oldest are dropped first.
 #pragma once
 
 #include <algorithm>
@@ -28,7 +28,7 @@ public:
         c_.ready.mark();
         return errc::ok;
     }
-    /// The oldest; its bytes stay until the next.
+    /// The oldest; its bytes are valid until the next call.
     std::optional<byte_view> pop() {
         if (waiting_.empty()) return std::nullopt;
         free_.push(std::exchange(last_, waiting_.pop()));
@@ -38,7 +38,7 @@ public:
 private:
     context& c_;
     ring<std::vector<std::byte>> waiting_;
-    ring<std::vector<std::byte>> free_; ///< Rooms of those that were sent: a datagram takes nothing from the heap.
+    ring<std::vector<std::byte>> free_; ///< Recycled buffers, so that a datagram allocates nothing.
     std::vector<std::byte> last_;
 };
 

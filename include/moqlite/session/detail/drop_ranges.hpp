@@ -1,4 +1,4 @@
-// SUBSCRIBE_DROPs that a peer has not had room for: what follows one another is one range.
+// SUBSCRIBE_DROPs waiting for room at the peer: adjacent ones are merged.
 #pragma once
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 
 namespace moqlite::detail {
 
-/// Disjoint ranges of group sequences, each with the code of what was dropped last in it.
+/// Disjoint ranges of group sequences, each with the code of its latest drop.
 class drop_ranges {
 public:
     struct range {
@@ -21,7 +21,7 @@ public:
     [[nodiscard]] bool empty() const noexcept { return ranges_.empty(); }
     [[nodiscard]] std::size_t size() const noexcept { return ranges_.size(); }
 
-    /// Takes O(log n), and what is merged.
+    /// O(log n + merged ranges).
     void add(range r) {
         auto at = ranges_.upper_bound(r.first);
         if (at != ranges_.begin() && touches(std::prev(at)->second, r)) --at;
@@ -32,7 +32,7 @@ public:
         }
         ranges_.emplace_hint(at, r.first, r);
     }
-    /// The lowest. Precondition: there is one.
+    /// Removes the lowest range. Precondition: there is one.
     range take() {
         const range r = ranges_.begin()->second;
         ranges_.erase(ranges_.begin());
@@ -40,7 +40,7 @@ public:
     }
 
 private:
-    /// `b` begins in `a`, or right behind it.
+    /// Whether `b` begins in `a` or directly after it.
     static bool touches(const range& a, const range& b) noexcept {
         return a.first <= b.first && number(b.first) <= number(a.last) + 1;
     }

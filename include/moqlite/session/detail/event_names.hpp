@@ -1,4 +1,4 @@
-// The names in a session's events: they stay in place until the next input.
+// Memory for the names in a session's events: they stay in place until the next input.
 #pragma once
 
 #include <algorithm>
@@ -13,8 +13,8 @@
 
 namespace moqlite::detail {
 
-/// Memory that is handed out piece by piece and taken back as a whole. It holds what one input brings: for each message
-/// at most a whole path and its hops. One small block stays for the next input.
+/// An arena, allocated piece by piece and freed as a whole. It holds the names of one input: for each message at most a
+/// whole path and its hops. One small block is kept for the next input.
 class event_names {
 public:
     event_names() = default;
@@ -38,9 +38,9 @@ public:
         return {to, hops.size()};
     }
     [[nodiscard]] bool empty() const noexcept { return last_ == nullptr || last_->size == 0; }
-    /// It holds more than the block that stays.
+    /// It holds more than the block that is kept.
     [[nodiscard]] bool is_large() const noexcept { return last_ != nullptr && last_->capacity > first_capacity; }
-    /// All that was kept is gone.
+    /// Frees all copies.
     void clear() noexcept {
         while (is_large()) free_last();
         if (last_ == nullptr) return;
@@ -68,7 +68,7 @@ private:
     void add_block(std::size_t n) {
         auto capacity = first_capacity;
         if (last_ != nullptr) capacity = std::min(4 * last_->capacity, most_at_once);
-        // The block that stays is the first of all, and small.
+        // The block that is kept is the first one, and small.
         if (last_ == nullptr && n > first_capacity) add_block(first_capacity), capacity = n;
         capacity = std::max(capacity, n);
         void* memory = ::operator new(sizeof(block) + capacity);

@@ -1,4 +1,4 @@
-// SETUP, ours and the peer's, and what is reported in its place where the version has none.
+// SETUP, ours and the peer's, and the event that replaces it where the version has none.
 #pragma once
 
 #include <cstdint>
@@ -21,48 +21,48 @@ public:
           created_(now),
           peer_(has_setup(c.dialect) ? peer_setup::awaited : peer_setup::unreported) {}
 
-    /// `path`: of the URL, with its query; of a server, that of the request that the transport came with.
+    /// `path`: path and query of the URL; on a server those of the request that opened the transport.
     void begin(std::string_view path, bool reports_path) {
         if (c_.side == role::server) requested_ = path;
         if (!has_setup(c_.dialect)) return;
         auto& s = c_.streams.controls.make();
         s.kind = control_kind::setup_out;
-        s.reading = read_state::ended; // Only we write on it.
-        ours_ = &s;
+        s.reading = read_state::ended; // Only we send on it.
+        our_setup_ = &s;
         c_.scratch.clear();
         wire::lite::encode(wire::lite::uni_type::setup, c_.scratch);
         c_.append(s, c_.scratch);
         wire::lite::setup message{.origin = c_.origin};
         if (reports_path) message.probe = wire::lite::probe_level::report;
         if (c_.side == role::client && !path.empty()) message.path = path;
-        if (c_.side == role::client) message.cost = c_.own_price;
+        if (c_.side == role::client) message.cost = c_.own_cost;
         static_cast<void>(c_.send(s, message));
         c_.out.finish(s);
         c_.ready.mark();
     }
     /// Our SETUP has no stream yet.
-    [[nodiscard]] bool needs_stream() const noexcept { return ours_ != nullptr; }
-    /// The stream of our SETUP, which is given its id; nullptr: it has one.
-    control_stream* take_stream() noexcept { return std::exchange(ours_, nullptr); }
+    [[nodiscard]] bool needs_stream() const noexcept { return our_setup_ != nullptr; }
+    /// The stream of our SETUP, for its id to be set; nullptr: it has one.
+    control_stream* take_stream() noexcept { return std::exchange(our_setup_, nullptr); }
 
-    /// The first event of a version without SETUP; nullopt: it was reported, or the peer's SETUP is.
+    /// The first event of a version without SETUP; nullopt: it has been reported, or the version has SETUP.
     std::optional<setup_received> unreported() {
         if (peer_ != peer_setup::unreported) return std::nullopt;
         peer_ = peer_setup::received;
         return setup_received{requested_, std::nullopt, hop_id{}};
     }
-    /// The peer has opened a stream for its SETUP. False: a second one.
+    /// The peer has opened a stream for its SETUP. False: it is the second.
     [[nodiscard]] bool arrives() noexcept {
         if (peer_ != peer_setup::awaited) return false;
         peer_ = peer_setup::arriving;
         return true;
     }
     wire::taken<std::size_t> parse(control_stream& s, byte_view in) {
-        // Whatever more comes: the error may not depend on how the bytes are split.
+        // Whatever bytes follow: the error must not depend on how they are split.
         if (peer_ == peer_setup::received) return errc::duplicate_setup;
         return take_first(c_, s, in, [&](byte_view body) { return received(s, body); });
     }
-    /// When the peer's SETUP will be late; nullopt: it is here, or there is none.
+    /// When the peer's SETUP is overdue; nullopt: it has arrived, or the version has none.
     [[nodiscard]] std::optional<time_point> deadline() const noexcept {
         if (!is_awaited()) return std::nullopt;
         return created_ + c_.bounds.handshake_timeout;
@@ -72,11 +72,11 @@ public:
     }
 
 private:
-    /// A state is only ever followed by a later one.
+    /// States only advance in this order.
     enum class peer_setup : std::uint8_t {
-        unreported, ///< The version has none: setup_received is due, and empty.
+        unreported, ///< The version has none: an empty setup_received is due.
         awaited,
-        arriving, ///< On the stream that the peer has opened for it.
+        arriving, ///< The peer has opened a stream for it.
         received,
     };
 
@@ -87,14 +87,14 @@ private:
         if (c_.side == role::client && says_client) return errc::setup_from_server;
         peer_ = peer_setup::received;
         c_.peer_origin = m->origin;
-        c_.peer_price = m->cost;
+        c_.peer_cost = m->cost;
         std::optional<std::uint64_t> hint;
         if (m->role != wire::lite::peer_role::both) hint = static_cast<std::uint64_t>(m->role);
-        // Where the transport had a request, its path is the one that others checked.
+        // If the transport was opened by a request, its path is the one that others have checked.
         const auto path = requested_.empty() ? c_.views.keep(m->path.value_or("")) : std::string_view{requested_};
         c_.emit(setup_received{path, hint, m->origin});
         c_.peer_hop(s.id, m->origin);
-        probing_.peer_said(m->probe);
+        probing_.set_peer_level(m->probe);
         return errc::ok;
     }
 
@@ -102,8 +102,8 @@ private:
     probing& probing_;
     time_point created_;
     peer_setup peer_;
-    control_stream* ours_ = nullptr; ///< Until it has a stream.
-    std::string requested_;          ///< Path and query of the request that the transport came with.
+    control_stream* our_setup_ = nullptr; ///< Set until it has a stream.
+    std::string requested_;               ///< Path and query of the request that opened the transport.
 };
 
 } // namespace moqlite::detail

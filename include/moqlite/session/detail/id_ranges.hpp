@@ -1,4 +1,4 @@
-// A set of stream ids that grows from below, each kind by itself: it takes memory for its gaps alone.
+// A set of stream ids, filled from below for each kind: it takes memory only for gaps.
 #pragma once
 
 #include <array>
@@ -39,7 +39,7 @@ public:
     }
 
 private:
-    using ranges = std::map<std::uint64_t, std::uint64_t>; ///< From the first to behind the last.
+    using ranges = std::map<std::uint64_t, std::uint64_t>; ///< From the first to one past the last.
     ranges& of(stream_id id) noexcept { return ranges_[number(id) & 3]; }
     std::array<ranges, 4> ranges_;
 };

@@ -1,4 +1,4 @@
-// The groups that arrive, on streams of the peer and as the answers to fetches: parsed, reported or collected.
+// Groups that arrive, on streams of the peer or in answer to a FETCH: parsed, and reported or collected.
 #pragma once
 
 #include <algorithm>
@@ -17,7 +17,7 @@ class incoming_groups {
 public:
     incoming_groups(context& c, subscription_table& subscriptions) noexcept : c_(c), subscriptions_(subscriptions) {}
 
-    /// The group comes by the id that is returned.
+    /// The returned id identifies the group in events.
     result<group_id> fetch(const track_ref& track, group_sequence sequence, moqlite::priority priority) {
         if (!has_fetch(c_.dialect)) return errc::unsupported;
         const auto broadcast = c_.names.relative(track.broadcast);
@@ -67,7 +67,7 @@ public:
             remove(*g);
             c_.drop_control(*request, code);
         }
-        if (s != nullptr && s->fin_arrived && s->groups.empty()) subscriptions_.end_well(*s);
+        if (s != nullptr && s->fin_arrived && s->groups.empty()) subscriptions_.end_cleanly(*s);
         return {};
     }
 
@@ -79,15 +79,15 @@ public:
         g.name = group_id{number(id)};
         return g;
     }
-    /// It has not said in time which group it brings.
+    /// The stream has not identified its group in time.
     void timed_out(incoming_group& g) { reject(g, errc::stream_timeout); }
     [[nodiscard]] std::size_t size() const noexcept { return groups_.size(); }
     void destroy(incoming_group& g) {
         if (g.at != incoming_group::stage::ended) cut(g, app_error::cancel);
         remove(g);
     }
-    /// Parses on until an event is due or `in` is used up. True: the stream turned out to be no
-    /// group but a SETUP, whose remaining bytes are `in`.
+    /// Parses until there is an event or `in` is empty. True: the stream is not a group but the peer's SETUP, whose
+    /// remaining bytes are `in`.
     bool parse(incoming_group& g, byte_view& in) {
         while (c_.events.empty() && !c_.closing) {
             switch (g.at) {
@@ -122,13 +122,13 @@ public:
         g.fin_arrived = true;
         if (g.at != incoming_group::stage::ended) cut(g, code);
     }
-    /// One group that the end of the connection ends; false: nothing was reported, and none is left.
+    /// Ends groups because the connection has ended, until one is reported; false: none is left.
     bool end_one(app_error code) {
         for (incoming_group* g = groups_.first(); g != nullptr; g = groups_.first()) {
-            if (g->of != nullptr) g->of->fin_arrived = false; // It does not end well any more.
-            const bool told = g->at != incoming_group::stage::ended;
-            if (told) cut(*g, code);
-            if (g->fetch == nullptr) c_.streams.erase(g->id); // Commands find it no more.
+            if (g->of != nullptr) g->of->fin_arrived = false; // The subscription no longer ends cleanly.
+            const bool reported = g->at != incoming_group::stage::ended;
+            if (reported) cut(*g, code);
+            if (g->fetch == nullptr) c_.streams.erase(g->id); // Commands no longer find it.
             remove(*g);
             if (!c_.events.empty()) return true;
         }
@@ -187,7 +187,7 @@ private:
         g.list_hook<silent_tag>::unlink();
         subscription* s = subscriptions_.find(subscribe_id{header.subscription});
         if (s == nullptr && header.subscription < subscriptions_.next_id())
-            return refuse(g, app_error::cancel), true; // We left it.
+            return refuse(g, app_error::cancel), true; // We have unsubscribed.
         if (s == nullptr) return reject(g, errc::unknown_subscription), true;
         if (!subscription_table::covers(*s, header.sequence)) return reject(g, errc::group_out_of_range), true;
         if (s->by_sequence.find(number(header.sequence)) != nullptr) return reject(g, errc::duplicate_group), true;
@@ -199,7 +199,7 @@ private:
         s->list_hook<quiet_tag>::unlink();
         g.at = incoming_group::stage::header;
         s->first = std::min(s->first.value_or(g.sequence), g.sequence);
-        if (s->answered && !s->start_told) subscriptions_.tell_start(*s, g.sequence);
+        if (s->answered && !s->start_reported) subscriptions_.report_start(*s, g.sequence);
         c_.emit(group_opened{g.name, s->id, g.sequence});
         return true;
     }
@@ -258,14 +258,14 @@ private:
     }
     void credit_read(incoming_group& g, std::size_t n) { c_.out.give_credit(g, n); }
 
-    /// The peer broke a rule on it: stops it, and tells what was open.
+    /// The peer broke a rule on it: stops the stream and reports the group if it was open.
     void reject(incoming_group& g, errc why) {
         c_.emit(stream_rejected{g.id, why});
         stop_stream(g, wire_code(why));
         if (g.at != incoming_group::stage::prefix) return cut(g, wire_code(why));
         leave(g);
     }
-    /// Reads no more of it.
+    /// Stops reading the stream.
     void stop_stream(incoming_group& g, app_error code) {
         g.fetch != nullptr ? c_.abandon_reading(*g.fetch, code) : c_.out.stop(g.id, code);
     }
@@ -274,7 +274,7 @@ private:
         subscription* s = g.of;
         c_.emit(group_closed{g.name, g.subscriber(), g.sequence, complete, code});
         leave(g);
-        if (s != nullptr && s->fin_arrived && s->groups.empty()) subscriptions_.end_well(*s);
+        if (s != nullptr && s->fin_arrived && s->groups.empty()) subscriptions_.end_cleanly(*s);
     }
     void leave(incoming_group& g) {
         g.at = incoming_group::stage::ended;
@@ -290,7 +290,7 @@ private:
         groups_.destroy(g);
     }
 
-    static constexpr std::uint64_t fetch_mark = std::uint64_t{1} << 63; ///< No stream has such an id.
+    static constexpr std::uint64_t fetch_mark = std::uint64_t{1} << 63; ///< Stream ids never have this bit.
     context& c_;
     subscription_table& subscriptions_;
     object_pool<incoming_group> groups_;

@@ -1,4 +1,4 @@
-// What waits to go out on control streams, with resets and credit, and the clocks of a peer that takes it too slowly.
+// Outgoing control bytes, resets and credit, and the clocks of a stalled peer.
 #pragma once
 
 #include <cstddef>
@@ -19,12 +19,12 @@
 
 namespace moqlite::detail {
 
-/// What the transport still does for the session. A state is only ever followed by a later one.
+/// What the transport still has to do for the session. States only advance in this order.
 enum class connection_state : std::uint8_t {
     open,
-    close_due,  ///< We end it: a close_connection is to be polled.
-    close_told, ///< That was polled, and is executed when the pump has flushed.
-    gone,       ///< It has executed that, or reported its end: it sends nothing any more.
+    close_due,    ///< We are closing: a close_connection is waiting to be polled.
+    close_polled, ///< It was polled, and is executed when the pump has flushed.
+    gone,         ///< The transport has executed it, or reported its own end: it sends nothing more.
 };
 
 class outgoing {
@@ -39,7 +39,7 @@ public:
 
     // Control bytes.
 
-    /// The peer takes more of our replies: what waits for room goes on.
+    /// The backlog of replies is small enough to write more.
     [[nodiscard]] bool has_room() const noexcept { return unsent_ < bounds_.control_unsent; }
     [[nodiscard]] std::size_t unsent() const noexcept { return unsent_; }
     /// One more request of ours may wait for a stream.
@@ -48,36 +48,36 @@ public:
     }
     /// Requests of ours that wait for a stream.
     [[nodiscard]] std::size_t opening() const noexcept { return opening_count_; }
-    /// A new stream, with bytes in its buffer, waits for its id.
+    /// Queues a new stream, with bytes in its buffer, for an id.
     void open(control_stream& s) noexcept {
         opening_bytes_ += as_size(s.out.unsent());
         opening_.push_back(s);
         ++opening_count_;
         ready_.mark();
     }
-    /// The one that has waited the longest. Precondition: there is one.
+    /// The one that has waited longest. Precondition: there is one.
     control_stream& take_opening() noexcept {
         --opening_count_;
         return *opening_.pop_front();
     }
-    /// It waits no longer: it goes before it has an id.
+    /// Removes a stream that ends before it gets an id.
     void forget_opening(control_stream& s) noexcept {
         s.list_hook<opening_tag>::unlink();
         --opening_count_;
     }
-    /// Bytes written on a stream before it had an id count as owed to the peer from now on.
+    /// From now on, bytes appended before the stream had an id count as unsent to the peer.
     void bind(control_stream& s, stream_id id) noexcept {
         s.id = id;
         opening_bytes_ -= as_size(s.out.unsent());
         unsent_ += as_size(s.out.unsent());
     }
-    /// Queues `s` if it has something to send.
+    /// Queues `s` for writing if it has something to send.
     void touch(control_stream& s) noexcept {
         if (!s.is_bound() || s.is_blocked() || !s.to_send() || s.list_hook<send_tag>::linked()) return;
         sendable_.push_back(s);
         ready_.mark();
     }
-    /// False: too much waits for the peer. Whatever it is made of, what nobody coalesces ends there.
+    /// False: the peer's backlog is beyond its bound. This also bounds messages that are not coalesced.
     [[nodiscard]] bool append(control_stream& s, byte_view bytes) {
         if (s.writing != write_state::open || bytes.empty()) return true;
         s.out.append(bytes);
@@ -85,13 +85,13 @@ public:
         touch(s);
         return unsent_ <= bounds_.control_unsent + bounds_.control_unsent_slack;
     }
-    /// FIN follows what was appended.
+    /// Sends FIN after the appended bytes.
     void finish(control_stream& s) noexcept {
         if (s.writing != write_state::open) return;
         s.writing = write_state::finishing;
         touch(s);
     }
-    /// Abandons the send side, with a reset if the stream has an id. What was lent stays until that is executed.
+    /// Abandons the send side, with a reset if the stream has an id. Lent bytes stay until the reset has been executed.
     void abandon(control_stream& s, app_error code) {
         const bool acknowledged = s.writing == write_state::finished && s.out.unacked() == 0;
         if (s.writing == write_state::closed || acknowledged) return;
@@ -101,7 +101,7 @@ public:
         if (s.is_bound() && ours) reset(s.id, code);
         if (!s.out.is_lent() || !await_reset(s, resetting_)) s.out.clear();
     }
-    /// The bytes that it holds no longer count as owed, nor in any bound.
+    /// Its unsent bytes no longer count in any bound.
     void withdraw(control_stream& s) noexcept {
         if (s.writing == write_state::closed) return;
         (s.is_bound() ? unsent_ : opening_bytes_) -= as_size(s.out.unsent());
@@ -109,9 +109,9 @@ public:
         stall.forget(s);
     }
 
-    /// The next to write; nullptr: none.
+    /// The next stream to write; nullptr: none.
     [[nodiscard]] control_stream* next() noexcept { return sendable_.empty() ? nullptr : &sendable_.front(); }
-    /// The transport took none of it: it waits for stream credit.
+    /// The transport accepted nothing: the stream waits for credit.
     void blocked(control_stream& s) {
         stall.blocked(s);
         s.list_hook<send_tag>::unlink();
@@ -120,7 +120,7 @@ public:
         stall.unblocked(s);
         touch(s);
     }
-    /// The transport took `n` bytes of it, and with `fin` its FIN. Call settle() after what that makes possible.
+    /// The transport accepted `n` bytes, and its FIN if `fin`. Call settle() after appending what follows.
     void wrote(control_stream& s, std::size_t n, bool fin) {
         s.out.wrote(n);
         unsent_ -= n;
@@ -130,7 +130,7 @@ public:
     void settle(control_stream& s) noexcept {
         if (!s.to_send()) s.list_hook<send_tag>::unlink();
     }
-    /// False: more than is in flight.
+    /// False: more bytes than are in flight.
     [[nodiscard]] bool acked(control_stream& s, std::uint64_t n) noexcept {
         if (s.writing == write_state::closed || s.out.unacked() == 0) return true;
         if (n > s.out.in_flight()) return false;
@@ -143,7 +143,7 @@ public:
 
     void reset(stream_id id, app_error code) { push(reset_stream{id, code}); }
     void stop(stream_id id, app_error code) { push(stop_sending{id, code}); }
-    /// The next `n` of them need no memory.
+    /// After this the next `n` of them do not allocate.
     void make_room(std::size_t n) { stops_.make_room(n); }
     [[nodiscard]] std::optional<output> next_stop() {
         if (stops_.empty()) return std::nullopt;
@@ -151,7 +151,7 @@ public:
         if (const auto* r = std::get_if<reset_stream>(&next)) return *r;
         return std::get<stop_sending>(next);
     }
-    /// Puts `s`, the reset of which is queued, on `waiting` until the transport has executed that. False: it has.
+    /// Puts `s`, whose reset is queued, on `waiting` until the transport has executed it. False: it has.
     template <class S>
     [[nodiscard]] bool await_reset(S& s, list<S, resetting_tag>& waiting) {
         if (s.list_hook<resetting_tag>::linked()) return true;
@@ -167,7 +167,7 @@ public:
         if (waiting.empty() || (!is_gone() && waiting.front().reset_number > stops_executed_)) return nullptr;
         return waiting.pop_front();
     }
-    /// A pump is over: what it polled has been executed.
+    /// A pump has ended: the outputs that it polled have been executed.
     void executed() noexcept {
         stops_executed_ = stops_queued_ - stops_.size();
         while (control_stream* s = next_reset(resetting_)) s->out.clear();
@@ -202,13 +202,14 @@ private:
     ready_entry& ready_;
     list<control_stream, send_tag> sendable_;
     list<control_stream, opening_tag> opening_;
-    std::size_t unsent_ = 0;        ///< Bytes of control streams that have an id.
-    std::size_t opening_bytes_ = 0; ///< Of those that have none yet: their peer grants no stream, and owes nothing.
+    std::size_t unsent_ = 0; ///< Bytes of control streams that have an id.
+    std::size_t opening_bytes_ =
+        0; ///< Bytes of control streams without an id: the peer has granted no stream, so they do not count as stalled.
     std::size_t opening_count_ = 0;
     list<receiving, credit_tag> credits_;
     ring<stop_or_reset> stops_;
-    std::uint64_t stops_queued_ = 0;   ///< Since the session began.
-    std::uint64_t stops_executed_ = 0; ///< Of these, by the transport: polled, and followed by flushed().
+    std::uint64_t stops_queued_ = 0;   ///< Total over the session.
+    std::uint64_t stops_executed_ = 0; ///< Those executed by the transport: polled, and followed by flushed().
     list<control_stream, resetting_tag> resetting_;
 };
 

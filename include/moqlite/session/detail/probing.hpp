@@ -1,4 +1,4 @@
-// PROBE, both ways: a publisher tells what it has measured of the path, a subscriber asks for that.
+// PROBE, in both roles: a publisher reports its measurements of the path, a subscriber asks for them.
 #pragma once
 
 #include <algorithm>
@@ -18,61 +18,62 @@ public:
 
     // The publisher's side.
 
-    /// The peer asks for reports. Whoever asks again is told there.
-    void asked(control_stream& s) {
+    /// The peer asks for reports. A second request replaces the first.
+    void request_arrived(control_stream& s) {
         s.kind = control_kind::probe_in;
         s.first_arrived();
-        if (asker_ != nullptr) c_.out.finish(*asker_);
-        asker_ = &s;
-        told_.reset();
+        if (peer_probe_ != nullptr) c_.out.finish(*peer_probe_);
+        peer_probe_ = &s;
+        reported_.reset();
         report();
     }
     void peer_left(control_stream& s) {
-        if (asker_ == &s) asker_ = nullptr;
+        if (peer_probe_ == &s) peer_probe_ = nullptr;
         c_.out.finish(s);
     }
-    /// When a report is due even though nothing moved.
+    /// When a report is due even though nothing has changed.
     [[nodiscard]] std::optional<time_point> deadline() const noexcept {
-        if (asker_ == nullptr || !told_) return std::nullopt;
-        return told_at_ + longest;
+        if (peer_probe_ == nullptr || !reported_) return std::nullopt;
+        return reported_at_ + interval_max;
     }
-    /// Says what was measured, if that is news.
+    /// Reports the measurements, if they have changed significantly.
     void report() {
         const bool known = c_.path.rtt > duration{} || c_.path.rate != 0;
-        if (!known) told_.reset(); // Nothing is due before something is measured again, and that is news.
-        if (asker_ == nullptr || !known || (told_ && !is_news())) return;
-        told_ = c_.path;
-        told_at_ = c_.now;
-        if (asker_->out.unsent() != 0) return; // It does not read them: the next may do.
+        if (!known)
+            reported_.reset(); // No report is due before the next measurement, which then counts as significant.
+        if (peer_probe_ == nullptr || !known || (reported_ && !is_significant())) return;
+        reported_ = c_.path;
+        reported_at_ = c_.now;
+        if (peer_probe_->out.unsent() != 0) return; // The last report is still unsent: skip this one.
         wire::lite::probe message;
         if (c_.path.rate != 0) message.bitrate = std::min(c_.path.rate, wire::varint_max);
         if (c_.path.rtt > duration{}) message.rtt = std::chrono::duration_cast<milliseconds>(c_.path.rtt);
-        static_cast<void>(c_.send(*asker_, message));
+        static_cast<void>(c_.send(*peer_probe_, message));
     }
 
     // The subscriber's side.
 
-    /// Asks, as soon as it is known that the publisher can tell; errc::unsupported: it cannot.
+    /// Asks, once it is known that the publisher reports; errc::unsupported: it does not.
     result<void> start() {
-        if (ours_ != nullptr || wanted_) return errc::already_answered;
-        if (!has_setup(c_.dialect) || can_tell_.value_or(false)) return open(), result<void>{};
-        if (can_tell_.has_value()) return errc::unsupported;
-        wanted_ = true;
+        if (our_probe_ != nullptr || start_pending_) return errc::already_answered;
+        if (!has_setup(c_.dialect) || peer_reports_.value_or(false)) return open(), result<void>{};
+        if (peer_reports_.has_value()) return errc::unsupported;
+        start_pending_ = true;
         return {};
     }
     void stop() {
-        wanted_ = false;
-        control_stream* s = std::exchange(ours_, nullptr);
+        start_pending_ = false;
+        control_stream* s = std::exchange(our_probe_, nullptr);
         if (s == nullptr) return;
         if (!s->is_bound()) return c_.drop_control(*s, app_error::cancel);
         c_.out.finish(*s);
         c_.abandon_reading(*s, app_error::cancel);
     }
-    void peer_said(wire::lite::probe_level level) {
-        can_tell_ = level != wire::lite::probe_level::none;
-        if (!wanted_) return;
-        *can_tell_ ? open() : c_.emit(probe_ended{app_error::unsupported});
-        wanted_ = false;
+    void set_peer_level(wire::lite::probe_level level) {
+        peer_reports_ = level != wire::lite::probe_level::none;
+        if (!start_pending_) return;
+        *peer_reports_ ? open() : c_.emit(probe_ended{app_error::unsupported});
+        start_pending_ = false;
     }
     errc report_arrived(byte_view body) {
         const auto m = wire::lite::decode<wire::lite::probe>(c_.dialect, body, c_.bounds);
@@ -81,45 +82,46 @@ public:
         return errc::ok;
     }
     void ended(control_stream& s, app_error code) {
-        if (ours_ != &s) return;
-        ours_ = nullptr;
+        if (our_probe_ != &s) return;
+        our_probe_ = nullptr;
         c_.out.finish(s);
         c_.emit(probe_ended{code});
     }
-    /// The connection has ended; false: nothing was asked.
+    /// The connection has ended; false: no probe was open.
     bool end(app_error code) {
-        asker_ = nullptr;
-        if (std::exchange(ours_, nullptr) == nullptr && !std::exchange(wanted_, false)) return false;
+        peer_probe_ = nullptr;
+        if (std::exchange(our_probe_, nullptr) == nullptr && !std::exchange(start_pending_, false)) return false;
         c_.emit(probe_ended{code});
         return true;
     }
 
 private:
-    void open() { ours_ = &c_.open_control(control_kind::probe_out, wire::lite::bidi_type::probe); }
-    /// A quarter more or less is; of the rate ever less as the last report gets old (moq-lite-wire §9.8).
-    [[nodiscard]] bool is_news() const noexcept {
-        const auto age = c_.now - told_at_;
-        if (age < shortest) return false;
-        if (age >= longest) return true;
+    void open() { our_probe_ = &c_.open_control(control_kind::probe_out, wire::lite::bidi_type::probe); }
+    /// A change by a quarter is significant; for the rate the threshold falls as the last report ages (moq-lite-wire
+    /// §9.8).
+    [[nodiscard]] bool is_significant() const noexcept {
+        const auto age = c_.now - reported_at_;
+        if (age < interval_min) return false;
+        if (age >= interval_max) return true;
         const auto share = [](auto now, auto before) {
             const auto a = static_cast<double>(now), b = static_cast<double>(before);
             return b == 0 ? (a == 0 ? 0.0 : 1.0) : std::max(a - b, b - a) / b;
         };
-        const auto left = 1 - std::chrono::duration<double>(age) / std::chrono::duration<double>(longest);
-        const auto rate = share(c_.path.rate, told_->rate);
-        return share(c_.path.rtt.count(), told_->rtt.count()) >= quarter || (rate != 0 && rate >= quarter * left);
+        const auto left = 1 - std::chrono::duration<double>(age) / std::chrono::duration<double>(interval_max);
+        const auto rate = share(c_.path.rate, reported_->rate);
+        return share(c_.path.rtt.count(), reported_->rtt.count()) >= quarter || (rate != 0 && rate >= quarter * left);
     }
 
     static constexpr double quarter = 0.25;
-    static constexpr duration shortest = std::chrono::milliseconds{100};
-    static constexpr duration longest = std::chrono::seconds{10};
+    static constexpr duration interval_min = std::chrono::milliseconds{100};
+    static constexpr duration interval_max = std::chrono::seconds{10};
     context& c_;
-    control_stream* asker_ = nullptr;
-    std::optional<path_facts> told_; ///< What was reported last.
-    time_point told_at_{};
-    control_stream* ours_ = nullptr;
-    bool wanted_ = false;          ///< Asked for before it was known whether the publisher can tell.
-    std::optional<bool> can_tell_; ///< As its SETUP says.
+    control_stream* peer_probe_ = nullptr;
+    std::optional<path_facts> reported_; ///< The last report.
+    time_point reported_at_{};
+    control_stream* our_probe_ = nullptr;
+    bool start_pending_ = false;       ///< start() was called before it was known whether the publisher reports.
+    std::optional<bool> peer_reports_; ///< From the peer's SETUP.
 };
 
 } // namespace moqlite::detail

@@ -32,34 +32,34 @@ public:
     [[nodiscard]] std::uint64_t unsent(request_id id);
     [[nodiscard]] bool takes_more(request_id id) noexcept;
 
-    // The peer's requests. Each returns errc::ok or the rule that was broken.
+    // The peer's requests. Each returns errc::ok or the broken rule.
 
     errc subscribe_arrived(control_stream& stream, byte_view body);
     errc update_arrived(control_stream& stream, byte_view body);
     errc track_arrived(control_stream& stream, byte_view body);
     errc fetch_arrived(control_stream& stream, byte_view body);
-    /// The subscriber has ended its side: it wants no more.
+    /// The subscriber has ended its side: it wants nothing more.
     void peer_left(control_stream& stream);
-    /// Both sides of a request stream are done.
+    /// Both sides of a request stream have ended.
     void stream_gone(control_stream& stream, bool clean);
-    /// Who has asked for a group has cut off its stream.
-    void fetch_left(control_stream& stream, app_error code);
-    /// All of it has arrived, and the other side was not ended for long.
+    /// The peer has cut off the stream of its FETCH.
+    void fetch_cut_off(control_stream& stream, app_error code);
+    /// The fetched group has arrived, but the peer has not ended its side in time.
     void fetch_overdue(control_stream& stream);
     /// The group that is sent on a request's own stream; nullptr: none.
     served_group* on_stream(const control_stream& stream) noexcept;
 
     // Sending.
 
-    /// Streams that groups wait for.
+    /// Number of groups that wait for a stream.
     [[nodiscard]] std::size_t unbound() const noexcept { return scheduler_.unbound(); }
 
     std::optional<byte_view> next_datagram() { return datagrams_.pop(); }
     /// Groups that have grown, ended or been evicted since the last pump.
     void take_woken();
-    /// What to write next, bound to a stream; nullptr: nothing can be.
+    /// The next group to write, bound to a stream; nullptr: none can be written.
     served_group* next(ring<stream_id>& ids);
-    /// The ranges to write for it, and whether FIN follows them.
+    /// The ranges to write for a group, and whether FIN follows.
     write_stream lend(served_group& s, std::span<byte_view> out);
     void written(served_group& s, std::size_t offered, std::size_t n, bool fin);
     [[nodiscard]] bool acked(served_group& s, std::uint64_t n);
@@ -72,7 +72,7 @@ public:
     }
     void closed(served_group& s, std::optional<app_error> code);
 
-    /// One thing that the end of the session ends; false: nothing is left. Groups stay until let_go().
+    /// Ends one request because the session has ended; false: none is left. Lent groups stay until release_lent().
     bool end_one() {
         incoming_request* r = requests_.first();
         if (r == nullptr) return false;
@@ -83,12 +83,12 @@ public:
         end(*r, false);
         return true;
     }
-    /// A pump is over: what was lent on streams that are reset by now is lent no longer.
+    /// A pump has ended: releases the lent bytes of streams whose reset has been executed.
     void executed() noexcept {
         while (served_group* s = c_.out.next_reset(resetting_)) s->request != nullptr ? s->detach() : destroy(*s);
     }
-    /// The transport sends nothing any more: nothing is lent.
-    void let_go() noexcept {
+    /// The transport sends nothing more: no bytes are lent.
+    void release_lent() noexcept {
         while (served_group* s = served_.first()) destroy(*s);
     }
 
@@ -97,7 +97,7 @@ private:
         auto* found = by_id_.find(number(id));
         return found != nullptr ? *found : nullptr;
     }
-    bool may_have(std::string_view wire_path) {
+    bool may_read(std::string_view wire_path) {
         path::normalise(wire_path, c_.path_scratch);
         return wire_names::covered(c_.names.allowed.subscribe, c_.path_scratch);
     }
@@ -109,7 +109,7 @@ private:
         if (r.options.end && sequence > *r.options.end) return errc::beyond_group_end;
         return r.options.start && sequence < *r.options.start ? errc::before_group_start : errc::ok;
     }
-    /// What keeps a group from being sent for a request.
+    /// Why a group cannot be sent for a request; errc::ok: it can.
     [[nodiscard]] errc servable(const incoming_request& r, const group& g) const noexcept;
     incoming_request& make(control_stream& stream, request_kind kind) {
         auto& r = requests_.make();
@@ -145,19 +145,19 @@ private:
     }
     void begin(served_group& s) {
         account(s);
-        if (nothing_to_write(s)) return s.wait(); // Of a FETCH, which has no prefix.
+        if (nothing_to_write(s)) return s.wait(); // Only for a FETCH, which has no prefix.
         schedule(s);
     }
-    /// Who has all that was fetched is given as long to end its side as for a first message.
+    /// A peer that has the whole fetched group must end its side within the timeout for a first message.
     void await_end(served_group& s);
-    /// More groups wait for this peer than its share of what all peers together may have waiting, in objects, a quarter
-    /// of the memory. What slabs others fill takes nothing from it.
-    [[nodiscard]] bool has_its_share() const noexcept {
+    /// More groups wait for this peer than its share allows. All peers together may have objects for a quarter of the
+    /// memory waiting; slabs filled by others do not reduce a peer's share.
+    [[nodiscard]] bool exceeds_share() const noexcept {
         const auto all = c_.pool.limit() / 4;
         const auto left = all - std::min(all, c_.pool.charged());
-        return waiting_ >= least_waiting && waiting_ * sizeof(served_group) > left / 16;
+        return waiting_ >= waiting_min && waiting_ * sizeof(served_group) > left / 16;
     }
-    /// Groups of one request that may wait, and their bytes.
+    /// Maximum waiting groups of one request, and their bytes.
     struct backlog_bounds {
         std::size_t groups;
         std::uint64_t bytes;
@@ -171,12 +171,12 @@ private:
     void write_ok(incoming_request& r, std::optional<group_sequence> first);
     void write_drop(incoming_request& r, group_sequence first, group_sequence last, app_error code);
 
-    /// Gives up on delivering it: what was not sent will not be.
-    void lose(served_group& s, app_error code, bool tell);
+    /// Gives up delivery of a group: its unsent rest is not sent.
+    void lose(served_group& s, app_error code, bool report);
     void lose_all(incoming_request& r, app_error code);
-    /// Its request goes without it: what was lent of it stays.
+    /// Detaches a group from its request; its lent bytes stay.
     void orphan(served_group& s);
-    /// The same until its reset, which is queued, has been executed.
+    /// The same, and keeps it until its queued reset has been executed.
     void keep_until_reset(served_group& s);
     [[nodiscard]] static bool fetched_whole(incoming_request& r) noexcept {
         return r.kind == request_kind::fetch && !r.groups.empty() && r.groups.front().fin_written;
@@ -205,23 +205,24 @@ private:
         return r.stream->out.unsent() < drops_at_once;
     }
 
-    static constexpr std::size_t most_at_once = 64 * 1024;
-    static constexpr std::size_t least_waiting = 4;    ///< Groups at once, however little is left.
-    static constexpr std::size_t growing_at_once = 8;  ///< Groups that are accounted for anew with one that is served.
-    static constexpr std::size_t drops_at_once = 1024; ///< Bytes on one request's stream.
+    static constexpr std::size_t write_size_max = 64 * 1024;
+    static constexpr std::size_t waiting_min = 4;      ///< Groups that may always wait, however little memory is left.
+    static constexpr std::size_t growing_at_once = 8;  ///< Growing groups recounted whenever one is served.
+    static constexpr std::size_t drops_at_once = 1024; ///< Unsent bytes on one request's stream.
     context& c_;
     scheduler scheduler_;
     object_pool<incoming_request> requests_;
     object_pool<served_group> served_;
-    std::size_t waiting_ = 0;                     ///< In the heaps of all requests.
-    list<served_group, resetting_tag> resetting_; ///< What was lent of these stays until their resets are executed.
+    std::size_t waiting_ = 0; ///< Groups in the heaps of all requests.
+    list<served_group, resetting_tag>
+        resetting_; ///< Groups whose lent bytes stay until their resets have been executed.
     id_table<incoming_request*> by_id_;
     id_table<incoming_request*> by_wire_id_;
     datagram_queue datagrams_;
-    list<incoming_request, recount_tag> to_recount_; ///< Something of them was acknowledged since the last pump.
-    list<incoming_request, dropping_tag> dropping_;  ///< Those with drops, and room on their stream for them.
-    std::size_t pending_drops_ = 0;                  ///< Ranges, of all requests.
-    std::vector<request_id> overdropped_;            ///< Requests with too many of them.
+    list<incoming_request, recount_tag> to_recount_; ///< Requests with bytes acknowledged since the last pump.
+    list<incoming_request, dropping_tag> dropping_;  ///< Requests with drops and room on their stream.
+    std::size_t pending_drops_ = 0;                  ///< Ranges of all requests.
+    std::vector<request_id> overdropped_;            ///< Requests with too many drops.
     std::uint64_t next_id_ = 0;
 };
 

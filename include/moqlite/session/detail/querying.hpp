@@ -1,4 +1,4 @@
-// What a session asks of a publisher and is told once: TRACK.
+// Requests of ours that the publisher answers once: TRACK.
 #pragma once
 
 #include <map>
@@ -19,7 +19,7 @@ public:
         const wire::lite::track message{*broadcast, track.track};
         if (const auto why = c_.encodable(message); why != errc::ok) return why;
         if (!c_.out.may_open()) return errc::too_many_requests;
-        decltype(open_) one; // Its node moves to the others without memory.
+        decltype(open_) one; // Its node moves into the map without an allocation.
         one.emplace(next_id_, nullptr);
         auto& stream = c_.open_control(control_kind::track_out, wire::lite::bidi_type::track, message);
         stream.owner = next_id_;
@@ -27,7 +27,7 @@ public:
         open_.merge(one);
         return query_id{next_id_++};
     }
-    /// No event will report it.
+    /// No event reports it.
     result<void> cancel(query_id id) {
         const auto found = open_.find(number(id));
         if (found == open_.end()) return errc::not_found;
@@ -39,7 +39,7 @@ public:
         const auto info = wire::lite::decode<wire::lite::track_info>(c_.dialect, body, c_.bounds);
         if (!info) return info.error();
         if (open_.erase(stream.owner) == 0) return errc::unexpected_message;
-        // Not before: some publishers read a FIN without an answer as a request taken back (moq-lite-wire 9.5).
+        // Not earlier: some publishers take a FIN before the answer for a cancelled request (moq-lite-wire 9.5).
         c_.out.finish(stream);
         c_.emit(track_info_received{query_id{stream.owner}, *info});
         return errc::ok;
@@ -49,7 +49,7 @@ public:
         c_.out.finish(stream);
         c_.emit(track_refused{query_id{stream.owner}, code});
     }
-    /// One thing that the end of the connection ends; false: nothing is left.
+    /// Ends one request because the connection has ended; false: none is left.
     bool end_one(app_error code) {
         if (open_.empty()) return false;
         const auto query = open_.begin()->first;
@@ -60,7 +60,7 @@ public:
 
 private:
     context& c_;
-    std::map<std::uint64_t, control_stream*> open_; ///< Those that were not answered yet, each with its stream.
+    std::map<std::uint64_t, control_stream*> open_; ///< Unanswered requests, each with its stream.
     std::uint64_t next_id_ = 0;
 };
 

@@ -1,4 +1,4 @@
-// What a session keeps of the peer's requests, and of the groups that it sends for them.
+// The state of the peer's requests, and of the groups sent for them.
 #pragma once
 
 #include <array>
@@ -36,24 +36,24 @@ struct incoming_request : list_hook<owned_tag>, list_hook<dropping_tag>, list_ho
     bool ok_written = false;
     bool end_written = false;
     bool finishing = false; ///< The application serves nothing more.
-    bool capped = false;    ///< A Group End was set; from then on it may only be raised.
+    bool capped = false;    ///< A Group End was set; since then it may only be raised.
     std::uint64_t wire_id = 0;
-    subscribe_options options; ///< A FETCH is from and to its group.
+    subscribe_options options; ///< For a FETCH, start and end are its group.
     moqlite::priority publisher = 0;
     flow groups_to_send;
     list<served_group, of_request_tag> groups;
     std::size_t group_count = 0;
-    group_sequence beyond{}; ///< The first number after those that were served, or said to be the start.
-    // Groups that have something to write, as they were last accounted for.
+    group_sequence beyond{}; ///< One past the highest group that was served, or the start sent in SUBSCRIBE_OK.
+    // Groups with something to write, as last accounted.
     indexed_heap<served_group, oldest_first, waiting_place> waiting;
     std::uint64_t unsent = 0;                ///< Their bytes.
     list<served_group, growing_tag> growing; ///< Groups whose log has not ended.
     std::size_t growing_count = 0;
-    drop_ranges drops;           ///< SUBSCRIBE_DROPs for which there was no room.
-    bool too_many_drops = false; ///< These were too many: it is about to end.
+    drop_ranges drops;           ///< SUBSCRIBE_DROPs that had no room.
+    bool too_many_drops = false; ///< There were too many drops: the request is about to end.
 };
 
-/// A group on its way to one subscriber.
+/// A group being sent to one subscriber.
 struct served_group : group_reader,
                       send_item,
                       sending,
@@ -61,16 +61,16 @@ struct served_group : group_reader,
                       list_hook<of_request_tag>,
                       list_hook<growing_tag> {
     served_group(incoming_request& r, group_sequence s) noexcept : send_item(r.groups_to_send, s), request(&r) {}
-    /// The transport may send some of it again.
+    /// The transport may still retransmit some of it.
     [[nodiscard]] bool is_lent() const noexcept { return prefix_acked != prefix_written || unacked() != 0; }
 
-    incoming_request* request;       ///< nullptr: gone; the group is only kept for what was lent.
-    std::optional<stream_id> stream; ///< Its own, or that of the FETCH.
+    incoming_request* request;       ///< nullptr: the request is gone; the group is only kept for its lent bytes.
+    std::optional<stream_id> stream; ///< Its own stream, or that of the FETCH.
     bool blocked = false;            ///< Waits for stream credit.
     bool fin_written = false;
-    bool lost = false;                    ///< Its reset was queued; waits for its stream to close.
-    std::uint64_t counted = 0;            ///< Its bytes in incoming_request::unsent.
-    std::size_t place_waiting = SIZE_MAX; ///< In incoming_request::waiting.
+    bool lost = false;                    ///< Its reset was queued; it waits for its stream to close.
+    std::uint64_t counted = 0;            ///< Its share of incoming_request::unsent.
+    std::size_t place_waiting = SIZE_MAX; ///< Position in incoming_request::waiting.
     std::uint8_t prefix_size = 0;
     std::uint8_t prefix_written = 0;
     std::uint8_t prefix_acked = 0;

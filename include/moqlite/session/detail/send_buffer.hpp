@@ -1,4 +1,4 @@
-// Control bytes that wait to be sent and acknowledged. They never move.
+// Control bytes waiting to be sent and acknowledged. They never move.
 #pragma once
 
 #include <algorithm>
@@ -21,10 +21,10 @@ public:
     send_buffer& operator=(const send_buffer&) = delete;
     ~send_buffer() { clear(); }
 
-    /// All of `bytes`, or nothing where an allocation throws.
+    /// Appends all of `bytes`, or nothing if an allocation throws.
     void append(byte_view bytes) {
         const auto room = tail_ != nullptr ? std::min<std::size_t>(bytes.size(), tail_->capacity - tail_->size) : 0;
-        send_buffer rest; // In its own blocks until none of them can fail any more.
+        send_buffer rest; // Kept apart until all its blocks have been allocated.
         rest.end_ = rest.written_ = rest.acked_ = end_ + room;
         for (auto left = bytes.subspan(room); !left.empty();) {
             rest.add_block(left.size());
@@ -36,7 +36,7 @@ public:
         }
         take_blocks(rest);
     }
-    /// Exchanges all that the two hold.
+    /// Swaps the contents.
     void swap(send_buffer& other) noexcept {
         std::swap(head_, other.head_);
         std::swap(tail_, other.tail_);
@@ -45,7 +45,7 @@ public:
         std::swap(written_, other.written_);
         std::swap(acked_, other.acked_);
     }
-    /// Fills `out` with what is unsent; returns the number of ranges and adds their sizes to `total`.
+    /// Fills `out` with unsent ranges; returns their number and adds their sizes to `total`.
     [[nodiscard]] std::size_t lend(std::span<byte_view> out, std::size_t& total) noexcept {
         std::size_t count = 0;
         auto from = written_;
@@ -68,7 +68,7 @@ public:
             if (head_ == nullptr) tail_ = nullptr;
         }
     }
-    /// Everything goes: only for what the transport will not send again.
+    /// Frees everything. Precondition: the transport will not retransmit it.
     void clear() noexcept {
         while (head_ != nullptr) free_block(std::exchange(head_, head_->next));
         tail_ = next_ = nullptr;
@@ -77,7 +77,7 @@ public:
     [[nodiscard]] std::uint64_t unsent() const noexcept { return end_ - written_; }
     [[nodiscard]] std::uint64_t unacked() const noexcept { return end_ - acked_; }
     [[nodiscard]] std::uint64_t in_flight() const noexcept { return written_ - acked_; }
-    /// The transport may send some of it again.
+    /// The transport may still retransmit some of it.
     [[nodiscard]] bool is_lent() const noexcept { return written_ != acked_; }
 
 private:
@@ -93,7 +93,7 @@ private:
         unpoison(b->data(), b->capacity);
         ::operator delete(static_cast<void*>(b));
     }
-    /// As much of `bytes` as the last block has room for.
+    /// Copies as much of `bytes` as fits the last block.
     std::size_t fill(byte_view bytes) noexcept {
         const auto n = std::min<std::size_t>(bytes.size(), tail_->capacity - tail_->size);
         std::memcpy(tail_->data() + tail_->size, bytes.data(), n);
@@ -119,7 +119,7 @@ private:
     }
     block* head_ = nullptr;
     block* tail_ = nullptr;
-    block* next_ = nullptr; ///< The first with unsent bytes: written ones before it may be many.
+    block* next_ = nullptr; ///< The first block with unsent bytes: many written ones may precede it.
     std::uint64_t end_ = 0;
     std::uint64_t written_ = 0;
     std::uint64_t acked_ = 0;

@@ -1,4 +1,4 @@
-// When a peer that takes nothing, or next to nothing, of what it is sent is let go.
+// Decides when a peer that accepts next to nothing has stalled the session.
 #pragma once
 
 #include <algorithm>
@@ -17,20 +17,20 @@ struct unacked_tag;
 struct undated_tag;
 struct resetting_tag;
 
-/// A stream that we send on, as the clocks of stall_clock see it: call forget() before it is destroyed. It may wait for
-/// the end of its reset: until then what was lent on it stays in memory.
+/// A stream that we send on, as stall_clock sees it: call forget() before destroying it. It may wait for its reset to
+/// be executed: until then its lent bytes stay in memory.
 struct sending : list_hook<unacked_tag>, list_hook<undated_tag>, list_hook<resetting_tag> {
-    std::uint64_t reset_number = 0; ///< While it is resetting: its place in context::stops.
-    time_point unacked_since{};     ///< Since when its oldest unacknowledged byte has been the oldest.
-    time_point blocked_until{};     ///< When its peer will have held it back for too long, while `place` is set.
-    duration patience{};            ///< What is left of that time, while `measured`.
-    std::uint64_t moved = 0;        ///< Bytes written since it was `measured`.
-    bool measured = false;          ///< It was blocked, and has not recovered yet.
-    bool flight_undated = false;    ///< `unacked_since` is the time of the last input before it, or
-    bool credit_undated = false;    ///< `blocked_until` was made with that.
-    std::size_t place = SIZE_MAX;   ///< In the heap of blocked streams.
+    std::uint64_t reset_number = 0; ///< While it is resetting: the number of its reset in outgoing.
+    time_point unacked_since{};   ///< Start of the flight clock: the last acknowledgement, or the first byte in flight.
+    time_point blocked_until{};   ///< When the credit clock expires, while `place` is set.
+    duration patience{};          ///< Time left on the credit clock, while `measured`.
+    std::uint64_t moved = 0;      ///< Bytes written since `measured` was set.
+    bool measured = false;        ///< It was blocked, and has not made enough progress since.
+    bool flight_undated = false;  ///< `unacked_since` is only the time of the previous input, or
+    bool credit_undated = false;  ///< `blocked_until` is based on it.
+    std::size_t place = SIZE_MAX; ///< Position in the heap of blocked streams.
 
-    /// It waits for stream credit, as blocked() and unblocked() said.
+    /// It waits for stream credit: between blocked() and unblocked().
     [[nodiscard]] bool is_blocked() const noexcept { return place != SIZE_MAX; }
 };
 
@@ -42,14 +42,14 @@ struct sending : list_hook<unacked_tag>, list_hook<undated_tag>, list_hook<reset
 ///               for control streams and uncapped groups: a capped reader may hold back stream credit for ever.
 ///   connection  the connection took no more in any pump though a control stream or an uncapped group had bytes for
 ///               it, and less than limits.stall_progress bytes were acknowledged.
-/// What has no stream yet runs no clock. A clock that begins with a command or an output, which tell no time, is
-/// dated by the next input, so that no clock is judged before its beginning is known.
+/// Groups and requests without a stream run no clock. Commands and outputs carry no time: a clock that they start is
+/// dated by the next input, and cannot expire before its start is known.
 class stall_clock {
 public:
     explicit stall_clock(const limits& bounds) noexcept
         : timeout_(bounds.stall_timeout), progress_(bounds.stall_progress) {}
 
-    /// An input has told the time.
+    /// An input has brought the current time.
     void note_time(time_point now) noexcept {
         now_ = now;
         while (sending* s = undated_.pop_front()) {
@@ -61,7 +61,7 @@ public:
         if (full_ && !full_dated_) full_since_ = now;
         full_dated_ = true;
     }
-    /// `n` > 0 bytes were written on it; `all`: it has no more.
+    /// `n` > 0 bytes were written on it; `all`: it has no more to write.
     void wrote(sending& s, std::uint64_t n, bool all) noexcept {
         s.moved += n;
         if (all || s.moved >= progress_) s.measured = false;
@@ -71,7 +71,7 @@ public:
         s.flight_undated = true;
         date_later(s);
     }
-    /// `n` of its bytes were acknowledged just now; `all`: none is left in flight.
+    /// `n` of its bytes have just been acknowledged; `all`: none is left in flight.
     void acked(sending& s, std::uint64_t n, bool all) noexcept {
         s.list_hook<unacked_tag>::unlink();
         s.unacked_since = now_;
@@ -79,7 +79,7 @@ public:
         acked_ += n;
         if (acked_ >= progress_) begin_full();
     }
-    /// It has bytes for which the peer gives no stream credit.
+    /// It has bytes, but no stream credit.
     void blocked(sending& s) {
         if (s.place != npos) return;
         if (!std::exchange(s.measured, true)) {
@@ -91,7 +91,7 @@ public:
         s.credit_undated = true;
         date_later(s);
     }
-    /// It was given credit just now, or need not be given any.
+    /// It has just received credit, or needs none.
     void unblocked(sending& s) noexcept {
         if (s.place == npos) return;
         s.patience = s.blocked_until - now_;
@@ -103,14 +103,15 @@ public:
         s.list_hook<unacked_tag>::unlink();
         s.list_hook<undated_tag>::unlink();
     }
-    /// At the end of a pump: whether a control stream or an uncapped group had bytes that the connection did not take.
+    /// At the end of a pump: whether a control stream or an uncapped group had bytes that the connection did not
+    /// accept.
     void connection_full(bool yes) noexcept {
         if (yes == full_) return;
         full_ = yes;
         begin_full();
         full_dated_ = false;
     }
-    /// When the first clock will have run for too long, or the time should be told so that one can be dated.
+    /// When the first clock expires, or when a tick is needed to date one.
     [[nodiscard]] std::optional<time_point> deadline(duration rtt) const noexcept {
         std::optional<time_point> at;
         const auto consider = [&](time_point t) { at = at ? std::min(*at, t) : t; };
@@ -118,13 +119,13 @@ public:
             consider(unacked_.front().unacked_since + std::max(timeout_, 3 * std::min(rtt, timeout_)));
         if (const auto* s = blocked_.top()) consider(s->blocked_until);
         if (full_) consider(full_since_ + timeout_);
-        // With nothing else in flight a tick dates it at once; else acknowledgements are likely to.
+        // With nothing else in flight a tick dates it at once; otherwise acknowledgements probably do.
         const bool alone = unacked_.empty() || unacked_.front().flight_undated;
         if (!undated_.empty() || !full_dated_) consider(alone ? now_ : now_ + timeout_ / 8);
         return at;
     }
 
-    /// Whether a clock has run for too long, all of them being dated.
+    /// Whether a clock has expired. Precondition: all are dated.
     [[nodiscard]] bool expired(duration rtt) const noexcept {
         const auto at = deadline(rtt);
         return at && *at <= now_;
@@ -151,13 +152,13 @@ private:
     duration timeout_;
     std::uint64_t progress_;
     time_point now_{};
-    list<sending, undated_tag> undated_; ///< Whose clocks began after the last input.
-    list<sending, unacked_tag> unacked_; ///< That have bytes in flight, the longest without an acknowledgement first.
+    list<sending, undated_tag> undated_; ///< Streams whose clocks started after the last input.
+    list<sending, unacked_tag> unacked_; ///< Streams with bytes in flight, longest without an acknowledgement first.
     heap blocked_;
     bool full_ = false;
     bool full_dated_ = true;
     time_point full_since_{};
-    std::uint64_t acked_ = 0; ///< Bytes since full_since_.
+    std::uint64_t acked_ = 0; ///< Bytes acknowledged since full_since_.
 };
 
 } // namespace moqlite::detail

@@ -31,28 +31,28 @@ using parsed = wire::taken<std::size_t>;
 
 /// What a kind of stream does unless its handler says otherwise.
 struct stream_handler : session_parts {
-    /// It waits until the peer is let in, and while the peer does not read our replies.
+    /// It waits until the peer is admitted, and while the peer does not read our replies.
     static constexpr bool waits_for_admission = false;
     /// STOP_SENDING for our answers cancels it.
     static constexpr bool is_cancelled_by_stop = false;
     /// A broken rule ends the session, not the stream alone.
     static constexpr bool ends_session(errc) noexcept { return false; }
 
-    /// Takes one message, or stream type, off the front of `in`.
+    /// Parses one message, or the stream type, from the front of `in`.
     parsed parse(control_stream&, byte_view in) { return in.size(); }
     /// Their FIN has arrived.
     void finished(control_stream&) {}
-    /// They reset it, or broke a rule on it.
+    /// The peer has reset it, or broken a rule on it.
     void cut_off(control_stream&, app_error) {}
-    /// All that was to be sent has been written.
+    /// All queued bytes have been written.
     void sent(control_stream&) {}
-    /// Both sides are done; not `clean`: one of them was cut off.
+    /// Both sides have ended; not `clean`: one of them was cut off.
     void closed(control_stream&, bool /*clean*/) {}
-    /// It did not go on in time. False: that breaks a rule.
+    /// Its timeout has expired. False: that is an error.
     bool timed_out(control_stream&) { return false; }
 };
 
-/// The peer's, until its type arrives.
+/// A stream of the peer whose type has not arrived.
 struct unread_stream : stream_handler {
     static constexpr bool waits_for_admission = true;
 
@@ -69,7 +69,7 @@ struct unread_stream : stream_handler {
             if (!has_fetch(c.dialect)) return errc::unsupported;
             s.kind = control_kind::fetch_in;
             break;
-        case bidi_type::probe: probes.asked(s); break;
+        case bidi_type::probe: probes.request_arrived(s); break;
         case bidi_type::goaway: s.kind = control_kind::goaway_in; break;
         }
         return type->size;
@@ -95,7 +95,8 @@ struct peer_request : stream_handler {
     template <class F>
     parsed parse_request(control_stream& s, byte_view in, F&& arrived) {
         const bool unanswerable = s.reading == read_state::first && s.writing == write_state::closed;
-        if (unanswerable) return c.abandon_reading(s, app_error::cancel), in.size(); // Nobody would read an answer.
+        if (unanswerable)
+            return c.abandon_reading(s, app_error::cancel), in.size(); // The peer would not read an answer.
         return take_first(c, s, in, arrived);
     }
 };
@@ -132,7 +133,7 @@ struct fetch_in : peer_request {
     parsed parse(control_stream& s, byte_view in) {
         return parse_request(s, in, [&](byte_view body) { return requests.fetch_arrived(s, body); });
     }
-    void cut_off(control_stream& s, app_error code) { requests.fetch_left(s, code); }
+    void cut_off(control_stream& s, app_error code) { requests.fetch_cut_off(s, code); }
     void closed(control_stream& s, bool clean) { requests.stream_gone(s, clean); }
     bool timed_out(control_stream& s) {
         if (s.reading != read_state::open) return false;
@@ -163,7 +164,8 @@ struct goaway_in : stream_handler {
 // Requests of ours.
 
 struct announce_out : stream_handler {
-    /// An announcement is refused alone where it can be; else the others could not be kept up to date.
+    /// An announcement is refused alone where possible. Other errors end the session: the remaining broadcasts could
+    /// not be kept up to date.
     static constexpr bool ends_session(errc why) noexcept { return why != errc::stream_ended_early; }
 
     parsed parse(control_stream& s, byte_view in) { return watches.parse(s, in); }
@@ -189,7 +191,7 @@ struct track_out : stream_handler {
     void closed(control_stream& s, bool) { queries.ended(s, app_error::cancel); }
 };
 
-/// What it brings is a group, which is parsed as such.
+/// It carries a group, and is parsed as one.
 struct fetch_out : stream_handler {
     void cut_off(control_stream& s, app_error code) { subscriptions.groups().was_reset(*s.fetching, code); }
     void closed(control_stream& s, bool) { subscriptions.groups().destroy(*s.fetching); }
@@ -224,7 +226,7 @@ decltype(auto) with_handler(control_kind kind, const session_parts& parts, F&& f
     case control_kind::setup_out:
     case control_kind::goaway_out: break;
     }
-    return f(stream_handler{parts}); // They bring nothing.
+    return f(stream_handler{parts}); // They receive nothing.
 }
 
 } // namespace moqlite::detail

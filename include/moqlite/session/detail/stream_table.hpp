@@ -1,4 +1,4 @@
-// The streams of a session, by id, and those of the peer that wait for something.
+// The streams of a session by id, and lists of the peer's streams that wait.
 #pragma once
 
 #include <cstddef>
@@ -21,13 +21,13 @@ struct stream_table {
     explicit stream_table(const limits& bounds) noexcept : partial_bytes_max_(bounds.partial_messages) {}
 
     object_pool<control_stream> controls;
-    list<control_stream, parked_tag> parked; ///< Requests that wait to be let in, or for the peer to read our replies.
+    list<control_stream, parked_tag> parked; ///< Requests that wait for admission, or for the peer to read our replies.
     std::size_t parked_count = 0;
-    std::size_t peer_requests = 0;       ///< Bidirectional streams that the peer opened.
-    list<receiving, silent_tag> silent;  ///< Streams of the peer that owe their first message, the oldest first.
-    list<receiving, silent_tag> undated; ///< The same that began after the last input.
+    std::size_t peer_requests = 0;       ///< Open bidirectional streams of the peer.
+    list<receiving, silent_tag> silent;  ///< Streams of the peer whose first message is awaited, oldest first.
+    list<receiving, silent_tag> undated; ///< The same, if they began after the last input.
 
-    /// nullptr: there is none. Good until the next insert or erase.
+    /// nullptr: absent. The pointer is valid until the next insert or erase.
     [[nodiscard]] any_stream* find(stream_id id) noexcept { return by_id_.find(number(id)); }
     void insert(stream_id id, any_stream stream) { by_id_.insert(number(id), stream); }
     void erase(stream_id id) noexcept { by_id_.erase(number(id)); }
@@ -41,7 +41,7 @@ struct stream_table {
         s.list_hook<parked_tag>::unlink();
         --parked_count;
     }
-    /// The beginning of a message is kept for later; false: the peer has begun too many.
+    /// Counts the incomplete message that the stream keeps; false: the peer's incomplete messages are too large.
     [[nodiscard]] bool keep_partial(control_stream& s) noexcept {
         partial_bytes_ = partial_bytes_ - s.counted + s.in.size();
         s.counted = s.in.size();
@@ -55,7 +55,7 @@ struct stream_table {
 private:
     id_table<any_stream> by_id_;
     std::size_t partial_bytes_max_;
-    std::size_t partial_bytes_ = 0; ///< In the `in` of all control streams.
+    std::size_t partial_bytes_ = 0; ///< Bytes in `in` of all control streams.
 };
 
 } // namespace moqlite::detail

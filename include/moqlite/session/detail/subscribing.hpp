@@ -1,4 +1,4 @@
-// The subscriber's half of a session: subscriptions, their updates, and what the publisher answers.
+// The subscriber's half of a session: subscriptions, their updates, and the publisher's answers.
 #pragma once
 
 #include <algorithm>
@@ -37,7 +37,7 @@ public:
 
     result<void> update(subscribe_id id, const subscribe_options& options) {
         subscription* s = subscriptions_.find(id);
-        // After its FIN the publisher reads no more of us.
+        // After its FIN the publisher does not read our updates.
         if (s == nullptr || s->stream == nullptr || s->fin_arrived) return errc::not_found;
         if (s->options == options) return {};
         const auto start = options.start ? options.start : s->options.start;
@@ -62,17 +62,17 @@ public:
         return {};
     }
 
-    /// Writes what the updates since the last pump come to: one message a subscription, and none while the one before
-    /// it is still here.
+    /// Writes the updates since the last pump, coalesced into one message per subscription; none while the previous one
+    /// is still unsent.
     void write_updates() {
-        for (; !updates_.empty(); updates_.pop_front()) { // Not before it is written: that needs memory.
+        for (; !updates_.empty(); updates_.pop_front()) { // Removed after it is written, which allocates.
             auto& s = updates_.front();
             if (s.stream == nullptr || s.fin_arrived) continue;
             s.update_waits = s.stream->out.unsent() != 0;
             if (!s.update_waits) write_update(s);
         }
     }
-    /// All that was written on a subscribe stream of ours is on its way.
+    /// All bytes of a subscribe stream of ours have been written.
     void request_sent(const control_stream& stream) {
         subscription* s = subscriptions_.find(subscribe_id{stream.owner});
         if (s == nullptr || !std::exchange(s->update_waits, false) || s->fin_arrived) return;
@@ -82,11 +82,11 @@ public:
     result<void> unsubscribe(subscribe_id id) {
         subscription* s = subscriptions_.find(id);
         if (s == nullptr) return errc::not_found;
-        std::size_t stops = 2; // All memory first: what is half ended would be found again.
+        std::size_t stops = 2; // Allocates first: a half-ended subscription would be found again.
         s->groups.for_each([&](incoming_group&) { ++stops; });
         c_.out.make_room(stops);
         s->groups.for_each([&](incoming_group& g) { groups_.refuse(g, app_error::cancel); });
-        // A FIN says that we leave; nobody reads what the publisher still answers.
+        // A FIN ends the subscription; further answers of the publisher are not read.
         control_stream* stream = s->stream;
         if (stream != nullptr && stream->is_bound()) {
             c_.out.finish(*stream);
@@ -98,7 +98,7 @@ public:
         return {};
     }
 
-    /// Whether a group of that number was asked for.
+    /// Whether a group of that sequence was requested.
     [[nodiscard]] bool wants(subscribe_id id, group_sequence sequence) noexcept {
         const subscription* s = subscriptions_.find(id);
         return s != nullptr && subscription_table::covers(*s, sequence);
@@ -106,7 +106,7 @@ public:
 
     // Answers of the publisher.
 
-    /// Takes one off the front of `in`.
+    /// Parses one answer from the front of `in`.
     wire::taken<std::size_t> parse(control_stream& stream, byte_view in) {
         const auto message =
             wire::take_typed_message(in, c_.bounds.control_message, wire::lite::subscribe_response_types(c_.dialect));
@@ -138,26 +138,26 @@ public:
     void stream_ended(control_stream& stream, bool finished, app_error code) {
         if (subscription* s = subscriptions_.find(subscribe_id{stream.owner})) {
             s->fin_arrived = finished;
-            // What still arrives was sent before the FIN.
+            // Groups that still arrive were sent before the FIN.
             if (finished && !s->groups.empty()) return;
-            finished ? subscriptions_.end_well(*s) : end(*s, false, code);
+            finished ? subscriptions_.end_cleanly(*s) : end(*s, false, code);
         }
     }
-    /// A subscribe stream of ours is no more.
+    /// A subscribe stream of ours has closed.
     void stream_gone(control_stream& stream) {
         subscription* s = subscriptions_.find(subscribe_id{stream.owner});
         if (s == nullptr) return;
         s->stream = nullptr;
         if (!s->fin_arrived) return end(*s, false, app_error::cancel);
-        if (s->groups.empty()) subscriptions_.end_well(*s);
+        if (s->groups.empty()) subscriptions_.end_cleanly(*s);
     }
     [[nodiscard]] std::optional<time_point> quiet_until() const noexcept { return subscriptions_.quiet_until(); }
     void end_quiet() { subscriptions_.end_quiet(); }
-    /// One thing that the end of the connection ends; false: nothing is left.
+    /// Ends one group or subscription because the connection has ended; false: none is left.
     bool end_one(app_error code) {
         if (groups_.end_one(code)) return true;
         if (subscription* s = subscriptions_.first()) {
-            // A publisher that ends the track, and then the session without an error, has sent everything.
+            // A publisher that ends the track, and then the session without error, has sent everything.
             const bool well = s->list_hook<quiet_tag>::linked() && c_.closing->by_peer && code == app_error::cancel;
             return end(*s, well, code), true;
         }
@@ -174,7 +174,7 @@ private:
         static_cast<void>(c_.send(*s.stream, wire::lite::subscribe_update{s.options}));
         s.repeats = false;
         s.requested = s.options;
-        s.new_start.reset(); // It is in the options: without a start some go back to the latest group.
+        s.new_start.reset(); // The options keep it: without a start some publishers return to the latest group.
     }
     void end(subscription& s, bool finished, app_error code) {
         s.groups.for_each([&](incoming_group& g) {
@@ -187,7 +187,7 @@ private:
     context& c_;
     subscription_table subscriptions_;
     incoming_groups groups_;
-    list<subscription, update_tag> updates_; ///< Those with an update to write.
+    list<subscription, update_tag> updates_; ///< Subscriptions with an update to write.
 };
 
 } // namespace moqlite::detail

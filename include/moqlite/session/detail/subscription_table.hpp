@@ -1,4 +1,4 @@
-// The subscriptions of a session: what each has been answered, and when it is over.
+// The subscriptions of a session: their answers, and when they end.
 #pragma once
 
 #include <algorithm>
@@ -16,7 +16,7 @@ public:
 
     /// The id of the next subscription: every lower one has been used.
     [[nodiscard]] std::uint64_t next_id() const noexcept { return next_id_; }
-    /// The next add() needs no memory.
+    /// After this the next add() does not allocate.
     void make_room() {
         subscriptions_.make_room();
         by_id_.make_room();
@@ -45,20 +45,20 @@ public:
     }
 
     void accepted(subscription& s, const wire::lite::subscribe_ok& ok) {
-        if (std::exchange(s.answered, true)) return; // Some say it again.
-        if (!has_options_in_ok(c_.dialect)) return tell_start(s, ok.group);
+        if (std::exchange(s.answered, true)) return; // Some publishers repeat it.
+        if (!has_options_in_ok(c_.dialect)) return report_start(s, ok.group);
         auto start = ok.options.start ? ok.options.start : s.lowest;
         if (!start) start = s.first;
-        if (start) tell_start(s, *start); // Else the first that comes is the start.
+        if (start) report_start(s, *start); // Otherwise the first group to arrive is the start.
     }
-    void tell_start(subscription& s, group_sequence start) {
-        s.start_told = true;
+    void report_start(subscription& s, group_sequence start) {
+        s.start_reported = true;
         s.start = start;
         c_.emit(subscription_accepted{s.id, start});
     }
-    /// Its FIN has arrived, and all groups that we know of have ended. Where the FIN may have overtaken
-    /// groups, it is over only when nothing came for a while.
-    void end_well(subscription& s) {
+    /// Its FIN has arrived, and all known groups have ended. If the FIN may have overtaken groups, it ends only after a
+    /// quiet period.
+    void end_cleanly(subscription& s) {
         if (has_fin_after_groups(c_.dialect) && !lacks_groups(s)) return close(s, true, app_error::cancel);
         s.list_hook<quiet_tag>::unlink();
         s.quiet_since = c_.now;
@@ -70,22 +70,22 @@ public:
         if (s.stream != nullptr && !c_.closing) c_.out.finish(*s.stream);
         forget(s);
     }
-    /// When a subscription will have been quiet for long enough; nullopt: none is about to end.
+    /// When the first quiet period expires; nullopt: no subscription is in one.
     [[nodiscard]] std::optional<time_point> quiet_until() const noexcept {
         if (quiet_.empty()) return std::nullopt;
         return quiet_.front().quiet_since + std::max(3 * c_.path.rtt, c_.bounds.end_of_track);
     }
-    /// Ends those that are over: nothing has come after their FIN.
+    /// Ends the subscriptions whose quiet period has expired.
     void end_quiet() {
         for (auto until = quiet_until(); until && *until <= c_.now; until = quiet_until())
             close(quiet_.front(), true, app_error::cancel);
     }
 
 private:
-    /// By what its publisher has said, more has to come; where that is not much, some send their FIN before it.
+    /// Whether, according to its publisher, groups are missing: some publishers send FIN before their last groups.
     static bool lacks_groups(const subscription& s) noexcept {
         if (!s.end) return false;
-        const auto from = s.start ? s.start : s.first ? s.first : s.options.start; // Without groups there is no OK.
+        const auto from = s.start ? s.start : s.first ? s.first : s.options.start; // A track without groups has no OK.
         if (!from) return number(*s.end) != 0;
         const auto end = s.highest ? std::min(number(*s.end), number(*s.highest) + 1) : number(*s.end);
         return end > number(*from) && end - number(*from) > s.accounted;
@@ -94,7 +94,7 @@ private:
     context& c_;
     object_pool<subscription> subscriptions_;
     id_table<subscription*> by_id_;
-    list<subscription, quiet_tag> quiet_; ///< The longest quiet first.
+    list<subscription, quiet_tag> quiet_; ///< Longest quiet first.
     std::uint64_t next_id_ = 0;
 };
 

@@ -1,4 +1,4 @@
-// Messages off the front of what has arrived on a control stream.
+// Parses messages from the front of the bytes that have arrived on a control stream.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@
 
 namespace moqlite::detail {
 
-/// Takes one message, of which `arrived(body)` says which rule it broke, errc::ok: none.
+/// Parses one message. `arrived(body)` returns the rule that it broke, or errc::ok.
 template <class F>
 wire::taken<std::size_t> take_one(const context& c, byte_view in, F&& arrived) {
     const auto message = wire::take_message(in, c.bounds.control_message);
@@ -20,10 +20,10 @@ wire::taken<std::size_t> take_one(const context& c, byte_view in, F&& arrived) {
     return message->size;
 }
 
-/// The same of the first message of a stream, behind which nothing may follow.
+/// The same for the first message of a stream, after which nothing may follow.
 template <class F>
 wire::taken<std::size_t> take_first(const context& c, control_stream& s, byte_view in, F&& arrived) {
-    if (s.reading != read_state::first) return errc::unexpected_message; // Before the end of what follows has arrived.
+    if (s.reading != read_state::first) return errc::unexpected_message; // Rejects trailing bytes at once.
     const auto used = take_one(c, in, arrived);
     if (used) s.first_arrived();
     return used;

@@ -1,4 +1,4 @@
-// The peer's announcements: what we asked to watch, and what is there.
+// The peer's announcements: our watches, and the broadcasts that the peer has announced.
 #pragma once
 
 #include <algorithm>
@@ -11,22 +11,22 @@
 
 namespace moqlite::detail {
 
-/// Our interest in what has a prefix.
+/// Our interest in the broadcasts below a prefix.
 struct watch : list_hook<owned_tag> {
     watch_id id{};
     control_stream* stream = nullptr;
     std::string prefix;    ///< Relative to the root.
-    bool answered = false; ///< ANNOUNCE_OK has come.
+    bool answered = false; ///< ANNOUNCE_OK has arrived.
     bool synced = false;
-    std::uint64_t snapshot_left = 0; ///< Announcements of the initial set that have not come yet.
-    hop_id publisher{};              ///< The peer's own hop, which it leaves out.
-    /// What the peer has announced and not ended, relative to the root; true: we were told of it.
+    std::uint64_t initial_left = 0; ///< Announcements of the initial set that have not arrived yet.
+    hop_id publisher{};             ///< The peer's own hop, which its announcements omit.
+    /// Paths that the peer has announced and not ended, relative to the root; true: reported as available.
     using path_map = std::map<std::string, bool, std::less<>>;
     path_map live;
-    std::size_t live_bytes = 0; ///< Of those, each with the root.
-    /// The same by announce id, where there are any; an ANNOUNCE_START that was refused has the end of `live`.
+    std::size_t live_bytes = 0; ///< Bytes of these paths, each with the root.
+    /// The same by announce id, where the version has them; a refused ANNOUNCE_START maps to the end of `live`.
     std::map<std::uint64_t, path_map::iterator> ids;
-    std::size_t refused = 0;         ///< Of those ids.
+    std::size_t refused = 0;         ///< Number of refused ids.
     std::uint64_t next_announce = 0; ///< The id of the next ANNOUNCE_START.
 };
 
@@ -63,7 +63,7 @@ public:
         return {};
     }
 
-    /// Takes one message off the front of `in`. need_more: it has not all arrived.
+    /// Parses one message from the front of `in`. need_more: it is incomplete.
     wire::taken<std::size_t> parse(control_stream& stream, byte_view in) {
         watch* w = find(stream.owner);
         if (w == nullptr) return in.empty() ? wire::taken<std::size_t>{} : wire::taken<std::size_t>{in.size()};
@@ -79,7 +79,7 @@ public:
         return message->size;
     }
 
-    /// The peer's side of the stream has ended, or the stream is no more.
+    /// The peer's side of the stream has ended, or the stream has closed.
     void stream_ended(control_stream& stream, app_error code) {
         watch* w = find(stream.owner);
         if (w == nullptr) return;
@@ -88,14 +88,14 @@ public:
         ending_.push_back(w);
         ending_code_ = code;
     }
-    /// One path of a watch that has ended, then the watch; false: nothing is left of any.
+    /// Ends one path of a watch that has ended, and finally the watch; false: none is left.
     bool end_one() {
         if (ending_.empty()) return false;
         watch& w = *ending_.back();
         while (!w.live.empty()) {
             const auto first = w.live.begin();
             path::join(c_.names.allowed.root, first->first, c_.path_scratch);
-            if (first->second) c_.emit(broadcast_ended{w.id, c_.views.keep(c_.path_scratch)}); // Memory first.
+            if (first->second) c_.emit(broadcast_ended{w.id, c_.views.keep(c_.path_scratch)}); // Allocates first.
             forget(w, first);
             if (!c_.events.empty()) return true;
         }
@@ -125,17 +125,17 @@ private:
         w.answered = true;
         w.publisher = ok->hop;
         c_.peer_hop(w.stream->id, ok->hop);
-        w.snapshot_left = ok->active_count;
+        w.initial_left = ok->active_count;
         sync(w);
         return message->size;
     }
     void sync(watch& w) {
-        if (w.synced || w.snapshot_left != 0) return;
+        if (w.synced || w.initial_left != 0) return;
         w.synced = true;
         c_.emit(announcements_synced{w.id});
     }
     // An announcement that breaks a rule is refused alone: it is reported, and the others stay. The session ends where
-    // what follows could not be understood: what is announced would be wrong in silence.
+    // later announcements could not be interpreted, because its broadcasts would be silently wrong.
 
     static bool is_fatal(errc why) noexcept {
         return why == errc::duplicate_announce || why == errc::unknown_announce || why == errc::too_many_announcements;
@@ -145,13 +145,13 @@ private:
         wire::reader in{body};
         const bool active = in.u8() != 0;
         const auto suffix = in.string();
-        // It replaces what was announced by that name.
+        // It replaces an earlier announcement of that name.
         std::string name;
         if (in.error() == errc::ok && name_of(w, suffix, name) == errc::ok)
-            if (const auto at = w.live.find(name); at != w.live.end()) gone(w, at);
-        if (active) counted(w);
+            if (const auto at = w.live.find(name); at != w.live.end()) set_ended(w, at);
+        if (active) count_initial(w);
     }
-    /// errc::ok: it was refused alone.
+    /// errc::ok: only this announcement was refused.
     errc refuse_typed(watch& w, const wire::typed_framed& message, errc why) {
         if (is_fatal(why)) return why;
         if (message.type == 0) {
@@ -160,9 +160,9 @@ private:
             w.ids.emplace(w.next_announce++, w.live.end()); // The peer counts it.
             ++w.refused;
             ++announced_;
-            return counted(w), errc::ok;
+            return count_initial(w), errc::ok;
         }
-        if (message.type >= wire::lite::announcement_types) // It is stepped over, and has no id.
+        if (message.type >= wire::lite::announcement_types) // It is skipped, and has no id.
             return c_.emit(stream_rejected{w.stream->id, why}), errc::ok;
         wire::reader in{message.body};
         const auto found = w.ids.find(in.varint());
@@ -184,22 +184,22 @@ private:
         if (const auto why = name_of(w, m->suffix, name); why != errc::ok) return why;
         const auto at = w.live.find(name);
         if (m->status == wire::lite::announce_status::ended) {
-            // One that we never heard of: other implementations ignore it too.
-            if (at != w.live.end()) gone(w, at);
+            // An unknown path is ignored, as other implementations do.
+            if (at != w.live.end()) set_ended(w, at);
             return errc::ok;
         }
         if (at != w.live.end() && !has_announce_restart(c_.dialect)) return errc::duplicate_announce;
-        const bool usable = is_way(w, m->hops);
+        const bool usable = is_usable(w, m->hops);
         if (at == w.live.end()) {
-            if (!usable) return counted(w), errc::ok;
+            if (!usable) return count_initial(w), errc::ok;
             if (is_full()) return errc::too_many_announcements;
         }
         const auto here = at == w.live.end() ? remember(w, std::move(name)) : at;
         if (usable)
-            there(w, here, hops_.size() - 1);
+            set_available(w, here, hops_.size() - 1);
         else
-            gone(w, here);
-        return counted(w), errc::ok;
+            set_ended(w, here);
+        return count_initial(w), errc::ok;
     }
 
     // Announcements with an id.
@@ -219,20 +219,20 @@ private:
         if (const auto why = name_of(w, m.suffix, name); why != errc::ok) return why;
         if (w.live.contains(name)) return errc::duplicate_announce;
         if (is_full()) return errc::too_many_announcements;
-        // One that is of no use to us has its id too, by which it may become of use.
+        // An unusable route has its id too: an update may make it usable.
         const auto at = remember(w, std::move(name));
         w.ids.emplace(w.next_announce++, at);
-        if (is_way(w, m.hops)) there(w, at, m.route_cost);
-        return counted(w), errc::ok;
+        if (is_usable(w, m.hops)) set_available(w, at, m.route_cost);
+        return count_initial(w), errc::ok;
     }
     errc announced(watch& w, const wire::lite::announce_update& m) {
         const auto found = w.ids.find(m.id);
         if (found == w.ids.end()) return errc::unknown_announce;
         const auto at = found->second;
-        if (at == w.live.end()) return errc::ok; // Of one that was refused nobody knows.
+        if (at == w.live.end()) return errc::ok; // A refused announcement was never reported.
         path::join(c_.names.allowed.root, at->first, c_.path_scratch);
-        if (is_way(w, m.hops))
-            there(w, at, m.route_cost);
+        if (is_usable(w, m.hops))
+            set_available(w, at, m.route_cost);
         else if (std::exchange(at->second, false))
             c_.emit(broadcast_ended{w.id, c_.views.keep(c_.path_scratch)});
         return errc::ok;
@@ -248,53 +248,55 @@ private:
             return errc::ok;
         }
         path::join(c_.names.allowed.root, at->first, c_.path_scratch);
-        gone(w, at);
+        set_ended(w, at);
         return errc::ok;
     }
 
-    // What is there.
+    // Names and routes.
 
-    /// The name relative to the root; the whole one is in path_scratch.
+    /// The name relative to the root; sets path_scratch to the whole name.
     errc name_of(const watch& w, std::string_view suffix, std::string& name) {
         if (!c_.names.fits(suffix)) return errc::name_too_long;
         path::normalise(suffix, normal_);
         name = path::join(w.prefix, normal_);
         path::join(c_.names.allowed.root, name, c_.path_scratch);
-        // Below its root a name may be short enough and the whole not: nobody could be told of that.
+        // A name may be short enough while the whole name is not: it could not be announced to others.
         if (path::segments(c_.path_scratch) > c_.bounds.path_segments) return errc::too_many_segments;
         return c_.names.fits(c_.path_scratch) ? errc::ok : errc::name_too_long;
     }
-    /// True: what path_scratch names can be reached through these hops, which are then in hops_ with the peer.
-    bool is_way(const watch& w, const wire::lite::hop_list& hops) {
+    /// Whether the broadcast in path_scratch can be reached through these hops. Sets hops_ to them, with the peer
+    /// added.
+    bool is_usable(const watch& w, const wire::lite::hop_list& hops) {
         hops_.assign(hops.begin(), hops.end());
         if (!hops_include_sender(c_.dialect)) {
-            if (w.publisher != hop_id{} && hops.contains(w.publisher)) return false; // It leads through the peer twice.
+            if (w.publisher != hop_id{} && hops.contains(w.publisher)) return false; // The route passes the peer twice.
             hops_.push_back(w.publisher);
         } else if (!hops_.empty()) {
             c_.peer_hop(w.stream->id, hops_.back());
         }
-        if (hops_.empty()) hops_.push_back({});          // Who does not count itself is still there.
-        if (hops_.size() > c_.bounds.hops) return false; // Too far away to be passed on.
-        // A path that leads through ourselves is a loop.
+        if (hops_.empty()) hops_.push_back({});          // A peer that does not count itself is still a hop.
+        if (hops_.size() > c_.bounds.hops) return false; // Too many hops to be passed on.
+        // A route through ourselves is a loop.
         if (c_.origin != hop_id{} && std::find(hops_.begin(), hops_.end(), c_.origin) != hops_.end()) return false;
         const auto name = c_.names.relative(c_.path_scratch);
-        return name && wire_names::covered(c_.names.allowed.publish, *name); // If it may not, nobody is told.
+        return name && wire_names::covered(c_.names.allowed.publish,
+                           *name); // Otherwise the peer may not publish it, and it is ignored.
     }
-    void there(watch& w, watch::path_map::iterator at, std::uint64_t said) {
-        const auto price = c_.own_price.value_or(has_route_cost(c_.dialect) ? c_.peer_price.value_or(1) : 1);
+    void set_available(watch& w, watch::path_map::iterator at, std::uint64_t said) {
+        const auto price = c_.own_cost.value_or(has_route_cost(c_.dialect) ? c_.peer_cost.value_or(1) : 1);
         const auto cost = std::min(said, wire::varint_max) + std::min(price, wire::varint_max);
         const bool known = std::exchange(at->second, true);
         c_.emit(broadcast_available{
             w.id, c_.views.keep(c_.path_scratch), c_.views.keep(hops_), known, std::min(cost, wire::varint_max)});
     }
-    void gone(watch& w, watch::path_map::iterator at) {
+    void set_ended(watch& w, watch::path_map::iterator at) {
         if (at->second) c_.emit(broadcast_ended{w.id, c_.views.keep(c_.path_scratch)});
         forget(w, at);
     }
-    /// One more of the initial set has come, if it was not complete.
-    void counted(watch& w) {
-        if (w.snapshot_left == 0) return;
-        --w.snapshot_left;
+    /// Counts one announcement of the initial set, if that is not complete.
+    void count_initial(watch& w) {
+        if (w.initial_left == 0) return;
+        --w.initial_left;
         sync(w);
     }
 
@@ -325,7 +327,7 @@ private:
     std::size_t announced_ = 0;
     std::size_t announced_bytes_ = 0;
     std::vector<hop_id> hops_;
-    std::string normal_; ///< Recycled: a suffix without surplus slashes.
+    std::string normal_; ///< Scratch: a normalised suffix.
     std::uint64_t next_id_ = 0;
 };
 

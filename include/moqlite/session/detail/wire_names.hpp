@@ -1,4 +1,4 @@
-// Names of broadcasts and prefixes, as the application has them and as they travel.
+// Translates the names of broadcasts and prefixes between the application and the wire.
 #pragma once
 
 #include <cstddef>
@@ -13,15 +13,15 @@
 namespace moqlite::detail {
 
 struct wire_names {
-    /// `longest`: a name, in bytes.
+    /// `longest`: maximum bytes of a name.
     wire_names(version v, std::size_t longest) noexcept
         : slashes(has_slash_dialect(v)), dialect_(v), longest_(longest) {}
 
     scope allowed;
-    std::string url_root; ///< Of a client: the path that the server puts in front of our names.
-    bool slashes;         ///< Names go out with them: the peer writes them so, or has written none yet.
+    std::string url_root; ///< On a client: the path that the server puts in front of our names.
+    bool slashes;         ///< Names are sent with leading slashes: the peer writes them so, or has written none yet.
 
-    /// The whole name of what the wire calls `relative`; in `into`, which the view aliases.
+    /// The whole name of `relative` on the wire; stored in `into`, which the view aliases.
     std::string_view whole(std::string_view relative, std::string& into) {
         normal_.clear();
         path::normalise(relative, normal_);
@@ -29,31 +29,31 @@ struct wire_names {
         return into;
     }
     [[nodiscard]] bool fits(std::string_view name) const noexcept { return name.size() <= longest_; }
-    /// The same of a path, where slashes at its ends mean nothing.
+    /// The same for a path, whose leading and trailing slashes are ignored.
     [[nodiscard]] bool fits_path(std::string_view name) const noexcept {
         if (name.starts_with('/')) name.remove_prefix(1);
         if (name.ends_with('/')) name.remove_suffix(1);
         return fits(name);
     }
-    /// The peer has written a path or prefix of its own; it will be answered in the same dialect.
+    /// The peer has written a path or prefix of its own; we answer in the same dialect.
     void saw_path(std::string_view written) noexcept {
         if (has_slash_dialect(dialect_)) slashes = written.starts_with('/');
     }
-    /// `name`, a path relative to the root, as the peer wants to read it; good until the next one.
+    /// `name`, a path relative to the root, in the peer's dialect; valid until the next call.
     std::string_view written_path(std::string_view name) {
         if (!slashes) return name;
         return slashed_.assign(1, '/').append(name);
     }
-    /// The same of a prefix.
+    /// The same for a prefix.
     std::string_view written_prefix(std::string_view name) {
         if (!slashes || name.empty()) return written_path(name);
         return slashed_.assign(1, '/').append(name).append(1, '/');
     }
-    /// The name on the wire of `whole_path`; nullopt: not below the root.
+    /// The wire name of `whole_path`; nullopt: not below the root.
     [[nodiscard]] std::optional<std::string_view> relative(std::string_view whole_path) const noexcept {
         return path::strip(whole_path, allowed.root);
     }
-    /// True if one of `prefixes`, which are relative to the root, begins `name`, which is too.
+    /// True if one of `prefixes` is a prefix of `name`; all are relative to the root.
     [[nodiscard]] static bool covered(const std::vector<std::string>& prefixes, std::string_view name) noexcept {
         for (const auto& p : prefixes)
             if (path::strip(name, p)) return true;
@@ -64,7 +64,7 @@ private:
     version dialect_;
     std::size_t longest_;
     std::string normal_;
-    std::string slashed_; ///< Not shared with event views: commands, which write it, may answer them.
+    std::string slashed_; ///< Separate scratch: commands write it, and may be called with event views.
 };
 
 } // namespace moqlite::detail

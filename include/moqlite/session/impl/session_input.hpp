@@ -1,12 +1,11 @@
-// Inputs of a session and its events: facts from the transport, and the parsing of what has arrived. Part of
-// session.hpp.
+// Session inputs, parsing and events. Part of session.hpp.
 #pragma once
 
 #include <moqlite/session/session.hpp>
 
 namespace moqlite {
 
-/// Stamps the time; false: the session has ended and takes nothing in.
+/// Stamps the time; false: the session has ended and ignores inputs.
 inline bool session::stamp(time_point now) {
     assert(now >= c_.now && "time goes backwards");
     c_.now = std::max(c_.now, now);
@@ -17,7 +16,7 @@ inline bool session::stamp(time_point now) {
     return open();
 }
 
-/// The same for an input that may end what is being opened or written.
+/// The same for an input that may end the stream being opened or written.
 inline bool session::begin_input(time_point now) {
     if (unanswered_ && open()) c_.fail(errc::input_inside_output);
     return stamp(now);
@@ -40,13 +39,13 @@ inline void session::stream_received(stream_id id, byte_view data, bool fin, tim
         }
     } else {
         input_ = {};
-        c_.fail(errc::unexpected_stream); // Data on a stream that only we may send on.
+        c_.fail(errc::unexpected_stream); // Data on a stream that only we send on.
     }
 }
 
 inline detail::any_stream* session::find_or_accept(stream_id id) {
     if (auto* found = c_.streams.find(id)) return found;
-    if (initiator_of(id) == c_.side) return nullptr; // One of ours that is over.
+    if (initiator_of(id) == c_.side) return nullptr; // A stream of ours that has closed.
     if (direction_of(id) == direction::uni) {
         if (subscribing_.groups().size() >= c_.bounds.incoming_groups) return c_.fail(errc::too_many_streams), nullptr;
         auto& g = subscribing_.groups().open(id);
@@ -66,7 +65,7 @@ inline detail::any_stream* session::find_or_accept(stream_id id) {
 inline void session::stream_reset(stream_id id, app_error code, time_point now) {
     const detail::entry_mark mark{inside_};
     if (!begin_peer_input(now)) return;
-    auto* found = find_or_accept(id); // It may be the first that we hear of it.
+    auto* found = find_or_accept(id); // It may be the first input of the stream.
     if (found == nullptr) return;
     if (auto* const* g = std::get_if<detail::incoming_group*>(found)) return subscribing_.groups().was_reset(**g, code);
     auto* const* s = std::get_if<detail::control_stream*>(found);
@@ -79,7 +78,7 @@ inline void session::stream_reset(stream_id id, app_error code, time_point now) 
 inline void session::stream_stopped(stream_id id, app_error code, time_point now) {
     const detail::entry_mark mark{inside_};
     if (!begin_peer_input(now)) return;
-    // Of a request it may be the first that we hear.
+    // For a request it may be the first input.
     auto* found = direction_of(id) == direction::bidi ? find_or_accept(id) : c_.streams.find(id);
     if (found == nullptr) return;
     if (auto* const* g = std::get_if<detail::served_group*>(found)) return publishing_.stopped(**g, code);
@@ -116,7 +115,8 @@ inline void session::stream_acked(stream_id id, std::uint64_t n, time_point now)
     ++peer_inputs_;
     if (!stamp(now)) return;
     if (id == write_.stream)
-        write_.acked += n; // A transport that copies is inside write(): nothing counts as written before the answer.
+        write_.acked +=
+            n; // A transport that copies is still inside write(): nothing counts as written before the answer.
     else
         acked(id, n);
 }
@@ -136,7 +136,7 @@ inline void session::stream_closed(stream_id id, std::optional<app_error> code, 
     const detail::entry_mark mark{inside_};
     if (!begin_peer_input(now)) return;
     auto* found = c_.streams.find(id);
-    if (found == nullptr) return forget_in_hand(id);
+    if (found == nullptr) return forget_unbound(id);
     const auto stream = *found;
     c_.streams.erase(id);
     if (auto* const* served = std::get_if<detail::served_group*>(&stream)) {
@@ -148,8 +148,8 @@ inline void session::stream_closed(stream_id id, std::optional<app_error> code, 
     }
 }
 
-/// A peer may stop a stream on which nothing was sent yet: it is not one to send on any more.
-inline void session::forget_in_hand(stream_id id) {
+/// The peer may stop a stream that no group is bound to yet: it can no longer be used.
+inline void session::forget_unbound(stream_id id) {
     for (auto left = ids_.size(); left != 0; --left)
         if (const auto next = ids_.pop(); next != id) ids_.push(next);
 }
@@ -158,7 +158,7 @@ inline void session::streams_available(direction kind, time_point now) {
     const detail::entry_mark mark{inside_};
     if (!begin_peer_input(now)) return;
     (kind == direction::uni ? uni_blocked_ : bidi_blocked_) = false;
-    // By one at least; by how many, the next measurement tells.
+    // At least one more; the next measurement reports how many.
     if (kind == direction::bidi && c_.path.bidi_streams) ++*c_.path.bidi_streams;
     c_.ready.mark();
 }
@@ -173,7 +173,7 @@ inline void session::path_measured(const path_facts& path, time_point now) {
 inline void session::datagram_received(byte_view bytes, time_point now) {
     const detail::entry_mark mark{inside_};
     if (!begin_peer_input(now)) return;
-    // Nobody is told of one that is not a group: datagrams may be late, or not for us.
+    // Datagrams that are not a wanted group are ignored: they may be late, or not for us.
     const auto m = wire::lite::decode<wire::lite::datagram>(c_.dialect, bytes, c_.bounds);
     if (!m || !subscribing_.wants(subscribe_id{m->subscription}, m->sequence)) return;
     c_.emit(group_datagram{subscribe_id{m->subscription}, m->sequence, m->timestamp, m->payload});
@@ -184,15 +184,15 @@ inline void session::connection_closed(const closed_by& how, time_point now) {
     const detail::entry_mark mark{inside_};
     c_.now = std::max(c_.now, now);
     c_.forget_views();
-    let_go();
-    unanswered_ = false; // What is being opened or written does not count any more.
+    release_lent();
+    unanswered_ = false; // A pending open or write is void.
     if (!open()) return;
     c_.end({how.code, how.by_peer ? errc::peer_closed : errc::transport_closed, how.by_peer, how.reason});
 }
 
 inline std::optional<event> session::poll_event() {
     const detail::entry_mark mark{inside_};
-    if (unanswered_) return std::nullopt; // Commands on its account may end what is being opened or written.
+    if (unanswered_) return std::nullopt; // Commands in answer to an event may end the stream being opened or written.
     if (const auto none = handshake_.unreported()) return *none;
     while (!ended_) {
         if (!c_.events.empty()) return c_.events.pop();
@@ -211,15 +211,15 @@ inline std::optional<event> session::poll_event() {
             viewing_ = true;
             parse_control();
         } else if (!watching_.end_one() && !unpark_one()) {
-            // What was done about the events was done when the input came.
-            if (std::exchange(c_.in_time, false)) c_.out.stall.note_time(c_.now);
+            // Commands issued while draining count as at the input's time.
+            if (std::exchange(c_.now_is_current, false)) c_.out.stall.note_time(c_.now);
             return std::nullopt;
         }
     }
     return std::nullopt;
 }
 
-/// One more thing that ended with the session; false: all have been told.
+/// Reports one more request that ended with the session; false: all have been reported.
 inline bool session::end_one() {
     const auto code = c_.closing->code;
     announcing_.clear();
@@ -253,7 +253,7 @@ inline void session::become_setup(detail::incoming_group& g) {
     input_.control = &s;
 }
 
-/// Requests wait until the peer is let in, and while it does not read our replies.
+/// Requests wait until the peer is admitted, and while it does not read our replies.
 inline bool session::must_wait(const detail::control_stream& s) noexcept {
     const bool waits = handled(s, [](auto h) { return h.waits_for_admission; });
     return waits && s.reading != detail::read_state::abandoned &&
@@ -264,13 +264,13 @@ inline void session::park(detail::control_stream& s) {
     s.in.insert(s.in.end(), input_.rest.begin(), input_.rest.end());
     s.in_ends = s.in_ends || input_.fin;
     input_ = {};
-    s.detail::list_hook<detail::silent_tag>::unlink(); // Now it is we who keep it waiting.
+    s.detail::list_hook<detail::silent_tag>::unlink(); // From here on we keep it waiting.
     if (!s.detail::list_hook<detail::parked_tag>::linked()) {
         const bool full = c_.streams.parked_count >= c_.bounds.parked_streams && !c_.admitted;
-        if (full) return control_broke(s, errc::too_many_requests);
+        if (full) return control_failed(s, errc::too_many_requests);
         c_.streams.park(s);
     }
-    if (s.in.size() > 2 * c_.bounds.control_message) return control_broke(s, errc::control_backlog);
+    if (s.in.size() > 2 * c_.bounds.control_message) return control_failed(s, errc::control_backlog);
     if (!c_.streams.keep_partial(s)) c_.fail(errc::control_backlog);
 }
 
@@ -298,14 +298,14 @@ inline void session::parse_control() {
         const auto used = handled(s, [&](auto h) { return h.parse(s, input_.rest); });
         if (used.status == wire::progress::error) {
             input_ = {};
-            return control_broke(s, used.error);
+            return control_failed(s, used.error);
         }
         if (!used) break;
         input_.rest = input_.rest.subspan(*used);
         if (dropped()) input_.rest = {};
         if (!c_.events.empty() || !open()) return;
     }
-    // What is left is the beginning of a message.
+    // The rest is the beginning of a message.
     if (input_.joined)
         s.in.erase(s.in.begin(), s.in.end() - static_cast<std::ptrdiff_t>(input_.rest.size()));
     else
@@ -316,8 +316,8 @@ inline void session::parse_control() {
     if (fin) control_finished(s);
 }
 
-/// The peer broke a rule on a control stream: ends the stream, or the session where that is the rule.
-inline void session::control_broke(detail::control_stream& s, errc why) {
+/// The peer broke a rule on a control stream: ends the stream, or the session if its handler says so.
+inline void session::control_failed(detail::control_stream& s, errc why) {
     if (handled(s, [&](auto h) { return h.ends_session(why); })) return c_.fail(why);
     c_.reject(s, why);
     handled(s, [&](auto h) { h.cut_off(s, wire_code(why)); });
@@ -327,7 +327,7 @@ inline void session::control_finished(detail::control_stream& s) {
     if (s.reading == detail::read_state::abandoned) return;
     const bool half = !s.in.empty() || s.reading == detail::read_state::first;
     s.read_ended();
-    if (half) return control_broke(s, errc::stream_ended_early);
+    if (half) return control_failed(s, errc::stream_ended_early);
     handled(s, [&](auto h) { h.finished(s); });
 }
 

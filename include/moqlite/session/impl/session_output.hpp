@@ -1,4 +1,4 @@
-// How a session tells its transport what to do, and when it wants to be woken. Part of session.hpp.
+// Session outputs and timers. Part of session.hpp.
 #pragma once
 
 #include <moqlite/session/session.hpp>
@@ -9,8 +9,8 @@ inline std::optional<output> session::poll_output() {
     const detail::entry_mark mark{inside_};
     if (!open()) {
         if (c_.out.connection != detail::connection_state::close_due || writing_)
-            return std::nullopt; // Not behind a write: in the next pump.
-        c_.out.connection = detail::connection_state::close_told;
+            return std::nullopt; // Not after a write: in the next pump.
+        c_.out.connection = detail::connection_state::close_polled;
         return close_connection{c_.closing->code, c_.closing_reason};
     }
     publishing_.take_woken();
@@ -30,7 +30,7 @@ inline std::optional<output> session::poll_output() {
 }
 
 inline std::optional<output> session::next_open() {
-    // Requests that have a stream are owed to the peer: it is given no more at once than it is expected to take.
+    // Requests with a stream count as unsent bytes: open no more than the peer is expected to read.
     const bool room = c_.out.has_room();
     const bool bidi = !bidi_blocked_ && room && c_.out.opening() != 0;
     const auto wanted =
@@ -42,7 +42,7 @@ inline std::optional<output> session::next_open() {
 
 inline void session::stream_opened(direction kind, std::optional<stream_id> id) {
     unanswered_ = false;
-    if (!open()) return; // Nothing may wait for it any more.
+    if (!open()) return; // Nothing waits for it any more.
     if (!id) {
         (kind == direction::uni ? uni_blocked_ : bidi_blocked_) = true;
         return;
@@ -73,7 +73,7 @@ inline std::optional<output> session::next_write() {
     }
     auto* s = publishing_.next(ids_);
     if (s == nullptr) {
-        // Ids are asked for at the start of a pump only: groups that still wait for one need another.
+        // Ids are requested only at the start of a pump: groups that still wait for one need another pump.
         if (publishing_.unbound() != 0 && !uni_blocked_) c_.ready.mark();
         return std::nullopt;
     }
@@ -89,7 +89,7 @@ inline std::optional<output> session::next_write() {
 
 inline void session::stream_written(stream_id, std::size_t taken) {
     unanswered_ = false;
-    if (taken > write_.size) { // Of nothing, where the session has ended meanwhile.
+    if (taken > write_.size) { // write_ is empty if the session has ended since.
         if (open()) c_.fail(errc::more_than_written);
         return end_write();
     }
@@ -106,7 +106,7 @@ inline void session::control_written(detail::control_stream& s, std::size_t n) {
     publishing_.control_written(s);
     c_.out.settle(s);
     if (s.out.unsent() == 0) handled(s, [&](auto h) { h.sent(s); });
-    // The peer takes our replies again: there may be more to tell, and requests that waited.
+    // The peer reads our replies again: announcements and requests may have waited for that.
     const bool room = c_.out.has_room();
     if (room && (announcing_.is_behind() || !c_.streams.parked.empty() || c_.out.opening() != 0)) c_.ready.mark();
 }
@@ -129,33 +129,33 @@ inline void session::end_silent(detail::receiving& r) {
     auto* const* s = std::get_if<detail::control_stream*>(found);
     if (s == nullptr) return;
     const bool done = handled(**s, [&](auto h) { return h.timed_out(**s); });
-    if (!done) control_broke(**s, errc::stream_timeout);
+    if (!done) control_failed(**s, errc::stream_timeout);
 }
 
-/// A peer that gives neither acknowledgements nor credit is let go.
+/// Ends the session of a peer that gives neither acknowledgements nor credit.
 inline void session::check_stall() {
-    c_.out.stall.note_time(c_.now); // What this input itself has begun begins now.
+    c_.out.stall.note_time(c_.now); // Clocks started by this input start now.
     if (c_.out.stall.expired(c_.path.rtt)) c_.fail(errc::lagged);
 }
 
 inline void session::flushed() noexcept {
     writing_ = unanswered_ = false;
-    if (c_.out.connection == detail::connection_state::close_told) return let_go();
+    if (c_.out.connection == detail::connection_state::close_polled) return release_lent();
     if (c_.views.is_large()) c_.forget_views();
-    // The connection had no room for the last write that it was offered.
+    // A write that was not answered found the connection full.
     c_.out.stall.connection_full(write_.due);
     end_write();
-    announcing_.turn_over();
+    announcing_.pump_ended();
     c_.out.executed();
     publishing_.executed();
 }
 
-/// The transport has let go of all lent bytes.
-inline void session::let_go() noexcept {
+/// The transport has released all lent bytes.
+inline void session::release_lent() noexcept {
     write_ = {};
     if (c_.out.is_gone()) return;
-    c_.let_go();
-    publishing_.let_go();
+    c_.release_lent();
+    publishing_.release_lent();
 }
 
 inline std::optional<time_point> session::deadline() const noexcept {
@@ -165,7 +165,7 @@ inline std::optional<time_point> session::deadline() const noexcept {
         const auto due = c_.streams.silent.front().since + c_.bounds.handshake_timeout;
         at = at ? std::min(*at, due) : due;
     }
-    if (!c_.streams.undated.empty()) at = c_.now; // A tick dates it at once.
+    if (!c_.streams.undated.empty()) at = c_.now; // A tick dates them at once.
     if (const auto report = probing_.deadline()) at = at ? std::min(*at, *report) : report;
     if (const auto quiet = subscribing_.quiet_until()) at = at ? std::min(*at, *quiet) : quiet;
     if (const auto stalled = c_.out.stall.deadline(c_.path.rtt)) at = at ? std::min(*at, *stalled) : stalled;

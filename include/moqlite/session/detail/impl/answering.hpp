@@ -31,7 +31,7 @@ inline result<void> publishing::answer_track(request_id id, const track_info& in
 inline result<void> publishing::reject(request_id id, app_error code) {
     incoming_request* r = find(id);
     if (r == nullptr) return errc::not_found;
-    c_.out.make_room(r->group_count + 2); // All memory first: what is half ended would be found again.
+    c_.out.make_room(r->group_count + 2); // Allocates first: a half-ended request would be found again.
     c_.abandon_reading(*r->stream, code);
     c_.out.abandon(*r->stream, code);
     lose_all(*r, code);
@@ -44,8 +44,8 @@ inline result<void> publishing::serve(request_id id, group_ref g) {
     if (r == nullptr || r->kind == request_kind::track || !g) return errc::not_found;
     if (r->finishing) return errc::already_answered;
     if (const auto why = servable(*r, *g); why != errc::ok) return why;
-    if (has_its_share() && !r->waiting.empty()) lose(*r->waiting.top(), app_error::lagged, true);
-    if (has_its_share() || served_.size() >= c_.bounds.served_groups || !c_.pool.charge(sizeof(served_group)))
+    if (exceeds_share() && !r->waiting.empty()) lose(*r->waiting.top(), app_error::lagged, true);
+    if (exceeds_share() || served_.size() >= c_.bounds.served_groups || !c_.pool.charge(sizeof(served_group)))
         return errc::out_of_memory_limit;
     const auto sequence = g->sequence();
     auto& s = served_.make(*r, sequence);
@@ -99,9 +99,10 @@ inline result<void> publishing::end_track(request_id id, group_sequence end) {
 inline result<void> publishing::finish(request_id id) {
     incoming_request* r = subscriber(id);
     if (r == nullptr) return errc::not_found;
-    // An ended track without groups needs no OK, except where everything begins with it.
+    // An ended track without groups needs no OK, except in versions where OK must come first.
     if (has_options_in_ok(c_.dialect) && !r->ok_written) write_ok(*r, std::nullopt);
-    // Some take a FIN without END for a track that broke off. But what ends at a Group End goes on behind it.
+    // Some subscribers take a FIN without END for a failure. But a subscription that ends at its Group End may continue
+    // after it.
     const bool at_cap = r->options.end && *r->options.end < r->beyond;
     if (!r->end_written && !at_cap)
         static_cast<void>(end_track(id, std::max(r->beyond, r->options.start.value_or(group_sequence{}))));
@@ -122,7 +123,7 @@ inline errc publishing::subscribe_arrived(control_stream& stream, byte_view body
     if (!c_.names.fits_path(m->broadcast) || !c_.names.fits(m->track)) return errc::name_too_long;
     c_.names.saw_path(m->broadcast);
     if (by_wire_id_.find(m->id) != nullptr) return errc::duplicate_subscription;
-    if (!may_have(m->broadcast)) return errc::unauthorized;
+    if (!may_read(m->broadcast)) return errc::unauthorized;
     auto& r = make(stream, request_kind::subscribe);
     r.wire_id = m->id;
     r.options = m->options;
@@ -141,7 +142,7 @@ inline errc publishing::update_arrived(control_stream& stream, byte_view body) {
     if (r == nullptr) return errc::ok;
     const auto start = m->options.start ? m->options.start : r->options.start;
     const auto before = r->options.end;
-    // Once there is a Group End it can only be raised: what was sent before is not asked for again.
+    // Once there is a Group End it can only be raised: groups sent before are not requested again.
     const auto raised = [&]() -> std::optional<group_sequence> {
         if (!r->capped || !m->options.end) return m->options.end;
         return r->options.end ? std::max(r->options.end, m->options.end) : std::nullopt;
@@ -161,7 +162,7 @@ inline errc publishing::track_arrived(control_stream& stream, byte_view body) {
     const auto m = wire::lite::decode<wire::lite::track>(c_.dialect, body, c_.bounds);
     if (!m) return m.error();
     if (!c_.names.fits_path(m->broadcast) || !c_.names.fits(m->name)) return errc::name_too_long;
-    if (!may_have(m->broadcast)) return errc::unauthorized;
+    if (!may_read(m->broadcast)) return errc::unauthorized;
     auto& r = make(stream, request_kind::track);
     c_.emit(track_requested{r.id, c_.kept(m->broadcast, m->name)});
     return errc::ok;
@@ -171,7 +172,7 @@ inline errc publishing::fetch_arrived(control_stream& stream, byte_view body) {
     const auto m = wire::lite::decode<wire::lite::fetch>(c_.dialect, body, c_.bounds);
     if (!m) return m.error();
     if (!c_.names.fits_path(m->broadcast) || !c_.names.fits(m->track)) return errc::name_too_long;
-    if (!may_have(m->broadcast)) return errc::unauthorized;
+    if (!may_read(m->broadcast)) return errc::unauthorized;
     auto& r = make(stream, request_kind::fetch);
     r.options = {.priority = m->priority, .start = m->group, .end = m->group};
     rank(r);
@@ -179,22 +180,22 @@ inline errc publishing::fetch_arrived(control_stream& stream, byte_view body) {
     return errc::ok;
 }
 
-/// The subscriber has ended its side: it wants no more.
+/// The subscriber has ended its side: it wants nothing more.
 inline void publishing::peer_left(control_stream& stream) {
     incoming_request* r = find(request_id{stream.owner});
     if (r == nullptr) return;
-    // Our FIN is on its way and may arrive yet, unless the stream was given up.
+    // Our FIN is in flight and may still arrive, unless the stream was abandoned.
     if (r->finishing && r->group_count == 0 && stream.reading != read_state::abandoned) return;
     lose_all(*r, app_error::cancel);
     c_.out.finish(stream);
     end(*r, false);
 }
 
-/// Both sides of a request stream are done.
+/// Both sides of a request stream have ended.
 inline void publishing::stream_gone(control_stream& stream, bool clean) {
     incoming_request* r = find(request_id{stream.owner});
     if (r == nullptr) return;
-    // Some reset their side of a FETCH when they have it all.
+    // Some peers reset their side of a FETCH once they have the whole group.
     const bool fetched = fetched_whole(*r) && (clean || r->groups.front().unacked() == 0);
     const bool delivered = fetched || (clean && r->finishing && r->group_count == 0);
     if (delivered && r->group_count != 0) c_.emit(group_delivered{r->id, r->groups.front().sequence()});
@@ -203,21 +204,21 @@ inline void publishing::stream_gone(control_stream& stream, bool clean) {
 }
 
 /// The peer has cut off the stream of its FETCH.
-inline void publishing::fetch_left(control_stream& stream, app_error code) {
+inline void publishing::fetch_cut_off(control_stream& stream, app_error code) {
     incoming_request* r = find(request_id{stream.owner});
     if (r == nullptr) return;
-    // Our FIN is on its way: whoever has read all ends its side as it likes.
+    // Our FIN is in flight: a peer that has read everything may end its side in any way.
     if (stream.writing != write_state::closed && fetched_whole(*r)) return;
     end_fetch(*r, code);
 }
 
-/// All of it has arrived, and the other side was not ended for long.
+/// The fetched group has arrived, but the peer has not ended its side in time.
 inline void publishing::fetch_overdue(control_stream& stream) {
     c_.abandon_reading(stream, app_error::cancel);
     stream_gone(stream, true);
 }
 
-/// The group that is sent on a request's own stream; nullptr: none.
+/// The group being sent on a request's own stream; nullptr: none.
 inline served_group* publishing::on_stream(const control_stream& stream) noexcept {
     if (stream.kind != control_kind::fetch_in) return nullptr;
     incoming_request* r = find(request_id{stream.owner});
@@ -241,7 +242,7 @@ inline void publishing::write_ok(incoming_request& r, std::optional<group_sequen
     options.start = first;
     static_cast<void>(c_.send(*r.stream, wire::lite::subscribe_ok{first.value_or(group_sequence{}), options}));
     r.ok_written = true;
-    // Not everybody reads a start in what may as well be an echo of the request.
+    // Some subscribers ignore the start in OK, since it may be an echo of the request.
     const bool later = has_options_in_ok(c_.dialect) && first && r.options.start && *r.options.start < *first;
     if (later) write_drop(r, *r.options.start, group_sequence{number(*first) - 1}, app_error::not_found);
 }

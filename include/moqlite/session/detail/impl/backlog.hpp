@@ -1,11 +1,11 @@
-// The backlog of a slow subscriber, and its bounds: groups, and SUBSCRIBE_DROPs. Part of publishing.hpp.
+// The backlog of a slow subscriber and its bounds: groups and SUBSCRIBE_DROPs. Part of publishing.hpp.
 #pragma once
 
 #include <moqlite/session/detail/publishing.hpp>
 
 namespace moqlite::detail {
 
-/// Brings the sums of its request up to date with a group. O(log n).
+/// Updates the sums of the request for one group. O(log n).
 inline void publishing::account(served_group& s) {
     auto& r = *s.request;
     const bool waits = !s.lost && !nothing_to_write(s);
@@ -17,8 +17,8 @@ inline void publishing::account(served_group& s) {
     waits ? ++waiting_ : --waiting_;
 }
 
-/// Groups whose log still grows were counted as they stood: some of them are counted anew with each group that is
-/// served, and at each pump after an acknowledgement, so that one with many such groups costs no more than others.
+/// The counts of groups whose log grows become outdated. A few of them are recounted whenever a group is served, and at
+/// each pump after an acknowledgement, so that a request with many of them costs no more than others.
 inline void publishing::account_growing(incoming_request& r) {
     for (std::size_t i = std::min(r.growing_count, growing_at_once); i != 0; --i) {
         auto& s = *r.growing.pop_front();
@@ -30,8 +30,8 @@ inline void publishing::account_growing(incoming_request& r) {
     }
 }
 
-/// Beyond the bound the oldest group that waits goes, never the latest: a live reader slows nobody, and a capped one
-/// takes no more memory than its bound.
+/// Beyond the bound the oldest waiting group is dropped, never the latest: a live reader slows nobody, and a capped one
+/// uses no more memory than its bound.
 inline void publishing::bound_backlog(incoming_request& r) {
     if (r.kind == request_kind::fetch) return;
     account_growing(r);
@@ -46,12 +46,12 @@ inline void publishing::bound_backlog(incoming_request& r) {
 inline bool publishing::takes_more(request_id id) noexcept {
     incoming_request* r = find(id);
     if (r == nullptr) return true;
-    if (has_its_share() || served_.size() >= c_.bounds.served_groups / 2) return false;
+    if (exceeds_share() || served_.size() >= c_.bounds.served_groups / 2) return false;
     const auto most = bounds_of(*r);
     return r->waiting.empty() || (r->waiting.size() < most.groups / 2 && r->unsent < most.bytes / 2);
 }
 
-/// Whether it is the latest of its request's groups that are not lost. Precondition: no other group waits.
+/// Whether it is the latest group of its request that is not lost. Precondition: no other group waits.
 inline bool publishing::is_latest(const served_group& s) noexcept {
     bool latest = true;
     s.request->groups.for_each([&](served_group& other) {
@@ -80,8 +80,8 @@ inline void publishing::write_drop(incoming_request& r, group_sequence first, gr
     r.drops.add({first, last, code});
     pending_drops_ += r.drops.size();
     if (!r.list_hook<dropping_tag>::linked() && stream_has_room(r)) dropping_.push_back(r);
-    // Ranges with gaps between them cannot be one. It is the publisher who makes them many, and a reader that takes its
-    // replies has them until its next pump: not its session ends, but this request.
+    // Ranges with gaps between them cannot be merged. Their number is the publisher's doing, and even a reader that
+    // reads its replies has them until its next pump: so this request ends, not the session.
     const auto most = c_.bounds.pending_drops;
     if (r.drops.size() <= most / 4 && pending_drops_ <= most) return;
     pending_drops_ -= r.drops.size();
@@ -92,7 +92,7 @@ inline void publishing::write_drop(incoming_request& r, group_sequence first, gr
     c_.ready.mark();
 }
 
-/// Ends the requests of which more drops wait than may. Not where it is found: others hold the request then.
+/// Ends the requests with too many waiting drops. Not where that is detected: callers still hold the request there.
 inline void publishing::end_overdropped() {
     while (!overdropped_.empty()) {
         incoming_request* r = find(overdropped_.back());
@@ -105,7 +105,7 @@ inline void publishing::end_overdropped() {
     }
 }
 
-/// Writes drops that were held back, as far as the peer takes its replies now.
+/// Writes drops that were held back, as far as the peer's backlog allows.
 inline void publishing::write_drops() {
     while (!dropping_.empty() && has_room()) {
         auto& r = dropping_.front();
@@ -115,12 +115,12 @@ inline void publishing::write_drops() {
             static_cast<void>(c_.send(*r.stream, wire::lite::subscribe_drop{d.first, d.last, d.code}));
         }
         if (!r.drops.empty() && stream_has_room(r)) return;
-        r.list_hook<dropping_tag>::unlink(); // Else the stream says when there is room.
+        r.list_hook<dropping_tag>::unlink(); // Otherwise control_written() queues it again.
         finish_if_delivered(r);
     }
 }
 
-/// Some of what was to be sent on a request's stream has been written.
+/// Bytes on a request's stream have been written.
 inline void publishing::control_written(const control_stream& stream) {
     if (pending_drops_ == 0) return;
     incoming_request* r = stream.kind == control_kind::subscribe_in ? find(request_id{stream.owner}) : nullptr;

@@ -1,4 +1,4 @@
-// Groups on their way: what is written next, what arrived, what is given up. Part of publishing.hpp.
+// Groups in flight: which is written next, acknowledgement, and loss. Part of publishing.hpp.
 #pragma once
 
 #include <moqlite/session/detail/publishing.hpp>
@@ -20,11 +20,11 @@ inline void publishing::take_woken() {
         }
         begin(s);
     }
-    // Groups may grow for long without another one that is served.
+    // Groups may grow for a long time without another being served.
     while (incoming_request* r = to_recount_.pop_front()) bound_backlog(*r);
 }
 
-/// The next to write, bound to a stream; nullptr: none can be written.
+/// The next group to write, bound to a stream; nullptr: none can be written.
 inline served_group* publishing::next(ring<stream_id>& ids) {
     auto* item = scheduler_.top(!ids.empty());
     if (item == nullptr) return nullptr;
@@ -38,7 +38,7 @@ inline served_group* publishing::next(ring<stream_id>& ids) {
     return &s;
 }
 
-/// The ranges to write for it, and whether FIN follows them.
+/// The ranges to write for a group, and whether FIN follows.
 inline write_stream publishing::lend(served_group& s, std::span<byte_view> out) {
     std::size_t count = 0;
     std::size_t size = 0;
@@ -46,7 +46,7 @@ inline write_stream publishing::lend(served_group& s, std::span<byte_view> out) 
         out[count++] = byte_view{s.prefix}.first(s.prefix_size).subspan(s.prefix_written);
         size = out[0].size();
     }
-    const auto l = s.lend(out.subspan(count), most_at_once);
+    const auto l = s.lend(out.subspan(count), write_size_max);
     count += l.ranges;
     size += l.bytes;
     const bool fin = l.all && s.source()->ended() == group::state::finished;
@@ -74,7 +74,7 @@ inline void publishing::written(served_group& s, std::size_t offered, std::size_
     }
 }
 
-/// False: more than was written.
+/// False: more bytes than were written.
 inline bool publishing::acked(served_group& s, std::uint64_t n) {
     const auto of_prefix = std::min<std::uint64_t>(n, static_cast<std::uint64_t>(s.prefix_written - s.prefix_acked));
     s.prefix_acked = static_cast<std::uint8_t>(s.prefix_acked + of_prefix);
@@ -107,23 +107,23 @@ inline void publishing::closed(served_group& s, std::optional<app_error> code) {
     finish_if_delivered(r);
 }
 
-/// A peer that has the whole fetched group may take as long to end its side as for a first message.
+/// A peer that has the whole fetched group must end its side within the timeout for a first message.
 inline void publishing::await_end(served_group& s) {
     auto& stream = *s.request->stream;
     if (fetched_whole(*s.request) && s.unacked() == 0 && stream.is_read()) c_.expect_message(stream);
 }
 
-/// A cap came or went: a reader with one may hold back stream credit for ever.
+/// A Group End was added or removed: a reader with one may withhold stream credit for ever.
 inline void publishing::recount(incoming_request& r) {
     r.groups.for_each([&](served_group& s) {
         if (s.blocked && !s.lost) r.options.end ? c_.out.stall.unblocked(s) : c_.out.stall.blocked(s);
     });
 }
 
-/// Gives up on delivering it: what was not sent will not be.
-inline void publishing::lose(served_group& s, app_error code, bool tell) {
+/// Gives up delivery of a group: its unsent rest is not sent.
+inline void publishing::lose(served_group& s, app_error code, bool report) {
     auto& r = *s.request;
-    c_.out.make_room(4); // All memory first: its stream must not stay without a reset.
+    c_.out.make_room(4); // Allocates first: its stream must not be left without a reset.
     c_.events.make_room(2);
     if (s.scheduled()) scheduler_.remove(s);
     c_.out.stall.forget(s);
@@ -139,14 +139,15 @@ inline void publishing::lose(served_group& s, app_error code, bool tell) {
     } else {
         destroy(s);
     }
-    if (tell) write_drop(r, sequence, sequence, code);
+    if (report) write_drop(r, sequence, sequence, code);
     finish_if_delivered(r);
 }
 
 inline void publishing::lose_all(incoming_request& r, app_error code) {
     const bool own_streams = r.kind == request_kind::subscribe;
     r.groups.for_each([&](served_group& s) {
-        const bool sent = s.lost || (s.fin_written && !s.is_lent()); // Its prefix counts: an empty group has no more.
+        const bool sent =
+            s.lost || (s.fin_written && !s.is_lent()); // The prefix counts: an empty group has nothing else.
         if (s.stream && own_streams && !sent) c_.out.reset(*s.stream, code);
         if (s.stream && own_streams) c_.streams.erase(*s.stream);
         keep_until_reset(s);
