@@ -1,4 +1,4 @@
-// Which of the streams and datagrams of a peer belong to a WebTransport session.
+// Assigns a peer's streams and datagrams to a WebTransport session.
 #pragma once
 
 #include <algorithm>
@@ -17,57 +17,57 @@
 
 namespace moqlite::webtransport {
 
-/// What becomes of a stream, or of a datagram.
+/// The decision on a stream or datagram.
 struct fate {
     enum class kind : std::uint8_t {
         deliver, ///< It belongs to the session.
-        wait,    ///< It is kept until that can be said.
+        wait,    ///< It is kept until that is known.
         refuse,
     };
     kind what = kind::deliver;
-    violation why = violation::none; ///< Of what is refused.
+    violation why = violation::none; ///< Why it is refused.
     bool operator==(const fate&) const = default;
 };
 
-/// A stream that need not wait any longer. If `refused`, abort it with that; else it is the session's.
+/// A stream that no longer waits. If `refused` is set, abort it with that; otherwise it belongs to the session.
 struct ready_stream {
     early_stream stream{};
     violation refused = violation::none;
 };
 
-/// Sorts them on a connection that carries at most one session. What comes before it is kept.
+/// Assigns arrivals on a connection that carries at most one session. Those that precede the session are kept.
 class arrivals {
 public:
     explicit arrivals(early_limits bounds = {}) noexcept : early_(bounds) {}
 
-    // Inputs: the session. After each of them poll.
+    // Inputs: the session. Poll after each of them.
 
-    /// Both ends know of it: the answer came, or was sent.
+    /// The answer to the request was received or sent.
     void session_established(stream_id session) noexcept {
         session_ = session;
         phase_ = phase::established;
     }
-    /// A request came to no session.
+    /// A request was rejected.
     void session_rejected(stream_id session) {
         if (rejected_.size() == rejected_max) rejected_.erase(rejected_.begin());
         rejected_.push_back(session);
     }
-    /// For good: there will be no other on this connection.
+    /// Final: the connection carries no other session.
     void session_ended() noexcept { phase_ = phase::ended; }
 
     // Inputs: streams that the peer opened.
 
-    /// The prefix of a stream has come, and with it `payload`.
+    /// The prefix of a stream has arrived, followed by `payload`.
     [[nodiscard]] fate stream_begun(stream_id id, stream_id session, byte_view payload, bool fin, time_point now) {
         const auto out = fate_of(session);
         if (out.what != fate::kind::wait) return out;
         return kept(early_.stream_begun(id, session, payload, fin, now));
     }
-    /// More of one that waits. After a violation it waits no longer.
+    /// More bytes of a waiting stream. After a violation it is no longer kept.
     [[nodiscard]] violation stream_received(stream_id id, byte_view bytes, bool fin) {
         return early_.stream_received(id, bytes, fin);
     }
-    /// One that waits was cut off: nobody has seen it, and nobody will.
+    /// A waiting stream was reset: it is dropped unseen.
     void stream_reset(stream_id id) { early_.stream_reset(id); }
     void stream_stopped(stream_id id, app_error code) { early_.stream_stopped(id, code); }
     void stream_closed(stream_id id) { early_.stream_closed(id); }
@@ -93,7 +93,7 @@ public:
         if (auto s = early_.take_late_stream(now)) return ready_stream{*std::move(s), violation::early_stream_timeout};
         return std::nullopt;
     }
-    /// The next datagram of the session. Those that nobody will want are dropped.
+    /// The next datagram of the session. Drops those that no session can receive.
     [[nodiscard]] std::optional<std::vector<std::byte>> poll_datagram(time_point now) {
         if (phase_ == phase::established)
             if (auto d = early_.take_datagram(session_)) return d;
@@ -104,13 +104,13 @@ public:
         }
         return std::nullopt;
     }
-    /// When something will have waited for too long; poll then.
+    /// When the first wait expires; poll then.
     [[nodiscard]] std::optional<time_point> deadline() const noexcept { return early_.deadline(); }
 
 private:
     enum class phase : std::uint8_t { none, established, ended };
 
-    /// Requests of which it is remembered that they came to nothing.
+    /// How many rejected requests are remembered.
     static constexpr std::size_t rejected_max = 16;
 
     [[nodiscard]] static fate refused(violation why) noexcept { return {fate::kind::refuse, why}; }
@@ -120,7 +120,7 @@ private:
 
     [[nodiscard]] fate fate_of(stream_id session) const noexcept {
         if (phase_ == phase::established && session == session_) return {};
-        // With a session there, no other can come.
+        // A connection carries one session only.
         if (phase_ != phase::none) return refused(violation::session_gone);
         const bool rejected = std::find(rejected_.begin(), rejected_.end(), session) != rejected_.end();
         return rejected ? refused(violation::session_gone) : fate{fate::kind::wait, violation::none};

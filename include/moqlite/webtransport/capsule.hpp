@@ -1,4 +1,4 @@
-// Capsules (RFC 9297 §3) on the stream of a CONNECT: how a WebTransport session says that it ends
+// Capsules (RFC 9297 §3) on a CONNECT stream, which announce the end of a WebTransport session
 // (draft-ietf-webtrans-http3 §5.6).
 #pragma once
 
@@ -21,11 +21,10 @@
 
 namespace moqlite::webtransport {
 
-/// The capsules that we know. All others are skipped, those of a session's flow control among them: we never agree on
-/// it.
+/// The known capsules. All others are skipped, including those for flow control of sessions, which we never negotiate.
 enum class capsule_type : std::uint64_t { close_session = 0x2843, drain_session = 0x78ae };
 
-/// Bytes of the longest reason that CLOSE may give.
+/// Maximum bytes of the reason in CLOSE.
 inline constexpr std::size_t close_reason_max = 1024;
 
 /// The session has ended; nothing follows.
@@ -42,18 +41,18 @@ struct drain_session {
 
 using capsule = std::variant<close_session, drain_session>;
 
-/// Appends CLOSE to `out`. A code of more than 32 bits becomes app_error_max; of the reason goes as much as is UTF-8
-/// and has room.
+/// Appends CLOSE to `out`. A code of more than 32 bits becomes app_error_max; the reason is cut to its longest valid
+/// UTF-8 prefix that fits.
 void write_close(app_error code, std::string_view reason, std::vector<std::byte>& out);
 
 /// Appends DRAIN to `out`.
 void write_drain(std::vector<std::byte>& out);
 
-/// Reads the capsules that a peer sends, in whatever pieces they come. Holds CLOSE and nothing else.
+/// Reads the capsules of a peer, in pieces of any size. Buffers CLOSE only.
 class capsule_reader {
 public:
-    /// Takes bytes off the front of `in` up to the end of the next capsule that we know. nullopt: it has taken them
-    /// all; error() tells of a violation, which sticks.
+    /// Consumes bytes from the front of `in` up to the end of the next known capsule. nullopt: it has consumed all of
+    /// them; error() returns a violation, which sticks.
     [[nodiscard]] std::optional<capsule> read(byte_view& in) {
         while (error_ == violation::none && (!in.empty() || ends_here())) {
             if (step_ == step::value) {
@@ -80,7 +79,7 @@ public:
 private:
     enum class step : std::uint8_t { type, length, value, after_close };
 
-    /// A capsule that is complete without another byte.
+    /// A capsule that is complete without further bytes.
     [[nodiscard]] bool ends_here() const noexcept { return step_ == step::value && left_ == 0; }
 
     void read_head(std::uint64_t number) {
@@ -124,7 +123,7 @@ private:
 
     detail::partial_varint partial_;
     capsule_type type_{};
-    std::uint64_t left_ = 0; ///< Bytes of the value that are still to come.
+    std::uint64_t left_ = 0; ///< Bytes of the value not received yet.
     std::string close_;      ///< The value of CLOSE.
     step step_ = step::type;
     violation error_ = violation::none;

@@ -1,4 +1,4 @@
-// Datagrams of WebTransport: those of QUIC, with the session in front (RFC 9297 §2.1).
+// WebTransport datagrams: QUIC datagrams with a session prefix (RFC 9297 §2.1).
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@
 
 namespace moqlite::webtransport {
 
-/// A session is named by a quarter of its id, since the id of a stream that carries a request is a multiple of 4.
+/// The prefix is a quarter of the session id, since the id of a stream that carries a request is a multiple of 4.
 inline constexpr std::uint64_t quarter_stream_id_max = (std::uint64_t{1} << 60) - 1;
 
 struct datagram {
@@ -19,15 +19,15 @@ struct datagram {
     byte_view payload;
 };
 
-/// The most bytes that stand before a datagram's payload.
+/// Maximum bytes before a datagram's payload.
 inline constexpr std::size_t datagram_prefix_size_max = wire::varint_size_max;
 
-/// Bytes that stand before the payload of a datagram of this session.
+/// Bytes before the payload of a datagram of this session.
 [[nodiscard]] constexpr std::size_t datagram_prefix_size(stream_id session) noexcept {
     return wire::varint_size(number(session) / 4);
 }
 
-/// Writes what stands before the payload, and returns the bytes used. Precondition: `out` has room for it.
+/// Writes the prefix and returns its size. Precondition: `out` has room for it.
 constexpr std::size_t write_datagram_prefix(stream_id session, std::span<std::byte> out) noexcept {
     return wire::write_varint(number(session) / 4, out);
 }

@@ -1,4 +1,4 @@
-// Streams and datagrams that came before the session that they belong to (draft-ietf-webtrans-http3 §4.5).
+// Streams and datagrams that arrive before their session (draft-ietf-webtrans-http3 §4.5).
 #pragma once
 
 #include <algorithm>
@@ -16,25 +16,25 @@
 
 namespace moqlite::webtransport {
 
-/// How much may wait on one connection.
+/// Bounds on what may wait on one connection.
 struct early_limits {
     std::size_t streams = 16;
-    std::size_t stream_bytes = 64 * 1024; ///< Of each.
+    std::size_t stream_bytes = 64 * 1024; ///< Per stream.
     std::size_t datagrams = 32;
-    duration timeout = std::chrono::seconds{5}; ///< For so long.
+    duration timeout = std::chrono::seconds{5}; ///< Longest wait.
 };
 
-/// A stream as far as it has come, without its prefix.
+/// The bytes of a stream so far, without its prefix.
 struct early_stream {
     stream_id id{};
     std::vector<std::byte> bytes{};
     bool fin = false;
-    std::optional<app_error> stopped{}; ///< The peer does not want our half.
-    bool closed = false;                ///< QUIC has done with it.
+    std::optional<app_error> stopped{}; ///< The peer has stopped our half.
+    bool closed = false;                ///< QUIC has closed it.
 };
 
-/// Keeps them in the order in which they came. A request may be overtaken by what follows it, and so may its answer:
-/// both ends need this. `arrivals` says whom to keep.
+/// Keeps them in order of arrival. Later bytes may overtake a request, and also its answer, so both ends need this.
+/// `arrivals` decides what to keep.
 class early_arrivals {
 public:
     explicit early_arrivals(early_limits bounds = {}) noexcept : bounds_(bounds) {}
@@ -46,7 +46,7 @@ public:
         streams_.push_back({{.id = id}, session, now + bounds_.timeout});
         return stream_received(id, payload, fin);
     }
-    /// More of one that waits.
+    /// More bytes of a waiting stream.
     violation stream_received(stream_id id, byte_view bytes, bool fin) {
         const auto s = find(id);
         if (s == streams_.end()) return violation::none;
@@ -58,14 +58,14 @@ public:
         s->what.fin = s->what.fin || fin;
         return violation::none;
     }
-    /// The peer has cut it off; nobody has seen it, and nobody will.
+    /// The peer has reset a waiting stream: it is dropped unseen.
     void stream_reset(stream_id id) {
         if (const auto s = find(id); s != streams_.end()) streams_.erase(s);
     }
     void stream_stopped(stream_id id, app_error code) {
         if (const auto s = find(id); s != streams_.end()) s->what.stopped = code;
     }
-    /// QUIC may have done with a short stream before anybody has read it.
+    /// QUIC may close a short stream before it has been read.
     void stream_closed(stream_id id) {
         if (const auto s = find(id); s != streams_.end()) s->what.closed = true;
     }
@@ -77,11 +77,11 @@ public:
 
     // Outputs.
 
-    /// The next stream of a session, which is there now or will never be: take them all.
+    /// The next stream of a session that has been established or rejected: call until nullopt.
     [[nodiscard]] std::optional<early_stream> take_stream(stream_id session) {
         return take(streams_, [=](const auto& s) { return s.session == session; });
     }
-    /// The next stream that has waited for too long.
+    /// The next stream whose wait has expired.
     [[nodiscard]] std::optional<early_stream> take_late_stream(time_point now) {
         return take(streams_, [=](const auto& s) { return s.until <= now; });
     }
@@ -91,9 +91,9 @@ public:
     [[nodiscard]] std::optional<std::vector<std::byte>> take_late_datagram(time_point now) {
         return take(datagrams_, [=](const auto& d) { return d.until <= now; });
     }
-    /// When something will have waited for too long.
+    /// When the first wait expires.
     [[nodiscard]] std::optional<time_point> deadline() const noexcept {
-        // The first of each has waited longest.
+        // The first of each list has waited longest.
         std::optional<time_point> first;
         if (!streams_.empty()) first = streams_.front().until;
         if (!datagrams_.empty()) first = first ? std::min(*first, datagrams_.front().until) : datagrams_.front().until;

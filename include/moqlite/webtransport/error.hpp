@@ -1,4 +1,4 @@
-// What a peer can do wrong beneath a WebTransport session, and the answer to it.
+// Violations by a peer beneath a WebTransport session, and the codes that answer them.
 #pragma once
 
 #include <cstdint>
@@ -11,24 +11,24 @@ namespace moqlite::webtransport {
 enum class violation : std::uint8_t {
     none,
     // SETTINGS.
-    missing_settings,   ///< The control stream begins with something else.
+    missing_settings,   ///< The control stream does not begin with SETTINGS.
     settings_too_long,  ///< Longer than settings_size_max.
-    settings_truncated, ///< They end within an entry.
+    settings_truncated, ///< SETTINGS end within an entry.
     duplicate_setting,
     bad_setting, ///< A value that is neither 0 nor 1.
-    // The beginning of a stream.
-    empty_request,            ///< A FIN, and not one byte.
+    // Stream prefixes.
+    empty_request,            ///< A FIN without a single byte.
     prefix_truncated,         ///< A FIN within the type of a bidirectional stream, or within a session id.
     bad_session_id,           ///< Not the id of a stream that can carry a request.
-    unexpected_server_stream, ///< A bidirectional stream of a server that is not WebTransport's.
+    unexpected_server_stream, ///< A bidirectional stream of a server that is not a WebTransport stream.
     // Streams and their session.
     too_many_early_streams, ///< More than may wait for their session.
     early_stream_too_long,  ///< More bytes than may wait for a session.
-    early_stream_timeout,   ///< Its session did not come.
-    session_rejected,       ///< It was refused after the stream had come.
-    session_gone,           ///< It has ended, or that stream never carried one.
+    early_stream_timeout,   ///< Its session was not established in time.
+    session_rejected,       ///< The session was rejected after the stream had arrived.
+    session_gone,           ///< The session has ended, or the named stream never carried one.
     // Capsules.
-    bad_close,         ///< CLOSE without a whole code, or with a reason that is too long.
+    bad_close,         ///< CLOSE with an incomplete code, or a reason that is too long.
     bad_close_reason,  ///< Not UTF-8.
     bad_drain,         ///< DRAIN that is not empty.
     capsule_truncated, ///< A FIN within a capsule.
@@ -39,15 +39,15 @@ enum class violation : std::uint8_t {
     too_many_early_datagrams, ///< More than may wait for their session.
 };
 
-/// How much ends with a violation.
+/// What a violation ends.
 enum class extent : std::uint8_t {
-    datagram,   ///< That datagram, which is dropped.
-    stream,     ///< The stream on which it came.
+    datagram,   ///< The datagram, which is dropped.
+    stream,     ///< The stream on which it occurred.
     session,    ///< The CONNECT stream, and with it the session.
     connection, ///< The whole connection.
 };
 
-/// The code that the peer is given when it breaks the rule.
+/// The code that we send to a peer that breaks the rule.
 [[nodiscard]] constexpr http3_code wire_code(violation v) noexcept {
     switch (v) {
     case violation::none: return http3_code::no_error;

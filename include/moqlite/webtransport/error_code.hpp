@@ -1,5 +1,5 @@
-// The numbers that say on an HTTP/3 connection why something ended, and where an application's own codes lie
-// among them (draft-ietf-webtrans-http3 §4.3).
+// The error codes of an HTTP/3 connection, and the range to which application codes are mapped
+// (draft-ietf-webtrans-http3 §4.3).
 #pragma once
 
 #include <algorithm>
@@ -9,7 +9,7 @@
 
 namespace moqlite::webtransport {
 
-/// A code in RESET_STREAM, STOP_SENDING or CONNECTION_CLOSE as HTTP/3 reads it (RFC 9114 §8.1, RFC 9297 §5.2).
+/// A code in RESET_STREAM, STOP_SENDING or CONNECTION_CLOSE in HTTP/3 (RFC 9114 §8.1, RFC 9297 §5.2).
 enum class http3_code : std::uint64_t {
     datagram_error = 0x33,
     no_error = 0x100,
@@ -41,17 +41,17 @@ enum class http3_code : std::uint64_t {
 /// The largest code that WebTransport can carry.
 inline constexpr app_error app_error_max{0xffffffff};
 
-/// Where the application's code lies among those of HTTP/3; one that 32 bits cannot hold becomes app_error_max.
+/// Maps an application code into HTTP/3's range; one above 32 bits becomes app_error_max.
 [[nodiscard]] constexpr http3_code to_http3_code(app_error code) noexcept {
     const auto n = std::min(static_cast<std::uint64_t>(code), static_cast<std::uint64_t>(app_error_max));
     return http3_code{static_cast<std::uint64_t>(http3_code::application_first) + n + n / 0x1e};
 }
 
-/// The application's code, unless it is one of HTTP/3's own.
+/// The application code; nullopt: it is one of HTTP/3's own.
 [[nodiscard]] constexpr std::optional<app_error> to_app_error(http3_code code) noexcept {
     if (code < http3_code::application_first || code > http3_code::application_last) return std::nullopt;
     const auto wire = static_cast<std::uint64_t>(code);
-    // Every 31st number is reserved for greasing (RFC 9114 §8.1) and stands for nothing.
+    // Every 31st number is reserved for greasing (RFC 9114 §8.1) and has no meaning.
     if ((wire - 0x21) % 0x1f == 0) return std::nullopt;
     const auto shifted = wire - static_cast<std::uint64_t>(http3_code::application_first);
     return app_error{shifted - shifted / 0x1f};

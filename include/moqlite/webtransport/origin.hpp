@@ -1,4 +1,5 @@
-// Which pages may open a session: the check of a browser's Origin header (RFC 6454) against DNS rebinding too.
+// Decides which web pages may open a session, from the browser's Origin header (RFC 6454). Also protects against DNS
+// rebinding.
 #pragma once
 
 #include <algorithm>
@@ -19,7 +20,7 @@ constexpr bool same_text(std::string_view a, std::string_view b) noexcept {
     return std::ranges::equal(a, b, {}, lower, lower);
 }
 
-/// HOST of HOST, HOST:PORT, [IPV6] and [IPV6]:PORT, with its brackets.
+/// The host in HOST, HOST:PORT, [IPV6] or [IPV6]:PORT, with its brackets.
 constexpr std::string_view host_of(std::string_view authority) noexcept {
     const auto ends = authority.starts_with('[') ? authority.find(']') + 1 : authority.find(':');
     return authority.substr(0, ends);
@@ -29,7 +30,7 @@ constexpr bool is_this_machine(std::string_view host) noexcept {
     return same_text(host, "localhost") || host == "127.0.0.1" || host == "[::1]";
 }
 
-/// Digits of a number up to 65535, without zeros in front.
+/// Digits of a number up to 65535, without leading zeros.
 constexpr bool is_port(std::string_view text) noexcept {
     constexpr std::uint32_t largest = 65535;
     if (text.empty() || text.size() > 5 || (text.size() > 1 && text[0] == '0')) return false;
@@ -39,7 +40,7 @@ constexpr bool is_port(std::string_view text) noexcept {
     return n <= largest;
 }
 
-/// A name as browsers write one, an IPv4 address, or an IPv6 address in brackets. Empty: of a scheme without hosts.
+/// A host name as browsers write it, an IPv4 address, or an IPv6 address in brackets. Empty for schemes without hosts.
 constexpr bool is_host(std::string_view text) noexcept {
     const bool in_brackets = text.starts_with('[');
     if (in_brackets && (text.size() < 4 || !text.ends_with(']'))) return false;
@@ -51,8 +52,8 @@ constexpr bool is_host(std::string_view text) noexcept {
     });
 }
 
-/// Whether `host`, in its brackets if it has some, is what a certificate or an operator calls `name`: the same, or by
-/// "*.example.com" a name with one label more.
+/// Whether `host`, with its brackets if any, matches `name` as in a certificate: equal, or with "*.example.com" one
+/// more label.
 constexpr bool is_named(std::string_view host, std::string_view name) noexcept {
     if (host.starts_with('[') && !name.starts_with('[')) host = host.substr(1, host.size() - 2);
     if (host.ends_with('.')) host.remove_suffix(1);
@@ -64,7 +65,7 @@ constexpr bool is_named(std::string_view host, std::string_view name) noexcept {
 
 } // namespace detail
 
-/// Whether `text` is one serialised origin (RFC 6454 §6.2): "null", or SCHEME://HOST[:PORT] and nothing more.
+/// Whether `text` is one serialised origin (RFC 6454 §6.2): "null", or exactly SCHEME://HOST[:PORT].
 [[nodiscard]] constexpr bool is_origin(std::string_view text) noexcept {
     if (text == "null") return true;
     const auto colon = text.find("://");
@@ -80,10 +81,11 @@ constexpr bool is_named(std::string_view host, std::string_view name) noexcept {
     return rest.empty() || (!host.empty() && rest.starts_with(':') && detail::is_port(rest.substr(1)));
 }
 
-/// The page comes from the host that it talks to; scheme and port do not count, nor which name of this machine it is.
+/// Whether the page comes from the host that it connects to. Scheme and port are ignored; all names of this machine
+/// count as equal.
 [[nodiscard]] constexpr bool is_same_host(std::string_view origin, std::string_view authority) noexcept {
     const auto scheme = origin.find("://");
-    if (scheme == origin.npos) return false; // "null" is nobody's host.
+    if (scheme == origin.npos) return false; // "null" has no host.
     const auto page = detail::host_of(origin.substr(scheme + 3));
     const auto here = detail::host_of(authority);
     if (page.empty() || here.empty()) return false;
@@ -91,7 +93,7 @@ constexpr bool is_named(std::string_view host, std::string_view name) noexcept {
 }
 
 /// Whether the host of `authority` (HOST[:PORT]) is one of `names`: DNS names, also "*.example.com", and IP addresses.
-/// With `loopback`, which is for a server that can be reached there, localhost, 127.0.0.1 and [::1] are its names, too.
+/// With `loopback`, for a server that listens there, localhost, 127.0.0.1 and [::1] count as names too.
 [[nodiscard]] constexpr bool is_own_host(
     std::string_view authority, std::span<const std::string> names, bool loopback) noexcept {
     const auto host = detail::host_of(authority);
@@ -100,9 +102,9 @@ constexpr bool is_named(std::string_view host, std::string_view name) noexcept {
     return std::ranges::any_of(names, [=](const std::string& name) { return detail::is_named(host, name); });
 }
 
-/// Whether a page of `origin` may come in; "" is no page, and may. What is no origin may not. `allowed` are whole
-/// origins, or "*" for every one; if there are none, the page's host has to be that of `authority`. Precondition: that
-/// is_own_host(), for otherwise a page brings both by having its own name lead to us (DNS rebinding).
+/// Whether a page of `origin` is admitted; "" means no page, and is admitted; an invalid origin is not. `allowed`
+/// contains whole origins, or "*" for all; if empty, the page's host must be that of `authority`. Precondition:
+/// is_own_host(authority), since otherwise a page could supply both by resolving its own name to us (DNS rebinding).
 [[nodiscard]] inline bool admits_origin(
     std::span<const std::string> allowed, std::string_view origin, std::string_view authority) noexcept {
     if (origin.empty()) return true;

@@ -1,4 +1,4 @@
-// The header fields by which client and server agree on what they speak within a WebTransport session
+// The header fields by which client and server negotiate the protocol within a WebTransport session
 // (draft-ietf-webtrans-http3 §3.3).
 #pragma once
 
@@ -20,28 +20,27 @@ inline constexpr std::string_view available_protocols_field = "wt-available-prot
 /// The server's answer: one of them.
 inline constexpr std::string_view protocol_field = "wt-protocol";
 
-/// What clients of draft 02 say, and what they wait for in the answer.
+/// The field that clients of draft 02 send, and the one that they expect in the answer.
 inline constexpr std::pair<std::string_view, std::string_view> draft_request_field{
     "sec-webtransport-http3-draft02", "1"};
 inline constexpr std::pair<std::string_view, std::string_view> draft_answer_field{
     "sec-webtransport-http3-draft", "draft02"};
 
-/// The most names that a list may have; one with more counts as none.
+/// Maximum names in a list; a longer list is ignored.
 inline constexpr std::size_t protocols_max = 64;
 
-/// Whether a protocol can have this name: printable ASCII, at least one character.
+/// Whether this is a valid protocol name: printable ASCII, at least one character.
 [[nodiscard]] inline bool is_protocol_name(std::string_view name) noexcept {
     return !name.empty() && std::all_of(name.begin(), name.end(), detail::is_printable);
 }
 
-/// Adds one more line of a header field that came in several.
+/// Appends another line of a header field that was sent in several.
 inline void add_field_line(std::string& field, std::string_view line) {
     if (!field.empty()) field += ", ";
     field += line;
 }
 
-/// The names of a `wt-available-protocols` field. nullopt: it is not a list of strings, and counts as if it were not
-/// there.
+/// The names of a `wt-available-protocols` field. nullopt: it is not a list of strings, and is ignored.
 [[nodiscard]] inline std::optional<std::vector<std::string>> read_protocols(std::string_view field) {
     std::vector<std::string> names;
     detail::field_cursor in{field};
@@ -57,7 +56,7 @@ inline void add_field_line(std::string& field, std::string_view line) {
     return names;
 }
 
-/// The name in a `wt-protocol` field. nullopt: it is not one string, and counts as if it were not there.
+/// The name in a `wt-protocol` field. nullopt: it is not one string, and is ignored.
 [[nodiscard]] inline std::optional<std::string> read_protocol(std::string_view field) {
     std::string name;
     detail::field_cursor in{field};
@@ -68,7 +67,7 @@ inline void add_field_line(std::string& field, std::string_view line) {
     return name;
 }
 
-/// The value of a `wt-protocol` field. errc::invalid_argument: no protocol can have this name.
+/// The value of a `wt-protocol` field. errc::invalid_argument: not a valid name.
 [[nodiscard]] inline result<std::string> write_protocol(std::string_view name) {
     if (!is_protocol_name(name)) return errc::invalid_argument;
     std::string out = "\"";
@@ -91,8 +90,8 @@ inline void add_field_line(std::string& field, std::string_view line) {
     return out;
 }
 
-/// The first that the client offers and we have; nullptr: there is none. For a client that reads the answer, `offered`
-/// is the one name in it.
+/// The first offered protocol that we support; nullptr: none. To check an answer, a client passes its single name as
+/// `offered`.
 [[nodiscard]] inline const std::string* select_protocol(
     std::span<const std::string> offered, std::span<const std::string> supported) noexcept {
     const auto found = std::find_if(offered.begin(), offered.end(), [&](const std::string& name) {

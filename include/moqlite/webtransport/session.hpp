@@ -1,4 +1,4 @@
-// How a WebTransport session ends, on the stream of its CONNECT and after (draft-ietf-webtrans-http3 §6).
+// The life and end of a WebTransport session on its CONNECT stream (draft-ietf-webtrans-http3 §6).
 #pragma once
 
 #include <chrono>
@@ -19,19 +19,19 @@
 namespace moqlite::webtransport {
 
 struct session_limits {
-    std::size_t early_body = 1024; ///< Bytes that may come before a request is answered.
-    /// For so long the peer may hear our farewell before the connection is closed.
-    duration farewell = std::chrono::milliseconds{500};
-    /// For so long the end may come after the streams that went with it.
+    std::size_t early_body = 1024; ///< Bytes that may arrive before a request is answered.
+    /// Time for our CLOSE to reach the peer before the connection is closed.
+    duration close_delay = std::chrono::milliseconds{500};
+    /// Time that the peer's CLOSE or FIN may follow the reset of its streams.
     duration missing_end = std::chrono::seconds{3};
 };
 
-/// It is over; the last event.
+/// The session has ended; the last event.
 struct session_ended {
     enum class cause : std::uint8_t {
         closed,         ///< By us.
         closed_by_peer, ///< With this code and reason.
-        lost,           ///< Without a word: stream or connection were cut off.
+        lost,           ///< The stream or connection was cut off without CLOSE.
         violated,       ///< The peer broke this rule.
     };
     cause how = cause::closed;
@@ -41,41 +41,41 @@ struct session_ended {
     bool operator==(const session_ended&) const = default;
 };
 
-/// What the application should know.
+/// Events for the application.
 using session_event = std::variant<drain_session, session_ended>;
 
 /// Abort both halves of every stream of the session with http3_code::session_gone.
 struct abort_streams {
     bool operator==(const abort_streams&) const = default;
 };
-/// Send these bytes, if any, on the stream of the CONNECT, in a DATA frame of their own; then, if `fin`, end it.
+/// Send these bytes, if any, on the CONNECT stream, in a DATA frame of their own; then, if `fin`, end it.
 struct send_body {
     std::vector<std::byte> bytes;
     bool fin = false;
     bool operator==(const send_body&) const = default;
 };
-/// Abort both halves of the stream of the CONNECT.
+/// Abort both halves of the CONNECT stream.
 struct abort_request {
     http3_code code = http3_code::no_error;
     bool operator==(const abort_request&) const = default;
 };
-/// Close the connection: there is nothing more on it. A browser would leave it to the idle timeout.
+/// Close the connection, which has no further use. A browser would leave it to the idle timeout.
 struct leave_connection {
     bool operator==(const leave_connection&) const = default;
 };
 
-/// What the HTTP/3 stack should do.
+/// Actions for the HTTP/3 stack.
 using session_output = std::variant<abort_streams, send_body, abort_request, leave_connection>;
 
-/// From the CONNECT on, whichever end sent it. After an input poll events, then outputs, until there are none. It ends
-/// with one session_ended, and later one leave_connection unless the connection has closed before.
+/// A session from its CONNECT on, on either end. After an input poll events, then outputs, until there are none. It
+/// ends with one session_ended, followed by one leave_connection unless the connection closes first.
 class session {
 public:
     explicit session(session_limits bounds = {}) noexcept : bounds_(bounds) {}
 
     // Inputs.
 
-    /// Both ends know of it: the answer came, or was sent. Until then nothing that the peer says of its end counts.
+    /// The answer was received or sent. Any end that the peer signals before takes effect only then.
     void established(time_point now) {
         if (phase_ != phase::requested) return;
         phase_ = phase::established;
@@ -83,7 +83,7 @@ public:
         if (fin_) body_finished(now);
         if (stopped_) stream_gone(now);
     }
-    /// Bytes of DATA frames on the stream of the CONNECT.
+    /// Bytes of DATA frames on the CONNECT stream.
     void body_received(byte_view bytes, time_point now) {
         if (phase_ != phase::requested) return read(bytes, now);
         if (bytes.size() > bounds_.early_body - early_.size()) return violated(violation::early_body_too_long, now);
@@ -96,29 +96,29 @@ public:
         if (const auto error = capsules_.finish(); error != violation::none) return violated(error, now);
         end({.how = session_ended::cause::closed_by_peer}, now);
     }
-    /// The peer has reset that stream: nothing more comes on it. http3_code::no_error is an end like a FIN.
+    /// The peer has reset the CONNECT stream. http3_code::no_error is an end like a FIN.
     void request_aborted(time_point now, http3_code code = http3_code::request_cancelled) {
         if (end(aborted_with(code), now)) abort_ = http3_code::request_cancelled;
     }
-    /// The peer has sent STOP_SENDING for that stream: it reads no more, but may still send why it ends the session, in
-    /// the same packet even, behind this frame.
+    /// The peer has sent STOP_SENDING for the CONNECT stream: it has stopped reading, but its reason for the end may
+    /// still follow, even in the same packet.
     void request_stopped(time_point now, http3_code code) noexcept {
         stopped_ = code;
         stream_gone(now);
     }
-    /// All of ours on it has arrived, and theirs has ended; or it was cut off with `code`.
+    /// All our bytes on it are acknowledged and the peer's half has ended; or it was cut off with `code`.
     void request_closed(time_point now, std::optional<http3_code> code = std::nullopt) {
         end(aborted_with(code.value_or(http3_code::request_cancelled)), now);
         body_.reset();
         leave_by_ = now;
         tick(now);
     }
-    /// The peer has cut off a stream with http3_code::session_gone. The end itself should follow; a session that went
-    /// on would never hear what became of its streams.
+    /// The peer has cut off a stream with http3_code::session_gone. The end of the session should follow: a session
+    /// that continued would never learn what became of its streams.
     void stream_gone(time_point now) noexcept {
         if (phase_ == phase::established && !end_by_) end_by_ = now + bounds_.missing_end;
     }
-    /// The peer may close it with a code of the application instead of a capsule.
+    /// The peer may close the connection with an application code instead of a capsule.
     void connection_closed(http3_code code, std::string_view reason, time_point now) {
         const auto said = code == http3_code::no_error ? app_error::cancel : to_app_error(code);
         if (said)
@@ -140,7 +140,7 @@ public:
         return std::nullopt;
     }
 
-    // Outputs, in the order in which they are to be done.
+    // Outputs, in order of execution.
 
     [[nodiscard]] std::optional<session_output> poll_output() {
         if (phase_ == phase::over) return std::nullopt;
@@ -161,7 +161,7 @@ public:
 
     // Commands.
 
-    /// Ends the session. What has not arrived by then may be lost.
+    /// Ends the session. Bytes that have not arrived by then may be lost.
     void close(app_error code, std::string_view reason, time_point now) {
         const bool there = phase_ == phase::established;
         if (!end({.how = session_ended::cause::closed, .code = code, .reason = std::string{reason}}, now)) return;
@@ -176,7 +176,7 @@ public:
     }
 
     [[nodiscard]] bool is_established() const noexcept { return phase_ == phase::established; }
-    /// By what became of its streams the peer has ended it, and its CLOSE or FIN is missing.
+    /// The peer's resets show that it has ended the session, but its CLOSE or FIN is missing.
     [[nodiscard]] bool is_ending() const noexcept { return is_established() && end_by_.has_value(); }
 
 private:
@@ -203,11 +203,11 @@ private:
             .how = code == http3_code::no_error ? session_ended::cause::closed_by_peer : session_ended::cause::lost};
     }
 
-    /// False: it had ended before.
+    /// False: it had already ended.
     bool end(session_ended how, time_point now) {
         if (phase_ > phase::established) return false;
         phase_ = phase::ended;
-        leave_by_ = now + bounds_.farewell;
+        leave_by_ = now + bounds_.close_delay;
         ended_ = std::move(how);
         abort_streams_ = true;
         body_ = send_body{.bytes = {}, .fin = true};
@@ -216,11 +216,11 @@ private:
 
     session_limits bounds_;
     capsule_reader capsules_;
-    std::vector<std::byte> early_; ///< Of the body, before the answer.
+    std::vector<std::byte> early_; ///< Body bytes received before the answer.
     std::optional<session_ended> ended_;
     std::optional<send_body> body_;
     std::optional<http3_code> abort_;
-    std::optional<http3_code> stopped_; ///< The code of a STOP_SENDING for the stream of the CONNECT.
+    std::optional<http3_code> stopped_; ///< The code of a STOP_SENDING for the CONNECT stream.
     std::optional<time_point> end_by_;
     time_point leave_by_{};
     phase phase_ = phase::requested;

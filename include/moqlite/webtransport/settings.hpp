@@ -1,5 +1,5 @@
-// SETTINGS of HTTP/3 (RFC 9114 §7.2.4) as far as WebTransport needs them: what we say, what a peer must say, and how
-// ours get into those of an HTTP/3 library that knows nothing of them.
+// HTTP/3 SETTINGS (RFC 9114 §7.2.4) for WebTransport: those that we send, those that a peer must send, and how ours are
+// added to those of an HTTP/3 library that does not know them.
 #pragma once
 
 #include <algorithm>
@@ -17,18 +17,18 @@
 
 namespace moqlite::webtransport {
 
-/// The type of the one unidirectional stream that carries SETTINGS, and the frame that they are.
+/// The type of the unidirectional stream that carries SETTINGS, and their frame type.
 inline constexpr std::uint64_t control_stream_type = 0x00;
 inline constexpr std::uint64_t settings_frame_type = 0x04;
 
-/// The longest SETTINGS that are read.
+/// Maximum size of a peer's SETTINGS.
 inline constexpr std::size_t settings_size_max = 4096;
 
-/// Each generation of drafts has its own way to say that WebTransport can be had.
+/// Each generation of drafts announces WebTransport by its own setting.
 enum class setting_id : std::uint64_t {
-    enable_connect_protocol = 0x08,         ///< RFC 9220; of a server.
+    enable_connect_protocol = 0x08,         ///< RFC 9220; sent by a server.
     h3_datagram = 0x33,                     ///< RFC 9297.
-    h3_datagram_draft04 = 0xffd277,         ///< What came before it.
+    h3_datagram_draft04 = 0xffd277,         ///< Its predecessor.
     enable_webtransport = 0x2b603742,       ///< WebTransport drafts 02 to 06.
     webtransport_max_sessions = 0xc671706a, ///< Drafts 07 to 12.
     wt_max_sessions = 0x14e9cd29,           ///< Drafts 13 and 14.
@@ -41,8 +41,8 @@ struct setting {
     bool operator==(const setting&) const = default;
 };
 
-/// What client and server say beside enable_connect_protocol (a server) and h3_datagram (both), which the HTTP/3
-/// library sends. No value is above 1: more sessions than one would switch on flow control for each.
+/// Sent by client and server in addition to enable_connect_protocol (server) and h3_datagram (both), which the HTTP/3
+/// library sends. No value is above 1: more than one session would enable flow control for each.
 inline constexpr std::array<setting, 5> added_settings{{
     {setting_id::enable_webtransport, 1},
     {setting_id::webtransport_max_sessions, 1},
@@ -51,7 +51,7 @@ inline constexpr std::array<setting, 5> added_settings{{
     {setting_id::h3_datagram_draft04, 1},
 }};
 
-/// What a peer said; 0 is what counts for that of which it said nothing.
+/// A peer's settings; 0: not sent.
 struct settings {
     std::uint64_t enable_connect_protocol = 0;
     std::uint64_t h3_datagram = 0;
@@ -63,17 +63,17 @@ struct settings {
     bool operator==(const settings&) const = default;
 };
 
-/// What a peer would have to have for WebTransport, and has not.
+/// A feature that WebTransport requires and the peer lacks.
 enum class missing_feature : std::uint8_t { none, http_datagrams, quic_datagrams, webtransport, extended_connect };
 
-/// What a client must know before it sends CONNECT: the server's SETTINGS and its max_datagram_frame_size, a
-/// QUIC transport parameter.
+/// A client checks this before it sends CONNECT: the server's SETTINGS and its max_datagram_frame_size, a QUIC
+/// transport parameter.
 [[nodiscard]] missing_feature missing_in_server(const settings& said, std::uint64_t max_datagram_frame_size) noexcept;
 
-/// What a server must know before it accepts one. A client need not say that it speaks WebTransport: it asks for it.
+/// A server checks this before it accepts a CONNECT. A client need not announce WebTransport: it requests it.
 [[nodiscard]] missing_feature missing_in_client(const settings& said) noexcept;
 
-/// The `:protocol` of a CONNECT that the server understands. Precondition: nothing is missing in it.
+/// The `:protocol` of a CONNECT that the server understands. Precondition: the server lacks nothing.
 [[nodiscard]] std::string_view connect_protocol(const settings& said) noexcept;
 
 /// Whether the `:protocol` of a CONNECT asks for WebTransport.
@@ -82,7 +82,8 @@ enum class missing_feature : std::uint8_t { none, http_datagrams, quic_datagrams
 }
 
 /// Adds `added_settings` to the first bytes that an HTTP/3 library writes to its control stream: the stream's type, all
-/// of the SETTINGS, and whatever follows. What they say already is not said twice. An error: the bytes are not those.
+/// of the SETTINGS, and whatever follows. Settings that are already there are not repeated. An error: the bytes are
+/// malformed.
 [[nodiscard]] result<std::vector<std::byte>> with_added_settings(byte_view first_burst);
 
 /// A stable lower-case name, for logs.
@@ -100,8 +101,8 @@ enum class missing_feature : std::uint8_t { none, http_datagrams, quic_datagrams
 /// Reads a peer's SETTINGS beside the HTTP/3 library, which gets the same bytes.
 class settings_reader {
 public:
-    /// The next bytes of the peer's control stream, from its type on. What follows the SETTINGS is not looked at. The
-    /// first violation sticks.
+    /// The next bytes of the peer's control stream, from its type on. Ignores everything after the SETTINGS. The first
+    /// violation sticks.
     violation receive(byte_view in) noexcept {
         while (error_ == violation::none && step_ != step::done) {
             if (step_ < step::id) {
@@ -117,7 +118,7 @@ public:
         return error_;
     }
 
-    /// nullptr until they have all arrived, and for ever after a violation.
+    /// nullptr until they are complete, and permanently after a violation.
     [[nodiscard]] const settings* received() const noexcept { return step_ == step::done ? &said_ : nullptr; }
     [[nodiscard]] violation error() const noexcept { return error_; }
 
@@ -175,7 +176,7 @@ private:
         case setting_id::webtransport_max_sessions: return keep_count(said_.webtransport_max_sessions, 5, value);
         case setting_id::wt_max_sessions: return keep_count(said_.wt_max_sessions, 6, value);
         }
-        return violation::none; // One that we do not know, or a greasing one.
+        return violation::none; // Unknown, or greasing.
     }
     violation keep_flag(std::uint64_t& where, unsigned bit, std::uint64_t value) noexcept {
         return value > 1 ? violation::bad_setting : keep_count(where, bit, value);
@@ -189,9 +190,9 @@ private:
 
     settings said_;
     detail::partial_varint partial_;
-    std::size_t left_ = 0; ///< Bytes of the SETTINGS that are still to come.
+    std::size_t left_ = 0; ///< Bytes of the SETTINGS not received yet.
     setting_id id_{};
-    unsigned seen_ = 0; ///< A bit for each id that we know.
+    unsigned seen_ = 0; ///< A bit for each known id.
     step step_ = step::stream_type;
     violation error_ = violation::none;
 };
@@ -218,7 +219,7 @@ namespace detail {
 }
 
 [[nodiscard]] inline std::string_view connect_protocol(const settings& said) noexcept {
-    // Whoever says both takes both; many know only the old one.
+    // A server that announces both accepts both; many know only the old one.
     return detail::says_legacy(said) ? "webtransport" : "webtransport-h3";
 }
 

@@ -1,4 +1,4 @@
-// Reads structured fields of HTTP (RFC 9651 §4.2) as far as WebTransport uses them: strings, and what may follow one.
+// Reads HTTP structured fields (RFC 9651 §4.2) as far as WebTransport needs them: strings with parameters.
 #pragma once
 
 #include <algorithm>
@@ -13,7 +13,7 @@ namespace moqlite::webtransport::detail {
 [[nodiscard]] constexpr bool is_alpha(char c) noexcept { return is_lower(c) || (c >= 'A' && c <= 'Z'); }
 [[nodiscard]] constexpr bool is_printable(char c) noexcept { return c >= 0x20 && c <= 0x7e; }
 
-/// Each member that returns a bool says whether the field goes on as it must; where it does not, the field is no good.
+/// Members that return a bool return whether the field is well-formed so far; if not, it must be ignored.
 class field_cursor {
 public:
     explicit field_cursor(std::string_view field) noexcept : rest_(field) {}
@@ -32,7 +32,7 @@ public:
         return true;
     }
 
-    /// A string, without its quotes and escapes, and its parameters, which nobody needs.
+    /// A string, without quotes and escapes. Skips its parameters.
     bool string_item(std::string& out) { return string(out) && skip_parameters(); }
 
 private:
@@ -116,7 +116,7 @@ private:
         return take(':');
     }
 
-    /// What is between the quotes may be escaped as %xx.
+    /// The quoted text may contain %xx escapes.
     bool skip_display_string() noexcept {
         take('%');
         if (!take('"')) return false;

@@ -1,4 +1,4 @@
-// One varint after the other, from bytes that come in pieces.
+// Reads consecutive varints from bytes that arrive in pieces.
 #pragma once
 
 #include <array>
@@ -12,7 +12,7 @@ namespace moqlite::webtransport::detail {
 
 class partial_varint {
 public:
-    /// Takes what is still missing off the front of `in`. The value, once that is all; then the next begins.
+    /// Consumes the missing bytes from the front of `in`. Returns the value once complete; then the next begins.
     [[nodiscard]] constexpr std::optional<std::uint64_t> take(byte_view& in) noexcept {
         while (!in.empty()) {
             held_[size_++] = in.front();
@@ -22,7 +22,7 @@ public:
         }
         return std::nullopt;
     }
-    /// Whether a varint has begun and not ended.
+    /// Whether a varint is incomplete.
     [[nodiscard]] constexpr bool begun() const noexcept { return size_ != 0; }
 
 private:
