@@ -86,7 +86,7 @@ TEST_CASE("a cache counts what has arrived whole, and gives it all back", "[rela
     CHECK(second.group->finish());
     s.kept.complete(second, t0);
     CHECK(s.kept.bytes() == 2 * smallest);
-    CHECK(s.kept.taken() == 2);
+    CHECK(s.kept.added() == 2);
     s.kept.forget(s.a);
     CHECK(s.a.empty());
     CHECK(s.kept.bytes() == 0);

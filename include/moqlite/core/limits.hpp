@@ -51,7 +51,8 @@ struct limits {
     /// The same for a capped subscription. Larger than the read-ahead of our own readers.
     std::size_t capped_groups = 1024;
     std::size_t served_groups = 16384; ///< Groups that one session sends at once; further ones are refused.
-    /// Ranges of SUBSCRIBE_DROP that one peer has not taken, a quarter of them of one request; beyond, that one ends.
+    /// Unsent SUBSCRIBE_DROP ranges of one peer, at most a quarter of them for one request; the request that exceeds
+    /// this ends.
     std::size_t pending_drops = 4096;
     std::size_t waiting_requests = 1024; ///< Requests of ours that wait for a stream; further ones are refused.
 

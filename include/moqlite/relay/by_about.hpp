@@ -1,11 +1,11 @@
-// Tables of items that know their own key.
+// Ordering of items that contain their own key.
 #pragma once
 
 #include <memory>
 
 namespace moqlite::relaying {
 
-/// Orders owned items by their member `about`: for a std::set or std::multiset of them, in which keys are looked up.
+/// Orders owned items by their member `about`, for a std::set or std::multiset that is searched by key.
 struct by_about {
     using is_transparent = void;
     template <class A, class B>

@@ -1,4 +1,4 @@
-// Items of many publishers within one bound: the publisher that has most of them gives way.
+// Items of many publishers within one bound: the publisher with the most items loses one.
 #pragma once
 
 #include <cstddef>
@@ -10,13 +10,13 @@
 
 namespace moqlite::relaying {
 
-/// Items by the session that they come from, the oldest first. O(log n) each.
+/// Items by the session that they come from, oldest first. O(log n) each.
 template <class T, class Tag>
 class by_source {
 public:
     using items = moqlite::detail::list<T, Tag>;
 
-    /// Where an allocation throws, the item is not ranked: it does not give way.
+    /// If an allocation throws, the item is not ranked and cannot be chosen.
     void add(std::uint64_t source, T& item) {
         share& its = sources_[source];
         if (its.size == 0) by_size_.insert({0, source});
@@ -33,7 +33,7 @@ public:
         by_size_.erase({0, source});
         sources_.erase(its);
     }
-    /// The items of the session that has most; nullptr: there are none.
+    /// The items of the session that has the most; nullptr: there are none.
     [[nodiscard]] items* largest() noexcept {
         if (by_size_.empty()) return nullptr;
         return &sources_.find(by_size_.rbegin()->second)->second.of;

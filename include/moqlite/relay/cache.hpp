@@ -1,4 +1,4 @@
-// What a relay remembers: groups of every track, oldest out first, by bytes and by age.
+// The cache of a relay: groups of all tracks, bounded by bytes and age, oldest dropped first.
 #pragma once
 
 #include <algorithm>
@@ -21,7 +21,7 @@ struct aged_tag;
 struct arriving_tag;
 class track_log;
 
-/// The session that brings a group, and its name for it.
+/// The session on which a group arrives, and its id there.
 struct source {
     std::uint64_t session = 0;
     group_id group{};
@@ -31,20 +31,20 @@ struct source {
 struct log_entry : moqlite::detail::list_hook<aged_tag>, moqlite::detail::list_hook<arriving_tag> {
     log_entry(track_log& l, group_ref g, source s, time_point now)
         : log(&l), from(s), group(g), pin(std::move(g)), arrived(now) {}
-    /// It has not ended.
+    /// The group has not ended.
     [[nodiscard]] bool arriving() const noexcept { return moqlite::detail::list_hook<arriving_tag>::linked(); }
     track_log* log;
     source from;
     group_ref group;
-    group_pin pin; ///< Keeps its bytes; let go where they are not worth it.
+    group_pin pin; ///< Keeps its bytes; released where they are not worth keeping.
     time_point arrived;
-    std::uint64_t number = 0;          ///< The n-th that the cache took, from 1.
-    std::size_t counted = 0;           ///< Bytes of it in the cache's sum; 0 while it is arriving.
-    std::size_t age_place = SIZE_MAX;  ///< Among those that go by age, if it is one.
-    std::size_t size_place = SIZE_MAX; ///< Among the newest of each track, by size.
+    std::uint64_t number = 0;          ///< The entry is the n-th added to the cache, from 1.
+    std::size_t counted = 0;           ///< Its bytes in the cache's sum; 0 while it is arriving.
+    std::size_t age_place = SIZE_MAX;  ///< Position in the heap by age, if it is there.
+    std::size_t size_place = SIZE_MAX; ///< Position in the heap of newest groups by size, if it is there.
 };
 
-/// The groups of one track that are there, by number.
+/// The cached groups of one track, by sequence.
 class track_log {
 public:
     [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
@@ -61,16 +61,16 @@ public:
         return found == entries_.end() ? nullptr : &found->second;
     }
     [[nodiscard]] log_entry* newest() noexcept { return entries_.empty() ? nullptr : &entries_.rbegin()->second; }
-    /// Calls f(log_entry&) on those from `first` to `last`, in order; f must not change the log.
+    /// Calls f(log_entry&) on entries `first` to `last`, in order; f must not change the log.
     template <class F>
     void for_each(group_sequence first, std::optional<group_sequence> last, F&& f) {
         for (auto i = entries_.lower_bound(first); i != entries_.end() && (!last || i->first <= *last); ++i)
             f(i->second);
     }
-    moqlite::detail::list<log_entry, arriving_tag> arriving; ///< Those that have not ended.
-    /// The first number that may still be there: lower ones are gone, or never came.
+    moqlite::detail::list<log_entry, arriving_tag> arriving; ///< Groups that have not ended.
+    /// The lowest sequence that may still be here: lower ones are gone, or never arrived.
     std::optional<group_sequence> floor;
-    /// Some reader has not asked for the groups after this one yet; none: every reader has for all.
+    /// Some reader has not requested the groups after this one yet; nullopt: all readers want all groups.
     std::optional<group_sequence> wanted;
 
 private:
@@ -78,27 +78,27 @@ private:
     std::map<group_sequence, log_entry> entries_;
 };
 
-/// Bounds all logs together. Its logs must be forgotten before they go.
+/// Bounds all logs together. Call forget() before destroying a log.
 class cache {
 public:
     cache(slab_pool& pool, const limits& bounds) noexcept : pool_(pool), bounds_(bounds) {
-        // What is spared is old again only later: no turn of the loop, and no deadline, may find it old for ever.
+        // A minimum age prevents spinning: a spared group counts as new again.
         bounds_.cache_age = std::max<duration>(bounds.cache_age, std::chrono::milliseconds{1});
     }
 
-    /// Precondition: the log has no group of this number.
+    /// Precondition: the log has no group of this sequence.
     log_entry& add(track_log& log, group_ref g, source from, time_point now) {
         const auto sequence = g->sequence();
         make_room();
         auto* const newest = log.newest();
         auto& e = log.entries_.try_emplace(sequence, log, std::move(g), from, now).first->second;
-        e.number = ++taken_;
+        e.number = ++added_;
         arriving_.push_back(e);
         log.arriving.push_back(e);
         if (newest != nullptr && !newest->arriving() && !is_newest(*newest)) queue(*newest);
         return e;
     }
-    /// Counts a group whose last byte has come.
+    /// Counts a group whose last byte has arrived.
     void complete(log_entry& e, time_point now) {
         make_room();
         e.moqlite::detail::list_hook<arriving_tag>::unlink();
@@ -108,21 +108,21 @@ public:
         bytes_ += e.counted;
         queue(e);
     }
-    /// Takes note of a group that is only read, and kept by nobody: near the limit of memory its readers pay, too.
-    void lend(group_ref g) {
+    /// Tracks a group that is read but not cached, so that its readers can be evicted near the memory limit.
+    void track_uncached(group_ref g) {
         forget_released();
         lingering_.push_back(std::move(g));
     }
-    /// Drops all of a log.
+    /// Drops all groups of a log.
     void forget(track_log& log) {
         while (!log.entries_.empty()) drop(log.entries_.begin()->second);
     }
-    /// Drops what is over the bounds, oldest first. The newest group of a track serves whoever comes: it goes after all
-    /// others, never for its age, and where only such are left the largest makes room. Near the limit of memory,
-    /// stop(source) is called for groups that must not arrive any further.
+    /// Drops groups beyond the bounds, oldest first. The newest group of a track serves new readers: it is dropped
+    /// after all others and never for its age; where only such are left, the largest goes first. Near the memory limit,
+    /// calls stop(source) for groups that must stop arriving.
     template <class Stop>
     void enforce(time_point now, Stop&& stop) {
-        while (bytes_ > bounds_.cache || count_ > bounds_.cache / least_bytes) {
+        while (bytes_ > bounds_.cache || count_ > bounds_.cache / group_bytes_min) {
             if (!aged_.empty())
                 drop(*aged_.top());
             else if (newest_.empty())
@@ -144,15 +144,15 @@ public:
             e.arrived = now;
             to_back(newest_, e);
         }
-        // What has been arriving for that long is not kept for who comes late. It stays on the list: its
-        // publisher may yet have to answer for it.
+        // A group that has been arriving for that long is not kept for late readers. It stays on the list, where its
+        // publisher's unfinished groups are counted.
         while (is_old(arriving_, now)) {
             auto& e = arriving_.front();
             if (!is_awaited(e) && !is_newest(e)) e.pin.release();
             e.arrived = now;
             to_back(arriving_, e);
         }
-        relieve(stop);
+        free_memory(stop);
     }
     [[nodiscard]] std::optional<time_point> deadline() noexcept {
         std::optional<time_point> at;
@@ -162,11 +162,11 @@ public:
         if (at) *at += bounds_.cache_age;
         return at;
     }
-    [[nodiscard]] std::uint64_t taken() const noexcept { return taken_; }
+    [[nodiscard]] std::uint64_t added() const noexcept { return added_; }
     [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
 
 private:
-    /// A complete reader has not asked for it yet.
+    /// A complete reader has not requested it yet.
     static bool is_awaited(const log_entry& e) noexcept {
         return e.log->wanted && *e.log->wanted < e.group->sequence();
     }
@@ -179,12 +179,12 @@ private:
         e.moqlite::detail::list_hook<aged_tag>::unlink();
         all.push_back(e);
     }
-    /// The rest of a change needs no memory, so that it is made as a whole or not at all.
+    /// After this the rest of a change does not allocate, so that it happens completely or not at all.
     void make_room() {
         aged_.make_room();
         largest_.make_room();
     }
-    /// Puts a complete group where its turn to go is: anew when it becomes the newest of its track, or is no longer.
+    /// Queues a complete group for dropping; again whenever it becomes the newest of its track, or ceases to be.
     void queue(log_entry& e) {
         unqueue(e);
         if (is_newest(e)) {
@@ -214,19 +214,19 @@ private:
         if (following != nullptr && !following->arriving()) queue(*following);
     }
     void forget_released() {
-        for (std::size_t i = std::min(lingering_.size(), most_at_once); i != 0; --i) {
+        for (std::size_t i = std::min(lingering_.size(), checks_per_call); i != 0; --i) {
             auto g = std::move(lingering_.front());
             lingering_.pop_front();
             if (g->has_readers()) lingering_.push_back(std::move(g));
         }
     }
 
-    /// The groups that one session has begun and not finished, the oldest first.
+    /// The unfinished groups of one session, oldest first.
     struct unfinished {
         std::size_t bytes = 0;
         std::vector<log_entry*> groups;
     };
-    /// Of every session, the one that holds most first.
+    /// For every session, the one with most bytes first.
     [[nodiscard]] std::vector<unfinished> all_unfinished() {
         std::map<std::uint64_t, unfinished> by_session;
         arriving_.for_each([&](log_entry& e) {
@@ -240,10 +240,10 @@ private:
         return all;
     }
 
-    /// Near the limit of memory whoever holds most of it loses first: a publisher that finishes nothing,
-    /// or readers of what the cache has dropped. The rest goes from the oldest on.
+    /// Near the memory limit the largest holder loses first: a publisher with unfinished groups, or the readers of
+    /// dropped ones. Then cached groups go, oldest first.
     template <class Stop>
-    void relieve(Stop& stop) {
+    void free_memory(Stop& stop) {
         forget_released();
         const auto high = bounds_.memory - bounds_.memory / 8;
         const auto used = pool_.in_use() + pool_.charged();
@@ -270,15 +270,16 @@ private:
             refuse(e, stop);
         }
     }
-    /// A group that arrives must not go without its publisher being told: it would go on to fill it.
+    /// An arriving group must be stopped at its publisher too, which would otherwise go on filling it.
     template <class Stop>
     void refuse(log_entry& e, Stop& stop) {
         stop(e.from);
         drop(e);
     }
-    /// A group's part of the pool: its slabs, and itself.
+    /// A group's share of the pool: its slabs, and itself.
     [[nodiscard]] static std::size_t footprint(const group& g) noexcept { return g.memory() + sizeof(group); }
-    /// Bytes in use and bytes that may be. What readers hold goes when their sessions are pumped: it is reckoned with.
+    /// Bytes in use and bytes allowed. Evicted readers free their bytes only when their sessions are pumped, so it is
+    /// counted here.
     struct shortage {
         std::size_t left;
         std::size_t enough;
@@ -291,8 +292,8 @@ private:
             lingering_.front()->evict_readers(app_error::evicted);
         }
     }
-    /// Takes from one publisher's groups: first the heads, then the readers that are far behind, then,
-    /// as long as it has more than `share`, the groups.
+    /// Reduces one publisher's groups: first their heads, then the readers that are far behind, then, while it has more
+    /// than `share`, whole groups.
     template <class Stop>
     void reduce(unfinished& a, std::size_t share, shortage& s, Stop& stop) {
         const auto freed = [&](std::size_t n) {
@@ -335,18 +336,18 @@ private:
     using by_age = moqlite::detail::indexed_heap<log_entry, older, age_place>;
     using by_size = moqlite::detail::indexed_heap<log_entry, larger, size_place>;
 
-    static constexpr std::size_t most_at_once = 16;
-    static constexpr std::size_t least_bytes = 512; ///< That a group counts for; one without frames has no slab.
+    static constexpr std::size_t checks_per_call = 16;
+    static constexpr std::size_t group_bytes_min = 512; ///< Counted per group at least: an empty one has no slab.
     slab_pool& pool_;
     limits bounds_;
-    std::size_t bytes_ = 0;   ///< Of the groups that are complete.
-    std::size_t count_ = 0;   ///< Of these groups.
-    std::uint64_t taken_ = 0; ///< Entries there ever were.
+    std::size_t bytes_ = 0;   ///< Bytes of complete groups.
+    std::size_t count_ = 0;   ///< Number of complete groups.
+    std::uint64_t added_ = 0; ///< Number of entries ever added.
     entries arriving_;
-    by_age aged_;                     ///< Complete, and not the newest of their tracks.
-    entries newest_;                  ///< Complete, and the newest; the longest kept first.
-    by_size largest_;                 ///< The same.
-    std::deque<group_ref> lingering_; ///< Dropped, but held by readers.
+    by_age aged_;                     ///< Complete groups that are not the newest of their tracks.
+    entries newest_;                  ///< Complete groups that are the newest of their tracks, longest kept first.
+    by_size largest_;                 ///< The same, by size.
+    std::deque<group_ref> lingering_; ///< Not cached, but held by readers.
 };
 
 } // namespace moqlite::relaying

@@ -1,4 +1,4 @@
-// What the readers of one track want together, kept as they come, change and leave.
+// The combined options of a track's readers, updated as they join, change and leave.
 #pragma once
 
 #include <cstddef>
@@ -8,17 +8,17 @@
 
 namespace moqlite::relaying {
 
-/// Values with how often each occurs. O(log n) each; extremes O(1).
+/// Values and how often each occurs. O(log n) each; extremes O(1).
 template <class T>
 class counted {
 public:
     void add(const T& value) { ++counts_[value]; }
-    /// Precondition: the value is there.
+    /// Precondition: the value is present.
     void remove(const T& value) noexcept {
         const auto found = counts_.find(value);
         if (--found->second == 0) counts_.erase(found);
     }
-    /// Adds a value, and takes it back where keep() is not reached.
+    /// Adds a value, and removes it again unless keep() is called.
     class addition {
     public:
         addition(counted& to, const T& value) : to_(&to), value_(value) { to.add(value); }
@@ -34,7 +34,7 @@ public:
         T value_;
     };
     [[nodiscard]] bool empty() const noexcept { return counts_.empty(); }
-    /// Values that differ.
+    /// Number of distinct values.
     [[nodiscard]] std::size_t size() const noexcept { return counts_.size(); }
     [[nodiscard]] const T& lowest() const noexcept { return counts_.begin()->first; }
     [[nodiscard]] const T& highest() const noexcept { return counts_.rbegin()->first; }
@@ -43,19 +43,19 @@ private:
     std::map<T, std::size_t> counts_;
 };
 
-/// Max Latency of a reader that takes no loss.
+/// Max Latency of a reader that accepts no loss.
 inline constexpr milliseconds complete_latency{86'400'000};
 
-/// A reader that takes what comes, and loses what it is too slow for. Where a complete reader does not know yet where
-/// to start, its first SUBSCRIBE has no Group End either, but its latency says what it is.
+/// A live reader accepts loss when it is too slow. A complete reader that does not know its start yet has no Group End
+/// in its first SUBSCRIBE either, but is identified by its latency.
 [[nodiscard]] inline bool is_live(const subscribe_options& o) noexcept {
     return !o.end && !(o.ordered && o.max_latency >= complete_latency);
 }
 
-/// The sum of subscriptions, without a walk over them: O(log n) for each that is added or removed.
+/// The sum of subscriptions without iterating over them: O(log n) for each one added or removed.
 class demand {
 public:
-    /// All of it, or nothing where there is no memory.
+    /// Adds completely, or not at all if an allocation throws.
     void add(const subscribe_options& o) {
         counted<priority>::addition its_priority{priorities_, o.priority};
         counted<milliseconds>::addition its_latency{latencies_, o.max_latency};
@@ -78,16 +78,16 @@ public:
 
     [[nodiscard]] std::size_t readers() const noexcept { return readers_; }
     [[nodiscard]] std::size_t live() const noexcept { return live_; }
-    /// The lowest Group End of any reader; none: no reader has one.
+    /// The lowest Group End of any reader; nullopt: no reader has one.
     [[nodiscard]] std::optional<group_sequence> lowest_end() const noexcept {
         return ends_.empty() ? std::nullopt : std::optional{ends_.lowest()};
     }
-    /// The highest Group End of any reader; none: no reader has one.
+    /// The highest Group End of any reader; nullopt: no reader has one.
     [[nodiscard]] std::optional<group_sequence> highest_end() const noexcept {
         return ends_.empty() ? std::nullopt : std::optional{ends_.highest()};
     }
     /// The highest priority, ordered if every reader is, the longest latency, and the highest Group End, which readers
-    /// without one do not lift. No Group Start.
+    /// without one do not remove. No Group Start.
     [[nodiscard]] subscribe_options sum() const noexcept {
         subscribe_options all{.priority = 0, .ordered = ordered_ == readers_};
         if (readers_ == 0) return all;

@@ -1,4 +1,4 @@
-// What publishers have answered to TRACK.
+// Publishers' answers to TRACK.
 #pragma once
 
 #include <compare>
@@ -18,14 +18,13 @@ namespace moqlite::relaying {
 
 struct info_tag;
 
-/// A track, and the path by whose announcement it is had.
+/// A track, and the announced path that covers it.
 struct info_key {
     std::string announced, broadcast, name;
     auto operator<=>(const info_key&) const = default;
 };
 
-/// A bounded table of TRACK_INFO; full, it forgets the longest known that nobody needs, of the publisher that answered
-/// most.
+/// A bounded table of TRACK_INFO. When full, it forgets the oldest unneeded entry of the publisher with most entries.
 class info_table {
 public:
     using key = info_key;
@@ -37,8 +36,7 @@ public:
         const auto found = infos_.find(about);
         return found != infos_.end() ? &(*found)->info : nullptr;
     }
-    /// Sets what a session has answered of a track. `needed(key)`: the track is here, its answer serves its
-    /// subscribers.
+    /// Sets a session's answer for a track. `needed(key)`: the track is here, and its subscribers need the answer.
     template <class Needed>
     void set(const key& about, std::uint64_t source, const track_info& info, Needed&& needed) {
         if (const auto found = infos_.find(about); found != infos_.end()) return void((*found)->info = info);
@@ -49,7 +47,7 @@ public:
     void erase(const key& about) {
         if (const auto found = infos_.find(about); found != infos_.end()) forget(found);
     }
-    /// Forgets all that an announcement brought but what is `kept(key)`.
+    /// Forgets all entries below an announcement except those for which kept(key) holds.
     template <class Kept>
     void erase_of(std::string_view announced, Kept&& kept) {
         for (auto i = infos_.lower_bound(key{std::string(announced), "", ""});
@@ -74,15 +72,14 @@ private:
     void forget_one(Needed& needed) {
         auto* of_one = of_.largest();
         if (of_one == nullptr) return static_cast<void>(forget(infos_.begin()));
-        for (int i = 0; i != most_passed_over && needed(of_one->front().about); ++i)
-            of_one->push_back(*of_one->pop_front());
+        for (int i = 0; i != spared_max && needed(of_one->front().about); ++i) of_one->push_back(*of_one->pop_front());
         forget(infos_.find(of_one->front().about));
     }
 
-    static constexpr int most_passed_over = 16;
+    static constexpr int spared_max = 16;
     std::size_t most_;
     table infos_;
-    by_source<known, info_tag> of_; ///< The longest known of each publisher first.
+    by_source<known, info_tag> of_; ///< Oldest entry of each publisher first.
 };
 
 } // namespace moqlite::relaying

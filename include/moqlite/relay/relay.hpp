@@ -1,4 +1,4 @@
-// A relay: many sessions, one table of broadcasts, one upstream subscription a track. Sans-I/O.
+// A relay: many sessions, one table of broadcasts, one upstream subscription per track. Sans-I/O.
 #pragma once
 
 #include <algorithm>
@@ -33,17 +33,17 @@ namespace moqlite {
 
 struct relay_options {
     limits bounds{};
-    hop_id origin{};           ///< Our own hop, different for every relay; 0 says nothing and stops no loops.
-    time_point epoch{};        ///< From which the times of frames count that came without: once a process.
-    bool reports_path = false; ///< path_measured() will be told, and subscribers may ask for it (PROBE).
+    hop_id origin{};           ///< Our own hop id, unique to every relay; 0: unset, and loops are not detected.
+    time_point epoch{};        ///< Epoch of synthesised timestamps: one per process.
+    bool reports_path = false; ///< The transport calls path_measured(), and subscribers may ask for it (PROBE).
 };
 
-// What a relay tells its operator.
+// Notices to the operator.
 
-/// A peer wants to come in with this path; answer with relay::admit() or relay::refuse().
+/// A peer requests admission with this path; answer with relay::admit() or relay::refuse().
 struct admission_wanted {
     std::uint64_t session = 0;
-    std::string path; ///< And query.
+    std::string path; ///< Path and query.
 };
 struct session_ended {
     std::uint64_t session = 0;
@@ -60,12 +60,12 @@ struct broadcast_changed {
     std::string path;
     bool available = false;
 };
-/// A peer will leave, and asks us to connect again: to `uri`, or to the same place.
+/// A peer is leaving, and asks us to reconnect: to `uri`, or if empty to the same address.
 struct peer_leaving {
     std::uint64_t session = 0;
     std::string uri;
 };
-/// A reader was too slow, or the cache too small: groups were not delivered to it.
+/// A reader was too slow, or the cache too small: a group was not delivered to it.
 struct reader_lost_group {
     std::uint64_t session = 0;
     std::string broadcast;
@@ -73,14 +73,15 @@ struct reader_lost_group {
     group_sequence sequence{};
     app_error code = app_error::cancel;
 };
-/// A request was refused to `session`: its share of what `publisher` takes is used up, or that takes no more.
+/// A request of `session` was refused: its share of the requests to `publisher` is used up, or the publisher grants no
+/// more.
 struct request_refused {
     std::uint64_t session = 0;
     std::uint64_t publisher = 0;
     std::string broadcast;
     std::string track;
 };
-/// A group that still grows has outgrown the cache: who comes now gets nothing of the track until it ends.
+/// A growing group has outgrown the cache: new readers get nothing of the track until it ends.
 struct group_outgrew_cache {
     std::uint64_t publisher = 0;
     std::string broadcast;
@@ -97,15 +98,15 @@ struct relay_stats {
     std::size_t tracks = 0;
     std::size_t readers = 0;
     std::size_t cached_bytes = 0;       ///< Complete groups in the cache.
-    std::size_t memory = 0;             ///< Slabs in use: cached, arriving, and held by readers.
-    std::uint64_t groups_lost = 0;      ///< Not delivered to a reader that wanted them.
-    std::uint64_t requests_refused = 0; ///< Beyond the asker's share of a publisher, or what that takes.
-    std::uint64_t requests_overdue = 0; ///< TRACKs and FETCHes that a publisher did not answer, or go on with, in time.
-    std::uint64_t datagrams_lost = 0;   ///< Not passed on: the version of a reader has none, or it is too large.
+    std::size_t memory = 0;             ///< Bytes of slabs in use: cached, arriving, and held by readers.
+    std::uint64_t groups_lost = 0;      ///< Groups not delivered to a reader that wanted them.
+    std::uint64_t requests_refused = 0; ///< Beyond a session's share of a publisher, or the publisher's limit.
+    std::uint64_t requests_overdue = 0; ///< TRACKs and FETCHes that a publisher did not answer, or continue, in time.
+    std::uint64_t datagrams_lost = 0;   ///< Not forwarded: the reader's version has none, or the datagram is too large.
 };
 
-/// Feed each session its inputs, and handle() its events; poll_ready() names the sessions that want
-/// to be pumped, whoever caused it. Nothing here loops over all sessions, tracks or readers.
+/// Give each session its inputs, and handle() its events; poll_ready() returns the sessions that need a pump, whatever
+/// the cause. Nothing here loops over all sessions, tracks or readers.
 class relay {
 public:
     explicit relay(relay_options options)
@@ -115,29 +116,29 @@ public:
 
     // Sessions.
 
-    /// A session on a new connection, by its ALPN; errc::unsupported: nobody here speaks it. `path` is
-    /// a client's: where we connect to; or that of the request that a server's connection came with.
+    /// Adds a session for a new connection with this ALPN; errc::unsupported: unknown ALPN. `path`: on a client that of
+    /// the URL; on a server that of the request that opened the connection.
     result<std::uint64_t> add(role side, std::string_view alpn, time_point now, std::string path = {});
-    /// nullptr: there is none (any more).
+    /// nullptr: there is none, or it has been removed.
     [[nodiscard]] any_session* session(std::uint64_t key) noexcept {
         peer* p = find(key);
         return p != nullptr ? &*p->session : nullptr;
     }
-    /// Acts on an event of that session. Call it for every one.
+    /// Handles an event of that session. Call it for every event.
     void handle(std::uint64_t key, const event& e, time_point now) {
         now_ = now;
         peer* p = find(key);
         if (p == nullptr) return;
-        // An exception of the caller's, std::bad_alloc, leaves it set.
+        // Stays set if an exception, std::bad_alloc, leaves here.
         const bool before = std::exchange(needs_repair_, true);
         std::visit([&](const auto& what) { on(*p, what); }, e);
         needs_repair_ = before;
     }
-    /// Lets a peer in, and begins to watch what it announces.
+    /// Admits a peer, and starts watching its announcements.
     result<void> admit(std::uint64_t key, scope allowed);
     result<void> refuse(std::uint64_t key, app_error code = app_error::unauthorized);
-    /// Forgets a session, after its session_closed has been handled; or because that found no memory: what it leaves
-    /// behind is cleared away by the next tick().
+    /// Removes a session after its session_closed has been handled, or after handling that failed for lack of memory:
+    /// the next tick() then cleans up after it.
     void remove(std::uint64_t key) noexcept {
         const auto found = peers_.find(key);
         if (found == peers_.end()) return;
@@ -146,7 +147,7 @@ public:
         peers_.erase(found);
     }
 
-    /// A session that wants to be pumped; nullopt: none.
+    /// A session that needs a pump; nullopt: none.
     [[nodiscard]] std::optional<std::uint64_t> poll_ready() noexcept { return ready_.pop(); }
     [[nodiscard]] std::optional<relay_notice> poll_notice() {
         if (notices_.empty()) return std::nullopt;
@@ -156,13 +157,14 @@ public:
     // Time and memory.
 
     [[nodiscard]] std::optional<time_point> deadline() noexcept;
-    /// Keeps the cache within its bounds. Call it once a turn; it costs nothing when there is nothing to do.
+    /// Keeps the cache within its bounds and runs the timers. Call it once a turn; it is free when there is nothing to
+    /// do.
     void tick(time_point now);
     /// Returns memory kept for reuse to the heap.
     void trim() noexcept { pool_.trim(); }
 
     [[nodiscard]] relay_stats stats() const noexcept;
-    /// Whether a subscription on that session is one of the relay's, neither left nor ended.
+    /// Whether a subscription on that session is an open one of the relay's.
     [[nodiscard]] bool follows(std::uint64_t key, subscribe_id id) noexcept {
         peer* p = find(key);
         return p != nullptr && p->subscriptions.find(number(id)) != nullptr;
@@ -180,34 +182,36 @@ private:
     using fetch_key = relaying::fetch_key;
     struct peer {
         std::uint64_t key = 0;
-        bool leaving = false;      ///< Its GOAWAY was reported.
-        bool ended = false;        ///< Its session_closed was handled.
-        bool relays = false;       ///< It announces what comes from others.
-        std::size_t announced = 0; ///< By weight().
-        hop_id origin{};           ///< Its hop, where its SETUP named it.
-        relaying::shares shares;   ///< What we ask of it, by the session for which we do.
-        moqlite::detail::list<relaying::place, relaying::unanswered_tag> unanswered; ///< SUBSCRIBEs, the oldest first.
+        bool leaving = false;      ///< GOAWAY reported.
+        bool ended = false;        ///< session_closed handled.
+        bool is_relay = false;     ///< It announces broadcasts of others.
+        std::size_t announced = 0; ///< Its announcements, by weight().
+        hop_id origin{};           ///< Its hop id, if its SETUP has one.
+        relaying::shares shares;   ///< Our requests to it, by the session for which they were made.
+        moqlite::detail::list<relaying::upstream_request, relaying::unanswered_tag>
+            unanswered; ///< Unanswered SUBSCRIBEs, oldest first.
         std::optional<any_session> session;
-        moqlite::detail::id_table<relaying::track*> subscriptions;            ///< Ours, upstream.
-        moqlite::detail::id_table<relaying::reader*> requests;                ///< Theirs.
-        moqlite::detail::list<relaying::reader, relaying::behind_tag> behind; ///< Those for which groups wait in a log.
-        moqlite::detail::id_table<relaying::asking*> queries;                 ///< TRACKs of ours, upstream.
-        moqlite::detail::id_table<relaying::asking*> asked;                   ///< TRACKs of theirs that wait.
-        moqlite::detail::id_table<relaying::fetching*> fetches; ///< FETCHes of ours, upstream, by group_id.
-        moqlite::detail::id_table<relaying::fetching*> fetched; ///< FETCHes of theirs whose groups are coming.
+        moqlite::detail::id_table<relaying::track*> subscriptions; ///< Our subscriptions to it.
+        moqlite::detail::id_table<relaying::reader*> requests;     ///< Its subscriptions.
+        moqlite::detail::list<relaying::reader, relaying::behind_tag>
+            behind;                                                ///< Its readers with groups waiting in a log.
+        moqlite::detail::id_table<relaying::track_query*> queries; ///< Our TRACKs to it.
+        moqlite::detail::id_table<relaying::track_query*> waiting_queries; ///< Its unanswered TRACKs.
+        moqlite::detail::id_table<relaying::group_fetch*> fetches;         ///< Our FETCHes to it, by group_id.
+        moqlite::detail::id_table<relaying::group_fetch*> waiting_fetches; ///< Its FETCHes that are being served.
     };
 
     peer* find(std::uint64_t key) noexcept {
         const auto found = peers_.find(key);
         return found == peers_.end() ? nullptr : found->second.get();
     }
-    /// What nobody reads is dropped; but who comes and goes is always told.
+    /// Unread notices are dropped, except arrivals and departures.
     void notice(relay_notice n) {
         const bool vital = std::holds_alternative<admission_wanted>(n) || std::holds_alternative<session_ended>(n);
-        if (vital || notices_.size() < most_notices) notices_.push(std::move(n));
+        if (vital || notices_.size() < notices_max) notices_.push(std::move(n));
     }
 
-    // impl/relay_events.hpp: what sessions say
+    // impl/relay_events.hpp: events of sessions
     void on(peer&, const setup_received&);
     void on(peer&, const broadcast_available&);
     void on(peer&, const broadcast_ended&);
@@ -233,16 +237,16 @@ private:
     void on(peer&, const session_closed&);
     template <class Other>
     void on(peer&, const Other&) {}
-    void await(peer& p, request_id request, relaying::asking& info);
+    void await(peer& p, request_id request, relaying::track_query& info);
     template <class F>
     void answer(peer& source, query_id query, F&& f);
-    void info_left(peer& p, request_id request);
+    void track_request_ended(peer& p, request_id request);
     void on_end(relaying::track& t, group_sequence end);
-    void end_well(relaying::track&);
+    void end_cleanly(relaying::track&);
     void end_silent(time_point now);
     relaying::track* upstream_track(peer&, subscribe_id) noexcept;
 
-    // impl/relay_repair.hpp: after an event that was handled in part
+    // impl/relay_repair.hpp: after a partially handled event
     void repair();
     void repair_readers();
     void repair_track(relaying::track& t);
@@ -251,14 +255,14 @@ private:
     void repair_announcements();
     void recount_shares();
 
-    // impl/relay_announcements.hpp: whose tracks are present
+    // impl/relay_announcements.hpp: which publisher serves a name
     [[nodiscard]] static std::size_t weight(std::string_view path) noexcept;
     bool count_announcement(peer& p, std::string_view path);
     [[nodiscard]] std::optional<route> best_route(std::string_view announced) const;
     void take_over(std::string_view announced, const std::optional<route>& before, std::uint64_t changer);
-    void file(relaying::track& t);
-    void file_under(relaying::track& t, std::string_view announced);
-    void unfile(relaying::track& t) noexcept;
+    void index_route(relaying::track& t);
+    void index_under(relaying::track& t, std::string_view announced);
+    void unindex_route(relaying::track& t) noexcept;
     [[nodiscard]] bool same_publisher(const route& a, const route& b) noexcept;
     void watch_earlier_sessions(std::string_view announced, const route& now);
     [[nodiscard]] static std::vector<std::uint64_t> sources_of(const announcements::entry* e);
@@ -271,39 +275,39 @@ private:
     void forget_infos(std::string_view announced);
     void forget_infos_of_no_track(std::string_view announced);
 
-    // impl/relay_shares.hpp: how much of a publisher each session may ask for
+    // impl/relay_shares.hpp: each session's share of the requests to a publisher
     bool may_ask(peer& source, std::uint64_t asker, relaying::request_kind kind, const track_ref& about);
-    relaying::place* yielding(peer& source, std::uint64_t asker, const track_ref& about);
-    [[nodiscard]] static track_ref named(const relaying::place& p);
-    void end_request(peer& source, relaying::place& p, app_error code);
+    relaying::upstream_request* yielding(peer& source, std::uint64_t asker, const track_ref& about);
+    [[nodiscard]] static track_ref named(const relaying::upstream_request& p);
+    void end_request(peer& source, relaying::upstream_request& p, app_error code);
     void report_refused(std::uint64_t asker, const peer& source, const track_ref& about);
-    void charge(peer& source, relaying::place& p, std::uint64_t asker);
-    void discharge(relaying::place& p);
-    void pass_charge(relaying::place& p, std::uint64_t asker);
+    void charge(peer& source, relaying::upstream_request& p, std::uint64_t asker);
+    void discharge(relaying::upstream_request& p);
+    void pass_charge(relaying::upstream_request& p, std::uint64_t asker);
     void pass_charge(relaying::track& t);
-    void revalue(relaying::place& p, relaying::yield brings, std::size_t sessions);
-    void has_brought(relaying::place& p, relaying::yield what);
+    void revalue(relaying::upstream_request& p, relaying::delivery delivered, std::size_t sessions);
+    void note_delivery(relaying::upstream_request& p, relaying::delivery what);
     void end_overdue(time_point now);
 
     // impl/relay_fetch.hpp
-    peer* next_source(relaying::fetching& f);
-    errc ask_next(relaying::fetching& f);
-    void fetch_failed(relaying::fetching& f, app_error code);
-    void begin_fetched(relaying::fetching& f);
+    peer* next_source(relaying::group_fetch& f);
+    errc ask_next(relaying::group_fetch& f);
+    void fetch_failed(relaying::group_fetch& f, app_error code);
+    void begin_fetched(relaying::group_fetch& f);
     void end_silent_fetches(time_point now);
     void on(peer&, const frame_data&);
     void fetch_ended(peer& source, const group_closed& e);
-    void fetch_left(peer& p, request_id request);
-    relaying::fetching* coming(const fetch_key& wanted, const peer& asking);
-    void forget(relaying::fetching& f);
+    void fetch_request_ended(peer& p, request_id request);
+    relaying::group_fetch* shareable_fetch(const fetch_key& wanted, const peer& asker);
+    void forget(relaying::group_fetch& f);
 
-    // impl/relay_tracks.hpp: who gets what
-    peer* source_of(std::string_view broadcast, std::uint64_t asking);
+    // impl/relay_tracks.hpp: readers of tracks
+    peer* source_of(std::string_view broadcast, std::uint64_t asker);
     relaying::track* known_track(const track_key& about);
-    relaying::track* find_or_open(std::string_view broadcast, std::string_view name, std::uint64_t asking,
+    relaying::track* find_or_open(std::string_view broadcast, std::string_view name, std::uint64_t asker,
         const subscribe_options& options, errc& why);
     relaying::track* open(
-        const track_ref& which, peer& source, std::uint64_t asking, const subscribe_options& options, errc& why);
+        const track_ref& which, peer& source, std::uint64_t asker, const subscribe_options& options, errc& why);
     void join(relaying::track& t, relaying::reader& r);
     void accept(relaying::track& t, relaying::reader& r);
     void serve(relaying::reader& r, relaying::log_entry& e);
@@ -318,7 +322,7 @@ private:
     void abandon(relaying::track& t);
     void unsubscribe(relaying::track& t);
     void ask_upstream(relaying::track& t);
-    static void note_asked_end(relaying::track& t);
+    static void note_requested_end(relaying::track& t);
     void resubscribe(relaying::track& t);
     void cut_off(relaying::track& t, app_error code);
     void retire(relaying::track& t);
@@ -331,15 +335,14 @@ private:
 
     // impl/relay_backlog.hpp: complete readers that are slower than their publisher
     [[nodiscard]] bool must_wait(relaying::reader& r, any_session& s, group_sequence sequence);
-    void go_on(relaying::reader& r);
-    void go_on_behind(peer& p, request_id request);
+    void resume(relaying::reader& r);
+    void resume_behind(peer& p, request_id request);
 
     // impl/relay_live.hpp: live readers beside complete ones
     [[nodiscard]] static bool is_held_back(const relaying::track& t) noexcept;
-    relaying::track* track_for(relaying::track& t, std::uint64_t asking, const subscribe_options& options, errc& why);
-    relaying::track* open_main(
-        relaying::track& live, std::uint64_t asking, const subscribe_options& options, errc& why);
-    void open_second(relaying::track& t, std::uint64_t asking, const subscribe_options& options);
+    relaying::track* track_for(relaying::track& t, std::uint64_t asker, const subscribe_options& options, errc& why);
+    relaying::track* open_main(relaying::track& live, std::uint64_t asker, const subscribe_options& options, errc& why);
+    void open_second(relaying::track& t, std::uint64_t asker, const subscribe_options& options);
     void free_live_readers(relaying::track& t);
     void change_track(relaying::reader& r, relaying::track& to);
     void move(relaying::reader& r, relaying::track& to);
@@ -347,15 +350,15 @@ private:
     void leave_live(relaying::reader& r);
     void drain(relaying::track& live);
     [[nodiscard]] static bool is_read_as_it_arrives(relaying::track& t);
-    void ask_from_earlier(relaying::track& t, std::optional<group_sequence> start);
+    void resubscribe_earlier(relaying::track& t, std::optional<group_sequence> start);
 
-    static constexpr std::size_t most_notices = 4096;
-    static constexpr std::size_t most_infos = 4096;
-    static constexpr std::size_t most_ended = 1024;    ///< Tracks that are complete.
-    static constexpr std::size_t most_tried = 8;       ///< Publishers that are asked for one group, in turn.
-    static constexpr std::size_t most_overdue = 64;    ///< SUBSCRIBEs that are looked at for one whose place is needed.
-    static constexpr std::size_t most_asked_ends = 64; ///< Of one track, that its publisher may not have read yet.
-    static constexpr std::size_t most_gaps = 64;       ///< Of one track.
+    static constexpr std::size_t notices_max = 4096;
+    static constexpr std::size_t infos_max = 4096;
+    static constexpr std::size_t ended_max = 1024;        ///< Complete tracks.
+    static constexpr std::size_t tried_max = 8;           ///< Publishers asked in turn for one group.
+    static constexpr std::size_t overdue_max = 64;        ///< SUBSCRIBEs examined for one that is overdue.
+    static constexpr std::size_t requested_ends_max = 64; ///< Per track: earlier Group Ends that may still be in force.
+    static constexpr std::size_t gaps_max = 64;           ///< Per track.
     relay_options options_;
     slab_pool pool_;
     ready_list ready_;
@@ -364,33 +367,33 @@ private:
     moqlite::detail::object_pool<relaying::reader> readers_;
     moqlite::detail::object_pool<relaying::track> tracks_;
     std::map<track_key, relaying::track*> index_;
-    /// The same tracks by the path that is announced and the session that they come from; those whose end is known by
-    /// 0.
-    std::map<std::pair<std::string, std::uint64_t>, moqlite::detail::list<relaying::track, relaying::way_tag>,
-        relaying::way_less>
-        ways_;
-    relaying::info_table infos_{most_infos}; ///< As long as the broadcast is announced, or the track is here.
-    std::set<std::unique_ptr<relaying::asking>, relaying::by_about> asking_;
-    /// One of a group, but where its beginning had gone.
-    std::multiset<std::unique_ptr<relaying::fetching>, relaying::by_about> fetching_;
-    /// Those that have begun, the longest silent first.
-    moqlite::detail::list<relaying::fetching, relaying::moving_tag> moving_;
+    /// The same tracks by announced path and upstream session; those whose end is known under 0.
+    std::map<std::pair<std::string, std::uint64_t>, moqlite::detail::list<relaying::track, relaying::route_tag>,
+        relaying::route_less>
+        tracks_by_route_;
+    relaying::info_table infos_{infos_max}; ///< Kept while the broadcast is announced or the track is here.
+    std::set<std::unique_ptr<relaying::track_query>, relaying::by_about> track_queries_;
+    /// One per group, or more if the beginning of an earlier one is gone.
+    std::multiset<std::unique_ptr<relaying::group_fetch>, relaying::by_about> group_fetches_;
+    /// Fetches that have begun, longest silent first.
+    moqlite::detail::list<relaying::group_fetch, relaying::moving_tag> moving_;
     std::unordered_map<std::uint64_t, std::unique_ptr<peer>> peers_;
     moqlite::detail::ring<relay_notice> notices_;
-    relaying::track_timers ended_;                                       ///< Complete tracks, until they are forgotten.
-    relaying::by_source<relaying::track, relaying::ended_tag> ended_of_; ///< The same.
-    /// Tracks that still have readers, of publishers that another one took over, until those are silent for too long.
+    relaying::track_timers ended_;                                       ///< When to forget complete tracks.
+    relaying::by_source<relaying::track, relaying::ended_tag> ended_of_; ///< The same tracks by publisher.
+    /// When to cut off the readers of superseded publishers.
     relaying::track_timers superseded_;
-    relaying::track_timers perhaps_over_; ///< Tracks that have ended unless more comes by then.
+    relaying::track_timers suspected_ends_; ///< When a suspected end becomes certain.
     std::uint64_t next_key_ = 1;
-    std::size_t announced_ = 0; ///< By all peers, by weight().
+    std::size_t announced_ = 0; ///< Announcements of all peers, by weight().
     std::uint64_t groups_lost_ = 0;
     std::uint64_t datagrams_lost_ = 0;
     std::uint64_t requests_refused_ = 0;
     std::uint64_t requests_overdue_ = 0;
-    moqlite::detail::list<relaying::place, relaying::unanswered_tag> unanswered_; ///< TRACKs and FETCHes, oldest first.
-    bool taking_back_ = false;  ///< No place is taken to make up for one that is being taken.
-    bool needs_repair_ = false; ///< An event was not handled to its end: there was no memory.
+    moqlite::detail::list<relaying::upstream_request, relaying::unanswered_tag>
+        unanswered_;            ///< Unanswered TRACKs and FETCHes, oldest first.
+    bool reclaiming_ = false;   ///< Prevents recursion: a request is being reclaimed.
+    bool needs_repair_ = false; ///< An event was handled only in part, for lack of memory.
     time_point now_{};
 };
 
@@ -437,7 +440,7 @@ inline std::optional<time_point> relay::deadline() noexcept {
     if (!unanswered_.empty()) also(unanswered_.front().since + options_.bounds.request_timeout);
     if (!moving_.empty()) also(moving_.front().moved_at + options_.bounds.request_timeout);
     if (!superseded_.empty()) also(superseded_.begin()->first);
-    if (!perhaps_over_.empty()) also(perhaps_over_.begin()->first);
+    if (!suspected_ends_.empty()) also(suspected_ends_.begin()->first);
     return at;
 }
 

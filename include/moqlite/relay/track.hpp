@@ -1,4 +1,4 @@
-// One track that a relay carries: where it comes from, what is there, and who reads it.
+// One track that a relay carries: its publisher, its log, and its readers.
 #pragma once
 
 #include <algorithm>
@@ -21,8 +21,8 @@
 
 namespace moqlite::relaying {
 
-/// By broadcast, then by session; what is looked for need not be copied.
-struct way_less {
+/// By broadcast, then by session; lookups need not copy the key.
+struct route_less {
     using is_transparent = void;
     template <class A, class B>
     [[nodiscard]] bool operator()(const A& a, const B& b) const noexcept {
@@ -34,7 +34,7 @@ struct way_less {
 struct track;
 struct of_track_tag;
 struct moving_tag;
-struct way_tag;
+struct route_tag;
 struct behind_tag;
 struct ended_tag;
 
@@ -48,96 +48,97 @@ struct reader : moqlite::detail::list_hook<moqlite::detail::owned_tag>,
     subscribe_options options;
     bool accepted = false;
     bool finished = false;
-    std::uint64_t had = 0;                 ///< Entries up to this number were offered to it before it set a Group End.
-    std::optional<group_sequence> first;   ///< Lower ones are not for it; none: not known yet.
-    std::optional<group_sequence> highest; ///< That it was served.
+    std::uint64_t offered_before_cap = 0;  ///< Entries up to this number were offered to it before it set a Group End.
+    std::optional<group_sequence> first;   ///< It gets no lower groups; nullopt: not known yet.
+    std::optional<group_sequence> highest; ///< The highest group served to it.
 
-    /// Groups wait for it in the log.
+    /// Groups are waiting for it in the log.
     [[nodiscard]] bool is_behind() const noexcept { return moqlite::detail::list_hook<behind_tag>::linked(); }
 };
 
 using track_key = std::pair<std::string, std::string>; ///< Broadcast, track.
-using query_key = std::pair<track_key, std::uint64_t>; ///< What is asked of which session.
+using query_key = std::pair<track_key, std::uint64_t>; ///< Track, session that is asked.
 using fetch_key = std::pair<track_key, group_sequence>;
 
-/// A TRACK that its publisher has not answered yet, and the requests that wait for the answer.
-struct asking : place {
-    explicit asking(query_key what) noexcept : place(request_kind::track), about(std::move(what)) {}
+/// A TRACK that the publisher has not answered yet, and the requests waiting for its answer.
+struct track_query : upstream_request {
+    explicit track_query(query_key what) noexcept : upstream_request(request_kind::track), about(std::move(what)) {}
     query_key about;
-    query_id id{};                                          ///< At the publisher.
-    std::set<std::pair<std::uint64_t, request_id>> waiting; ///< Each with its session.
+    query_id id{};                                          ///< Id on the publisher's session.
+    std::set<std::pair<std::uint64_t, request_id>> waiting; ///< Session, request.
 };
 
-/// A group that is being fetched from its publisher, and the requests that wait for it.
-struct fetching : place, moqlite::detail::list_hook<moving_tag> {
-    explicit fetching(fetch_key what) noexcept : place(request_kind::fetch), about(std::move(what)) {}
+/// A group being fetched from a publisher, and the requests waiting for it.
+struct group_fetch : upstream_request, moqlite::detail::list_hook<moving_tag> {
+    explicit group_fetch(fetch_key what) noexcept : upstream_request(request_kind::fetch), about(std::move(what)) {}
     fetch_key about;
-    group_id id{}; ///< At the publisher that was asked last; `upstream` is 0 when none is.
+    group_id id{}; ///< Id on the publisher's session; `upstream` is 0 when none is being asked.
     group_ref group;
-    bool begun = false;               ///< Its first frame has come, or its end: who waits is being served.
-    time_point moved_at{};            ///< When the latest piece of it came, once it has begun.
-    bool strict = false;              ///< A relay waits for it: no way that is longer than our best may be asked.
-    moqlite::priority priority = 0;   ///< Of the request.
-    std::size_t hops = 0;             ///< Of the way by which it is asked for.
-    std::vector<std::uint64_t> tried; ///< Sessions that did not have it.
-    std::set<std::pair<std::uint64_t, request_id>> waiting; ///< Each with its session.
+    bool begun = false;             ///< Its first frame or its end has arrived: the waiting requests are being served.
+    time_point moved_at{};          ///< When its latest bytes arrived, once it has begun.
+    bool strict = false;            ///< A relay waits for it: no route longer than our best may be asked.
+    moqlite::priority priority = 0; ///< Priority of the request.
+    std::size_t hops = 0;           ///< Hops of the route being asked.
+    std::vector<std::uint64_t> tried;                       ///< Sessions that have been asked.
+    std::set<std::pair<std::uint64_t, request_id>> waiting; ///< Session, request.
 };
 
-/// Tracks by the time at which something is to be done about them.
+/// Tracks by the expiry of a timer.
 using track_timers = std::multimap<time_point, track*>;
-/// The entry of one track there.
+/// The timer of one track.
 using track_timer = std::optional<track_timers::iterator>;
 
-/// The stage of a track: what may still come of it.
+/// The stage of a track: whether more groups may arrive.
 enum class track_stage : std::uint8_t {
     live,     ///< Its publisher may send more.
-    paused,   ///< Its publisher ended at a Group End, and no reader wants more yet: it has no subscription.
-    complete, ///< It ended cleanly; the log is all there will be.
+    paused,   ///< Its publisher ended the subscription at a Group End, and no reader wants more yet.
+    complete, ///< It ended cleanly; no group follows those in the log.
 };
 
-/// The standing of a track: who gets it. A standing is only ever followed by a later one.
+/// The standing of a track: who is served from it. Standings only advance in this order.
 enum class track_standing : std::uint8_t {
     found,    ///< New subscribers find it.
-    retired,  ///< They do not; its readers are served to its end.
-    draining, ///< Nor has it readers, but the groups that are arriving go to some that were moved elsewhere.
+    retired,  ///< New subscribers do not find it; its readers are served to its end.
+    draining, ///< It also has no readers, but readers that were moved elsewhere are still served its arriving groups.
 };
 
-/// A track, from one publisher, under one subscription of ours.
-struct track : place,
+/// A track of one publisher, for which we have one subscription.
+struct track : upstream_request,
                moqlite::detail::list_hook<moqlite::detail::owned_tag>,
-               moqlite::detail::list_hook<way_tag>,
+               moqlite::detail::list_hook<route_tag>,
                moqlite::detail::list_hook<ended_tag> {
-    track() noexcept : place(request_kind::subscribe) {}
+    track() noexcept : upstream_request(request_kind::subscribe) {}
     std::string broadcast;
     std::string name;
-    std::string announced;      ///< The path by whose announcement it is had: the broadcast's, or one above it.
-    std::uint64_t filed_by = 0; ///< In relay::ways_: the same, or 0 once its end is known.
+    std::string announced;        ///< The announced path that covers it: the broadcast's, or one above it.
+    std::uint64_t indexed_by = 0; ///< Key in relay::tracks_by_route_: the upstream session, or 0 once its end is known.
     track_stage stage = track_stage::live;
     track_standing standing = track_standing::found;
     std::optional<subscribe_id> subscription;
-    subscribe_options asked;                ///< What its publisher was asked for.
-    std::vector<group_sequence> asked_ends; ///< Group Ends before that: one of them may be the one that is reached.
-    std::optional<group_sequence> start;    ///< The first that the publisher serves, once it has said so.
+    subscribe_options requested;                ///< The options that we sent to its publisher.
+    std::vector<group_sequence> requested_ends; ///< Earlier Group Ends: the publisher may have ended at one of them.
+    std::optional<group_sequence> start;        ///< The publisher's first group, once reported.
     std::optional<group_sequence> end;
     std::optional<group_sequence> highest;
-    track_timer forget_at;         ///< Once it is complete.
-    track_timer over_at;           ///< While perhaps_over, once what follows was asked for.
-    track_timer cut_off_at;        ///< While its publisher, which another one took over, is silent.
-    bool perhaps_over = false;     ///< The same FIN may have been the track's end: its version cannot say which.
-    bool only_live = false;        ///< It takes no Group End (any more): complete readers need another subscription.
-    bool outgrown = false;         ///< A group that grows beyond the cache was reported.
-    bool in_use = false;           ///< Another subscription beside it is being opened: it does not go.
-    bool alone = false;            ///< Its publisher refused a second subscription.
-    track* live = nullptr;         ///< The second subscription to the same track, for live readers.
-    track* main = nullptr;         ///< Where this is the second one: the first.
-    time_point superseded_at{};    ///< Since when its publisher has been silent after another one took over.
-    time_point asked_again_at{};   ///< When what follows a FIN was asked for that may have been the track's.
-    std::uint64_t inputs_then = 0; ///< Inputs that this publisher had caused by then.
+    track_timer forget_at;  ///< Set while it is complete.
+    track_timer end_timer;  ///< Set while end_suspected, once we have resubscribed.
+    track_timer cut_off_at; ///< Set while its publisher has been superseded and is silent.
+    /// The FIN of the subscription may have been the end of the track: the version cannot distinguish them.
+    bool end_suspected = false;
+    bool uncapped = false; ///< Its subscription can have no Group End (any more): complete readers need another one.
+    bool outgrown = false; ///< group_outgrew_cache was reported.
+    bool in_use = false;   ///< A second subscription beside it is being opened: it must not be reclaimed.
+    bool second_refused = false;          ///< The publisher refused a second subscription.
+    track* live = nullptr;                ///< The second subscription to the same track, for live readers.
+    track* main = nullptr;                ///< If this is the second one: the first.
+    time_point superseded_at{};           ///< Start of its publisher's silence after another one took over.
+    time_point resubscribed_at{};         ///< When we resubscribed after a FIN that may have been the end of the track.
+    std::uint64_t inputs_at_takeover = 0; ///< peer_inputs() of its publisher at superseded_at.
     track_log log;
-    std::vector<groups_dropped> gaps; ///< What the publisher said will not come, the latest of it; for who comes later.
+    std::vector<groups_dropped> gaps; ///< The latest ranges that the publisher reported as dropped, for later readers.
     moqlite::detail::list<reader, of_track_tag> readers;
-    demand wanted;                           ///< By all of them together.
-    counted<std::uint64_t> sessions_reading; ///< Once for each reader.
+    demand wanted;                           ///< Combined options of the readers.
+    counted<std::uint64_t> sessions_reading; ///< Sessions of the readers, once for each reader.
 
     [[nodiscard]] bool is_complete() const noexcept { return stage == track_stage::complete; }
     [[nodiscard]] bool is_paused() const noexcept { return stage == track_stage::paused; }
@@ -154,19 +155,19 @@ inline void clear_timer(track_timers& all, track_timer& its) noexcept {
     if (its) all.erase(*std::exchange(its, std::nullopt));
 }
 
-/// What to make of a group that was reset.
+/// How to interpret a group that was reset.
 enum class resets : std::uint8_t {
-    are_final,   ///< Its publisher has reset it: it will not come.
+    are_final,   ///< Its publisher has reset it: it will not arrive.
     may_be_cuts, ///< The end of the subscription may have cut it off.
 };
 
-/// Its end is known, and each group before it is complete, was reset for good, was in the log and is evicted, or will
-/// not come as its publisher has said. O(groups in the log).
+/// Whether its end is known and every group before it is complete, finally reset, evicted from the log, or reported as
+/// dropped. O(groups in the log).
 [[nodiscard]] inline bool has_all_groups(track& t, resets reset_groups) {
     if (!t.end) return false;
-    const auto start = t.start ? t.start : t.asked.start;
+    const auto start = t.start ? t.start : t.requested.start;
     if (!start) return *t.end == group_sequence{};
-    auto missing = std::max(*start, t.log.floor.value_or(*start)); // The first that was not found yet.
+    auto missing = std::max(*start, t.log.floor.value_or(*start)); // The first group not accounted for.
     const auto skip_gaps_before = [&](group_sequence here) {
         while (missing < here) {
             const auto gap = std::find_if(t.gaps.begin(), t.gaps.end(),

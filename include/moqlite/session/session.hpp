@@ -73,7 +73,7 @@ private:
 };
 } // namespace detail
 
-/// A session opens no socket, starts no thread, reads no clock and calls nobody back. Four kinds of
+/// A session opens no socket, starts no thread, reads no clock and has no callbacks. Four kinds of
 /// member, and no others:
 ///   inputs    stream_*, connection_closed, tick: facts from the transport, each stamped with `now`;
 ///   events    poll_event(): what the application should know;

@@ -91,8 +91,8 @@ public:
         kept_ = 0;
     }
 
-    /// Counts memory that is not a slab but goes with them. False: the limit is reached. The first is always taken, so
-    /// that under the smallest limit, too, it is a write that fails.
+    /// Counts memory beside the slabs. False: the limit is reached. The first charge always succeeds, so that even
+    /// under the smallest limit it is a write that fails.
     [[nodiscard]] bool charge(std::size_t bytes) noexcept {
         if (bytes > left() && in_use_ + charged_ != 0) return false;
         charged_ += bytes;
@@ -127,7 +127,7 @@ private:
 
 } // namespace detail
 
-/// Gives out slabs up to a limit and keeps those that come back. Groups may outlive it.
+/// Allocates slabs up to a limit and keeps returned ones for reuse. Groups may outlive it.
 class slab_pool {
 public:
     /// `limit`: bytes in use, headers included.
@@ -144,12 +144,12 @@ public:
     void give_back(slab* s) noexcept { store_.give_back(s); }
     /// Returns the slabs kept for reuse to the heap.
     void trim() noexcept { store_.trim(); }
-    /// Counts memory that is not a slab but goes with them: groups, and what sessions keep to serve them.
+    /// Counts memory beside the slabs: groups, and the state of sessions that serve them. False: the limit is reached.
     [[nodiscard]] bool charge(std::size_t bytes) noexcept { return store_.charge(bytes); }
     void uncharge(std::size_t bytes) noexcept { store_.uncharge(bytes); }
-    /// Bytes that are charged: they count to the limit beside those in use.
+    /// Charged bytes: they count towards the limit together with those in use.
     [[nodiscard]] std::size_t charged() const noexcept { return store_.charged(); }
-    /// Bytes that may still be taken or charged.
+    /// Bytes that may still be allocated or charged.
     [[nodiscard]] std::size_t left() const noexcept { return store_.left(); }
     /// Bytes of slabs.
     [[nodiscard]] std::size_t in_use() const noexcept { return store_.in_use(); }

@@ -1,4 +1,4 @@
-// What a change of the announcements means for the tracks of a relay. Part of relay.hpp.
+// How changes of announcements affect the tracks of a relay. Part of relay.hpp.
 #pragma once
 
 #include <algorithm>
@@ -7,7 +7,7 @@
 namespace moqlite {
 
 inline void relay::on(peer& p, const broadcast_available& e) {
-    p.relays = p.relays || e.hops.size() > 1;
+    p.is_relay = p.is_relay || e.hops.size() > 1;
     if (!is_announced_by(e.path, p.key) && !count_announcement(p, e.path)) return;
     const auto before = best_route(e.path);
     table_.set(e.path, {{e.hops.begin(), e.hops.end()}, p.key, e.cost});
@@ -24,15 +24,15 @@ inline void relay::on(peer& p, const broadcast_ended& e) {
     take_over(e.path, before, p.key);
 }
 
-/// About what an announcement costs: its entry, its route, and who was told of it.
+/// The approximate cost of an announcement: its entry, its route, and the listeners' state.
 inline std::size_t relay::weight(std::string_view path) noexcept { return path.size() + 512; }
 
-/// One more path of this peer. False: that is more than its share, and its session ends.
+/// Counts another path of this peer. False: it exceeds the peer's share, and the session ends.
 inline bool relay::count_announcement(peer& p, std::string_view path) {
     const auto all = options_.bounds.announced_by_all;
     const auto of_others = announced_ - p.announced;
     const auto with_this = p.announced + weight(path);
-    // The last eighth is kept for sessions that announce next to nothing: many that announce much leave it to them.
+    // The last eighth is reserved for sessions that announce next to nothing.
     const auto shared = all - all / 8;
     const bool small = p.announced == 0 || with_this <= all / 32768;
     const auto most = small ? all - std::min(all, of_others) : (shared - std::min(shared, of_others)) / 2;
@@ -46,17 +46,17 @@ inline bool relay::count_announcement(peer& p, std::string_view path) {
     return true;
 }
 
-/// The best one that announces this very path.
+/// The best route of an announcement of exactly this path.
 inline std::optional<route> relay::best_route(std::string_view announced) const {
     const auto* e = table_.find(announced);
     return e != nullptr ? std::optional{e->routes.front()} : std::nullopt;
 }
 
-/// After a change by `changer`: the tracks of one publisher are not those of the next. Those that a new, narrower
-/// announcement covers are of another publisher, too; known_track() sees that when somebody wants them.
+/// After a change by `changer`: retires the tracks of the previous publisher, since those of the next are different
+/// tracks. So are tracks that a new, narrower announcement covers; known_track() notices that when they are requested.
 inline void relay::take_over(std::string_view announced, const std::optional<route>& before, std::uint64_t changer) {
     const auto now = best_route(announced);
-    // Tracks that go on, or have ended, are still served: until the name is announced again.
+    // Tracks that continue or have ended are still served until the name is announced again.
     if (!now) return forget_infos_of_no_track(announced);
     if (before) {
         const bool untouched = before->source != changer && now->source != changer;
@@ -64,18 +64,18 @@ inline void relay::take_over(std::string_view announced, const std::optional<rou
         const bool same_session = before->source == now->source;
         if (same_publisher(*before, *now)) return same_session ? void() : watch_earlier_sessions(announced, *now);
     }
-    // By the same way, too, another publisher may come: one with another name.
+    // Another publisher may also use the same route: one with another hop id.
     const auto first = [](const route& way) { return way.hops.empty() ? hop_id{} : way.hops.front(); };
     const bool renamed = before && before->source == now->source && first(*before) != hop_id{} &&
                          first(*now) != hop_id{} && first(*before) != first(*now);
     std::vector<relaying::track*> old;
     const std::pair key{std::string(announced), std::uint64_t{0}};
-    for (auto i = ways_.lower_bound(key); i != ways_.end() && i->first.first == announced; ++i)
+    for (auto i = tracks_by_route_.lower_bound(key); i != tracks_by_route_.end() && i->first.first == announced; ++i)
         if (!before || renamed || i->first.second != now->source)
             i->second.for_each([&](relaying::track& t) { old.push_back(&t); });
     const auto announcing = sources_of(!old.empty() ? table_.find(announced) : nullptr);
     for (relaying::track* t : old) {
-        // Its publisher still announces the name: it lives, or its session has only not timed out yet.
+        // Its publisher still announces the name: it is alive, or its session has not timed out yet.
         const bool announces = std::binary_search(announcing.begin(), announcing.end(), t->upstream);
         if (t->upstream != now->source && announces) supersede(*t);
         retire(*t);
@@ -83,27 +83,27 @@ inline void relay::take_over(std::string_view announced, const std::optional<rou
     forget_infos(announced);
 }
 
-/// Puts a track that new subscribers find where take_over() finds it without a walk over the others.
-inline void relay::file(relaying::track& t) {
-    unfile(t);
+/// Indexes a track that new subscribers find, so that take_over() finds it without iterating over all.
+inline void relay::index_route(relaying::track& t) {
+    unindex_route(t);
     const std::uint64_t by = t.is_complete() || t.end ? 0 : t.upstream;
-    ways_[{t.announced, by}].push_back(t);
-    t.filed_by = by;
+    tracks_by_route_[{t.announced, by}].push_back(t);
+    t.indexed_by = by;
 }
-inline void relay::file_under(relaying::track& t, std::string_view announced) {
-    unfile(t);
+inline void relay::index_under(relaying::track& t, std::string_view announced) {
+    unindex_route(t);
     t.announced = announced;
-    file(t);
+    index_route(t);
 }
-inline void relay::unfile(relaying::track& t) noexcept {
-    auto& hook = static_cast<moqlite::detail::list_hook<relaying::way_tag>&>(t);
+inline void relay::unindex_route(relaying::track& t) noexcept {
+    auto& hook = static_cast<moqlite::detail::list_hook<relaying::route_tag>&>(t);
     if (!hook.linked()) return;
     hook.unlink();
-    const auto found = ways_.find(std::pair{std::string_view{t.announced}, t.filed_by});
-    if (found->second.empty()) ways_.erase(found);
+    const auto found = tracks_by_route_.find(std::pair{std::string_view{t.announced}, t.indexed_by});
+    if (found->second.empty()) tracks_by_route_.erase(found);
 }
 
-/// Two ways to one publisher, by either of which a track has the same timestamps.
+/// Whether two routes lead to one publisher, with the same timestamps over both.
 inline bool relay::same_publisher(const route& a, const route& b) noexcept {
     if (a.hops.empty() || b.hops.empty() || a.hops.front() == hop_id{} || a.hops.front() != b.hops.front())
         return false;
@@ -111,20 +111,20 @@ inline bool relay::same_publisher(const route& a, const route& b) noexcept {
     const peer* second = find(b.source);
     if (first == second) return true;
     return first != nullptr && second != nullptr &&
-           relaying::tell_alike(first->session->negotiated(), second->session->negotiated());
+           relaying::same_timestamps(first->session->negotiated(), second->session->negotiated());
 }
 
-/// A publisher that announces the name by a session of its own may have come back before an earlier one timed out.
+/// A publisher that announces the name on its own session may have reconnected before an earlier session timed out.
 inline void relay::watch_earlier_sessions(std::string_view announced, const route& now) {
     if (now.hops.size() != 1) return;
     for (const auto& way : table_.find(announced)->routes) {
         if (way.source == now.source || way.hops.size() != 1) continue;
-        const auto its = ways_.find(std::pair{announced, way.source});
-        if (its != ways_.end()) its->second.for_each([&](relaying::track& t) { supersede(t); });
+        const auto its = tracks_by_route_.find(std::pair{announced, way.source});
+        if (its != tracks_by_route_.end()) its->second.for_each([&](relaying::track& t) { supersede(t); });
     }
 }
 
-/// Who announces it, sorted; nullptr: nobody.
+/// The sessions that announce an entry, sorted.
 inline std::vector<std::uint64_t> relay::sources_of(const announcements::entry* e) {
     std::vector<std::uint64_t> all;
     if (e != nullptr)
@@ -139,11 +139,11 @@ inline bool relay::is_announced_by(std::string_view announced, std::uint64_t sou
            std::any_of(e->routes.begin(), e->routes.end(), [&](const route& way) { return way.source == source; });
 }
 
-// A publisher that is taken over may be dead: it is given limits.takeover_grace, and three round trips, to show that it
-// is not. One that lives may have nothing to bring for long; it is sent something, so that it acknowledges that.
+// A superseded publisher may be dead: it gets limits.takeover_grace, and three round trips, to show that it is alive. A
+// live one may have nothing to send for a long time, so we send it something to acknowledge.
 
 inline void relay::supersede(relaying::track& t) {
-    // All that it will bring is here, or nobody waits for it.
+    // Everything it will send is here, or it has no readers.
     if (t.cut_off_at || t.is_complete() || t.end || t.wanted.readers() == 0) return;
     watch_superseded(t);
 }
@@ -151,20 +151,20 @@ inline void relay::supersede(relaying::track& t) {
 inline void relay::watch_superseded(relaying::track& t) {
     peer* p = find(t.upstream);
     t.superseded_at = now_;
-    t.inputs_then = p != nullptr ? p->session->peer_inputs() : 0;
+    t.inputs_at_takeover = p != nullptr ? p->session->peer_inputs() : 0;
     if (p != nullptr && t.subscription) static_cast<void>(p->session->repeat_update(*t.subscription));
     relaying::set_timer(superseded_, t.cut_off_at, silent_until(t, now_, options_.bounds.takeover_grace), t);
 }
 
-/// When the publisher of a track, silent since then, will have been so for `least` and for three round trips.
+/// When the publisher of a track, silent since `since`, will have been silent for `least` and for three round trips.
 inline time_point relay::silent_until(const relaying::track& t, time_point since, duration least) noexcept {
     const peer* p = find(t.upstream);
-    // By withholding acknowledgements a peer makes its round trips as long as it likes.
+    // Bounded, since a peer can prolong its round trips at will by withholding acknowledgements.
     const auto rtt = p != nullptr ? std::min(p->session->rtt(), options_.bounds.stall_timeout) : duration{};
     return since + std::max(least, 3 * rtt);
 }
 
-/// Cuts off the readers of publishers that have been silent since another one took over; they subscribe again.
+/// Cuts off the readers of superseded publishers that have stayed silent; they subscribe again.
 inline void relay::cut_off_superseded(time_point now) {
     while (!superseded_.empty() && superseded_.begin()->first <= now) {
         relaying::track& t = *superseded_.begin()->second;
@@ -177,13 +177,13 @@ inline void relay::cut_off_superseded(time_point now) {
         relaying::clear_timer(superseded_, t.cut_off_at);
         if (t.is_complete() || t.end || t.wanted.readers() == 0) continue;
         const peer* p = find(t.upstream);
-        const bool alive = p != nullptr && p->session->peer_inputs() != t.inputs_then;
-        // Paused, it has a subscription to be silent on only once a reader wants more.
+        const bool alive = p != nullptr && p->session->peer_inputs() != t.inputs_at_takeover;
+        // While paused it has no subscription, so its silence means nothing.
         alive || t.is_paused() ? watch_superseded(t) : cut_off(t, app_error::dropped);
     }
 }
 
-/// The TRACK_INFO of a track, from the publisher who is asked for it now or whose track is still here.
+/// The TRACK_INFO of a track, from the publisher that would be asked now, or of the track that is still here.
 inline const track_info* relay::known_info(const track_key& about) {
     if (const auto* e = table_.covering(about.first)) return infos_.find({e->path, about.first, about.second});
     const auto* t = known_track(about);
@@ -195,7 +195,7 @@ inline void relay::forget_infos(std::string_view announced) {
     infos_.erase_of(announced, [](const relaying::info_key&) { return false; });
 }
 
-/// Of tracks that can still be subscribed to, TRACK_INFO is kept: subscribers ask for it first.
+/// Keeps the TRACK_INFO of tracks that can still be subscribed to: subscribers ask for it first.
 inline void relay::forget_infos_of_no_track(std::string_view announced) {
     infos_.erase_of(
         announced, [&](const relaying::info_key& key) { return index_.contains({key.broadcast, key.name}); });

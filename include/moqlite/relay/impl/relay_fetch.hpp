@@ -1,4 +1,4 @@
-// How a relay answers FETCH, and passes datagrams on. Part of relay.hpp.
+// How a relay answers FETCH and forwards datagrams. Part of relay.hpp.
 #pragma once
 
 #include <algorithm>
@@ -7,8 +7,8 @@
 
 namespace moqlite {
 
-/// From the log, or from the publisher: once for all who ask at the same time. What was fetched is not kept,
-/// and no subscriber sees it.
+/// Answers from the log, or fetches from a publisher, once for all concurrent requests. A fetched group is not cached,
+/// and not served to subscribers.
 inline void relay::on(peer& p, const fetch_requested& e) {
     const track_key key{e.track.broadcast, e.track.track};
     if (relaying::track* known = known_track(key)) {
@@ -18,19 +18,19 @@ inline void relay::on(peer& p, const fetch_requested& e) {
         }
     }
     const fetch_key wanted{key, e.sequence};
-    relaying::fetching* found = coming(wanted, p);
+    relaying::group_fetch* found = shareable_fetch(wanted, p);
     if (found == nullptr) {
         auto log = group::make(pool_, e.sequence, version::lite_05);
         if (!log) return static_cast<void>(p.session->reject(e.request, wire_code(errc::out_of_memory_limit)));
-        found = fetching_.insert(std::make_unique<relaying::fetching>(wanted))->get();
+        found = group_fetches_.insert(std::make_unique<relaying::group_fetch>(wanted))->get();
         found->group = std::move(log);
         found->priority = e.priority;
         found->asker = p.key;
     }
     auto& f = *found;
-    f.strict = f.strict || p.relays;
+    f.strict = f.strict || p.is_relay;
     f.waiting.emplace(p.key, e.request);
-    p.fetched.insert(number(e.request), found);
+    p.waiting_fetches.insert(number(e.request), found);
     if (f.begun) {
         if (!p.session->serve(e.request, f.group))
             static_cast<void>(p.session->reject(e.request, app_error::bounds_exceeded));
@@ -39,26 +39,27 @@ inline void relay::on(peer& p, const fetch_requested& e) {
     }
 }
 
-/// A fetch that others wait for, from one who announces the name now, and whose group is there from its beginning;
-/// nullptr: none that cannot lead back to `asking`.
-inline relaying::fetching* relay::coming(const fetch_key& wanted, const peer& asking) {
-    const auto [first, last] = fetching_.equal_range(wanted);
+/// A running fetch that `asker` can share: from a publisher that still announces the name, with the group's beginning
+/// still here, and not leading back to `asker`. nullptr: none.
+inline relaying::group_fetch* relay::shareable_fetch(const fetch_key& wanted, const peer& asker) {
+    const auto [first, last] = group_fetches_.equal_range(wanted);
     if (first == last) return nullptr;
     const auto* e = table_.covering(wanted.first.first);
     const auto ways = sources_of(e);
     const auto found = std::find_if(first, last, [&](const auto& one) {
         const auto& f = *one;
         const bool leads_back =
-            f.upstream == asking.key || (asking.relays && e != nullptr && f.hops > e->routes.front().hops.size());
+            f.upstream == asker.key || (asker.is_relay && e != nullptr && f.hops > e->routes.front().hops.size());
         const bool is_a_way = e == nullptr || std::binary_search(ways.begin(), ways.end(), f.upstream);
         return !leads_back && f.group->lost_head() == 0 && is_a_way;
     });
     return found != last ? found->get() : nullptr;
 }
 
-/// The best way to a group that was not tried yet; nullptr: none. For another relay no way is asked that is longer
-/// than our best: each relay on the way is nearer to the publisher, so that no circle of them waits for each other.
-inline relay::peer* relay::next_source(relaying::fetching& f) {
+/// The best route to a group that has not been tried yet; nullptr: none. For another relay no route longer than our
+/// best is asked: each relay on the route is nearer to the publisher, so that relays cannot wait for each other in a
+/// circle.
+inline relay::peer* relay::next_source(relaying::group_fetch& f) {
     const auto* e = table_.covering(f.about.first.first);
     if (e == nullptr) return nullptr;
     for (const auto& way : e->routes) {
@@ -66,7 +67,7 @@ inline relay::peer* relay::next_source(relaying::fetching& f) {
         if (f.strict && way.hops.size() > e->routes.front().hops.size()) continue;
         const bool leads_back = std::any_of(f.waiting.begin(), f.waiting.end(), [&](const auto& one) {
             const peer* asker = find(one.first);
-            const bool through = asker != nullptr && asker->relays && asker->origin != hop_id{} &&
+            const bool through = asker != nullptr && asker->is_relay && asker->origin != hop_id{} &&
                                  std::find(way.hops.begin(), way.hops.end(), asker->origin) != way.hops.end();
             return one.first == way.source || through;
         });
@@ -79,11 +80,11 @@ inline relay::peer* relay::next_source(relaying::fetching& f) {
 }
 
 /// Asks the next publisher for a group.
-inline errc relay::ask_next(relaying::fetching& f) {
+inline errc relay::ask_next(relaying::group_fetch& f) {
     const auto& [broadcast, name] = f.about.first;
     auto why = errc::not_found;
     f.upstream = 0;
-    while (peer* source = f.tried.size() < most_tried ? next_source(f) : nullptr) {
+    while (peer* source = f.tried.size() < tried_max ? next_source(f) : nullptr) {
         f.tried.push_back(source->key);
         if (!may_ask(*source, f.asker, relaying::request_kind::fetch, {broadcast, name})) {
             why = errc::too_many_requests;
@@ -103,33 +104,34 @@ inline errc relay::ask_next(relaying::fetching& f) {
     return why;
 }
 
-/// It will not come by the way that was asked last: the next one is asked, or those who wait are refused.
-/// It is no longer among the fetches of its source.
-inline void relay::fetch_failed(relaying::fetching& f, app_error code) {
+/// The publisher asked last will not deliver: asks the next one, or refuses the waiting requests. Precondition: the
+/// fetch is no longer among those of its source.
+inline void relay::fetch_failed(relaying::group_fetch& f, app_error code) {
     discharge(f);
     if (!f.waiting.empty() && ask_next(f) == errc::ok) return;
     f.upstream = 0;
     for (const auto& [key, request] : f.waiting) {
         peer* asker = find(key);
         if (asker == nullptr) continue;
-        asker->fetched.erase(number(request));
+        asker->waiting_fetches.erase(number(request));
         static_cast<void>(asker->session->reject(request, code));
     }
     forget(f);
 }
 
-/// The first frame of a group has come, or its end: those who wait are served from it as it grows.
-inline void relay::begin_fetched(relaying::fetching& f) {
+/// The first frame of a group, or its end, has arrived: serves the waiting requests as it grows.
+inline void relay::begin_fetched(relaying::group_fetch& f) {
     if (std::exchange(f.begun, true)) return;
-    has_brought(f, relaying::yield::groups);
-    cache_.lend(f.group);
+    note_delivery(f, relaying::delivery::groups);
+    cache_.track_uncached(f.group);
     for (const auto& [key, request] : f.waiting)
         if (any_session* s = session(key); s != nullptr && !s->serve(request, f.group))
-            static_cast<void>(s->reject(request, app_error::bounds_exceeded)); // It has too much already.
+            static_cast<void>(
+                s->reject(request, app_error::bounds_exceeded)); // Its session has too many groups waiting.
 }
 
-/// A piece of a group that was fetched. It is collected here: as long as nothing has come, another publisher can be
-/// asked for it.
+/// Bytes of a fetched group. They are stored here, not by the session: until the first byte another publisher can still
+/// be asked.
 inline void relay::on(peer& p, const frame_data& e) {
     if (e.subscription != no_subscription) return;
     auto* const* found = p.fetches.find(number(e.group));
@@ -146,7 +148,7 @@ inline void relay::on(peer& p, const frame_data& e) {
     fetch_ended(p, {.group = e.group, .subscription = no_subscription});
 }
 
-/// A group has come, or will not: those who wait are served from it to its end, and it is no longer tracked.
+/// A group has ended or failed: the waiting requests are served to its end, and it is no longer tracked.
 inline void relay::fetch_ended(peer& source, const group_closed& e) {
     auto* const* found = source.fetches.find(number(e.group));
     if (found == nullptr) return;
@@ -155,22 +157,22 @@ inline void relay::fetch_ended(peer& source, const group_closed& e) {
     if (!e.complete && !f.begun) return fetch_failed(f, e.code);
     begin_fetched(f);
     if (e.complete && f.group->finish()) {
-        // All of it is here.
+        // It is complete.
     } else {
         f.group->abort(e.code);
     }
     discharge(f);
     f.upstream = 0;
     for (const auto& [key, request] : f.waiting)
-        if (peer* asker = find(key)) asker->fetched.erase(number(request));
+        if (peer* asker = find(key)) asker->waiting_fetches.erase(number(request));
     forget(f);
 }
 
-/// A publisher that has begun a group and brings no more of it for too long is asked no more. Those who wait have the
-/// beginning already, so that no other publisher can be asked.
+/// Stops fetches whose publisher has begun a group and then sent nothing for too long. No other publisher can be asked,
+/// since the waiting requests already have the beginning.
 inline void relay::end_silent_fetches(time_point now) {
     while (!moving_.empty() && moving_.front().moved_at + options_.bounds.request_timeout <= now) {
-        relaying::fetching& f = *moving_.pop_front();
+        relaying::group_fetch& f = *moving_.pop_front();
         peer* source = find(f.upstream);
         if (source == nullptr) continue;
         ++requests_overdue_;
@@ -180,18 +182,18 @@ inline void relay::end_silent_fetches(time_point now) {
     }
 }
 
-inline void relay::forget(relaying::fetching& f) {
+inline void relay::forget(relaying::group_fetch& f) {
     if (f.charged) discharge(f);
-    const auto [first, last] = fetching_.equal_range(f.about);
-    fetching_.erase(std::find_if(first, last, [&](const auto& one) { return one.get() == &f; }));
+    const auto [first, last] = group_fetches_.equal_range(f.about);
+    group_fetches_.erase(std::find_if(first, last, [&](const auto& one) { return one.get() == &f; }));
 }
 
-/// Who has asked for it wants it no more.
-inline void relay::fetch_left(peer& p, request_id request) {
-    auto* const* found = p.fetched.find(number(request));
+/// The peer has cancelled its FETCH.
+inline void relay::fetch_request_ended(peer& p, request_id request) {
+    auto* const* found = p.waiting_fetches.find(number(request));
     if (found == nullptr) return;
     auto& f = **found;
-    p.fetched.erase(number(request));
+    p.waiting_fetches.erase(number(request));
     f.waiting.erase({p.key, request});
     peer* source = find(f.upstream);
     if (!f.waiting.empty()) {
@@ -206,11 +208,11 @@ inline void relay::fetch_left(peer& p, request_id request) {
     forget(f);
 }
 
-/// At once to all who have the version for it, or not at all.
+/// Forwards a datagram at once to all readers whose version has datagrams; never stores it.
 inline void relay::on(peer& p, const group_datagram& e) {
     relaying::track* t = upstream_track(p, e.subscription);
     if (t == nullptr) return;
-    has_brought(*t, relaying::yield::groups);
+    note_delivery(*t, relaying::delivery::groups);
     t->readers.for_each([&](relaying::reader& r) {
         any_session* s = session(r.session);
         const bool wanted = (!r.first || *r.first <= e.sequence) && (!r.options.end || e.sequence <= *r.options.end);

@@ -1,5 +1,4 @@
-// What a relay does after an event that it has handled in part, because an allocation failed in the middle. Part of
-// relay.hpp.
+// Recovery after an event that was handled only in part because an allocation failed. Part of relay.hpp.
 #pragma once
 
 #include <algorithm>
@@ -7,9 +6,9 @@
 
 namespace moqlite {
 
-// Whoever feeds the relay ends the session whose event threw. A half-handled event leaves things that belong to nobody,
-// and nothing that points to what is gone: each step below looks at all of one kind, once after such an event, and
-// takes the usual way out for what it finds. Where that finds no memory either, the next tick() goes on.
+// The caller ends the session whose event threw. A half-handled event leaves orphaned objects, but no dangling
+// pointers: each step below checks all objects of one kind, once after such an event, and ends the orphans in the usual
+// way. If that throws as well, the next tick() continues.
 
 inline void relay::repair() {
     table_.finish_change();
@@ -21,7 +20,7 @@ inline void relay::repair() {
     recount_shares();
 }
 
-/// Routes by sessions that are gone.
+/// Removes the routes of sessions that are gone.
 inline void relay::repair_announcements() {
     std::vector<std::pair<std::string, std::uint64_t>> gone;
     table_.for_each([&](const announcements::entry& e) {
@@ -36,19 +35,19 @@ inline void relay::repair_announcements() {
     }
 }
 
-/// Readers whose session is gone, or does not know them.
+/// Removes readers whose session is gone, or does not know them.
 inline void relay::repair_readers() {
     readers_.for_each([&](relaying::reader& r) {
         peer* p = find(r.session);
         auto* const* found = p != nullptr ? p->requests.find(number(r.request)) : nullptr;
         if (found != nullptr && *found == &r) return;
         if (p != nullptr) static_cast<void>(p->session->reject(r.request, app_error::dropped));
-        if (r.of != nullptr) detach(r); // Its track is looked at next.
+        if (r.of != nullptr) detach(r); // Its track is checked next.
         readers_.destroy(r);
     });
 }
 
-/// A track that is not served, not found, or not read. It may go, and no other goes with it.
+/// Repairs a track that lacks its subscription, its index entry, or readers. It may be destroyed, but no other track.
 inline void relay::repair_track(relaying::track& t) {
     t.in_use = false;
     peer* source = find(t.upstream);
@@ -67,14 +66,14 @@ inline void relay::repair_track(relaying::track& t) {
         t.standing = relaying::track_standing::retired;
     }
     if (t.is_complete()) {
-        relaying::clear_timer(perhaps_over_, t.over_at);
+        relaying::clear_timer(suspected_ends_, t.end_timer);
         if (!t.forget_at) note_end(t);
         t.readers.for_each([&](relaying::reader& r) {
             accept(t, r);
             finish_if_served(t, r);
         });
     }
-    if (!t.is_retired() && !t.moqlite::detail::list_hook<relaying::way_tag>::linked()) file(t);
+    if (!t.is_retired() && !t.moqlite::detail::list_hook<relaying::route_tag>::linked()) index_route(t);
     if (t.wanted.readers() == 0) {
         const bool may_stay = t.is_complete() || t.subscription;
         return may_stay ? abandon(t) : retire(t);
@@ -83,9 +82,9 @@ inline void relay::repair_track(relaying::track& t) {
     ask_upstream(t);
 }
 
-/// TRACKs that nobody will answer, or that nobody waits for.
+/// Removes TRACKs that will not be answered, or that no request waits for.
 inline void relay::repair_infos() {
-    for (auto i = asking_.begin(); i != asking_.end();) {
+    for (auto i = track_queries_.begin(); i != track_queries_.end();) {
         auto& info = **i;
         peer* source = find(info.upstream);
         auto* const* asked = source != nullptr ? source->queries.find(number(info.id)) : nullptr;
@@ -100,17 +99,17 @@ inline void relay::repair_infos() {
         if (source != nullptr) static_cast<void>(source->session->cancel(info.id));
         for (const auto& [key, request] : info.waiting) {
             peer* waits = find(key);
-            waits->asked.erase(number(request));
+            waits->waiting_queries.erase(number(request));
             static_cast<void>(waits->session->reject(request, app_error::dropped));
         }
         discharge(info);
-        i = asking_.erase(i);
+        i = track_queries_.erase(i);
     }
 }
 
-/// The same of FETCHes.
+/// The same for FETCHes.
 inline void relay::repair_fetches() {
-    for (auto i = fetching_.begin(); i != fetching_.end();) {
+    for (auto i = group_fetches_.begin(); i != group_fetches_.end();) {
         auto& f = **i;
         peer* source = f.upstream != 0 ? find(f.upstream) : nullptr;
         auto* const* asked = source != nullptr ? source->fetches.find(number(f.id)) : nullptr;
@@ -126,23 +125,23 @@ inline void relay::repair_fetches() {
         f.group->abort(app_error::dropped);
         for (const auto& [key, request] : f.waiting) {
             peer* waits = find(key);
-            waits->fetched.erase(number(request));
+            waits->waiting_fetches.erase(number(request));
             static_cast<void>(waits->session->reject(request, app_error::dropped));
         }
         discharge(f);
-        i = fetching_.erase(i);
+        i = group_fetches_.erase(i);
     }
 }
 
-/// What each session makes us ask of each publisher, from what is asked.
+/// Recomputes the shares from the open requests.
 inline void relay::recount_shares() {
     for (auto& [key, p] : peers_) p->shares = {};
-    const auto recount = [this](relaying::place& p, bool is_open, std::uint64_t asker) {
+    const auto recount = [this](relaying::upstream_request& p, bool is_open, std::uint64_t asker) {
         p.charged = false;
         peer* source = is_open ? find(p.upstream) : nullptr;
         if (source == nullptr) return p.unlink();
         source->shares.add(p, asker);
-        if (p.brings != relaying::yield::unanswered || p.linked()) return;
+        if (p.delivered != relaying::delivery::unanswered || p.linked()) return;
         p.since = now_;
         (p.kind == relaying::request_kind::subscribe ? source->unanswered : unanswered_).push_back(p);
     };
@@ -151,8 +150,8 @@ inline void relay::recount_shares() {
         const bool keeps = find(t.asker) != nullptr || t.readers.empty();
         recount(t, t.subscription.has_value(), keeps ? t.asker : t.readers.front().session);
     });
-    for (const auto& info : asking_) recount(*info, true, info->asker);
-    for (const auto& f : fetching_) recount(*f, f->upstream != 0, f->asker);
+    for (const auto& info : track_queries_) recount(*info, true, info->asker);
+    for (const auto& f : group_fetches_) recount(*f, f->upstream != 0, f->asker);
 }
 
 } // namespace moqlite

@@ -1,4 +1,4 @@
-// Who gets which groups of which track, and what that asks of its publisher. Part of relay.hpp.
+// Which reader gets which groups of a track, and what is requested of its publisher. Part of relay.hpp.
 #pragma once
 
 #include <algorithm>
@@ -6,17 +6,17 @@
 
 namespace moqlite {
 
-/// Whom to ask for a broadcast; nullptr: nobody but `asking` has it.
-inline relay::peer* relay::source_of(std::string_view broadcast, std::uint64_t asking) {
+/// The publisher to ask for a broadcast; nullptr: no session other than `asker` has it.
+inline relay::peer* relay::source_of(std::string_view broadcast, std::uint64_t asker) {
     const auto* e = table_.covering(broadcast);
     if (e == nullptr) return nullptr;
     for (const auto& way : e->routes)
-        if (way.source != asking)
+        if (way.source != asker)
             if (peer* p = find(way.source)) return p;
     return nullptr;
 }
 
-/// The track that those who come now find; nullptr: none. What a narrower announcement has taken away is not found.
+/// The track that new subscribers find; nullptr: none. Retires tracks that a narrower announcement now covers.
 inline relaying::track* relay::known_track(const track_key& about) {
     const auto* e = table_.covering(about.first);
     for (auto known = index_.find(about); known != index_.end(); known = index_.find(about)) {
@@ -26,29 +26,29 @@ inline relaying::track* relay::known_track(const track_key& about) {
     return nullptr;
 }
 
-/// The track for a new reader of these options, subscribed to upstream where it is not here; nullptr: `why`.
-inline relaying::track* relay::find_or_open(std::string_view broadcast, std::string_view name, std::uint64_t asking,
+/// The track for a new reader with these options; subscribes upstream if it is not here. nullptr: refused, sets `why`.
+inline relaying::track* relay::find_or_open(std::string_view broadcast, std::string_view name, std::uint64_t asker,
     const subscribe_options& options, errc& why) {
     if (auto* known = known_track({std::string(broadcast), std::string(name)}))
-        return track_for(*known, asking, options, why);
-    peer* source = source_of(broadcast, asking);
+        return track_for(*known, asker, options, why);
+    peer* source = source_of(broadcast, asker);
     if (source == nullptr) return why = errc::not_found, nullptr;
-    auto* t = open({broadcast, name}, *source, asking, options, why);
+    auto* t = open({broadcast, name}, *source, asker, options, why);
     if (t != nullptr) index_.emplace(track_key{broadcast, name}, t);
     return t;
 }
 
-/// Subscribes upstream; the new track is not in the index.
+/// Subscribes upstream; does not add the new track to the index.
 inline relaying::track* relay::open(
-    const track_ref& which, peer& source, std::uint64_t asking, const subscribe_options& options, errc& why) {
-    if (!may_ask(source, asking, relaying::request_kind::subscribe, which))
+    const track_ref& which, peer& source, std::uint64_t asker, const subscribe_options& options, errc& why) {
+    if (!may_ask(source, asker, relaying::request_kind::subscribe, which))
         return why = errc::too_many_requests, nullptr;
     auto& t = tracks_.make();
     t.broadcast = which.broadcast;
     t.name = which.track;
     const auto* e = table_.covering(t.broadcast);
     t.upstream = source.key;
-    t.asked = options;
+    t.requested = options;
     const auto id = source.session->subscribe(which, options);
     if (!id) {
         tracks_.destroy(t);
@@ -56,12 +56,12 @@ inline relaying::track* relay::open(
     }
     t.subscription = *id;
     source.subscriptions.insert(number(*id), &t);
-    file_under(t, e != nullptr ? e->path : t.broadcast);
-    charge(source, t, asking);
+    index_under(t, e != nullptr ? e->path : t.broadcast);
+    charge(source, t, asker);
     return &t;
 }
 
-/// Gives a new reader what is there: from its start, or else the newest group.
+/// Serves a new reader the groups that are here: from its start, or else the newest.
 inline void relay::join(relaying::track& t, relaying::reader& r) {
     r.first = r.options.start;
     if (!r.first) {
@@ -77,10 +77,10 @@ inline void relay::join(relaying::track& t, relaying::reader& r) {
     serve_up_to_cap(t, r, r.first.value_or(group_sequence{}));
 }
 
-/// Says where the reader's groups begin, once that is known.
+/// Accepts the reader's subscription once its first group is known.
 inline void relay::accept(relaying::track& t, relaying::reader& r) {
     if (r.accepted || !t.start) return;
-    // What has gone begins below the floor, but some of what is there may, too.
+    // Groups below the floor are gone, but a late one may still be here.
     const auto there = std::min(t.log.floor.value_or(*t.start), t.log.lowest().value_or(group_sequence{UINT64_MAX}));
     r.first = std::max(r.first.value_or(*t.start), there);
     priority publisher = 0;
@@ -97,7 +97,7 @@ inline void relay::serve(relaying::reader& r, relaying::log_entry& e) {
     if (s == nullptr || must_wait(r, *s, sequence)) return;
     r.highest = std::max(r.highest.value_or(sequence), sequence);
     if (s->serve(r.request, e.group)) return;
-    // It was cut off, or has lost its head.
+    // It was cut off, or its head is gone.
     const bool cut = e.group->ended() == group::state::aborted;
     auto& t = *r.of;
     if (!cut && e.group->lost_head() != 0) {
@@ -108,24 +108,24 @@ inline void relay::serve(relaying::reader& r, relaying::log_entry& e) {
     drop(r, sequence, sequence, cut ? e.group->abort_code() : app_error::evicted);
 }
 
-/// Says that groups will not come, as far as they are for this reader.
+/// Reports groups that will not arrive, as far as this reader wants them.
 inline void relay::drop(relaying::reader& r, group_sequence first, group_sequence last, app_error code) {
     first = std::max(first, r.first.value_or(first));
     if (any_session* s = session(r.session); s != nullptr && first <= last)
         static_cast<void>(s->drop(r.request, first, last, code));
 }
 
-/// The same of groups that the cache has dropped.
+/// The same for groups that the cache has dropped.
 inline void relay::lose(relaying::track& t, relaying::reader& r, group_sequence first, group_sequence last) {
     drop(r, first, last, app_error::evicted);
     groups_lost_ += number(last) - number(first) + 1;
     notice(reader_lost_group{r.session, t.broadcast, t.name, last, app_error::evicted});
 }
 
-/// Serves what is there from `from` on, as far as the reader wants it and its session takes it, and reports what the
-/// cache has dropped: our doing, and the operator's affair.
+/// Serves the groups from `from` on, as far as the reader wants them and its session accepts them. Groups that the
+/// cache has dropped are reported to the operator.
 inline void relay::serve_up_to_cap(relaying::track& t, relaying::reader& r, group_sequence from) {
-    if (r.is_behind()) return; // go_on() does, from an earlier group.
+    if (r.is_behind()) return; // resume() serves it, from an earlier group.
     const auto cap = r.options.end;
     const auto lose_up_to = [&](group_sequence here) {
         if (!r.accepted) return;
@@ -140,7 +140,7 @@ inline void relay::serve_up_to_cap(relaying::track& t, relaying::reader& r, grou
         const auto here = e->group->sequence();
         if (cap && *cap < here) break;
         lose_up_to(here);
-        if (e->number > r.had || !r.highest || *r.highest < here) serve(r, *e);
+        if (e->number > r.offered_before_cap || !r.highest || *r.highest < here) serve(r, *e);
         if (r.is_behind()) return;
         from = next(here);
     }
@@ -155,14 +155,14 @@ inline void relay::finish_if_served(relaying::track& t, relaying::reader& r) {
     r.finished = true;
 }
 
-/// Adds a reader to those of a track, and to what they ask for together.
+/// Adds a reader to a track and to its combined options.
 inline void relay::attach(relaying::track& t, relaying::reader& r) {
     relaying::counted<std::uint64_t>::addition its_session{t.sessions_reading, r.session};
     t.wanted.add(r.options);
     its_session.keep();
     r.of = &t;
     t.readers.push_back(r);
-    revalue(t, t.brings, t.sessions_reading.size());
+    revalue(t, t.delivered, t.sessions_reading.size());
 }
 
 inline void relay::detach(relaying::reader& r) noexcept {
@@ -177,29 +177,29 @@ inline void relay::leave(relaying::reader& r) {
     const auto whose = r.session;
     detach(r);
     readers_.destroy(r);
-    revalue(t, t.brings, t.sessions_reading.size());
+    revalue(t, t.delivered, t.sessions_reading.size());
     if (whose == t.asker && !t.readers.empty()) pass_charge(t);
     if (t.wanted.readers() != 0) return ask_upstream(t);
     abandon(t);
 }
 
-/// Nobody reads it: its publisher need not send it. A track that ended stays, for its time.
+/// The track has no readers: unsubscribes. A track that ended stays until it expires.
 inline void relay::abandon(relaying::track& t) {
     t.log.wanted.reset();
     if (t.is_paused()) {
         t.stage = relaying::track_stage::live;
-        // Its last FIN was the end, unless somebody is there who could send more.
-        if (t.perhaps_over && table_.covering(t.broadcast) == nullptr) return end_well(t);
+        // Its last FIN was the end of the track, unless a publisher could still send more.
+        if (t.end_suspected && table_.covering(t.broadcast) == nullptr) return end_cleanly(t);
         return retire(t);
     }
     if (!t.subscription) return destroy_if_unused(t);
     pass_charge(t);
     unsubscribe(t);
-    // The reader has found its end before the publisher's FIN arrived.
-    relaying::has_all_groups(t, relaying::resets::are_final) ? end_well(t) : retire(t);
+    // The reader may have found the end before the publisher's FIN arrived.
+    relaying::has_all_groups(t, relaying::resets::are_final) ? end_cleanly(t) : retire(t);
 }
 
-/// The reader's options have changed.
+/// Changes a reader's options.
 inline void relay::set_options(relaying::reader& r, const subscribe_options& now) {
     r.of->wanted.add(now);
     r.of->wanted.remove(std::exchange(r.options, now));
@@ -214,58 +214,59 @@ inline void relay::unsubscribe(relaying::track& t) {
     t.subscription.reset();
 }
 
-/// Asks the publisher for what the readers want in sum.
+/// Updates the subscription to the combined options of the readers.
 inline void relay::ask_upstream(relaying::track& t) {
     t.log.wanted = t.wanted.lowest_end();
     if (t.is_paused()) return resubscribe(t);
     peer* source = find(t.upstream);
     if (source == nullptr || !t.subscription || t.wanted.readers() == 0) return;
     auto wanted = t.wanted.sum();
-    if (t.only_live) wanted.end.reset();
-    wanted.start = t.asked.start;
-    if (wanted == t.asked) return;
+    if (t.uncapped) wanted.end.reset();
+    wanted.start = t.requested.start;
+    if (wanted == t.requested) return;
     auto changed = wanted;
-    changed.start.reset(); // Stays as it was.
+    changed.start.reset(); // Unchanged.
     if (!source->session->update(*t.subscription, changed)) return;
-    if (t.asked.end && t.asked.end != wanted.end) note_asked_end(t);
-    // Publishers do not take a Group End again that was lifted.
-    if (t.asked.end && !wanted.end) t.only_live = true;
-    t.asked = wanted;
+    if (t.requested.end && t.requested.end != wanted.end) note_requested_end(t);
+    // Publishers do not accept a Group End again after it was removed.
+    if (t.requested.end && !wanted.end) t.uncapped = true;
+    t.requested = wanted;
     free_live_readers(t);
 }
 
-/// Its publisher may still end the subscription where it was asked to until now.
-inline void relay::note_asked_end(relaying::track& t) {
-    std::erase_if(t.asked_ends, [&](group_sequence end) { return t.highest && end < *t.highest; });
-    if (t.asked_ends.size() < most_asked_ends) t.asked_ends.push_back(*t.asked.end);
+/// The publisher may still end the subscription at the previous Group End.
+inline void relay::note_requested_end(relaying::track& t) {
+    std::erase_if(t.requested_ends, [&](group_sequence end) { return t.highest && end < *t.highest; });
+    if (t.requested_ends.size() < requested_ends_max) t.requested_ends.push_back(*t.requested.end);
 }
 
-/// Subscribes again where the publisher has ended at a Group End, if somebody wants what follows.
+/// Subscribes again after the publisher has ended at a Group End, if a reader wants more.
 inline void relay::resubscribe(relaying::track& t) {
     const auto wanted = t.wanted.sum();
     if (t.wanted.readers() == 0 || (wanted.end && *wanted.end <= *t.highest)) return free_live_readers(t);
     t.stage = relaying::track_stage::live;
-    t.asked_ends.clear();
-    t.asked = wanted;
-    t.asked.start = next(*t.highest);
+    t.requested_ends.clear();
+    t.requested = wanted;
+    t.requested.start = next(*t.highest);
     peer* source = find(t.upstream);
-    const auto again = source != nullptr ? source->session->subscribe({t.broadcast, t.name}, t.asked) : errc::closed;
-    if (!again && t.perhaps_over) return end_well(t); // Nobody is there who could send more.
+    const auto again =
+        source != nullptr ? source->session->subscribe({t.broadcast, t.name}, t.requested) : errc::closed;
+    if (!again && t.end_suspected) return end_cleanly(t); // No publisher could send more.
     if (!again) return cut_off(t, app_error::dropped);
     t.subscription = *again;
     source->subscriptions.insert(number(*again), &t);
     charge(*source, t, t.readers.front().session);
-    if (!t.perhaps_over) return;
-    t.asked_again_at = now_;
-    relaying::set_timer(perhaps_over_, t.over_at, silent_until(t, now_, options_.bounds.end_at_cap), t);
+    if (!t.end_suspected) return;
+    t.resubscribed_at = now_;
+    relaying::set_timer(suspected_ends_, t.end_timer, silent_until(t, now_, options_.bounds.end_at_cap), t);
 }
 
-/// Its readers get no more.
+/// Ends the requests of all readers.
 inline void relay::cut_off(relaying::track& t, app_error code) {
     auto left = t.wanted.readers();
-    // Not subscribed to again for those who leave next.
+    // Prevents leave() from resubscribing.
     if (t.is_paused()) t.stage = relaying::track_stage::live;
-    // It only brings its last groups, to readers that went elsewhere.
+    // It only serves its last groups to readers that moved elsewhere.
     if (left == 0 && t.subscription) return abandon(t);
     retire(t);
     // The last leave() destroys the track.
@@ -276,17 +277,17 @@ inline void relay::cut_off(relaying::track& t, app_error code) {
             reading->requests.erase(number(request));
             static_cast<void>(reading->session->reject(request, code));
             leave(r);
-            go_on_behind(*reading, request);
+            resume_behind(*reading, request);
         } else {
             leave(r);
         }
     }
 }
 
-/// New subscribers do not find it any more; those that it has are served to its end.
+/// New subscribers no longer find it; its readers are served to its end.
 inline void relay::retire(relaying::track& t) {
     if (!t.is_retired()) unlist(t, {t.broadcast, t.name});
-    unfile(t);
+    unindex_route(t);
     destroy_if_unused(t);
 }
 
@@ -310,28 +311,29 @@ inline void relay::destroy_if_unused(relaying::track& t) {
     if (t.charged) discharge(t);
     forget_end(t);
     relaying::clear_timer(superseded_, t.cut_off_at);
-    relaying::clear_timer(perhaps_over_, t.over_at);
+    relaying::clear_timer(suspected_ends_, t.end_timer);
     if (t.main != nullptr) t.main->live = nullptr;
     if (t.live != nullptr) t.live->main = nullptr;
     cache_.forget(t.log);
     tracks_.destroy(t);
 }
 
-/// Takes no more of a group: its publisher has left too much unfinished.
+/// Stops an arriving group, because its publisher has too many bytes unfinished.
 inline void relay::stop_arriving(relaying::source from) {
     peer* p = find(from.session);
     if (p == nullptr || !p->session->stop(from.group, wire_code(errc::out_of_memory_limit))) return;
     notice(peer_misbehaved{from.session, stream_id{number(from.group)}, errc::out_of_memory_limit});
 }
 
-/// Tracks that ended are kept as long as the cache keeps anything. Of too many, the publisher of most loses its oldest.
+/// Ended tracks are kept for the age of the cache. If there are too many, the publisher with most of them loses its
+/// oldest.
 inline void relay::expire_ended(time_point now) {
     const auto expire = [this](relaying::track& t) {
         forget_end(t);
         retire(t);
     };
     while (!ended_.empty() && ended_.begin()->first <= now) expire(*ended_.begin()->second);
-    while (ended_.size() > most_ended) {
+    while (ended_.size() > ended_max) {
         auto* of_one = ended_of_.largest();
         expire(of_one != nullptr ? of_one->front() : *ended_.begin()->second);
     }

@@ -21,8 +21,8 @@ struct announce_reply : announcements::listener, list_hook<owned_tag> {
     /// The nearest broadcast at the prefix or above it, announced to the peer as if it were at the prefix; nullptr:
     /// none.
     announcements::entry* cover = nullptr;
-    std::uint32_t cover_digest =
-        0; ///< Digest of what the peer has received of it; 0: nothing, it only hides those above it.
+    /// Digest of what the peer has received of it; 0: nothing, it only hides those above it.
+    std::uint32_t cover_digest = 0;
     std::size_t announced = 0;     ///< Broadcasts that are active at the peer.
     id_table<std::uint64_t> ids{}; ///< Announce ids by slot, where the version has them.
     std::uint64_t next_id = 0;
@@ -32,7 +32,7 @@ class announcing {
 public:
     announcing(context& c, announcements* shared) noexcept : c_(c), table_(shared != nullptr ? shared : &own_) {}
 
-    /// The session's own table, unless it was given one.
+    /// The shared table, or the session's own if there is none.
     [[nodiscard]] announcements& table() noexcept { return *table_; }
 
     errc request_arrived(control_stream& stream, byte_view body) {

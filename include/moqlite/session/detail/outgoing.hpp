@@ -203,8 +203,8 @@ private:
     list<control_stream, send_tag> sendable_;
     list<control_stream, opening_tag> opening_;
     std::size_t unsent_ = 0; ///< Bytes of control streams that have an id.
-    std::size_t opening_bytes_ =
-        0; ///< Bytes of control streams without an id: the peer has granted no stream, so they do not count as stalled.
+    /// Bytes of control streams without an id: the peer has granted no stream, so they do not count as stalled.
+    std::size_t opening_bytes_ = 0;
     std::size_t opening_count_ = 0;
     list<receiving, credit_tag> credits_;
     ring<stop_or_reset> stops_;

@@ -39,7 +39,7 @@ public:
         const auto info = wire::lite::decode<wire::lite::track_info>(c_.dialect, body, c_.bounds);
         if (!info) return info.error();
         if (open_.erase(stream.owner) == 0) return errc::unexpected_message;
-        // Not earlier: some publishers take a FIN before the answer for a cancelled request (moq-lite-wire 9.5).
+        // Not earlier: some publishers treat a FIN before the answer as cancellation (moq-lite-wire 9.5).
         c_.out.finish(stream);
         c_.emit(track_info_received{query_id{stream.owner}, *info});
         return errc::ok;

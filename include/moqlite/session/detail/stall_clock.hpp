@@ -35,13 +35,13 @@ struct sending : list_hook<unacked_tag>, list_hook<undated_tag>, list_hook<reset
 };
 
 /// A session ends with errc::lagged when one of three clocks has run for limits.stall_timeout:
-///   flight      of a stream: none of its bytes in flight was acknowledged. Runs for every stream, capped or not, and
-///               for at least three round trips.
-///   credit      of a stream: the sum of the times that it was blocked, since it was first, in which it has written
-///               neither limits.stall_progress bytes nor all that it had. A trickle of credit does not stop it. Runs
-///               for control streams and uncapped groups: a capped reader may hold back stream credit for ever.
-///   connection  the connection took no more in any pump though a control stream or an uncapped group had bytes for
-///               it, and less than limits.stall_progress bytes were acknowledged.
+///   flight      per stream: none of its bytes in flight has been acknowledged. Runs for every stream, capped or not,
+///               and for at least three round trips.
+///   credit      per stream: the total time that it was blocked, counted until it has written limits.stall_progress
+///               bytes or all that it had. A trickle of credit does not stop it. Runs for control streams and uncapped
+///               groups: a capped reader may hold back stream credit for ever.
+///   connection  the connection accepted no more in any pump although a control stream or an uncapped group had bytes,
+///               and fewer than limits.stall_progress bytes were acknowledged.
 /// Groups and requests without a stream run no clock. Commands and outputs carry no time: a clock that they start is
 /// dated by the next input, and cannot expire before its start is known.
 class stall_clock {

@@ -50,7 +50,7 @@ struct incoming_group : receiving, list_hook<owned_tag>, list_hook<of_subscripti
     control_stream* fetch = nullptr; ///< For a FETCH: the request that it answers.
     group_sequence sequence{};
     timestamp time{};
-    time_point began{};           ///< When the first byte of the arriving frame came.
+    time_point began{};           ///< When the first byte of that frame arrived.
     std::uint64_t frame = 0;      ///< Index of the arriving frame.
     std::uint64_t size = 0;       ///< Size of its payload.
     std::uint64_t offset = 0;     ///< Offset of the next byte in it.

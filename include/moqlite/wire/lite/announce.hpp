@@ -15,8 +15,7 @@ namespace moqlite::wire::lite {
 /// ANNOUNCE_REQUEST: asks for announcements of the broadcasts below `prefix`.
 struct announce_request {
     std::string_view prefix = {};
-    hop_id exclude_hop =
-        {}; ///< Broadcasts that came through this hop are left out; 0: none, or the version lacks the field.
+    hop_id exclude_hop = {}; ///< Omit routes through this hop; 0: none, or no such field.
 
     friend constexpr bool operator==(const announce_request&, const announce_request&) = default;
 };

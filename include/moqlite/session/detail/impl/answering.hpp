@@ -101,7 +101,7 @@ inline result<void> publishing::finish(request_id id) {
     if (r == nullptr) return errc::not_found;
     // An ended track without groups needs no OK, except in versions where OK must come first.
     if (has_options_in_ok(c_.dialect) && !r->ok_written) write_ok(*r, std::nullopt);
-    // Some subscribers take a FIN without END for a failure. But a subscription that ends at its Group End may continue
+    // Some subscribers treat a FIN without END as a failure. But a subscription that ends at its Group End may continue
     // after it.
     const bool at_cap = r->options.end && *r->options.end < r->beyond;
     if (!r->end_written && !at_cap)
