@@ -38,7 +38,7 @@ private:
         items_ = std::move(larger);
         first_ = 0;
     }
-    std::vector<T> items_; // a power of two of them, or none
+    std::vector<T> items_; // Their number is 0 or a power of two.
     std::size_t first_ = 0;
     std::size_t size_ = 0;
 };

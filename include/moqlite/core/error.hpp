@@ -40,7 +40,7 @@ enum class errc : std::uint8_t {
     ok,
     // Decoding.
     message_too_short,    ///< A message ends before its last field.
-    message_too_long,     ///< Bytes are left after a message's last field.
+    message_too_long,     ///< Bytes remain after a message's last field.
     message_too_large,    ///< Longer than limits.control_message.
     stream_ended_early,   ///< FIN in the middle of a message or frame.
     unknown_message_type, ///< The version does not define this message type.
@@ -53,7 +53,7 @@ enum class errc : std::uint8_t {
     name_too_long,
     too_many_parameters,
     duplicate_parameter,
-    parameter_size, ///< A varint parameter does not fill its length exactly.
+    parameter_size, ///< A varint parameter whose size differs from its Length.
     zero_timescale,
     timestamp_out_of_range, ///< The running timestamp leaves 0 .. 2^62-1.
     frame_too_large,

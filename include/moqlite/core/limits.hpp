@@ -10,7 +10,7 @@ namespace moqlite {
 
 /// Sizes in bytes, counts in things, times in nanoseconds.
 struct limits {
-    // What a message may hold (moq-lite-wire §7).
+    // Contents of messages (moq-lite-wire §7).
     std::size_t control_message = 64 * 1024; ///< Body of one control message.
     std::size_t path_segments = 32;
     std::size_t name = 4096; ///< Bytes of a broadcast path or track name.
@@ -18,7 +18,7 @@ struct limits {
     std::size_t setup_parameters = 64;
     std::uint64_t frame = 32 * 1024 * 1024;
 
-    // What a peer may keep open.
+    // State of one peer.
     std::size_t requests = 4096;                   ///< Bidirectional streams that one peer may have open.
     std::size_t watches = 256;                     ///< ANNOUNCE_REQUESTs among them.
     std::size_t announcements = 65536;             ///< Paths that one peer may announce.
@@ -37,7 +37,7 @@ struct limits {
     /// shorter than this.
     std::size_t control_unsent_slack = 256 * 1024;
 
-    // What we send.
+    // Sending.
     std::size_t datagram = 1200; ///< Bytes of one datagram, its header included.
     std::size_t datagrams = 64;  ///< Datagrams waiting to be sent; beyond it the oldest is dropped.
     /// Concurrent requests that a relay expects one publisher to accept; the sessions that ask share what is left of
@@ -76,15 +76,15 @@ struct limits {
     /// Before moq-lite-05 a FIN does not prove that all groups have arrived: the track ends when nothing new has come
     /// for this time, and for three round trips.
     duration end_of_track = std::chrono::milliseconds{250};
-    /// Before moq-lite-05 a FIN at a Group End is a track's end where nothing follows it, asked for again, for so long
-    /// and for three round trips.
+    /// Before moq-lite-05 a FIN at a Group End counts as the end of the track if nothing arrives after resubscribing
+    /// for this time, and for three round trips.
     duration end_at_cap = std::chrono::seconds{1};
     /// Timeout of a relay's TRACK or FETCH, and of its SUBSCRIBE where another request needs the slot.
     duration request_timeout = std::chrono::seconds{10};
     /// A publisher whose broadcast another has taken over counts as dead when it has been silent for this time, and for
     /// three round trips; its readers are cut off.
     duration takeover_grace = std::chrono::milliseconds{500};
-    duration latency_min = std::chrono::milliseconds{500}; ///< A Subscriber Max Latency below it counts as this.
+    duration latency_min = std::chrono::milliseconds{500}; ///< A lower Subscriber Max Latency counts as this.
 };
 
 } // namespace moqlite

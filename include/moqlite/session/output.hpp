@@ -1,4 +1,4 @@
-// What a session asks of its transport.
+// Outputs: the requests of a session to its transport.
 #pragma once
 
 #include <cstdint>
@@ -25,14 +25,14 @@ struct reset_stream {
     bool operator==(const reset_stream&) const = default;
 };
 
-/// STOP_SENDING: we read no more of it.
+/// STOP_SENDING: we have stopped reading it.
 struct stop_sending {
     stream_id stream{};
     app_error code = app_error::cancel;
     bool operator==(const stop_sending&) const = default;
 };
 
-/// `bytes` more may be sent to us on this stream (MAX_STREAM_DATA grows by them).
+/// The peer may send `bytes` more on this stream (MAX_STREAM_DATA grows by them).
 struct credit {
     stream_id stream{};
     std::uint64_t bytes = 0;

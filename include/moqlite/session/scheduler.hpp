@@ -28,7 +28,7 @@ private:
     std::size_t lane_ = 0;
 };
 
-/// What orders the groups of one subscription against those of the others.
+/// Ranks the groups of one subscription against those of others.
 struct flow_rank {
     priority subscriber = 0; ///< Larger first.
     priority publisher = 0;  ///< Breaks ties.

@@ -95,7 +95,7 @@ public:
     void stream_received(stream_id id, byte_view data, bool fin, time_point now);
     void stream_reset(stream_id id, app_error code, time_point now);   ///< RESET_STREAM was received.
     void stream_stopped(stream_id id, app_error code, time_point now); ///< STOP_SENDING was received.
-    void stream_writable(stream_id id, time_point now);                ///< A blocked stream got credit, or may have.
+    void stream_writable(stream_id id, time_point now); ///< A blocked stream has received credit, or may have.
     /// The next n > 0 of our bytes were acknowledged, or copied. Allowed inside the transport's members.
     void stream_acked(stream_id id, std::uint64_t n, time_point now);
     /// All our bytes, FIN included, are acknowledged, and the peer's side has ended. With a code: the stream was cut
@@ -179,7 +179,7 @@ public:
     result<void> accept(request_id id, std::optional<group_sequence> start = {}, priority publisher = 0) {
         return publishing_.accept(id, start, publisher);
     }
-    /// Refuses a request, or ends it by force.
+    /// Refuses a request, or aborts it.
     result<void> reject(request_id id, app_error code) { return publishing_.reject(id, code); }
     /// Sends the existing bytes of a group, and the rest as it grows; for a FETCH, the fetched group.
     /// errc::before_group_start and errc::beyond_group_end: the subscriber does not want it, or not yet.

@@ -94,7 +94,7 @@ concept transport = requires(T& t, direction kind, const write_stream& w, stream
     { t.flush() } -> std::same_as<void>;
 };
 
-/// A transport that has unreliable datagrams; false: dropped, which is what datagrams do.
+/// A transport with unreliable datagrams; false: the datagram was dropped.
 template <class T>
 concept datagram_transport = transport<T> && requires(T& t, byte_view datagram) {
     { t.send(datagram) } -> std::same_as<bool>;

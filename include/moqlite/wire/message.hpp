@@ -45,7 +45,7 @@ struct typed_framed {
     std::size_t size = 0;
 };
 
-/// Takes the message that begins `in`. A body above `max_body` is refused before it has arrived.
+/// Parses the message at the front of `in`. A body above `max_body` is refused before it arrives.
 [[nodiscard]] constexpr taken<framed> take_message(
     byte_view in, std::size_t max_body = default_limits.control_message) noexcept {
     auto rest = in;

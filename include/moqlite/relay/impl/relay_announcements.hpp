@@ -190,7 +190,7 @@ inline const track_info* relay::known_info(const track_key& about) {
     return t != nullptr ? infos_.find({t->announced, about.first, about.second}) : nullptr;
 }
 
-/// The tracks of another publisher are different tracks.
+/// Forgets the TRACK_INFO below an announcement, since the tracks of another publisher are different tracks.
 inline void relay::forget_infos(std::string_view announced) {
     infos_.erase_of(announced, [](const relaying::info_key&) { return false; });
 }

@@ -29,7 +29,7 @@ struct session_parts {
 
 using parsed = wire::taken<std::size_t>;
 
-/// What a kind of stream does unless its handler says otherwise.
+/// The default handler, from which those of all kinds derive.
 struct stream_handler : session_parts {
     /// It waits until the peer is admitted, and while the peer does not read our replies.
     static constexpr bool waits_for_admission = false;

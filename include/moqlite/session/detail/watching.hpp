@@ -157,7 +157,7 @@ private:
         if (message.type == 0) {
             if (is_full()) return errc::too_many_announcements;
             c_.emit(stream_rejected{w.stream->id, why});
-            w.ids.emplace(w.next_announce++, w.live.end()); // The peer counts it.
+            w.ids.emplace(w.next_announce++, w.live.end()); // The peer has counted it.
             ++w.refused;
             ++announced_;
             return count_initial(w), errc::ok;

@@ -237,7 +237,7 @@ inline void session::parse_group() {
     if (fin) subscribing_.groups().finished(g);
 }
 
-/// The stream that looked like a group's carries the peer's SETUP.
+/// A stream that was taken for a group's carries the peer's SETUP.
 inline void session::become_setup(detail::incoming_group& g) {
     if (!handshake_.arrives()) return c_.fail(errc::duplicate_setup);
     auto& s = c_.streams.controls.make();

@@ -13,7 +13,7 @@
 namespace moqlite::wire::lite {
 
 struct datagram {
-    std::uint64_t subscription = 0; ///< The Subscribe ID that the subscriber chose.
+    std::uint64_t subscription = 0; ///< Subscribe ID, chosen by the subscriber.
     group_sequence sequence = {};
     moqlite::timestamp timestamp = {}; ///< Absolute, not a delta.
     byte_view payload = {};

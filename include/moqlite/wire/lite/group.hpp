@@ -27,7 +27,7 @@ inline void write(writer& out, version, const group_header& m) {
     out.varint(number(m.sequence));
 }
 
-/// The most bytes a group stream has before its first frame: type, length and two varints.
+/// Maximum bytes of a group stream before its first frame: type, length and two varints.
 inline constexpr std::size_t group_prefix_size_max = 2 + 2 * varint_size_max;
 
 /// Writes the stream type and GROUP to the front of `out` and returns their size; 0 if a number is

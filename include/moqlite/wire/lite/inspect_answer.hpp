@@ -70,7 +70,7 @@ private:
     if (has_track_info(v)) out.add(v, in, bidi_type::track, bounds);
     out.add(v, in, bidi_type::probe, bounds);
     if (has_goaway(v)) out.add(v, in, std::nullopt, bounds);
-    // Nearly anything can be read as frames, so they come last.
+    // Nearly any bytes can be read as frames, so these are last.
     if (has_fetch(v)) out.add(v, in, bidi_type::fetch, bounds);
 
     const auto better = [](const answer_reading& a, const answer_reading& b) {

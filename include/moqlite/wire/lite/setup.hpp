@@ -21,8 +21,8 @@ enum class peer_role : std::uint64_t { both, publisher, subscriber };
 /// A peer's parameters. One that it did not send has its default here.
 struct setup {
     probe_level probe = probe_level::none;
-    /// Path and query; only from clients, where the connection has no URL. An empty one means none, but
-    /// older peers refuse it.
+    /// Path and query; only from clients, where the connection has no URL. Empty means none, but older peers refuse
+    /// that.
     std::optional<std::string_view> path = {};
     peer_role role = peer_role::both;       ///< Only from clients.
     std::optional<std::uint64_t> cost = {}; ///< Cost of the link; 0 is a valid cost.

@@ -225,7 +225,7 @@ inline served_group* publishing::on_stream(const control_stream& stream) noexcep
     return r == nullptr || r->groups.empty() ? nullptr : &r->groups.front();
 }
 
-/// Why a group cannot be sent for a request; ok: it can.
+/// Why a group cannot be sent for a request; errc::ok: it can.
 inline errc publishing::servable(const incoming_request& r, const group& g) const noexcept {
     const auto sequence = g.sequence();
     if (const auto why = wanted(r, sequence); why != errc::ok) return why;
