@@ -26,8 +26,7 @@ void client_link::move_to(std::string_view uri) {
     std::string why;
     const auto there = uri.empty() ? std::optional{where_} : parse_url(uri, why);
     if (!there)
-        log(link::log_level::warning,
-            "the server names a successor that cannot be reached: " + wire::loggable(why, longest_reason));
+        log(link::log_level::warning, "the server names an unusable successor: " + wire::loggable(why, longest_reason));
     where_ = there.value_or(where_);
     moving_ = true;
     pause_ = first_pause;
@@ -53,7 +52,7 @@ void client_link::try_again(const std::string& why) {
     if (closing_) return;
     if (give_up_at_ && now() >= *give_up_at_) {
         const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(options_.reconnect).count();
-        return give_up("cannot connect again within " + std::to_string(seconds) + " s: " + why);
+        return give_up("cannot reconnect within " + std::to_string(seconds) + " s: " + why);
     }
     log(link::log_level::debug, "the server's successor does not answer yet: " + why);
     again_.expires_after(pause_);

@@ -9,8 +9,8 @@ std::string connect_error(const url& where, const std::vector<std::string>& offe
     std::string names;
     for (const auto& name : offered) names += (names.empty() ? "" : ", ") + name;
     if (where.webtransport && reason.starts_with("the server answered 400")) // The usual answer to such an offer.
-        return how.reason + ", probably for want of a common protocol: " + names + " was offered";
-    if (where.webtransport && reason.starts_with("the server named none"))
+        return how.reason + ", probably because there is no common protocol: " + names + " was offered";
+    if (where.webtransport && reason.starts_with("the server selected none"))
         return "no common protocol: " + how.reason + ": " + names;
     // No answer has arrived, not even an ICMP message.
     if (!how.by_peer && reason.find("timeout") != reason.npos)

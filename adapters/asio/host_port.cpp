@@ -25,9 +25,9 @@ std::optional<host_port> parse_host_port(std::string_view text, std::uint16_t de
         const auto end = rest.find(']');
         if (end == std::string_view::npos) return refuse("the bracket is not closed");
         out.host = rest.substr(1, end - 1);
-        if (out.host.empty()) return refuse("nothing is between the brackets");
+        if (out.host.empty()) return refuse("the brackets are empty");
         rest.remove_prefix(end + 1);
-        if (!rest.empty() && rest.front() != ':') return refuse("something follows the bracket");
+        if (!rest.empty() && rest.front() != ':') return refuse("unexpected text after the bracket");
     } else if (std::count(rest.begin(), rest.end(), ':') > 1) {
         out.host = rest; // An IPv6 address without a port.
         return out;

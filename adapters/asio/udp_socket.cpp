@@ -89,13 +89,14 @@ bool udp_socket::open(const address& local, std::string& why) {
     };
     v6_ = local.is_v6();
     fd_ = ::socket(v6_ ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd_ < 0) return failed("no UDP socket for");
+    if (fd_ < 0) return failed("cannot open a UDP socket for");
     if (v6_) set(fd_, IPPROTO_IPV6, IPV6_V6ONLY, is_wildcard(local) && !options_.ipv6_only ? 0 : 1);
     if (::bind(fd_, static_cast<const sockaddr*>(local.data()), static_cast<socklen_t>(local.size())) != 0)
         return failed("cannot listen on");
     sockaddr_storage bound{};
     socklen_t size = sizeof bound;
-    if (::getsockname(fd_, reinterpret_cast<sockaddr*>(&bound), &size) != 0) return failed("no name for the socket on");
+    if (::getsockname(fd_, reinterpret_cast<sockaddr*>(&bound), &size) != 0)
+        return failed("cannot get the address of the socket on");
     local_ = address{&bound, size};
     set_options();
     set_buffers();
@@ -139,11 +140,11 @@ void udp_socket::set_buffers() {
     };
     const int in = ask(SO_RCVBUFFORCE, SO_RCVBUF);
     const int out = ask(SO_SNDBUFFORCE, SO_SNDBUF);
-    std::string line = "UDP socket " + to_string(local_) + ": buffers of " + std::to_string(in / 1024) + " KiB in, " +
+    std::string line = "UDP socket " + to_string(local_) + ": buffers " + std::to_string(in / 1024) + " KiB in, " +
                        std::to_string(out / 1024) + " KiB out";
     const bool enough = in >= want && out >= want;
     if (!enough)
-        line += "; more with: sysctl -w net.core.rmem_max=" + std::to_string(want) +
+        line += "; to raise: sysctl -w net.core.rmem_max=" + std::to_string(want) +
                 " net.core.wmem_max=" + std::to_string(want);
     log(enough ? log_level::debug : log_level::warning, line);
 }
@@ -245,7 +246,7 @@ udp_socket::sent udp_socket::write(const link::burst& b, std::size_t& done) {
             // above some MTU. One by one finds out which; a path probe that is too large is just lost.
             if (together && (errno == EIO || errno == EINVAL || errno == EMSGSIZE)) {
                 const bool for_good = errno == EIO;
-                if (for_good) log(log_level::warning, "the kernel refuses UDP_SEGMENT; sending one by one");
+                if (for_good) log(log_level::warning, "the kernel rejects UDP_SEGMENT; sending datagrams one by one");
                 gso_ = false;
                 const sent rest = write(b, done);
                 gso_ = !for_good;

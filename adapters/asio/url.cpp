@@ -22,16 +22,16 @@ std::optional<url> parse_url(std::string_view text, std::string& why) {
     const auto unfit = [](unsigned char c) { return c <= ' ' || c == 0x7f; };
     if (std::any_of(text.begin(), text.end(), unfit))
         return refuse(text, "has a space or control character in it", why);
-    if (text.find('#') != text.npos) return refuse(text, "has a fragment, which means nothing here", why);
+    if (text.find('#') != text.npos) return refuse(text, "has a fragment, which is not supported", why);
     if (text.find('@') < text.find('/', scheme.size()))
-        return refuse(text, "has a user name, which means nothing here", why);
+        return refuse(text, "has a user name, which is not supported", why);
 
     const auto rest = text.substr(scheme.size());
     const auto host_ends = std::min(rest.find_first_of("/?"), rest.size());
     const auto where = parse_host_port(rest.substr(0, host_ends), 443, why);
-    if (!where) return refuse(text, "names no host: " + why, why);
-    if (where->host.empty()) return refuse(text, "names no host", why);
-    if (where->port == 0) return refuse(text, "has port 0, to which nothing can connect", why);
+    if (!where) return refuse(text, "has no valid host: " + why, why);
+    if (where->host.empty()) return refuse(text, "has no host", why);
+    if (where->port == 0) return refuse(text, "has port 0, which cannot be connected to", why);
 
     url found{where->host, where->port, std::string{rest.substr(host_ends)}, webtransport,
         std::string{rest.substr(0, host_ends)}, std::string{text}};

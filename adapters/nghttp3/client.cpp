@@ -45,7 +45,7 @@ private:
         if (missing != webtransport::missing_feature::none)
             return give_up("the server has no WebTransport (" + std::string{webtransport::to_string(missing)} + ')');
         const auto names = webtransport::write_protocols(options_->protocols);
-        if (!names) return give_up("a protocol's name is none");
+        if (!names) return give_up("invalid protocol name");
         // The first that a client opens, as some servers insist; it is asked again when there is credit.
         const auto id = quic().open(direction::bidi);
         if (!id) return;
@@ -61,7 +61,7 @@ private:
 
     void begin(exchange& answer, time_point now) {
         const auto protocol = agreed(answer.header);
-        if (!protocol) return give_up("the server named none of the protocols that were offered");
+        if (!protocol) return give_up("the server selected none of the offered protocols");
         if (!make_session(answer, *protocol, accept_, now)) return give_up("not accepted");
         begin_session(now);
     }
@@ -79,7 +79,7 @@ private:
         if (offered.size() > 1) return std::nullopt;
         if (offered.empty()) return std::string{};
         log(link::log_level::info,
-            "the server named no protocol; " + offered.front() + " was the only one offered and is used");
+            "the server selected no protocol; assuming " + offered.front() + ", the only one offered");
         return offered.front();
     }
 

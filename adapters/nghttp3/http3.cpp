@@ -195,7 +195,7 @@ bool http3::copy_control(std::span<const nghttp3_vec> pieces) {
     }
     const auto size = bytes.size();
     if (!control_.take(std::move(bytes))) {
-        fail(http3_code::internal_error, "nghttp3 begins its control stream otherwise than is known");
+        fail(http3_code::internal_error, "unknown start of nghttp3's control stream");
         return false;
     }
     check(nghttp3_conn_add_write_offset(conn_, raw(control_.id()), size));

@@ -40,15 +40,15 @@ private:
 
     void handle(exchange& e, time_point now) {
         const auto& h = e.header;
-        if (h.too_large()) return refuse(e, 431, "its header is too large", now);
+        if (h.too_large()) return refuse(e, 431, "header too large", now);
         if (h.method == "GET" || h.method == "HEAD") return refuse(e, 404, {}, now);
         if (h.method != "CONNECT") return refuse(e, 405, {}, now);
-        if (h.protocol.empty()) return refuse(e, 405, "it asks for no protocol", now);
+        if (h.protocol.empty()) return refuse(e, 405, "no :protocol", now);
         if (!webtransport::is_webtransport(h.protocol)) return refuse(e, 501, "unknown :protocol", now);
-        if (e.ended) return refuse(e, 400, "its body is none of a session", now);
+        if (e.ended) return refuse(e, 400, "the request has already ended", now);
         if (webtransport::missing_in_client(*http().settings()) != webtransport::missing_feature::none)
-            return refuse(e, 400, "the client has no HTTP datagrams", now);
-        if (has_session()) return refuse(e, 429, "a connection has one session", now);
+            return refuse(e, 400, "the client does not support HTTP datagrams", now);
+        if (has_session()) return refuse(e, 429, "the connection has a session already", now);
         ask(e, now);
     }
 
@@ -57,7 +57,7 @@ private:
         // A page, but none that says where it comes from; not to be taken for a client without pages.
         if (h.bad_origin || (!h.origin.empty() && !webtransport::is_origin(h.origin)))
             return refuse(e, 403, "malformed Origin", now);
-        if (!wire::is_utf8(h.path)) return refuse(e, 400, "its path is not UTF-8", now);
+        if (!wire::is_utf8(h.path)) return refuse(e, 400, "path is not UTF-8", now);
         auto offered = webtransport::read_protocols(h.available_protocols).value_or(std::vector<std::string>{});
         const auto said = (*answer_)({h.authority, h.path, h.origin, std::move(offered), quic().remote()});
         constexpr int ok = 200;

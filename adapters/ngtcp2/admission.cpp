@@ -74,7 +74,7 @@ bool endpoint_state::make_room(source_usage* here) {
     if (!share_is_used && handshakes < options.handshakes) return true;
     auto* oldest = share_is_used ? &here->half_open.front() : sources.oldest();
     if (oldest == nullptr || oldest->began + patience > now) return false;
-    end(*oldest, {NGTCP2_CONNECTION_REFUSED, false, false, "too many handshakes at once, this was the oldest"});
+    end(*oldest, {NGTCP2_CONNECTION_REFUSED, false, false, "too many handshakes at once; this was the oldest"});
     return true;
 }
 

@@ -137,7 +137,7 @@ int recv_datagram(ngtcp2_conn*, std::uint32_t, const std::uint8_t* data, std::si
 }
 
 int recv_stateless_reset(ngtcp2_conn*, const ngtcp2_pkt_stateless_reset*, void* user) {
-    at(user).complaint = "the peer knows nothing of this connection any more (stateless reset)";
+    at(user).complaint = "the peer has lost the state of this connection (stateless reset)";
     return 0;
 }
 

@@ -51,9 +51,9 @@ void endpoint_state::accept(const link::datagram& d) {
     const bool full = connections.size() >= options.connections;
     // Anybody can begin handshakes in the name of an address: they take no place from a connection of its own.
     if (full || (here != nullptr && here->connections - here->handshakes >= per_source)) {
-        warn_rarely(full_told, full ? "as many connections as there may be: further ones are refused"
-                                    : "as many connections from " + to_string(d.remote) +
-                                          " as one address may have: further ones are refused");
+        warn_rarely(full_told,
+            full ? "refusing new connections: the limit is reached"
+                 : "refusing new connections from " + to_string(d.remote) + ": the limit per address is reached");
         return refuse(d, header, NGTCP2_CONNECTION_REFUSED);
     }
     if (!first.is_proved() && !takes_strangers()) return send_retry(d, header);
@@ -62,7 +62,7 @@ void endpoint_state::accept(const link::datagram& d) {
     std::string why;
     auto made = make_server(first, scid, d, why);
     if (!made || !start_tls(*made, server->get(), {}, {}, why)) {
-        log(link::log_level::error, "no connection for " + to_string(d.remote) + ": " + why);
+        log(link::log_level::error, "cannot accept " + to_string(d.remote) + ": " + why);
         return;
     }
     made->handshake = std::make_unique<opening>(opening{*server, accepted, {}, {}, {}});

@@ -40,7 +40,8 @@ link::closed peer_closed(const connection_state& c) {
         return how;
     }
     if (how.code == NGTCP2_CRYPTO_ERROR + alert_no_application_protocol)
-        how.reason = "no common ALPN" + (c.handshake ? ": the peer knows none of " + c.handshake->alpn : std::string{});
+        how.reason =
+            "no common ALPN" + (c.handshake ? ": the peer supports none of " + c.handshake->alpn : std::string{});
     else
         how.reason = "the peer closed: " + transport_error_text(how.code);
     if (!said.empty() && !how.reason.starts_with(said)) how.reason += " (" + said + ')';
@@ -90,7 +91,7 @@ link::closed explain(const connection_state& c, int error) {
         return {NGTCP2_NO_ERROR, false, false, c.handshake ? "handshake timeout" : "idle timeout"};
     case NGTCP2_ERR_HANDSHAKE_TIMEOUT: return {NGTCP2_NO_ERROR, false, false, "handshake timeout"};
     case NGTCP2_ERR_DROP_CONN:
-    case NGTCP2_ERR_RETRY: return {NGTCP2_NO_ERROR, false, false, "the handshake began badly"};
+    case NGTCP2_ERR_RETRY: return {NGTCP2_NO_ERROR, false, false, "invalid start of a handshake"};
     case NGTCP2_ERR_RECV_VERSION_NEGOTIATION:
     case NGTCP2_ERR_VERSION_NEGOTIATION_FAILURE:
         return {NGTCP2_VERSION_NEGOTIATION_ERROR, false, false, "no common QUIC version"};

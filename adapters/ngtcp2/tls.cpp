@@ -131,7 +131,7 @@ std::string machine_secret() {
 std::optional<secret> reset_key(const identity& of, std::string_view where, std::string& why) {
     const auto machine = machine_secret();
     if (!machine.empty()) return reset_key(of, where, machine, why);
-    why = "no key for stateless resets: this machine has no id of its own";
+    why = "no key for stateless resets: this machine has no machine id";
     return std::nullopt;
 }
 
@@ -140,7 +140,7 @@ std::optional<secret> reset_key(
     // The key is secret, what is hashed need not be; a length keeps the two texts apart.
     auto key = detail::hmac_sha256(of.key, "moqlite stateless reset " + std::to_string(where.size()) + ' ' +
                                                std::string{where} + ' ' + std::string{machine});
-    if (!key) why = "no key can be made for stateless resets";
+    if (!key) why = "cannot derive a key for stateless resets";
     return key;
 }
 

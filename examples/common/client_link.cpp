@@ -57,15 +57,16 @@ void client_link::connected(const link::connection& c) {
 
 void client_link::parted(const session_closed* how) {
     user_.parted();
-    if (how != nullptr && !finishing()) spdlog::info("session {}; connecting again", to_text(*how));
+    if (how != nullptr && !finishing()) spdlog::info("session {}; reconnecting", to_text(*how));
 }
 
 void client_link::on_event(const event& e, time_point now) {
     if (const auto* rejected = std::get_if<stream_rejected>(&e))
-        spdlog::warn("the relay broke a rule on stream {}: {}", number(rejected->stream), to_string(rejected->why));
+        spdlog::warn(
+            "protocol violation by the relay on stream {}: {}", number(rejected->stream), to_string(rejected->why));
     if (const auto* away = std::get_if<goaway_received>(&e))
-        spdlog::info("the relay will end the session, and asks to be connected to again{}",
-            away->uri.empty() ? std::string{} : " at " + printable(away->uri));
+        spdlog::info("the relay asks its clients to reconnect (GOAWAY){}",
+            away->uri.empty() ? std::string{} : ", to " + printable(away->uri));
     user_.on_event(e, now);
     if (const auto* closed = std::get_if<session_closed>(&e)) finish(exit_failure, "session " + to_text(*closed));
 }

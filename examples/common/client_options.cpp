@@ -23,7 +23,7 @@ bool is_supported(const std::string& protocol, std::string& why) {
     auto names = default_protocols();
     for (const auto v : all_versions)
         if (std::find(names.begin(), names.end(), alpn(v)) == names.end()) names.emplace_back(alpn(v));
-    why = "protocol '" + protocol + "' is not supported; there is " + CLI::detail::join(names, ", ");
+    why = "protocol '" + protocol + "' is not supported; supported are " + CLI::detail::join(names, ", ");
     return false;
 }
 
@@ -33,51 +33,49 @@ const std::vector<std::string>& log_levels() {
 }
 
 void add_qlog(command_line& line, std::string& directory) {
-    line.option("--qlog", directory, "Write what QUIC does into this directory, a file a connection: ID_ROLE.sqlog")
+    line.option("--qlog", directory, "Write a qlog file for each connection into this directory: ID_ROLE.sqlog")
         ->check(CLI::ExistingDirectory)
         ->type_name("DIR");
 }
 
 void client_options::add_to(command_line& line) {
     line.option("URL,--url", url,
-            "Where the relay is: moqt://HOST[:PORT][/PATH][?QUERY] by QUIC, https://... by WebTransport; the port is "
-            "443\n"
-            "if none is said")
+            "The relay: moqt://HOST[:PORT][/PATH][?QUERY] for QUIC, https://... for WebTransport; default port 443")
         ->required()
         ->type_name("");
     line.option("BROADCAST,--broadcast", broadcast, "Name of the broadcast, relative to the path of URL")
         ->required()
         ->type_name("");
-    line.option("TRACK,--track", track, "Name of the track in it")->required()->type_name("");
+    line.option("TRACK,--track", track, "Name of the track in the broadcast")->required()->type_name("");
 
     protocols = default_protocols();
     line.option("--protocol", protocols,
-            "What to speak, comma-separated, best first; where moqt:// has a path or query, those that can carry it")
+            "Protocols to offer, comma-separated, preferred first; for a moqt:// URL with a path or query, those that\n"
+            "can carry it")
         ->delimiter(',')
         ->default_str(CLI::detail::join(protocols, ","))
         ->type_name("LIST");
     auto* print =
         line.option("--fingerprint", fingerprint,
-                "Trust the certificate with this SHA-256, and no other: 64 hex digits of either case, with or without\n"
-                "colons. Replaces the checks of chain, name and dates")
+                "Trust only the certificate with this SHA-256: 64 hex digits, with or without colons. Replaces the\n"
+                "checks of chain, name and dates")
             ->type_name("HEX");
-    auto* authority =
-        line.option("--ca", ca, "Trust what the certificates of this PEM file have signed, not the system's roots")
-            ->type_name("FILE");
-    auto* insecure = line.flag("--tls-insecure", tls_insecure, "Trust any certificate at all; for tests only");
+    auto* authority = line.option("--ca", ca, "Trust the CA certificates in this PEM file instead of the system's")
+                          ->type_name("FILE");
+    auto* insecure = line.flag("--tls-insecure", tls_insecure, "Accept any server certificate; for tests only");
     print->excludes(authority)->excludes(insecure);
     authority->excludes(insecure);
-    line.seconds("--idle-timeout", idle_timeout, "Give the connection up when nothing is heard for so long", 1, 3600)
+    line.seconds("--idle-timeout", idle_timeout, "Idle timeout: close a connection after this long without a packet", 1,
+            3600)
         ->capture_default_str();
     line.seconds("--reconnect", reconnect,
-            "When the relay asks its clients to leave (GOAWAY), connect to its successor and go on there; give up "
-            "this\n"
-            "long after the session has ended. 0: end with the session",
+            "On GOAWAY, connect to the relay's successor and continue there; give up this long after the old session\n"
+            "has ended. 0: do not reconnect",
             0, 86400)
         ->capture_default_str();
     add_qlog(line, qlog);
-    line.flag("--quiet", quiet, "Say nothing but errors; no progress line");
-    line.option("--log-level", log_level, "How much to say")
+    line.flag("--quiet", quiet, "Log errors only, and show no progress line");
+    line.option("--log-level", log_level, "Log messages of this severity and above")
         ->capture_default_str()
         ->check(CLI::IsMember(log_levels()))
         ->type_name("LEVEL");

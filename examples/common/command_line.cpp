@@ -57,15 +57,16 @@ command_line::command_line(const std::string& name, const std::string& purpose, 
         "--version", [name] { return name + " " MOQLITE_VERSION " (" + ngtcp2::library_versions() + ")"; },
         "Print the version and exit");
     const auto file = value_of("MOQLITE_CONFIG");
-    app_.set_config("--config", file,
-            "TOML file; its keys are the names of the flags without dashes, such as rate = 30", !file.empty())
+    app_.set_config(
+            "--config", file, "TOML file; its keys are flag names without dashes, such as rate = 30", !file.empty())
         ->envname("MOQLITE_CONFIG")
         ->type_name("FILE");
     app_.config_formatter(std::make_shared<settings>());
     app_.allow_config_extras(CLI::config_extras_mode::error);
-    app_.footer("\nEach flag is also an environment variable (--some-flag: MOQLITE_SOME_FLAG) and a key of the file\n"
-                "of --config; a flag wins over a variable, a variable over the file.\n\nExamples:\n" +
-                examples);
+    app_.footer(
+        "\nEach flag can also be set by an environment variable (--some-flag: MOQLITE_SOME_FLAG) or in the --config\n"
+        "file. A flag overrides its variable, a variable overrides the file.\n\nExamples:\n" +
+        examples);
     app_.get_formatter()->column_width(34);
 }
 
@@ -132,7 +133,7 @@ std::string command_line::explain(const CLI::ParseError& e) const {
 }
 
 int command_line::refuse(const std::string& what) const {
-    std::cerr << name_ << ": " << one_line(what) << " (" << name_ << " --help says more)\n";
+    std::cerr << name_ << ": " << one_line(what) << " (" << name_ << " --help lists the flags)\n";
     return exit_usage;
 }
 

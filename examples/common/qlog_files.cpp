@@ -35,7 +35,7 @@ struct qlog_files::file {
 
 link::qlog_function qlog_files::open(role side, std::string_view id) {
     if (open_ == most_open || count_ == most) {
-        give_up("there are too many");
+        give_up("too many");
         return {};
     }
     const auto name = fmt::format("{}/{}_{}.sqlog", directory_, id, side == role::server ? "server" : "client");
@@ -49,11 +49,11 @@ link::qlog_function qlog_files::open(role side, std::string_view id) {
 }
 
 void qlog_files::give_up(const std::string& why) {
-    if (!std::exchange(told_missing_, true)) spdlog::warn("no qlog of some connections: {}", why);
+    if (!std::exchange(told_missing_, true)) spdlog::warn("no qlog for some connections: {}", why);
 }
 
 void qlog_files::cut_short(const std::string& why) {
-    if (!std::exchange(told_short_, true)) spdlog::warn("qlog files end early: {}", why);
+    if (!std::exchange(told_short_, true)) spdlog::warn("qlog files are truncated: {}", why);
 }
 
 std::function<link::qlog_function(role, std::string_view)> qlog_into(const std::string& directory) {

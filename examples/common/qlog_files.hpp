@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <moqlite/core/ids.hpp>
 #include <moqlite/link/log.hpp>
 #include <string>
 #include <string_view>

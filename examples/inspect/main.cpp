@@ -20,22 +20,22 @@ namespace moqlite::programs {
 namespace {
 
 constexpr const char* name = "moqlite-inspect";
-constexpr const char* purpose = "Says what the bytes of one direction of a moq-lite stream, or of a datagram, mean.";
+constexpr const char* purpose = "Decodes the bytes of one direction of a moq-lite stream, or of a datagram.";
 constexpr const char* examples =
     "  moqlite-inspect --protocol moq-lite-05 --stream uni --sender publisher '01 08 02 01 01 01 05 02 51 11'\n"
     "  moqlite-inspect --protocol moq-lite-04 --stream bidi --sender subscriber 01 07 04 726f6f6d 5111\n"
     "  xxd -p stream.bin | moqlite-inspect --protocol moq-lite-05 --stream bidi --sender publisher --type fetch --json "
     "-\n"
     "\n"
-    "A stream is shown message by message: offset and length in bytes, name, fields. What a publisher answers on a\n"
-    "bidirectional stream does not say to what; without --type the best reading is taken, and named.\n"
-    "Rules that need more than the bytes of one direction, such as that of a name announced twice, are not looked at.\n"
+    "A stream is shown message by message: offset and length in bytes, name, fields. A publisher's answers on a\n"
+    "bidirectional stream do not name the request: without --type the type that fits best is assumed, and printed.\n"
+    "Rules that need more than the bytes of one direction, such as that of duplicate announcements, are not checked.\n"
     "\n"
-    "Exit codes: 0 the bytes are whole; 1 they are malformed, or the report cannot be written; 2 usage; 3 they end in\n"
-    "the middle of a message, or before one that has to follow.\n"
+    "Exit codes: 0 the bytes are whole; 1 they are malformed, or the report cannot be written; 2 usage; 3 they end\n"
+    "within a message, or before one that must follow.\n"
     "--json prints one object: {protocol, stream, sender, messages: [{offset, length, type, fields}],\n"
-    "end: whole|malformed|incomplete}; also error (its name) and error_offset, where what is wrong or cut off begins,\n"
-    "and, where --type was missing, assumed and would_fit.";
+    "end: whole|malformed|incomplete}; also error (its name) and error_offset, where the malformed or incomplete part\n"
+    "begins, and, without --type, assumed and would_fit.";
 
 enum inspect_exit_code : int { exit_whole = 0, exit_malformed = 1, exit_incomplete = 3 };
 
@@ -62,14 +62,13 @@ void add_options(command_line& line, inspect_options& o) {
         ->required()
         ->check(CLI::IsMember({"bidi", "uni", "datagram"}))
         ->type_name("KIND");
-    line.option("--sender", o.sender, "Who sent them")
+    line.option("--sender", o.sender, "Who sent the bytes")
         ->required()
         ->check(CLI::IsMember({"publisher", "subscriber"}))
         ->type_name("SENDER");
     line.option("--type", o.type,
-            "What a publisher answers on a bidirectional stream: announce, subscribe, track, fetch or probe; or "
-            "goaway, "
-            "which it opens itself")
+            "Type of the bidirectional stream on which the publisher answers: announce, subscribe, track, fetch or\n"
+            "probe; or goaway, which it opens itself")
         ->check(CLI::IsMember({"announce", "subscribe", "track", "fetch", "probe", "goaway"}))
         ->type_name("TYPE");
     line.flag("--json", o.json, "Print one JSON document");
@@ -127,7 +126,7 @@ std::optional<lite::inspection> what_is_meant(const inspect_options& o, std::str
     const auto dialect = version_from_alpn(o.protocol);
     if (!dialect) {
         why = "protocol '" + o.protocol +
-              "' is not supported; there are moq-lite-03, moq-lite-04, moq-lite-05 and moq-lite-06-wip";
+              "' is not supported; supported are moq-lite-03, moq-lite-04, moq-lite-05 and moq-lite-06-wip";
         return std::nullopt;
     }
     lite::inspection out{.dialect = *dialect};
@@ -137,7 +136,7 @@ std::optional<lite::inspection> what_is_meant(const inspect_options& o, std::str
     out.from = o.sender == "publisher" ? lite::sender::publisher : lite::sender::subscriber;
     if (o.type.empty()) return out;
     if (out.kind != lite::carrier::bidi || out.from != lite::sender::publisher) {
-        why = "--type is for --stream bidi --sender publisher; other bytes say what they are";
+        why = "--type is for --stream bidi --sender publisher; other bytes contain their type";
         return std::nullopt;
     }
     for (auto type : bidi_types)

@@ -100,9 +100,9 @@ void report::begin(const report_head& head) {
         out_ << alpn(what.dialect) << ' ' << name_of(what.kind) << ", from the " << name_of(what.from) << '\n';
         if (!head.assumed) return;
         const auto& a = *head.assumed;
-        out_ << (a.fits ? "assumed: a stream of type " : "nothing fits; longest: a stream of type ") << a.type;
-        if (!a.others.empty()) out_ << "; " << join(a.others) << " would fit as well";
-        out_ << " (say --type)\n";
+        out_ << (a.fits ? "assumed: a stream of type " : "no type fits; longest match: a stream of type ") << a.type;
+        if (!a.others.empty()) out_ << "; " << join(a.others) << " would also fit";
+        out_ << " (see --type)\n";
         return;
     }
     json fields{{"protocol", alpn(what.dialect)}, {"stream", name_of(what.kind)}, {"sender", name_of(what.from)}};
@@ -164,9 +164,9 @@ void report::end(const lite::inspection_end& how, std::uint64_t bytes) {
     else if (how.how == lite::ending::malformed)
         out_ << fmt::format("malformed at {}: {}\n", how.offset, to_string(how.error));
     else if (how.offset == bytes)
-        out_ << fmt::format("incomplete at {}: a message has to follow\n", bytes);
+        out_ << fmt::format("incomplete at {}: a message must follow\n", bytes);
     else
-        out_ << fmt::format("incomplete at {}: a message that goes on behind the end, at {}\n", how.offset, bytes);
+        out_ << fmt::format("incomplete at {}: the message continues beyond the end, at {}\n", how.offset, bytes);
 }
 
 } // namespace moqlite::programs

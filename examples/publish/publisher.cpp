@@ -92,11 +92,11 @@ void publisher::on_event(const event& e, time_point) {
 void publisher::report(const event& e) {
     if (const auto* subscribed = std::get_if<subscribe_requested>(&e)) {
         if (const auto start = track_->next_for(subscribed->request))
-            spdlog::info("a subscriber came; group {} is its next", number(*start));
+            spdlog::info("new subscriber, from group {}", number(*start));
     } else if (const auto* lost = std::get_if<group_lost>(&e)) {
         spdlog::debug("group {} was not delivered: {}", number(lost->sequence), to_text(lost->code));
     } else if (const auto* ended = std::get_if<request_ended>(&e)) {
-        spdlog::info("a subscriber {}", ended->delivered ? "has everything" : "left");
+        spdlog::info("a subscriber {}", ended->delivered ? "received everything" : "left");
     }
 }
 
@@ -225,7 +225,8 @@ void publisher::ending(int code, const std::string& why) {
     if (code != exit_ok) return spdlog::error("{}", why);
     spdlog::info(
         "published {} groups, {} frames, {}", track_->groups(), frames_, size_text(static_cast<double>(bytes_)));
-    if (const auto n = track_->undelivered(); n != 0) spdlog::warn("nobody took {} of {} groups", n, track_->groups());
+    if (const auto n = track_->undelivered(); n != 0)
+        spdlog::warn("nobody received {} of {} groups", n, track_->groups());
 }
 
 std::string publisher::progress() {

@@ -14,19 +14,19 @@ namespace {
 
 constexpr const char* name = "moqlite-relay";
 constexpr const char* purpose =
-    "Takes broadcasts from publishers and brings each track to everybody who watches it, by QUIC and, to browsers, by\n"
+    "Receives broadcasts from publishers and forwards their tracks to subscribers, over QUIC and, for browsers,\n"
     "WebTransport.";
 constexpr const char* examples =
     "  moqlite-relay --listen :4443 --tls-generate localhost\n"
     "  moqlite-relay --listen 0.0.0.0:443 --listen [::]:443 --cert fullchain.pem --key privkey.pem --cache-bytes 1G\n"
     "\n"
-    "For each listener one line goes to stdout when all are ready, then one for --web, and nothing else does:\n"
+    "When all listeners are ready, one line for each goes to stdout, then one for --web, and nothing else:\n"
     "  listening HOST:PORT protocols LIST sha256 HEX-OF-THE-CERTIFICATE\n"
     "  web HOST:PORT\n"
-    "Signals: SIGTERM and SIGINT end the sessions cleanly and then the relay; SIGUSR1 logs a line of statistics\n"
-    "and returns unused memory; SIGHUP reads --cert and --key again, as happens by itself when they change, or makes\n"
-    "a new certificate: new connections are given it, those there are go on. Exit codes: 0 ended by a signal; 1 "
-    "failure; 2 usage.";
+    "Signals: SIGTERM and SIGINT close all sessions cleanly and exit; SIGUSR1 logs statistics and returns unused\n"
+    "memory to the system; SIGHUP reloads --cert and --key (changed files are also reloaded automatically), or\n"
+    "generates a new certificate, and keeps existing connections.\n"
+    "Exit codes: 0 ended by a signal; 1 failure; 2 usage.";
 
 void add_options(command_line& line, relay_program_options& o) {
     o.protocols = default_protocols();
@@ -34,62 +34,58 @@ void add_options(command_line& line, relay_program_options& o) {
     std::error_code unknown;
     o.web_root = std::filesystem::read_symlink("/proc/self/exe", unknown).parent_path() / "../share/moqlite/web";
     line.option("--listen", o.listen,
-            "Address to listen on; may be repeated. A name stands for all its addresses, no HOST for every address; "
-            "port "
-            "0\n"
-            "takes a free one. [::] includes IPv4 unless an IPv4 address is listed with the same port")
+            "Address to listen on; repeatable. A name means all of its addresses, no HOST every address, port 0 a\n"
+            "free port. [::] includes IPv4 unless an IPv4 address is listed with the same port")
         ->required()
         ->delimiter(',')
         ->type_name("HOST:PORT");
     auto* generate = line.option("--tls-generate", o.tls_generate,
-                             "Make a self-signed certificate for these DNS names and IP addresses, for 13 days, and a\n"
-                             "new one three days before its end")
+                             "Generate a self-signed certificate for these DNS names and IP addresses, valid for 13\n"
+                             "days, and a new one three days before it expires")
                          ->delimiter(',')
                          ->type_name("NAME");
     auto* cert =
         line.option("--cert", o.cert, "Certificate chain, PEM, leaf first")->type_name("FILE")->excludes(generate);
-    auto* key = line.option("--key", o.key, "Its private key, PEM")->type_name("FILE")->excludes(generate);
+    auto* key = line.option("--key", o.key, "Private key of --cert, PEM")->type_name("FILE")->excludes(generate);
     cert->needs(key);
     key->needs(cert);
     line.option("--protocols", o.protocols,
-            "What to accept, comma-separated, best first; h3 is WebTransport, for what else is listed; moq-lite-06-wip "
-            "only\n"
-            "by name")
+            "Protocols to accept, comma-separated, preferred first. h3 accepts WebTransport, which carries the\n"
+            "others; moq-lite-06-wip is not in the default list")
         ->delimiter(',')
         ->default_str(CLI::detail::join(o.protocols, ","))
         ->type_name("LIST");
     line.option("--allow-origin", o.allow_origin,
-            "Let pages of this origin in, also several times; '*' is every one. Without this those of the relay's own\n"
-            "hosts, whatever their scheme and port: the certificate's names, --host, and localhost where it listens "
-            "there")
+            "Accept WebTransport from pages of this origin; repeatable, '*' for any. Default: pages of the relay's\n"
+            "own hosts, with any scheme and port: the certificate's names, --host, and localhost if it listens there")
         ->type_name("ORIGIN");
-    line.option("--host", o.hosts, "A name by which pages reach this relay and that its certificate does not have")
+    line.option("--host", o.hosts, "Further host name by which pages reach this relay, besides the certificate's names")
         ->delimiter(',')
         ->type_name("NAME");
-    line.size("--cache-bytes", o.cache_bytes, "64M", "Keep so much of what passed for those who come late", 0,
-        std::uint64_t{1} << 40);
-    line.seconds("--cache-age", o.cache_age, "Keep it for so long", 0, 1e6)->capture_default_str();
-    line.seconds("--idle-timeout", o.idle_timeout, "Give a connection up when nothing is heard for so long", 1, 3600)
+    line.size("--cache-bytes", o.cache_bytes, "64M", "Cache size for late joiners", 0, std::uint64_t{1} << 40);
+    line.seconds("--cache-age", o.cache_age, "How long a group stays in the cache", 0, 1e6)->capture_default_str();
+    line.seconds("--idle-timeout", o.idle_timeout, "Idle timeout: close a connection after this long without a packet",
+            1, 3600)
         ->capture_default_str();
     line.seconds(
-            "--drain", o.drain, "When stopped, ask sessions to leave (GOAWAY) and let them go on for so long", 0, 86400)
+            "--drain", o.drain, "On shutdown, send GOAWAY and wait up to this long for the sessions to end", 0, 86400)
         ->capture_default_str();
     line.flag("--retry", o.retry,
-        "Let every client prove its address before its handshake begins. Without this it is asked for by itself\n"
-        "while very many come at once");
+        "Make every client prove its address (QUIC Retry) before its handshake. Without this flag only while\n"
+        "very many handshakes are in progress");
     line.option("--per-address", o.per_address,
-            "Connections that one IPv4 address, or one /64 of IPv6, may have to a listener; further ones are refused")
+            "Maximum connections per client address (an IPv4 address or an IPv6 /64) and listener")
         ->capture_default_str()
         ->check(between<std::uint64_t>(1, ngtcp2::endpoint_options{}.connections))
         ->type_name("N");
     line.option("--web", o.web,
-            "Serve, over plain HTTP, /certificate.sha256 for browsers that pin it, /health, and a page to try it with")
+            "Serve over plain HTTP: a demo page, /health, and /certificate.sha256 for browsers that pin it")
         ->type_name("HOST:PORT");
-    line.option("--web-root", o.web_root, "That page's files, which are read at the start")
-        ->default_str("../share/moqlite/web, beside the folder of this program")
+    line.option("--web-root", o.web_root, "Files of the demo page, read at startup")
+        ->default_str("../share/moqlite/web, relative to the program's folder")
         ->type_name("DIR");
     add_qlog(line, o.qlog);
-    line.option("--log-level", o.log_level, "How much to say")
+    line.option("--log-level", o.log_level, "Log messages of this severity and above")
         ->capture_default_str()
         ->check(CLI::IsMember(log_levels()))
         ->type_name("LEVEL");
@@ -101,7 +97,7 @@ std::string check(const relay_program_options& o) {
     for (const auto& protocol : o.protocols)
         if (protocol != http3 && !is_supported(protocol, why)) return why;
     if (std::ranges::all_of(o.protocols, [](const auto& p) { return p == http3; }))
-        return "--protocols: h3 only carries others, and none is listed";
+        return "--protocols: h3 carries other protocols, and none is listed";
     for (const auto& where : o.listen)
         if (!asio::parse_host_port(where, 0, why)) return "--listen: " + why;
     if (!o.web.empty() && !asio::parse_host_port(o.web, 0, why)) return "--web: " + why;

@@ -19,8 +19,8 @@ namespace {
 
 constexpr auto between_looks = std::chrono::seconds{2}; ///< At how many connections there are.
 /// What "/" says where the page's files are not.
-constexpr const char* no_page = "The demo page was not built, or is not in --web-root DIR: ./dev build makes it where "
-                                "there is npm. /certificate.sha256 and /health work.";
+constexpr const char* no_page = "The demo page was not built, or is not in --web-root DIR: ./dev build makes it if npm "
+                                "is installed. /certificate.sha256 and /health work.";
 constexpr auto without_memory = std::chrono::milliseconds{50}; ///< Before it is tried again to go on.
 constexpr std::size_t a_crowd = 64;                            ///< Of connections that ended.
 

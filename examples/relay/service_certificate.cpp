@@ -18,17 +18,17 @@ std::string date(ngtcp2::wall_time at) {
 void service::changed(ngtcp2::certificate_store::outcome what, const std::string& why) {
     using enum ngtcp2::certificate_store::outcome;
     if (what == same) return;
-    if (what == failed) return spdlog::error("the certificate stays as it is: {}", why);
+    if (what == failed) return spdlog::error("cannot reload the certificate, keeping the old one: {}", why);
     const auto& certificate = certificates_.current();
     shard_.renew(certificate.configuration);
     spdlog::info(
-        "certificate renewed, sha256 {}, good until {}", certificate.fingerprint, date(certificate.good.until));
+        "certificate renewed, sha256 {}, valid until {}", certificate.fingerprint, date(certificate.good.until));
 }
 
 void service::renew() {
     std::string why;
     const auto what = certificates_.load(wall_clock(), why);
-    if (what == ngtcp2::certificate_store::outcome::same) spdlog::info("SIGHUP: the certificate is still the same");
+    if (what == ngtcp2::certificate_store::outcome::same) spdlog::info("SIGHUP: the certificate has not changed");
     changed(what, why);
     date_warning_.clear(); // Whoever asks for the certificate to be read again hears of it again.
     check_dates();

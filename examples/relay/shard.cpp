@@ -68,7 +68,7 @@ bool shard::listen(const listener& what, const ngtcp2::certificate& certificate,
     // Any free port is another one in the next life, and another's in this one.
     if (!what.where.ends_with(":0")) {
         o.quic.reset_key = ngtcp2::reset_key(certificate.who, address, why);
-        if (!o.quic.reset_key) spdlog::warn("clients will not learn at once that this relay was restarted: {}", why);
+        if (!o.quic.reset_key) spdlog::warn("no stateless resets after a restart of this relay: {}", why);
     }
     o.quic.log = adapter_log(log_style::service);
     o.quic.qlog = qlog_;
@@ -133,7 +133,7 @@ std::unique_ptr<link::handler> shard::accept(link::connection& c, time_point now
     const auto* how = path.empty() ? "" : " by WebTransport";
     const auto key = relay_.add(role::server, c.alpn(), now, std::move(path));
     if (!key) {
-        spdlog::warn("{} was turned away: {} is {}", to_string(c.remote()), c.alpn(), to_string(key.error()));
+        spdlog::warn("rejected {}: {} is {}", to_string(c.remote()), c.alpn(), to_string(key.error()));
         return nullptr;
     }
     connections_.emplace(*key, &c);

@@ -33,7 +33,7 @@ void shard::say(const session_ended& e) {
     how.reason = e.reason;
     const auto broken = broken_rules_.extract(e.session); // Nothing more is heard of it.
     if (broken && broken.mapped().count != 0)
-        spdlog::warn("#{} broke rules {} times more", e.session, broken.mapped().count);
+        spdlog::warn("#{} violated the protocol {} more times", e.session, broken.mapped().count);
     lost_groups_.erase(e.session);
     refused_requests_.erase(e.session);
     announcements_.erase(e.session);
@@ -53,40 +53,40 @@ void shard::say(const peer_misbehaved& e) {
     auto& broken = broken_rules_[e.session];
     if (!broken.add(asio::now())) return;
     const auto n = std::exchange(broken.count, 0);
-    const auto more = n > 1 ? fmt::format(", and {} times before", n - 1) : std::string{};
-    spdlog::warn("#{} broke a rule on stream {}: {}{}", e.session, number(e.stream), to_string(e.why), more);
+    const auto more = n > 1 ? fmt::format(", and {} times before that", n - 1) : std::string{};
+    spdlog::warn("#{} violated the protocol on stream {}: {}{}", e.session, number(e.stream), to_string(e.why), more);
 }
 
 void shard::say(const peer_leaving& e) {
-    const auto where = e.uri.empty() ? std::string{"here"} : "to " + std::string{printable(e.uri)};
-    spdlog::info("#{} will leave, and asks to be connected to again, {}", e.session, where);
+    const auto where = e.uri.empty() ? std::string{} : ", to " + std::string{printable(e.uri)};
+    spdlog::info("#{} asks us to reconnect (GOAWAY){}", e.session, where);
 }
 
 void shard::say(const broadcast_changed& e) {
     auto& told = announcements_[e.session];
     if (!told.add(asio::now(), announcements_at_once)) return;
     const auto n = std::exchange(told.count, 0);
-    const auto more = n > 1 ? fmt::format(", after {} changes that are not listed", n - 1) : std::string{};
+    const auto more = n > 1 ? fmt::format(", after {} changes that were not logged", n - 1) : std::string{};
     spdlog::info("#{} {} {}{}", e.session, e.available ? "announces" : "no longer announces", printable(e.path), more);
 }
 
 void shard::say(const reader_lost_group& e) {
     auto& lost = lost_groups_[e.session];
     if (!lost.add(asio::now())) return;
-    spdlog::warn("#{} was not given {} groups, the last of them {} of {} {}: {}", e.session,
-        std::exchange(lost.count, 0), number(e.sequence), printable(e.broadcast), printable(e.track), to_text(e.code));
+    spdlog::warn("#{} missed {} groups, the last one {} of {} {}: {}", e.session, std::exchange(lost.count, 0),
+        number(e.sequence), printable(e.broadcast), printable(e.track), to_text(e.code));
 }
 
 void shard::say(const request_refused& e) {
     auto& refused = refused_requests_[e.session];
     if (!refused.add(asio::now())) return;
-    spdlog::warn("#{} was refused {} requests, the last of them {} {}: more than its share of what #{} takes",
+    spdlog::warn("#{} was refused {} requests, the last one for {} {}: more than its share of the requests to #{}",
         e.session, std::exchange(refused.count, 0), printable(e.broadcast), printable(e.track), e.publisher);
 }
 
 void shard::say(const group_outgrew_cache& e) {
     spdlog::warn(
-        "{} {} of #{} can no longer be joined: its group {} does not end, and has {}, more than the cache keeps",
+        "{} {} of #{} cannot be joined until its next group: group {} has grown to {}, more than the cache holds",
         printable(e.broadcast), printable(e.track), e.publisher, number(e.sequence),
         size_text(static_cast<double>(e.bytes)));
 }

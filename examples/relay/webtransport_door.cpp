@@ -22,10 +22,10 @@ nghttp3::answer refuse(int status, std::string reason) {
 
 nghttp3::answer webtransport_door::operator()(const nghttp3::request& r) const {
     if (!webtransport::admits_origin(origins, r.origin, r.authority))
-        return refuse(403, "pages of " + printable(r.origin) + " are not allowed here (--allow-origin)");
+        return refuse(403, "pages of " + printable(r.origin) + " are not allowed (--allow-origin)");
     // A page whose own name leads to us by DNS has the right Origin, and the wrong host.
     if (!r.origin.empty() && origins.empty() && !webtransport::is_own_host(r.authority, own_names(), loopback))
-        return refuse(403, printable(r.authority) + " is no name of this relay (--host)");
+        return refuse(403, printable(r.authority) + " is not a name of this relay (--host)");
     const auto spoken = [this](const std::string& name) {
         return name != http3 && std::ranges::count(protocols, name) != 0;
     };

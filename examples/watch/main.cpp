@@ -20,23 +20,22 @@ constexpr const char* examples =
 void add_options(command_line& line, watch_options& o) {
     constexpr std::uint64_t largest = (std::uint64_t{1} << 62) - 1;
     o.client.add_to(line);
-    line.option("--output", o.output, "Where to write; - is stdout")->capture_default_str()->type_name("FILE");
-    line.option("--from", o.from, "The group to begin with; the newest if none is said")
+    line.option("--output", o.output, "File to write; - is stdout")->capture_default_str()->type_name("FILE");
+    line.option("--from", o.from, "First group to receive; default: the newest")
         ->check(between(std::uint64_t{0}, largest))
         ->type_name("GROUP");
-    line.flag("--live", o.live, "Skip what is late. Without it nothing is skipped: the publisher waits for us");
-    line.size("--read-ahead", o.read_ahead, "8M", "Ask for up to so much more than was written", 64 * 1024,
+    line.flag("--live", o.live, "Skip late groups. Without this flag nothing is skipped: the publisher waits for us");
+    line.size("--read-ahead", o.read_ahead, "8M", "How far to request groups ahead of the output", 64 * 1024,
         std::uint64_t{1} << 30);
     line.seconds("--timeout", o.timeout,
-            "Give up when the broadcast is not announced within this time; 0: wait for ever. The same after its "
-            "publisher\n"
-            "was cut off, where 0 is at once",
+            "Give up if the broadcast is not announced within this time (0: never), or not again within this time\n"
+            "after its publisher was cut off (0: at once)",
             0, 1e9)
         ->capture_default_str();
     line.seconds("--request-timeout", o.request_timeout,
-            "Give up when a subscription is not answered within this time (exit code 4); 0: wait for ever", 0, 1e9)
+            "Give up if a subscription is not answered within this time (exit code 4); 0: never", 0, 1e9)
         ->capture_default_str();
-    line.flag("--stats", o.stats, "Tell at the end what was received, and how late it was");
+    line.flag("--stats", o.stats, "Print at the end what was received, and its latency");
 }
 
 int watch(int argc, char** argv) {

@@ -49,7 +49,7 @@ void watcher::connected() {
     limit_wait();
     if (const auto watching = link_.get().watch(options_.client.broadcast); !watching)
         link_.finish(exit_failure,
-            "cannot ask for " + options_.client.broadcast + ": " + std::string{to_string(watching.error())});
+            "cannot watch " + options_.client.broadcast + ": " + std::string{to_string(watching.error())});
 }
 
 /// Writes what has arrived, as far as the output takes it; the rest is requested again.
@@ -76,7 +76,7 @@ void watcher::limit_wait() {
     patience_.async_wait([this](const boost::system::error_code& error) {
         if (!error)
             link_.finish(exit_failure,
-                fmt::format("nobody announced {} within {} s", options_.client.broadcast, options_.timeout));
+                fmt::format("{} was not announced within {} s", options_.client.broadcast, options_.timeout));
     });
 }
 
@@ -98,7 +98,7 @@ void watcher::follow() {
     if (reader_->restarts() == restarts_) return;
     restarts_ = reader_->restarts();
     if (!link_.moving())
-        spdlog::info("{} was cut off; subscribing to what is announced in its place", options_.client.broadcast);
+        spdlog::info("{} was cut off; subscribing to the new broadcast of that name", options_.client.broadcast);
 }
 
 /// An answer must come to each subscription.
@@ -239,8 +239,8 @@ bool watcher::precedes_track(const lost_groups& lost) const {
 
 void watcher::report(const lost_groups& lost) {
     if (precedes_track(lost))
-        return spdlog::info("{} {} begins with group {}, the oldest that there is",
-            printable(options_.client.broadcast), printable(options_.client.track), number(lost.last) + 1);
+        return spdlog::info("{} {} begins with group {}, the oldest available", printable(options_.client.broadcast),
+            printable(options_.client.track), number(lost.last) + 1);
     const auto first = number(lost.first);
     const auto last = number(lost.last);
     stats_.lost += last - first + 1;

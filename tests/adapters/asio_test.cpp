@@ -141,7 +141,7 @@ TEST_CASE("a kernel that refuses GSO when it is used gets datagrams one by one, 
     fault = [](const msghdr& m) { return m.msg_iov->iov_len > 1452 ? EIO : 0; };
     transfer(net, 2 * 1024 * 1024);
     fault = nullptr;
-    CHECK(lines == std::vector<std::string>{"the kernel refuses UDP_SEGMENT; sending one by one"});
+    CHECK(lines == std::vector<std::string>{"the kernel rejects UDP_SEGMENT; sending datagrams one by one"});
     CHECK(all_were_sent(net));
 }
 

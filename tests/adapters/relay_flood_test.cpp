@@ -52,7 +52,7 @@ void groups_without_end(stage& s) {
     s.dismiss(p.who);
     const auto named = s.relay.said(p.who.tag, "out_of_memory_limit").size();
     CHECK(named > 0);
-    CHECK(s.relay.said(p.who.tag, "broke a rule").size() == named);
+    CHECK(s.relay.said(p.who.tag, "violated the protocol").size() == named);
     CHECK(s.relay.said(p.who.tag).size() < 20);
     CHECK(s.run([&] { return !s.watcher.there.contains("bad"); }));
 }

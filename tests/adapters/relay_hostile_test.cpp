@@ -107,7 +107,7 @@ void misstep_is_refused(stage& s, const misstep& m) {
     auto who = s.intrude();
     const auto id = s.write(who, m.kind, m.bytes, m.fin);
     auto& peer = *who.peer;
-    CHECK(s.run([&] { return !s.relay.said(who.tag, "broke a rule").empty(); }));
+    CHECK(s.run([&] { return !s.relay.said(who.tag, "violated the protocol").empty(); }));
     if (m.kind == direction::bidi) {
         CHECK(s.run([&] { return peer.received[id].reset.has_value(); }));
         CHECK(peer.received[id].reset == m.code);
@@ -244,7 +244,7 @@ void names_too_long_together(stage& s, const std::string& root, const std::strin
     auto who = s.intrude(to_hex(as_bytes(raw("01") + bytes_of(body))));
     stage::add(
         who, asked_for_announcements(s, who), raw("02 07 01") + bytes_of(wire::lite::announce{.suffix = suffix}));
-    CHECK(s.run([&] { return !s.relay.said(who.tag, "broke a rule").empty(); }, 2s));
+    CHECK(s.run([&] { return !s.relay.said(who.tag, "violated the protocol").empty(); }, 2s));
     s.must_be_undisturbed();
     s.must_be_named(who, rule);
 }
@@ -277,7 +277,7 @@ void no_common_alpn(stage& s) {
     REQUIRE(s.run([&] { return how->has_value(); }));
     constexpr std::uint64_t no_application_protocol = 0x100 + 120; // RFC 9001 §4.8, RFC 7301 §3.2
     CHECK((*how)->code == no_application_protocol);
-    CHECK((*how)->reason == "no common ALPN: the peer knows none of moq-lite-99");
+    CHECK((*how)->reason == "no common ALPN: the peer supports none of moq-lite-99");
     CHECK(s.run([&] { return !s.relay.said("no common ALPN").empty(); }));
     CHECK(s.relay.said("no common ALPN").size() == 1);
 }

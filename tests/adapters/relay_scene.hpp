@@ -28,7 +28,7 @@ struct guest {
         if (const auto* b = std::get_if<broadcast_available>(&e)) there.emplace(b->path);
         if (const auto* b = std::get_if<broadcast_ended>(&e)) there.erase(std::string{b->path});
         if (const auto* r = std::get_if<stream_rejected>(&e))
-            complaints.push_back("the relay broke a rule: " + std::string{to_string(r->why)});
+            complaints.push_back("the relay violated the protocol: " + std::string{to_string(r->why)});
         if (std::holds_alternative<watch_ended>(e)) complaints.emplace_back("no announcements come any more");
         if (const auto* c = std::get_if<session_closed>(&e)) {
             connection = nullptr;

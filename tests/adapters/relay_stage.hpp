@@ -54,11 +54,11 @@ struct stage : relay_scene {
     void must_be_named(intruder& who, std::string_view rule) {
         dismiss(who);
         CHECK(relay.said(who.tag, rule).size() == 1);
-        CHECK(relay.said(who.tag, "broke a rule").size() <= 1);
+        CHECK(relay.said(who.tag, "violated the protocol").size() <= 1);
     }
     void must_not_be_named(intruder& who) {
         dismiss(who);
-        CHECK(relay.said(who.tag, "broke a rule").empty());
+        CHECK(relay.said(who.tag, "violated the protocol").empty());
         CHECK(relay.said(who.tag, "ended: closed by the peer with cancel (0): bye").size() == 1);
     }
     /// The session was closed with `code`, and the reason names the rule.

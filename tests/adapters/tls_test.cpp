@@ -162,7 +162,7 @@ TEST_CASE("without a common ALPN both ends say so") {
     memory_pair pair{std::move(options)};
     pair.connect(client_tls(), "localhost", {"h3", "hq"});
     REQUIRE(pair.run([&] { return !pair.client.failures.empty(); }));
-    CHECK(pair.client.failures[0].starts_with("no common ALPN: the peer knows none of h3, hq"));
+    CHECK(pair.client.failures[0].starts_with("no common ALPN: the peer supports none of h3, hq"));
     pair.run_for(1s);
     CHECK(pair.server.handlers.empty());
     REQUIRE(lines.size() == 1);

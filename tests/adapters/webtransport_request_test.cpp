@@ -103,7 +103,7 @@ TEST_CASE("a server that names no protocol has taken the only one that was offer
 
     pair.ask({"moq-lite-05", "moq-lite-04"});
     REQUIRE(pair.run([&] { return !pair.client.failures.empty(); }));
-    CHECK(pair.client.failures[0] == "the server named none of the protocols that were offered");
+    CHECK(pair.client.failures[0] == "the server selected none of the offered protocols");
     CHECK(pair.client.handlers.size() == 1);
 }
 

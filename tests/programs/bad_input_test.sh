@@ -20,8 +20,8 @@ for program in publish watch; do
     refuses 2 'not expected: four' $program $url b t four
     refuses 2 'not expected: --bogus' $program --bogus $url b t
     refuses 2 "http://host/.* not a URL of the form moqt://" $program http://host/ b t
-    refuses 2 'names no host' $program https:///path b t
-    refuses 2 'names no host' $program moqt:///path b t
+    refuses 2 'has no host' $program https:///path b t
+    refuses 2 'has no host' $program moqt:///path b t
     refuses 2 'port is not a number' $program moqt://host:port b t
     refuses 2 'bracket is not closed' $program 'moqt://[::1' b t
     refuses 2 'more than 32 segments' $program $url "$(printf 'a/%.0s' {1..33})" t
@@ -30,7 +30,7 @@ for program in publish watch; do
     refuses 2 'names of broadcast and track must be UTF-8' $program $url $'\xff' t
     refuses 2 "'12' is not a fingerprint" $program --fingerprint 12 $url b t
     refuses 2 'fingerprint excludes --tls-insecure' $program --fingerprint 12 --tls-insecure $url b t
-    refuses 2 "protocol 'moq-lite-99' is not supported; there is moq-lite-05" $program --protocol moq-lite-99 $url b t
+    refuses 2 "protocol 'moq-lite-99' is not supported; supported are moq-lite-05" $program --protocol moq-lite-99 $url b t
     refuses 2 'loud not in' $program --log-level loud $url b t
 done
 refuses 2 "'33M' is not between 1 and 33554432 bytes" publish --frame-size 33M $url b t
@@ -130,4 +130,4 @@ kill "${pid_of[publish]}"
 finished publish 143
 start_watch watch nothing --quiet --timeout 0.3
 finished watch 1
-said_once watch 'nobody announced nothing within 0.3 s'
+said_once watch 'nothing was not announced within 0.3 s'

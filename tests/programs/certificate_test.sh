@@ -24,7 +24,7 @@ start_relay expired --cert cert.pem --key key.pem
 said expired 'warning the certificate expired at 2020-01-01T00:00:00Z'
 start_watch pinned film --timeout 0.3
 finished pinned 1
-said pinned 'nobody announced film'
+said pinned 'film was not announced'
 start unpinned watch --quiet --ca cert.pem "moqt://localhost:${at##*:}" film data
 finished unpinned 1
 said_once unpinned 'cannot connect to .*expired'
@@ -39,7 +39,7 @@ kill -HUP "${pid_of[expired]}"
 until_true 5 has_said expired 'warning the certificate is not valid before 2050-01-01T00:00:00Z' || fail "no word of a future one"
 certify cert.pem 20200101000000Z 20510101000000Z
 kill -HUP "${pid_of[expired]}"
-until_true 5 has_said expired 'certificate renewed.*good until 2051-01-01T00:00:00Z' || fail "the good one is not taken"
+until_true 5 has_said expired 'certificate renewed.*valid until 2051-01-01T00:00:00Z' || fail "the good one is not taken"
 [ "$(warnings expired)" = 3 ] || fail "a warning of a certificate that is good"
 kill "${pid_of[expired]}"
 finished expired 0

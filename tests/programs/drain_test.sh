@@ -14,8 +14,8 @@ random_file second 64K
 cat first >&3
 until_true 10 test -s copy || fail "nothing arrives"
 kill -TERM "${pid_of[relay]}"
-until_true 10 has_said watch 'asks to be connected to again' || fail "watch was not asked to leave"
-until_true 10 has_said publish 'asks to be connected to again' || fail "publish was not asked to leave"
+until_true 10 has_said watch 'asks its clients to reconnect' || fail "watch was not asked to leave"
+until_true 10 has_said publish 'asks its clients to reconnect' || fail "publish was not asked to leave"
 
 say "and nobody new comes in"
 start_watch late film --timeout 5
@@ -46,7 +46,7 @@ start_relay relay --drain 20
 start_watch watch film --reconnect 0
 until_true 10 has_said watch 'connected to' || fail "watch is not connected"
 kill -TERM "${pid_of[relay]}"
-until_true 10 has_said watch 'the relay will end the session' || fail "watch was not asked to leave"
+until_true 10 has_said watch 'asks its clients to reconnect' || fail "watch was not asked to leave"
 kill -TERM "${pid_of[relay]}"
 finished watch 1 3
 said watch '.*the relay is shutting down.*'
@@ -84,7 +84,7 @@ for scheme in moqt https; do
         finished watch$n 0
         same whole copy$n
     done
-    said publish 'connecting again'
+    said publish 'reconnecting'
 
     say "by $scheme, live too: a source with its own pace does not wait"
     rm -f live
@@ -113,4 +113,4 @@ finished stays 1 5
 said stays 'closed by the peer with cancel \(0\): the relay is shutting down'
 finished relay 0 6
 finished looks 1 10
-said looks 'cannot connect again within 2 s: '
+said looks 'cannot reconnect within 2 s: '

@@ -64,7 +64,7 @@ inspects 0 'whole: 11 bytes' 03 uni publisher 00 02 00 07 05 68656c6c6f 00
 
 say "what an answer answers is found out, or told"
 inspects 0 'whole: 4 bytes' 05 bidi publisher 03 6222 01
-grep -qxF 'assumed: a stream of type probe; announce would fit as well (say --type)' it.out || fail "it did not say what it assumed"
+grep -qxF 'assumed: a stream of type probe; announce would also fit (see --type)' it.out || fail "it did not say what it assumed"
 inspects 0 'whole: 4 bytes' 05 bidi publisher --type announce 03 6222 01
 tells 0 4 'ANNOUNCE_OK hop_id=8738 active_count=1'
 grep -q assumed it.out && fail "it assumed what it was told"
@@ -79,9 +79,9 @@ inspects 1 'malformed at 0: message_too_short' 05 datagram publisher 01 02
 inspects 1 'malformed at 0: unsupported' 04 datagram publisher 01 02 03
 
 say "bytes that end in the middle: exit code 3"
-inspects 3 'incomplete at 1: a message that goes on behind the end, at 4' 05 bidi subscriber 01 07 04 72
-inspects 3 'incomplete at 1: a message has to follow' 05 bidi subscriber 02
-inspects 3 'incomplete at 4: a message that goes on behind the end, at 8' 05 uni publisher 00 02 00 07 00 05 68 65
+inspects 3 'incomplete at 1: the message continues beyond the end, at 4' 05 bidi subscriber 01 07 04 72
+inspects 3 'incomplete at 1: a message must follow' 05 bidi subscriber 02
+inspects 3 'incomplete at 4: the message continues beyond the end, at 8' 05 uni publisher 00 02 00 07 00 05 68 65
 
 say "bytes from a pipe, with white space anywhere"
 printf '0\n1 02\t00\r\n\n 00\n' >bytes

@@ -7,7 +7,7 @@ random_file file 1M
 say "a live source that nobody watches ends by itself and says what nobody took"
 start_publish publish alone --input file
 finished publish 0
-said publish 'nobody took 1 of 1 groups'
+said publish 'nobody received 1 of 1 groups'
 start_publish publish alone --input file --group-frames 4 --quiet
 finished publish 0
 [ ! -s publish.err ] || fail "--quiet is not quiet"
@@ -37,7 +37,7 @@ same expected again
 say "a live source at 100 frames a second: a watcher joins at the newest group, in order, and sees the end"
 start_publish publish live --input file --frame-size 4K --group-frames 10 --rate 100
 start_watch early live --live --stats
-until_true 10 has_said publish 'a subscriber came' || fail "nobody came"
+until_true 10 has_said publish 'new subscriber' || fail "nobody came"
 start_watch late live --stats
 finished publish 0
 finished early 0

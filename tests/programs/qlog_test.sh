@@ -45,7 +45,7 @@ for n in 1 2; do
     finished watch 0
     same file watch.out
 done
-[ "$(grep -c 'no qlog of some connections: gone/.*No such file' relay.err)" = 1 ] || fail "that is not said once"
+[ "$(grep -c 'no qlog for some connections: gone/.*No such file' relay.err)" = 1 ] || fail "that is not said once"
 
 say "a disk that is full ends the files with one line of the log, and costs no connection"
 mkdir full
@@ -63,4 +63,4 @@ for n in 1 2; do
 done
 kill "${pid_of[full]}"
 finished full 0
-[ "$(grep -c 'qlog files end early: full/.*File too large' full.err)" = 1 ] || fail "that is not said once"
+[ "$(grep -c 'qlog files are truncated: full/.*File too large' full.err)" = 1 ] || fail "that is not said once"

@@ -24,7 +24,7 @@ for mode in --live "--from 0" ""; do
     exec 3<>next
     input=next start_publish second film --wait-subscriber --frame-size 1K --group-frames 8
     began=$SECONDS
-    until_true 6 has_said watch 'subscribing to what is announced in its place' || fail "watch does not follow"
+    until_true 6 has_said watch 'subscribing to the new broadcast of that name' || fail "watch does not follow"
     ((SECONDS - began <= 3)) || fail "watch follows after $((SECONDS - began)) s only"
     of b 30 >&3
     until_true 10 grows_past out $((50 * 1024 - 1)) || fail "the second publisher's bytes do not come"

@@ -17,7 +17,7 @@ finished relay 137
 start_relay relay --listen "$at" --cert cert.pem --key key.pem
 finished publish 1 3
 finished watch 1 4
-for n in publish watch; do said $n 'the peer knows nothing of this connection any more \(stateless reset\)'; done
+for n in publish watch; do said $n 'the peer has lost the state of this connection \(stateless reset\)'; done
 kill "${pid_of[relay]}"
 finished relay 0
 

@@ -40,7 +40,7 @@ drain() {
 }
 drain <slow >out &
 pid_of[drain]=$!
-until_true 60 has_said publish 'a subscriber has everything' || fail "the publisher did not end"
+until_true 60 has_said publish 'a subscriber received everything' || fail "the publisher did not end"
 finished publish 0
 finished watch 0
 finished drain 0

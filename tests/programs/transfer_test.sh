@@ -88,7 +88,7 @@ finished publish 0
 finished first 0
 for protocol in moq-lite-03 moq-lite-04 moq-lite-05; do
     finished "late-$protocol" 0
-    begun=$(sed -nE 's/.*old data begins with group ([0-9]+), the oldest that there is$/\1/p' "late-$protocol.err")
+    begun=$(sed -nE 's/.*old data begins with group ([0-9]+), the oldest available$/\1/p' "late-$protocol.err")
     [ "${begun:-0}" -gt 0 ] || fail "late-$protocol does not say where it begins"
     [ "$(wc -l <<<"$begun")" = 1 ] || fail "late-$protocol says it more than once"
     said "late-$protocol" '"lost":0,'

@@ -17,11 +17,11 @@ namespace {
 using cipher = unique<gnutls_aead_cipher_hd_t, gnutls_aead_cipher_deinit>;
 
 std::string start() {
-    if (const int rv = gnutls_global_init(); rv != 0) return gnutls_error("GnuTLS does not start", rv);
+    if (const int rv = gnutls_global_init(); rv != 0) return gnutls_error("cannot initialise GnuTLS", rv);
     if (gnutls_check_version("3.7.5") == nullptr)
         return std::string{"GnuTLS 3.7.5 or later is needed, this is "} + gnutls_check_version(nullptr);
     if (ngtcp2_version(NGTCP2_VERSION_NUM) == nullptr)
-        return "ngtcp2 is older than the one that moqlite was built with";
+        return "ngtcp2 is older than the version that moqlite was built with";
     return {};
 }
 

@@ -65,7 +65,7 @@ int verify(gnutls_session_t session) {
     unsigned int count = 0;
     const gnutls_datum_t* chain = gnutls_certificate_get_peers(session, &count);
     if (chain == nullptr || count == 0) {
-        c.complaint = "certificate verify failed: there is none";
+        c.complaint = "certificate verify failed: the peer sent none";
     } else if (from.believes == trust::kind::fingerprint) {
         const std::string found = fingerprint_of(chain[0]);
         if (found == from.pinned) return 0;
@@ -130,7 +130,7 @@ bool start_tls(connection_state& c, const tls::state& from, const std::string& s
     if (gnutls_init(&session, flags) != 0) return false;
     c.crypto->session.reset(session);
     if (const int rv = configure(session, c, from); rv != 0) {
-        why = gnutls_error("TLS does not start", rv);
+        why = gnutls_error("cannot start TLS", rv);
         return false;
     }
     if (from.server ? !configure_server(session, from, why) : !configure_client(session, from, server_name, alpn, why))

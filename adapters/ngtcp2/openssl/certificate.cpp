@@ -131,7 +131,7 @@ std::optional<validity> valid_times(const identity& of, std::string& why) {
     const auto from = to_wall_time(X509_get0_notBefore(leaf.get()));
     const auto until = to_wall_time(X509_get0_notAfter(leaf.get()));
     if (from && until) return validity{*from, *until};
-    why = openssl_error("the certificate has no times");
+    why = openssl_error("cannot read the certificate's dates");
     return std::nullopt;
 }
 

@@ -20,13 +20,14 @@ namespace {
 
 std::string start() {
     // No configuration file: it could name providers that this OpenSSL was not built with.
-    if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr) != 1) return openssl_error("OpenSSL does not start");
+    if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr) != 1) return openssl_error("cannot initialise OpenSSL");
     if (OpenSSL_version_num() < 0x30500000L)
         return std::string{"OpenSSL 3.5 or later is needed, this is "} + OpenSSL_version(OPENSSL_VERSION_STRING);
-    if (OPENSSL_version_major() != OPENSSL_VERSION_MAJOR) return "OpenSSL is not the one that moqlite was built with";
+    if (OPENSSL_version_major() != OPENSSL_VERSION_MAJOR)
+        return "OpenSSL is not the version that moqlite was built with";
     if (ngtcp2_version(NGTCP2_VERSION_NUM) == nullptr)
-        return "ngtcp2 is older than the one that moqlite was built with";
-    if (ngtcp2_crypto_ossl_init() != 0) return "ngtcp2's OpenSSL binding does not start";
+        return "ngtcp2 is older than the version that moqlite was built with";
+    if (ngtcp2_crypto_ossl_init() != 0) return "cannot initialise ngtcp2's OpenSSL binding";
     return {};
 }
 

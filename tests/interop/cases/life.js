@@ -77,7 +77,7 @@ async function origins(stage) {
     };
     const stranger = await connect("https://elsewhere.example", page.replace("http:", "https:"));
     await refused(stranger.tab, stranger.how, "a page that is not allowed");
-    await stranger.relay.said(/are not allowed here/);
+    await stranger.relay.said(/are not allowed/);
     for (const allowed of [[], [page], ["https://elsewhere.example", page], ["*"]]) {
         const guest = await connect(...allowed);
         await guest.tab.moq("connect", guest.how);
