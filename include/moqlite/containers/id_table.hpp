@@ -3,9 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <moqlite/containers/block.hpp>
 #include <moqlite/core/bytes.hpp>
 #include <utility>
-#include <vector>
 
 namespace moqlite::detail {
 
@@ -73,13 +73,39 @@ private:
         slots_[i] = {key, std::move(value), true};
     }
     void grow() {
-        std::vector<slot> old(slots_.empty() ? 4 : slots_.size() * 2);
-        old.swap(slots_);
+        block<slot> old(slots_.empty() ? 4 : slots_.size() * 2);
+        std::swap(old, slots_);
         for (auto& s : old)
             if (s.used) place(s.key, std::move(s.value));
     }
-    std::vector<slot> slots_;
+    block<slot> slots_;
     std::size_t size_ = 0;
+};
+
+/// Maps numbers to pointers, all in one instantiation of id_table.
+template <class T>
+class pointer_table {
+public:
+    [[nodiscard]] std::size_t size() const noexcept { return all_.size(); }
+    [[nodiscard]] bool empty() const noexcept { return all_.empty(); }
+    /// nullptr: absent.
+    [[nodiscard]] T* find(std::uint64_t key) noexcept {
+        void** found = all_.find(key);
+        return found != nullptr ? static_cast<T*>(*found) : nullptr;
+    }
+    /// After this the next insert() does not allocate.
+    void make_room() { all_.make_room(); }
+    /// Precondition: the key is absent.
+    void insert(std::uint64_t key, T& value) { all_.insert(key, &value); }
+    bool erase(std::uint64_t key) noexcept { return all_.erase(key); }
+    /// Calls f(key, T&) on each; f must not insert or erase.
+    template <class F>
+    void for_each(F&& f) {
+        all_.for_each([&](std::uint64_t key, void* value) { f(key, *static_cast<T*>(value)); });
+    }
+
+private:
+    id_table<void*> all_;
 };
 
 } // namespace moqlite::detail

@@ -3,8 +3,8 @@
 
 #include <cassert>
 #include <cstddef>
+#include <moqlite/containers/block.hpp>
 #include <utility>
-#include <vector>
 
 namespace moqlite::detail {
 
@@ -17,6 +17,11 @@ public:
     void push(T item) {
         if (size_ == items_.size()) grow();
         items_[(first_ + size_++) & (items_.size() - 1)] = std::move(item);
+    }
+    /// Appends the element that its slot held before, to be overwritten in place.
+    T& push_used() {
+        if (size_ == items_.size()) grow();
+        return items_[(first_ + size_++) & (items_.size() - 1)];
     }
     T pop() {
         assert(!empty());
@@ -33,12 +38,12 @@ public:
 
 private:
     void grow() {
-        std::vector<T> larger(items_.empty() ? 4 : items_.size() * 2);
+        block<T> larger(items_.empty() ? 4 : items_.size() * 2);
         for (std::size_t i = 0; i < size_; ++i) larger[i] = std::move(items_[(first_ + i) & (items_.size() - 1)]);
         items_ = std::move(larger);
         first_ = 0;
     }
-    std::vector<T> items_; // Their number is 0 or a power of two.
+    block<T> items_; // Their number is 0 or a power of two.
     std::size_t first_ = 0;
     std::size_t size_ = 0;
 };

@@ -52,7 +52,7 @@ public:
         r.exclude = m->exclude_hop;
         c_.peer_hop(stream.id, m->exclude_hop);
         stream.owner = next_id_++;
-        by_stream_.insert(stream.owner, &r);
+        by_stream_.insert(stream.owner, r);
         table_->listen(r, readable(r.prefix));
         return errc::ok;
     }
@@ -61,7 +61,7 @@ public:
     void peer_left(control_stream& stream, bool finished, app_error code) {
         auto* found = by_stream_.find(stream.owner);
         if (found == nullptr) return;
-        announce_reply& r = **found;
+        announce_reply& r = *found;
         if (!c_.closing) c_.out.finish(stream);
         const bool refused = !finished && code != app_error::cancel;
         if (refused && !c_.closing && stream.reading != read_state::abandoned) // Otherwise we abandoned it.
@@ -292,7 +292,7 @@ private:
     list<announcements::listener, pending_tag> pending_; ///< Requests with changes to write.
     std::size_t waiting_ = 0;                            ///< Changes that all of them have yet to read.
     object_pool<announce_reply> replies_;
-    id_table<announce_reply*> by_stream_;
+    pointer_table<announce_reply> by_stream_;
     std::size_t entries_left_ = entries_per_pump; ///< Entries that may still be examined in this pump.
     std::size_t announced_ = 0;                   ///< Active broadcasts over all requests.
     std::uint64_t next_id_ = 0;

@@ -35,7 +35,7 @@ public:
         g.fetch = &stream;
         g.at = incoming_group::stage::header;
         stream.fetching = &g;
-        fetches_.insert(stream.owner, &g);
+        fetches_.insert(stream.owner, g);
         return g.name;
     }
 
@@ -151,10 +151,7 @@ public:
 
 private:
     incoming_group* group(group_id id) noexcept {
-        if ((number(id) & fetch_mark) != 0) {
-            auto* const* fetch = fetches_.find(number(id) & ~fetch_mark);
-            return fetch != nullptr ? *fetch : nullptr;
-        }
+        if ((number(id) & fetch_mark) != 0) return fetches_.find(number(id) & ~fetch_mark);
         auto* found = c_.streams.find(stream_id{number(id)});
         if (found == nullptr) return nullptr;
         auto* const* g = std::get_if<incoming_group*>(found);
@@ -195,7 +192,7 @@ private:
         g.sequence = header.sequence;
         ++s->accounted;
         s->groups.push_back(g);
-        s->by_sequence.insert(number(g.sequence), &g);
+        s->by_sequence.insert(number(g.sequence), g);
         s->list_hook<quiet_tag>::unlink();
         g.at = incoming_group::stage::header;
         s->first = std::min(s->first.value_or(g.sequence), g.sequence);
@@ -294,7 +291,7 @@ private:
     context& c_;
     subscription_table& subscriptions_;
     object_pool<incoming_group> groups_;
-    id_table<incoming_group*> fetches_;
+    pointer_table<incoming_group> fetches_;
     std::uint64_t next_fetch_ = 0;
 };
 

@@ -93,10 +93,7 @@ public:
     }
 
 private:
-    incoming_request* find(request_id id) noexcept {
-        auto* found = by_id_.find(number(id));
-        return found != nullptr ? *found : nullptr;
-    }
+    incoming_request* find(request_id id) noexcept { return by_id_.find(number(id)); }
     bool may_read(std::string_view wire_path) {
         path::normalise(wire_path, c_.path_scratch);
         return wire_names::covered(c_.names.allowed.subscribe, c_.path_scratch);
@@ -117,7 +114,7 @@ private:
         r.kind = kind;
         r.stream = &stream;
         stream.owner = number(r.id);
-        by_id_.insert(number(r.id), &r);
+        by_id_.insert(number(r.id), r);
         return r;
     }
     void forget(incoming_request& r) {
@@ -216,8 +213,8 @@ private:
     std::size_t waiting_ = 0; ///< Groups in the heaps of all requests.
     list<served_group, resetting_tag>
         resetting_; ///< Groups whose lent bytes stay until their resets have been executed.
-    id_table<incoming_request*> by_id_;
-    id_table<incoming_request*> by_wire_id_;
+    pointer_table<incoming_request> by_id_;
+    pointer_table<incoming_request> by_wire_id_;
     datagram_queue datagrams_;
     list<incoming_request, recount_tag> to_recount_; ///< Requests with bytes acknowledged since the last pump.
     list<incoming_request, dropping_tag> dropping_;  ///< Requests with drops and room on their stream.

@@ -37,7 +37,7 @@ struct subscription : list_hook<owned_tag>, list_hook<quiet_tag>, list_hook<upda
     bool fin_arrived = false;
     time_point quiet_since{};                         ///< Start of the wait for groups that the FIN may have overtaken.
     list<incoming_group, of_subscription_tag> groups; ///< Arriving groups.
-    id_table<incoming_group*> by_sequence;            ///< The same, by sequence.
+    pointer_table<incoming_group> by_sequence;        ///< The same, by sequence.
 };
 
 /// A group that is arriving on its stream.

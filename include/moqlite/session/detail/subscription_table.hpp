@@ -27,13 +27,10 @@ public:
         s.options = s.requested = options;
         s.lowest = options.start;
         s.highest = options.end;
-        by_id_.insert(number(s.id), &s);
+        by_id_.insert(number(s.id), s);
         return s;
     }
-    [[nodiscard]] subscription* find(subscribe_id id) noexcept {
-        auto* found = by_id_.find(number(id));
-        return found != nullptr ? *found : nullptr;
-    }
+    [[nodiscard]] subscription* find(subscribe_id id) noexcept { return by_id_.find(number(id)); }
     [[nodiscard]] subscription* first() noexcept { return subscriptions_.first(); }
     [[nodiscard]] static bool covers(const subscription& s, group_sequence g) noexcept {
         return (!s.lowest || *s.lowest <= g) && (!s.highest || g <= *s.highest);
@@ -93,7 +90,7 @@ private:
 
     context& c_;
     object_pool<subscription> subscriptions_;
-    id_table<subscription*> by_id_;
+    pointer_table<subscription> by_id_;
     list<subscription, quiet_tag> quiet_; ///< Longest quiet first.
     std::uint64_t next_id_ = 0;
 };

@@ -49,7 +49,7 @@ public:
         w.prefix = std::move(normal);
         w.stream = &stream;
         stream.owner = number(w.id);
-        by_id_.insert(number(w.id), &w);
+        by_id_.insert(number(w.id), w);
         return w.id;
     }
     result<void> stop(watch_id id) {
@@ -106,16 +106,13 @@ public:
         return true;
     }
     void end_all(app_error code) {
-        by_id_.for_each([&](std::uint64_t, watch*& w) { ending_.push_back(w); });
+        by_id_.for_each([&](std::uint64_t, watch& w) { ending_.push_back(&w); });
         by_id_ = {};
         ending_code_ = code;
     }
 
 private:
-    watch* find(std::uint64_t id) noexcept {
-        auto* found = by_id_.find(id);
-        return found != nullptr ? *found : nullptr;
-    }
+    watch* find(std::uint64_t id) noexcept { return by_id_.find(id); }
     wire::taken<std::size_t> parse_ok(watch& w, byte_view in) {
         const auto message = wire::take_message(in, c_.bounds.control_message);
         if (message.status == wire::progress::error) return message.error;
@@ -321,7 +318,7 @@ private:
 
     context& c_;
     object_pool<watch> watches_;
-    id_table<watch*> by_id_;
+    pointer_table<watch> by_id_;
     std::vector<watch*> ending_;
     app_error ending_code_ = app_error::cancel;
     std::size_t announced_ = 0;

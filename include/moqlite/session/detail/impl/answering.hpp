@@ -128,7 +128,7 @@ inline errc publishing::subscribe_arrived(control_stream& stream, byte_view body
     r.wire_id = m->id;
     r.options = m->options;
     r.capped = r.options.end.has_value();
-    by_wire_id_.insert(r.wire_id, &r);
+    by_wire_id_.insert(r.wire_id, r);
     rank(r);
     c_.emit(subscribe_requested{r.id, c_.kept(m->broadcast, m->track), m->options});
     c_.emit(groups_wanted{r.id, m->options.end});
