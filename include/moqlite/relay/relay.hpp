@@ -349,7 +349,7 @@ private:
     bool rejoin(relaying::track& second);
     void leave_live(relaying::reader& r);
     void drain(relaying::track& live);
-    [[nodiscard]] static bool is_read_as_it_arrives(relaying::track& t);
+    [[nodiscard]] static bool serves_arriving_groups(relaying::track& t);
     void resubscribe_earlier(relaying::track& t, std::optional<group_sequence> start);
 
     static constexpr std::size_t notices_max = 4096;

@@ -46,7 +46,8 @@ public:
     void asked_open() { output(rank::open); }
     void opened(direction kind, stream_id id) {
         must(number(id) <= most, "open: an id is below 2^62");
-        must(initiator_of(id) == side_ && direction_of(id) == kind, "open: an id's low bits are its side and kind");
+        must(
+            initiator_of(id) == side_ && direction_of(id) == kind, "open: the low bits of an id are its side and kind");
         must(!streams_.contains(number(id)) && !over_.contains(id), "open: an id is used once");
         streams_[number(id)] = {.sends = true, .receives = kind == direction::bidi};
     }
@@ -54,10 +55,10 @@ public:
         output(rank::write);
         std::size_t sum = 0;
         for (const auto part : w.data) sum += part.size();
-        must(sum == w.size, "write: its size is the sum of its parts");
-        must(w.size != 0 || w.fin, "write: it has bytes, or FIN");
+        must(sum == w.size, "write: size is the sum of the parts");
+        must(w.size != 0 || w.fin, "write: there are bytes or FIN");
         stream* s = find(w.stream);
-        must(s != nullptr && s->sends, "write: its stream is open, and may be sent on");
+        must(s != nullptr && s->sends, "write: the stream is open, and we send on it");
         if (s == nullptr) return;
         must(!s->fin, "write: nothing follows FIN");
         must(!s->reset, "write: nothing follows a reset");
@@ -67,33 +68,33 @@ public:
     void answered(const write_stream& w, std::optional<std::size_t> taken) {
         stream* s = find(w.stream);
         if (s == nullptr || ended_) return;
-        must(taken.value_or(0) <= w.size, "write: no more is taken than was offered");
+        must(taken.value_or(0) <= w.size, "write: no more bytes are accepted than offered");
         s->offered = 0;
         s->taken += taken.value_or(0);
         s->fin = taken == w.size && w.fin;
         s->blocked = taken == 0 && w.size != 0;
-        must(s->acked <= s->taken, "stream_acked: no more is acknowledged than was taken");
+        must(s->acked <= s->taken, "stream_acked: no more bytes are acknowledged than accepted");
     }
     void asked_reset(stream_id id) {
         stream* s = stopped_or_reset(id);
         if (s == nullptr) return;
-        must(s->sends, "reset: its stream may be sent on");
+        must(s->sends, "reset: we send on the stream");
         must(!std::exchange(s->reset, true), "reset: a stream is reset once");
     }
     void asked_stop(stream_id id) {
         stream* s = stopped_or_reset(id);
         if (s == nullptr) return;
-        must(s->receives, "stop: its stream may be received on");
+        must(s->receives, "stop: the peer sends on the stream");
         must(!std::exchange(s->stopped, true), "stop: a stream is stopped once");
     }
     void asked_credit(stream_id id, std::uint64_t n) {
         output(rank::credit);
-        must(n != 0, "credit: it gives something");
+        must(n != 0, "credit: n is above 0");
         stream* s = find(id);
-        if (s == nullptr) return must(over_.contains(id), "credit: its stream has been open");
-        if (!s->receives) return must(false, "credit: its stream may be received on");
+        if (s == nullptr) return must(over_.contains(id), "credit: the stream has been opened");
+        if (!s->receives) return must(false, "credit: the peer sends on the stream");
         s->credited += n;
-        must(s->credited <= s->received, "credit: it is given once for each byte that was received");
+        must(s->credited <= s->received, "credit: it is returned once for each received byte");
     }
     void asked_close() {
         output(rank::close);
@@ -112,7 +113,7 @@ public:
         input(now);
         stream* s = find_or_accept(id);
         if (s == nullptr) return;
-        must(s->receives, "stream_received: not on a stream that only we may send on");
+        must(s->receives, "stream_received: not on a stream that only we send on");
         must(!s->ended, "stream_received: nothing follows FIN or RESET_STREAM");
         s->received += n;
         s->ended = fin;
@@ -121,36 +122,37 @@ public:
         input(now);
         stream* s = find_or_accept(id);
         if (s == nullptr) return;
-        must(s->receives, "stream_reset: not of a stream that only we may send on");
+        must(s->receives, "stream_reset: not on a stream that only we send on");
         must(!std::exchange(s->ended, true), "stream_reset: nothing follows FIN or RESET_STREAM");
     }
     void was_stopped(stream_id id, time_point now) {
         input(now);
         if (const stream* s = find_or_accept(id))
-            must(s->sends, "stream_stopped: not of a stream that only the peer may send on");
+            must(s->sends, "stream_stopped: not on a stream that only the peer sends on");
     }
     void writable(stream_id id, time_point now) {
         input(now);
         stream* s = find_or_accept(id);
         if (s == nullptr) return;
-        must(s->sends, "stream_writable: not of a stream that only the peer may send on");
+        must(s->sends, "stream_writable: not on a stream that only the peer sends on");
         s->blocked = false;
     }
     void acked(stream_id id, std::uint64_t n, time_point now) {
         input_anywhere(now);
         stream* s = find_or_accept(id);
-        must(n != 0, "stream_acked: it acknowledges something");
+        must(n != 0, "stream_acked: n is above 0");
         if (s == nullptr) return;
         s->acked += n;
-        must(s->acked <= s->taken + s->offered, "stream_acked: no more is acknowledged than was taken");
+        must(s->acked <= s->taken + s->offered, "stream_acked: no more bytes are acknowledged than accepted");
     }
     void was_closed(stream_id id, bool clean, time_point now) {
         input(now);
         const stream* s = find_or_accept(id);
         if (s == nullptr) return;
         const bool sent = !s->sends || (s->fin && s->acked == s->taken);
-        must(!clean || sent, "stream_closed: without a code all of ours, FIN included, is acknowledged");
-        must(!clean || !s->receives || s->ended || s->stopped, "stream_closed: without a code theirs has ended");
+        must(!clean || sent, "stream_closed: without a code all our bytes and FIN are acknowledged");
+        must(!clean || !s->receives || s->ended || s->stopped,
+            "stream_closed: without a code the peer's side has ended");
         streams_.erase(number(id));
         over_.add(id);
     }
@@ -160,7 +162,7 @@ public:
         ended_ = true;
     }
     void ticked(time_point now, std::optional<time_point> deadline) {
-        must(!deadline || *deadline > now, "deadline: a tick moves it on");
+        must(!deadline || *deadline > now, "deadline: a tick moves it beyond now");
     }
 
 private:
@@ -191,19 +193,19 @@ private:
         pumping_ = true;
         must(!closed_, "outputs: nothing follows close");
         must(last_ == rank::close || (r != rank::close && r >= last_),
-            "outputs: they come in the order close, credit, open, datagrams, write");
+            "outputs: the order is close, credit, open, datagrams, write");
         last_ = r;
     }
     stream* stopped_or_reset(stream_id id) {
         pumping_ = true;
         must(!closed_, "outputs: nothing follows close");
         stream* s = find(id);
-        must(s != nullptr || over_.contains(id), "reset, stop: their stream has been open");
+        must(s != nullptr || over_.contains(id), "reset, stop: the stream has been opened");
         return s;
     }
     void input(time_point now) {
-        must(!pumping_, "inputs: none from inside of a pump but stream_acked and connection_closed");
-        must(!undrained_, "inputs: events are polled until there are none before the next");
+        must(!pumping_, "inputs: only stream_acked and connection_closed inside a pump");
+        must(!undrained_, "inputs: all events are polled before the next");
         input_anywhere(now);
         undrained_ = true;
     }
@@ -218,9 +220,9 @@ private:
     }
     stream* find_or_accept(stream_id id) {
         if (stream* s = find(id)) return s;
-        must(number(id) <= most, "inputs: a stream's id is below 2^62");
-        must(!over_.contains(id), "inputs: none of a stream after stream_closed");
-        must(initiator_of(id) != side_, "inputs: none of a stream of ours that was not opened");
+        must(number(id) <= most, "inputs: a stream id is below 2^62");
+        must(!over_.contains(id), "inputs: none on a stream after stream_closed");
+        must(initiator_of(id) != side_, "inputs: none on a stream of ours that was not opened");
         if (over_.contains(id) || initiator_of(id) == side_) return nullptr;
         return &(streams_[number(id)] = {.sends = direction_of(id) == direction::bidi, .receives = true});
     }

@@ -206,7 +206,7 @@ private:
     }
 
     result<void> subscribe() {
-        answered_ = announced_anew_ = false;
+        answered_ = announced_again_ = false;
         requested_start_ = next_;
         requested_ = {.priority = options_.priority, .start = next_};
         if (options_.mode == reading::complete) {
@@ -323,7 +323,7 @@ private:
     }
     void on(const broadcast_available& e) {
         if (e.path != broadcast_) return;
-        announced_ = announced_anew_ = true;
+        announced_ = announced_again_ = true;
         resubscribe();
     }
     void on(const broadcast_ended& e) {
@@ -344,7 +344,7 @@ private:
     }
     void cut_off(app_error code) {
         // A publisher that never answered has refused, unless another has replaced it since.
-        const bool was_there = answered_ || announced_anew_;
+        const bool was_there = answered_ || announced_again_;
         if (options_.follow <= duration{} || failed_ || (!was_there && !cut_)) {
             failed_ = code;
             return;
@@ -476,9 +476,9 @@ private:
     std::uint64_t held_ = 0;
     read_ahead ahead_;
     bool ended_ = false;
-    bool announced_ = true;       ///< The broadcast is announced, as far as a watch() reports it.
-    bool announced_anew_ = false; ///< It was announced since the last SUBSCRIBE.
-    bool answered_ = false;       ///< The last SUBSCRIBE was answered.
+    bool announced_ = true;        ///< The broadcast is announced, as far as a watch() reports it.
+    bool announced_again_ = false; ///< It was announced since the last SUBSCRIBE.
+    bool answered_ = false;        ///< The last SUBSCRIBE was answered.
     std::optional<app_error> cut_;
     time_point follow_until_{};
     time_point retry_at_{}; ///< When we subscribed to the last successor, or may to the next.

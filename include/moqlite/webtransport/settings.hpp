@@ -68,13 +68,13 @@ enum class missing_feature : std::uint8_t { none, http_datagrams, quic_datagrams
 
 /// A client checks this before it sends CONNECT: the server's SETTINGS and its max_datagram_frame_size, a QUIC
 /// transport parameter.
-[[nodiscard]] missing_feature missing_in_server(const settings& said, std::uint64_t max_datagram_frame_size) noexcept;
+[[nodiscard]] missing_feature missing_in_server(const settings& peer, std::uint64_t max_datagram_frame_size) noexcept;
 
 /// A server checks this before it accepts a CONNECT. A client need not announce WebTransport: it requests it.
-[[nodiscard]] missing_feature missing_in_client(const settings& said) noexcept;
+[[nodiscard]] missing_feature missing_in_client(const settings& peer) noexcept;
 
 /// The `:protocol` of a CONNECT that the server understands. Precondition: the server lacks nothing.
-[[nodiscard]] std::string_view connect_protocol(const settings& said) noexcept;
+[[nodiscard]] std::string_view connect_protocol(const settings& peer) noexcept;
 
 /// Whether the `:protocol` of a CONNECT asks for WebTransport.
 [[nodiscard]] constexpr bool is_webtransport(std::string_view protocol) noexcept {
@@ -119,7 +119,7 @@ public:
     }
 
     /// nullptr until they are complete, and permanently after a violation.
-    [[nodiscard]] const settings* received() const noexcept { return step_ == step::done ? &said_ : nullptr; }
+    [[nodiscard]] const settings* received() const noexcept { return step_ == step::done ? &received_ : nullptr; }
     [[nodiscard]] violation error() const noexcept { return error_; }
 
 private:
@@ -168,13 +168,13 @@ private:
 
     violation keep(setting_id id, std::uint64_t value) noexcept {
         switch (id) {
-        case setting_id::enable_connect_protocol: return keep_flag(said_.enable_connect_protocol, 0, value);
-        case setting_id::h3_datagram: return keep_flag(said_.h3_datagram, 1, value);
-        case setting_id::h3_datagram_draft04: return keep_flag(said_.h3_datagram_draft04, 2, value);
-        case setting_id::enable_webtransport: return keep_flag(said_.enable_webtransport, 3, value);
-        case setting_id::wt_enabled: return keep_flag(said_.wt_enabled, 4, value);
-        case setting_id::webtransport_max_sessions: return keep_count(said_.webtransport_max_sessions, 5, value);
-        case setting_id::wt_max_sessions: return keep_count(said_.wt_max_sessions, 6, value);
+        case setting_id::enable_connect_protocol: return keep_flag(received_.enable_connect_protocol, 0, value);
+        case setting_id::h3_datagram: return keep_flag(received_.h3_datagram, 1, value);
+        case setting_id::h3_datagram_draft04: return keep_flag(received_.h3_datagram_draft04, 2, value);
+        case setting_id::enable_webtransport: return keep_flag(received_.enable_webtransport, 3, value);
+        case setting_id::wt_enabled: return keep_flag(received_.wt_enabled, 4, value);
+        case setting_id::webtransport_max_sessions: return keep_count(received_.webtransport_max_sessions, 5, value);
+        case setting_id::wt_max_sessions: return keep_count(received_.wt_max_sessions, 6, value);
         }
         return violation::none; // Unknown, or greasing.
     }
@@ -188,7 +188,7 @@ private:
         return violation::none;
     }
 
-    settings said_;
+    settings received_;
     detail::partial_varint partial_;
     std::size_t left_ = 0; ///< Bytes of the SETTINGS not received yet.
     setting_id id_{};
@@ -197,47 +197,47 @@ private:
     violation error_ = violation::none;
 };
 
-[[nodiscard]] inline missing_feature missing_in_client(const settings& said) noexcept {
-    return said.h3_datagram == 1 || said.h3_datagram_draft04 == 1 ? missing_feature::none
+[[nodiscard]] inline missing_feature missing_in_client(const settings& peer) noexcept {
+    return peer.h3_datagram == 1 || peer.h3_datagram_draft04 == 1 ? missing_feature::none
                                                                   : missing_feature::http_datagrams;
 }
 
 namespace detail {
 /// The drafts up to 14.
-[[nodiscard]] inline bool says_legacy(const settings& said) noexcept {
-    return said.enable_webtransport == 1 || said.webtransport_max_sessions > 0 || said.wt_max_sessions > 0;
+[[nodiscard]] inline bool has_legacy_settings(const settings& peer) noexcept {
+    return peer.enable_webtransport == 1 || peer.webtransport_max_sessions > 0 || peer.wt_max_sessions > 0;
 }
 } // namespace detail
 
 [[nodiscard]] inline missing_feature missing_in_server(
-    const settings& said, std::uint64_t max_datagram_frame_size) noexcept {
-    if (!detail::says_legacy(said) && said.wt_enabled != 1) return missing_feature::webtransport;
-    if (said.enable_connect_protocol != 1) return missing_feature::extended_connect;
-    if (missing_in_client(said) != missing_feature::none) return missing_feature::http_datagrams;
+    const settings& peer, std::uint64_t max_datagram_frame_size) noexcept {
+    if (!detail::has_legacy_settings(peer) && peer.wt_enabled != 1) return missing_feature::webtransport;
+    if (peer.enable_connect_protocol != 1) return missing_feature::extended_connect;
+    if (missing_in_client(peer) != missing_feature::none) return missing_feature::http_datagrams;
     if (max_datagram_frame_size == 0) return missing_feature::quic_datagrams;
     return missing_feature::none;
 }
 
-[[nodiscard]] inline std::string_view connect_protocol(const settings& said) noexcept {
+[[nodiscard]] inline std::string_view connect_protocol(const settings& peer) noexcept {
     // A server that announces both accepts both; many know only the old one.
-    return detail::says_legacy(said) ? "webtransport" : "webtransport-h3";
+    return detail::has_legacy_settings(peer) ? "webtransport" : "webtransport-h3";
 }
 
 [[nodiscard]] inline result<std::vector<std::byte>> with_added_settings(byte_view first_burst) {
     wire::reader in{first_burst};
     const auto stream_type = in.varint();
     const auto frame_type = in.varint();
-    const auto said = in.bytes(in.varint());
+    const auto body = in.bytes(in.varint());
     if (in.error() != errc::ok) return in.error();
     if (stream_type != control_stream_type) return errc::unknown_stream_type;
     if (frame_type != settings_frame_type) return errc::unexpected_message;
 
-    std::array<bool, added_settings.size()> there{};
-    for (wire::reader entries{said}; entries.finish() == errc::message_too_long;) {
+    std::array<bool, added_settings.size()> present{};
+    for (wire::reader entries{body}; entries.finish() == errc::message_too_long;) {
         const setting_id id{entries.varint()};
         static_cast<void>(entries.varint());
         if (entries.error() != errc::ok) return entries.error();
-        for (std::size_t i = 0; i < there.size(); ++i) there[i] = there[i] || added_settings[i].id == id;
+        for (std::size_t i = 0; i < present.size(); ++i) present[i] = present[i] || added_settings[i].id == id;
     }
 
     std::vector<std::byte> bytes;
@@ -245,9 +245,9 @@ namespace detail {
     out.varint(control_stream_type);
     out.varint(settings_frame_type);
     out.prefixed([&] {
-        out.bytes(said);
-        for (std::size_t i = 0; i < there.size(); ++i) {
-            if (there[i]) continue;
+        out.bytes(body);
+        for (std::size_t i = 0; i < present.size(); ++i) {
+            if (present[i]) continue;
             out.varint(static_cast<std::uint64_t>(added_settings[i].id));
             out.varint(added_settings[i].value);
         }

@@ -275,7 +275,7 @@ inline void relay::end_cleanly(relaying::track& t) {
 inline void relay::end_silent(time_point now) {
     while (!suspected_ends_.empty() && suspected_ends_.begin()->first <= now) {
         relaying::track& t = *suspected_ends_.begin()->second;
-        if (t.is_draining() && is_read_as_it_arrives(t)) {
+        if (t.is_draining() && serves_arriving_groups(t)) {
             relaying::set_timer(suspected_ends_, t.end_timer, now + options_.bounds.request_timeout, t);
             continue;
         }
@@ -322,7 +322,7 @@ inline void relay::on(peer& p, const group_closed& e) {
     // A dropped group may have arrived again, and the second may still be arriving.
     if (entry != nullptr && entry->arriving() && entry->group->ended() != group::state::open)
         cache_.complete(*entry, now_);
-    if (t->is_draining() && !is_read_as_it_arrives(*t)) abandon(*t);
+    if (t->is_draining() && !serves_arriving_groups(*t)) abandon(*t);
 }
 
 // The log.

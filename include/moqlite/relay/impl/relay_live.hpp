@@ -132,11 +132,11 @@ inline void relay::leave_live(relaying::reader& r) {
     serve_up_to_cap(*t, r, r.first.value_or(group_sequence{}));
     ask_upstream(*t);
     if (live->wanted.readers() != 0) return ask_upstream(*live);
-    is_read_as_it_arrives(*live) ? drain(*live) : abandon(*live);
+    serves_arriving_groups(*live) ? drain(*live) : abandon(*live);
 }
 
 /// Whether a reader that moved elsewhere is still served a group that is arriving here.
-inline bool relay::is_read_as_it_arrives(relaying::track& t) {
+inline bool relay::serves_arriving_groups(relaying::track& t) {
     return t.log.arriving.find_first(SIZE_MAX, [](const auto& e) { return e.group->has_readers(); }) != nullptr;
 }
 

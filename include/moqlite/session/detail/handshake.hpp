@@ -83,8 +83,8 @@ private:
     errc received(const control_stream& s, byte_view body) {
         const auto m = wire::lite::decode<wire::lite::setup>(c_.dialect, body, c_.bounds);
         if (!m) return m.error();
-        const bool says_client = m->path.has_value() || m->role != wire::lite::peer_role::both;
-        if (c_.side == role::client && says_client) return errc::setup_from_server;
+        const bool has_client_parameter = m->path.has_value() || m->role != wire::lite::peer_role::both;
+        if (c_.side == role::client && has_client_parameter) return errc::setup_from_server;
         peer_ = peer_setup::received;
         c_.peer_origin = m->origin;
         c_.peer_cost = m->cost;

@@ -65,7 +65,7 @@ public:
     [[nodiscard]] bool acked(served_group& s, std::uint64_t n);
     void writable(served_group& s);
     void write_drops();
-    void end_overdropped();
+    void end_excess_drops();
     void control_written(const control_stream& stream);
     void stopped(served_group& s, app_error code) {
         if (!s.lost) lose(s, code, false);
@@ -219,7 +219,7 @@ private:
     list<incoming_request, recount_tag> to_recount_; ///< Requests with bytes acknowledged since the last pump.
     list<incoming_request, dropping_tag> dropping_;  ///< Requests with drops and room on their stream.
     std::size_t pending_drops_ = 0;                  ///< Ranges of all requests.
-    std::vector<request_id> overdropped_;            ///< Requests with too many drops.
+    std::vector<request_id> excess_drops_;           ///< Requests with too many drops.
     std::uint64_t next_id_ = 0;
 };
 

@@ -14,7 +14,7 @@ inline std::optional<output> session::poll_output() {
         return close_connection{c_.closing->code, c_.closing_reason};
     }
     publishing_.take_woken();
-    publishing_.end_overdropped();
+    publishing_.end_excess_drops();
     if (!writing_) {
         publishing_.write_drops();
         announcing_.write();

@@ -38,94 +38,94 @@ static_assert(std::size(message_names) == std::variant_size_v<any_message>);
 
 /// Passes the fields of a message to `f`, in wire order.
 template <class F>
-class field_teller {
+class field_visitor {
 public:
-    field_teller(version v, F& f) : version_(v), f_(f) {}
+    field_visitor(version v, F& f) : version_(v), f_(f) {}
 
-    void tell(bidi_type type) { type_(static_cast<std::uint64_t>(type), to_string(type)); }
-    void tell(uni_type type) { type_(static_cast<std::uint64_t>(type), to_string(type)); }
-    void tell(const setup& m) {
+    void visit(bidi_type type) { type_(static_cast<std::uint64_t>(type), to_string(type)); }
+    void visit(uni_type type) { type_(static_cast<std::uint64_t>(type), to_string(type)); }
+    void visit(const setup& m) {
         f_("probe", static_cast<std::uint64_t>(m.probe));
         optional("path", m.path);
         f_("role", static_cast<std::uint64_t>(m.role));
         optional("cost", m.cost);
         f_("origin", number(m.origin));
     }
-    void tell(const announce_request& m) {
+    void visit(const announce_request& m) {
         f_("prefix", m.prefix);
         if (has_exclude_hop(version_)) f_("exclude_hop", number(m.exclude_hop));
     }
-    void tell(const announce_ok& m) {
+    void visit(const announce_ok& m) {
         f_("hop_id", number(m.hop));
         f_("active_count", m.active_count);
     }
-    void tell(const announce& m) {
+    void visit(const announce& m) {
         f_("status", std::string_view{m.status == announce_status::active ? "active" : "ended"});
         f_("suffix", m.suffix);
         hops(m.hops);
     }
-    void tell(const announce_start& m) {
+    void visit(const announce_start& m) {
         f_("suffix", m.suffix);
         hops(m.hops);
         f_("route_cost", m.route_cost);
     }
-    void tell(const announce_end& m) { f_("announce_id", m.id); }
-    void tell(const announce_update& m) {
+    void visit(const announce_end& m) { f_("announce_id", m.id); }
+    void visit(const announce_update& m) {
         f_("announce_id", m.id);
         hops(m.hops);
         f_("route_cost", m.route_cost);
     }
-    void tell(const subscribe& m) {
+    void visit(const subscribe& m) {
         f_("subscribe_id", m.id);
         f_("broadcast", m.broadcast);
         f_("track", m.track);
         options(m.options);
     }
-    void tell(const subscribe_update& m) { options(m.options); }
-    void tell(const subscribe_ok& m) {
+    void visit(const subscribe_update& m) { options(m.options); }
+    void visit(const subscribe_ok& m) {
         if (has_options_in_ok(version_)) return options(m.options);
         f_("group", number(m.group));
     }
-    void tell(const subscribe_end& m) { f_("group", number(m.group)); }
-    void tell(const subscribe_drop& m) {
+    void visit(const subscribe_end& m) { f_("group", number(m.group)); }
+    void visit(const subscribe_drop& m) {
         f_("start_group", number(m.start));
         f_("end_group", number(m.end));
         f_("error_code", static_cast<std::uint64_t>(m.code));
     }
-    void tell(const track& m) {
+    void visit(const track& m) {
         f_("broadcast", m.broadcast);
         f_("track", m.name);
     }
-    void tell(const track_info& m) {
+    void visit(const track_info& m) {
         f_("priority", std::uint64_t{m.priority});
         f_("ordered", m.ordered);
         f_("max_latency_ms", m.max_latency.count());
         f_("timescale", m.timescale);
     }
-    void tell(const fetch& m) {
+    void visit(const fetch& m) {
         f_("broadcast", m.broadcast);
         f_("track", m.track);
         f_("priority", std::uint64_t{m.priority});
         f_("group", number(m.group));
     }
-    void tell(const group_header& m) {
+    void visit(const group_header& m) {
         f_("subscribe_id", m.subscription);
         f_("group", number(m.sequence));
     }
-    void tell(const frame& m) {
+    void visit(const frame& m) {
         if (has_timestamps(version_)) {
             f_("timestamp_delta", m.delta);
             f_("timestamp", static_cast<std::uint64_t>(m.time));
         }
         payload(m.payload);
     }
-    void tell(const probe& m) {
+    void visit(const probe& m) {
         optional("bitrate", m.bitrate);
         if (!has_probe_rtt(version_)) return;
         optional("rtt_ms", m.rtt ? std::optional{m.rtt->count()} : std::nullopt);
     }
-    void tell(const goaway& m) { f_("uri", m.uri); }
-    void tell(const datagram& m) {
+    void visit(const goaway& m) { f_("uri", m.uri); }
+    void visit(const datagram& m) {
         f_("subscribe_id", m.subscription);
         f_("group", number(m.sequence));
         f_("timestamp", static_cast<std::uint64_t>(m.timestamp));
@@ -176,8 +176,8 @@ private:
 template <class F>
 void for_each_field(version v, const inspected& m, F&& f) {
     if (std::holds_alternative<announce_start>(m.message)) f("announce_id", m.announce_id);
-    detail::field_teller<F> teller{v, f};
-    std::visit([&](const auto& message) { teller.tell(message); }, m.message);
+    detail::field_visitor<F> visitor{v, f};
+    std::visit([&](const auto& message) { visitor.visit(message); }, m.message);
 }
 
 } // namespace moqlite::wire::lite

@@ -88,15 +88,15 @@ inline void publishing::write_drop(incoming_request& r, group_sequence first, gr
     r.drops = {};
     r.list_hook<dropping_tag>::unlink();
     r.too_many_drops = true;
-    overdropped_.push_back(r.id);
+    excess_drops_.push_back(r.id);
     c_.ready.mark();
 }
 
 /// Ends the requests with too many waiting drops. Not where that is detected: callers still hold the request there.
-inline void publishing::end_overdropped() {
-    while (!overdropped_.empty()) {
-        incoming_request* r = find(overdropped_.back());
-        overdropped_.pop_back();
+inline void publishing::end_excess_drops() {
+    while (!excess_drops_.empty()) {
+        incoming_request* r = find(excess_drops_.back());
+        excess_drops_.pop_back();
         if (r == nullptr) continue;
         c_.abandon_reading(*r->stream, app_error::lagged);
         c_.out.abandon(*r->stream, app_error::lagged);
