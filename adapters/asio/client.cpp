@@ -13,7 +13,7 @@ namespace net = boost::asio;
 
 namespace {
 
-/// After so long without an answer the next address is tried as well (RFC 8305 §5).
+/// Without an answer the next address is also tried after this delay (RFC 8305 §5).
 constexpr auto next_address_after = std::chrono::milliseconds{250};
 
 /// As an IPv6 socket names it.
@@ -46,13 +46,13 @@ namespace {
 template <class State>
 class attempt final : public std::enable_shared_from_this<attempt<State>> {
 public:
-    attempt(std::shared_ptr<State> home, connect_options o, link::accept_function accept, link::failed_function failed)
-        : home_{home},
+    attempt(std::shared_ptr<State> state, connect_options o, link::accept_function accept, link::failed_function failed)
+        : state_{state},
           options_{std::move(o)},
           accept_{std::move(accept)},
           failed_{std::move(failed)},
-          resolver_{home->executor()},
-          timer_{home->executor()} {
+          resolver_{state->executor()},
+          timer_{state->executor()} {
         if (options_.server_name.empty()) options_.server_name = options_.host;
     }
 
@@ -74,9 +74,9 @@ public:
 
 private:
     void next() {
-        const auto home = home_.lock();
-        if (!home || decided_) return;
-        if (home->ending) return fail({0, false, false, "the client is shutting down"});
+        const auto state = state_.lock();
+        if (!state || decided_) return;
+        if (state->ending) return fail({0, false, false, "the client is shutting down"});
         if (tried_ == addresses_.size()) {
             if (running_.empty()) fail(last_);
             return;
@@ -85,12 +85,12 @@ private:
         link::connection* made = nullptr;
         const auto self = this->shared_from_this();
         const auto& to = addresses_[tried_++];
-        if (home->ensure_open(why)) {
-            // Which of the connections it is becomes known by connecting.
+        if (state->ensure_open(why)) {
+            // Known only once connect() has returned.
             auto which = std::make_shared<link::connection*>(nullptr);
-            made = home->endpoint().connect(
+            made = state->endpoint().connect(
                 options_.tls,
-                {for_socket(to, home->local().is_v6()), home->local(), options_.server_name, options_.alpn},
+                {for_socket(to, state->local().is_v6()), state->local(), options_.server_name, options_.alpn},
                 [self](link::connection& c, time_point t) { return self->won(c, t); },
                 [self, which](const link::closed& how) { self->lost(*which, how); }, why, now());
             *which = made;
@@ -118,7 +118,7 @@ private:
     void lost(link::connection* c, const link::closed& how) {
         std::erase(running_, c);
         if (decided_) return;
-        // An answer says more than silence.
+        // An error is more specific than a timeout.
         if (last_.reason.empty() || how.code != 0 || tried_ == 1) last_ = how;
         timer_.cancel();
         next();
@@ -130,7 +130,7 @@ private:
         std::exchange(failed_, nullptr)(how);
     }
 
-    std::weak_ptr<State> home_;
+    std::weak_ptr<State> state_;
     connect_options options_;
     link::accept_function accept_;
     link::failed_function failed_;

@@ -16,7 +16,7 @@ client_link::client_link(boost::asio::any_io_executor on, client_link_options o,
 
 client_link::~client_link() = default;
 
-session& client_link::get() noexcept { return *line_->on_it; }
+session& client_link::get() noexcept { return *line_->active_session; }
 
 void client_link::log(link::log_level level, const std::string& text) const {
     if (options_.transport.quic.log) options_.transport.quic.log(level, text);
@@ -26,7 +26,7 @@ void client_link::connect() {
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(options_.connect_timeout).count();
     handshake_.expires_after(options_.connect_timeout);
     handshake_.async_wait(while_here([this, seconds](const boost::system::error_code& error) {
-        if (error || line_->on_it) return; // An answer may have come while this was queued.
+        if (error || line_->active_session) return; // It may have connected while this was queued.
         failed(*line_, {.by_peer = false, .reason = "timeout after " + std::to_string(seconds) + " s"});
     }));
     line_ = std::make_unique<line>();
@@ -36,7 +36,7 @@ void client_link::connect() {
 void client_link::dial(line& l) {
     auto transport = options_.transport;
     transport.before_pump = while_here([this, &l](time_point now) {
-        if (&l == line_.get() && l.on_it && !parted_ && !closing_) user_.turn(now);
+        if (&l == line_.get() && l.active_session && !parted_ && !closing_) user_.turn(now);
     });
     l.socket.emplace(on_, std::move(transport));
     const link::failed_function fails = while_here([this, &l](const link::closed& how) { failed(l, how); });
@@ -82,11 +82,11 @@ std::unique_ptr<link::handler> client_link::start_session(line& l, link::connect
     handshake_.cancel();
     l.connection = &c;
     auto o = options_.session;
-    o.path = where_.webtransport ? std::string{} : where_.path; // There the request has it.
-    l.on_it.emplace(role::client, *spoken, std::move(o), now);
+    o.path = where_.webtransport ? std::string{} : where_.path; // The request has it.
+    l.active_session.emplace(role::client, *spoken, std::move(o), now);
     user_.connected(c);
     auto handle = [this, &l](const event& e) { on_event(l, e); };
-    return std::make_unique<link::session_handler<session*, decltype(handle)>>(&*l.on_it, std::move(handle));
+    return std::make_unique<link::session_handler<session*, decltype(handle)>>(&*l.active_session, std::move(handle));
 }
 
 void client_link::on_event(line& l, const event& e) {

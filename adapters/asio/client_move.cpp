@@ -1,4 +1,4 @@
-// GOAWAY: the relay's successor is dialed at once, and again until it answers.
+// GOAWAY: connects to the relay's successor at once, and retries until it answers.
 #include "detail/client_line.hpp"
 
 #include <algorithm>
@@ -11,13 +11,13 @@ namespace moqlite::asio {
 
 namespace {
 
-// A relay that drains refuses at once, one that is gone is silent or unreachable.
+// A draining relay refuses at once; one that has gone is silent or unreachable.
 constexpr duration first_pause = std::chrono::milliseconds{100};
 constexpr duration longest_pause = std::chrono::milliseconds{500};
 constexpr auto attempt_time = std::chrono::seconds{3};
-/// Relays that send each other's clients away must not keep them spinning.
+/// Two relays that redirect clients to each other must not make them loop.
 constexpr duration between_moves = std::chrono::seconds{1};
-constexpr std::size_t longest_reason = 256; ///< Bytes of what a peer wrote, in a line of the log.
+constexpr std::size_t longest_reason = 256; ///< Bytes of a peer's text in a log line.
 
 } // namespace
 
@@ -41,7 +41,7 @@ void client_link::dial_next() {
     next_ = std::make_unique<line>();
     handshake_.expires_after(attempt_time);
     handshake_.async_wait(while_here([this, dialed = next_.get()](const boost::system::error_code& error) {
-        if (!error && dialed == next_.get()) try_again("no answer"); // Else it has answered while this was queued.
+        if (!error && dialed == next_.get()) try_again("no answer"); // Otherwise it has answered while this was queued.
     }));
     dial(*next_);
 }
@@ -62,27 +62,27 @@ void client_link::try_again(const std::string& why) {
     }));
 }
 
-/// The session is over, or is left for another (null).
+/// The session is over, or is replaced by another (null).
 void client_link::part(const session_closed* how) {
     if (std::exchange(parted_, true)) return;
     if (how != nullptr) give_up_at_ = now() + options_.reconnect;
     user_.parted(how);
 }
 
-/// The successor has answered, and is what we are connected to from now on.
+/// The successor has answered, and becomes the current connection.
 void client_link::take_next() {
     part(nullptr);
     handshake_.cancel();
     auto before = std::exchange(line_, std::move(next_));
     if (before->socket) {
         auto* left = &*before->socket;
-        farewell_.push_back(std::move(before));
+        closing_lines_.push_back(std::move(before));
         left->shutdown(app_error::cancel, "moved", farewell_time, while_here([this, left] {
-            const auto gone =
-                std::ranges::find_if(farewell_, [&](const auto& one) { return one->socket && &*one->socket == left; });
-            if (gone == farewell_.end()) return;
+            const auto gone = std::ranges::find_if(
+                closing_lines_, [&](const auto& one) { return one->socket && &*one->socket == left; });
+            if (gone == closing_lines_.end()) return;
             discard(std::move(*gone));
-            farewell_.erase(gone);
+            closing_lines_.erase(gone);
         }));
     }
     moving_ = parted_ = false;

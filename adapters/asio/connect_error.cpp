@@ -8,7 +8,8 @@ std::string connect_error(const url& where, const std::vector<std::string>& offe
     const std::string_view reason = how.reason;
     std::string names;
     for (const auto& name : offered) names += (names.empty() ? "" : ", ") + name;
-    if (where.webtransport && reason.starts_with("the server answered 400")) // The usual answer to such an offer.
+    if (where.webtransport &&
+        reason.starts_with("the server answered 400")) // The usual answer without a common protocol.
         return how.reason + ", probably because there is no common protocol: " + names + " was offered";
     if (where.webtransport && reason.starts_with("the server selected none"))
         return "no common protocol: " + how.reason + ": " + names;

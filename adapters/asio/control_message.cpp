@@ -46,7 +46,7 @@ bool is_wildcard(const address& a) noexcept {
     return in.sin_addr.s_addr == htonl(INADDR_ANY);
 }
 
-/// The address that the answer must come from.
+/// The destination address, from which answers must be sent.
 void add_source(msghdr& m, const address& from) noexcept {
     if (from.empty() || is_wildcard(from)) return;
     if (from.is_v6()) {
@@ -110,7 +110,7 @@ int icmp_error(msghdr& m) noexcept {
         if (!v4 && !v6) continue;
         const auto what = value_of<sock_extended_err>(c);
         const bool icmp = what.ee_origin == SO_EE_ORIGIN_ICMP || what.ee_origin == SO_EE_ORIGIN_ICMP6;
-        // A packet that is too large for the path is for path MTU discovery.
+        // Path MTU discovery handles packets that are too large.
         return icmp && what.ee_errno != EMSGSIZE ? static_cast<int>(what.ee_errno) : 0;
     }
     return 0;

@@ -11,12 +11,12 @@ namespace net = boost::asio;
 
 namespace {
 
-/// Datagrams that one turn reads: enough for one GRO burst, few enough that pumps are not delayed.
+/// Datagrams per turn: enough for a GRO burst, few enough not to delay pumps.
 constexpr std::size_t reads_per_turn = 64;
-/// How long turns follow each other without a look at the executor.
-constexpr duration around = std::chrono::microseconds{200};
-/// Sooner than this a timer costs more than asking again.
-constexpr duration soon = std::chrono::microseconds{20};
+/// How long turns are run back to back before returning to the executor.
+constexpr duration spin_budget = std::chrono::microseconds{200};
+/// A deadline closer than this is cheaper to poll than a timer.
+constexpr duration timer_slack = std::chrono::microseconds{20};
 
 } // namespace
 
@@ -44,7 +44,7 @@ bool loop::open(const link::address& local, std::string& why) {
 
 void loop::stop() {
     if (std::exchange(stopped_, true)) return;
-    if (waiter_.is_open()) waiter_.release(); // Cancels; the handle is the socket's to close.
+    if (waiter_.is_open()) waiter_.release(); // Cancels; the socket closes the handle.
     socket_.close();
     timer_.cancel();
     grace_.cancel();
@@ -52,7 +52,7 @@ void loop::stop() {
 }
 
 loop::~loop() {
-    if (waiter_.is_open()) waiter_.release(); // It would close what is not its own.
+    if (waiter_.is_open()) waiter_.release(); // It does not own the handle.
 }
 
 void loop::turn() {
@@ -61,12 +61,12 @@ void loop::turn() {
     in_turn_ = true;
     const time_point start = now();
     time_point t = start;
-    // Going around here saves the executor's own round; others on it do not wait for long.
+    // Repeating turns here saves a round through the executor, whose other work waits only for spin_budget.
     bool more = false;
     try {
         more = one_turn(t);
-        while (more && !stopped_ && (t = now()) - start < around) more = one_turn(t);
-    } catch (const std::bad_alloc&) { // Of nobody's in particular; those of one connection end with it.
+        while (more && !stopped_ && (t = now()) - start < spin_budget) more = one_turn(t);
+    } catch (const std::bad_alloc&) { // Not of one connection: that would end only that connection.
         more = true;
     }
     in_turn_ = false;
@@ -91,7 +91,7 @@ bool loop::one_turn(time_point t) {
     if (before_pump_) before_pump_(t);
     if (stopped_) return false;
     const bool more = endpoint_.pump(t) || unread;
-    // Pumping drains events too: what those make ready does not wait for the next datagram.
+    // Pumping drains events, too; connections that these make ready are pumped without another datagram.
     woken_ = false;
     if (before_pump_) before_pump_(t);
     return !stopped_ && (more || woken_);
@@ -103,10 +103,10 @@ void loop::post_turn() {
         self->posted_ = false;
         self->turn();
     });
-    posted_ = true; // Only now: it may throw.
+    posted_ = true; // Last: post() may throw.
 }
 
-// One wait at a time; turns for other reasons read as well, and may leave it nothing.
+// One wait at a time; other turns read, too, and may leave nothing.
 void loop::wait_readable() {
     if (reading_ || posted_ || stopped_) return;
     waiter_.async_wait(
@@ -127,18 +127,18 @@ void loop::wait_writable() {
     writing_ = true;
 }
 
-// A timer that rings too early costs one turn; moving it to each later deadline would cost a system
-// call a turn, for deadlines that hardly ever come.
+// A timer that fires too early costs one turn; moving it to each later deadline would cost a system
+// call a turn, for deadlines that are rarely reached.
 void loop::wait_deadline(time_point t) {
     const auto next = endpoint_.deadline();
-    if (posted_ || !next) return; // A turn that is on its way will ask again.
-    if (*next <= t + soon) return post_turn();
+    if (posted_ || !next) return; // The posted turn will set the timer.
+    if (*next <= t + timer_slack) return post_turn();
     if (timer_set_ && timer_at_ <= *next) return;
     timer_at_ = *next;
-    timer_set_ = false; // The wait before this is cancelled, and what follows may throw.
+    timer_set_ = false; // The previous wait is cancelled, and the next call may throw.
     timer_.expires_at(to_steady(*next));
     timer_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
-        if (error) return; // Moved, or gone.
+        if (error) return; // Rescheduled or stopped.
         self->timer_set_ = false;
         self->turn();
     });
@@ -187,7 +187,7 @@ void loop::shutdown(app_error code, std::string_view reason, duration grace, std
     post_turn();
 }
 
-// The closing periods end by the endpoint's timers, the grace by its own.
+// The endpoint's timers end the closing periods; the grace period has a timer of its own.
 void loop::finish_shutdown(time_point t) {
     const bool quiet = endpoint_.connections() == 0 && endpoint_.closing() == 0 && kept_.empty();
     if (!quiet && t < shutdown_by_) return;

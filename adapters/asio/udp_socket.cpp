@@ -22,7 +22,7 @@ bool set(int fd, int level, int name, T value) noexcept {
     return setsockopt(fd, level, name, &value, sizeof value) == 0;
 }
 
-/// Errors that a socket reports for an earlier datagram.
+/// Errors that belong to an earlier datagram.
 bool is_icmp(int error) noexcept {
     return error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH || error == EMSGSIZE ||
            error == EPROTO || error == EACCES;
@@ -30,10 +30,10 @@ bool is_icmp(int error) noexcept {
 
 } // namespace
 
-/// Where one recvmmsg lands. Memory that no datagram reaches is never touched.
+/// Buffers of one recvmmsg. Unused memory is never touched.
 struct udp_socket::arrivals {
     static constexpr std::size_t batch = 16;
-    static constexpr std::size_t size = 65536; ///< What GRO makes of one message at most.
+    static constexpr std::size_t size = 65536; ///< The largest message that GRO makes.
 
     arrivals() noexcept {
         for (std::size_t i = 0; i < batch; ++i) {
@@ -45,7 +45,7 @@ struct udp_socket::arrivals {
             reset(i);
         }
     }
-    /// The kernel overwrites the room with what it used.
+    /// The kernel overwrites the sizes.
     void reset(std::size_t i) noexcept {
         heads[i].msg_hdr.msg_namelen = sizeof from[i];
         heads[i].msg_hdr.msg_controllen = control_size;
@@ -105,7 +105,7 @@ bool udp_socket::open(const address& local, std::string& why) {
 
 void udp_socket::set_options() {
     set(fd_, IPPROTO_IP, IP_PKTINFO, 1);
-    set(fd_, IPPROTO_IP, IP_RECVTOS, 1); // Also on IPv6 sockets, for their IPv4 peers.
+    set(fd_, IPPROTO_IP, IP_RECVTOS, 1); // Also on IPv6 sockets, for IPv4 peers.
     // Never fragmented, and path MTU is found by probing: the kernel's cache can be poisoned.
     set(fd_, IPPROTO_IP, IP_MTU_DISCOVER, int{IP_PMTUDISC_PROBE});
     if (v6_) {
@@ -120,7 +120,7 @@ void udp_socket::set_options() {
     gro_ = options_.gro && set(fd_, IPPROTO_UDP, UDP_GRO, 1);
     if (options_.gro && !gro_)
         log(log_level::warning, std::string{"UDP_GRO is not available: "} + std::strerror(errno));
-    // Asking for the present value changes nothing and shows whether the kernel knows it.
+    // Setting the current value changes nothing and shows whether the kernel supports it.
     int segment = 0;
     socklen_t size = sizeof segment;
     gso_ = options_.gso && ::getsockopt(fd_, IPPROTO_UDP, UDP_SEGMENT, &segment, &size) == 0;
@@ -136,7 +136,7 @@ void udp_socket::set_buffers() {
         int got = 0;
         socklen_t size = sizeof got;
         ::getsockopt(fd_, SOL_SOCKET, normal, &got, &size);
-        return got / 2; // The kernel doubles what it is asked for, for its own book-keeping.
+        return got / 2; // The kernel doubles the value for its own overhead.
     };
     const int in = ask(SO_RCVBUFFORCE, SO_RCVBUF);
     const int out = ask(SO_SNDBUFFORCE, SO_SNDBUF);
@@ -154,13 +154,13 @@ bool udp_socket::read(std::size_t most, const std::function<void(const link::dat
         const int n = ::recvmmsg(fd_, arrivals_->heads, arrivals::batch, MSG_DONTWAIT, nullptr);
         if (n < 0) {
             if (errno == EINTR) continue;
-            // An ICMP error for some earlier datagram; read_errors() tells of which.
+            // An ICMP error for an earlier datagram; read_errors() reports which.
             if (!is_icmp(errno)) return false;
             ++count;
             continue;
         }
         for (int i = 0; i < n; ++i) count += take_message(static_cast<std::size_t>(i), take);
-        // Fewer than there was room for: that was all, and the call that says so is saved.
+        // Not all buffers were used: the socket is empty, which saves another call.
         if (n < static_cast<int>(arrivals::batch)) return false;
     }
     return fd_ >= 0;
@@ -222,7 +222,7 @@ udp_socket::sent udp_socket::send_piece(const link::burst& b, byte_view bytes, s
         }
         if (errno == EINTR) continue;
         if (errno == EAGAIN || errno == EWOULDBLOCK) return sent::full;
-        // The first time it may be what ICMP said of another datagram.
+        // The first error may be an ICMP error of another datagram.
         if (is_icmp(errno) && std::exchange(again, false)) continue;
         lost_size_ = std::min(segment, bytes.size());
         lost_reason_ = errno;
@@ -243,7 +243,7 @@ udp_socket::sent udp_socket::write(const link::burst& b, std::size_t& done) {
         }
         if (s == sent::lost) {
             // EIO: the device cannot checksum a burst, and never will. EINVAL, EMSGSIZE: a segment is
-            // above some MTU. One by one finds out which; a path probe that is too large is just lost.
+            // above some MTU. Sent one by one, only the segments that are too large, such as path probes, are lost.
             if (together && (errno == EIO || errno == EINVAL || errno == EMSGSIZE)) {
                 const bool for_good = errno == EIO;
                 if (for_good) log(log_level::warning, "the kernel rejects UDP_SEGMENT; sending datagrams one by one");

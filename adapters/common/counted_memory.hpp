@@ -1,4 +1,4 @@
-// The memory of one connection of a C library, counted and bounded: what its peer makes it keep.
+// Counts and bounds the memory that a C library uses for one connection, which its peer can make it use.
 #pragma once
 
 #include <algorithm>

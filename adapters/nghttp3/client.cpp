@@ -1,4 +1,4 @@
-// The client's side: one request, for one session.
+// The client: one request, for one session.
 #include <moqlite/nghttp3/client.hpp>
 
 #include "detail/http3_connection.hpp"
@@ -46,7 +46,7 @@ private:
             return give_up("the server has no WebTransport (" + std::string{webtransport::to_string(missing)} + ')');
         const auto names = webtransport::write_protocols(options_->protocols);
         if (!names) return give_up("invalid protocol name");
-        // The first that a client opens, as some servers insist; it is asked again when there is credit.
+        // A client's first bidirectional stream, as some servers require; retried when there is credit.
         const auto id = quic().open(direction::bidi);
         if (!id) return;
         asked_ = id;
@@ -67,11 +67,11 @@ private:
     }
 
     void request_over(stream_id id) override {
-        // What it has answered before counts.
+        // An earlier answer counts.
         if (asked_ == id && exchanges().empty() && !over_) give_up("the server cut off the request");
     }
 
-    /// nullopt: none, of several. One that was not offered counts as none.
+    /// nullopt: none, though several were offered. One that was not offered counts as none.
     [[nodiscard]] std::optional<std::string> agreed(const message& header) const {
         const auto& offered = options_->protocols;
         const auto named = webtransport::read_protocol(header.chosen_protocol);

@@ -12,7 +12,7 @@ namespace {
 
 const std::uint8_t* octets(byte_view b) noexcept { return reinterpret_cast<const std::uint8_t*>(b.data()); }
 
-/// nghttp3 copies fields and never writes to those that it is given.
+/// nghttp3 copies fields and does not write to ours.
 nghttp3_nv to_nghttp3(const field& f) noexcept {
     const auto octets_of = [](std::string_view text) {
         return reinterpret_cast<std::uint8_t*>(const_cast<char*>(text.data()));
@@ -25,7 +25,7 @@ nghttp3_nv to_nghttp3(const field& f) noexcept {
 http3::http3(link::connection& quic, listener& l) : quic_{quic}, listener_{l} {
     nghttp3_settings s;
     nghttp3_settings_default(&s);
-    // A connection carries one or two requests: a dynamic table would cost memory, blocked streams and attacks.
+    // A connection has one or two requests: a dynamic table would only cost memory, blocked streams and attack surface.
     s.qpack_max_dtable_capacity = 0;
     s.qpack_encoder_max_dtable_capacity = 0;
     s.qpack_blocked_streams = 0;
@@ -37,7 +37,7 @@ http3::http3(link::connection& quic, listener& l) : quic_{quic}, listener_{l} {
     const int rv = quic.side() == role::server ? nghttp3_conn_server_new(&conn_, &cb, &s, memory_.functions(), this)
                                                : nghttp3_conn_client_new(&conn_, &cb, &s, memory_.functions(), this);
     if (rv != 0) fail(http3_code::internal_error, nghttp3_strerror(rv));
-    // It checks the ids in PRIORITY_UPDATE against it. What such frames could fill is bounded in bytes.
+    // nghttp3 checks the ids in PRIORITY_UPDATE against this. What such frames can occupy is bounded in bytes.
     if (rv == 0 && quic.side() == role::server) nghttp3_conn_set_max_client_streams_bidi(conn_, 1ull << 60);
 }
 
@@ -64,7 +64,7 @@ void http3::receive(stream_id id, byte_view bytes, bool fin, time_point now) {
     const auto passed = priority_guard::needed && remote_control_ == id ? guard_.pass(bytes) : bytes;
     const auto n = read_stream(conn_, raw(id), octets(passed), passed.size(), fin, time);
     if (n < 0) return check(static_cast<int>(n));
-    // What it keeps is bounded by its memory, not by the stream's window.
+    // What nghttp3 buffers is bounded by its memory limit, not by the stream's window.
     quic_.credit(id, bytes.size());
     if (remote_control_ != id || settings_.received() != nullptr) return;
     if (const auto wrong = settings_.receive(bytes); wrong != webtransport::violation::none)
@@ -123,7 +123,7 @@ void http3::tick(time_point now) {
 
 bool http3::open_streams() {
     if (dead_) return false;
-    // The control stream first: some peers take the first stream for it.
+    // The control stream first: some peers expect it first.
     std::array<std::int64_t, 3> ids{};
     for (auto& id : ids) {
         const auto opened = quic_.open(direction::uni);
@@ -204,7 +204,7 @@ bool http3::copy_control(std::span<const nghttp3_vec> pieces) {
 }
 
 void http3::write() {
-    // It may say "nothing" after a stream without data, although another has some; twice it means it.
+    // nghttp3 may return nothing after a stream without data although another has some; twice in a row is final.
     for (int nothing = 0; nothing < 2 && !dead_;) {
         if (!control_.write(quic_)) return;
         std::array<nghttp3_vec, 8> pieces;

@@ -1,4 +1,4 @@
-// How a session begins and ends, and when.
+// Begin and end of a session, and its timers.
 #include "detail/http3_connection.hpp"
 
 #include <algorithm>
@@ -31,9 +31,9 @@ void http3_connection::pump(link::connection&, time_point now) {
     if (http_.has_failed() || (!http_.is_open() && !http_.open_streams())) return;
     negotiate(now);
     settle(now);
-    // This may retransmit what the handler is about to reset: it stays until that pump is over.
+    // This may retransmit bytes that the handler is about to reset: they stay valid until its pump is over.
     http_.write();
-    if (upper() != nullptr) session_->pump(now);
+    if (active_handler() != nullptr) session_->pump(now);
     quic_.flush();
 }
 
@@ -61,7 +61,7 @@ void http3_connection::refuse_session(stream_id id, time_point now) {
     sort_early(now);
 }
 
-/// What need not wait any longer goes where it belongs.
+/// Delivers or rejects early streams and datagrams that need not wait any longer.
 void http3_connection::sort_early(time_point now) {
     while (const auto s = arrivals_.poll_stream(now)) {
         const auto& e = s->stream;
@@ -70,13 +70,13 @@ void http3_connection::sort_early(time_point now) {
             if (e.closed) streams_.erase(number(e.id));
             continue;
         }
-        streams_[number(e.id)].whose = stream::owner::session;
+        streams_[number(e.id)].owned_by = stream::owner::session;
         deliver(e.id, e.bytes, e.fin, now);
-        if (e.stopped && upper() != nullptr) upper()->stream_stopped(e.id, *e.stopped, now);
+        if (e.stopped && active_handler() != nullptr) active_handler()->stream_stopped(e.id, *e.stopped, now);
         if (e.closed) stream_closed(e.id, std::nullopt, now);
     }
     while (const auto d = arrivals_.poll_datagram(now))
-        if (upper() != nullptr) upper()->datagram_received(*d, now);
+        if (active_handler() != nullptr) active_handler()->datagram_received(*d, now);
 }
 
 void http3_connection::settle(time_point now) {
@@ -94,11 +94,11 @@ void http3_connection::settle(time_point now) {
     }
 }
 
-/// Both halves of each, before anything is sent again; what the handler had lent on them is gone.
+/// Both halves of each, before anything is sent again: the bytes that the handler had lent are gone.
 void http3_connection::abort_streams(time_point now) {
     for (auto& [id, s] : streams_) {
-        if (s.whose != stream::owner::session) continue;
-        s.whose = stream::owner::nobody;
+        if (s.owned_by != stream::owner::session) continue;
+        s.owned_by = stream::owner::nobody;
         drop(stream_id{id}, http3_code::session_gone);
     }
     arrivals_.session_ended();
@@ -106,7 +106,7 @@ void http3_connection::abort_streams(time_point now) {
 }
 
 void http3_connection::leave(link::connection& from, app_error code, std::string_view reason) {
-    if (upper() != nullptr)
+    if (active_handler() != nullptr)
         session_->close(code, reason);
     else if (!session_)
         from.close(to_code(http3_code::no_error), reason);
@@ -117,7 +117,7 @@ std::optional<time_point> http3_connection::deadline() const {
     earlier(first, arrivals_.deadline());
     earlier(first, http_.deadline());
     if (session_) earlier(first, session_->state().deadline());
-    if (const auto* h = upper()) earlier(first, h->deadline());
+    if (const auto* h = active_handler()) earlier(first, h->deadline());
     return first;
 }
 
@@ -129,7 +129,7 @@ void http3_connection::tick(time_point now) {
     sort_early(now);
     http_.tick(now);
     if (session_) session_->state().tick(now);
-    auto* h = upper();
+    auto* h = active_handler();
     if (h == nullptr) return;
     if (const auto theirs = h->deadline(); theirs && *theirs <= now) h->tick(now);
 }

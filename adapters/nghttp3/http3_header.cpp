@@ -1,4 +1,4 @@
-// What nghttp3 reports as it reads, and the headers that come of it.
+// nghttp3's receive callbacks, and the headers assembled from them.
 #include "detail/compat.hpp"
 #include "detail/http3.hpp"
 
@@ -33,7 +33,7 @@ void http3::begin_header(stream_id id) {
 
 void http3::end_header(stream_id id, bool fin) {
     const auto found = headers_.find(number(id));
-    if (found == headers_.end()) return; // It was refused.
+    if (found == headers_.end()) return; // Refused.
     auto header = std::move(found->second.header);
     headers_.erase(found);
     if (const auto s = scans_.find(number(id)); s != scans_.end() && s->second) {
@@ -59,7 +59,7 @@ std::string_view text_of(nghttp3_rcbuf* b) noexcept {
 
 } // namespace
 
-/// Through nghttp3's frames no exception may pass: what `action` throws, check() throws again.
+/// No exception may pass through nghttp3: check() rethrows what `action` throws.
 template <class Action>
 int http3::contain(Action action) noexcept {
     try {
@@ -101,7 +101,7 @@ nghttp3_callbacks http3::callbacks() {
         auto& h = *static_cast<http3*>(self);
         return h.contain([&] { h.listener_.message_ended(id_of(id), h.now_); });
     };
-    // Both come within reading; ngtcp2 allows it.
+    // Called within reading, which ngtcp2 allows.
     cb.stop_sending = [](nghttp3_conn*, std::int64_t id, std::uint64_t code, void* self, void*) {
         auto& h = *static_cast<http3*>(self);
         return h.contain([&] { h.quic_.stop(id_of(id), app_error{code}); });

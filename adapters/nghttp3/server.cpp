@@ -1,4 +1,4 @@
-// The server's side: which requests become sessions, and what the others are answered.
+// The server: which requests become sessions, and how the others are answered.
 #include <moqlite/nghttp3/server.hpp>
 
 #include "detail/http3_connection.hpp"
@@ -16,7 +16,7 @@ namespace detail {
 
 namespace {
 
-/// What can be printed of what a client says, and not too much of it.
+/// A client's text for the log: printable, and not too long.
 std::string printable(std::string_view text) {
     constexpr std::size_t longest = 200;
     std::string out{text.substr(0, longest)};
@@ -33,7 +33,7 @@ public:
 
 private:
     void negotiate(time_point now) override {
-        // Whether the client has datagrams is in its SETTINGS, which the request may have overtaken.
+        // The request may overtake the client's SETTINGS, which say whether it supports datagrams.
         if (http().settings() == nullptr) return;
         for (auto& e : std::exchange(exchanges(), {})) handle(e, now);
     }
@@ -54,7 +54,7 @@ private:
 
     void ask(exchange& e, time_point now) {
         auto& h = e.header;
-        // A page, but none that says where it comes from; not to be taken for a client without pages.
+        // A page with an unusable Origin; must not pass as a client that is no browser.
         if (h.bad_origin || (!h.origin.empty() && !webtransport::is_origin(h.origin)))
             return refuse(e, 403, "malformed Origin", now);
         if (!wire::is_utf8(h.path)) return refuse(e, 400, "path is not UTF-8", now);
@@ -75,7 +75,7 @@ private:
         const auto code = std::to_string(status);
         const std::array<field, 1> fields{{{":status", code}}};
         http().respond(e.id, fields, false);
-        // We read no more of it, and it was no error (RFC 9114 §4.1).
+        // We do not read the rest, which is no error (RFC 9114 §4.1).
         quic().stop(e.id, to_code(http3_code::no_error));
         constexpr int lines = 10;
         if (refused_ < lines) log_refusal(e.header, code, why);
@@ -91,12 +91,12 @@ private:
 
     void message_refused(stream_id id) override {
         http3_connection::message_refused(id);
-        // Whoever asks so often does not want the answer.
+        // A client with so many requests is abusive.
         constexpr int most = 100;
         if (++refused_ > most) http().fail(http3_code::excessive_load, "too many requests");
     }
 
-    /// It is not answered any more.
+    /// No answer is pending any more.
     void request_over(stream_id id) override {
         std::erase_if(exchanges(), [id](const exchange& e) { return e.id == id; });
     }

@@ -16,7 +16,7 @@ app_error on_the_wire(app_error code) noexcept {
 
 std::size_t index_of(direction kind) noexcept { return kind == direction::uni ? 1 : 0; }
 
-/// A peer's reason, made safe for logs.
+/// A peer's reason, sanitised for logs.
 std::string one_line(std::string_view text) {
     constexpr std::size_t longest = 1024; // Of a CLOSE capsule's reason.
     return wire::loggable(text, longest);
@@ -53,7 +53,7 @@ std::optional<stream_id> session::open(direction kind) {
     const auto made = quic_.open(kind);
     if (!made) return std::nullopt;
     const auto size = static_cast<std::uint8_t>(prefixes_[index_of(kind)].size);
-    streams_[number(*made)] = {.whose = stream::owner::session, .unwritten = size, .unacked = size};
+    streams_[number(*made)] = {.owned_by = stream::owner::session, .unwritten = size, .unacked = size};
     return made;
 }
 
@@ -66,7 +66,7 @@ std::optional<std::size_t> session::write(const write_stream& w) {
     const auto found = streams_.find(number(w.stream));
     if (found == streams_.end() || found->second.unwritten == 0) return quic_.write(w);
     if (w.size == 0 && !w.fin) return 0;
-    // The prefix goes with the first byte.
+    // The prefix is sent with the first byte.
     const auto rest = rest_of_prefix(w.stream, found->second);
     pieces_.assign(1, rest);
     pieces_.insert(pieces_.end(), w.data.begin(), w.data.end());
@@ -74,43 +74,43 @@ std::optional<std::size_t> session::write(const write_stream& w) {
     if (!taken) return std::nullopt;
     const auto ours = std::min(*taken, rest.size());
     found->second.unwritten = static_cast<std::uint8_t>(rest.size() - ours);
-    // To the handler a FIN alone is written: 0 says so where there are no bytes.
-    if (w.size == 0 && ours < rest.size()) owed_.push_back(w.stream);
+    // The handler takes 0 of 0 bytes as a written FIN; we write it with the rest of the prefix.
+    if (w.size == 0 && ours < rest.size()) pending_fins_.push_back(w.stream);
     return *taken - ours;
 }
 
-void session::pay() {
-    while (!owed_.empty()) {
-        const auto id = owed_.back();
+void session::flush_pending_fins() {
+    while (!pending_fins_.empty()) {
+        const auto id = pending_fins_.back();
         const auto found = streams_.find(number(id));
         if (found != streams_.end() && found->second.unwritten != 0) {
             const auto rest = rest_of_prefix(id, found->second);
             const auto taken = quic_.write({id, {&rest, 1}, rest.size(), true});
             if (!taken) return;
             found->second.unwritten = static_cast<std::uint8_t>(rest.size() - *taken);
-            if (*taken < rest.size()) return; // Until the peer lets us.
+            if (*taken < rest.size()) return; // Blocked by the peer.
         }
-        owed_.pop_back();
+        pending_fins_.pop_back();
     }
 }
 
 void session::pump(time_point now) {
-    pay();
+    flush_pending_fins();
     pumping_ = true;
-    upper_->pump(*this, now); // What it resets and credits goes in any case.
+    handler_->pump(*this, now); // Its resets and credits are sent in any case.
     pumping_ = false;
 }
 
 void session::acked(stream_id id, stream& s, std::uint64_t n, time_point now) {
     const auto ours = std::min<std::uint64_t>(n, s.unacked);
     s.unacked = static_cast<std::uint8_t>(s.unacked - ours);
-    if (n > ours && upper() != nullptr) upper_->stream_acked(id, n - ours, now);
+    if (n > ours && active_handler() != nullptr) handler_->stream_acked(id, n - ours, now);
 }
 
-// At once, though the prefix may be lost with it: a peer drops a stream that is reset before it has said whose it is.
-// To wait until the prefix has arrived would be to retransmit what the handler frees once this pump is over.
+// At once, though the prefix may be lost with it: a peer drops a stream that is reset before its prefix names a
+// session. Waiting until the prefix has arrived would retransmit bytes that the handler frees once this pump is over.
 void session::reset(stream_id id, app_error code) {
-    std::erase(owed_, id);
+    std::erase(pending_fins_, id);
     quic_.reset(id, on_the_wire(code));
 }
 
@@ -130,20 +130,20 @@ std::size_t session::datagram_size() const {
     return all > ours ? all - ours : 0;
 }
 
-/// QUIC retransmits nothing of the handler's from here on: its memory is not lent any more. The streams' other halves,
-/// and what is said on the CONNECT stream, follow in http3_connection::settle().
+/// From here on QUIC retransmits none of the handler's bytes, which are not lent any more. The streams' other halves
+/// and the end of the CONNECT stream follow in http3_connection::settle().
 void session::reset_streams() {
-    owed_.clear();
+    pending_fins_.clear();
     for (const auto& [n, s] : streams_) {
         const stream_id id{n};
         const bool writes = direction_of(id) == direction::bidi || initiator_of(id) == side();
-        if (s.whose == stream::owner::session && writes)
+        if (s.owned_by == stream::owner::session && writes)
             quic_.reset(id, app_error{static_cast<std::uint64_t>(webtransport::http3_code::session_gone)});
     }
 }
 
-// Done in the next pump, which knows what time it is; but a handler that closes in its own pump frees what it lent as
-// soon as that is over.
+// Executed in the next pump, which has the time; but a handler that closes in its own pump frees its lent bytes when
+// that is over.
 void session::close(app_error code, std::string_view reason) {
     if (closing_) return;
     const auto n = static_cast<std::uint64_t>(std::min(code, webtransport::app_error_max));
@@ -154,7 +154,7 @@ void session::close(app_error code, std::string_view reason) {
 }
 
 void session::settle(time_point now) {
-    if (closing_ && upper_) state_.close(app_error{closing_->code}, closing_->reason, now);
+    if (closing_ && handler_) state_.close(app_error{closing_->code}, closing_->reason, now);
     while (const auto e = state_.poll_event()) {
         const auto* end = std::get_if<webtransport::session_ended>(&*e);
         if (end == nullptr) continue;
@@ -164,19 +164,19 @@ void session::settle(time_point now) {
 }
 
 void session::connection_closed(const link::closed& how, time_point now) {
-    settle(now); // An end that arrived before the connection's, in the same packet perhaps, says more.
+    settle(now); // The session's own end, perhaps in the same packet, is more specific.
     if (closing_) return finish(*closing_, now);
     if (!how.application) return finish(how, now);
     if (how.by_peer)
         state_.connection_closed(webtransport::http3_code{how.code}, how.reason, now);
     else
-        finish({how.code, false, false, how.reason}, now); // An error of HTTP/3, which is no code of the application.
+        finish({how.code, false, false, how.reason}, now); // An HTTP/3 error, not an application's code.
     settle(now);
 }
 
 void session::finish(const link::closed& how, time_point now) {
-    if (!upper_) return;
-    const auto ending = std::move(upper_);
+    if (!handler_) return;
+    const auto ending = std::move(handler_);
     ending->on_closed(how, now);
 }
 

@@ -1,4 +1,4 @@
-// Whose each stream and datagram is, and what becomes of those that are nobody's.
+// Dispatches streams and datagrams to the session or to HTTP/3, and rejects the others.
 #include "detail/http3_connection.hpp"
 
 #include <algorithm>
@@ -8,10 +8,10 @@ namespace moqlite::nghttp3::detail {
 
 namespace {
 
-/// The stream was cut off because its session ended at the peer: that end, which is on its way, says why.
+/// The stream was cut off because the peer has ended its session, whose own end follows with the reason.
 bool is_of_the_end(app_error wire) noexcept { return wire == to_code(http3_code::session_gone); }
 
-/// A code that is not the application's says no more than that it is over.
+/// A code that is not the application's becomes `cancel`.
 app_error app_code(app_error wire) noexcept {
     return webtransport::to_app_error(http3_code{static_cast<std::uint64_t>(wire)}).value_or(app_error::cancel);
 }
@@ -20,7 +20,7 @@ app_error app_code(app_error wire) noexcept {
 
 void http3_connection::stream_received(stream_id id, byte_view bytes, bool fin, time_point now) {
     if (http_.has_failed()) return;
-    switch (streams_[number(id)].whose) {
+    switch (streams_[number(id)].owned_by) {
     case stream::owner::session: return deliver(id, bytes, fin, now);
     case stream::owner::http3: return http_.receive(id, bytes, fin, now);
     case stream::owner::unknown: return identify(id, bytes, fin, now);
@@ -37,11 +37,11 @@ void http3_connection::identify(stream_id id, byte_view bytes, bool fin, time_po
     const auto what = p.first.receive(bytes, fin);
     if (std::holds_alternative<webtransport::undecided_stream>(what)) return;
     if (const auto* of = std::get_if<webtransport::session_stream>(&what)) {
-        // The prefix is ours, so its credit is for us to return.
+        // We have consumed the prefix: return its credit.
         quic_.credit(id, before + bytes.size() - of->payload.size());
         associate(id, of->session, of->payload, fin, now);
     } else if (const auto* h = std::get_if<webtransport::http3_stream>(&what)) {
-        streams_[number(id)].whose = stream::owner::http3;
+        streams_[number(id)].owned_by = stream::owner::http3;
         if (direction_of(id) == direction::uni && h->type == webtransport::control_stream_type)
             http_.control_stream_is(id);
         if (!h->held.empty()) http_.receive(id, h->held, false, now);
@@ -52,7 +52,7 @@ void http3_connection::identify(stream_id id, byte_view bytes, bool fin, time_po
         else
             reject(id, *v);
     } else {
-        streams_[number(id)].whose = stream::owner::nobody;
+        streams_[number(id)].owned_by = stream::owner::nobody;
     }
     const auto stopped = p.stopped;
     peeks_.erase(number(id));
@@ -63,27 +63,27 @@ void http3_connection::associate(stream_id id, stream_id session, byte_view payl
     const auto fate = arrivals_.stream_begun(id, session, payload, fin, now);
     switch (fate.what) {
     case webtransport::fate::kind::deliver:
-        // Nobody would be told of its end.
+        // There is no handler to report its end to.
         if (session_->state().is_ending()) return reject(id, violation::session_gone);
-        streams_[number(id)].whose = stream::owner::session;
+        streams_[number(id)].owned_by = stream::owner::session;
         return deliver(id, payload, fin, now);
-    case webtransport::fate::kind::wait: streams_[number(id)].whose = stream::owner::early; return;
+    case webtransport::fate::kind::wait: streams_[number(id)].owned_by = stream::owner::early; return;
     case webtransport::fate::kind::refuse: return reject(id, fate.why);
     }
 }
 
 void http3_connection::deliver(stream_id id, byte_view bytes, bool fin, time_point now) {
-    auto* h = upper();
+    auto* h = active_handler();
     if (h != nullptr && (fin || !bytes.empty())) h->stream_received(id, bytes, fin, now);
 }
 
 void http3_connection::reject(stream_id id, violation v) {
-    streams_[number(id)].whose = stream::owner::nobody;
+    streams_[number(id)].owned_by = stream::owner::nobody;
     ++counts_->rejected_streams;
     drop(id, webtransport::wire_code(v));
 }
 
-/// Both halves of it, as far as there are two.
+/// Aborts the halves that the stream has.
 void http3_connection::drop(stream_id id, http3_code code) {
     const bool ours = initiator_of(id) == quic_.side();
     const bool both = direction_of(id) == direction::bidi;
@@ -91,46 +91,46 @@ void http3_connection::drop(stream_id id, http3_code code) {
     if (both || !ours) quic_.stop(id, to_code(code));
 }
 
-/// The peer has cut off its half, so ours is all that is left. To stop what was reset is an error to ngtcp2 1.11.
+/// The peer has reset its half: reset ours only. To stop a stream that was reset is an error in ngtcp2 1.11.
 void http3_connection::answer_reset(stream_id id) {
     if (direction_of(id) == direction::bidi) quic_.reset(id, to_code(http3_code::request_cancelled));
 }
 
 void http3_connection::stream_reset(stream_id id, app_error code, time_point now) {
     auto& s = streams_[number(id)];
-    switch (s.whose) {
+    switch (s.owned_by) {
     case stream::owner::session:
         if (is_of_the_end(code)) return session_->state().stream_gone(now);
-        if (auto* h = upper()) h->stream_reset(id, app_code(code), now);
+        if (auto* h = active_handler()) h->stream_reset(id, app_code(code), now);
         return;
     case stream::owner::http3:
         http_.reset(id);
         request_aborted(id, http3_code{number(code)}, now);
         return answer_reset(id);
-    case stream::owner::unknown: // It ended before it said what it is, which is nothing unusual.
+    case stream::owner::unknown: // Ended before its type was known, which is not unusual.
     case stream::owner::early:
         peeks_.erase(number(id));
         arrivals_.stream_reset(id);
-        s.whose = stream::owner::nobody;
+        s.owned_by = stream::owner::nobody;
         return answer_reset(id);
     case stream::owner::nobody: return;
     }
 }
 
 void http3_connection::stream_stopped(stream_id id, app_error code, time_point now) {
-    // It may come before the first byte of the stream.
+    // May arrive before the stream's first byte.
     if (initiator_of(id) != quic_.side()) streams_.try_emplace(number(id));
     const auto found = streams_.find(number(id));
     if (found == streams_.end()) return;
-    if (found->second.whose == stream::owner::unknown) {
+    if (found->second.owned_by == stream::owner::unknown) {
         peeks_.try_emplace(number(id), peek{webtransport::stream_peek{id}}).first->second.stopped = code;
-    } else if (found->second.whose == stream::owner::session) {
+    } else if (found->second.owned_by == stream::owner::session) {
         if (is_of_the_end(code)) return session_->state().stream_gone(now);
-        if (auto* h = upper()) h->stream_stopped(id, app_code(code), now);
-    } else if (found->second.whose == stream::owner::http3) {
+        if (auto* h = active_handler()) h->stream_stopped(id, app_code(code), now);
+    } else if (found->second.owned_by == stream::owner::http3) {
         http_.stopped(id);
         if (auto* s = session_of(id)) s->request_stopped(now, http3_code{number(code)});
-    } else if (found->second.whose == stream::owner::early) {
+    } else if (found->second.owned_by == stream::owner::early) {
         arrivals_.stream_stopped(id, app_code(code));
     }
 }
@@ -142,38 +142,38 @@ void http3_connection::request_aborted(stream_id id, http3_code code, time_point
 
 void http3_connection::stream_writable(stream_id id, time_point now) {
     const auto found = streams_.find(number(id));
-    if (found == streams_.end() || found->second.whose == stream::owner::http3) return http_.writable(id);
-    if (found->second.whose != stream::owner::session) return;
-    if (auto* h = upper()) h->stream_writable(id, now);
+    if (found == streams_.end() || found->second.owned_by == stream::owner::http3) return http_.writable(id);
+    if (found->second.owned_by != stream::owner::session) return;
+    if (auto* h = active_handler()) h->stream_writable(id, now);
 }
 
 void http3_connection::stream_acked(stream_id id, std::uint64_t n, time_point now) {
     const auto found = streams_.find(number(id));
-    if (found == streams_.end() || found->second.whose == stream::owner::http3) return http_.acked(id, n);
-    if (found->second.whose == stream::owner::session) session_->acked(id, found->second, n, now);
+    if (found == streams_.end() || found->second.owned_by == stream::owner::http3) return http_.acked(id, n);
+    if (found->second.owned_by == stream::owner::session) session_->acked(id, found->second, n, now);
 }
 
 void http3_connection::stream_closed(stream_id id, std::optional<app_error> code, time_point now) {
     const auto found = streams_.find(number(id));
-    const auto whose = found == streams_.end() ? stream::owner::http3 : found->second.whose;
-    if (whose == stream::owner::early) return arrivals_.stream_closed(id);
+    const auto owner = found == streams_.end() ? stream::owner::http3 : found->second.owned_by;
+    if (owner == stream::owner::early) return arrivals_.stream_closed(id);
     if (found != streams_.end()) streams_.erase(found);
     peeks_.erase(number(id));
-    // A PRIORITY_UPDATE may have made nghttp3 know a request's id that is none.
-    const bool known = whose == stream::owner::http3 || webtransport::can_be_session(id);
+    // A PRIORITY_UPDATE may have made this id known to nghttp3 though it is no request.
+    const bool known = owner == stream::owner::http3 || webtransport::can_be_session(id);
     const auto why = code ? std::optional{http3_code{number(*code)}} : std::nullopt;
     if (known) http_.closed(id, why.value_or(http3_code::no_error));
-    if (whose == stream::owner::session) {
+    if (owner == stream::owner::session) {
         if (code && is_of_the_end(*code)) return session_->state().stream_gone(now);
-        if (auto* h = upper()) h->stream_closed(id, code ? std::optional{app_code(*code)} : std::nullopt, now);
+        if (auto* h = active_handler()) h->stream_closed(id, code ? std::optional{app_code(*code)} : std::nullopt, now);
         return;
     }
     if (auto* s = session_of(id)) s->request_closed(now, why);
-    if (whose == stream::owner::http3 && !is_connect(id)) request_over(id);
+    if (owner == stream::owner::http3 && !is_connect(id)) request_over(id);
 }
 
 void http3_connection::streams_available(direction kind, time_point now) {
-    if (auto* h = upper()) h->streams_available(kind, now);
+    if (auto* h = active_handler()) h->streams_available(kind, now);
 }
 
 void http3_connection::datagram_received(byte_view bytes, time_point now) {
@@ -183,7 +183,7 @@ void http3_connection::datagram_received(byte_view bytes, time_point now) {
     const auto fate = arrivals_.datagram_received(*d, now);
     if (fate.what == webtransport::fate::kind::refuse) ++counts_->dropped_datagrams;
     if (fate.what != webtransport::fate::kind::deliver) return;
-    if (auto* h = upper()) h->datagram_received(d->payload, now);
+    if (auto* h = active_handler()) h->datagram_received(d->payload, now);
 }
 
 exchange* http3_connection::find_exchange(stream_id id) noexcept {

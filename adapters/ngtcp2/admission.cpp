@@ -1,5 +1,5 @@
-// Who may begin a handshake: clients whose address is proved by a token, and strangers as long as they are
-// few; more of them are sent a Retry, which costs no memory (RFC 9000 §8.1).
+// Admission of handshakes: clients with a token that validates their address, and a limited number without one; the
+// others are sent a Retry, which costs no memory (RFC 9000 §8.1).
 #include "detail/endpoint_state.hpp"
 
 #include <algorithm>
@@ -35,10 +35,10 @@ first_packet endpoint_state::judge(const ngtcp2_pkt_hd& header, const link::addr
     return p;
 }
 
-bool endpoint_state::takes_strangers() {
+bool endpoint_state::takes_unvalidated() {
     if (options.retry) return false;
-    if (handshakes < options.strangers && strangers.take(now)) return true;
-    warn_rarely(pressure_told, "many handshakes at once: clients must prove their address first (Retry)");
+    if (handshakes < options.unvalidated && unvalidated.take(now)) return true;
+    warn_rarely(pressure_warned, "many handshakes at once: clients must prove their address first (Retry)");
     return false;
 }
 
@@ -55,8 +55,8 @@ void endpoint_state::send_retry(const link::datagram& d, const ngtcp2_pkt_hd& he
     if (n > 0) writer.send(d.local, d.remote, 0, std::as_bytes(space.first(static_cast<std::size_t>(n))));
 }
 
-// Less than an Initial packet's 1200 bytes, so that nothing is amplified. The client knows at once, and need not wait
-// for its timeout: a wrong token because it takes one Retry only, a refusal so that it tries elsewhere or again.
+// Shorter than an Initial packet's 1200 bytes: no amplification. The client need not wait for its timeout: after an
+// invalid token, because it accepts only one Retry; after a refusal, so that it can try elsewhere or again.
 void endpoint_state::refuse(const link::datagram& d, const ngtcp2_pkt_hd& header, std::uint64_t code) {
     if (writer.full() || !refusals.take(d.remote, now)) return;
     const auto space = writer.scratch();
@@ -65,8 +65,8 @@ void endpoint_state::refuse(const link::datagram& d, const ngtcp2_pkt_hd& header
     if (n > 0) writer.send(d.local, d.remote, 0, std::as_bytes(space.first(static_cast<std::size_t>(n))));
 }
 
-// An honest client is through after a few round trips, and asks again when its first packet is not answered. Whoever
-// has taken longer gives its place to another: its own source's where that has its share, else anybody's.
+// An honest client completes its handshake in a few round trips, and retransmits an unanswered first packet. A slower
+// handshake yields its place: the oldest of the same source if that has used its share, else the oldest of all.
 bool endpoint_state::make_room(source_usage* here) {
     constexpr duration patience = std::chrono::milliseconds{500};
     const bool share_is_used =

@@ -9,8 +9,8 @@ namespace moqlite::ngtcp2::detail {
 
 // Data that arrives out of order is kept in pieces of 8 KiB, and takes at most the connection's window and one piece
 // for each stream, with the stream's own state. The rest is for packets in flight and gaps, of some 100 to 400 bytes
-// each: 1000 streams of 16 KB on a path that loses and reorders take 0.5 MiB in all. A gap for every other byte takes
-// 80 times the bytes that were sent, which nobody does by accident.
+// each: 1000 streams of 16 KB on a path with loss and reordering take 0.5 MiB in all. A gap at every other byte takes
+// 80 times the bytes that were sent, which only an attacker does.
 std::size_t memory_bound_for(const endpoint_options& o) noexcept {
     constexpr std::uint64_t piece = 8 * 1024, stream = 1536, rest = 16 * 1024 * 1024;
     constexpr auto most = std::uint64_t{std::numeric_limits<std::size_t>::max() / 8};

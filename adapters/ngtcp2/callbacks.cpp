@@ -1,4 +1,4 @@
-// What ngtcp2 reports, passed on to the handler.
+// ngtcp2's callbacks, passed on to the handler.
 #include "detail/compat.hpp"
 #include "detail/endpoint_state.hpp"
 
@@ -14,7 +14,7 @@ stream_id id_of(std::int64_t id) noexcept { return stream_id{static_cast<std::ui
 
 /// A third of QUIC's idle timeout, which is the shorter one of the two ends' (RFC 9000 §10.1), so that two may be lost.
 void keep_alive(connection_state& c) {
-    auto idle = quic_idle_timeout(c.home.options);
+    auto idle = quic_idle_timeout(c.endpoint.options);
     const auto* peer = ngtcp2_conn_get_remote_transport_params(c.conn);
     if (peer != nullptr && peer->max_idle_timeout != 0)
         idle = idle == 0 ? peer->max_idle_timeout : std::min(idle, peer->max_idle_timeout);
@@ -33,55 +33,56 @@ int handshake_completed(ngtcp2_conn*, void* user) {
     keep_alive(c);
     c.protocol = chosen_alpn(*c.crypto);
     if (c.protocol.empty()) {
-        // A server without ALPN speaks none of ours (RFC 9001 §8.1).
-        c.home.end(c,
+        // A server that selects no ALPN supports none of ours (RFC 9001 §8.1).
+        c.endpoint.end(c,
             {NGTCP2_CRYPTO_ERROR + 120, false, false, "no common ALPN: the peer chose none of " + c.handshake->alpn});
         return 0;
     }
     auto opening = std::move(c.handshake);
-    if (c.whose == role::server) {
-        c.home.sources.complete(c);
-        c.home.give_token(c, c.peer);
+    if (c.own_role == role::server) {
+        c.endpoint.sources.complete(c);
+        c.endpoint.give_token(c, c.peer);
     }
     try {
-        c.upper = opening->accept(c, c.home.now);
+        c.handler = opening->accept(c, c.endpoint.now);
     } catch (...) {
-        c.handshake = std::move(opening); // It failed after all, which has to be reported.
+        c.handshake = std::move(opening); // The failure must be reported.
         throw;
     }
-    if (!c.upper) c.home.end(c, {static_cast<std::uint64_t>(app_error::unauthorized), true, false, "not accepted"});
+    if (!c.handler)
+        c.endpoint.end(c, {static_cast<std::uint64_t>(app_error::unauthorized), true, false, "not accepted"});
     return 0;
 }
 
-/// By any frame, which need not bring its first byte.
+/// Any frame opens a stream, also one without its first byte.
 int stream_open(ngtcp2_conn*, std::int64_t id, void* user) {
     auto& c = at(user);
-    c.unheard.opened(id_of(id), c.home.now);
+    c.unheard.opened(id_of(id), c.endpoint.now);
     return 0;
 }
 
 int recv_stream_data(ngtcp2_conn* conn, std::uint32_t flags, std::int64_t id, std::uint64_t, const std::uint8_t* data,
     std::size_t size, void* user, void*) {
     auto& c = at(user);
-    // At once, whatever becomes of the bytes: withheld, it would stall every stream.
+    // At once: withheld connection credit would stall every stream.
     ngtcp2_conn_extend_max_offset(conn, size);
     c.unheard.heard(id_of(id));
-    if (c.upper)
-        c.upper->stream_received(
-            id_of(id), std::as_bytes(std::span{data, size}), (flags & NGTCP2_STREAM_DATA_FLAG_FIN) != 0, c.home.now);
+    if (c.handler)
+        c.handler->stream_received(id_of(id), std::as_bytes(std::span{data, size}),
+            (flags & NGTCP2_STREAM_DATA_FLAG_FIN) != 0, c.endpoint.now);
     return 0;
 }
 
 int acked_stream_data(ngtcp2_conn*, std::int64_t id, std::uint64_t, std::uint64_t size, void* user, void*) {
     auto& c = at(user);
-    if (size > 0 && c.upper) c.upper->stream_acked(id_of(id), size, c.home.now);
+    if (size > 0 && c.handler) c.handler->stream_acked(id_of(id), size, c.endpoint.now);
     return 0;
 }
 
 int stream_close(ngtcp2_conn* conn, std::uint32_t flags, std::int64_t id, std::uint64_t code, void* user, void*) {
     auto& c = at(user);
     const stream_id stream = id_of(id);
-    if (initiator_of(stream) != c.whose) {
+    if (initiator_of(stream) != c.own_role) {
         if (direction_of(stream) == direction::uni)
             ngtcp2_conn_extend_max_streams_uni(conn, 1);
         else
@@ -89,10 +90,10 @@ int stream_close(ngtcp2_conn* conn, std::uint32_t flags, std::int64_t id, std::u
     }
     if (c.interrupted == stream) c.interrupted.reset();
     c.unheard.heard(stream);
-    if (!c.upper) return 0;
+    if (!c.handler) return 0;
     std::optional<app_error> why;
-    if ((flags & NGTCP2_STREAM_CLOSE_FLAG_APP_ERROR_CODE_SET) != 0) why = c.upper->code_of(code);
-    c.upper->stream_closed(stream, why, c.home.now);
+    if ((flags & NGTCP2_STREAM_CLOSE_FLAG_APP_ERROR_CODE_SET) != 0) why = c.handler->code_of(code);
+    c.handler->stream_closed(stream, why, c.endpoint.now);
     return 0;
 }
 
@@ -100,7 +101,7 @@ int stream_reset(ngtcp2_conn*, std::int64_t id, std::uint64_t, std::uint64_t cod
     auto& c = at(user);
     if (stopped == nullptr) c.code_received(code); // A QUIC stack answers a stop with the code of the stop.
     c.unheard.heard(id_of(id));
-    if (c.upper) c.upper->stream_reset(id_of(id), c.upper->code_of(code), c.home.now);
+    if (c.handler) c.handler->stream_reset(id_of(id), c.handler->code_of(code), c.endpoint.now);
     return 0;
 }
 
@@ -108,50 +109,50 @@ int recv_stop_sending(ngtcp2_conn*, std::int64_t id, std::uint64_t code, void* u
     auto& c = at(user);
     c.code_received(code);
     c.unheard.heard(id_of(id));
-    if (c.upper) c.upper->stream_stopped(id_of(id), c.upper->code_of(code), c.home.now);
+    if (c.handler) c.handler->stream_stopped(id_of(id), c.handler->code_of(code), c.endpoint.now);
     return 0;
 }
 
 int extend_max_stream_data(ngtcp2_conn*, std::int64_t id, std::uint64_t, void* user, void*) {
     auto& c = at(user);
-    if (c.upper) c.upper->stream_writable(id_of(id), c.home.now);
+    if (c.handler) c.handler->stream_writable(id_of(id), c.endpoint.now);
     return 0;
 }
 
 int extend_max_uni(ngtcp2_conn*, std::uint64_t, void* user) {
     auto& c = at(user);
-    if (c.upper) c.upper->streams_available(direction::uni, c.home.now);
+    if (c.handler) c.handler->streams_available(direction::uni, c.endpoint.now);
     return 0;
 }
 
 int extend_max_bidi(ngtcp2_conn*, std::uint64_t, void* user) {
     auto& c = at(user);
-    if (c.upper) c.upper->streams_available(direction::bidi, c.home.now);
+    if (c.handler) c.handler->streams_available(direction::bidi, c.endpoint.now);
     return 0;
 }
 
 int recv_datagram(ngtcp2_conn*, std::uint32_t, const std::uint8_t* data, std::size_t size, void* user) {
     auto& c = at(user);
-    if (c.upper) c.upper->datagram_received(std::as_bytes(std::span{data, size}), c.home.now);
+    if (c.handler) c.handler->datagram_received(std::as_bytes(std::span{data, size}), c.endpoint.now);
     return 0;
 }
 
 int recv_stateless_reset(ngtcp2_conn*, const ngtcp2_pkt_stateless_reset*, void* user) {
-    at(user).complaint = "the peer has lost the state of this connection (stateless reset)";
+    at(user).error_detail = "the peer has lost the state of this connection (stateless reset)";
     return 0;
 }
 
-// A stateless reset hides its connection id, so a client finds it by its token. Servers need none:
-// their clients do not come back to the same port.
+// A stateless reset has no connection id, so a client looks up its token. Servers need no table:
+// their clients do not return to the same port.
 int peer_id_changed(ngtcp2_conn*, ngtcp2_connection_id_status_type what, std::uint64_t, const ngtcp2_cid*,
     const std::uint8_t* token, void* user) {
     auto& c = at(user);
-    if (c.whose == role::server || token == nullptr) return 0;
+    if (c.own_role == role::server || token == nullptr) return 0;
     const cid_key key{token, NGTCP2_STATELESS_RESET_TOKENLEN};
     if (what == NGTCP2_CONNECTION_ID_STATUS_TYPE_ACTIVATE) {
-        if (c.home.reset_tokens.try_emplace(key, &c).second) c.reset_tokens.push_back(key);
+        if (c.endpoint.reset_tokens.try_emplace(key, &c).second) c.reset_tokens.push_back(key);
     } else {
-        if (std::erase(c.reset_tokens, key) != 0) c.home.reset_tokens.erase(key);
+        if (std::erase(c.reset_tokens, key) != 0) c.endpoint.reset_tokens.erase(key);
     }
     return 0;
 }
@@ -162,14 +163,14 @@ void random_bytes(std::uint8_t* out, std::size_t size, const ngtcp2_rand_ctx* co
 
 int new_connection_id(ngtcp2_conn*, ngtcp2_cid* cid, std::uint8_t* token, std::size_t, void* user) {
     auto& c = at(user);
-    *cid = c.home.new_cid();
-    c.home.stateless_reset_token(*cid, token);
-    c.home.routes[cid_key{*cid}] = {&c, nullptr};
+    *cid = c.endpoint.new_cid();
+    c.endpoint.stateless_reset_token(*cid, token);
+    c.endpoint.routes[cid_key{*cid}] = {&c, nullptr};
     return 0;
 }
 
 int remove_connection_id(ngtcp2_conn*, const ngtcp2_cid* cid, void* user) {
-    at(user).home.routes.erase(cid_key{*cid});
+    at(user).endpoint.routes.erase(cid_key{*cid});
     return 0;
 }
 
@@ -179,22 +180,22 @@ int path_validated(ngtcp2_conn*, std::uint32_t flags, const ngtcp2_path* path, c
     auto& c = at(user);
     c.peer = link::address{path->remote.addr, path->remote.addrlen};
     c.path.forget();
-    if ((flags & NGTCP2_PATH_VALIDATION_FLAG_NEW_TOKEN) != 0) c.home.give_token(c, c.peer);
+    if ((flags & NGTCP2_PATH_VALIDATION_FLAG_NEW_TOKEN) != 0) c.endpoint.give_token(c, c.peer);
     return 0;
 }
 
 int recv_new_token(ngtcp2_conn*, const std::uint8_t* token, std::size_t size, void* user) {
     auto& c = at(user);
-    c.home.tokens.put(c.server, {token, size});
+    c.endpoint.tokens.put(c.server, {token, size});
     return 0;
 }
 
 int path_challenge_data(ngtcp2_conn*, std::uint8_t* out, void* user) {
-    at(user).home.random(std::as_writable_bytes(std::span{out, NGTCP2_PATH_CHALLENGE_DATALEN}));
+    at(user).endpoint.random(std::as_writable_bytes(std::span{out, NGTCP2_PATH_CHALLENGE_DATALEN}));
     return 0;
 }
 
-/// `Callback` for ngtcp2, through whose frames no exception may pass: what is thrown ends the connection.
+/// `Callback` for ngtcp2, : no exception may pass through C frames, so it ends the connection.
 template <auto Callback>
 struct contained;
 template <class... Args, int (*Callback)(ngtcp2_conn*, Args...)>
@@ -204,13 +205,13 @@ struct contained<Callback> {
             return Callback(conn, args...);
         } catch (...) {
             auto& c = at(user_of(args...));
-            c.home.out_of_memory(c);
+            c.endpoint.out_of_memory(c);
             return NGTCP2_ERR_CALLBACK_FAILURE;
         }
     }
 
 private:
-    /// The user data of the connection is the first pointer to nothing in particular.
+    /// ngtcp2 passes the connection's user data as the first void pointer.
     template <class First, class... Rest>
     static void* user_of(First first, Rest... rest) noexcept {
         if constexpr (std::is_same_v<First, void*>)

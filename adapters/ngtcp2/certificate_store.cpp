@@ -5,7 +5,7 @@ namespace moqlite::ngtcp2 {
 
 namespace {
 
-/// Before its end a certificate that we made is replaced: whoever learnt its hash has so long to come.
+/// A generated certificate is replaced this long before it expires, so that a published hash stays usable that long.
 constexpr auto margin = std::chrono::days{3};
 
 } // namespace
@@ -25,7 +25,7 @@ certificate_store certificate_store::reading(
 }
 
 certificate_store::outcome certificate_store::load(wall_time now, std::string& why) {
-    complaint_.clear();
+    last_error_.clear();
     unsettled_.reset();
     const bool from_files = !chain_file_.empty();
     return take(
@@ -37,7 +37,7 @@ certificate_store::outcome certificate_store::refresh(wall_time now, std::string
     if (chain_file_.empty())
         return is_due(now) ? take(generate_identity({.names = names_, .now = now}, why), why) : outcome::same;
     auto found = load_identity(chain_file_, key_file_, why);
-    // Two files are not replaced at one time: what is there for the first time may be half of a pair.
+    // The two files are not replaced atomically: a new state may be half of a pair.
     if (found && found != unsettled_ && found != current_->who) {
         unsettled_ = std::move(found);
         return outcome::same;
@@ -51,15 +51,15 @@ bool certificate_store::is_due(wall_time now) const {
 
 certificate_store::outcome certificate_store::take(std::optional<identity> found, std::string& why) {
     if (found && current_ && *found == current_->who) {
-        complaint_.clear();
+        last_error_.clear();
         return outcome::same;
     }
     auto configuration = found ? tls::server(*found, alpn_, why) : std::nullopt;
     auto print = configuration ? fingerprint(*found, why) : std::nullopt;
     const auto good = print ? valid_times(*found, why) : std::nullopt;
     auto names = good ? certified_names(*found, why) : std::nullopt;
-    if (!names) return std::exchange(complaint_, why) == why ? outcome::same : outcome::failed;
-    complaint_.clear();
+    if (!names) return std::exchange(last_error_, why) == why ? outcome::same : outcome::failed;
+    last_error_.clear();
     unsettled_.reset();
     previous_ = std::exchange(current_,
         certificate{std::move(*found), std::move(*configuration), std::move(*print), *good, std::move(*names)});

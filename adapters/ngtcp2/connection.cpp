@@ -26,8 +26,8 @@ std::optional<stream_id> connection_state::open(direction which) {
 }
 
 std::optional<std::size_t> connection_state::write(const write_stream& w) {
-    assert(home.writer.current() == conn && "write() belongs into pump()");
-    return home.writer.write(w);
+    assert(endpoint.writer.current() == conn && "write() belongs into pump()");
+    return endpoint.writer.write(w);
 }
 
 // Both may come while a packet is open; ngtcp2 allows it.
@@ -43,30 +43,30 @@ void connection_state::stop(stream_id id, app_error code) {
 void connection_state::credit(stream_id id, std::uint64_t bytes) {
     flush();
     ngtcp2_conn_extend_max_stream_offset(conn, raw(id), bytes);
-    if (home.writer.current() != conn) home.ready(*this);
+    if (endpoint.writer.current() != conn) endpoint.ready(*this);
 }
 
 void connection_state::close(app_error code, std::string_view reason) {
-    // More would not fit into one packet beside the frame's other fields.
+    // Longer reasons do not fit into one packet.
     constexpr std::size_t longest = 256;
     std::string text{reason.substr(0, longest)};
     if (text.empty()) text = "closed";
-    if (home.writer.current() == conn) home.writer.close(); // From here on ngtcp2 must not retransmit.
-    home.end(*this, {static_cast<std::uint64_t>(code), true, false, std::move(text)});
+    if (endpoint.writer.current() == conn) endpoint.writer.close(); // From here on ngtcp2 must not retransmit.
+    endpoint.end(*this, {static_cast<std::uint64_t>(code), true, false, std::move(text)});
 }
 
 void connection_state::flush() {
-    if (home.writer.current() == conn) home.writer.flush();
+    if (endpoint.writer.current() == conn) endpoint.writer.flush();
 }
 
 bool connection_state::send(byte_view datagram) {
-    assert(home.writer.current() == conn && "send() belongs into pump()");
-    // ngtcp2 would take what does not fit for congestion.
+    assert(endpoint.writer.current() == conn && "send() belongs into pump()");
+    // ngtcp2 would treat an oversized datagram as congestion.
     if (path.bound() != black_hole::no_bound && datagram.size() > datagram_size()) return false;
-    return home.writer.write_datagram(datagram);
+    return endpoint.writer.write_datagram(datagram);
 }
 
-void connection_state::wake() { home.ready(*this); }
+void connection_state::wake() { endpoint.ready(*this); }
 
 path_sample connection_state::sample() const {
     ngtcp2_conn_info info{};
@@ -81,7 +81,7 @@ link::connection_stats connection_state::stats() const {
     const auto counts = counts_of(info);
     link::connection_stats out;
     out.rtt = duration{static_cast<duration::rep>(info.smoothed_rtt)};
-    // "Not measured yet" is the largest number.
+    // The maximum means: not measured yet.
     if (info.min_rtt < info.smoothed_rtt * 1000) out.min_rtt = duration{static_cast<duration::rep>(info.min_rtt)};
     out.congestion_window = info.cwnd;
     out.in_flight = info.bytes_in_flight;

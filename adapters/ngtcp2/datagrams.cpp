@@ -1,4 +1,4 @@
-// Incoming datagrams: whose they are, and what becomes of those that are nobody's.
+// Incoming datagrams: routed to their connection, or answered without one.
 #include "detail/endpoint_state.hpp"
 
 #include <algorithm>
@@ -17,9 +17,9 @@ const std::uint8_t* octets(byte_view b) noexcept { return reinterpret_cast<const
 
 void endpoint_state::feed(connection_state& c, const link::datagram& d) {
     if (c.ending) return;
-    // A client's own address is what it connected with: the wildcard, usually. The one that the
-    // datagram names would look like another path.
-    const link::address& local = c.whose == role::client ? c.local : d.local;
+    // A client's own address is the one it connected with, usually the wildcard. The datagram's
+    // destination would look like another path.
+    const link::address& local = c.own_role == role::client ? c.local : d.local;
     const ngtcp2_path path{to_ngtcp2(local), to_ngtcp2(d.remote), nullptr};
     const ngtcp2_pkt_info info{d.ecn};
     contain(c, [&] {
@@ -31,9 +31,9 @@ void endpoint_state::feed(connection_state& c, const link::datagram& d) {
     ready(c);
 }
 
-void endpoint_state::answer(farewell& f, const link::datagram& d) {
+void endpoint_state::answer(closing_record& f, const link::datagram& d) {
     ++f.heard;
-    // Ever more rarely, and never more than three times what came.
+    // At exponentially growing intervals, and at most three times the received bytes.
     if (f.packet.empty() || (f.heard & (f.heard - 1)) != 0) return;
     if (f.packet.size() <= 3 * d.bytes.size() && !writer.full()) writer.send(f.local, f.remote, f.ecn, f.packet);
 }
@@ -49,14 +49,14 @@ void endpoint_state::accept(const link::datagram& d) {
     if (first.proof == first_packet::token::invalid) return;
     auto* const here = sources.find(d.remote);
     const bool full = connections.size() >= options.connections;
-    // Anybody can begin handshakes in the name of an address: they take no place from a connection of its own.
+    // Source addresses can be forged: unfinished handshakes do not count against an address's limit.
     if (full || (here != nullptr && here->connections - here->handshakes >= per_source)) {
-        warn_rarely(full_told,
+        warn_rarely(full_warned,
             full ? "refusing new connections: the limit is reached"
                  : "refusing new connections from " + to_string(d.remote) + ": the limit per address is reached");
         return refuse(d, header, NGTCP2_CONNECTION_REFUSED);
     }
-    if (!first.is_proved() && !takes_strangers()) return send_retry(d, header);
+    if (!first.is_proved() && !takes_unvalidated()) return send_retry(d, header);
     if (!make_room(here)) return;
     const ngtcp2_cid scid = new_cid();
     std::string why;
@@ -75,10 +75,10 @@ void endpoint_state::accept(const link::datagram& d) {
     });
     feed(c, d);
     if (!c.ending || !c.silent) return;
-    // Nonsense, or a ClientHello whose end came before its beginning: the packet is dropped with all
-    // that it has brought about, so that the beginning finds nothing in its way.
+    // An invalid packet, or a ClientHello whose end arrived before its beginning: the packet is dropped together with
+    // the new connection, so that the beginning can start another.
     waiting.pop_back();
-    bury(c);
+    retire(c);
 }
 
 void endpoint_state::refuse_version(const link::datagram& d, const ngtcp2_version_cid& id) {
@@ -102,10 +102,10 @@ void endpoint_state::feed_reset(const link::datagram& d) {
     reset(d);
 }
 
-// Tells a peer of a former life of this endpoint that its connection is gone, so that it need not
+// Tells a peer from before a restart of this endpoint that its connection is gone, so that it need not
 // wait for its idle timeout.
 void endpoint_state::reset(const link::datagram& d) {
-    // A keep-alive is hardly longer than the shortest reset (RFC 9000 §10.3).
+    // A keep-alive is barely longer than the shortest reset (RFC 9000 §10.3).
     constexpr std::size_t smallest = NGTCP2_STATELESS_RESET_TOKENLEN + NGTCP2_MIN_STATELESS_RESET_RANDLEN;
     if (!server || d.bytes.size() <= smallest || writer.full()) return;
     if (!resets.take(d.remote, now)) return;
@@ -115,7 +115,7 @@ void endpoint_state::reset(const link::datagram& d) {
     stateless_reset_token(cid, token);
     std::uint8_t noise[24];
     random(std::as_writable_bytes(std::span{noise}));
-    // Shorter than what came: two endpoints that reset each other come to an end.
+    // Shorter than the received packet, so that two endpoints cannot reset each other for ever.
     const std::size_t size = std::min(sizeof noise + sizeof token, d.bytes.size() - 1);
     const auto space = writer.scratch();
     const auto n = ngtcp2_pkt_write_stateless_reset(space.data(), size, token, noise, size - sizeof token);
@@ -123,7 +123,7 @@ void endpoint_state::reset(const link::datagram& d) {
 }
 
 void endpoint_state::unreachable(connection_state& c, int error) {
-    if (!c.handshake || c.whose != role::client) return;
+    if (!c.handshake || c.own_role != role::client) return;
     const auto why = std::error_code{error, std::generic_category()}.message();
     end(c, {NGTCP2_NO_VIABLE_PATH, false, false, "cannot reach " + to_string(c.peer) + ": " + why}, true);
 }
@@ -136,11 +136,11 @@ void endpoint::send_failed(std::size_t size, int error) {
     auto& c = *s.turning;
     if (error != EMSGSIZE)
         s.unreachable(c, error);
-    else if (size > detail::smallest_path) // Not in the first packets, when there is nothing to sample.
+    else if (size > detail::smallest_path) // Not for the first packets: there is no sample yet.
         c.path.too_large(size, c.sample(), s.now);
 }
 
-// Only our own packets quote the connection id that we chose, which nobody off the path knows.
+// Only ICMP errors for our own packets quote our connection id, which an off-path attacker does not know.
 void endpoint::undeliverable(byte_view quoted, int error, time_point t) {
     auto& s = *state_;
     s.at(t);
@@ -173,7 +173,7 @@ void endpoint::receive(const link::datagram& d, time_point t) {
     if (!s.server && !s.refusing) return;
     try {
         s.accept(d);
-    } catch (const std::bad_alloc&) { // No connection came of it: the datagram is lost.
+    } catch (const std::bad_alloc&) { // No connection was made: the datagram is dropped.
     }
 }
 

@@ -9,10 +9,10 @@ void endpoint_state::turn(connection_state& c) {
     if (!c.path.is_idle()) c.path.look(c.sample(), probes, now);
     turning = &c;
     writer.begin(c.conn, c.path, to_ngtcp2(now));
-    if (c.upper && !c.ending)
+    if (c.handler && !c.ending)
         contain(c, [&] {
-            if (const auto id = std::exchange(c.interrupted, std::nullopt)) c.upper->stream_writable(*id, now);
-            c.upper->pump(c, now);
+            if (const auto id = std::exchange(c.interrupted, std::nullopt)) c.handler->stream_writable(*id, now);
+            c.handler->pump(c, now);
             c.interrupted = writer.interrupted();
         });
     int error = 0;
@@ -21,8 +21,8 @@ void endpoint_state::turn(connection_state& c) {
     turning = nullptr;
     if (writer.large() != 0 && !c.ending) c.path.sent(writer.large(), c.sample(), now);
     if (writer.exhausted()) ready(c);
-    // Nothing of TLS is used after a server's handshake: no tickets, and key updates are ngtcp2's own.
-    if (c.crypto != nullptr && c.whose == role::server && !c.handshake) forget_tls(c);
+    // A server needs no TLS after the handshake: no tickets are sent, and ngtcp2 does the key updates.
+    if (c.crypto != nullptr && c.own_role == role::server && !c.handshake) forget_tls(c);
     contain(c, [&] {
         if (error != 0) fail(c, error);
         bound_memory(c);
@@ -37,8 +37,8 @@ void endpoint_state::forget_tls(connection_state& c) {
 
 void endpoint_state::schedule(connection_state& c) {
     auto when = to_time(ngtcp2_conn_get_expiry(c.conn));
-    if (c.upper)
-        if (const auto theirs = c.upper->deadline(); theirs && (!when || *theirs < *when)) when = theirs;
+    if (c.handler)
+        if (const auto theirs = c.handler->deadline(); theirs && (!when || *theirs < *when)) when = theirs;
     if (const auto gap = c.unheard.deadline(); gap && (!when || *gap < *when)) when = gap;
     if (when)
         timers.set(c, *when);
@@ -46,7 +46,7 @@ void endpoint_state::schedule(connection_state& c) {
         timers.remove(c);
 }
 
-/// What is due on one connection; its next deadline is known after its pump.
+/// Runs one connection's due timers; its pump sets the next deadline.
 void endpoint_state::due(connection_state& c) {
     ready(c);
     if (c.ending) return;
@@ -54,8 +54,8 @@ void endpoint_state::due(connection_state& c) {
     if (ngtcp2_conn_get_expiry(c.conn) <= ts)
         if (const int rv = ngtcp2_conn_handle_expiry(c.conn, ts); rv != 0) return fail(c, rv);
     stop_unheard(c);
-    if (!c.upper) return;
-    if (const auto theirs = c.upper->deadline(); theirs && *theirs <= now) c.upper->tick(now);
+    if (!c.handler) return;
+    if (const auto theirs = c.handler->deadline(); theirs && *theirs <= now) c.handler->tick(now);
 }
 
 } // namespace detail
@@ -107,8 +107,8 @@ void endpoint::expire(time_point t) {
     while (auto* next = s.timers.top()) {
         if (next->due > s.now) break;
         s.timers.remove(*next);
-        if (next->what == detail::timed::kind::farewell)
-            s.forget(*static_cast<detail::farewell*>(next));
+        if (next->what == detail::timed::kind::closing_record)
+            s.forget(*static_cast<detail::closing_record*>(next));
         else
             s.contain(*static_cast<detail::connection_state*>(next),
                 [&] { s.due(*static_cast<detail::connection_state*>(next)); });
@@ -118,18 +118,18 @@ void endpoint::expire(time_point t) {
 bool endpoint::pump(time_point t) {
     auto& s = *state_;
     s.at(t);
-    // Those that become ready from here on have their turn next time.
+    // Connections that become ready from here on are pumped in the next turn.
     s.pumping.swap(s.waiting);
-    for (std::size_t i = 0; i < s.pumping.size(); ++i) { // A handler may connect, for which there is made room here.
+    for (std::size_t i = 0; i < s.pumping.size(); ++i) { // A handler may connect, which grows this list.
         auto* c = s.pumping[i];
         c->queued = false;
         if (c->ending) {
-            s.bury(*c);
+            s.retire(*c);
         } else if (s.writer.full()) {
             c->queued = true;
             s.waiting.push_back(c);
         } else {
-            s.turn(*c); // Where it decides to end it is ready again, and buried next time.
+            s.turn(*c); // If it decides to end, it is ready again, and retired in the next turn.
         }
     }
     s.pumping.clear();
@@ -144,11 +144,11 @@ std::optional<time_point> endpoint::deadline() const {
 }
 
 void endpoint::close_all(app_error code, std::string_view reason) {
-    // Closing only notes; nobody leaves the list before the next pump.
+    // Closing only marks: no connection leaves the list before the next pump.
     for (const auto& c : state_->connections) {
         state_->contain(*c, [&] {
-            if (c->upper && !c->ending)
-                c->upper->leave(*c, code, reason);
+            if (c->handler && !c->ending)
+                c->handler->leave(*c, code, reason);
             else
                 c->close(code, reason);
         });
@@ -157,6 +157,6 @@ void endpoint::close_all(app_error code, std::string_view reason) {
 
 std::size_t endpoint::connections() const { return state_->connections.size() - state_->ending; }
 
-std::size_t endpoint::closing() const { return state_->farewells.size() + state_->ending; }
+std::size_t endpoint::closing() const { return state_->closing_records.size() + state_->ending; }
 
 } // namespace moqlite::ngtcp2

@@ -1,4 +1,4 @@
-// How connections end, and what is left of them.
+// How connections end, and their closing period.
 #include "detail/endpoint_state.hpp"
 
 #include <algorithm>
@@ -7,7 +7,7 @@
 namespace moqlite::ngtcp2::detail {
 
 endpoint_state::endpoint_state(endpoint_options o, link::sink& s)
-    : options{std::move(o)}, out{s}, writer{s}, strangers{options.strangers} {
+    : options{std::move(o)}, out{s}, writer{s}, unvalidated{options.unvalidated} {
     std::uint64_t key = 0;
     random(std::as_writable_bytes(std::span{&key, 1}));
     if (options.reset_key)
@@ -20,7 +20,7 @@ endpoint_state::endpoint_state(endpoint_options o, link::sink& s)
     for (auto* a : {&resets, &refusals, &negotiations, &retries}) a->rekey(key);
     reset_tokens = decltype(reset_tokens){0, cid_hash{key}};
     memory_bound = memory_bound_for(options);
-    constexpr std::size_t least = 64; // Small tables are for few, who may share an address.
+    constexpr std::size_t least = 64; // A small endpoint has few clients, which may share an address.
     per_source = options.per_address != 0 ? options.per_address : std::max(options.connections / 4, least);
     half_open_per_source = std::min(per_source, std::max(options.handshakes / 4, least));
     probes = probes_for(options.packet_size);
@@ -48,7 +48,7 @@ void endpoint_state::stateless_reset_token(const ngtcp2_cid& cid, std::uint8_t* 
 
 connection_state& endpoint_state::adopt(std::unique_ptr<connection_state> c) {
     c->spare_end = std::make_unique<link::closed>(link::closed{NGTCP2_INTERNAL_ERROR, false, false, "out of memory"});
-    // Room on both lists for each connection, so that to be ready, and to end, needs no memory.
+    // Reserved on both lists, so that a connection can become ready and end without an allocation.
     const auto wanted = connections.size() + 1;
     for (auto* each : {&waiting, &pumping})
         if (each->capacity() < wanted) each->reserve(2 * wanted);
@@ -64,7 +64,7 @@ void endpoint_state::ready(connection_state& c) noexcept {
     if (waiting.size() != 1) return;
     try {
         out.ready();
-    } catch (const std::bad_alloc&) { // The next datagram or deadline brings a turn, too.
+    } catch (const std::bad_alloc&) { // The next datagram or deadline starts a turn anyway.
     }
 }
 
@@ -78,7 +78,7 @@ void endpoint_state::out_of_memory(connection_state& c) noexcept {
 
 void endpoint_state::end(connection_state& c, link::closed how, bool silent) {
     if (c.ending) return;
-    if (!c.spare_end) c.spare_end = std::make_unique<link::closed>(); // It has not been adopted yet.
+    if (!c.spare_end) c.spare_end = std::make_unique<link::closed>(); // Not adopted yet.
     *c.spare_end = std::move(how);
     c.ending = std::move(c.spare_end);
     c.silent = silent;
@@ -91,13 +91,13 @@ void endpoint_state::fail(connection_state& c, int error) {
     const bool silent = error == NGTCP2_ERR_IDLE_CLOSE || error == NGTCP2_ERR_DROP_CONN || error == NGTCP2_ERR_RETRY ||
                         error == NGTCP2_ERR_RECV_VERSION_NEGOTIATION || error == NGTCP2_ERR_DRAINING ||
                         error == NGTCP2_ERR_CLOSING ||
-                        (error == NGTCP2_ERR_HANDSHAKE_TIMEOUT && c.whose == role::server); // Of a stranger.
+                        (error == NGTCP2_ERR_HANDSHAKE_TIMEOUT && c.own_role == role::server); // Not validated.
     end(c, explain(c, error), silent);
-    // The peer's close counts also where we had decided to close and had not yet.
+    // The peer's close also counts when our own close was decided but not sent.
     if (error == NGTCP2_ERR_DRAINING) c.draining = c.silent = true;
 }
 
-void endpoint_state::say_goodbye(connection_state& c, const link::closed& how) {
+void endpoint_state::send_close(connection_state& c, const link::closed& how) {
     ngtcp2_ccerr error;
     ngtcp2_ccerr_default(&error);
     const auto* text = reinterpret_cast<const std::uint8_t*>(how.reason.data());
@@ -111,7 +111,7 @@ void endpoint_state::say_goodbye(connection_state& c, const link::closed& how) {
     ngtcp2_pkt_info info{};
     const auto n = ngtcp2_conn_write_connection_close(
         c.conn, &path.path, &info, space.data(), NGTCP2_MAX_UDP_PAYLOAD_SIZE, &error, to_ngtcp2(now));
-    if (n <= 0) return; // The peer cannot read us yet, or no more may be sent to it.
+    if (n <= 0) return; // There are no keys yet, or the amplification limit is reached.
     const auto packet = std::as_bytes(space.first(static_cast<std::size_t>(n)));
     c.local = link::address{path.path.local.addr, path.path.local.addrlen};
     c.peer = link::address{path.path.remote.addr, path.path.remote.addrlen};
@@ -119,19 +119,19 @@ void endpoint_state::say_goodbye(connection_state& c, const link::closed& how) {
     remember(c, packet, info.ecn);
 }
 
-void endpoint_state::bury(connection_state& c) {
-    c.queued = true; // Nothing that happens from here on makes it ready again.
+void endpoint_state::retire(connection_state& c) {
+    c.queued = true; // Nothing makes it ready again from here on.
     --ending;
     const link::closed how = std::move(*c.ending);
     const auto if_there_is_memory = [](auto action) {
         try {
             action();
-        } catch (const std::bad_alloc&) { // It ends without this.
+        } catch (const std::bad_alloc&) { // The connection ends without this step.
         }
     };
     if_there_is_memory([&] {
         if (!c.silent)
-            say_goodbye(c, how);
+            send_close(c, how);
         else if (c.draining)
             remember(c, {}, 0);
     });
@@ -151,17 +151,17 @@ void endpoint_state::drop_routes(const connection_state& c) noexcept {
     try {
         for (const auto& id : ids_of(c))
             if (const auto r = routes.find(id); r != routes.end() && r->second.live == &c) routes.erase(r);
-    } catch (const std::bad_alloc&) { // Slower, and without a list.
+    } catch (const std::bad_alloc&) { // Slower, but needs no memory.
         std::erase_if(routes, [&c](const auto& r) { return r.second.live == &c; });
     }
 }
 
 void endpoint_state::report_end(connection_state& c, const link::closed& how) {
-    if (c.upper) {
-        c.upper->on_closed(how, now);
+    if (c.handler) {
+        c.handler->on_closed(how, now);
     } else if (c.handshake) {
-        if (c.whose == role::server) {
-            const bool yielded = how.code == NGTCP2_CONNECTION_REFUSED && !how.application; // Too many to name each.
+        if (c.own_role == role::server) {
+            const bool yielded = how.code == NGTCP2_CONNECTION_REFUSED && !how.application; // Too many to log.
             if ((!c.silent && !yielded) || how.by_peer)
                 log(link::log_level::info, "handshake with " + to_string(c.peer) + " failed: " + how.reason);
         }
@@ -174,21 +174,20 @@ std::vector<cid_key> endpoint_state::ids_of(const connection_state& c) {
     ngtcp2_conn_get_scid(c.conn, ids.data());
     std::vector<cid_key> keys;
     for (const auto& id : ids) keys.emplace_back(id);
-    if (c.whose == role::server)
-        keys.push_back(c.first_dcid); // ngtcp2 does not know it before it has read that packet.
+    if (c.own_role == role::server) keys.push_back(c.first_dcid); // Unknown to ngtcp2 until it has read that packet.
     return keys;
 }
 
 void endpoint_state::remember(connection_state& c, std::span<const std::byte> packet, std::uint8_t ecn) {
-    if (farewells.size() >= options.connections) return;
-    auto f = std::make_unique<farewell>();
+    if (closing_records.size() >= options.connections) return;
+    auto f = std::make_unique<closing_record>();
     f->ids = ids_of(c);
     f->packet.assign(packet.begin(), packet.end());
     f->local = c.local;
     f->remote = c.peer;
     f->ecn = ecn;
-    f->index = farewells.size();
-    auto& made = *farewells.emplace_back(std::move(f));
+    f->index = closing_records.size();
+    auto& made = *closing_records.emplace_back(std::move(f));
     try {
         for (const auto& id : made.ids) routes[id] = {nullptr, &made};
         constexpr duration longest = std::chrono::seconds{10};
@@ -199,16 +198,16 @@ void endpoint_state::remember(connection_state& c, std::span<const std::byte> pa
     }
 }
 
-void endpoint_state::forget(farewell& f) {
+void endpoint_state::forget(closing_record& f) {
     for (const auto& id : f.ids)
         if (const auto r = routes.find(id); r != routes.end() && r->second.gone == &f) routes.erase(r);
     timers.remove(f);
     const std::size_t at = f.index;
-    if (at + 1 != farewells.size()) {
-        std::swap(farewells[at], farewells.back());
-        farewells[at]->index = at;
+    if (at + 1 != closing_records.size()) {
+        std::swap(closing_records[at], closing_records.back());
+        closing_records[at]->index = at;
     }
-    farewells.pop_back();
+    closing_records.pop_back();
 }
 
 void endpoint_state::warn_rarely(time_point& next, std::string_view line) const {

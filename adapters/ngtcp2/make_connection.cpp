@@ -15,7 +15,7 @@ void write_qlog(void* user, std::uint32_t, const void* data, std::size_t size) {
 ngtcp2_settings settings_for(connection_state& c, std::span<const std::uint8_t> token) {
     ngtcp2_settings s;
     ngtcp2_settings_default(&s);
-    auto& at = c.home;
+    auto& at = c.endpoint;
     const auto& o = at.options;
     s.cc_algo = o.control == congestion::bbr ? NGTCP2_CC_ALGO_BBR : NGTCP2_CC_ALGO_CUBIC;
     s.initial_ts = to_ngtcp2(at.now);
@@ -76,7 +76,7 @@ std::unique_ptr<connection_state> endpoint_state::make(
 
 std::unique_ptr<connection_state> endpoint_state::make_client(
     const target& to, const ngtcp2_cid& scid, std::string& why) {
-    ngtcp2_cid dcid{}; // The server's until it chooses one; long enough to be hard to guess.
+    ngtcp2_cid dcid{}; // The server's until it chooses its own; too long to guess.
     dcid.datalen = 18;
     random(std::as_writable_bytes(std::span{dcid.data, dcid.datalen}));
     auto c = make(role::client, dcid, to.local, to.remote);

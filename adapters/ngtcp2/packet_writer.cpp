@@ -15,12 +15,12 @@ bool same(const link::address& a, const ngtcp2_addr& b) noexcept {
     return a.size() == b.addrlen && std::memcmp(a.data(), b.addr, a.size()) == 0;
 }
 
-/// What is left of a write_stream: spans as ngtcp2 wants them, a few at a time.
+/// The rest of a write_stream, as ngtcp2's vectors, a few at a time.
 class remainder {
 public:
     explicit remainder(std::span<const byte_view> data) : data_{data} {}
 
-    /// The next spans, at least `want` bytes of them if there are so many and they fit.
+    /// The next spans: at least `want` bytes, if that many are left and fit.
     std::span<const ngtcp2_vec> next(std::size_t want) noexcept {
         std::size_t count = 0, bytes = 0, skip = offset_;
         for (std::size_t i = index_; i < data_.size() && count < vectors_.size() && bytes < want; ++i) {
@@ -79,7 +79,7 @@ void packet_writer::begin(ngtcp2_conn* conn, const black_hole& path, ngtcp2_tsta
 bool packet_writer::may_write() {
     if (open_) return true;
     if (error_ != 0 || blocked_ || exhausted_ || closed_) return false;
-    // Whole packets only: the one too many would be a burst of its own.
+    // Whole packets only: a partial one would need a burst of its own.
     if (full_ || (produced_ > 0 && produced_ + path_size_ > limit_)) {
         exhausted_ = true;
         return false;
@@ -113,7 +113,7 @@ void packet_writer::complete(std::size_t size) {
     }
     tail_ += size;
     ++segments_;
-    // A path probe, ngtcp2's or ours, goes alone: the kernel may refuse it, and what else is in the burst.
+    // A path probe, ngtcp2's or ours, is sent alone: the kernel may refuse it with the whole burst.
     if (size < segment_ || size > path_size_ || segments_ == burst_segments) send_burst();
 }
 
@@ -123,7 +123,7 @@ void packet_writer::send_burst() {
         std::as_bytes(std::span{buffer_}).subspan(base_, tail_ - base_)};
     base_ = tail_;
     segments_ = 0;
-    if (!sink_.send(b)) full_ = true; // Where it throws, the burst is lost like any packet.
+    if (!sink_.send(b)) full_ = true; // If it throws, the burst is lost like any packet.
 }
 
 packet_writer::outcome packet_writer::judge(ngtcp2_ssize n) {
@@ -138,7 +138,7 @@ packet_writer::outcome packet_writer::judge(ngtcp2_ssize n) {
         return outcome::stop;
     case NGTCP2_ERR_WRITE_MORE: open_ = true; return outcome::more;
     case NGTCP2_ERR_STREAM_DATA_BLOCKED:
-        open_ = true; // With MORE it may have begun a packet, for what else it had to say.
+        open_ = true; // With MORE it may have begun a packet with frames of its own.
         if (ngtcp2_conn_get_max_data_left(conn_) > 0) return outcome::blocked_stream;
         starved_ = true;
         return outcome::stop;
@@ -173,8 +173,8 @@ std::optional<std::size_t> packet_writer::write(const write_stream& w) {
         if (o == outcome::stop) break;
     }
     if (taken == 0) return std::nullopt;
-    // Where this is no more than the prefix of a WebTransport stream, the layer above answers 0: a blocked stream,
-    // which has to be reported writable.
+    // If this covers only the prefix of a WebTransport stream, the layer above answers 0, a blocked stream, which
+    // must be reported writable.
     interrupted_ = w.stream;
     return taken;
 }
@@ -186,7 +186,7 @@ bool packet_writer::write_datagram(byte_view bytes) {
         int accepted = 0;
         const auto n = ngtcp2_conn_writev_datagram(conn_, &path_.path, &info_, buffer_.data() + tail_, room_, &accepted,
             NGTCP2_WRITE_DATAGRAM_FLAG_MORE | pad_datagram, 0, &vector, 1, now_);
-        // Too long for the peer, or it takes none: a datagram lost, not a connection.
+        // The peer takes no datagrams, or none of this size: drop the datagram, not the connection.
         if (n == NGTCP2_ERR_INVALID_ARGUMENT || n == NGTCP2_ERR_INVALID_STATE) return false;
         const outcome o = judge(n);
         if (accepted != 0) return true;
@@ -195,7 +195,7 @@ bool packet_writer::write_datagram(byte_view bytes) {
     return false;
 }
 
-/// Writes what ngtcp2 has to say of its own, after what is in the open packet.
+/// Writes ngtcp2's own frames, after those in the open packet.
 ngtcp2_ssize packet_writer::write_rest() {
     return ngtcp2_conn_writev_stream(conn_, &path_.path, &info_, buffer_.data() + tail_, room_, nullptr,
         NGTCP2_WRITE_STREAM_FLAG_NONE, -1, nullptr, 0, now_);
@@ -203,7 +203,7 @@ ngtcp2_ssize packet_writer::write_rest() {
 
 void packet_writer::flush() {
     if (!open_) return;
-    // 0: the packet had not really been begun. Whether more may be sent is for the next write to say.
+    // 0: no packet had been begun. The next write finds out whether more may be sent.
     if (const auto n = write_rest(); n == 0)
         open_ = false;
     else
@@ -212,7 +212,7 @@ void packet_writer::flush() {
 
 void packet_writer::finish() {
     flush();
-    // Where congestion stopped a write, ngtcp2 has sent the acknowledgements that it had already.
+    // When congestion stopped a write, ngtcp2 has already sent its acknowledgements.
     while (may_write()) judge(write_rest());
 }
 

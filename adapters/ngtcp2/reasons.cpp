@@ -1,4 +1,4 @@
-// Every end of a connection in one line.
+// The end of a connection, explained in one line.
 #include "detail/connection_state.hpp"
 
 namespace moqlite::ngtcp2::detail {
@@ -16,7 +16,7 @@ std::string hex(std::uint64_t n) {
 
 bool is_alert(std::uint64_t code) noexcept { return code >= 0x100 && code <= 0x1ff; }
 
-/// What a peer writes goes into our log: one line of it, and only what can be printed.
+/// A peer's text for our log: one line of printable characters.
 std::string printable(const std::uint8_t* text, std::size_t size) {
     std::string out;
     for (std::size_t i = 0; i < size && i < 256; ++i)
@@ -32,7 +32,7 @@ std::string transport_error_text(std::uint64_t code) {
 
 link::closed peer_closed(const connection_state& c) {
     const auto* error = ngtcp2_conn_get_ccerr(c.conn);
-    link::closed how{error->error_code, error->type == NGTCP2_CCERR_TYPE_APPLICATION, true, c.complaint};
+    link::closed how{error->error_code, error->type == NGTCP2_CCERR_TYPE_APPLICATION, true, c.error_detail};
     if (!how.reason.empty()) return how;
     const std::string said = printable(error->reason, error->reasonlen);
     if (how.application) {
@@ -50,7 +50,7 @@ link::closed peer_closed(const connection_state& c) {
 
 link::closed tls_failed(const connection_state& c) {
     const std::uint8_t alert = ngtcp2_conn_get_tls_alert(c.conn);
-    link::closed how{NGTCP2_CRYPTO_ERROR + alert, false, false, c.complaint};
+    link::closed how{NGTCP2_CRYPTO_ERROR + alert, false, false, c.error_detail};
     if (!how.reason.empty()) return how;
     how.reason = c.crypto && alert == alert_no_application_protocol ? "no common ALPN"
                                                                     : "TLS failed: " + transport_error_text(how.code);

@@ -1,4 +1,4 @@
-// What of tls.hpp is the same with every TLS library: trust, names, files.
+// The parts of tls.hpp that are the same for every TLS library: trust, names, files.
 #include "detail/tls_library.hpp"
 
 #include <algorithm>
@@ -123,7 +123,7 @@ std::string machine_secret() {
         std::string line;
         if (std::getline(in, line)) text += line + '\n';
     }
-    char host[256] = {}; // Containers of one machine share its boot.
+    char host[256] = {}; // Containers on one machine share its boot id.
     if (text.empty() || gethostname(host, sizeof host - 1) != 0) return text;
     return text + host;
 }
@@ -137,7 +137,7 @@ std::optional<secret> reset_key(const identity& of, std::string_view where, std:
 
 std::optional<secret> reset_key(
     const identity& of, std::string_view where, std::string_view machine, std::string& why) {
-    // The key is secret, what is hashed need not be; a length keeps the two texts apart.
+    // The key is secret, the text need not be; the length delimits its two parts.
     auto key = detail::hmac_sha256(of.key, "moqlite stateless reset " + std::to_string(where.size()) + ' ' +
                                                std::string{where} + ' ' + std::string{machine});
     if (!key) why = "cannot derive a key for stateless resets";

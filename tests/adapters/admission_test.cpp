@@ -145,7 +145,7 @@ TEST_CASE("of IPv6 a /64 counts as one address", "[regression]") {
 TEST_CASE(
     "half-open handshakes of one address leave room for others, and the oldest of its own yields", "[regression]") {
     pair_options options;
-    options.server.strangers = 1'000'000; // As if each had proved its address.
+    options.server.unvalidated = 1'000'000; // As if each had proved its address.
     memory_pair pair{std::move(options)};
     const auto flood = first_flights(1300, at("192.0.2.9"));
     for (const auto& packet : flood) pair.inject(pair.server, at("192.0.2.9"), packet);
@@ -168,7 +168,7 @@ TEST_CASE(
 TEST_CASE("a table that many addresses have filled with half-open handshakes lets a newcomer in within a second",
     "[regression]") {
     pair_options options;
-    options.server.strangers = 1'000'000;
+    options.server.unvalidated = 1'000'000;
     options.server.handshakes = 100;
     memory_pair pair{std::move(options)};
     const auto flood = first_flights(100, at("192.0.2.9"));

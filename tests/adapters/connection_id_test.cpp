@@ -94,7 +94,7 @@ TEST_CASE("a connection that has ended leaves nothing behind, however it ended")
 
 TEST_CASE("half handshakes leave nothing behind") {
     pair_options options;
-    options.server.handshakes = options.server.strangers = 10;
+    options.server.handshakes = options.server.unvalidated = 10;
     memory_pair pair{std::move(options)};
     const auto [client, server] = pair.connected();
     auto& ours = home_of(server);

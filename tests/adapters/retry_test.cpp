@@ -146,7 +146,7 @@ TEST_CASE("a Retry token from another address is refused, at most a thousand tim
 
 TEST_CASE("when too many handshakes are under way, whoever comes next must prove its address") {
     pair_options options;
-    options.server.strangers = 4;
+    options.server.unvalidated = 4;
     counted_pair counted{std::move(options)};
     auto& pair = counted.pair;
     for (int i = 0; i < 10; ++i) pair.connect();
@@ -161,7 +161,7 @@ TEST_CASE("when too many handshakes are under way, whoever comes next must prove
 
 TEST_CASE("half handshakes of strangers keep nobody out and hold little") {
     pair_options options;
-    options.server.strangers = 8;
+    options.server.unvalidated = 8;
     options.server.handshakes = 16;
     counted_pair counted{std::move(options)};
     auto& pair = counted.pair;
@@ -180,7 +180,7 @@ TEST_CASE("half handshakes of strangers keep nobody out and hold little") {
 
 TEST_CASE("Initial packets that come to nothing count: soon strangers are sent a Retry instead") {
     pair_options options;
-    options.server.strangers = 10;
+    options.server.unvalidated = 10;
     memory_pair pair{std::move(options)};
     const auto nowhere = *link::address::parse("127.0.0.9", 9);
     auto packets = first_flights(50, nowhere);

@@ -150,7 +150,7 @@ private:
             g.end.hear({.what = fact::kind::ended, .code = app_error::transport, .reason = "out of memory"});
         }
     }
-    /// As endpoint_state::bury() does it.
+    /// As endpoint_state::retire() does it.
     void end(guest& g, std::string_view why) {
         try {
             const fallible from_here;

@@ -6,12 +6,12 @@
 namespace moqlite::asio {
 
 struct client_link::line {
-    std::optional<session> on_it;           ///< Outlives the connection, which refers to it.
+    std::optional<session> active_session;  ///< Outlives the connection, which points to it.
     link::connection* connection = nullptr; ///< Until the session is over.
     std::optional<client> socket;
 };
 
-/// Until the last word has left, or nobody answers.
+/// Until the close has been sent, or times out.
 inline constexpr auto farewell_time = std::chrono::milliseconds{500};
 
 } // namespace moqlite::asio

@@ -1,4 +1,4 @@
-// Why a connection did not come about, in words that help whoever reads them.
+// Explains a failed connection attempt to the user.
 #pragma once
 
 #include <moqlite/asio/url.hpp>

@@ -1,4 +1,4 @@
-// What the kernel says beside a datagram, and what it is told beside one.
+// Ancillary data of received and sent datagrams.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +7,7 @@
 #include <netinet/udp.h>
 #include <sys/socket.h>
 
-// Older C libraries do not name what their kernels can do.
+// Constants that older C libraries lack.
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
 #endif
@@ -17,13 +17,13 @@
 
 namespace moqlite::asio::detail {
 
-/// Room for every message that we ask for or send, with some to spare.
+/// Space for every control message that we receive or send, with some to spare.
 inline constexpr std::size_t control_size = 256;
 
 struct arrival {
     link::address local;
     std::uint8_t ecn = 0;
-    std::size_t segment = 0; ///< Of several datagrams in one; 0: one datagram.
+    std::size_t segment = 0; ///< Size of each datagram in a GRO burst; 0: one datagram.
 };
 
 /// `bound` is the socket's own address.
@@ -34,10 +34,10 @@ struct arrival {
 
 // These append to the message's control bytes, which are zeroed and have room for all of them.
 
-/// The address that the datagram leaves from; nothing for a wildcard.
+/// The source address; nothing for a wildcard.
 void add_source(msghdr&, const link::address& from) noexcept;
 void add_ecn(msghdr&, const link::address& to, std::uint8_t ecn) noexcept;
-/// The bytes are datagrams of this size.
+/// UDP_SEGMENT: the bytes are datagrams of this size.
 void add_segment(msghdr&, std::uint16_t segment) noexcept;
 
 [[nodiscard]] bool is_wildcard(const link::address&) noexcept;

@@ -1,4 +1,4 @@
-// One endpoint, one socket, one timer on an executor: what server and client are made of.
+// One endpoint, one socket and one timer on an executor: the basis of server and client.
 #pragma once
 
 #include "udp_socket.hpp"
@@ -16,7 +16,7 @@
 
 namespace moqlite::asio::detail {
 
-/// Held by its operations until stop(); after that it does nothing more.
+/// Kept alive by its pending operations until stop(), after which it is inert.
 class loop : public link::sink, public std::enable_shared_from_this<loop> {
 public:
     loop(boost::asio::any_io_executor, options);
@@ -29,7 +29,7 @@ public:
     /// Closes all connections, then calls `done`; see server::shutdown().
     void shutdown(app_error, std::string_view reason, duration grace, std::function<void()> done);
 
-    /// Reads, writes, and waits for more; also where a wait was lost.
+    /// Reads, writes, and waits again, also for what has lost its wait.
     void turn();
 
     [[nodiscard]] ngtcp2::endpoint& endpoint() noexcept { return endpoint_; }
@@ -42,7 +42,7 @@ public:
     void ready() override;
 
 private:
-    /// A burst that the socket did not take, or the rest of it.
+    /// The unsent rest of a burst.
     struct kept {
         link::address local, remote;
         std::uint8_t ecn;
@@ -73,7 +73,7 @@ private:
     bool timer_set_ = false;
     bool reading_ = false; ///< Waiting until the socket is readable.
     bool writing_ = false; ///< Waiting until it takes more.
-    bool posted_ = false;  ///< A turn is on its way.
+    bool posted_ = false;  ///< A turn is queued.
     bool in_turn_ = false;
     bool woken_ = false; ///< A connection became ready.
     bool stopped_ = false;

@@ -13,7 +13,7 @@
 
 namespace moqlite::asio::detail {
 
-/// The wildcard address of the widest kind: IPv6, which takes IPv4 too, where the kernel has it.
+/// The dual-stack IPv6 wildcard, or IPv4's where the kernel has no IPv6.
 [[nodiscard]] link::address any_address(std::uint16_t port);
 
 class udp_socket {
@@ -23,24 +23,23 @@ public:
     udp_socket(const udp_socket&) = delete;
     udp_socket& operator=(const udp_socket&) = delete;
 
-    /// An IPv6 wildcard address takes IPv4 too, unless options say otherwise. False: `why`.
+    /// An IPv6 wildcard address includes IPv4 unless options.ipv6_only. False: `why`.
     [[nodiscard]] bool open(const link::address& local, std::string& why);
     void close() noexcept;
     [[nodiscard]] int handle() const noexcept { return fd_; }
     [[nodiscard]] const link::address& local() const noexcept { return local_; }
 
-    /// Calls `take` for each datagram that has come, until there were `most` and the rest of a batch;
-    /// false: the socket has no more at present.
+    /// Calls `take` for each received datagram, up to `most` and the rest of a batch;
+    /// false: the socket is empty.
     [[nodiscard]] bool read(std::size_t most, const std::function<void(const link::datagram&)>& take);
 
-    /// Calls `take` for each ICMP error that has come, with the beginning of the datagram that it is about and an
-    /// errno.
+    /// Calls `take` for each ICMP error, with the beginning of the datagram that it quotes and an errno.
     void read_errors(const std::function<void(byte_view, int)>& take);
 
     enum class sent : std::uint8_t { all, full, lost };
-    /// Full: from `done` bytes on nothing was taken. Lost: the kernel will never take it.
+    /// Full: only `done` bytes were taken. Lost: the kernel refuses it permanently.
     [[nodiscard]] sent write(const link::burst&, std::size_t& done);
-    /// The last datagram that was lost: its size, and why.
+    /// The last datagram lost: its size and errno.
     [[nodiscard]] std::size_t lost_size() const noexcept { return lost_size_; }
     [[nodiscard]] int lost_reason() const noexcept { return lost_reason_; }
 
@@ -48,7 +47,7 @@ public:
     socket_stats& stats() noexcept { return stats_; }
 
 private:
-    /// Hands on one message, which GRO may have made of several datagrams; how many.
+    /// Delivers one message, which GRO may have merged from several datagrams; returns how many.
     std::size_t take_message(std::size_t i, const std::function<void(const link::datagram&)>&);
     void set_options();
     void set_buffers();

@@ -1,4 +1,4 @@
-// What differs between the versions of nghttp3 that we build with; the only place that asks.
+// Differences between the supported versions of nghttp3; the only place that checks its version.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,7 @@ static_assert(NGHTTP3_VERSION_NUM >= 0x010800, "moqlite needs nghttp3 1.8 or lat
 
 namespace moqlite::nghttp3::detail {
 
-/// From 1.12 on nghttp3 counts what only nuisances do, for which it wants to know the time.
+/// From 1.12 on nghttp3 limits the rate of frames without effect, for which it needs the time.
 inline nghttp3_ssize read_stream(nghttp3_conn* conn, std::int64_t id, const std::uint8_t* data, std::size_t size,
     bool fin, [[maybe_unused]] std::uint64_t now) {
 #if NGHTTP3_VERSION_NUM >= 0x010c00
@@ -19,8 +19,8 @@ inline nghttp3_ssize read_stream(nghttp3_conn* conn, std::int64_t id, const std:
 #endif
 }
 
-/// From 1.12 on 1000 frames that are to be ignored, or 33 a second for long, end a connection. They are legal and cost
-/// no more than their bytes: what they could fill is bounded otherwise.
+/// From 1.12 on 1000 ignored frames, or a steady 33 a second, end a connection. They are legal and cost
+/// no more than their bytes: memory is bounded otherwise.
 inline void set_no_glitch_limit([[maybe_unused]] nghttp3_settings& s) {
 #if NGHTTP3_VERSION_NUM >= 0x010c00
     s.glitch_ratelim_burst = s.glitch_ratelim_rate = std::uint64_t{1} << 62;

@@ -1,4 +1,4 @@
-// Our control stream: nghttp3 writes it, but does not know of all that we have to say in SETTINGS.
+// Our control stream: nghttp3 writes it, but does not know all of our SETTINGS.
 #pragma once
 
 #include <cstddef>
@@ -11,8 +11,8 @@
 
 namespace moqlite::nghttp3::detail {
 
-/// What nghttp3 wants to send on it is copied, completed, and sent from here; to nghttp3 it is sent and
-/// acknowledged at once, so that its lengths and those on the wire never meet.
+/// Copies nghttp3's bytes, adds our SETTINGS, and sends them; nghttp3 sees its bytes sent and acknowledged
+/// at once, so that its offsets never have to match those on the wire.
 class control_stream {
 public:
     void bind(stream_id id) noexcept { id_ = id; }
@@ -27,9 +27,9 @@ public:
 
 private:
     stream_id id_{};
-    std::deque<std::vector<std::byte>> pieces_; ///< Until they are acknowledged.
-    std::size_t written_ = 0;                   ///< Of them all.
-    std::uint64_t acked_ = 0;                   ///< Of the first.
+    std::deque<std::vector<std::byte>> pieces_; ///< Not acknowledged yet.
+    std::size_t written_ = 0;                   ///< Bytes of all pieces.
+    std::uint64_t acked_ = 0;                   ///< Bytes of the first piece.
     bool begun_ = false;
     bool blocked_ = false;
 };

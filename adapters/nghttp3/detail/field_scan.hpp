@@ -1,5 +1,5 @@
-// Which fields a request has, also those that nghttp3 keeps to itself: a field whose value has a forbidden character is
-// dropped by it without a word, and a request whose Origin is dropped would look as one without.
+// Finds fields that nghttp3 drops: it silently ignores a field whose value has a forbidden character, and a request
+// whose Origin is dropped would look like one without.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,7 @@
 namespace moqlite::nghttp3::detail {
 
 /// Decodes the first field section of a request stream beside nghttp3_conn, which has the same bytes. Without a dynamic
-/// table a section stands by itself. What is wrong with it nghttp3_conn reports.
+/// table a section is self-contained. nghttp3_conn reports its errors.
 class field_scan {
 public:
     explicit field_scan(const nghttp3_mem* memory) noexcept {
@@ -29,7 +29,7 @@ public:
     field_scan(const field_scan&) = delete;
     field_scan& operator=(const field_scan&) = delete;
 
-    /// The next bytes of the stream, from its first on.
+    /// Takes the next bytes of the stream, from its first on.
     void receive(byte_view in) noexcept {
         while (!done_ && !in.empty()) {
             if (left_ == 0 && !begin_frame(in)) return;
@@ -40,7 +40,7 @@ public:
         }
     }
     [[nodiscard]] bool is_done() const noexcept { return done_; }
-    /// An Origin is empty, or has a value that no field may have; or the section could not be decoded.
+    /// An Origin is empty or has a forbidden character; or the section could not be decoded.
     [[nodiscard]] bool has_bad_origin() const noexcept { return bad_origin_; }
 
 private:
@@ -77,7 +77,7 @@ private:
         } while (!done_);
     }
 
-    /// Mostly nghttp3_conn has found the same fault; if it was memory that lacked, nothing is taken on trust.
+    /// Usually nghttp3_conn has found the same fault; after a failed allocation the Origin counts as bad.
     void give_up() noexcept { done_ = bad_origin_ = true; }
 
     void look_at(nghttp3_qpack_nv& field) noexcept {
@@ -94,9 +94,9 @@ private:
 
     nghttp3_qpack_decoder* decoder_ = nullptr;
     nghttp3_qpack_stream_context* context_ = nullptr;
-    std::array<std::byte, 2 * wire::varint_size_max> head_{}; ///< Of the frame that begins.
+    std::array<std::byte, 2 * wire::varint_size_max> head_{}; ///< Type and length of the next frame.
     std::size_t head_size_ = 0;
-    std::uint64_t left_ = 0; ///< Of its payload.
+    std::uint64_t left_ = 0; ///< Bytes of payload.
     bool is_headers_ = false;
     bool done_ = false;
     bool bad_origin_ = false;

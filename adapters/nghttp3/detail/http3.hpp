@@ -1,5 +1,5 @@
-// An nghttp3_conn on a QUIC connection: requests and their answers, and the three streams that both sides need.
-// It knows of WebTransport only what it says in SETTINGS.
+// An nghttp3_conn on a QUIC connection: requests and their answers, and the three streams of each side.
+// Of WebTransport it knows only the SETTINGS.
 #pragma once
 
 #include "../../common/counted_memory.hpp"
@@ -30,7 +30,7 @@ using webtransport::http3_code;
 
 [[nodiscard]] inline std::int64_t raw(stream_id id) noexcept { return static_cast<std::int64_t>(number(id)); }
 [[nodiscard]] inline stream_id id_of(std::int64_t id) noexcept { return stream_id{static_cast<std::uint64_t>(id)}; }
-/// As a connection wants it.
+/// The code as link::connection takes it.
 [[nodiscard]] inline app_error to_code(http3_code c) noexcept { return app_error{static_cast<std::uint64_t>(c)}; }
 
 struct field {
@@ -39,13 +39,13 @@ struct field {
 
 class http3 {
 public:
-    /// What comes of the bytes; called within receive().
+    /// Reports what was received; called within receive().
     class listener {
     public:
         virtual void message_received(stream_id, message&&, bool fin) = 0;
         virtual void body_received(stream_id, byte_view, time_point) = 0;
         virtual void message_ended(stream_id, time_point) = 0;
-        /// A request of which nothing further is kept.
+        /// A request of which nothing more is kept.
         virtual void message_refused(stream_id) = 0;
 
     protected:
@@ -57,7 +57,7 @@ public:
     http3(const http3&) = delete;
     http3& operator=(const http3&) = delete;
 
-    // Inputs: of streams that are none of WebTransport's.
+    // Inputs, for streams that are not WebTransport's.
     void receive(stream_id, byte_view, bool fin, time_point);
     void reset(stream_id);
     void stopped(stream_id);
@@ -71,22 +71,22 @@ public:
 
     // Commands, in a pump.
 
-    /// Opens the three streams, once. False: the peer does not let us.
+    /// Opens the three streams, once. False: the peer grants no streams.
     [[nodiscard]] bool open_streams();
     [[nodiscard]] bool is_open() const noexcept { return open_; }
-    /// Either has a body that stays open if `open`, otherwise none.
+    /// Request or answer, with a body that stays open if `open`, otherwise without.
     void request(stream_id, std::span<const field>);
     void respond(stream_id, std::span<const field>, bool open);
     /// Sends `bytes`, if any, in a DATA frame of their own on the one open body; then, if `fin`, ends it.
     void send_body(stream_id, std::vector<std::byte> bytes, bool fin);
-    /// Sends what there is, as far as the connection takes it.
+    /// Sends what is pending, as far as the connection takes it.
     void write();
 
     /// Closes the connection.
     void fail(http3_code, std::string_view reason);
     [[nodiscard]] bool has_failed() const noexcept { return dead_; }
 
-    /// When the header that has been arriving for longest must have arrived.
+    /// Deadline of the oldest incomplete header.
     [[nodiscard]] std::optional<time_point> deadline() const noexcept;
     void tick(time_point);
 
@@ -110,7 +110,7 @@ private:
     [[nodiscard]] int contain(Action) noexcept;
 
     static constexpr std::size_t memory = 1024 * 1024;
-    static constexpr std::size_t headers_max = 32; ///< That are arriving at once.
+    static constexpr std::size_t headers_max = 32; ///< Incomplete ones at once.
     static constexpr duration header_timeout = std::chrono::seconds{10};
 
     link::connection& quic_;
@@ -118,7 +118,7 @@ private:
     adapters::counted_memory<nghttp3_mem> memory_{memory};
     nghttp3_conn* conn_ = nullptr;
     control_stream control_;
-    priority_guard guard_; ///< Of the peer's.
+    priority_guard guard_; ///< For the peer's control stream.
     webtransport::settings_reader settings_;
     std::optional<stream_id> remote_control_;
     std::unordered_map<std::uint64_t, arriving> headers_;
@@ -127,10 +127,10 @@ private:
     time_point now_{};
     bool open_ = false;
     bool dead_ = false;
-    std::exception_ptr thrown_; ///< In a callback of nghttp3's.
+    std::exception_ptr thrown_; ///< By a callback.
 
     // The open body.
-    std::vector<std::vector<std::byte>> body_; ///< Few and short: they stay.
+    std::vector<std::vector<std::byte>> body_; ///< Few and short: kept until the end.
     std::size_t body_read_ = 0;                ///< How many of them nghttp3 has.
     bool body_ends_ = false;
 };

@@ -1,5 +1,5 @@
-// A QUIC connection whose ALPN is "h3": what is WebTransport's goes to the session, the rest to HTTP/3. How a session
-// comes about is for the two ends to say.
+// A QUIC connection whose ALPN is "h3": dispatches between the WebTransport session and HTTP/3. Client and server
+// derive from it, and establish the session.
 #pragma once
 
 #include "http3.hpp"
@@ -24,7 +24,7 @@ namespace moqlite::nghttp3::detail {
 
 using webtransport::violation;
 
-/// A header that has arrived and waits for the next pump, and what has followed it.
+/// A complete header that waits for the next pump, and what has followed it.
 struct exchange {
     stream_id id{};
     message header;
@@ -32,7 +32,7 @@ struct exchange {
     webtransport::session state{}; ///< If it becomes a session.
 };
 
-/// A stream of which too little has come to say whose it is.
+/// A stream with too few bytes to tell its type.
 struct peek {
     webtransport::stream_peek first;
     std::optional<app_error> stopped{}; ///< As code_of() has it.
@@ -59,31 +59,31 @@ public:
     void on_closed(const link::closed&, time_point) final;
 
 protected:
-    /// What is to be said and done next; in every pump, from when the streams of HTTP/3 are open.
+    /// The next step of establishing a session; in every pump, once the streams of HTTP/3 are open.
     virtual void negotiate(time_point) = 0;
     /// There will be no session.
     virtual void come_to_nothing(const link::closed&) = 0;
     /// The stream of a request was cut off, or closed, and has no session.
     virtual void request_over(stream_id) = 0;
-    /// A request that gets its stream and no session.
+    /// A request without a session.
     virtual void message_refused(stream_id) override;
 
     [[nodiscard]] link::connection& quic() const noexcept { return quic_; }
     [[nodiscard]] http3& http() noexcept { return http_; }
     [[nodiscard]] std::vector<exchange>& exchanges() noexcept { return exchanges_; }
-    /// There is one, or there was.
+    /// A session exists or has existed.
     [[nodiscard]] bool has_session() const noexcept { return session_ != nullptr; }
-    /// Calls `accept` with a new session. False: it does not want it.
+    /// Calls `accept` with a new session. False: rejected.
     [[nodiscard]] bool make_session(exchange&, std::string protocol, const link::accept_function& accept, time_point);
-    /// The other end knows of it: what came before it goes to its handler.
+    /// The peer knows of the session: early streams and datagrams go to its handler.
     void begin_session(time_point);
-    /// There will be none of this id.
+    /// No session with this id will follow.
     void refuse_session(stream_id, time_point);
-    void open_request_stream(stream_id id) { streams_[number(id)].whose = stream::owner::http3; }
+    void open_request_stream(stream_id id) { streams_[number(id)].owned_by = stream::owner::http3; }
     void log(link::log_level, const std::string& line) const;
 
 private:
-    // The listener of HTTP/3.
+    // http3::listener.
     void message_received(stream_id, message&&, bool fin) final;
     void body_received(stream_id, byte_view, time_point) final;
     void message_ended(stream_id, time_point) final;
@@ -101,7 +101,9 @@ private:
     [[nodiscard]] exchange* find_exchange(stream_id) noexcept;
     /// The session of the CONNECT on this stream, answered or not; nullptr: none.
     [[nodiscard]] webtransport::session* session_of(stream_id) noexcept;
-    [[nodiscard]] link::handler* upper() const noexcept { return session_ ? session_->upper() : nullptr; }
+    [[nodiscard]] link::handler* active_handler() const noexcept {
+        return session_ ? session_->active_handler() : nullptr;
+    }
     [[nodiscard]] bool is_connect(stream_id id) const noexcept { return session_ && session_->id() == id; }
 
     static constexpr std::size_t exchanges_max = 32;
@@ -116,7 +118,7 @@ private:
     std::vector<exchange> exchanges_;
     std::unique_ptr<session> session_;
     std::optional<time_point> setup_by_;
-    http3 http_; ///< Last: it calls us.
+    http3 http_; ///< Last: it calls back into this object.
 };
 
 } // namespace moqlite::nghttp3::detail

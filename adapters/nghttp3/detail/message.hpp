@@ -1,4 +1,4 @@
-// The header of a request or response, as far as anybody here looks at it.
+// The fields of a request's or response's header that we use.
 #pragma once
 
 #include <cstddef>
@@ -8,14 +8,14 @@
 
 namespace moqlite::nghttp3::detail {
 
-/// Everything in it comes from the network.
+/// All of it is untrusted.
 struct message {
-    static constexpr std::size_t size_max = 16 * 1024; ///< Of all its fields, also of those that are not kept.
+    static constexpr std::size_t size_max = 16 * 1024; ///< Of all fields, also those that are not kept.
 
     std::string method, authority, path, protocol, origin;
     std::string available_protocols; ///< Lines joined as RFC 9110 §5.3 has it.
     std::string status, chosen_protocol;
-    bool bad_origin = false; ///< It has an Origin that is empty, or that nghttp3 has dropped.
+    bool bad_origin = false; ///< An Origin is empty, or nghttp3 has dropped it.
     std::size_t size = 0;
 
     [[nodiscard]] bool too_large() const noexcept { return size > size_max; }

@@ -1,5 +1,5 @@
-// Input that nghttp3 before 1.10 must not be given: where it ends just behind the element id of a PRIORITY_UPDATE
-// (RFC 9218 section 7.2), nghttp3 aborts the process. Packets end there by chance, and by a peer's intent.
+// A workaround for nghttp3 before 1.10, which aborts the process when its input ends right after the element id of a
+// PRIORITY_UPDATE (RFC 9218 section 7.2). Packets can end there by chance, or by intent.
 #pragma once
 
 #include <cstddef>
@@ -12,13 +12,13 @@
 
 namespace moqlite::nghttp3::detail {
 
-/// Reads the peer's control stream before nghttp3 does, and keeps the last byte of such an id until the next byte
-/// comes.
+/// Parses the peer's control stream before nghttp3 does, and holds back the last byte of such an id until the next byte
+/// arrives.
 class priority_guard {
 public:
     static constexpr bool needed = NGHTTP3_VERSION_NUM < 0x010a00;
 
-    /// The bytes that nghttp3 may have when `bytes` have arrived on the stream: valid until the next call.
+    /// The bytes to pass to nghttp3 when `bytes` have arrived: valid until the next call.
     [[nodiscard]] byte_view pass(byte_view bytes) {
         out_.clear();
         if (const auto held = std::exchange(held_, std::nullopt)) out_.push_back(*held);

@@ -1,4 +1,4 @@
-// A WebTransport session, to its handler a connection of its own.
+// A WebTransport session, as a link::connection for its handler.
 #pragma once
 
 #include "stream_table.hpp"
@@ -32,21 +32,21 @@ public:
     [[nodiscard]] link::connection_stats stats() const override { return quic_.stats(); }
     [[nodiscard]] std::size_t datagram_size() const override;
 
-    /// Of the CONNECT.
+    /// The stream of the CONNECT.
     [[nodiscard]] stream_id id() const noexcept { return id_; }
-    void handler(std::unique_ptr<link::handler> h) noexcept { upper_ = std::move(h); }
-    /// Whom to tell what happens; nullptr: before it begins, and from when its end was decided.
-    [[nodiscard]] link::handler* upper() const noexcept {
-        return state_.is_established() && !closing_ ? upper_.get() : nullptr;
+    void handler(std::unique_ptr<link::handler> h) noexcept { handler_ = std::move(h); }
+    /// The handler of events; nullptr before the session begins and once its end is decided.
+    [[nodiscard]] link::handler* active_handler() const noexcept {
+        return state_.is_established() && !closing_ ? handler_.get() : nullptr;
     }
     void pump(time_point);
-    /// The peer has `n` more bytes of a stream.
+    /// The peer has acknowledged `n` more bytes of a stream.
     void acked(stream_id, stream&, std::uint64_t n, time_point);
 
-    /// What is said on the stream of the CONNECT, and after.
+    /// The session's state machine, on the stream of the CONNECT.
     [[nodiscard]] webtransport::session& state() noexcept { return state_; }
     [[nodiscard]] const webtransport::session& state() const noexcept { return state_; }
-    /// Tells the handler of the end, if it has come; there is no handler afterwards.
+    /// Reports the end, if reached, to the handler, and destroys that.
     void settle(time_point);
     void connection_closed(const link::closed&, time_point);
 
@@ -55,9 +55,9 @@ private:
         std::array<std::byte, webtransport::stream_prefix_size_max> bytes{};
         std::size_t size = 0;
     };
-    /// What of the prefix is still to be written.
+    /// The part of the prefix that is not written yet.
     [[nodiscard]] byte_view rest_of_prefix(stream_id, const stream&) const noexcept;
-    void pay();
+    void flush_pending_fins();
     void reset_streams();
     void finish(const link::closed&, time_point);
 
@@ -65,14 +65,14 @@ private:
     stream_table& streams_;
     stream_id id_;
     std::string protocol_;
-    std::unique_ptr<link::handler> upper_;
+    std::unique_ptr<link::handler> handler_;
     webtransport::session state_;
     std::array<prefix, 2> prefixes_;        ///< By direction.
-    std::vector<byte_view> pieces_;         ///< Of the write under way.
-    std::vector<std::byte> datagram_;       ///< The last that was sent.
-    std::vector<stream_id> owed_;           ///< They end with their prefix, of which not all could be written.
-    std::unique_ptr<link::closed> closing_; ///< Wanted, not done yet.
-    bool pumping_ = false;                  ///< The handler's pump is under way.
+    std::vector<byte_view> pieces_;         ///< Of the current write.
+    std::vector<std::byte> datagram_;       ///< Buffer of the last one sent.
+    std::vector<stream_id> pending_fins_;   ///< Streams without data whose prefix could not be written completely.
+    std::unique_ptr<link::closed> closing_; ///< Requested, not executed yet.
+    bool pumping_ = false;                  ///< Within the handler's pump.
 };
 
 } // namespace moqlite::nghttp3::detail

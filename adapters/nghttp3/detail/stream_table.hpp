@@ -1,4 +1,4 @@
-// Whose the streams of an HTTP/3 connection are.
+// The owner of each stream of an HTTP/3 connection.
 #pragma once
 
 #include <cstdint>
@@ -9,13 +9,13 @@ namespace moqlite::nghttp3::detail {
 
 struct stream {
     enum class owner : std::uint8_t {
-        nobody,  ///< It was refused, or its session is over.
-        unknown, ///< It has not said yet.
+        nobody,  ///< Refused, or its session is over.
+        unknown, ///< Its type has not arrived yet.
         http3,
-        early, ///< A session that is not there yet.
+        early, ///< A session that does not exist yet.
         session
     };
-    owner whose = owner::unknown;
+    owner owned_by = owner::unknown;
     // Of the prefix, on a stream that we opened for a session.
     std::uint8_t unwritten = 0;
     std::uint8_t unacked = 0;

@@ -1,4 +1,4 @@
-// So many of something a second, and no more: what strangers can make us do.
+// A limit per second on what unvalidated clients can make us do.
 #pragma once
 
 #include "sources.hpp"
@@ -15,14 +15,14 @@ class allowance {
 public:
     explicit allowance(std::uint64_t a_second) noexcept : a_second_{a_second} {}
 
-    /// A second has begun since the last call: all of it is left again.
+    /// A second has begun since the last call: the allowance is full again.
     bool renew(time_point now) noexcept {
         if (now - since_ < std::chrono::seconds{1} && since_ != time_point{}) return false;
         since_ = now;
         left_ = a_second_;
         return true;
     }
-    /// False: those of this second are used up.
+    /// False: the allowance of this second is used up.
     [[nodiscard]] bool take(time_point now) noexcept {
         renew(now);
         if (left_ == 0) return false;
@@ -36,8 +36,8 @@ private:
     time_point since_{};
 };
 
-/// The same with a bound for each source, so that none uses up what is for all. Sources share 1024 counters at random:
-/// anybody can send in the name of any number of addresses.
+/// The same with a bound for each source, so that none uses up the total. Sources share 1024 counters at random:
+/// source addresses can be forged in any number.
 class allowance_by_source {
 public:
     allowance_by_source(std::uint16_t of_one, std::uint64_t of_all) noexcept : of_one_{of_one}, of_all_{of_all} {}

@@ -1,6 +1,5 @@
-// A path that carried packets of some size and carries them no more (RFC 8899 §4.3): ngtcp2 finds the largest size of a
-// path once and sends no other, so that after a change of route nothing large arrives, while small packets, which keep
-// both ends alive, still do.
+// Black hole detection (RFC 8899 §4.3): ngtcp2 finds the largest packet size of a path once and keeps it, so that after
+// a change of route large packets are lost, while small ones, which keep both ends alive, still arrive.
 #pragma once
 
 #include <algorithm>
@@ -39,7 +38,7 @@ public:
     [[nodiscard]] std::size_t trials_left() const noexcept {
         return trial_ == 0 ? 0 : trials - static_cast<std::size_t>(large_);
     }
-    /// Whether look() would change nothing.
+    /// True: look() would have no effect.
     [[nodiscard]] bool is_idle() const noexcept { return large_ == 0 && bound_ == no_bound; }
     /// Packets above this size are counted by sent().
     [[nodiscard]] std::size_t threshold() const noexcept { return trial_ != 0 ? bound_ : smallest_path; }
@@ -58,7 +57,7 @@ public:
         for (const std::size_t size : sizes)
             if (size > bound_ && (trial_ == 0 || size < trial_)) trial_ = size;
         if (trial_ == 0 || trial_ > s.size) trial_ = s.size;
-        if (trial_ <= bound_) *this = {}; // ngtcp2 itself has come down to this.
+        if (trial_ <= bound_) *this = {}; // ngtcp2 itself has reduced its size.
         large_ = 0;
     }
 

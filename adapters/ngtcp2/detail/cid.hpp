@@ -28,7 +28,7 @@ struct cid_key {
     }
 };
 
-/// Keyed, because a client chooses the id of its first packet: it must not choose our buckets.
+/// Keyed: a client chooses the id of its first packet, and must not be able to choose our buckets.
 struct cid_hash {
     std::uint64_t key = 0;
 

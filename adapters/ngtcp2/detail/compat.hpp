@@ -1,4 +1,4 @@
-// What differs between the versions of ngtcp2 that we build with; the only place that asks.
+// Differences between the supported versions of ngtcp2; the only place that checks its version.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,8 @@ inline constexpr std::uint32_t pad_stream = NGTCP2_WRITE_STREAM_FLAG_NONE;
 inline constexpr std::uint32_t pad_datagram = NGTCP2_WRITE_DATAGRAM_FLAG_NONE;
 #endif
 
-/// Registers what reports STOP_SENDING. Before 1.24 there is no such report: ngtcp2 resets the stream
-/// with the peer's code, and stream_close carries it.
+/// Registers the callback for STOP_SENDING. Before 1.24 there is none: ngtcp2 resets the stream
+/// with the peer's code, which stream_close reports.
 template <class Callback>
 void set_stop_sending(ngtcp2_callbacks& to, Callback callback) {
 #if NGTCP2_VERSION_NUM >= 0x011800
@@ -31,8 +31,8 @@ void set_stop_sending(ngtcp2_callbacks& to, Callback callback) {
 }
 
 /// Turns off the limit on frames that change nothing, which ends a connection with INTERNAL_ERROR: it exists from 1.15
-/// on, allows 330 a second by default, and counts what an honest peer sends again on a path that reorders. Such a frame
-/// costs us no more than a PING, which nothing limits.
+/// on, allows 330 a second by default, and counts an honest peer's retransmissions on a path that reorders. Such a
+/// frame costs us no more than a PING, which nothing limits.
 inline void allow_repeated_frames([[maybe_unused]] ngtcp2_settings& s) {
 #if NGTCP2_VERSION_NUM >= 0x010f00
     s.glitch_ratelim_burst = s.glitch_ratelim_rate = std::uint64_t{1} << 62;

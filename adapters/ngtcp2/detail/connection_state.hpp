@@ -1,4 +1,4 @@
-// What a connection is made of.
+// The state of one connection.
 #pragma once
 
 #include "../../common/counted_memory.hpp"
@@ -38,11 +38,11 @@ struct endpoint_state;
     return time_point{duration{static_cast<duration::rep>(t)}};
 }
 [[nodiscard]] inline ngtcp2_addr to_ngtcp2(const link::address& a) noexcept {
-    // ngtcp2 copies addresses and never writes to those that it is given.
+    // ngtcp2 copies addresses and does not write to ours.
     return {static_cast<ngtcp2_sockaddr*>(const_cast<void*>(a.data())), static_cast<ngtcp2_socklen>(a.size())};
 }
 
-/// What a connection needs until its handshake is complete.
+/// State that a connection needs only until its handshake is complete.
 struct opening {
     tls configuration; ///< The TLS library's callbacks point into it.
     link::accept_function accept;
@@ -55,7 +55,7 @@ struct connection_state;
 struct half_open_tag;
 struct half_open_here_tag;
 
-/// The usage of one source; it goes with the last connection.
+/// The usage of one source; destroyed with its last connection.
 struct source_usage {
     link::address address; ///< Any of its own.
     std::size_t connections = 0;
@@ -67,7 +67,7 @@ struct connection_state final : link::connection,
                                 timed,
                                 moqlite::detail::list_hook<half_open_tag>,
                                 moqlite::detail::list_hook<half_open_here_tag> {
-    connection_state(endpoint_state& at, role r) : timed{kind::connection}, home{at}, whose{r} {
+    connection_state(endpoint_state& at, role r) : timed{kind::connection}, endpoint{at}, own_role{r} {
         reference.get_conn = [](ngtcp2_crypto_conn_ref* ref) {
             return static_cast<connection_state*>(ref->user_data)->conn;
         };
@@ -85,24 +85,24 @@ struct connection_state final : link::connection,
     bool send(byte_view datagram) override;
     void application_codes(link::code_form implied) override { implied_codes = implied; }
     void wake() override;
-    [[nodiscard]] role side() const noexcept override { return whose; }
+    [[nodiscard]] role side() const noexcept override { return own_role; }
     [[nodiscard]] std::string_view alpn() const noexcept override { return protocol; }
     [[nodiscard]] const link::address& remote() const noexcept override { return peer; }
     [[nodiscard]] link::connection_stats stats() const override;
     [[nodiscard]] std::size_t datagram_size() const override;
 
-    endpoint_state& home;
-    const role whose;
+    endpoint_state& endpoint;
+    const role own_role;
 
-    adapters::counted_memory<ngtcp2_mem> memory; ///< Of `conn`.
+    adapters::counted_memory<ngtcp2_mem> memory; ///< Allocator of `conn`.
     ngtcp2_conn* conn = nullptr;
     tls_handle crypto; ///< Null once a server needs it no more.
     ngtcp2_crypto_conn_ref reference{};
 
     std::unique_ptr<opening> handshake;      ///< Null once it is complete.
-    std::unique_ptr<link::handler> upper;    ///< Null until then.
-    std::unique_ptr<link::closed> ending;    ///< Decided, not done yet.
-    std::unique_ptr<link::closed> spare_end; ///< The end that is decided when there is no memory for another.
+    std::unique_ptr<link::handler> handler;  ///< Null until then.
+    std::unique_ptr<link::closed> ending;    ///< Decided, but not executed yet.
+    std::unique_ptr<link::closed> spare_end; ///< Preallocated: the end after a failed allocation.
     bool silent = false;                     ///< End without CONNECTION_CLOSE.
     bool draining = false;                   ///< The peer has closed.
 
@@ -110,15 +110,15 @@ struct connection_state final : link::connection,
     black_hole path; ///< What it carries at present.
     [[nodiscard]] path_sample sample() const;
     std::string protocol;
-    std::string server;       ///< That a client talks to: its name and port, for its token.
+    std::string server;       ///< A client's server, name and port: the key of its token.
     link::qlog_function qlog; ///< Empty: none is written.
-    std::string complaint;    ///< What is known better than by the error that will come of it.
+    std::string error_detail; ///< More specific than the error that ngtcp2 will report.
 
     source_usage* from = nullptr; ///< Of an incoming connection, until it ends.
     time_point began{};           ///< Its handshake.
 
     cid_key first_dcid;                ///< Of a server: where the client's first packets go.
-    std::vector<cid_key> reset_tokens; ///< Of the ids that a client writes to.
+    std::vector<cid_key> reset_tokens; ///< For the ids that a client sends to.
 
     std::optional<link::code_form> implied_codes; ///< Of streams; nullopt: as the handler gives them.
     std::optional<link::code_form> shown_codes;   ///< By the peer's last code that showed one.
@@ -136,7 +136,7 @@ struct connection_state final : link::connection,
     std::size_t index = 0; ///< In the endpoint's connections.
 };
 
-/// What is behind a connection that an endpoint made.
+/// The state of a connection that an endpoint made.
 [[nodiscard]] inline connection_state& state_of(link::connection& c) noexcept {
     return static_cast<connection_state&>(c);
 }

@@ -1,5 +1,4 @@
-// Who wants to be called when: a binary heap whose members know their place, so that moving one is
-// O(log n) and nobody looks at the others.
+// Timers in a binary heap whose members know their index, so that moving one is O(log n).
 #pragma once
 
 #include <cstddef>
@@ -11,9 +10,9 @@
 
 namespace moqlite::ngtcp2::detail {
 
-/// Something with a deadline. Derive from it.
+/// Base of everything with a deadline.
 struct timed {
-    enum class kind : std::uint8_t { connection, farewell };
+    enum class kind : std::uint8_t { connection, closing_record };
     explicit timed(kind k) noexcept : what{k} {}
 
     static constexpr std::size_t nowhere = std::numeric_limits<std::size_t>::max();
@@ -31,7 +30,7 @@ public:
         if (t.place != timed::nowhere && t.due == due) return;
         t.due = due;
         if (t.place == timed::nowhere) {
-            heap_.push_back({due, &t}); // First, for it may throw.
+            heap_.push_back({due, &t}); // First: it may throw.
             t.place = heap_.size() - 1;
         } else {
             heap_[t.place].due = due;

@@ -1,4 +1,4 @@
-// What an endpoint is made of.
+// The state of an endpoint.
 #pragma once
 
 #include "allowance.hpp"
@@ -18,28 +18,28 @@
 
 namespace moqlite::ngtcp2::detail {
 
-/// What is left of a closed connection for three PTO: it repeats its CONNECTION_CLOSE, or is silent
-/// where the peer closed, so that stray packets start nothing.
-struct farewell final : timed {
-    farewell() : timed{kind::farewell} {}
+/// Represents a closed connection for three PTO: repeats its CONNECTION_CLOSE, or stays silent if the peer closed, so
+/// that late packets do not start a connection.
+struct closing_record final : timed {
+    closing_record() : timed{kind::closing_record} {}
     std::vector<cid_key> ids;
     std::vector<std::byte> packet; ///< Empty: the peer closed.
     link::address local, remote;
     std::uint8_t ecn = 0;
-    std::uint64_t heard = 0; ///< Packets since.
+    std::uint64_t heard = 0; ///< Packets received since.
     std::size_t index = 0;
 };
 
 /// A client's first Initial packet, and what its token says of its address.
 struct first_packet {
     enum class token : std::uint8_t {
-        none,        ///< Or one that says nothing.
+        none,        ///< Or an unknown one.
         from_retry,  ///< Our Retry was answered from this address.
         from_before, ///< Of an earlier connection, by NEW_TOKEN.
         invalid      ///< Of a Retry, but too old, another's, or damaged.
     };
     ngtcp2_pkt_hd header{};
-    ngtcp2_cid original{}; ///< The id to which its very first packet went: that before a Retry.
+    ngtcp2_cid original{}; ///< The destination id of the client's very first packet, before any Retry.
     token proof = token::none;
 
     [[nodiscard]] bool is_proved() const noexcept { return proof == token::from_retry || proof == token::from_before; }
@@ -48,7 +48,7 @@ struct first_packet {
 /// Where a connection id leads.
 struct route {
     connection_state* live = nullptr;
-    farewell* gone = nullptr;
+    closing_record* gone = nullptr;
 };
 
 /// UDP payloads to try for path MTU discovery, in this order, none above `packet_size`.
@@ -81,11 +81,11 @@ struct endpoint_state {
     connection_state& adopt(std::unique_ptr<connection_state>);
     /// Puts it on the ready list and, outside of a turn, asks for one.
     void ready(connection_state&) noexcept;
-    /// It ends in the next pump(). The first reason given stays.
+    /// Ends the connection in the next pump(). The first reason counts.
     void end(connection_state&, link::closed how, bool silent = false);
     /// Ends a connection for which an allocation failed; allocates nothing itself.
     void out_of_memory(connection_state&) noexcept;
-    /// Runs the work of one connection: if it throws std::bad_alloc, that connection ends, and no other.
+    /// Runs one connection's work; std::bad_alloc ends that connection, and no other.
     template <class Action>
     void contain(connection_state& c, Action action) {
         try {
@@ -94,7 +94,7 @@ struct endpoint_state {
             out_of_memory(c);
         }
     }
-    /// It ends with what an ngtcp2 function returned.
+    /// Ends the connection with the error of an ngtcp2 function.
     void fail(connection_state&, int error);
 
     // Timers.
@@ -102,44 +102,44 @@ struct endpoint_state {
 
     // Datagrams.
     void feed(connection_state&, const link::datagram&);
-    void answer(farewell&, const link::datagram&);
+    void answer(closing_record&, const link::datagram&);
     void accept(const link::datagram&);
     [[nodiscard]] first_packet judge(const ngtcp2_pkt_hd&, const link::address& from) const;
-    /// Clients without a token, at present.
-    [[nodiscard]] bool takes_strangers();
+    /// Handshakes without a token are accepted at present.
+    [[nodiscard]] bool takes_unvalidated();
     void send_retry(const link::datagram&, const ngtcp2_pkt_hd&);
     /// Answers an Initial packet with CONNECTION_CLOSE and keeps nothing.
     void refuse(const link::datagram&, const ngtcp2_pkt_hd&, std::uint64_t code);
     /// Makes room for one more handshake of a source; the oldest may yield. False: the client has to retry.
     [[nodiscard]] bool make_room(source_usage*);
-    /// For the client's next connection from `to`.
+    /// Sends a token (NEW_TOKEN) for the client's next connection from `to`.
     void give_token(connection_state&, const link::address& to);
     void refuse_version(const link::datagram&, const ngtcp2_version_cid&);
-    /// A short header that leads nowhere: the end of a client's connection, or a stranger.
+    /// A short header with an unknown id: a stateless reset for a client's connection, or a stray packet.
     void feed_reset(const link::datagram&);
     void reset(const link::datagram&);
 
     // Bounds.
-    /// Ends a connection whose peer makes ngtcp2 keep too much.
+    /// Ends a connection for which ngtcp2 holds too much memory.
     void bound_memory(connection_state&);
     /// Ends the streams whose first byte has been missing for too long.
     void stop_unheard(connection_state&);
 
     // Errors from the kernel.
-    /// A handshake cannot go on, for this reason.
+    /// Ends a handshake that cannot continue.
     void unreachable(connection_state&, int error);
 
     // Turns.
     void turn(connection_state&);
     void forget_tls(connection_state&);
-    /// Ends and destroys a connection whose end was decided.
-    void bury(connection_state&);
-    void say_goodbye(connection_state&, const link::closed&);
+    /// Destroys a connection whose end was decided.
+    void retire(connection_state&);
+    void send_close(connection_state&, const link::closed&);
     void drop_routes(const connection_state&) noexcept;
     void report_end(connection_state&, const link::closed&);
     [[nodiscard]] static std::vector<cid_key> ids_of(const connection_state&);
     void remember(connection_state&, std::span<const std::byte> packet, std::uint8_t ecn);
-    void forget(farewell&);
+    void forget(closing_record&);
     void schedule(connection_state&);
 
     void log(link::log_level, std::string_view) const;
@@ -157,9 +157,9 @@ struct endpoint_state {
     deadlines timers;
 
     std::vector<std::unique_ptr<connection_state>> connections;
-    std::vector<std::unique_ptr<farewell>> farewells;
-    std::vector<connection_state*> waiting; ///< For their pump.
-    connection_state* turning = nullptr;    ///< Whose packets are written at present.
+    std::vector<std::unique_ptr<closing_record>> closing_records;
+    std::vector<connection_state*> waiting; ///< Ready to be pumped.
+    connection_state* turning = nullptr;    ///< Its packets are being written.
     std::vector<connection_state*> pumping; ///< Those of the pump under way.
     std::size_t handshakes = 0;             ///< Incoming ones.
     source_table sources{handshakes};       ///< Of incoming connections.
@@ -170,21 +170,21 @@ struct endpoint_state {
 
     std::optional<tls> server;
     link::accept_function accepted;
-    bool refusing = false; ///< Served once, and takes no more.
+    bool refusing = false; ///< A server that refuses new connections.
     secret reset_secret{};
     std::uint8_t token_secret[32] = {};
     token_store tokens; ///< Of the servers that we are a client of.
 
-    // Packets a second to strangers: to one address, and to all. Many clients may share an address, and redial at once
-    // when a relay drains.
+    // Packets a second to unvalidated addresses: to one, and to all. Many clients may share an address, and reconnect
+    // at once when a relay drains.
     allowance_by_source resets{100, 10'000};
     allowance_by_source refusals{1'000, 10'000};
     allowance_by_source negotiations{1'000, 10'000};
     allowance_by_source retries{5'000, 20'000};
-    allowance strangers;                  ///< Handshakes that are begun without a token.
+    allowance unvalidated;                ///< Handshakes begun without a token.
     std::size_t per_source = 0;           ///< Connections.
     std::size_t half_open_per_source = 0; ///< Handshakes under way.
-    time_point pressure_told{}, full_told{};
+    time_point pressure_warned{}, full_warned{};
 };
 
 } // namespace moqlite::ngtcp2::detail

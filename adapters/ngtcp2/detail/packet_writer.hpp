@@ -29,22 +29,21 @@ public:
     [[nodiscard]] bool write_datagram(byte_view);
     /// Finishes the open packet, if one is open.
     void flush();
-    /// The connection is closed: writes what ngtcp2 has to say of its own, for the last time in this turn. What was
-    /// lent may be gone afterwards.
+    /// The connection is closed: writes ngtcp2's own frames for the last time in this turn. Lent bytes may be freed
+    /// afterwards.
     void close();
-    /// Writes what ngtcp2 has to say of its own, sends everything. Not 0: the error of ngtcp2 that
-    /// ends the connection.
+    /// Writes ngtcp2's own frames and sends everything. Not 0: the ngtcp2 error that ends the connection.
     int end();
 
     /// The quantum ended, not the congestion window: another turn would send more.
     [[nodiscard]] bool exhausted() const noexcept { return exhausted_; }
-    /// The stream of which a write took a part only because the turn ended.
+    /// The stream whose write was taken in part because the turn ended.
     [[nodiscard]] std::optional<stream_id> interrupted() const noexcept { return interrupted_; }
     /// Packets of this turn above the threshold of its black_hole, without ngtcp2's path probes.
     [[nodiscard]] std::size_t large() const noexcept { return large_; }
     [[nodiscard]] const ngtcp2_conn* current() const noexcept { return conn_; }
 
-    /// The turn came to nothing: what it has built and not sent is dropped.
+    /// Abandons the turn: packets that were built but not sent are dropped.
     void abandon() noexcept {
         open_ = false;
         base_ = tail_ = segments_ = 0;
@@ -53,12 +52,12 @@ public:
 
     // The socket.
 
-    /// A packet that is none of a turn's.
+    /// Sends a packet outside of a turn.
     void send(const link::address& local, const link::address& remote, std::uint8_t ecn, byte_view);
     [[nodiscard]] bool full() const noexcept { return full_; }
     void writable() noexcept { full_ = false; }
 
-    /// Room for one packet outside of a turn.
+    /// A buffer for one packet outside of a turn.
     [[nodiscard]] std::span<std::uint8_t> scratch() noexcept { return buffer_; }
 
 private:
@@ -73,7 +72,7 @@ private:
     void send_burst();
     [[nodiscard]] ngtcp2_ssize write_rest();
     void finish();
-    /// Acts on what a writing function of ngtcp2 returned.
+    /// Handles the result of one of ngtcp2's write functions.
     enum class outcome : std::uint8_t { more, packet, blocked_stream, no_stream, stop };
     outcome judge(ngtcp2_ssize);
 
@@ -84,7 +83,7 @@ private:
     ngtcp2_tstamp now_ = 0;
     std::size_t packet_size_ = 0; ///< Largest that ngtcp2 may write, a path probe.
     std::size_t path_size_ = 0;   ///< Of a full packet on this path.
-    std::size_t trial_ = 0;       ///< A larger size that is tried.
+    std::size_t trial_ = 0;       ///< A larger size on trial.
     std::size_t trials_left_ = 0;
     std::size_t threshold_ = 0;
     std::size_t large_ = 0;
@@ -92,9 +91,9 @@ private:
     std::size_t limit_ = 0; ///< Of this turn, in bytes.
     std::size_t produced_ = 0;
     int error_ = 0;
-    bool open_ = false;    ///< A packet at tail_ waits for more.
+    bool open_ = false;    ///< The packet at tail_ takes more frames.
     bool blocked_ = false; ///< By congestion or pacing.
-    bool starved_ = false; ///< By the connection's flow control, which stops stream data alone.
+    bool starved_ = false; ///< By the connection's flow control, which stops only stream data.
     bool exhausted_ = false;
     bool closed_ = false; ///< Nothing of this connection is written any more.
     bool full_ = false;   ///< The socket.

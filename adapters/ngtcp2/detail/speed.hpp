@@ -1,4 +1,4 @@
-// How fast a cipher is in this process.
+// Measures the speed of a cipher in this process.
 #pragma once
 
 #include <chrono>
@@ -6,7 +6,7 @@
 
 namespace moqlite::ngtcp2::detail {
 
-/// Of `seal`, which takes `block` bytes, over about `milliseconds`.
+/// Bytes per second of `seal`, which takes `block` bytes, measured for about `milliseconds`.
 template <class Seal>
 double bytes_per_second(std::size_t block, int milliseconds, Seal seal) {
     using clock = std::chrono::steady_clock;

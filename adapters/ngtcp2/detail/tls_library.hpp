@@ -1,5 +1,5 @@
-// What the adapter needs of a TLS library. openssl/ and gnutls/ each give all of it, and of tls.hpp what the shared
-// files do not; MOQLITE_TLS chooses one of the folders.
+// The adapter's interface to a TLS library. openssl/ and gnutls/ each implement all of it, and the part of tls.hpp that
+// is not shared; MOQLITE_TLS chooses the folder.
 #pragma once
 
 #include <cstddef>
@@ -19,18 +19,18 @@ struct connection_state;
 
 // Of the library.
 
-/// Started once a process, before anything else of it is used. Not empty: what is wrong with it.
+/// Initialises the library; call once a process, first. Not empty: the error.
 [[nodiscard]] const std::string& library_problem();
-/// Fills with unpredictable bytes; does not return where there are none.
+/// Fills with unpredictable bytes; ends the process if there are none.
 void draw(std::span<std::byte>);
 /// Nullopt: the library failed.
 [[nodiscard]] std::optional<secret> hmac_sha256(std::string_view key, std::string_view text);
 /// A name that a certificate is for.
 struct certified_name {
     std::string text;
-    std::optional<link::address> ip; ///< What `text` reads as; none: a DNS name.
+    std::optional<link::address> ip; ///< `text` as an address; none: a DNS name.
 };
-/// Of `request` all but the names, which were looked at.
+/// The names of `request` have been validated.
 [[nodiscard]] std::optional<identity> make_identity(
     const std::vector<certified_name>& names, const certificate_request& request, std::string& why);
 /// A TLS alert in words.
@@ -43,31 +43,31 @@ struct end_tls {
 };
 using tls_handle = std::unique_ptr<tls_session, end_tls>;
 
-/// Makes it for `c`, whose ngtcp2_conn is there; false: `why`. A server's certificate that is refused goes into
-/// `c.complaint`.
+/// Made for `c`, which has its ngtcp2_conn; false: `why`. The reason for rejecting a server's certificate goes into
+/// `c.error_detail`.
 [[nodiscard]] bool start_tls(connection_state& c, const tls::state&, const std::string& server_name,
     const std::vector<std::string>& alpn, std::string& why);
 /// Empty: none was chosen.
 [[nodiscard]] std::string chosen_alpn(const tls_session&);
 
-// For both folders.
+// Shared by both folders.
 
-/// When a certificate that is made now is valid: less than 14 days together. Not every clock is right.
+/// The validity of a certificate made now: less than 14 days, with tolerance for wrong clocks.
 [[nodiscard]] inline validity valid_from(wall_time now) noexcept {
     return {now - std::chrono::hours{1}, now + std::chrono::days{13}};
 }
 
 /// 1 to 255 bytes each (RFC 7301 §3.1), and at least one; false: `why`.
 [[nodiscard]] bool usable_alpn(const std::vector<std::string>& alpn, std::string_view who, std::string& why);
-/// A private key that only a pass phrase opens, for which nobody is asked.
+/// A private key with a pass phrase, which is not supported.
 [[nodiscard]] bool is_encrypted(std::string_view pem);
 /// Two lowercase digits a byte.
 [[nodiscard]] std::string hex_of(std::span<const unsigned char>);
 /// An IP address of 4 or 16 bytes, as a certificate has it, as text; else "".
 [[nodiscard]] std::string ip_text(std::span<const unsigned char>);
-/// 64 lowercase digits; nullopt: `text` is no SHA-256, `why`.
+/// 64 lowercase digits; nullopt: `text` is not a SHA-256, `why`.
 [[nodiscard]] std::optional<std::string> normal_fingerprint(const std::string& text, std::string& why);
-/// What a client says of a certificate that is not the pinned one.
+/// A client's error for a certificate that is not the pinned one.
 [[nodiscard]] std::string wrong_fingerprint(const std::string& found, const std::string& pinned);
 
 } // namespace moqlite::ngtcp2::detail

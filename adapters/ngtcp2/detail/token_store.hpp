@@ -1,5 +1,5 @@
-// Tokens that servers gave us, by which they will know our address again (RFC 9000 §8.1.3). Each is for
-// one more connection to the same server.
+// Tokens from servers that validate our address in a later connection (RFC 9000 §8.1.3). Each is used
+// once.
 #pragma once
 
 #include <algorithm>
@@ -18,7 +18,7 @@ public:
     static constexpr std::size_t servers = 64;
     static constexpr std::size_t largest = 512; ///< Bytes; longer ones would crowd a ClientHello.
 
-    /// The newest of a server counts; the server that was heard of longest ago makes room for another.
+    /// Keeps the newest token of each server; evicts the server that was updated longest ago.
     void put(std::string_view server, std::span<const std::uint8_t> token) {
         if (token.empty() || token.size() > largest) return;
         static_cast<void>(take(server));

@@ -1,5 +1,5 @@
-// The peer's streams of which a later byte has arrived and not the first: no handler knows of them, so their time-out
-// is the endpoint's.
+// The peer's streams whose first byte has not arrived, but a later one has: no handler knows of them, so the endpoint
+// times them out.
 #pragma once
 
 #include <chrono>
@@ -11,7 +11,7 @@
 
 namespace moqlite::ngtcp2::detail {
 
-/// Bounded by the streams that the peer may open. A stream whose first byte comes first costs nothing here.
+/// Bounded by the streams that the peer may open. A stream whose first byte arrives first costs nothing here.
 class unheard_streams {
 public:
     /// The timeout of a stream whose first byte is missing; as long as a session gives a silent stream.
@@ -29,12 +29,12 @@ public:
         else if (!waiting_.empty())
             waiting_.erase(number(id));
     }
-    /// The packet has been read: a stream that was opened and has brought nothing has a gap.
+    /// The packet has been read: a stream that was opened without its first byte has a gap.
     void settle(time_point now) {
         if (!fresh_) return;
         if (waiting_.insert(number(*fresh_)).second) order_.push_back({*fresh_, now + patience});
         fresh_.reset();
-        // A peer that fills its gaps and opens others would leave more and more behind.
+        // Without this, entries of filled gaps would accumulate.
         if (order_.size() > 2 * waiting_.size() + 64)
             std::erase_if(order_, [this](const entry& e) { return !waiting_.contains(number(e.id)); });
     }

@@ -65,14 +65,14 @@ int verify(gnutls_session_t session) {
     unsigned int count = 0;
     const gnutls_datum_t* chain = gnutls_certificate_get_peers(session, &count);
     if (chain == nullptr || count == 0) {
-        c.complaint = "certificate verify failed: the peer sent none";
+        c.error_detail = "certificate verify failed: the peer sent none";
     } else if (from.believes == trust::kind::fingerprint) {
         const std::string found = fingerprint_of(chain[0]);
         if (found == from.pinned) return 0;
-        c.complaint = wrong_fingerprint(found, from.pinned);
+        c.error_detail = wrong_fingerprint(found, from.pinned);
     } else {
-        c.complaint = judge_chain(session, chain[0], c.handshake->server_name);
-        if (c.complaint.empty()) return 0;
+        c.error_detail = judge_chain(session, chain[0], c.handshake->server_name);
+        if (c.error_detail.empty()) return 0;
     }
     return GNUTLS_E_CERTIFICATE_ERROR;
 }

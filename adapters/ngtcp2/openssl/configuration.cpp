@@ -100,9 +100,9 @@ int note_failure(int good, X509_STORE_CTX* context) {
     if (good == 1) return good;
     const int error = X509_STORE_CTX_get_error(context);
     auto& c = detail::connection_of(ssl_of(context));
-    c.complaint = std::string{"certificate verify failed: "} + X509_verify_cert_error_string(error);
+    c.error_detail = std::string{"certificate verify failed: "} + X509_verify_cert_error_string(error);
     if (error == X509_V_ERR_HOSTNAME_MISMATCH || error == X509_V_ERR_IP_ADDRESS_MISMATCH)
-        c.complaint += ", expected " + (c.handshake ? c.handshake->server_name : std::string{});
+        c.error_detail += ", expected " + (c.handshake ? c.handshake->server_name : std::string{});
     return good;
 }
 
@@ -111,7 +111,7 @@ int verify_pinned(X509_STORE_CTX* context, void* arg) {
     const auto& pinned = static_cast<const tls::state*>(arg)->pinned;
     const std::string found = detail::fingerprint_of(X509_STORE_CTX_get0_cert(context));
     if (found == pinned) return 1;
-    detail::connection_of(ssl_of(context)).complaint = detail::wrong_fingerprint(found, pinned);
+    detail::connection_of(ssl_of(context)).error_detail = detail::wrong_fingerprint(found, pinned);
     X509_STORE_CTX_set_error(context, X509_V_ERR_CERT_REJECTED);
     return 0;
 }

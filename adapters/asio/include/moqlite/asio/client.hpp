@@ -16,7 +16,7 @@
 
 namespace moqlite::asio {
 
-/// Whom to connect to, and as whom the answer is believed.
+/// The target of a connection, and the identity to verify.
 struct connect_options {
     std::string host; ///< A DNS name, or an IP address without brackets.
     std::uint16_t port = 0;
@@ -25,8 +25,8 @@ struct connect_options {
     ngtcp2::tls tls;
 };
 
-/// Destroying it, which is not for its own callbacks, ends its connections without another word and
-/// drops what connect() was given. All members, like all callbacks, belong to the executor.
+/// The destructor, not to be called from its callbacks, ends its connections silently and drops
+/// pending connects. Call all members on the executor, on which all callbacks run.
 class client {
 public:
     explicit client(boost::asio::any_io_executor, options = {});
@@ -35,10 +35,10 @@ public:
     client& operator=(const client&) = delete;
 
     /// Resolves, tries the addresses in order, and calls either `accept`, for the connection's
-    /// handler, or `failed`, once, never from within connect().
+    /// handler, or `failed`, once, and not from within connect().
     void connect(connect_options, link::accept_function accept, link::failed_function failed);
 
-    /// As server::shutdown(); a connect() that is under way fails.
+    /// As server::shutdown(); pending connects fail.
     void shutdown(app_error code, std::string_view reason, duration grace, std::function<void()> done);
 
     /// Null until the first connect().

@@ -1,4 +1,4 @@
-// What server and client have in common.
+// Options of server and client.
 #pragma once
 
 #include <cstddef>
@@ -9,18 +9,18 @@
 namespace moqlite::asio {
 
 struct socket_options {
-    std::size_t buffer = 4 * 1024 * 1024; ///< Asked for in both directions; what was got is logged.
+    std::size_t buffer = 4 * 1024 * 1024; ///< Requested for both directions; the actual size is logged.
     bool gso = true;                      ///< UDP_SEGMENT, where the kernel has it.
     bool gro = true;                      ///< UDP_GRO, where the kernel has it.
-    bool icmp_errors = false;             ///< Ask the kernel for them; clients do so by themselves.
+    bool icmp_errors = false;             ///< Receive them; always on in clients.
     bool ipv6_only = false;               ///< An IPv6 wildcard leaves IPv4 to another socket of its port.
 };
 
 struct options {
     ngtcp2::endpoint_options quic; ///< Its log is the loop's log too.
     socket_options socket;
-    /// Called in each turn after everything that arrived was fed, before connections are pumped, and
-    /// once more after that: the place to wake() those whose sessions have something to say.
+    /// Called in each turn after all inputs and before connections are pumped, and once more after
+    /// that: the place to wake() connections whose sessions have something to send.
     std::function<void(time_point)> before_pump;
 };
 
@@ -33,8 +33,8 @@ struct socket_stats {
     std::uint64_t writes = 0; ///< sendmsg calls that took something.
     std::uint64_t datagrams_sent = 0;
     std::uint64_t bytes_sent = 0;
-    std::uint64_t full = 0;    ///< Times that the socket took nothing more.
-    std::uint64_t dropped = 0; ///< Datagrams that the kernel refused for good.
+    std::uint64_t full = 0;    ///< Times that the socket was full.
+    std::uint64_t dropped = 0; ///< Datagrams that the kernel refused permanently.
 };
 
 } // namespace moqlite::asio

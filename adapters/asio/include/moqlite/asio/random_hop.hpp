@@ -1,4 +1,4 @@
-// A hop id for those who were given none.
+// A random hop id.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace moqlite::asio {
 
-/// Never 0, which some peers refuse, and below 2^53, above which some read another number.
+/// Not 0, which some peers refuse, and below 2^53, above which some lose precision.
 [[nodiscard]] inline hop_id random_hop() {
     std::random_device random;
     constexpr auto largest = (std::uint64_t{1} << std::numeric_limits<double>::digits) - 1;

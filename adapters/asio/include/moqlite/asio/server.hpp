@@ -13,8 +13,8 @@
 
 namespace moqlite::asio {
 
-/// Destroying it, which is not for its own callbacks, ends its connections without another word;
-/// shutdown() is the polite way. All members, like all callbacks, belong to the executor.
+/// The destructor, not to be called from its callbacks, ends its connections silently; shutdown()
+/// closes them. Call all members on the executor, on which all callbacks run.
 class server {
 public:
     explicit server(boost::asio::any_io_executor, options = {});
@@ -28,15 +28,15 @@ public:
 
     [[nodiscard]] const link::address& local_address() const;
 
-    /// Handshakes that begin from now on are made with this; connections that are there stay as they are.
+    /// Later handshakes use this configuration; existing connections do not change.
     void renew(ngtcp2::tls);
-    /// Takes no new connections.
+    /// Refuses new connections.
     void refuse();
-    /// Closes every connection with `code`, then calls `done`: when the last close was sent and its
-    /// closing period is over, but `grace` from now at the latest.
+    /// Closes every connection with `code`, then calls `done`: when the last closing period is over,
+    /// within `grace` at the latest.
     void shutdown(app_error code, std::string_view reason, duration grace, std::function<void()> done);
 
-    /// Goes on after std::bad_alloc came out of the executor: what it was to wait for may have been lost with that.
+    /// Call after std::bad_alloc has left the executor: restores waits that may have been lost.
     void resume();
 
     [[nodiscard]] ngtcp2::endpoint& endpoint();

@@ -8,7 +8,7 @@
 
 namespace moqlite::asio {
 
-/// A server, and the root that its sessions have there.
+/// A server, and the root of the sessions.
 struct url {
     std::string host; ///< A name or an address, without brackets.
     std::uint16_t port = 443;
@@ -18,7 +18,7 @@ struct url {
     std::string text;      ///< All of it as it was written.
 };
 
-/// nullopt: `why` says what is wrong with it.
+/// nullopt: `why`.
 [[nodiscard]] std::optional<url> parse_url(std::string_view text, std::string& why);
 
 } // namespace moqlite::asio

@@ -1,4 +1,4 @@
-// How a stack hands a new connection over to whoever uses it.
+// How a QUIC stack hands over a new connection.
 #pragma once
 
 #include <functional>
@@ -9,9 +9,9 @@
 
 namespace moqlite::link {
 
-/// Makes the handler of a connection whose handshake is complete; null: it is closed again.
+/// Makes the handler of a connection whose handshake is complete; null closes the connection.
 using accept_function = std::function<std::unique_ptr<handler>(connection&, time_point)>;
-/// A connection came to nothing before it had a handler.
+/// A connection failed before it had a handler.
 using failed_function = std::function<void(const closed&)>;
 
 } // namespace moqlite::link

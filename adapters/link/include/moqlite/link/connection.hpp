@@ -1,4 +1,4 @@
-// What a handler lives on: a QUIC connection of an endpoint, or a WebTransport session on one.
+// The connection that a handler uses: a QUIC connection of an endpoint, or a WebTransport session on one.
 #pragma once
 
 #include <cstdint>
@@ -26,37 +26,37 @@ struct connection_stats {
     std::uint64_t bytes_received = 0;
     std::uint64_t bytes_lost = 0;
     std::size_t packet_size = 0;    ///< UDP payload that the path carries.
-    std::uint64_t bidi_streams = 0; ///< That the peer would let us open now.
+    std::uint64_t bidi_streams = 0; ///< Streams that the peer lets us open at present.
 };
 
-/// Satisfies moqlite::transport and datagram_transport. Owned by whoever made it; a reference is good
+/// Satisfies moqlite::transport and datagram_transport. Owned by the stack; a reference is valid
 /// until its handler's on_closed() returns. Stream ids are QUIC's own.
 class connection {
 public:
     // The transport. In handler::pump() only, except credit() and close().
 
-    /// nullopt: no stream credit left; streams_available() says when there is.
+    /// nullopt: no stream credit left; streams_available() follows when there is more.
     [[nodiscard]] virtual std::optional<stream_id> open(direction) = 0;
     /// The tri-state of moqlite::transport; fills as many packets as the quantum allows.
     [[nodiscard]] virtual std::optional<std::size_t> write(const write_stream&) = 0;
     virtual void reset(stream_id, app_error) = 0;
     virtual void stop(stream_id, app_error) = 0;
     virtual void credit(stream_id, std::uint64_t bytes) = 0;
-    /// Anywhere, once; done at the end of the turn. In pump() nothing that was lent is read after it.
+    /// May be called anywhere, once; takes effect at the end of the turn. In pump() lent bytes are not read afterwards.
     virtual void close(app_error, std::string_view reason) = 0;
     virtual void flush() = 0;
     /// False: dropped.
     virtual bool send(byte_view datagram) = 0;
 
-    /// The codes of reset() and stop() are the application's own, and the peer reads them in this form, unless the
-    /// codes that it sends show the other. Without this they are written as given. WebTransport has its own form.
+    /// The form in which to write the codes of reset() and stop(), which are the application's own, unless the peer's
+    /// codes show the other form. Without this call they are written as given. WebTransport has its own form.
     virtual void application_codes(code_form implied) { static_cast<void>(implied); }
 
     /// Pump this connection: in this turn if it has not pumped yet, else in the next. O(1).
     virtual void wake() = 0;
 
     [[nodiscard]] virtual role side() const noexcept = 0;
-    /// The protocol that was negotiated; on WebTransport the sub-protocol, "" if there is none.
+    /// The negotiated protocol; on WebTransport the sub-protocol, or "".
     [[nodiscard]] virtual std::string_view alpn() const noexcept = 0;
     [[nodiscard]] virtual const address& remote() const noexcept = 0;
     [[nodiscard]] virtual connection_stats stats() const = 0;

@@ -8,7 +8,7 @@
 
 namespace moqlite::link {
 
-/// One UDP datagram that arrived. `local` is where it was sent to.
+/// One received UDP datagram. `local` is its destination address.
 struct datagram {
     address local;
     address remote;
@@ -32,7 +32,7 @@ public:
     virtual ~sink() = default;
     /// Sends or keeps a copy. False: the socket is full; nothing more is built until writable().
     virtual bool send(const burst&) = 0;
-    /// A connection became ready outside of a turn: have one soon.
+    /// A connection became ready outside of a turn: schedule one.
     virtual void ready() = 0;
 };
 

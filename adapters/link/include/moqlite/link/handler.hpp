@@ -1,4 +1,4 @@
-// What lives on a connection: a session, or anything that answers the same inputs.
+// The user of a connection: a session, or anything that takes the same inputs.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,7 @@ struct closed {
     bool by_peer = false;
     std::string reason;
 
-    /// The server takes no connections at present, because it is full or about to end (CONNECTION_REFUSED): it, or its
-    /// successor, may do so a moment later.
+    /// The server is full or shutting down (CONNECTION_REFUSED): it, or its successor, may accept a moment later.
     [[nodiscard]] bool is_refusal() const noexcept { return !application && by_peer && code == 0x02; }
     /// The application's code; a transport's failure is app_error::transport.
     [[nodiscard]] app_error app_code() const noexcept { return application ? app_error{code} : app_error::transport; }
@@ -39,7 +38,7 @@ public:
     handler& operator=(const handler&) = delete;
     virtual ~handler() = default;
 
-    /// `bytes` live for the call only; connection credit was returned, stream credit was not.
+    /// `bytes` are valid during the call; connection credit was returned, stream credit was not.
     virtual void stream_received(stream_id, byte_view bytes, bool fin, time_point) = 0;
     virtual void stream_reset(stream_id, app_error, time_point) = 0;
     virtual void stream_stopped(stream_id, app_error, time_point) = 0;
@@ -49,18 +48,18 @@ public:
     virtual void streams_available(direction, time_point) = 0;
     virtual void datagram_received(byte_view, time_point) {}
 
-    /// The one place to send. Called once a turn if the connection was touched or woken, for at most
-    /// one send quantum; what does not fit is asked for again as soon as it does.
+    /// The one place to send. Called once a turn if the connection had input or was woken, for at most
+    /// one send quantum; it is called again when there is room for the rest.
     virtual void pump(connection&, time_point) = 0;
 
-    /// What a code that a peer gave on a stream stands for; by default whichever form it has.
+    /// The application's code for a peer's stream code; by default either form is accepted.
     [[nodiscard]] virtual app_error code_of(std::uint64_t wire) const { return from_wire_code(wire); }
 
-    /// The application wants the connection to end: closes it, by default at once. Who has a farewell
-    /// to say does that first.
+    /// The application ends the connection: closes it, by default at once. A handler with a closing
+    /// message sends that first.
     virtual void leave(connection& from, app_error, std::string_view reason);
 
-    /// When tick() is wanted; asked after each turn in which the connection took part.
+    /// When to call tick(); queried after each turn of the connection.
     [[nodiscard]] virtual std::optional<time_point> deadline() const { return std::nullopt; }
     virtual void tick(time_point) {}
 

@@ -1,4 +1,4 @@
-// How the adapters say what an operator should know; the program gives the function.
+// The adapters' log lines for operators; the program supplies the function.
 #pragma once
 
 #include <cstdint>

@@ -42,7 +42,7 @@ public:
     }
     void streams_available(direction kind, time_point now) override {
         session_->streams_available(kind, now);
-        measured_ = {}; // The next pump tells how many.
+        measured_ = {}; // Measured again by the next pump.
         drain();
     }
     void datagram_received(byte_view bytes, time_point now) override {

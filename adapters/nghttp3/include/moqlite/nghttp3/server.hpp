@@ -1,4 +1,4 @@
-// WebTransport sessions for whoever asks by HTTP/3: connections whose ALPN is "h3".
+// WebTransport over HTTP/3, server: for connections whose ALPN is "h3".
 #pragma once
 
 #include <functional>
@@ -12,25 +12,24 @@
 
 namespace moqlite::nghttp3 {
 
-/// A client's CONNECT for a WebTransport session. What it says comes from the network.
+/// A client's CONNECT for a WebTransport session. Untrusted.
 struct request {
     std::string authority;              ///< host[:port]
     std::string path;                   ///< With its query; UTF-8.
-    std::string origin;                 ///< Of the page that asks, well-formed; empty: it is no browser.
-    std::vector<std::string> protocols; ///< Those offered (wt-available-protocols), the client's favourite first.
+    std::string origin;                 ///< Of the requesting page, well-formed; empty: not a browser.
+    std::vector<std::string> protocols; ///< Those offered (wt-available-protocols), the client's preferred first.
     link::address remote;
 };
 
-/// What becomes of a request.
+/// The answer to a request.
 struct answer {
     /// 200, or why not: 400 to 599. A refused request costs the client its request, not its connection.
     int status = 404;
-    /// Of those offered; empty: none is named.
+    /// One of those offered; empty: none is selected.
     std::string protocol{};
-    /// Makes the session's handler, which lives on a WebTransport session as it would on a connection. Null from it:
-    /// 503.
+    /// Makes the session's handler, which uses a WebTransport session like a connection. Null: answered 503.
     link::accept_function accept{};
-    /// For the log, where it is refused: "origin not allowed".
+    /// Why it is refused, for the log: "origin not allowed".
     std::string reason{};
 };
 
@@ -38,12 +37,12 @@ using answer_function = std::function<answer(const request&)>;
 
 struct server_options {
     link::log_function log{};        ///< One line for each of the first requests of a connection that are refused.
-    std::shared_ptr<stats> counts{}; ///< Null: nobody wants to know.
+    std::shared_ptr<stats> counts{}; ///< Null: not counted.
 };
 
 /// For endpoint::serve(). A connection carries one session; further ones are answered 429, GET and HEAD 404, other
-/// methods 405, a malformed Origin 403, a path that is not UTF-8 400. A connection on which no session comes about in
-/// 10 s is closed.
+/// methods 405, a malformed Origin 403, a path that is not UTF-8 400. A connection without a session is closed after
+/// 10 s.
 [[nodiscard]] link::accept_function serve(server_options, answer_function);
 
 } // namespace moqlite::nghttp3

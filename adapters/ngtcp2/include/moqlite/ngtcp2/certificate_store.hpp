@@ -1,5 +1,5 @@
-// The certificate that a server shows: made, and made again before it ends; or read from files, and read again
-// when they change. Time is a parameter.
+// A server's certificate: generated, and renewed before it expires; or read from files, and again when they change.
+// Time is a parameter.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace moqlite::ngtcp2 {
 
-/// A certificate that is ready for use.
+/// A certificate ready for use.
 struct certificate {
     identity who;
     tls configuration;
@@ -21,7 +21,7 @@ struct certificate {
 
 class certificate_store {
 public:
-    /// Self-signed ones for `names`. Each is replaced three days before its end, or where the clock has left its times.
+    /// Self-signed for `names`. Replaced three days before expiry, or when the clock leaves its validity.
     [[nodiscard]] static certificate_store generating(std::vector<std::string> names, std::vector<std::string> alpn);
     /// PEM files, as load_identity() takes them.
     [[nodiscard]] static certificate_store reading(
@@ -29,15 +29,15 @@ public:
 
     enum class outcome : std::uint8_t { same, renewed, failed };
 
-    /// Makes or reads one now; where that fails, the one before stays, and `why`. To begin with, and on demand.
+    /// Generates or reads one now, at the start and on demand; on failure `why`, and the previous one stays.
     [[nodiscard]] outcome load(wall_time now, std::string& why);
-    /// Replaces it if it is time, or if the files have changed and then rested between two calls: one every few
-    /// seconds. The same failure is told once.
+    /// Replaces it when due, or when the files have changed and were stable between two calls: call every few seconds.
+    /// A repeated failure is reported once.
     [[nodiscard]] outcome refresh(wall_time now, std::string& why);
 
     /// After a load() that did not fail.
     [[nodiscard]] const certificate& current() const noexcept { return *current_; }
-    /// For who pins them: the current one, then the one before it while that is valid.
+    /// For clients that pin: the current one, then its predecessor while that is valid.
     [[nodiscard]] std::vector<std::string> fingerprints(wall_time now) const;
 
 private:
@@ -49,8 +49,8 @@ private:
     std::string chain_file_, key_file_;
     std::vector<std::string> alpn_;
     std::optional<certificate> current_, previous_;
-    std::optional<identity> unsettled_; ///< What the files had when they were read last.
-    std::string complaint_;             ///< The failure that was told last.
+    std::optional<identity> unsettled_; ///< The content of the files when last read.
+    std::string last_error_;            ///< The last failure reported.
 };
 
 } // namespace moqlite::ngtcp2

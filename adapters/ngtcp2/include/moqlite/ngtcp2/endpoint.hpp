@@ -41,38 +41,38 @@ struct endpoint_options {
     /// for networks of jumbo frames (8952): there it halves the cost of a byte.
     std::size_t packet_size = 1452;
 
-    // What a peer may send before we say more.
+    // The peer's initial credit.
     std::uint64_t connection_window = 8 * 1024 * 1024;
     std::uint64_t stream_window = 1024 * 1024;
     std::uint64_t uni_streams = 1024;
     std::uint64_t bidi_streams = 256;
 
     std::size_t connections = 16384; ///< Those in handshake included; more are refused.
-    /// Incoming handshakes under way. Beyond it the oldest yields if it has taken half a second.
+    /// Concurrent incoming handshakes. Beyond it the oldest yields if it has taken half a second.
     std::size_t handshakes = 1024;
     /// Incoming connections from one IPv4 address or IPv6 /64; more are refused. 0: a quarter of
     /// them, at least 64. A quarter of `handshakes`, at least 64, may be one address's, and never more than this.
     std::size_t per_address = 0;
 
-    /// A client without a token must prove its address before a handshake begins: always, or by itself
-    /// while more than `strangers` handshakes are under way or were begun without a token in a second.
+    /// A client without a token must prove its address (Retry) before a handshake begins: always, or only
+    /// while more than `unvalidated` handshakes are under way or were begun without a token in a second.
     bool retry = false;
-    std::size_t strangers = 128;
-    /// How long a client that was here may come back without a Retry, from the same IP address.
+    std::size_t unvalidated = 128;
+    /// How long a returning client needs no Retry, from the same IP address.
     duration token_lifetime = std::chrono::hours{24};
-    /// What stateless resets are made from; empty: unpredictable. With the key of its former life a
-    /// server that was restarted can tell the clients of that life at once. No two endpoints may share one.
+    /// The key of stateless resets; empty: random. A restarted server with the same key can reset its previous clients
+    /// at once. No two endpoints may share one.
     std::optional<secret> reset_key;
 
-    /// Fills with unpredictable bytes; empty: the libcrypto's. A simulation gives its own.
+    /// Fills with unpredictable bytes; empty: the TLS library's. A simulation supplies its own.
     std::function<void(std::span<std::byte>)> random;
     link::log_function log;
-    /// Gives the taker of a new connection's qlog, or an empty one; `id` is the connection's original
-    /// destination connection id in hex. Half a handshake is a connection, too.
+    /// Returns the sink of a new connection's qlog, or an empty function; `id` is the original
+    /// destination connection id in hex. Called for incomplete handshakes, too.
     std::function<link::qlog_function(role, std::string_view id)> qlog;
 };
 
-/// Whom to connect to.
+/// The target of a connection.
 struct target {
     link::address remote;
     link::address local;     ///< Of our socket; the wildcard address will do.
@@ -80,7 +80,7 @@ struct target {
     std::vector<std::string> alpn;
 };
 
-/// A turn is: receive() each datagram that has come, expire() if deadline() has, then pump().
+/// A turn is: receive() each datagram that has arrived, expire() if deadline() has passed, then pump().
 class endpoint {
 public:
     endpoint(endpoint_options, link::sink&);
@@ -88,9 +88,9 @@ public:
     endpoint(const endpoint&) = delete;
     endpoint& operator=(const endpoint&) = delete;
 
-    /// Takes connections from now on.
+    /// Accepts connections from now on.
     void serve(tls, link::accept_function);
-    /// Handshakes that begin from now on are made with this, where connections are taken; nothing else changes.
+    /// A server's later handshakes use this configuration; existing connections do not change.
     void renew(tls);
     /// Refuses new connections from now on (CONNECTION_REFUSED); existing ones stay.
     void refuse();
@@ -100,23 +100,22 @@ public:
     link::connection* connect(
         const tls&, const target&, link::accept_function, link::failed_function, std::string& why, time_point now);
 
-    /// Any bytes at all may come in; what is not QUIC is dropped.
+    /// Accepts any bytes; what is not QUIC is dropped.
     void receive(const link::datagram&, time_point now);
-    /// The kernel refused a datagram of `size` bytes of the burst that sink::send() was given, for good: `error` is the
-    /// errno. To be called from within that. A client's handshake ends with it; packets that are too large become
-    /// smaller.
+    /// Call from within sink::send(): the kernel refused a datagram of `size` bytes of the burst permanently, with
+    /// errno `error`. It ends a client's handshake; packets that are too large become smaller.
     void send_failed(std::size_t size, int error);
-    /// ICMP says that a datagram was not delivered: its beginning, and what came of it as an errno. A client's
-    /// handshake ends with it; anything else is none of its business (RFC 9000 §14.2.1).
+    /// ICMP reported an undelivered datagram: its beginning, and the error as an errno. It ends a client's handshake,
+    /// and is ignored otherwise (RFC 9000 §14.2.1).
     void undeliverable(byte_view quoted, int error, time_point now);
-    /// Does what is due; nothing if deadline() has not come.
+    /// Runs the timers that are due.
     void expire(time_point now);
-    /// Lets each ready connection send, once; true: some want another turn at once.
+    /// Lets each ready connection send, once; true: some need another turn at once.
     bool pump(time_point now);
     /// The socket takes datagrams again.
     void writable();
 
-    /// When expire() is wanted next.
+    /// When to call expire() next.
     [[nodiscard]] std::optional<time_point> deadline() const;
 
     /// Closes every connection: each by its handler::leave(), or as connection::close() does.
@@ -124,7 +123,7 @@ public:
 
     /// Connections that are neither closing nor closed.
     [[nodiscard]] std::size_t connections() const;
-    /// Those that were closed less than three PTO ago; for each a close that got lost is repeated.
+    /// Connections closed less than three PTO ago, which repeat a lost CONNECTION_CLOSE.
     [[nodiscard]] std::size_t closing() const;
 
 private:

@@ -1,4 +1,4 @@
-// Who we are and whom we trust. TLS 1.3 only; failures are one line of text.
+// Identity and trust. TLS 1.3 only; errors are one line of text.
 #pragma once
 
 #include <array>
@@ -22,17 +22,17 @@ struct identity {
 
 enum class key_kind : std::uint8_t { p256, ed25519 };
 
-/// The time of calendars, which is what certificates are about.
+/// Calendar time, as in certificates.
 using wall_time = std::chrono::sys_seconds;
 
-/// What a self-signed certificate is made for.
+/// The request for a self-signed certificate.
 struct certificate_request {
     std::vector<std::string> names; ///< 1 to 100 DNS names and IP addresses.
     key_kind kind = key_kind::p256;
     wall_time now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
 };
 
-/// Reads both files; they are checked when a tls is made of them.
+/// Reads both files; making a tls checks them.
 [[nodiscard]] std::optional<identity> load_identity(
     const std::string& chain_file, const std::string& key_file, std::string& why);
 
@@ -43,7 +43,7 @@ struct certificate_request {
 /// SHA-256 of the leaf's DER as 64 lowercase hex digits.
 [[nodiscard]] std::optional<std::string> fingerprint(const identity&, std::string& why);
 
-/// When a certificate is good.
+/// The validity period of a certificate.
 struct validity {
     wall_time from;
     wall_time until;
@@ -55,19 +55,19 @@ struct validity {
 
 using secret = std::array<std::byte, 32>;
 
-/// A secret of this machine until its next boot: derived from its boot id, machine id and host name. Empty: it has
+/// A secret of this machine until its next boot: derived from its boot id, machine id and host name. Empty: there is
 /// neither of the first two.
 [[nodiscard]] std::string machine_secret();
 
-/// The same in each life of a server that has this identity and listens on `where`, on this machine until that is
-/// started again, for endpoint_options::reset_key. Machines that share identity and address must not share the key: one
-/// would give away the reset tokens of another. Nullopt: `why`.
+/// For endpoint_options::reset_key: the same after each restart of a server with this identity that listens on `where`,
+/// until this machine reboots. Machines that share identity and address must not share the key: one would disclose the
+/// reset tokens of another. Nullopt: `why`.
 [[nodiscard]] std::optional<secret> reset_key(const identity&, std::string_view where, std::string& why);
-/// The same for a `machine` whose secret is known.
+/// The same for a given machine secret.
 [[nodiscard]] std::optional<secret> reset_key(
     const identity&, std::string_view where, std::string_view machine, std::string& why);
 
-/// What a client believes a server's certificate by.
+/// How a client verifies a server's certificate.
 class trust {
 public:
     /// The platform's roots; chain, dates and name are checked.
@@ -76,7 +76,7 @@ public:
     [[nodiscard]] static trust ca_file(std::string path);
     /// Exactly the leaf with this SHA-256: hex of either case, colons allowed. Nothing else is checked.
     [[nodiscard]] static trust fingerprint(std::string hex);
-    /// Anybody. For tests.
+    /// No verification. For tests.
     [[nodiscard]] static trust insecure();
 
     enum class kind : std::uint8_t { system_roots, ca_file, fingerprint, insecure };
