@@ -43,7 +43,7 @@ void client_link::watch_signals() {
     signals_.async_wait([this](const boost::system::error_code& error, int signal) {
         if (error) return;
         finish(exit_by_signal(signal), signal == SIGINT ? "interrupted" : "terminated");
-        // Who asks twice does not want to wait.
+        // A second signal ends the program at once.
         signals_.async_wait([](const boost::system::error_code& again, int second) {
             if (!again) std::_Exit(exit_by_signal(second));
         });

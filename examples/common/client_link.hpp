@@ -1,4 +1,4 @@
-// A client program around its session: signals, log lines and the exit code.
+// The frame of a client program: session, signals, log lines and exit code.
 #pragma once
 
 #include "client_options.hpp"
@@ -12,7 +12,7 @@
 
 namespace moqlite::programs {
 
-/// What a program does with its session.
+/// The program's part, called by client_link.
 class client_user {
 public:
     client_user() = default;
@@ -20,14 +20,14 @@ public:
     client_user& operator=(const client_user&) = delete;
     virtual ~client_user() = default;
 
-    /// There is a session; once more for each that follows.
+    /// A session exists; called again for each successor.
     virtual void connected() = 0;
-    /// The session is over, and another is to follow: get() is not for use until connected().
+    /// The session is over and another will follow: do not call get() until connected().
     virtual void parted() = 0;
     virtual void on_event(const event&, time_point now) = 0;
-    /// Once a turn of the loop, after all that arrived was fed to the session, before it sends.
+    /// Once a turn of the loop, after the session's inputs and before it sends.
     virtual void turn(time_point now) = 0;
-    /// The program ends, for `why` unless that is empty; said before the connection is closed.
+    /// The program is ending, because of `why` unless that is empty; called before the connection is closed.
     virtual void ending(int code, const std::string& why) = 0;
 };
 
@@ -40,11 +40,11 @@ public:
     [[nodiscard]] int run();
 
     [[nodiscard]] boost::asio::io_context& io() noexcept { return io_; }
-    /// Precondition: connected, and not parted.
+    /// Precondition: between connected() and parted().
     [[nodiscard]] session& get() noexcept { return link_->get(); }
-    /// Commands were given outside of a turn: have them sent.
+    /// Sends the effects of commands given outside of a turn.
     void wake() { link_->wake(); }
-    /// The relay asked to be left (GOAWAY): its successor is looked for, and the session goes on until that answers.
+    /// After GOAWAY: the session goes on until the relay's successor answers.
     [[nodiscard]] bool moving() const noexcept { return link_->moving(); }
 
     /// Closes the connection cleanly and ends the program. The first call counts.

@@ -1,4 +1,4 @@
-// The flags that publish and watch have in common.
+// The flags shared by publish and watch.
 #pragma once
 
 #include "command_line.hpp"
@@ -16,7 +16,8 @@ struct client_options {
     std::string url;
     std::string broadcast;
     std::string track;
-    std::vector<std::string> protocols; ///< Best first. By add_to(); check() leaves those that can carry the URL.
+    std::vector<std::string>
+        protocols; ///< Preferred first. Set by add_to(); check() removes those that cannot carry the URL.
     std::string fingerprint;
     std::string ca;
     bool tls_insecure = false;
@@ -27,10 +28,10 @@ struct client_options {
     std::string log_level = "info";
 
     void add_to(command_line&);
-    /// What the flags amount to; false: `why` says which of them is wrong.
+    /// Validates the flags; false: `why` names the wrong one.
     [[nodiscard]] bool check(std::string& why);
 
-    asio::url where; ///< By check().
+    asio::url where; ///< Set by check().
 
     [[nodiscard]] ngtcp2::trust trust() const;
     [[nodiscard]] std::string level() const { return quiet ? "error" : log_level; }
@@ -38,13 +39,13 @@ struct client_options {
 
 /// The ALPN of HTTP/3, and so of WebTransport.
 inline constexpr std::string_view http3 = "h3";
-/// The protocols that the programs speak where they are not told otherwise, best first.
+/// The default protocols of the programs, preferred first.
 [[nodiscard]] const std::vector<std::string>& default_protocols();
-/// One of those, or one that is only spoken when it is named.
+/// One of those, or one that must be requested by name.
 [[nodiscard]] bool is_supported(const std::string& protocol, std::string& why);
 /// The flag --qlog.
 void add_qlog(command_line&, std::string& directory);
-/// The names that --log-level takes.
+/// The values of --log-level.
 [[nodiscard]] const std::vector<std::string>& log_levels();
 
 } // namespace moqlite::programs

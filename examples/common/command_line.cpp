@@ -36,7 +36,7 @@ std::string value_of(const std::string& variable) {
     return value != nullptr ? value : "";
 }
 
-/// The file of --config. CLI11 would let it win over variables, and knows no sections that we do not.
+/// The file of --config. By itself CLI11 would let it override variables, and accept unknown sections.
 class settings final : public CLI::ConfigBase {
 public:
     std::vector<CLI::ConfigItem> from_config(std::istream& in) const override {
@@ -119,7 +119,7 @@ std::optional<int> command_line::parse(int argc, char** argv) {
     return std::nullopt;
 }
 
-/// CLI11 calls every configuration file an INI, and every option by its dashes.
+/// Replaces CLI11's terms: it calls every configuration file an INI, and names positionals with dashes.
 std::string command_line::explain(const CLI::ParseError& e) const {
     constexpr std::string_view extras = "INI was not able to parse ";
     constexpr std::string_view required = " is required";
@@ -139,7 +139,7 @@ int command_line::refuse(const std::string& what) const {
 
 namespace {
 
-/// A standard descriptor that is closed would go to the first file that we open.
+/// A closed standard descriptor would be reused for the first file that we open.
 void open_standard_descriptors() {
     for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
         if (::fcntl(fd, F_GETFD) < 0) static_cast<void>(::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY));
@@ -149,7 +149,7 @@ void open_standard_descriptors() {
 
 int run_program(const char* name, int (*body)(int argc, char** argv), int argc, char** argv) {
     open_standard_descriptors();
-    std::signal(SIGPIPE, SIG_IGN); // A closed pipe is an error of write(), which is told.
+    std::signal(SIGPIPE, SIG_IGN); // write() reports a closed pipe.
     try {
         return body(argc, argv);
     } catch (const std::exception& e) {

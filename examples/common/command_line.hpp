@@ -9,7 +9,7 @@
 
 namespace moqlite::programs {
 
-/// A number from `least` to `most`. --help does not say so, the line that refuses another does.
+/// A number from `least` to `most`. The error message names the range, --help does not.
 template <class T>
 CLI::Validator between(T least, T most) {
     return {[least, most](const std::string& text) {
@@ -25,21 +25,21 @@ class command_line {
 public:
     command_line(const std::string& name, const std::string& purpose, const std::string& examples);
 
-    /// `names` as CLI11 has them: "--rate", or "URL,--url" for one that may stand without a name.
+    /// `names` as in CLI11: "--rate", or "URL,--url" for one that may be positional.
     template <class T>
     CLI::Option* option(const std::string& names, T& value, const std::string& help) {
         return with_variable(app_.add_option(names, value, help));
     }
     CLI::Option* flag(const std::string& name, bool& value, const std::string& help);
-    /// Bytes, with K, M or G; `value` as it stands is the default, written `shown`.
+    /// Bytes, with K, M or G; `value` is the default, shown as `shown`.
     CLI::Option* size(const std::string& name, std::uint64_t& value, const std::string& shown, const std::string& help,
         std::uint64_t least, std::uint64_t most);
     /// Seconds, with a fraction; "50ms" too.
     CLI::Option* seconds(const std::string& name, double& value, const std::string& help, double least, double most);
 
-    /// nullopt: go on. Otherwise everything was said, and this is the exit code.
+    /// nullopt: continue. Otherwise the exit code, after the output.
     [[nodiscard]] std::optional<int> parse(int argc, char** argv);
-    /// Says what is wrong with the flags, in one line.
+    /// Reports an error in the flags, in one line.
     [[nodiscard]] int refuse(const std::string& what) const;
 
 private:
@@ -50,7 +50,7 @@ private:
     std::string name_;
 };
 
-/// Runs `body`; an exception ends in one line and an exit code, never in a trace.
+/// Runs `body`; an exception becomes one line and an exit code.
 int run_program(const char* name, int (*body)(int argc, char** argv), int argc, char** argv);
 
 } // namespace moqlite::programs

@@ -36,7 +36,7 @@ bool descriptor::open_output(const std::string& path) {
     if (name_ == path) return open(path, O_WRONLY | O_NONBLOCK | O_CREAT | O_TRUNC);
     if (!adopt(STDOUT_FILENO)) return false;
     if (!may_wait_) return true;
-    // A description of our own may be non-blocking; the one that we inherited is shared.
+    // Only an open file description of our own may be non-blocking: the inherited one is shared.
     const int own = ::open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
     if (own < 0) return true;
     waiter_.release();
@@ -85,7 +85,7 @@ transfer descriptor::read(std::span<std::byte> into) {
 transfer descriptor::write(byte_view bytes) {
     if (unopened_ && !open(name_, O_WRONLY | O_NONBLOCK)) return {transfer::state::failed};
     if (unopened_ || (may_wait_ && !ready_now(POLLOUT))) return {transfer::state::waiting};
-    // As much as a pipe that has room at all takes at once (POSIX).
+    // A pipe that is ready takes PIPE_BUF bytes at once (POSIX).
     const auto most = may_wait_ && !nonblocking_ ? std::min<std::size_t>(bytes.size(), PIPE_BUF) : bytes.size();
     const auto n = ::write(fd_, bytes.data(), most);
     if (n >= 0) return {transfer::state::done, static_cast<std::size_t>(n)};
@@ -117,7 +117,7 @@ bool descriptor::close() {
     if (waiter_.is_open()) waiter_.release();
     const int fd = std::exchange(fd_, -1);
     if (fd < 0) return true;
-    // Waiting has made it non-blocking, for those who share it as well.
+    // Waiting has made the shared description non-blocking: restore it.
     if (fd <= STDERR_FILENO) ::fcntl(fd, F_SETFL, flags_);
     if (fd == STDIN_FILENO) return true;
     return ::close(fd) == 0 || errno == EINTR || fail("finish writing to", errno);

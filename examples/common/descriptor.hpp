@@ -1,4 +1,4 @@
-// Files, pipes and terminals, read and written without ever waiting for one.
+// Files, pipes and terminals, read and written without blocking.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -13,20 +13,19 @@
 
 namespace moqlite::programs {
 
-/// What became of a read or write.
+/// The result of a read or write.
 struct transfer {
     enum class state : std::uint8_t {
-        done,    ///< `bytes` of them.
-        waiting, ///< Nothing now; when_ready() says when.
-        ended,   ///< A read: no more will come.
-        failed,  ///< `why` of the descriptor.
+        done,    ///< `bytes` were transferred.
+        waiting, ///< Would block; use when_ready().
+        ended,   ///< End of input.
+        failed,  ///< See why().
     };
     state what = state::done;
     std::size_t bytes = 0;
 };
 
-/// One open file. A regular file is read and written as it stands; anything that can make its caller
-/// wait is asked first whether it would.
+/// One open file. A regular file is read and written directly; what can block is polled first.
 class descriptor {
 public:
     explicit descriptor(boost::asio::any_io_executor);
@@ -34,16 +33,16 @@ public:
     descriptor(const descriptor&) = delete;
     descriptor& operator=(const descriptor&) = delete;
 
-    /// "-" or "": standard input. False: why() says so.
+    /// "-" or "": standard input. False: why().
     [[nodiscard]] bool open_input(const std::string& path);
-    /// "-" or "": standard output. A FIFO that nobody reads yet is opened when somebody does.
+    /// "-" or "": standard output. A FIFO without a reader is opened when it has one.
     [[nodiscard]] bool open_output(const std::string& path);
 
     [[nodiscard]] transfer read(std::span<std::byte> into);
     [[nodiscard]] transfer write(byte_view bytes);
-    /// Calls `ready` once, when the next read or write would not wait; nothing if one is waiting already.
+    /// Calls `ready` once, when the next read or write would not block; no effect while one is pending.
     void when_ready(std::function<void()> ready);
-    /// False: what was written did not get where it should.
+    /// False: the written bytes may be lost.
     [[nodiscard]] bool close();
 
     [[nodiscard]] const std::string& why() const noexcept { return why_; }
@@ -60,12 +59,12 @@ private:
     std::string name_;
     std::string why_;
     int fd_ = -1;
-    int flags_ = 0; ///< As they were.
+    int flags_ = 0; ///< Original flags.
     bool output_ = false;
     bool may_wait_ = false;    ///< A pipe, FIFO, socket or terminal.
-    bool nonblocking_ = false; ///< Opened so by us; what we inherit we share with others and leave as it is.
+    bool nonblocking_ = false; ///< Opened by us. An inherited descriptor is shared, so that its mode stays unchanged.
     bool unopened_ = false;    ///< A FIFO without a reader.
-    bool armed_ = false;       ///< when_ready() has not called yet.
+    bool armed_ = false;       ///< A when_ready() is pending.
 };
 
 } // namespace moqlite::programs

@@ -28,7 +28,7 @@ void start_log(const std::string& name, log_style style, spdlog::level::level_en
     if (style == log_style::service)
         logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %^%l%$ %v");
     else
-        // A progress line that is there goes away first.
+        // Erase the progress line first.
         logger->set_pattern(std::string{is_terminal() ? "\r\033[K" : ""} + "%n: %^%l%$: %v");
     logger->set_level(level);
     logger->flush_on(spdlog::level::trace);

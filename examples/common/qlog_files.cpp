@@ -8,15 +8,15 @@
 
 namespace moqlite::programs {
 
-/// Ends where the disk is full.
+/// Truncated when the disk is full.
 struct qlog_files::file {
     file(std::shared_ptr<qlog_files> h, std::string n, std::FILE* s)
-        : home{std::move(h)}, name{std::move(n)}, stream{s} {
-        ++home->open_, ++home->count_;
+        : owner{std::move(h)}, name{std::move(n)}, stream{s} {
+        ++owner->open_, ++owner->count_;
     }
     ~file() {
-        --home->open_;
-        if (std::fclose(stream) != 0 && good) home->cut_short(name + ": " + std::strerror(errno));
+        --owner->open_;
+        if (std::fclose(stream) != 0 && good) owner->warn_truncated(name + ": " + std::strerror(errno));
     }
     file(const file&) = delete;
     file& operator=(const file&) = delete;
@@ -24,10 +24,10 @@ struct qlog_files::file {
     void write(byte_view bytes) {
         if (!good) return;
         good = std::fwrite(bytes.data(), 1, bytes.size(), stream) == bytes.size();
-        if (!good) home->cut_short(name + ": " + std::strerror(errno));
+        if (!good) owner->warn_truncated(name + ": " + std::strerror(errno));
     }
 
-    std::shared_ptr<qlog_files> home;
+    std::shared_ptr<qlog_files> owner;
     std::string name;
     std::FILE* stream;
     bool good = true;
@@ -35,25 +35,25 @@ struct qlog_files::file {
 
 link::qlog_function qlog_files::open(role side, std::string_view id) {
     if (open_ == most_open || count_ == most) {
-        give_up("too many");
+        warn_missing("too many");
         return {};
     }
     const auto name = fmt::format("{}/{}_{}.sqlog", directory_, id, side == role::server ? "server" : "client");
-    // A stranger who sends an old first packet again does not overwrite what came of it.
+    // A replayed first packet must not overwrite the file of the original connection.
     std::FILE* stream = std::fopen(name.c_str(), "wxe");
     if (stream == nullptr) {
-        if (errno != EEXIST) give_up(name + ": " + std::strerror(errno));
+        if (errno != EEXIST) warn_missing(name + ": " + std::strerror(errno));
         return {};
     }
     return [to = std::make_shared<file>(shared_from_this(), name, stream)](byte_view bytes) { to->write(bytes); };
 }
 
-void qlog_files::give_up(const std::string& why) {
-    if (!std::exchange(told_missing_, true)) spdlog::warn("no qlog for some connections: {}", why);
+void qlog_files::warn_missing(const std::string& why) {
+    if (!std::exchange(warned_missing_, true)) spdlog::warn("no qlog for some connections: {}", why);
 }
 
-void qlog_files::cut_short(const std::string& why) {
-    if (!std::exchange(told_short_, true)) spdlog::warn("qlog files are truncated: {}", why);
+void qlog_files::warn_truncated(const std::string& why) {
+    if (!std::exchange(warned_truncated_, true)) spdlog::warn("qlog files are truncated: {}", why);
 }
 
 std::function<link::qlog_function(role, std::string_view)> qlog_into(const std::string& directory) {

@@ -1,4 +1,4 @@
-// Sizes, times and names of errors, as people write and read them.
+// Sizes, times and error names, parsed and formatted for people.
 #pragma once
 
 #include <array>
@@ -14,7 +14,7 @@
 
 namespace moqlite::programs {
 
-/// "300", "16K", "1.5G": K, M and G are powers of 1024, of either case, "KiB" and "KB" too.
+/// "300", "16K", "1.5G": K, M and G are powers of 1024, in either case; also "KiB" and "KB".
 [[nodiscard]] std::optional<std::uint64_t> parse_size(std::string_view text);
 
 /// "12.3 MiB"
@@ -24,7 +24,7 @@ namespace moqlite::programs {
     return std::chrono::duration_cast<duration>(std::chrono::duration<double>{seconds});
 }
 
-/// Bytes a second over the last second or so, by what it is told a few times a second.
+/// Bytes per second over about the last second; to be called a few times a second.
 class speed {
 public:
     /// "4.1 MiB/s"
@@ -39,7 +39,7 @@ private:
     std::size_t next_ = 0;
 };
 
-/// What a peer wrote, for one line of a log: control characters become '?', and what is long is cut.
+/// A peer's text for one log line: control characters become '?', long text is truncated.
 [[nodiscard]] std::string printable(std::string_view utf8);
 
 /// "lagged (26)", or "code 77".

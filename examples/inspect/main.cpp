@@ -1,4 +1,4 @@
-// moqlite-inspect: what the bytes of one direction of a stream mean, and where they stop making sense.
+// moqlite-inspect: decodes the bytes of one direction of a stream, and finds where they are malformed.
 #include "command_line.hpp"
 #include "exit_code.hpp"
 #include "report.hpp"
@@ -74,10 +74,10 @@ void add_options(command_line& line, inspect_options& o) {
     line.flag("--json", o.json, "Print one JSON document");
 }
 
-/// Puts hexadecimal together, of which digits may come apart. More bytes than a session keeps are refused.
+/// Decodes hexadecimal piece by piece; a byte's digits may be in two pieces.
 class hex_reader {
 public:
-    /// False: why() says so.
+    /// False: why().
     [[nodiscard]] bool add(std::string_view text) {
         for (char c : text) {
             const auto u = static_cast<unsigned char>(c);
@@ -121,7 +121,7 @@ bool read_hex(const std::vector<std::string>& arguments, hex_reader& to) {
     return to.done();
 }
 
-/// What the flags say; nullopt: `why` they say nothing.
+/// Interprets the flags; nullopt: `why`.
 std::optional<lite::inspection> what_is_meant(const inspect_options& o, std::string& why) {
     const auto dialect = version_from_alpn(o.protocol);
     if (!dialect) {
@@ -141,7 +141,7 @@ std::optional<lite::inspection> what_is_meant(const inspect_options& o, std::str
     }
     for (auto type : bidi_types)
         if (type_name(type) == o.type && lite::bidi_type_from(*dialect, static_cast<std::uint64_t>(type))) {
-            // A publisher has nothing to say on a stream that tells it to go away, only on its own.
+            // A publisher never answers a GOAWAY; its bytes are those of a stream of its own.
             if (type != lite::bidi_type::goaway) out.answers = type;
             return out;
         }
@@ -149,7 +149,7 @@ std::optional<lite::inspection> what_is_meant(const inspect_options& o, std::str
     return std::nullopt;
 }
 
-/// Finds out what a publisher's bytes answer.
+/// Guesses which request a publisher's bytes answer.
 void assume(report_head& head, byte_view bytes) {
     const auto readings = lite::read_answers(head.what.dialect, bytes);
     const auto& best = readings.best();

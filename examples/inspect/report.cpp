@@ -15,7 +15,7 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-/// So much of a payload is shown.
+/// Bytes of payload that are shown.
 constexpr std::size_t payload_shown = 32;
 
 const char* name_of(lite::carrier kind) {
@@ -44,7 +44,7 @@ std::string hex_of(byte_view bytes) {
     return out;
 }
 
-/// As a hex dump has it at its right.
+/// The text column of a hex dump.
 std::string ascii_of(byte_view bytes) {
     std::string out;
     for (char c : as_text(bytes)) out += c >= 0x20 && c < 0x7f ? c : '.';
@@ -111,7 +111,7 @@ void report::begin(const report_head& head) {
         fields["would_fit"] = head.assumed->others;
     }
     auto text = fields.dump();
-    text.pop_back(); // It goes on.
+    text.pop_back(); // The object continues.
     out_ << text << ",\"messages\":[";
 }
 

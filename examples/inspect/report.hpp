@@ -1,4 +1,4 @@
-// What moqlite-inspect finds, as lines of text or as one JSON document.
+// The report of moqlite-inspect, as lines of text or as one JSON document.
 #pragma once
 
 #include <cstdint>
@@ -14,20 +14,20 @@ namespace moqlite::programs {
 
 namespace lite = wire::lite;
 
-/// What the bytes answer, where they do not say it and nobody did.
+/// The assumed type of the stream, if it was not given.
 struct assumption {
-    std::string type;                ///< That of the stream, in lower case.
-    bool fits = true;                ///< The bytes are right to their end.
-    std::vector<std::string> others; ///< That fit as well.
+    std::string type;                ///< In lower case.
+    bool fits = true;                ///< The bytes are valid to their end.
+    std::vector<std::string> others; ///< Other types that fit.
 };
 
-/// What is known before the first message.
+/// Known before the first message.
 struct report_head {
     lite::inspection what;
     std::optional<assumption> assumed;
 };
 
-/// Writes a report as it is made, so that a stream of any length needs no memory.
+/// Writes the report incrementally, in constant memory.
 class report {
 public:
     report(std::ostream& out, bool json) : out_(out), json_(json) {}
@@ -46,7 +46,7 @@ private:
     bool any_ = false;
 };
 
-/// "announce"; for the none of a stream that the publisher opened, "goaway".
+/// "announce"; "goaway" for the value none, a stream that the publisher opened.
 [[nodiscard]] std::string type_name(std::optional<lite::bidi_type> answers);
 
 } // namespace moqlite::programs

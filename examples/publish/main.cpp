@@ -1,4 +1,4 @@
-// moqlite-publish: a file or pipe becomes a track.
+// moqlite-publish: publishes a file or pipe as a track.
 #include "command_line.hpp"
 #include "publisher.hpp"
 

@@ -1,4 +1,4 @@
-// When each frame is due.
+// Paces frames.
 #pragma once
 
 #include <chrono>
@@ -25,7 +25,7 @@ public:
         if (!started_) restart(now);
         ++count_;
     }
-    /// The next frame is the first again, at `now`: there was nothing to send, or nobody to send it to.
+    /// Starts over at `now`, after a time without input or subscribers.
     void restart(time_point now) noexcept {
         started_ = true;
         first_ = now;
@@ -39,7 +39,7 @@ private:
     std::uint64_t count_ = 0;
 };
 
-/// `at` as µs of the Unix epoch; by the system's clock as it stands now.
+/// `at` in µs since the Unix epoch, by the current offset of the system clock.
 [[nodiscard]] inline timestamp unix_microseconds(time_point at, time_point now) noexcept {
     const auto since_epoch = std::chrono::system_clock::now().time_since_epoch() - (now - at);
     return timestamp{

@@ -13,14 +13,14 @@ namespace moqlite::programs {
 
 namespace {
 
-constexpr std::size_t a_slice = 512 * 1024; ///< Read at most, before others have their turn.
-constexpr std::size_t a_mebibyte = 1024 * 1024;
-/// For subscribers to find their way to the relay's successor.
-constexpr auto return_time = std::chrono::seconds{3};
+constexpr std::size_t slice = 512 * 1024; ///< Bytes read before returning to the loop.
+constexpr std::size_t mebibyte = 1024 * 1024;
+/// Time for subscribers to reach the relay's successor.
+constexpr auto resubscribe_time = std::chrono::seconds{3};
 
 session_options for_session(slab_pool& memory) {
     session_options o{.pool = &memory, .reports_path = true};
-    o.bounds.live_backlog = 8 * a_mebibyte; // As much again is kept for who comes late.
+    o.bounds.live_backlog = 8 * mebibyte; // As much again is kept for late subscribers.
     return o;
 }
 
@@ -28,12 +28,12 @@ session_options for_session(slab_pool& memory) {
 
 publisher::publisher(const publish_options& options)
     : options_{options},
-      memory_{48 * a_mebibyte + 2 * options.frame_size},
+      memory_{48 * mebibyte + 2 * options.frame_size},
       link_{options.client, for_session(memory_), *this},
       input_{link_.io().get_executor()},
       timer_{link_.io()},
-      pause_{link_.io()},
-      return_{link_.io()},
+      flush_timer_{link_.io()},
+      resubscribe_timer_{link_.io()},
       progress_{link_.io().get_executor(), !options.client.quiet, [this] { return progress(); }},
       pace_{options.rate},
       frame_(options.frame_size) {}
@@ -51,29 +51,29 @@ void publisher::connected() {
     track_writer_options o{.group_frames = options_.group_frames, .info = {.timescale = 1'000'000}};
     if (options_.wait_subscriber) o.mode = writing::complete, o.hold_max *= 2;
     if (track_)
-        await_return();
+        await_resubscription();
     else
         track_.emplace(link_.get(), track_ref{options_.client.broadcast, options_.client.track}, memory_, o);
     if (const auto announced = link_.get().announce(options_.client.broadcast); !announced)
         return link_.finish(exit_failure,
             "cannot announce " + options_.client.broadcast + ": " + std::string{to_string(announced.error())});
-    go_on();
+    schedule_step();
 }
 
-/// Another session: what they have not got, those who were subscribed will ask for again.
-void publisher::await_return() {
+/// A new session: former subscribers will request the groups that they have not received.
+void publisher::await_resubscription() {
     track_->attach(link_.get());
-    return_.expires_after(return_time);
-    return_.async_wait([this](const boost::system::error_code& error) {
+    resubscribe_timer_.expires_after(resubscribe_time);
+    resubscribe_timer_.async_wait([this](const boost::system::error_code& error) {
         if (error) return;
-        returning_ = false;
+        awaits_resubscription_ = false;
         finish_if_done();
     });
 }
 
 void publisher::parted() {
-    returning_ = returning_ || track_->has_subscribers();
-    return_.cancel();
+    awaits_resubscription_ = awaits_resubscription_ || track_->has_subscribers();
+    resubscribe_timer_.cancel();
     track_->detach();
 }
 
@@ -121,12 +121,12 @@ void publisher::announcement_refused(const announcements_cut_off& e) {
 }
 
 void publisher::turn(time_point) {
-    // Acknowledgements and the last pump have made room, or a subscriber came.
-    if (held_up_) go_on();
+    // Acknowledgements or the last pump may have made room, or a subscriber may have arrived.
+    if (blocked_) schedule_step();
 }
 
-/// In a turn of its own, so that the network has its turns in between.
-void publisher::go_on() {
+/// Posted, so that the network is served in between.
+void publisher::schedule_step() {
     if (std::exchange(scheduled_, true)) return;
     boost::asio::post(link_.io(), [this] {
         scheduled_ = false;
@@ -134,32 +134,32 @@ void publisher::go_on() {
     });
 }
 
-/// Moves frames from the input to the track as far as it will go; whatever stops it calls again.
+/// Moves frames from the input to the track until it blocks; whatever unblocks it calls schedule_step().
 void publisher::step() {
-    for (std::size_t moved = 0; moved < a_slice; moved += frame_.size()) {
+    for (std::size_t moved = 0; moved < slice; moved += frame_.size()) {
         if (link_.finishing() || track_->ended()) return;
         const auto now = asio::now();
         if (!may_read(now) || !fill(now) || !send(now)) return;
     }
-    go_on();
+    schedule_step();
 }
 
 bool publisher::may_read(time_point now) {
     const bool nobody = options_.wait_subscriber && !track_->has_subscribers();
     if (nobody || (idle_ && pace_.due(now) < now)) pace_.restart(now);
     idle_ = nobody;
-    // A source with a rate of its own waits for nobody.
+    // A live source with a rate does not wait for subscribers.
     const bool waits = options_.wait_subscriber || !pace_.is_paced();
-    held_up_ = nobody || (waits && !track_->attached()) || (waits && !track_->has_room());
-    return !held_up_;
+    blocked_ = nobody || (waits && !track_->attached()) || (waits && !track_->has_room());
+    return !blocked_;
 }
 
-/// When the frame that is being read is sent, full or not.
+/// When the frame being read is sent, full or not.
 time_point publisher::latest() const noexcept {
     return begun_ + std::chrono::duration_cast<duration>(std::chrono::duration<double>{options_.max_delay});
 }
 
-/// True: a frame is there, as full as it will be, or the input has ended.
+/// True: a frame is ready, or the input has ended.
 bool publisher::fill(time_point now) {
     while (filled_ < frame_.size() && !at_end_) {
         const auto got = input_.read(std::span{frame_}.subspan(filled_));
@@ -181,22 +181,22 @@ bool publisher::fill(time_point now) {
 
 void publisher::wait_for_input(time_point now) {
     idle_ = true;
-    input_.when_ready([this] { go_on(); });
+    input_.when_ready([this] { schedule_step(); });
     if (filled_ == 0) return;
-    pause_.expires_at(asio::to_steady(std::min(latest(), now + std::chrono::hours{1})));
-    pause_.async_wait([this](const boost::system::error_code& error) {
-        if (!error) go_on();
+    flush_timer_.expires_at(asio::to_steady(std::min(latest(), now + std::chrono::hours{1})));
+    flush_timer_.async_wait([this](const boost::system::error_code& error) {
+        if (!error) schedule_step();
     });
 }
 
-/// False: it is too early, or that was all.
+/// False: too early, or the input has ended.
 bool publisher::send(time_point now) {
     if (filled_ != 0) {
         const auto due = pace_.due(now);
         if (due > now) {
             timer_.expires_at(asio::to_steady(due));
             timer_.async_wait([this](const boost::system::error_code& error) {
-                if (!error) go_on();
+                if (!error) schedule_step();
             });
             return false;
         }
@@ -213,13 +213,13 @@ bool publisher::send(time_point now) {
 }
 
 void publisher::finish_if_done() {
-    if (track_->ended() && !track_->has_subscribers() && !returning_) link_.finish(exit_ok);
+    if (track_->ended() && !track_->has_subscribers() && !awaits_resubscription_) link_.finish(exit_ok);
 }
 
 void publisher::ending(int code, const std::string& why) {
     timer_.cancel();
-    pause_.cancel();
-    return_.cancel();
+    flush_timer_.cancel();
+    resubscribe_timer_.cancel();
     static_cast<void>(input_.close());
     progress_.stop();
     if (code != exit_ok) return spdlog::error("{}", why);

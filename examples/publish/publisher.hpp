@@ -43,7 +43,7 @@ private:
     void report(const event&);
     void refuse_other(const event&);
 
-    void go_on();
+    void schedule_step();
     void step();
     [[nodiscard]] bool may_read(time_point now);
     [[nodiscard]] bool fill(time_point now);
@@ -51,30 +51,30 @@ private:
     [[nodiscard]] time_point latest() const noexcept;
     [[nodiscard]] bool send(time_point now);
     void finish_if_done();
-    void await_return();
+    void await_resubscription();
     [[nodiscard]] std::string progress();
 
     publish_options options_;
-    slab_pool memory_; ///< Must outlive the session, and what the track holds.
+    slab_pool memory_; ///< Must outlive the session and the track.
     client_link link_;
     descriptor input_;
-    boost::asio::steady_timer timer_;  ///< Until a frame is due.
-    boost::asio::steady_timer pause_;  ///< Until a frame that is not full is sent as it is.
-    boost::asio::steady_timer return_; ///< For subscribers to come back.
+    boost::asio::steady_timer timer_;             ///< Until a frame is due.
+    boost::asio::steady_timer flush_timer_;       ///< Until an incomplete frame is sent.
+    boost::asio::steady_timer resubscribe_timer_; ///< Time for subscribers to return.
     progress_line progress_;
     std::optional<track_writer<session>> track_;
     pace pace_;
     std::vector<std::byte> frame_;
     std::size_t filled_ = 0;
-    time_point begun_{}; ///< When the frame's first byte came.
+    time_point begun_{}; ///< When the frame's first byte was read.
     std::uint64_t frames_ = 0;
     std::uint64_t bytes_ = 0;
     speed speed_;
-    bool scheduled_ = false; ///< step() will be called.
-    bool held_up_ = false;   ///< By flow control, or because nobody is subscribed.
-    bool idle_ = false;      ///< Nobody is subscribed, or there was no input.
-    bool at_end_ = false;    ///< Of the input.
-    bool returning_ = false; ///< Subscribers left with their session, and may come back.
+    bool scheduled_ = false;             ///< step() will be called.
+    bool blocked_ = false;               ///< By flow control, or because nobody is subscribed.
+    bool idle_ = false;                  ///< Nobody is subscribed, or there was no input.
+    bool at_end_ = false;                ///< Of the input.
+    bool awaits_resubscription_ = false; ///< Subscribers left with their session, and may come back.
 };
 
 } // namespace moqlite::programs

@@ -13,7 +13,7 @@ namespace {
 
 using udp = boost::asio::ip::udp;
 
-/// Name services know addresses of families that this machine does not have.
+/// Name resolution also yields addresses of families that this machine does not have.
 bool is_local(boost::asio::io_context& io, udp::endpoint at) {
     boost::system::error_code error;
     udp::socket probe{io};
@@ -25,10 +25,10 @@ bool is_local(boost::asio::io_context& io, udp::endpoint at) {
 
 std::string_view port_of(const listener& l) { return std::string_view{l.where}.substr(l.where.rfind(':') + 1); }
 
-/// A dual-stack socket would take the IPv4 addresses that other listeners of its port are to have.
+/// A dual-stack socket would occupy the IPv4 addresses of other listeners with its port.
 void share_ports(std::vector<listener>& all) {
     for (auto& wide : all) {
-        // Without a host it is every address, and may leave out nothing that no other listener has.
+        // Without a host it means every address: leave out IPv4 only if another listener has all of it.
         const bool any = wide.where.starts_with(':');
         if ((!any && !wide.where.starts_with("[::]:")) || port_of(wide) == "0") continue;
         wide.ipv6_only = std::ranges::any_of(all, [&](const listener& other) {
@@ -52,12 +52,12 @@ std::vector<std::string> numeric_addresses(const std::string& where, std::uint16
     std::vector<std::string> all, here;
     for (const auto& entry : found) {
         auto text = to_string(link::address{entry.endpoint().data(), entry.endpoint().size()});
-        if (std::ranges::find(all, text) != all.end()) continue; // Listed twice in /etc/hosts.
+        if (std::ranges::find(all, text) != all.end()) continue; // Duplicate in /etc/hosts.
         if (is_local(io, entry.endpoint())) here.push_back(text);
         all.push_back(std::move(text));
     }
     if (all.empty()) why = "cannot resolve " + parsed->host + (error ? ": " + error.message() : std::string{});
-    return here.empty() ? all : here; // Binding to an address that is not here says why.
+    return here.empty() ? all : here; // Binding to an address that is not local reports the error.
 }
 
 std::optional<std::vector<listener>> resolve_listeners(

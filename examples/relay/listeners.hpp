@@ -1,4 +1,4 @@
-// The sockets that --listen stands for: a name is all of its addresses, and two wildcards share a port.
+// The sockets for --listen: a name means all of its addresses, and two wildcards share a port.
 #pragma once
 
 #include <cstdint>
@@ -11,22 +11,21 @@
 namespace moqlite::programs {
 
 struct listener {
-    std::string where;         ///< HOST:PORT as asio::server::listen() takes it; no HOST is every address.
+    std::string where;         ///< HOST:PORT as asio::server::listen() takes it; without HOST every address.
     bool ipv6_only = false;    ///< A wildcard that leaves IPv4 to another listener of the same port.
-    bool follows_port = false; ///< Port 0: the free port that the listener before it was given.
+    bool follows_port = false; ///< Port 0: use the free port of the listener before it.
 };
 
 /// HOST:PORT with a numeric host, or ":PORT", for each address of a name; empty: `why`. Addresses that this machine
-/// does not have are left out while there are others.
+/// does not have are left out if there are others.
 [[nodiscard]] std::vector<std::string> numeric_addresses(
     const std::string& where, std::uint16_t default_port, std::string& why);
 
-/// nullopt: `why` says which of them cannot be resolved.
+/// nullopt: `why` names the one that cannot be resolved.
 [[nodiscard]] std::optional<std::vector<listener>> resolve_listeners(
     const std::vector<std::string>& listen, std::uint16_t default_port, std::string& why);
 
-/// Whether a listener at `where`, which is numeric_addresses()' or ":PORT", is reached by localhost: on a loopback
-/// address or a wildcard.
+/// True: localhost reaches a listener at `where`, a result of numeric_addresses(): a loopback address or a wildcard.
 [[nodiscard]] bool is_on_loopback(std::string_view where) noexcept;
 
 } // namespace moqlite::programs

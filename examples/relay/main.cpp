@@ -1,4 +1,4 @@
-// moqlite-relay: brings what is published to whoever watches.
+// moqlite-relay: forwards broadcasts from publishers to subscribers.
 #include "client_options.hpp"
 #include "command_line.hpp"
 #include "log.hpp"

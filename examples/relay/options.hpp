@@ -1,4 +1,4 @@
-// The relay program's options, as its command line gives them.
+// The relay program's options, as parsed from its command line.
 #pragma once
 
 #include <cstdint>
@@ -11,12 +11,12 @@ namespace moqlite::programs {
 
 struct relay_program_options {
     std::vector<std::string> listen;
-    std::vector<std::string> tls_generate; ///< Empty: `cert` and `key`.
+    std::vector<std::string> tls_generate; ///< Empty: use `cert` and `key`.
     std::string cert;
     std::string key;
     std::vector<std::string> protocols;
-    std::vector<std::string> allow_origin; ///< Of pages; empty: those of our own hosts.
-    std::vector<std::string> hosts;        ///< Names of ours that the certificate does not have.
+    std::vector<std::string> allow_origin; ///< For pages; empty: those of our own hosts.
+    std::vector<std::string> hosts;        ///< Host names besides the certificate's.
     std::uint64_t cache_bytes = limits{}.cache;
     double cache_age = 30;   ///< Seconds.
     double idle_timeout = 8; ///< Seconds.

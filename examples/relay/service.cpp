@@ -17,12 +17,12 @@ namespace moqlite::programs {
 
 namespace {
 
-constexpr auto between_looks = std::chrono::seconds{2}; ///< At how many connections there are.
-/// What "/" says where the page's files are not.
+constexpr auto check_interval = std::chrono::seconds{2}; ///< Of housekeeping().
+/// Answer to "/" without the page's files.
 constexpr const char* no_page = "The demo page was not built, or is not in --web-root DIR: ./dev build makes it if npm "
                                 "is installed. /certificate.sha256 and /health work.";
-constexpr auto without_memory = std::chrono::milliseconds{50}; ///< Before it is tried again to go on.
-constexpr std::size_t a_crowd = 64;                            ///< Of connections that ended.
+constexpr auto memory_retry_delay = std::chrono::milliseconds{50}; ///< Between two attempts to recover.
+constexpr std::size_t trim_threshold = 64; ///< Ended connections after which memory is returned.
 
 ngtcp2::certificate_store store_for(const relay_program_options& o) {
     if (o.tls_generate.empty()) return ngtcp2::certificate_store::reading(o.cert, o.key, o.protocols);
@@ -33,7 +33,7 @@ ngtcp2::certificate_store store_for(const relay_program_options& o) {
 
 service::service(const relay_program_options& options)
     : options_{options}, certificates_{store_for(options)}, shard_{io_.get_executor(), options, [this] {
-                                                                       if (stopped_) drained_.cancel();
+                                                                       if (stopped_) drain_timer_.cancel();
                                                                    }} {}
 
 int service::run() {
@@ -43,23 +43,23 @@ int service::run() {
         return exit_failure;
     }
     watch_signals();
-    tidy();
+    housekeeping();
     for (bool over = false; !over;) {
         try {
             io_.run();
             over = true;
-        } catch (const std::bad_alloc&) { // Of no connection's.
-            while (!go_on()) std::this_thread::sleep_for(without_memory);
+        } catch (const std::bad_alloc&) { // Not confined to one connection.
+            while (!recover()) std::this_thread::sleep_for(memory_retry_delay);
         }
     }
     return exit_ok;
 }
 
-bool service::go_on() {
+bool service::recover() {
     try {
         shard_.resume();
         if (web_) web_->resume();
-        tidy_later();
+        schedule_housekeeping();
         wait_for_signal();
         return true;
     } catch (const std::bad_alloc&) {
@@ -112,15 +112,15 @@ void service::wait_for_signal() {
         waits_for_signal_ = false;
         if (!error) on_signal(signal);
     });
-    waits_for_signal_ = true; // Only now: it may throw.
+    waits_for_signal_ = true; // Last: async_wait() may throw.
 }
 
 void service::on_signal(int signal) {
     wait_for_signal();
-    if (signal == SIGUSR1) return say_statistics();
-    if (signal == SIGHUP) return renew();
-    if (stopped_) { // Who asks twice does not want to wait: clients that leave are not waited for, but told.
-        if (drained_.cancel() == 0) std::_Exit(exit_by_signal(signal));
+    if (signal == SIGUSR1) return log_statistics();
+    if (signal == SIGHUP) return reload_certificate();
+    if (stopped_) { // A second signal ends the drain; a third, or one without a drain, exits at once.
+        if (drain_timer_.cancel() == 0) std::_Exit(exit_by_signal(signal));
         return;
     }
     stop(signal);
@@ -137,11 +137,11 @@ void service::stop(int signal) {
     drain();
 }
 
-/// New connections are refused; those there are have been told, and may finish what they do.
+/// New connections are refused; existing ones get GOAWAY and may finish.
 void service::drain() {
     shard_.drain();
-    drained_.expires_after(std::chrono::duration_cast<std::chrono::nanoseconds>(to_duration(options_.drain)));
-    drained_.async_wait([this](const boost::system::error_code&) {
+    drain_timer_.expires_after(std::chrono::duration_cast<std::chrono::nanoseconds>(to_duration(options_.drain)));
+    drain_timer_.async_wait([this](const boost::system::error_code&) {
         spdlog::info("ending {} sessions", shard_.sessions());
         end_sessions();
     });
@@ -151,29 +151,29 @@ void service::end_sessions() {
     shard_.end_sessions([this] { io_.stop(); });
 }
 
-void service::tidy() {
-    tidy_later(); // First: what follows may find no memory.
+void service::housekeeping() {
+    schedule_housekeeping(); // First: the rest may throw std::bad_alloc.
     std::string why;
-    changed(certificates_.refresh(wall_clock(), why), why);
+    certificate_changed(certificates_.refresh(wall_clock(), why), why);
     check_dates();
     const auto here = shard_.connections();
-    most_connections_ = std::max(most_connections_, here);
-    const bool leaving = here < last_connections_; // Once is enough, when all have left.
+    peak_connections_ = std::max(peak_connections_, here);
+    const bool leaving = here < last_connections_; // Wait until no more are leaving, so as to trim once.
     last_connections_ = here;
-    if (!leaving && most_connections_ >= here + a_crowd) {
-        most_connections_ = here;
+    if (!leaving && peak_connections_ >= here + trim_threshold) {
+        peak_connections_ = here;
         ::malloc_trim(0);
     }
 }
 
-void service::tidy_later() {
-    tidying_.expires_after(between_looks);
-    tidying_.async_wait([this](const boost::system::error_code& error) {
-        if (!error) tidy();
+void service::schedule_housekeeping() {
+    housekeeping_timer_.expires_after(check_interval);
+    housekeeping_timer_.async_wait([this](const boost::system::error_code& error) {
+        if (!error) housekeeping();
     });
 }
 
-void service::say_statistics() {
+void service::log_statistics() {
     shard_.trim();
     ::malloc_trim(0);
     const auto s = shard_.stats();

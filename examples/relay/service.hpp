@@ -1,4 +1,4 @@
-// The relay program around its shard: signals, certificates, the web page, sums.
+// The relay program around its shard: signals, certificates, web page, statistics.
 #pragma once
 
 #include "options.hpp"
@@ -30,43 +30,43 @@ public:
 
 private:
     [[nodiscard]] bool open_web(std::string& why);
-    /// What is asked for over HTTP.
+    /// The answer to an HTTP request.
     [[nodiscard]] std::optional<web_page> page(std::string_view path) const;
     [[nodiscard]] web_page health() const;
     [[nodiscard]] bool start(std::string& why);
-    /// After std::bad_alloc: what waits for nothing any more waits again. False: there is no memory for that either.
-    [[nodiscard]] bool go_on();
+    /// After std::bad_alloc: restores waits that were lost. False: out of memory again.
+    [[nodiscard]] bool recover();
     void watch_signals();
     void wait_for_signal();
     void on_signal(int signal);
     void stop(int signal);
     void drain();
     void end_sessions();
-    void say_statistics();
-    /// Takes the certificate anew.
-    void renew();
-    /// The listeners are given the new one, if there is.
-    void changed(ngtcp2::certificate_store::outcome, const std::string& why);
-    /// Warns, once, of a certificate that is not valid yet or has expired.
+    void log_statistics();
+    /// Reloads or regenerates it.
+    void reload_certificate();
+    /// Passes a new certificate to the listeners, and logs the outcome.
+    void certificate_changed(ngtcp2::certificate_store::outcome, const std::string& why);
+    /// Warns once of a certificate that is not valid yet or has expired.
     void check_dates();
-    /// Every now and then: the certificate may have changed, and memory that a crowd has left goes back to the system.
-    void tidy();
-    void tidy_later();
+    /// Periodically: checks the certificate, and returns memory to the system after many connections have ended.
+    void housekeeping();
+    void schedule_housekeeping();
 
     [[nodiscard]] std::vector<std::string> own_names() const;
 
     relay_program_options options_;
     boost::asio::io_context io_{1};
     boost::asio::signal_set signals_{io_};
-    boost::asio::steady_timer drained_{io_};
-    boost::asio::steady_timer tidying_{io_};
-    std::size_t most_connections_ = 0; ///< Since the last time that memory was given back.
-    std::size_t last_connections_ = 0; ///< When they were looked at last.
+    boost::asio::steady_timer drain_timer_{io_};
+    boost::asio::steady_timer housekeeping_timer_{io_};
+    std::size_t peak_connections_ = 0; ///< Since memory was last returned.
+    std::size_t last_connections_ = 0; ///< At the last check.
     ngtcp2::certificate_store certificates_;
-    std::string date_warning_; ///< The last one about its dates; empty: it is valid.
+    std::string date_warning_; ///< The last warning; empty: it is valid.
     std::optional<web_server> web_;
     bool stopped_ = false;
-    shard shard_; ///< Its end may say that it is empty.
+    shard shard_; ///< Declared late: its destructor may call when_empty.
     bool waits_for_signal_ = false;
 };
 

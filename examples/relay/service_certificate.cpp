@@ -1,4 +1,4 @@
-// The certificate that the relay shows: taken anew on SIGHUP, and warned of when its dates make it useless.
+// The relay's certificate: reloaded on SIGHUP, with a warning while its dates make it invalid.
 #include "service.hpp"
 
 #include <spdlog/fmt/chrono.h>
@@ -15,7 +15,7 @@ std::string date(ngtcp2::wall_time at) {
 
 } // namespace
 
-void service::changed(ngtcp2::certificate_store::outcome what, const std::string& why) {
+void service::certificate_changed(ngtcp2::certificate_store::outcome what, const std::string& why) {
     using enum ngtcp2::certificate_store::outcome;
     if (what == same) return;
     if (what == failed) return spdlog::error("cannot reload the certificate, keeping the old one: {}", why);
@@ -25,12 +25,12 @@ void service::changed(ngtcp2::certificate_store::outcome what, const std::string
         "certificate renewed, sha256 {}, valid until {}", certificate.fingerprint, date(certificate.good.until));
 }
 
-void service::renew() {
+void service::reload_certificate() {
     std::string why;
     const auto what = certificates_.load(wall_clock(), why);
     if (what == ngtcp2::certificate_store::outcome::same) spdlog::info("SIGHUP: the certificate has not changed");
-    changed(what, why);
-    date_warning_.clear(); // Whoever asks for the certificate to be read again hears of it again.
+    certificate_changed(what, why);
+    date_warning_.clear(); // Repeat the warning after a manual reload.
     check_dates();
 }
 

@@ -1,4 +1,4 @@
-// What the relay says of itself over HTTP.
+// The relay's status pages.
 #include "client_options.hpp"
 #include "service.hpp"
 
@@ -9,7 +9,7 @@ namespace moqlite::programs {
 
 namespace {
 
-/// Browsers take the hash of a certificate instead of an authority's word only if it does not live for long.
+/// Browsers accept a certificate by its hash only if its validity is at most 14 days.
 bool is_pinnable(const ngtcp2::validity& good) { return good.until - good.from <= std::chrono::days{14}; }
 
 } // namespace
@@ -17,7 +17,7 @@ bool is_pinnable(const ngtcp2::validity& good) { return good.until - good.from <
 std::optional<web_page> service::page(std::string_view path) const {
     if (path == "/health") return health();
     web_page hashes{.type = "text/plain; charset=utf-8", .for_every_origin = true};
-    // As clients in the field take it apart: 64 digits, and not so much as an end of line.
+    // As existing clients parse it: 64 digits without a newline.
     if (path == "/certificate.sha256") hashes.text = certificates_.current().fingerprint;
     if (path == "/certificates.sha256")
         for (const auto& print : certificates_.fingerprints(wall_clock())) hashes.text += print + '\n';
@@ -25,7 +25,7 @@ std::optional<web_page> service::page(std::string_view path) const {
     return hashes;
 }
 
-/// Not well is a relay that takes no new sessions: whoever spreads clients over relays looks at the status.
+/// 503 while draining, for load balancers.
 web_page service::health() const {
     const auto s = shard_.stats();
     const auto& w = shard_.http3_stats();

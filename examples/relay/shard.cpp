@@ -4,7 +4,7 @@
 #include "log.hpp"
 #include "qlog_files.hpp"
 #include "text.hpp"
-#include "webtransport_door.hpp"
+#include "webtransport_admission.hpp"
 
 #include <moqlite/asio/clock.hpp>
 #include <moqlite/asio/random_hop.hpp>
@@ -16,13 +16,13 @@ namespace moqlite::programs {
 
 namespace {
 
-constexpr auto farewell = std::chrono::seconds{4};         ///< For sessions to end when we stop.
-constexpr std::size_t beside_the_cache = 48 * 1024 * 1024; ///< Bytes that readers and arriving groups may hold.
+constexpr auto shutdown_grace = std::chrono::seconds{4};      ///< For sessions to close at shutdown.
+constexpr std::size_t memory_beside_cache = 48 * 1024 * 1024; ///< Bytes for readers and arriving groups.
 
 relay_options for_relay(const relay_program_options& o) {
     relay_options made;
     made.bounds.cache = o.cache_bytes;
-    made.bounds.memory = o.cache_bytes + beside_the_cache;
+    made.bounds.memory = o.cache_bytes + memory_beside_cache;
     made.bounds.cache_age = to_duration(o.cache_age);
     made.epoch = asio::now();
     made.reports_path = true;
@@ -32,18 +32,18 @@ relay_options for_relay(const relay_program_options& o) {
 
 } // namespace
 
-struct shard::guest {
-    guest(shard& h, std::uint64_t k) noexcept : home(&h), key(k) {}
-    guest(guest&& other) noexcept : home(std::exchange(other.home, nullptr)), key(other.key) {}
-    ~guest() {
-        if (home != nullptr) home->forget(key);
+struct shard::connection_slot {
+    connection_slot(shard& s, std::uint64_t k) noexcept : owner(&s), key(k) {}
+    connection_slot(connection_slot&& other) noexcept : owner(std::exchange(other.owner, nullptr)), key(other.key) {}
+    ~connection_slot() {
+        if (owner != nullptr) owner->forget(key);
     }
     void operator()(const event& e) {
-        home->relay_.handle(key, e, asio::now());
-        // Admission is answered before the peer's next message is read.
-        if (std::holds_alternative<setup_received>(e)) home->tell();
+        owner->relay_.handle(key, e, asio::now());
+        // Answer the admission before the peer's next message is parsed.
+        if (std::holds_alternative<setup_received>(e)) owner->handle_notices();
     }
-    shard* home;
+    shard* owner;
     std::uint64_t key;
 };
 
@@ -58,14 +58,14 @@ shard::shard(boost::asio::any_io_executor on, const relay_program_options& optio
 bool shard::listen(const listener& what, const ngtcp2::certificate& certificate,
     std::function<std::vector<std::string>()> own_names, std::string& why) {
     auto address = what.where;
-    if (what.follows_port) // One name has one port.
+    if (what.follows_port) // All addresses of a name share a port.
         address.replace(address.rfind(':') + 1, 1, std::to_string(servers_.back()->local_address().port()));
     asio::options o;
     o.socket.ipv6_only = what.ipv6_only;
     o.quic.idle_timeout = to_duration(options_.idle_timeout);
     o.quic.retry = options_.retry;
     o.quic.per_address = options_.per_address;
-    // Any free port is another one in the next life, and another's in this one.
+    // A free port differs after a restart, and may then be another server's.
     if (!what.where.ends_with(":0")) {
         o.quic.reset_key = ngtcp2::reset_key(certificate.who, address, why);
         if (!o.quic.reset_key) spdlog::warn("no stateless resets after a restart of this relay: {}", why);
@@ -74,7 +74,8 @@ bool shard::listen(const listener& what, const ngtcp2::certificate& certificate,
     o.quic.qlog = qlog_;
     o.before_pump = [this](time_point now) { turn(now); };
     auto& server = servers_.emplace_back(std::make_unique<asio::server>(on_, std::move(o)));
-    return server->listen(address, certificate.configuration, door(is_on_loopback(address), std::move(own_names)), why);
+    return server->listen(
+        address, certificate.configuration, accept_handler(is_on_loopback(address), std::move(own_names)), why);
 }
 
 std::vector<link::address> shard::addresses() const {
@@ -94,30 +95,30 @@ void shard::renew(const ngtcp2::tls& configuration) {
 }
 
 void shard::resume() {
-    timer_at_.reset(); // Set anew by the next turn.
+    timer_at_.reset(); // The next turn sets the timer again.
     for (const auto& server : servers_) server->resume();
 }
 
 void shard::drain() {
     for (const auto& server : servers_) server->refuse();
     for (const auto& [key, connection] : connections_)
-        if (relay_.session(key)->goaway()) connection->wake(); // moq-lite-03 cannot be asked.
+        if (relay_.session(key)->goaway()) connection->wake(); // moq-lite-03 has no GOAWAY.
 }
 
 void shard::end_sessions(std::function<void()> done) {
     const auto left = std::make_shared<std::size_t>(servers_.size());
     for (const auto& server : servers_)
-        server->shutdown(app_error::cancel, "the relay is shutting down", farewell, [left, done] {
+        server->shutdown(app_error::cancel, "the relay is shutting down", shutdown_grace, [left, done] {
             if (--*left == 0) done();
         });
 }
 
 // Connections.
 
-/// By QUIC itself, or by WebTransport, as the ALPN says.
-link::accept_function shard::door(bool loopback, std::function<std::vector<std::string>()> own_names) {
+/// Native QUIC or WebTransport, by ALPN.
+link::accept_function shard::accept_handler(bool loopback, std::function<std::vector<std::string>()> own_names) {
     auto by_http3 = nghttp3::serve({.log = adapter_log(log_style::service), .counts = http3_},
-        webtransport_door{.origins = options_.allow_origin,
+        webtransport_admission{.origins = options_.allow_origin,
             .own_names = std::move(own_names),
             .loopback = loopback,
             .protocols = options_.protocols,
@@ -138,12 +139,13 @@ std::unique_ptr<link::handler> shard::accept(link::connection& c, time_point now
     }
     connections_.emplace(*key, &c);
     spdlog::info("#{} connected from {}, {}{}", *key, to_string(c.remote()), c.alpn(), how);
-    return std::make_unique<link::session_handler<any_session*, guest>>(relay_.session(*key), guest{*this, *key});
+    return std::make_unique<link::session_handler<any_session*, connection_slot>>(
+        relay_.session(*key), connection_slot{*this, *key});
 }
 
 void shard::forget(std::uint64_t key) noexcept {
     connections_.erase(key);
-    // Entries are left of these where the end of the session could not be reported.
+    // Entries are left here if the end of the session could not be reported.
     for (auto* each : {&broken_rules_, &lost_groups_, &refused_requests_, &announcements_}) each->erase(key);
     relay_.remove(key);
     if (connections_.empty()) when_empty_();
@@ -152,7 +154,7 @@ void shard::forget(std::uint64_t key) noexcept {
 /// Once a turn of each listener, before connections are pumped.
 void shard::turn(time_point now) {
     relay_.tick(now);
-    tell();
+    handle_notices();
     while (const auto key = relay_.poll_ready())
         if (const auto found = connections_.find(*key); found != connections_.end()) found->second->wake();
     set_timer();

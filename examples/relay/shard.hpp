@@ -1,4 +1,4 @@
-// A shard: the relay of one executor, its listeners, its connections, and the timer of its deadlines.
+// A shard: the relay of one executor, with its listeners, connections and timer.
 #pragma once
 
 #include "listeners.hpp"
@@ -24,63 +24,64 @@ namespace moqlite::programs {
 
 class shard {
 public:
-    /// All of it belongs to the executor, which runs one thing at a time. `when_empty` is called when the last
-    /// connection is gone.
+    /// Belongs to the executor, which runs one thing at a time. `when_empty` is called when the last connection has
+    /// ended.
     shard(boost::asio::any_io_executor, const relay_program_options&, std::function<void()> when_empty);
     shard(const shard&) = delete;
     shard& operator=(const shard&) = delete;
 
-    /// `own_names`: by which we are reached, for the origins of pages; asked for each request.
+    /// `own_names`: our host names, which pages may have as origin; called for each request.
     [[nodiscard]] bool listen(const listener&, const ngtcp2::certificate&,
         std::function<std::vector<std::string>()> own_names, std::string& why);
     /// The address of each listener.
     [[nodiscard]] std::vector<link::address> addresses() const;
-    /// Handshakes that begin from now on are made with this.
+    /// Later handshakes use this configuration.
     void renew(const ngtcp2::tls&);
-    /// After std::bad_alloc: what waits for nothing any more waits again.
+    /// After std::bad_alloc: restores waits that were lost.
     void resume();
 
-    /// New connections are refused, and the sessions that are here are asked to leave (GOAWAY).
+    /// Refuses new connections, and sends GOAWAY to existing sessions.
     void drain();
-    /// Every session is ended; then `done`, in bounded time.
+    /// Closes every session, then calls `done`, in bounded time.
     void end_sessions(std::function<void()> done);
 
     [[nodiscard]] std::size_t sessions() const noexcept { return connections_.size(); }
-    [[nodiscard]] std::size_t connections() const; ///< Handshakes under way, too.
+    [[nodiscard]] std::size_t connections() const; ///< Including handshakes.
     [[nodiscard]] relay_stats stats() const { return relay_.stats(); }
     [[nodiscard]] const nghttp3::stats& http3_stats() const noexcept { return *http3_; }
-    /// Gives back what memory it can.
+    /// Frees unused memory.
     void trim() { relay_.trim(); }
 
 private:
-    struct guest; ///< A connection's place here; gone when the connection is.
-    /// Counts a repeated fault or loss of one session, so that not every one is logged.
+    struct connection_slot; ///< Registers a connection for its lifetime.
+    /// Rate-limits the log of repeated faults of one session.
     struct tally {
-        /// True: say it now, and count from 0; at most `burst` times in a while.
+        /// True: log it now, and reset `count`; at most `burst` times per interval.
         [[nodiscard]] bool add(time_point now, unsigned burst = 1);
-        std::uint64_t count = 0; ///< Since it was said last.
+        std::uint64_t count = 0; ///< Since the last line.
         time_point since{};
-        unsigned lines = 0; ///< Since then.
+        unsigned lines = 0; ///< In this interval.
     };
 
     /// The accept function of a listener; `loopback`: localhost reaches it.
-    [[nodiscard]] link::accept_function door(bool loopback, std::function<std::vector<std::string>()> own_names);
-    /// `path` is that of the request by which it came, if it did by one.
+    [[nodiscard]] link::accept_function accept_handler(
+        bool loopback, std::function<std::vector<std::string>()> own_names);
+    /// `path` is that of the WebTransport request, "" on native QUIC.
     [[nodiscard]] std::unique_ptr<link::handler> accept(link::connection&, time_point now, std::string path);
     void forget(std::uint64_t key) noexcept;
     void turn(time_point now);
     void set_timer();
 
-    // shard_notices.cpp: what the relay has to say.
-    void tell();
-    void say(const admission_wanted&);
-    void say(const session_ended&);
-    void say(const peer_misbehaved&);
-    void say(const peer_leaving&);
-    void say(const broadcast_changed&);
-    void say(const reader_lost_group&);
-    void say(const request_refused&);
-    void say(const group_outgrew_cache&);
+    // shard_notices.cpp: the relay's notices.
+    void handle_notices();
+    void on(const admission_wanted&);
+    void on(const session_ended&);
+    void on(const peer_misbehaved&);
+    void on(const peer_leaving&);
+    void on(const broadcast_changed&);
+    void on(const reader_lost_group&);
+    void on(const request_refused&);
+    void on(const group_outgrew_cache&);
 
     boost::asio::any_io_executor on_;
     relay_program_options options_;
@@ -88,7 +89,7 @@ private:
     boost::asio::steady_timer timer_;
     std::optional<time_point> timer_at_;
     relay relay_;
-    std::function<link::qlog_function(role, std::string_view)> qlog_; ///< Of all listeners.
+    std::function<link::qlog_function(role, std::string_view)> qlog_; ///< For all listeners.
     std::unordered_map<std::uint64_t, link::connection*> connections_;
     std::unordered_map<std::uint64_t, tally> lost_groups_;
     std::unordered_map<std::uint64_t, tally> refused_requests_;

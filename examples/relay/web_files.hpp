@@ -1,4 +1,4 @@
-// The files of a folder, in memory, as a web server gives them out.
+// The files of a folder, in memory, for the web server.
 #pragma once
 
 #include <cstddef>
@@ -11,13 +11,13 @@ namespace moqlite::programs {
 struct web_file {
     std::string content;
     std::string_view type;
-    std::string tag; ///< As an ETag; changes with the content.
+    std::string tag; ///< ETag; changes with the content.
 };
 
-/// By the path that they are asked for, such as "/app.js"; index.html is "/" as well.
+/// By request path, such as "/app.js"; index.html also as "/".
 class web_files {
 public:
-    /// Reads at most `most` files of at most `total` bytes; hidden ones, and what cannot be read, are left out.
+    /// Reads at most `most` files and `total` bytes; skips hidden and unreadable ones.
     web_files(const std::string& root, std::size_t most, std::size_t total);
 
     [[nodiscard]] const web_file* find(std::string_view path) const;

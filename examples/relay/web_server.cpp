@@ -25,10 +25,10 @@ namespace http = boost::beast::http;
 using boost::system::error_code;
 using net::ip::tcp;
 
-/// After an error of accept(), such as no more descriptors.
+/// Delay after an error of accept(), such as no more descriptors.
 constexpr auto a_while = std::chrono::milliseconds{200};
 
-/// Everything comes from here, but WebTransport and certificate hashes may come from other relays.
+/// Resources only from here, but WebTransport and certificate hashes also from other relays.
 constexpr const char* policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
                                "connect-src 'self' http: https:; base-uri 'none'; form-action 'none'; "
                                "frame-ancestors 'none'";
@@ -40,7 +40,7 @@ std::string_view path_of(const http::request<http::empty_body>& request) {
 
 } // namespace
 
-/// Closed, it leaves room for one connection where the process has no more descriptors.
+/// A reserve descriptor: closing it makes room for one connection when the process has no more descriptors.
 class reserved_descriptor {
 public:
     reserved_descriptor() { take(); }
@@ -51,7 +51,7 @@ public:
     void take() noexcept {
         if (descriptor_ < 0) descriptor_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
     }
-    /// False: it was in use.
+    /// False: already in use.
     [[nodiscard]] bool release() noexcept { return descriptor_ >= 0 && ::close(std::exchange(descriptor_, -1)) == 0; }
 
 private:
@@ -74,7 +74,7 @@ public:
         acceptor.close(ignored);
         pause_.cancel();
     }
-    /// Its descriptor is free again.
+    /// The connection's descriptor is free again.
     void left(visitor& who) {
         std::erase(visitors_, &who);
         reserve_.take();
@@ -89,8 +89,8 @@ private:
     void welcome(tcp::socket);
     void refused(const error_code&);
     void accept_later();
-    /// Closes the oldest connection that waits for a request, of the address that has the most of them; where none
-    /// waits, the oldest. False: there is none.
+    /// Closes the oldest connection that waits for a request, of the address with the most of them; if none waits, the
+    /// oldest. False: no connections.
     bool make_room();
 
     net::steady_timer pause_;
@@ -100,7 +100,7 @@ private:
     bool accepting_ = false;
 };
 
-/// One connection: a request, its answer, and the next one.
+/// One connection, with one request at a time.
 class web_server::visitor : public std::enable_shared_from_this<visitor> {
 public:
     visitor(tcp::socket socket, std::shared_ptr<state> home)
@@ -115,7 +115,7 @@ public:
     visitor(const visitor&) = delete;
     visitor& operator=(const visitor&) = delete;
 
-    /// Whether no complete request has arrived on it.
+    /// True: no complete request has arrived yet.
     [[nodiscard]] bool is_silent() const noexcept { return silent_; }
     [[nodiscard]] const net::ip::address& address() const noexcept { return address_; }
     void close() { stream_.close(); }
@@ -138,7 +138,7 @@ private:
         return method == http::verb::get || method == http::verb::head;
     }
 
-    /// Who has sent something that is no request is told so; who has left, or says nothing, is not.
+    /// Answers an invalid request with an error; a closed or silent connection gets no answer.
     void complain(error_code error) {
         static const auto& ours = http::make_error_code(http::error::bad_target).category();
         if (error.category() != ours || error == http::error::end_of_stream || error == http::error::partial_message)
@@ -177,7 +177,7 @@ private:
     void give(const web_file& file) {
         const bool known = parser_->get()[http::field::if_none_match] == file.tag;
         begin(known ? 304 : 200, file.type, parser_->keep_alive());
-        head_.set(http::field::cache_control, "no-cache"); // May be kept, and is asked for again each time.
+        head_.set(http::field::cache_control, "no-cache"); // May be stored, but must be revalidated.
         head_.set(http::field::etag, file.tag);
         head_.set("Content-Security-Policy", policy);
         write(known ? std::string_view{} : std::string_view{file.content});
@@ -193,7 +193,7 @@ private:
         head_.set("Referrer-Policy", "no-referrer");
     }
 
-    /// `content` lives as long as we or the files do.
+    /// `content` lives as long as this or the files.
     void write(std::string_view content) {
         if (head_.result() != http::status::not_modified) head_.content_length(content.size());
         const bool head_only = parser_->get().method() == http::verb::head;
@@ -242,11 +242,11 @@ void web_server::state::accept() {
         if (error) return self->refused(error);
         try {
             self->welcome(std::move(socket));
-        } catch (const std::bad_alloc&) { // It is closed again.
+        } catch (const std::bad_alloc&) { // The connection is closed.
         }
         self->accept();
     });
-    accepting_ = true; // Only now: it may throw.
+    accepting_ = true; // Last: async_accept() may throw.
 }
 
 void web_server::state::welcome(tcp::socket socket) {
@@ -277,8 +277,8 @@ bool web_server::state::make_room() {
     return true;
 }
 
-/// Without descriptors the newcomer gets the one in reserve, or that of a connection that asks nothing, so that /health
-/// is answered all the same.
+/// Without descriptors a new connection gets the reserve, or that of an idle connection, so that /health is still
+/// answered.
 void web_server::state::refused(const error_code& error) {
     const bool no_descriptor =
         error == net::error::no_descriptors || error == boost::system::errc::too_many_files_open_in_system;
@@ -305,7 +305,7 @@ bool web_server::listen(std::string_view where, std::string& why) {
     const auto parsed = asio::parse_host_port(where, 0, why);
     if (!parsed) return false;
     if (parsed->host.empty()) {
-        // Where there is no IPv6, IPv4 has to do.
+        // IPv4 only, without IPv6.
         if (!state_->open({tcp::v6(), parsed->port}, true, why) && !state_->open({tcp::v4(), parsed->port}, false, why))
             return false;
     } else {

@@ -1,4 +1,4 @@
-// Plain HTTP beside the relay: a few pages that are asked for anew each time, and the files of one folder.
+// A plain HTTP server beside the relay: a few dynamic pages, and the files of one folder.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -11,22 +11,22 @@
 
 namespace moqlite::programs {
 
-/// What GET is answered with. It is not kept by who asked.
+/// The answer to a GET; not cached.
 struct web_page {
     std::string type{}; ///< Content-Type.
     std::string text{};
     unsigned status = 200;
-    bool for_every_origin = false; ///< Pages from elsewhere may read it (CORS).
+    bool for_every_origin = false; ///< Readable by pages of other origins (CORS).
 };
 
 struct web_options {
-    std::string root{};            ///< A folder of files; empty, or not there: `without_root`.
-    std::string without_root{};    ///< What "/" says then.
-    std::size_t connections = 64;  ///< A further one takes the place of the oldest that asks nothing.
-    std::size_t header = 8 * 1024; ///< Bytes of one request.
-    std::size_t files = 64;        ///< Further ones are left out.
-    std::size_t total = 16u << 20; ///< Bytes of all files; one that goes beyond it is left out.
-    unsigned seconds_to_ask = 10;  ///< Also between two requests of a connection.
+    std::string root{};            ///< A folder of files; empty or missing: `without_root`.
+    std::string without_root{};    ///< The answer to "/" then.
+    std::size_t connections = 64;  ///< Beyond it, a new one replaces the oldest idle one.
+    std::size_t header = 8 * 1024; ///< Maximum bytes of a request.
+    std::size_t files = 64;        ///< Maximum number; others are skipped.
+    std::size_t total = 16u << 20; ///< Maximum bytes of all files; a file beyond it is skipped.
+    unsigned seconds_to_ask = 10;  ///< Time limit for a request, also for the next one of a connection.
     unsigned seconds_to_answer = 30;
     std::function<void(const std::string&)> warn{}; ///< Takes a line for the log.
 };
@@ -34,7 +34,7 @@ struct web_options {
 /// Files are read once, at the start, so that no request reaches the disk. GET and HEAD only.
 class web_server {
 public:
-    /// The page of a path such as "/health"; nullopt: it is a file, or nothing.
+    /// The page of a path such as "/health"; nullopt: a file, or not found.
     using page_function = std::function<std::optional<web_page>(std::string_view path)>;
 
     web_server(boost::asio::any_io_executor, web_options, page_function);
@@ -44,7 +44,7 @@ public:
 
     /// HOST:PORT with a numeric host or none; false: `why`.
     [[nodiscard]] bool listen(std::string_view where, std::string& why);
-    /// Accepts again, where std::bad_alloc has ended that.
+    /// Accepts again after std::bad_alloc.
     void resume();
     [[nodiscard]] link::address local_address() const;
 

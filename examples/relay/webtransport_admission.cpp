@@ -1,4 +1,4 @@
-#include "webtransport_door.hpp"
+#include "webtransport_admission.hpp"
 
 #include "client_options.hpp"
 #include "text.hpp"
@@ -20,16 +20,16 @@ nghttp3::answer refuse(int status, std::string reason) {
 
 } // namespace
 
-nghttp3::answer webtransport_door::operator()(const nghttp3::request& r) const {
+nghttp3::answer webtransport_admission::operator()(const nghttp3::request& r) const {
     if (!webtransport::admits_origin(origins, r.origin, r.authority))
         return refuse(403, "pages of " + printable(r.origin) + " are not allowed (--allow-origin)");
-    // A page whose own name leads to us by DNS has the right Origin, and the wrong host.
+    // DNS rebinding: a page whose own name resolves to us has a matching Origin, but the wrong host.
     if (!r.origin.empty() && origins.empty() && !webtransport::is_own_host(r.authority, own_names(), loopback))
         return refuse(403, printable(r.authority) + " is not a name of this relay (--host)");
     const auto spoken = [this](const std::string& name) {
         return name != http3 && std::ranges::count(protocols, name) != 0;
     };
-    const auto chosen = std::ranges::find_if(r.protocols, spoken); // The client's favourite.
+    const auto chosen = std::ranges::find_if(r.protocols, spoken); // The client's preference.
     if (chosen == r.protocols.end()) {
         const auto offered = r.protocols.empty() ? "nothing" : printable(CLI::detail::join(r.protocols, ", "));
         return refuse(400, "no common protocol: the client offers " + offered);

@@ -1,4 +1,4 @@
-// Who may come in by WebTransport, and what is spoken then.
+// Which WebTransport requests are accepted, and with which protocol.
 #pragma once
 
 #include <functional>
@@ -9,13 +9,13 @@
 
 namespace moqlite::programs {
 
-struct webtransport_door {
-    std::vector<std::string> origins; ///< Of pages that may come in; empty: those of our own hosts.
-    /// By which names we are reached; asked each time, for a certificate may be renewed.
+struct webtransport_admission {
+    std::vector<std::string> origins; ///< Of accepted pages; empty: those of our own hosts.
+    /// Our host names; called for each request, as a renewed certificate may change them.
     std::function<std::vector<std::string>()> own_names;
-    bool loopback = false;              ///< We are reached by localhost, too.
-    std::vector<std::string> protocols; ///< That are spoken here; "h3" among them means nothing.
-    /// Makes the session of a request's path, with its query.
+    bool loopback = false;              ///< localhost reaches this listener.
+    std::vector<std::string> protocols; ///< Accepted; "h3" is ignored.
+    /// Makes the session for a request's path, with its query.
     std::function<std::unique_ptr<link::handler>(link::connection&, time_point, std::string path)> accept;
 
     [[nodiscard]] nghttp3::answer operator()(const nghttp3::request&) const;

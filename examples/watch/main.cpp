@@ -1,4 +1,4 @@
-// moqlite-watch: a track becomes a file, or goes into a pipe.
+// moqlite-watch: writes a track to a file or pipe.
 #include "command_line.hpp"
 #include "watcher.hpp"
 

@@ -1,4 +1,4 @@
-// What moqlite-watch --stats tells.
+// The figures of moqlite-watch --stats.
 #pragma once
 
 #include <array>
@@ -16,7 +16,7 @@ public:
         ++counts_[index(microseconds)];
         ++total_;
     }
-    /// The middle of the bucket in which the `part` (0 .. 1) of all lies; nullopt: there are none.
+    /// The middle of the bucket with the quantile `part` (0 .. 1); nullopt: no values.
     [[nodiscard]] std::optional<double> quantile(double part) const noexcept {
         if (total_ == 0) return std::nullopt;
         auto left = static_cast<std::uint64_t>(part * static_cast<double>(total_ - 1)) + 1;

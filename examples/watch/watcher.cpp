@@ -16,13 +16,13 @@ namespace moqlite::programs {
 
 namespace {
 
-constexpr std::size_t a_slice = 1024 * 1024; ///< Written at most, before others have their turn.
+constexpr std::size_t slice = 1024 * 1024; ///< Bytes written before returning to the loop.
 constexpr std::uint64_t microseconds = 1'000'000;
-/// A loss may be the first sign that all is over, which is another failure.
-constexpr auto second_sign = std::chrono::milliseconds{200};
-/// Where --timeout does not say how long, a publisher that was cut off is followed while its name is announced; that it
-/// is not may be known a moment later.
-constexpr double replaced_within = 0.05;
+/// A loss may be the first sign of the session's end, which is a different failure: wait for it.
+constexpr auto loss_delay = std::chrono::milliseconds{200};
+/// Seconds to wait for a new publisher without --timeout: the broadcast's end may be reported a moment after its
+/// subscription's.
+constexpr double replacement_time = 0.05;
 
 } // namespace
 
@@ -30,9 +30,9 @@ watcher::watcher(const watch_options& options)
     : options_{options},
       link_{options.client, {}, *this},
       output_{link_.io().get_executor()},
-      patience_{link_.io()},
+      wait_timer_{link_.io()},
       timer_{link_.io()},
-      answer_{link_.io()},
+      answer_timer_{link_.io()},
       progress_{link_.io().get_executor(), !options.client.quiet, [this] { return progress(); }} {}
 
 int watcher::run() {
@@ -52,9 +52,9 @@ void watcher::connected() {
             "cannot watch " + options_.client.broadcast + ": " + std::string{to_string(watching.error())});
 }
 
-/// Writes what has arrived, as far as the output takes it; the rest is requested again.
+/// Writes what has arrived, as far as the output takes it; the rest will be requested again.
 void watcher::parted() {
-    while (const auto piece = reader_ && !hole_ ? reader_->next() : std::nullopt)
+    while (const auto piece = reader_ && !gap_ ? reader_->next() : std::nullopt)
         if (!write_piece(*piece)) break;
     if (reader_) {
         resume_ = reader_->position();
@@ -65,15 +65,15 @@ void watcher::parted() {
     asked_.reset();
     timer_at_.reset();
     asked_for_.reset();
-    hole_ = connected_ = false;
+    gap_ = connected_ = false;
     restarts_ = 0;
-    for (auto* timer : {&patience_, &timer_, &answer_}) timer->cancel();
+    for (auto* timer : {&wait_timer_, &timer_, &answer_timer_}) timer->cancel();
 }
 
 void watcher::limit_wait() {
     if (options_.timeout <= 0) return;
-    patience_.expires_after(to_duration(options_.timeout));
-    patience_.async_wait([this](const boost::system::error_code& error) {
+    wait_timer_.expires_after(to_duration(options_.timeout));
+    wait_timer_.async_wait([this](const boost::system::error_code& error) {
         if (!error)
             link_.finish(exit_failure,
                 fmt::format("{} was not announced within {} s", options_.client.broadcast, options_.timeout));
@@ -89,11 +89,11 @@ void watcher::on_event(const event& e, time_point now) {
     if (!link_.finishing()) std::visit([this](const auto& what) { on(what); }, e);
 }
 
-/// A publisher that was cut off and is replaced: losses at its end are no holes.
+/// A publisher that was cut off is replaced by another: losses at its end are no gaps.
 void watcher::follow() {
-    if (hole_ && reader_->following() && !link_.moving()) {
-        hole_ = false;
-        patience_.cancel();
+    if (gap_ && reader_->following() && !link_.moving()) {
+        gap_ = false;
+        wait_timer_.cancel();
     }
     if (reader_->restarts() == restarts_) return;
     restarts_ = reader_->restarts();
@@ -101,15 +101,15 @@ void watcher::follow() {
         spdlog::info("{} was cut off; subscribing to the new broadcast of that name", options_.client.broadcast);
 }
 
-/// An answer must come to each subscription.
+/// Limits the time until a subscription is answered.
 void watcher::limit_request() {
     if (options_.request_timeout <= 0 || reader_->answered() || asked_for_ == reader_->restarts()) {
-        if (reader_->answered() && std::exchange(asked_for_, std::nullopt)) answer_.cancel();
+        if (reader_->answered() && std::exchange(asked_for_, std::nullopt)) answer_timer_.cancel();
         return;
     }
     asked_for_ = reader_->restarts();
-    answer_.expires_after(to_duration(options_.request_timeout));
-    answer_.async_wait([this](const boost::system::error_code& error) {
+    answer_timer_.expires_after(to_duration(options_.request_timeout));
+    answer_timer_.async_wait([this](const boost::system::error_code& error) {
         if (!error && reader_ && !reader_->answered())
             link_.finish(exit_no_answer,
                 fmt::format("request timeout: no answer to the subscription to {} {} within {} s",
@@ -118,9 +118,9 @@ void watcher::limit_request() {
 }
 
 void watcher::on(const broadcast_available& e) {
-    // An earlier one of that name may still be in the relay's cache: only what is announced is meant.
+    // Subscribe only when announced: the relay's cache may still have an earlier broadcast of that name.
     if (reader_ || e.path != options_.client.broadcast) return;
-    patience_.cancel();
+    wait_timer_.cancel();
     subscribe();
 }
 
@@ -136,7 +136,7 @@ void watcher::subscribe() {
         o.start = resume_->sequence;
         o.skip = resume_->bytes;
     }
-    o.follow = to_duration(options_.timeout > 0 ? options_.timeout : replaced_within);
+    o.follow = to_duration(options_.timeout > 0 ? options_.timeout : replacement_time);
     o.bounds.read_ahead = options_.read_ahead;
     reader_.emplace(link_.get(), std::move(o));
     if (const auto query = link_.get().request_track(track())) asked_ = *query;
@@ -145,7 +145,7 @@ void watcher::subscribe() {
 }
 
 void watcher::on(const watch_ended& e) {
-    if (reader_ || link_.get().is_closed()) return; // session_closed says why.
+    if (reader_ || link_.get().is_closed()) return; // session_closed reports the reason.
     link_.finish(exit_failure, fmt::format("the relay refused to report whether {} is announced: {}",
                                    printable(options_.client.broadcast), to_text(e.code)));
 }
@@ -154,9 +154,9 @@ void watcher::on(const track_info_received& e) {
     if (asked_ == e.query) timescale_ = e.info.timescale;
 }
 
-/// What has come is good, though no more will.
+/// Writes what has arrived completely.
 void watcher::on(const session_closed&) {
-    while (const auto piece = reader_ && !hole_ ? reader_->next() : std::nullopt)
+    while (const auto piece = reader_ && !gap_ ? reader_->next() : std::nullopt)
         if (!write_piece(*piece)) break;
 }
 
@@ -168,15 +168,15 @@ void watcher::turn(time_point) {
     end_if_over();
 }
 
-/// Takes what has come in order, as long as the output takes it.
+/// Writes what has arrived in order, as far as the output takes it.
 void watcher::write_out() {
-    for (std::size_t written = 0; written < a_slice;) {
+    for (std::size_t written = 0; written < slice;) {
         const auto piece = reader_->next();
         report_losses();
-        if (!piece || hole_ || !write_piece(*piece)) return set_timer();
+        if (!piece || gap_ || !write_piece(*piece)) return set_timer();
         written += piece->data.size();
     }
-    later([this](auto go_on) { boost::asio::post(link_.io(), go_on); });
+    later([this](auto resume) { boost::asio::post(link_.io(), resume); });
 }
 
 /// Lets `when` call write_out() again.
@@ -188,16 +188,16 @@ void watcher::later(When when) {
         if (link_.finishing() || !reader_) return;
         write_out();
         end_if_over();
-        link_.wake(); // What was written gives credit.
+        link_.wake(); // Written bytes return credit.
     });
 }
 
-/// False: the output takes no more at present, or not at all.
+/// False: the output is blocked or has failed.
 bool watcher::write_piece(const reader::piece& piece) {
     auto done = transfer{};
     if (!piece.data.empty()) done = output_.write(piece.data);
     if (done.what == transfer::state::failed) link_.finish(exit_failure, output_.why());
-    if (done.what == transfer::state::waiting) later([this](auto go_on) { output_.when_ready(go_on); });
+    if (done.what == transfer::state::waiting) later([this](auto resume) { output_.when_ready(resume); });
     if (done.what != transfer::state::done) return false;
     stats_.bytes += done.bytes;
     if (piece.offset + done.bytes == piece.size) frame_done(piece.time);
@@ -211,16 +211,16 @@ void watcher::frame_done(timestamp time) {
     const auto now = std::chrono::system_clock::now().time_since_epoch();
     const auto us =
         std::chrono::duration_cast<std::chrono::microseconds>(now).count() - static_cast<std::int64_t>(time);
-    stats_.latency_us.add(us > 0 ? static_cast<std::uint64_t>(us) : 0); // Clocks differ.
+    stats_.latency_us.add(us > 0 ? static_cast<std::uint64_t>(us) : 0); // Clocks may differ.
 }
 
 void watcher::end_if_over() {
     if (link_.finishing()) return;
     if (const auto code = reader_->failed()) {
-        if (link_.moving()) return; // Its successor may have it.
+        if (link_.moving()) return; // The successor may have the track.
         const bool unanswered = !reader_->answered() && *code == app_error::timeout;
         link_.finish(unanswered ? exit_no_answer : exit_failure, "the subscription ended: " + to_text(*code));
-    } else if (reader_->finished() && !hole_) {
+    } else if (reader_->finished() && !gap_) {
         const bool written = output_.close();
         link_.finish(written ? exit_ok : exit_failure, output_.why());
     }
@@ -230,8 +230,7 @@ void watcher::report_losses() {
     while (const auto lost = reader_ && !link_.finishing() ? reader_->poll_lost() : std::nullopt) report(*lost);
 }
 
-/// The first group of a track that begins later than asked for: no loss, for the publisher has not said that it had
-/// earlier ones.
+/// The track begins later than requested: no loss, as the publisher may never have had earlier groups.
 bool watcher::precedes_track(const lost_groups& lost) const {
     return lost.code == app_error::not_found && options_.from && !resume_ && reader_->restarts() == 0 &&
            reader_->groups_read() == 0 && number(lost.first) == *options_.from;
@@ -247,10 +246,10 @@ void watcher::report(const lost_groups& lost) {
     const auto which = first == last ? fmt::format("group {}", first) : fmt::format("groups {} to {}", first, last);
     const auto line = fmt::format("{} lost: {}", which, to_text(lost.code));
     if (options_.live || (reader_->following() && !link_.moving())) return spdlog::info("{}", line);
-    // The output ends before the hole.
-    if (std::exchange(hole_, true) || link_.moving()) return;
-    patience_.expires_after(second_sign);
-    patience_.async_wait([this, line](const boost::system::error_code& error) {
+    // The output ends before the gap.
+    if (std::exchange(gap_, true) || link_.moving()) return;
+    wait_timer_.expires_after(loss_delay);
+    wait_timer_.async_wait([this, line](const boost::system::error_code& error) {
         if (!error) link_.finish(exit_groups_lost, line);
     });
 }
@@ -270,7 +269,7 @@ void watcher::set_timer() {
     if (!at) return;
     timer_.expires_at(asio::to_steady(*at));
     timer_.async_wait([this](const boost::system::error_code& error) {
-        if (error) return; // Moved.
+        if (error) return; // Rescheduled.
         timer_at_.reset();
         if (link_.finishing() || !reader_) return;
         reader_->tick(asio::now());
@@ -282,9 +281,9 @@ void watcher::set_timer() {
 }
 
 void watcher::ending(int code, const std::string& why) {
-    patience_.cancel();
+    wait_timer_.cancel();
     timer_.cancel();
-    answer_.cancel();
+    answer_timer_.cancel();
     progress_.stop();
     if (code != exit_ok) spdlog::error("{}{}", why, last_group());
     if (options_.stats) print_statistics();

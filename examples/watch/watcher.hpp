@@ -20,8 +20,8 @@ struct watch_options {
     std::optional<std::uint64_t> from;
     bool live = false;
     std::uint64_t read_ahead = limits{}.read_ahead;
-    double timeout = 0;          ///< Seconds until the broadcast must be there; 0: for ever.
-    double request_timeout = 10; ///< Seconds until a subscription must be answered; 0: for ever.
+    double timeout = 0;          ///< Seconds until the broadcast must be announced; 0: no limit.
+    double request_timeout = 10; ///< Seconds until a subscription must be answered; 0: no limit.
     bool stats = false;
 };
 
@@ -71,24 +71,24 @@ private:
     watch_options options_;
     client_link link_;
     descriptor output_;
-    boost::asio::steady_timer patience_; ///< Until the broadcast must be there; later, for what a loss means.
-    boost::asio::steady_timer timer_;    ///< The reader's.
-    boost::asio::steady_timer answer_;   ///< Until the subscription must be answered.
+    boost::asio::steady_timer wait_timer_;   ///< Until the broadcast must be announced; later, loss_delay.
+    boost::asio::steady_timer timer_;        ///< The reader's.
+    boost::asio::steady_timer answer_timer_; ///< Until the subscription must be answered.
     progress_line progress_;
     std::optional<reader> reader_;
-    std::optional<track_position> resume_;        ///< Where the reader of an earlier session was.
-    std::uint64_t groups_before_ = 0;             ///< That it had read.
-    std::optional<group_sequence> last_complete_; ///< Of that reader.
-    std::optional<std::uint64_t> asked_for_;      ///< The restart of the reader whose answer is waited for.
+    std::optional<track_position> resume_;        ///< Where the previous session's reader stopped.
+    std::uint64_t groups_before_ = 0;             ///< Read by earlier readers.
+    std::optional<group_sequence> last_complete_; ///< Of the previous reader.
+    std::optional<std::uint64_t> asked_for_;      ///< restarts() of the reader whose answer is pending.
     std::uint64_t restarts_ = 0;
-    std::optional<query_id> asked_; ///< What the track's timescale is.
+    std::optional<query_id> asked_; ///< The request for the track's timescale.
     std::uint64_t timescale_ = 0;   ///< 0: not known.
     watch_statistics stats_;
     std::optional<time_point> timer_at_;
     speed speed_;
     bool connected_ = false;
     bool scheduled_ = false; ///< write_out() will be called.
-    bool hole_ = false;      ///< A group is missing, and nothing may be skipped.
+    bool gap_ = false;       ///< A group is missing, and none may be skipped.
 };
 
 } // namespace moqlite::programs
