@@ -39,7 +39,7 @@ struct visitor {
 
 } // namespace
 
-TEST_CASE("a server that refuses answers the first packet of a client at once, in less than that", "[regression]") {
+TEST_CASE("a refusing server answers a client's first packet at once, with a shorter one", "[regression]") {
     memory_pair pair;
     pair.connected();
     pair.server.endpoint.refuse();
@@ -80,7 +80,8 @@ TEST_CASE("a server that is full refuses at once, and a thousand refusals of one
     CHECK(pair.server.outbox.size() == 1000);
 }
 
-TEST_CASE("connections of one address do not fill a server: further ones are refused, others come in", "[regression]") {
+TEST_CASE("connections of one address do not fill a server: further ones are refused, those of others accepted",
+    "[regression]") {
     pair_options options;
     options.server.per_address = 3;
     memory_pair pair{std::move(options)};
@@ -108,7 +109,7 @@ TEST_CASE("connections of one address do not fill a server: further ones are ref
     CHECK(late.is_in());
 }
 
-TEST_CASE("handshakes that somebody begins in the name of an address do not get it refused", "[regression]") {
+TEST_CASE("handshakes with a forged source address do not get that address refused", "[regression]") {
     pair_options options;
     options.server.per_address = 3;
     memory_pair pair{std::move(options)};
@@ -126,7 +127,7 @@ TEST_CASE("handshakes that somebody begins in the name of an address do not get 
     CHECK(own.is_in());
 }
 
-TEST_CASE("of IPv6 a /64 counts as one address", "[regression]") {
+TEST_CASE("an IPv6 /64 counts as one address", "[regression]") {
     pair_options options;
     options.server.per_address = 2;
     memory_pair pair{std::move(options)};
@@ -165,7 +166,7 @@ TEST_CASE(
     CHECK(same.is_in());
 }
 
-TEST_CASE("a table that many addresses have filled with half-open handshakes lets a newcomer in within a second",
+TEST_CASE("a table that many addresses have filled with half-open handshakes accepts a new client within a second",
     "[regression]") {
     pair_options options;
     options.server.unvalidated = 1'000'000;
@@ -180,7 +181,7 @@ TEST_CASE("a table that many addresses have filled with half-open handshakes let
     CHECK(pair.server.endpoint.connections() == 100);
 }
 
-TEST_CASE("a thousand clients of one address come in together") {
+TEST_CASE("a thousand clients of one address are accepted at once") {
     memory_pair pair;
     for (int i = 0; i < 1000; ++i) pair.connect();
     REQUIRE(pair.run([&] { return pair.server.handlers.size() == 1000; }, 5s));

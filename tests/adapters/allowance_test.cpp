@@ -26,7 +26,7 @@ int granted(allowance_by_source& a, const link::address& from, time_point now, i
 
 } // namespace
 
-TEST_CASE("a source gets its part of a second and no more, by whatever ports, and again in the next") {
+TEST_CASE("a source gets its share of each second and no more, from whatever ports") {
     allowance_by_source a{5, 100};
     a.rekey(1);
     CHECK(granted(a, host(1), start, 3) == 3);
@@ -35,7 +35,7 @@ TEST_CASE("a source gets its part of a second and no more, by whatever ports, an
     CHECK(granted(a, host(1), start + 1s, 9) == 5);
 }
 
-TEST_CASE("what one source has used up is not missed by the others, and all together have a bound") {
+TEST_CASE("one source's use does not reduce the others' share, and the total is bounded") {
     allowance_by_source a{5, 1000};
     a.rekey(1);
     CHECK(granted(a, host(0), start, 1000) == 5);

@@ -119,7 +119,7 @@ TEST_CASE("the same works where the kernel has neither GSO nor GRO") {
     CHECK(net.client.stats().datagrams_sent == net.client.stats().writes);
 }
 
-TEST_CASE("a socket that is full loses nothing: what was built is kept and sent first") {
+TEST_CASE("a full socket loses nothing: built packets are kept and sent first") {
     loopback net;
     fault = [n = 0](const msghdr&) mutable { return ++n % 3 == 0 ? EAGAIN : 0; };
     transfer(net, 8 * 1024 * 1024);
@@ -145,7 +145,7 @@ TEST_CASE("a kernel that refuses GSO when it is used gets datagrams one by one, 
     CHECK(all_were_sent(net));
 }
 
-TEST_CASE("jumbo packets are found by probing, and a path that does not carry them is not hurt") {
+TEST_CASE("jumbo packets are found by probing, and a path that does not carry them is not harmed") {
     asio::options jumbo;
     jumbo.quic.packet_size = 8952;
     loopback net{jumbo, jumbo};
@@ -185,7 +185,7 @@ TEST_CASE("50 connections on one client socket each get their own bytes") {
     CHECK(expected == got);
 }
 
-TEST_CASE("wake() from outside of a turn brings one") {
+TEST_CASE("wake() from outside of a turn causes one") {
     loopback net;
     const auto [client, server] = net.connected();
     const int before = server->pumps;
@@ -201,7 +201,7 @@ TEST_CASE("connecting by name finds the address on which somebody listens") {
     CHECK(net.failures == std::vector<std::string>{});
 }
 
-TEST_CASE("a name that is none, and a certificate that is wrong, are told in one line") {
+TEST_CASE("an invalid name and a wrong certificate are each reported in one line") {
     loopback net;
     net.connect("no-such-host.invalid");
     REQUIRE(net.run([&] { return net.failures.size() == 1; }));
@@ -211,7 +211,7 @@ TEST_CASE("a name that is none, and a certificate that is wrong, are told in one
     CHECK(net.failures[1] == "certificate verify failed: self-signed certificate");
 }
 
-TEST_CASE("a port on which nobody listens is said to be closed at once", "[regression]") {
+TEST_CASE("a closed port is reported at once", "[regression]") {
     loopback net;
     const std::string host = GENERATE("127.0.0.1", "::1");
     net.connect(host, ngtcp2::trust::insecure(), 9);
@@ -222,7 +222,7 @@ TEST_CASE("a port on which nobody listens is said to be closed at once", "[regre
     net.connected();
 }
 
-TEST_CASE("what the kernel cannot send to is said at once, while the handshake lasts", "[regression]") {
+TEST_CASE("an unreachable destination is reported at once during the handshake", "[regression]") {
     loopback net;
     const int error = GENERATE(ENETUNREACH, EHOSTUNREACH, EPERM);
     fault = [=](const msghdr&) { return error; };
@@ -240,7 +240,7 @@ TEST_CASE("what the kernel cannot send to is said at once, while the handshake l
     CHECK(arrived);
 }
 
-TEST_CASE("a kernel that sends only small packets from some time on is sent small ones", "[regression]") {
+TEST_CASE("a kernel that begins to refuse large packets is given small ones", "[regression]") {
     loopback net;
     const auto [client, server] = net.connected();
     client->send(direction::uni, noise(1'000'000));
@@ -294,7 +294,7 @@ TEST_CASE("shutdown() of a client without connections is over at once, and nothi
     CHECK(net.failures[0] == "the client is shutting down");
 }
 
-TEST_CASE("HOST:PORT is read in every usual form") {
+TEST_CASE("HOST:PORT is parsed in every usual form") {
     const auto read = [](std::string_view text) {
         std::string why;
         return asio::parse_host_port(text, 443, why);

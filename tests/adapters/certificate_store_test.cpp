@@ -47,7 +47,7 @@ struct pair_of_files {
 
 } // namespace
 
-TEST_CASE("a certificate that we made is replaced three days before its end, and its hash is told until its end") {
+TEST_CASE("a generated certificate is replaced three days before it expires, and its hash is listed until then") {
     auto store = generating();
     std::string why;
     const auto first = store.current();
@@ -64,7 +64,7 @@ TEST_CASE("a certificate that we made is replaced three days before its end, and
     CHECK(store.refresh(start + days{10} + 1s, why) == same);
 }
 
-TEST_CASE("at every hour of a year the certificate is good, and of less than 14 days") {
+TEST_CASE("at every hour of a year the certificate is valid, for less than 14 days") {
     auto store = generating();
     std::string why;
     unsigned made = 1;
@@ -86,7 +86,7 @@ TEST_CASE("a clock that was wrong when the certificate was made is no reason to 
     CHECK(store.current().good.until == start - days{17});
 }
 
-TEST_CASE("files are read again when they have changed, once both have") {
+TEST_CASE("files are reloaded when both have changed") {
     const auto first = make(), second = make();
     pair_of_files files{first};
     CHECK(files.refresh() == same);
@@ -101,7 +101,7 @@ TEST_CASE("files are read again when they have changed, once both have") {
     CHECK(files.refresh() == same);
 }
 
-TEST_CASE("a pair that does not fit is told once, and the one before it stays") {
+TEST_CASE("a pair that does not match is reported once, and the previous one stays") {
     const auto first = make(), second = make();
     pair_of_files files{first};
     files.chain.write(second.chain);
@@ -126,7 +126,7 @@ TEST_CASE("a pair that does not fit is told once, and the one before it stays") 
     }
 }
 
-TEST_CASE("files that are gone for a while are told once") {
+TEST_CASE("files that are missing for a while are reported once") {
     const auto first = make();
     pair_of_files files{first};
     std::remove(files.key.name.c_str());
@@ -138,7 +138,7 @@ TEST_CASE("files that are gone for a while are told once") {
     CHECK(files.store.current().who == first);
 }
 
-TEST_CASE("who asks for the files to be read does not wait for them to rest") {
+TEST_CASE("a manual reload does not wait for the files to settle") {
     pair_of_files files{make()};
     const auto second = make();
     files.write(second);
@@ -147,7 +147,7 @@ TEST_CASE("who asks for the files to be read does not wait for them to rest") {
     CHECK(files.store.load(start, files.why) == same);
 }
 
-TEST_CASE("a server's new certificate is for those who come, and disturbs nobody who is there") {
+TEST_CASE("a server's new certificate is for new connections, and does not disturb existing ones") {
     std::string why;
     const auto second = make();
     memory_pair pair;
@@ -169,7 +169,7 @@ TEST_CASE("a server's new certificate is for those who come, and disturbs nobody
     CHECK(pair.server.endpoint.connections() == 3); // Keep-alive goes on.
 }
 
-TEST_CASE("a server that takes nobody any more does not begin again for a certificate") {
+TEST_CASE("a refusing server does not accept again because of a new certificate") {
     memory_pair pair;
     pair.server.endpoint.refuse();
     pair.server.endpoint.renew(server_tls(make()));

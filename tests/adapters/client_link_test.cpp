@@ -72,7 +72,7 @@ constexpr std::uint16_t closed_port = 9;
 
 } // namespace
 
-TEST_CASE("a client_link that is destroyed when its connect timeout has already passed calls nobody") {
+TEST_CASE("a client_link that is destroyed after its connect timeout has passed makes no calls") {
     net::io_context context;
     recording_user user;
     std::optional<asio::client_link> link;
@@ -147,7 +147,7 @@ TEST_CASE("an answer that is read in the same round as the connect timeout makes
     CHECK(user.failures.empty());
 }
 
-TEST_CASE("a user that closes when its session is left for the successor is not connected any more") {
+TEST_CASE("a user that closes when its session is replaced is not connected again") {
     net::io_context context;
     far_end server{context};
     recording_user user;

@@ -36,7 +36,7 @@ void must_be_forgotten(memory_pair& pair, const std::vector<const ngtcp2::detail
 
 } // namespace
 
-TEST_CASE("after a thousand retired connection ids those lead here that are in use, and no more") {
+TEST_CASE("after a thousand retired connection ids only those in use are routed") {
     memory_pair pair;
     const auto [client, server] = pair.connected();
     pair.run_for(1s);
@@ -92,7 +92,7 @@ TEST_CASE("a connection that has ended leaves nothing behind, however it ended")
     must_be_forgotten(pair, both);
 }
 
-TEST_CASE("half handshakes leave nothing behind") {
+TEST_CASE("incomplete handshakes leave nothing behind") {
     pair_options options;
     options.server.handshakes = options.server.unvalidated = 10;
     memory_pair pair{std::move(options)};

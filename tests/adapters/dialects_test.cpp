@@ -53,8 +53,7 @@ TEST_CASE("codes that an application does not choose show no form", "[dialects �
     for (const std::uint64_t wire : {0ul, 0x52e4a40fa8f9ul, 0x100000000ul}) CHECK_FALSE(link::form_of(wire));
 }
 
-TEST_CASE("a hop of our own is never 0, and a number that JavaScript can hold",
-    "[dialects §12.24][dialects §12.31][moq-net]") {
+TEST_CASE("our hop id is never 0, and fits a JavaScript number", "[dialects §12.24][dialects §12.31][moq-net]") {
     std::set<hop_id> seen;
     std::uint64_t all = 0;
     for (int i = 0; i < 1000; ++i) {

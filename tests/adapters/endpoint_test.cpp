@@ -11,7 +11,7 @@ app_error in_http3(app_error code) { return app_error{number(webtransport::to_ht
 
 } // namespace
 
-TEST_CASE("two endpoints shake hands and agree on an ALPN") {
+TEST_CASE("two endpoints complete a handshake and agree on an ALPN") {
     memory_pair pair;
     const auto [client, server] = pair.connected();
     CHECK(client->connection.alpn() == "moq-lite-05");
@@ -69,7 +69,7 @@ TEST_CASE("a thousand small streams share packets and all arrive") {
     CHECK(client->connection.stats().packets_sent < 200);
 }
 
-TEST_CASE("a stream without bytes is a FIN") {
+TEST_CASE("a stream without bytes is a lone FIN") {
     memory_pair pair;
     const auto [client, server] = pair.connected();
     client->send(direction::uni, "");
@@ -93,7 +93,7 @@ TEST_CASE("a stream limit blocks open() until a stream has closed") {
     CHECK(server->received.size() == 20);
 }
 
-TEST_CASE("without stream credit a write stops at the window, and goes on when there is credit") {
+TEST_CASE("without stream credit a write stops at the window, and continues when there is credit") {
     pair_options options;
     options.server.stream_window = 10'000;
     memory_pair pair{std::move(options)};
@@ -109,7 +109,7 @@ TEST_CASE("without stream credit a write stops at the window, and goes on when t
     REQUIRE(pair.run([c = client] { return c->closed_streams.size() == 2; }));
 }
 
-TEST_CASE("connection credit is returned at once, however little of a stream is credited") {
+TEST_CASE("connection credit is returned at once, however little stream credit is") {
     pair_options options;
     options.server.connection_window = 100'000;
     options.server.stream_window = 90'000;
@@ -185,7 +185,7 @@ TEST_CASE("a reset between two writes of one packet does no harm") {
     CHECK(server->received.at(stream_id{6}).bytes == "partial");
 }
 
-TEST_CASE("a write to a stream that is not there takes nothing and ends nothing") {
+TEST_CASE("a write to an unknown stream takes nothing and ends nothing") {
     memory_pair pair;
     const auto [client, server] = pair.connected();
     client->in_pump([](link::connection& c) {
@@ -196,7 +196,7 @@ TEST_CASE("a write to a stream that is not there takes nothing and ends nothing"
     CHECK(pair.client.endpoint.connections() == 1);
 }
 
-TEST_CASE("datagrams travel when they fit, and are dropped when they do not") {
+TEST_CASE("datagrams are sent when they fit, and dropped when they do not") {
     memory_pair pair;
     const auto [client, server] = pair.connected();
     pair.run_for(1s);
@@ -283,7 +283,7 @@ TEST_CASE("the shorter idle timeout of the two counts for both ends' keep-alive"
     CHECK(pair.client.endpoint.connections() == 1);
 }
 
-TEST_CASE("a handshake that nobody answers fails by its timeout") {
+TEST_CASE("a handshake without an answer fails by its timeout") {
     pair_options options;
     options.drop = [](std::string&) { return true; };
     memory_pair pair{std::move(options)};
@@ -295,7 +295,7 @@ TEST_CASE("a handshake that nobody answers fails by its timeout") {
     CHECK(pair.client.endpoint.connections() == 0);
 }
 
-TEST_CASE("half a handshake is forgotten by the server after its timeout") {
+TEST_CASE("the server drops an incomplete handshake after its timeout") {
     pair_options options;
     options.drop = [n = 0](std::string&) mutable { return n++ > 0; };
     memory_pair pair{std::move(options)};
@@ -307,7 +307,7 @@ TEST_CASE("half a handshake is forgotten by the server after its timeout") {
     CHECK(pair.server.handlers.empty());
 }
 
-TEST_CASE("an endpoint takes as many connections as its options say") {
+TEST_CASE("an endpoint accepts as many connections as its options allow") {
     pair_options options;
     options.server.connections = 2;
     memory_pair pair{std::move(options)};
@@ -317,7 +317,7 @@ TEST_CASE("an endpoint takes as many connections as its options say") {
     CHECK(pair.client.failures.size() == 1);
 }
 
-TEST_CASE("close_all() ends every connection, and refuse() takes no new one") {
+TEST_CASE("close_all() ends every connection, and refuse() accepts no new one") {
     memory_pair pair;
     for (int i = 0; i < 5; ++i) pair.connect();
     REQUIRE(pair.run([&] { return pair.server.handlers.size() == 5; }));
@@ -333,7 +333,7 @@ TEST_CASE("close_all() ends every connection, and refuse() takes no new one") {
     CHECK(pair.client.failures.back().find("CONNECTION_REFUSED") != std::string::npos);
 }
 
-TEST_CASE("who asks for more refusals or versions than a second has takes none from others", "[attack]") {
+TEST_CASE("a source beyond its refusals or version negotiations per second takes none from others", "[attack]") {
     pair_options options;
     options.server.random = same_each_time();
     memory_pair pair{std::move(options)};
@@ -356,7 +356,7 @@ TEST_CASE("who asks for more refusals or versions than a second has takes none f
     CHECK(flood(first) == std::pair{std::size_t{1000}, std::size_t{1001}});
 }
 
-TEST_CASE("a client whose address changes under way keeps its connection") {
+TEST_CASE("a client whose address changes during a transfer keeps its connection") {
     memory_pair pair;
     const auto [client, server] = pair.connected();
     pair.run_for(1s);
@@ -368,7 +368,7 @@ TEST_CASE("a client whose address changes under way keeps its connection") {
     CHECK(server->received.begin()->second.bytes == noise(3'000'000));
 }
 
-TEST_CASE("what wakes a connection within its own pump pumps it in the next turn, not in this one") {
+TEST_CASE("wake() within a connection's own pump pumps it in the next turn, not in this one") {
     memory_pair pair;
     const auto [client, server] = pair.connected();
     pair.run_for(1s);

@@ -84,7 +84,7 @@ TEST_CASE("an unknown QUIC version is answered with those we know") {
     CHECK(pair.server.outbox.size() == 1);
 }
 
-TEST_CASE("until it has proved its address, a client gets at most three times what it sent") {
+TEST_CASE("until its address is validated, a client gets at most three times what it sent") {
     memory_pair pair;
     pair.connect();
     pair.client.endpoint.pump(pair.now);
@@ -117,7 +117,7 @@ std::function<void(std::span<std::byte>)> same_randomness() {
 
 } // namespace
 
-TEST_CASE("a peer that talks to a server's former life is told that it is over") {
+TEST_CASE("a peer of a restarted server gets a stateless reset") {
     pair_options options;
     options.server.random = same_randomness();
     memory_pair first{std::move(options)};

@@ -22,7 +22,7 @@ TEST_CASE("keys can be updated by either end, long after the handshake") {
         for (const auto& [id, in] : end->received) CHECK((in.fin && in.bytes.size() == 100'000));
 }
 
-TEST_CASE("keys are updated again and again by both ends, also at the same moment, while bytes are on their way") {
+TEST_CASE("keys are updated repeatedly by both ends, also at the same moment, with bytes in flight") {
     pair_options options;
     options.drop = [n = 0](std::string&) mutable { return ++n % 100 == 0; };
     memory_pair pair{std::move(options)};

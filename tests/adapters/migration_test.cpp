@@ -50,7 +50,7 @@ TEST_CASE("a download goes on when the downloader's address has changed") {
     CHECK(server->connection.remote().port() == new_port);
 }
 
-TEST_CASE("an address that changes ten times under way costs no byte") {
+TEST_CASE("an address that changes ten times during a transfer costs no byte") {
     memory_pair pair;
     const auto [client, server] = pair.connected();
     pair.run_for(1s);
@@ -118,7 +118,7 @@ TEST_CASE("a token comes with a new IP address") {
     CHECK(retries == 1);
 }
 
-TEST_CASE("what is replayed or made up at another address moves nothing and is not answered there") {
+TEST_CASE("packets replayed or forged from another address cause no migration and no answer") {
     overheard scene{1};
     auto& pair = scene.pair;
     const auto [client, server] = pair.connected();
@@ -142,7 +142,7 @@ TEST_CASE("what is replayed or made up at another address moves nothing and is n
     CHECK(pair.server.astray[attacker_port] == 0);
 }
 
-TEST_CASE("an attacker who is quicker than the client's own packets does not keep its connection") {
+TEST_CASE("an attacker that outruns the client's packets cannot take over its connection") {
     overheard scene{20};
     auto& pair = scene.pair;
     const auto [client, server] = pair.connected();
@@ -165,7 +165,7 @@ TEST_CASE("an attacker who is quicker than the client's own packets does not kee
     CHECK(server->connection.remote().port() == 1000);
 }
 
-TEST_CASE("a server does not move: what comes from elsewhere in its name is not taken and not answered") {
+TEST_CASE("a server does not migrate: packets in its name from elsewhere are neither accepted nor answered") {
     memory_pair pair;
     const auto elsewhere = *link::address::parse("127.0.0.9", attacker_port);
     bool diverted = false;

@@ -82,7 +82,7 @@ struct on_a_path {
 
 } // namespace
 
-TEST_CASE("a path that carries less than before stops who sends in bulk for no longer than a few PTO", "[regression]") {
+TEST_CASE("a path whose MTU shrinks stops a bulk sender for no longer than a few PTO", "[regression]") {
     on_a_path p;
     p.client->send(direction::uni, noise(40'000'000));
     p.pair.run_for(150ms);
@@ -98,8 +98,7 @@ TEST_CASE("a path that carries less than before stops who sends in bulk for no l
 }
 
 // The path's size is found by the packets that ngtcp2 counts as lost, which it does not before 1.16.
-TEST_CASE("who sends at a rate finds what a path carries that carries less than before, and more again later",
-    "[regression][ngtcp2-1.24]") {
+TEST_CASE("a paced sender finds the size of a path whose MTU shrinks, and later grows", "[regression][ngtcp2-1.24]") {
     on_a_path p;
     p.live_for(2s);
     CHECK(p.packet_size() == 1452);

@@ -110,7 +110,7 @@ void requests_in_one_flight_with_setup(stage& s) {
 
 } // namespace
 
-TEST_CASE("a peer that sends without end takes no more memory than it may, and nothing from others", "[ngtcp2-1.24]") {
+TEST_CASE("a peer that sends endlessly takes no more memory than its limit, and nothing from others", "[ngtcp2-1.24]") {
     std::string why_not;
     const auto program = relay_process::program(why_not);
     if (program.empty()) SKIP(why_not);

@@ -317,7 +317,8 @@ void end_of_the_relay(stage& s) {
 
 } // namespace
 
-TEST_CASE("a peer that breaks a rule is told which, named once in the log, and disturbs nobody", "[ngtcp2-1.24]") {
+TEST_CASE(
+    "a peer that violates the protocol gets the error code, is logged once, and disturbs no other", "[ngtcp2-1.24]") {
     std::string why_not;
     const auto program = relay_process::program(why_not);
     if (program.empty()) SKIP(why_not);

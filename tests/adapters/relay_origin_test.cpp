@@ -70,7 +70,7 @@ std::string program() {
 
 } // namespace
 
-TEST_CASE("a page comes in by a name of the relay's, not by its own that leads there", "[relay][origin]") {
+TEST_CASE("a page is accepted under a name of the relay, not under its own that resolves to it", "[relay][origin]") {
     relay_for_pages relay{program(), {"--tls-generate", "relay.example,*.cdn.example,192.0.2.1"}};
     CHECK(relay.ask("https://relay.example", "relay.example").empty());
     CHECK(relay.ask("http://RELAY.example:8080", "relay.example").empty());
@@ -86,7 +86,7 @@ TEST_CASE("a page comes in by a name of the relay's, not by its own that leads t
     CHECK(relay.ask("", "evil.example").empty()); // No page.
 }
 
-TEST_CASE("a page of this machine comes in where the relay listens on loopback", "[relay][origin]") {
+TEST_CASE("a page on localhost is accepted if the relay listens on loopback", "[relay][origin]") {
     const auto* listen = GENERATE("127.0.0.1:0", "0.0.0.0:0");
     relay_for_pages relay{program(), {"--tls-generate", "relay.example", "--listen", listen}};
     for (const auto* page : {"http://localhost:8080", "http://127.0.0.1:8080", "http://[::1]"})
@@ -98,7 +98,7 @@ TEST_CASE("a page of this machine comes in where the relay listens on loopback",
     CHECK(relay.ask("http://localhost", "evil.example") == refused);
 }
 
-TEST_CASE("--host adds a name, and --allow-origin asks for no name", "[relay][origin]") {
+TEST_CASE("--host adds a name, and --allow-origin checks no name", "[relay][origin]") {
     relay_for_pages named{program(), {"--tls-generate", "localhost", "--host", "relay.example"}};
     CHECK(named.ask("https://relay.example", "relay.example").empty());
     CHECK(named.ask("https://evil.example", "evil.example") == refused);

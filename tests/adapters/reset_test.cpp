@@ -24,7 +24,7 @@ std::string stranger(std::mt19937& random, std::size_t size) {
 
 } // namespace
 
-TEST_CASE("a client that sends learns within a round trip that its server was restarted") {
+TEST_CASE("a sending client learns within a round trip that its server was restarted") {
     memory_pair pair{with_key()};
     const auto [client, server] = pair.connected();
     pair.run_for(1s);
@@ -39,7 +39,7 @@ TEST_CASE("a client that sends learns within a round trip that its server was re
     REQUIRE(pair.run([&] { return pair.client.handlers.size() == 2; }, 1s));
 }
 
-TEST_CASE("a client that only listens learns by its keep-alive that its server was restarted") {
+TEST_CASE("an idle client learns by its keep-alive that its server was restarted") {
     memory_pair pair{with_key()};
     const auto [client, server] = pair.connected();
     pair.run_for(60s);
@@ -49,7 +49,7 @@ TEST_CASE("a client that only listens learns by its keep-alive that its server w
     CHECK((*end)->reason.find("stateless reset") != std::string::npos);
 }
 
-TEST_CASE("without the key of its former life a server's resets end nothing") {
+TEST_CASE("without its previous key a restarted server's resets have no effect") {
     memory_pair pair;
     const auto [client, server] = pair.connected();
     pair.run_for(1s);
@@ -86,7 +86,7 @@ TEST_CASE("machines that share identity and address do not share the key of thei
     CHECK(ngtcp2::reset_key(test_identity(), "127.0.0.1:4443", why) == key_of("127.0.0.1:4443", machine));
 }
 
-TEST_CASE("a hundred stateless resets a second and no more, each shorter than what asked for it") {
+TEST_CASE("at most a hundred stateless resets a second are sent, each shorter than the packet that caused it") {
     pair_options options;
     options.server.random = same_each_time();
     memory_pair pair{std::move(options)};
@@ -108,7 +108,7 @@ TEST_CASE("a hundred stateless resets a second and no more, each shorter than wh
     }
 }
 
-TEST_CASE("a made-up reset ends nothing") {
+TEST_CASE("a forged reset has no effect") {
     memory_pair pair;
     const auto [client, server] = pair.connected();
     pair.run_for(1s);

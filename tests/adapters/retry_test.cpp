@@ -44,7 +44,7 @@ std::size_t retries_in(const memory_end& end) {
 
 } // namespace
 
-TEST_CASE("where Retry is asked for, nothing is kept of a client before it has proved its address") {
+TEST_CASE("with Retry required, no state is kept of a client before it has proved its address") {
     counted_pair counted{with_retry()};
     auto& pair = counted.pair;
     pair.connect();
@@ -57,7 +57,7 @@ TEST_CASE("where Retry is asked for, nothing is kept of a client before it has p
     REQUIRE(pair.run([&] { return pair.client.handlers[0]->closed_streams.size() == 1; }));
 }
 
-TEST_CASE("a client that was here is not asked for its address again") {
+TEST_CASE("a returning client need not prove its address again") {
     counted_pair counted{with_retry()};
     counted.visit();
     CHECK(counted.retries == 1);
@@ -76,7 +76,7 @@ TEST_CASE("a token is for one connection and one server name") {
     CHECK(counted.retries == 3);
 }
 
-TEST_CASE("a token is worth nothing at another IP address, and anything at another port") {
+TEST_CASE("a token is invalid at another IP address, but valid at another port") {
     counted_pair counted{with_retry()};
     counted.visit();
     counted.pair.client.address.port(2000);
@@ -87,7 +87,7 @@ TEST_CASE("a token is worth nothing at another IP address, and anything at anoth
     CHECK(counted.retries == 2);
 }
 
-TEST_CASE("a token is worth nothing after its lifetime, or to a server that was restarted") {
+TEST_CASE("a token is invalid after its lifetime, or after a restart of the server") {
     auto options = with_retry();
     options.server.token_lifetime = 60s;
     counted_pair counted{std::move(options)};
@@ -103,7 +103,7 @@ TEST_CASE("a token is worth nothing after its lifetime, or to a server that was 
     CHECK(counted.retries == 3);
 }
 
-TEST_CASE("a client whose Retry token is too old is told so at once") {
+TEST_CASE("a client whose Retry token is too old is refused at once") {
     auto options = with_retry();
     options.client.handshake_timeout = options.client.idle_timeout = 60s;
     counted_pair counted{std::move(options)};
@@ -144,7 +144,7 @@ TEST_CASE("a Retry token from another address is refused, at most a thousand tim
     CHECK(pair.server.endpoint.connections() == 1);
 }
 
-TEST_CASE("when too many handshakes are under way, whoever comes next must prove its address") {
+TEST_CASE("with too many handshakes in progress, new clients must prove their address") {
     pair_options options;
     options.server.unvalidated = 4;
     counted_pair counted{std::move(options)};
@@ -159,7 +159,7 @@ TEST_CASE("when too many handshakes are under way, whoever comes next must prove
     CHECK(counted.retries == 6);
 }
 
-TEST_CASE("half handshakes of strangers keep nobody out and hold little") {
+TEST_CASE("incomplete handshakes of unvalidated clients block no other client and hold little memory") {
     pair_options options;
     options.server.unvalidated = 8;
     options.server.handshakes = 16;
@@ -178,7 +178,7 @@ TEST_CASE("half handshakes of strangers keep nobody out and hold little") {
     CHECK(pair.server.endpoint.connections() == 1);
 }
 
-TEST_CASE("Initial packets that come to nothing count: soon strangers are sent a Retry instead") {
+TEST_CASE("Initial packets without a handshake count: soon unvalidated clients are sent a Retry") {
     pair_options options;
     options.server.unvalidated = 10;
     memory_pair pair{std::move(options)};

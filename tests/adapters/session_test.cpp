@@ -71,7 +71,7 @@ struct broadcast {
 
 } // namespace
 
-TEST_CASE("a subscription over QUIC brings every group") {
+TEST_CASE("a subscription over QUIC receives every group") {
     const auto v = GENERATE(version::lite_03, version::lite_04, version::lite_05);
     broadcast b{20, 50'000, {}, v};
     REQUIRE(b.pair.run([&] { return b.viewer.groups == 20; }));
@@ -92,7 +92,7 @@ TEST_CASE("a lossy path delays groups and loses none") {
     CHECK(b.viewer.payload.size() == b.expected.size());
 }
 
-TEST_CASE("what a session closes with is what the other session reports") {
+TEST_CASE("a session's close code and reason are reported by the other session") {
     broadcast b{1, 100};
     b.publisher.session->close(app_error::unauthorized, "not you");
     b.publisher.connection->wake();

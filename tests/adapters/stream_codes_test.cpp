@@ -93,7 +93,7 @@ struct rejecting_session {
 
 } // namespace
 
-TEST_CASE("stream codes go out mapped, but raw to a peer that writes paths with slashes", "[dialects §12.29]") {
+TEST_CASE("stream codes are sent mapped, but raw to a peer that writes paths with slashes", "[dialects §12.29]") {
     const auto [v, path, code] = GENERATE(table<version, std::string, std::uint64_t>({
         {version::lite_03, "room", mapped_not_found},
         {version::lite_03, "/room", mapped_not_found},
@@ -106,7 +106,7 @@ TEST_CASE("stream codes go out mapped, but raw to a peer that writes paths with 
     CHECK(s.rejection(path) == code);
 }
 
-TEST_CASE("stream codes go out in the form of the peer's last one", "[dialects §12.29][ngtcp2-1.24]") {
+TEST_CASE("stream codes are sent in the form of the peer's last one", "[dialects §12.29][ngtcp2-1.24]") {
     const auto [v, path] = GENERATE(table<version, std::string>(
         {{version::lite_04, "room"}, {version::lite_04, "/room"}, {version::lite_05, "room"}}));
     rejecting_session s{v};

@@ -5,7 +5,7 @@
 
 namespace moqlite::test::timeout_test {
 
-TEST_CASE("a client that vanishes after its first packet is given up at the handshake timeout") {
+TEST_CASE("a client that vanishes after its first packet is dropped at the handshake timeout") {
     pair_options options;
     options.server.handshake_timeout = GENERATE(3s, 7s);
     options.server.idle_timeout = 60s;
@@ -19,7 +19,7 @@ TEST_CASE("a client that vanishes after its first packet is given up at the hand
     CHECK(pair.server.handlers.empty());
 }
 
-TEST_CASE("a client whose last handshake packet never comes is given up by the server, and gives up the server") {
+TEST_CASE("a client whose last handshake packet is always lost and its server give each other up") {
     memory_pair pair;
     // It is complete for the client as soon as that has something last to say.
     pair.options.drop = [&](std::string&) { return !pair.client.handlers.empty(); };
@@ -49,7 +49,7 @@ TEST_CASE("no more handshakes are under way than the options say, and the oldest
     CHECK(pair.server.endpoint.connections() == 3);
 }
 
-TEST_CASE("a peer that vanishes is given up at the idle timeout, whichever end it is") {
+TEST_CASE("a vanished peer is dropped at the idle timeout, on either side") {
     pair_options options;
     bool dead = false;
     options.drop = [&](std::string&) { return dead; };

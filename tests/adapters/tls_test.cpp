@@ -37,7 +37,7 @@ bool contains(const std::string& text, const std::string& part) {
 
 } // namespace
 
-TEST_CASE("no certificate is made for what is no name") {
+TEST_CASE("no certificate is made for an invalid name") {
     std::string why;
     for (const std::string name : {"", "two words", "a,DNS:b"}) {
         CHECK_FALSE(ngtcp2::generate_identity({.names = {"localhost", name}}, why));
@@ -69,20 +69,20 @@ TEST_CASE("a fingerprint is 64 lowercase hex digits, and is accepted in every us
     CHECK(outcome(trust::fingerprint(colons), "localhost").empty());
 }
 
-TEST_CASE("another fingerprint is refused with both of them named") {
+TEST_CASE("a wrong fingerprint is refused with an error that names both") {
     const std::string other(64, 'a');
     const auto why = outcome(trust::fingerprint(other), "localhost");
     CHECK(contains(why, "certificate verify failed"));
     CHECK(contains(why, other));
 }
 
-TEST_CASE("a fingerprint that is none is refused before anything is sent") {
+TEST_CASE("an invalid fingerprint is refused before anything is sent") {
     std::string why;
     CHECK_FALSE(ngtcp2::tls::client(trust::fingerprint("abc"), why));
     CHECK(contains(why, "64 hex digits"));
 }
 
-TEST_CASE("the system's roots do not know a self-signed certificate") {
+TEST_CASE("the system's roots do not trust a self-signed certificate") {
     CHECK(contains(outcome(trust::system_roots(), "localhost"), "certificate verify failed: self-signed certificate"));
 }
 
@@ -113,12 +113,12 @@ TEST_CASE("a certificate for several names is good for each of them, and for no 
     CHECK(contains(outcome(trust::ca_file(ca.name), "other.example", who), "hostname mismatch"));
 }
 
-TEST_CASE("another CA does not know the certificate") {
+TEST_CASE("another CA does not trust the certificate") {
     const temporary_file ca{make({"localhost"}).chain};
     CHECK(contains(outcome(trust::ca_file(ca.name), "localhost"), "certificate verify failed: "));
 }
 
-TEST_CASE("files that cannot be read, and keys that do not fit, are told in one line") {
+TEST_CASE("unreadable files and keys that do not match are reported in one line") {
     std::string why;
     CHECK_FALSE(ngtcp2::load_identity("/nowhere/chain.pem", "/nowhere/key.pem", why));
     CHECK(contains(why, "cannot read /nowhere/chain.pem"));
@@ -131,7 +131,7 @@ TEST_CASE("files that cannot be read, and keys that do not fit, are told in one 
     CHECK(contains(why, "ALPN"));
 }
 
-TEST_CASE("an encrypted private key is refused with its file's name, and nobody is asked for a pass phrase") {
+TEST_CASE("an encrypted private key is refused with its file's name, without a prompt for a pass phrase") {
     // The two forms in use; what follows the first lines is not read.
     const std::string forms[] = {
         "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIGj\n-----END ENCRYPTED PRIVATE KEY-----\n",
@@ -155,7 +155,7 @@ TEST_CASE("an identity read from files is the one that was written") {
     CHECK(outcome(trust::insecure(), "localhost", *read).empty());
 }
 
-TEST_CASE("without a common ALPN both ends say so") {
+TEST_CASE("without a common ALPN both ends report it") {
     std::vector<std::string> lines;
     pair_options options;
     options.server.log = [&](link::log_level, std::string_view line) { lines.emplace_back(line); };

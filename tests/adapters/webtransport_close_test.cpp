@@ -19,7 +19,7 @@ std::string close_capsule(std::uint32_t code, const std::string& reason) {
 
 } // namespace
 
-TEST_CASE("what one end closes with is what the other reports, and QUIC ends soon", "[webtransport]") {
+TEST_CASE("one end's close is what the other reports, and QUIC ends soon", "[webtransport]") {
     webtransport_pair pair;
     const auto both = pair.session();
     const bool from_server = GENERATE(false, true);
@@ -58,7 +58,7 @@ TEST_CASE("a session that ends resets its streams", "[webtransport]") {
     CHECK(client.reset_code(mine) == session_gone);
 }
 
-TEST_CASE("who will be told that the session ended is not told of each stream that went with it", "[webtransport]") {
+TEST_CASE("a handler that will get the end of the session does not get the end of each stream", "[webtransport]") {
     webtransport_pair pair;
     raw_http3 client{pair};
     const auto id = client.session();
@@ -75,7 +75,7 @@ TEST_CASE("who will be told that the session ended is not told of each stream th
     CHECK(pair.server.ends.at(0)->has_value());
 }
 
-TEST_CASE("who closes waits for the other's FIN, half a second at most", "[webtransport]") {
+TEST_CASE("the closing end waits for the other's FIN, half a second at most", "[webtransport]") {
     webtransport_pair pair;
     raw_http3 client{pair};
     const auto id = client.session();
@@ -181,7 +181,7 @@ TEST_CASE("a stream of the session that is cut off is a lost session", "[webtran
     CHECK(client.code() == no_error);
 }
 
-TEST_CASE("capsules that break the rules end the session, and say so", "[webtransport]") {
+TEST_CASE("invalid capsules end the session, with a reason", "[webtransport]") {
     webtransport_pair pair;
     raw_http3 client{pair};
     const auto id = client.session();
@@ -242,7 +242,7 @@ TEST_CASE("a CONNECTION_CLOSE carries the session's code, too", "[webtransport]"
     CHECK((*how)->by_peer);
 }
 
-TEST_CASE("close_all() takes leave of sessions as they want it", "[webtransport]") {
+TEST_CASE("close_all() ends sessions through their handlers", "[webtransport]") {
     webtransport_pair pair;
     pair.session();
     pair.server.endpoint.close_all(app_error{9}, "shutting down");

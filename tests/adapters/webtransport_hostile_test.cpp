@@ -56,7 +56,7 @@ TEST_CASE("a second control stream, and SETTINGS twice, close the connection", "
     CHECK(client.code() == (twice ? stream_creation_error : 0x105));
 }
 
-TEST_CASE("streams of sessions that will never be are refused", "[webtransport][ngtcp2-1.24]") {
+TEST_CASE("streams of sessions that can never exist are refused", "[webtransport][ngtcp2-1.24]") {
     webtransport_pair pair;
     raw_http3 client{pair};
     const auto before = client.open(direction::uni, uni(400, "hello")); // A session that may still come.
@@ -72,7 +72,7 @@ TEST_CASE("streams of sessions that will never be are refused", "[webtransport][
     CHECK(pair.server.handlers.at(0)->received.empty());
 }
 
-TEST_CASE("the id of a session that can be none closes the connection", "[webtransport]") {
+TEST_CASE("an invalid session id closes the connection", "[webtransport]") {
     webtransport_pair pair;
     raw_http3 client{pair};
     const std::uint64_t id = GENERATE(1u, 2u, 3u, 7u);
@@ -81,7 +81,7 @@ TEST_CASE("the id of a session that can be none closes the connection", "[webtra
     CHECK(client.code() == id_error);
 }
 
-TEST_CASE("what came before its session waits for it, and for no other", "[webtransport][ngtcp2-1.24]") {
+TEST_CASE("early streams and datagrams wait for their session, and for no other", "[webtransport][ngtcp2-1.24]") {
     webtransport_pair pair;
     raw_http3 client{pair};
     const auto open = client.open(direction::bidi, bidi(4, "long")); // Stream 0: the session will be 4.
@@ -103,7 +103,7 @@ TEST_CASE("what came before its session waits for it, and for no other", "[webtr
     CHECK_FALSE(server->received.contains(other));
 }
 
-TEST_CASE("of ten thousand early streams sixteen wait, and nobody else notices", "[webtransport]") {
+TEST_CASE("of ten thousand early streams sixteen wait, and no other connection is affected", "[webtransport]") {
     webtransport_pair pair;
     const auto [friendly, server] = pair.session();
     raw_http3 client{pair};
@@ -178,7 +178,7 @@ TEST_CASE(
     CHECK_FALSE(pair.server.ends.at(0)->has_value());
 }
 
-TEST_CASE("a session's bytes may come one by one", "[webtransport]") {
+TEST_CASE("a session's bytes may arrive one by one", "[webtransport]") {
     webtransport_pair pair;
     raw_http3 client{pair, ""};
     const auto settings = usual_settings();
@@ -238,7 +238,7 @@ TEST_CASE("a flood of requests ends the connection, not the server", "[webtransp
     REQUIRE(pair.run([&] { return !server->received.empty(); }));
 }
 
-TEST_CASE("headers that fill the memory of HTTP/3 end the connection", "[webtransport]") {
+TEST_CASE("headers that exhaust the memory of HTTP/3 end the connection", "[webtransport]") {
     webtransport_pair pair;
     raw_http3 client{pair};
     client.session();
@@ -286,7 +286,7 @@ TEST_CASE("datagrams without a session, or for none, are an error, or dropped an
     CHECK(client.code() == datagram_error);
 }
 
-TEST_CASE("any bytes at all on any stream leave the server as it was", "[webtransport]") {
+TEST_CASE("any bytes on any stream leave the server as it was", "[webtransport]") {
     webtransport_pair pair;
     const auto [friendly, server] = pair.session();
     for (std::uint64_t seed = 0; seed < 60; ++seed) {

@@ -169,7 +169,7 @@ private:
 
 } // namespace
 
-TEST_CASE("what a session that failed had lent of a group is not sent from memory of others", "[lent]") {
+TEST_CASE("bytes of a group lent by a failed session are not sent from reused memory", "[lent]") {
     const auto by = GENERATE(carrier::quic, carrier::webtransport);
     INFO((by == carrier::quic ? "quic" : "webtransport"));
     scene s{by};
@@ -185,7 +185,7 @@ TEST_CASE("what a session that failed had lent of a group is not sent from memor
     CHECK(s.secrets() == 0);
 }
 
-TEST_CASE("what a session that failed had lent of a FETCH is not sent from memory of others", "[lent]") {
+TEST_CASE("bytes of a FETCH lent by a failed session are not sent from reused memory", "[lent]") {
     const auto by = GENERATE(carrier::quic, carrier::webtransport);
     INFO((by == carrier::quic ? "quic" : "webtransport"));
     scene s{by};
@@ -197,7 +197,7 @@ TEST_CASE("what a session that failed had lent of a FETCH is not sent from memor
     CHECK(s.secrets() == 0);
 }
 
-TEST_CASE("a session that lives gives up groups without sending memory of others", "[lent]") {
+TEST_CASE("a live session drops groups without sending reused memory", "[lent]") {
     const auto by = GENERATE(carrier::quic, carrier::webtransport);
     INFO((by == carrier::quic ? "quic" : "webtransport"));
     scene s{by};
@@ -245,7 +245,7 @@ TEST_CASE("a session that lives gives up groups without sending memory of others
     CHECK(s.secrets() == 0);
 }
 
-TEST_CASE("control bytes of a stream that was given up are not sent from memory of others", "[lent]") {
+TEST_CASE("control bytes of an abandoned stream are not sent from reused memory", "[lent]") {
     const auto by = GENERATE(carrier::quic, carrier::webtransport);
     INFO((by == carrier::quic ? "quic" : "webtransport"));
     scene s{by};

@@ -16,7 +16,7 @@ std::string repeated(const std::string& what, int times) {
 
 } // namespace
 
-TEST_CASE("frames and streams that are to be ignored end nothing, however many come", "[webtransport][limits]") {
+TEST_CASE("ignored frames and streams end nothing, however many arrive", "[webtransport][limits]") {
     webtransport_pair pair;
     raw_http3 client{pair};
     const auto id = client.session();
@@ -39,7 +39,7 @@ TEST_CASE("frames and streams that are to be ignored end nothing, however many c
     CHECK(pair.run([&] { return pair.server.handlers.at(0)->received[stream].fin; }, 5s));
 }
 
-TEST_CASE("a header of 12 kB is no more than a long token", "[webtransport][limits]") {
+TEST_CASE("a header of 12 kB, such as a long token, is accepted", "[webtransport][limits]") {
     webtransport_pair pair;
     raw_http3 client{pair};
     CHECK(client.ask(connect("/room?jwt=" + std::string(12'000, 'x')), false) == 200);

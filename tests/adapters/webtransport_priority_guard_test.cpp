@@ -6,7 +6,7 @@
 
 namespace moqlite::test::webtransport_priority_guard_test {
 
-TEST_CASE("input for nghttp3 never ends behind the element id of a PRIORITY_UPDATE, however it arrives",
+TEST_CASE("input for nghttp3 never ends after the element id of a PRIORITY_UPDATE, however it arrives",
     "[webtransport][regression]") {
     std::string stream = usual_settings();
     std::vector<std::size_t> deadly; // Lengths of input.

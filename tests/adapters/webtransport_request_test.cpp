@@ -20,7 +20,7 @@ TEST_CASE("GET and HEAD are answered 404, other methods 405, one line of log eac
     CHECK(pair.server_counts->sessions == 1);
 }
 
-TEST_CASE("a CONNECT that is none for WebTransport is refused", "[webtransport]") {
+TEST_CASE("a CONNECT that is not for WebTransport is refused", "[webtransport]") {
     webtransport_pair pair;
     raw_http3 client{pair};
     CHECK(client.ask({{":method", "CONNECT"}, {":authority", "localhost"}}) == 405);
@@ -91,7 +91,7 @@ TEST_CASE("a server whose handler is not made answers 503", "[webtransport]") {
     CHECK(pair.server_counts->sessions == 0);
 }
 
-TEST_CASE("a server that names no protocol has taken the only one that was offered", "[webtransport]") {
+TEST_CASE("a server that selects no protocol accepts the only one offered", "[webtransport]") {
     webtransport_pair pair;
     pair.serve([&](const nghttp3::request&) { return nghttp3::answer{.status = 200, .accept = pair.server.accept()}; });
     pair.ask({"moq-lite-04"});
@@ -116,7 +116,7 @@ TEST_CASE("a client that offers nothing has a session without a protocol", "[web
 }
 
 // nghttp3 drops a field with such a value, and a page would pass for a client that is none.
-TEST_CASE("a malformed Origin is refused, not taken for none", "[webtransport][origin]") {
+TEST_CASE("a malformed Origin is refused, not treated as missing", "[webtransport][origin]") {
     webtransport_pair pair;
     raw_http3 client{pair};
     const std::string bad = GENERATE(as<std::string>{}, "", "\x01", "http://evil.example\x01",

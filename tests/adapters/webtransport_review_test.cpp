@@ -43,7 +43,7 @@ TEST_CASE("of the refused requests of one connection few are logged", "[webtrans
     CHECK(pair.server_log.size() <= 10);
 }
 
-TEST_CASE("a stream that is stopped before its prefix has come is stopped for its handler, too",
+TEST_CASE("a stream that is stopped before its prefix arrives is stopped for its handler, too",
     "[webtransport][ngtcp2-1.24]") {
     webtransport_pair pair;
     raw_http3 client{pair};
@@ -69,7 +69,7 @@ TEST_CASE("a stream that is stopped before its prefix has come is stopped for it
     CHECK(server->sent[*id].stopped == app_error{5});
 }
 
-TEST_CASE("what a peer closes with cannot command a terminal", "[webtransport]") {
+TEST_CASE("a peer's close reason cannot control a terminal", "[webtransport]") {
     webtransport_pair pair;
     raw_http3 client{pair};
     const auto id = client.session();
@@ -80,7 +80,7 @@ TEST_CASE("what a peer closes with cannot command a terminal", "[webtransport]")
     CHECK((**pair.server.ends.at(0)).reason == "a?[2J??b??2Jc\xc3\xa9");
 }
 
-TEST_CASE("sessions end with much of what their handlers lent on its way", "[webtransport]") {
+TEST_CASE("sessions end while many lent bytes are in flight", "[webtransport]") {
     pair_options options;
     options.drop = [n = 0](std::string&) mutable { return ++n % 5 == 0; };
     webtransport_pair pair{options};

@@ -68,7 +68,7 @@ struct stage {
 
 } // namespace
 
-TEST_CASE("a subscription over WebTransport brings every group, on each version", "[webtransport]") {
+TEST_CASE("a subscription over WebTransport receives every group, on each version", "[webtransport]") {
     const std::string name = GENERATE("moq-lite-03", "moq-lite-04", "moq-lite-05");
     stage s{{name}, 20, 50'000};
     REQUIRE(s.pair.run([&] { return s.viewer.groups == 20; }));
@@ -76,7 +76,7 @@ TEST_CASE("a subscription over WebTransport brings every group, on each version"
     CHECK(s.viewer.connection->alpn() == name);
 }
 
-TEST_CASE("the client's favourite version is spoken over WebTransport", "[webtransport]") {
+TEST_CASE("the client's preferred version is used over WebTransport", "[webtransport]") {
     stage s{{"moq-lite-04", "moq-lite-05", "moq-lite-03"}, 1, 1000};
     REQUIRE(s.pair.run([&] { return s.viewer.groups == 1; }));
     CHECK(s.viewer.connection->alpn() == "moq-lite-04");
@@ -97,7 +97,7 @@ TEST_CASE("a lossy path delays groups over WebTransport and loses none", "[webtr
     CHECK(s.viewer.payload.size() == s.expected.size());
 }
 
-TEST_CASE("what a session closes with is what the other session reports over WebTransport", "[webtransport]") {
+TEST_CASE("a session's close code and reason are reported by the other session over WebTransport", "[webtransport]") {
     stage s{{"moq-lite-05"}, 1, 100};
     s.publisher.session->close(app_error::unauthorized, "not you");
     s.publisher.connection->wake();
@@ -107,7 +107,7 @@ TEST_CASE("what a session closes with is what the other session reports over Web
     REQUIRE(s.pair.run([&] { return s.pair.is_over(); }));
 }
 
-TEST_CASE("200 sessions that come and go leave nothing behind", "[webtransport]") {
+TEST_CASE("200 sessions leave nothing behind", "[webtransport]") {
     webtransport_pair pair;
     for (int i = 0; i < 200; ++i) {
         const auto [client, server] = pair.session();

@@ -67,7 +67,7 @@ TEST_CASE("a bidirectional stream is answered without a prefix", "[webtransport]
     CHECK(e.to->sent[id].acked == 6);
 }
 
-TEST_CASE("a stream that is nothing but its end arrives", "[webtransport]") {
+TEST_CASE("a stream with only a FIN arrives", "[webtransport]") {
     webtransport_pair pair;
     ends e{pair};
     e.from->send(direction::uni, "");
@@ -93,7 +93,7 @@ TEST_CASE("a stream arrives through a window of one byte, its prefix and its end
     CHECK(e.to->received[e.from->opened.at(0)].bytes == bytes);
 }
 
-TEST_CASE("datagrams arrive, up to the size that is promised", "[webtransport]") {
+TEST_CASE("datagrams arrive, up to the reported size", "[webtransport]") {
     webtransport_pair pair;
     ends e{pair};
     const auto size = e.from->connection.datagram_size();
@@ -110,7 +110,7 @@ TEST_CASE("datagrams arrive, up to the size that is promised", "[webtransport]")
     CHECK(e.to->datagrams[2] == noise(size));
 }
 
-TEST_CASE("streams open as far as the other end lets, and further when it lets further", "[webtransport]") {
+TEST_CASE("streams open up to the peer's limit, and more when it grants more", "[webtransport]") {
     pair_options options;
     options.client.uni_streams = options.server.uni_streams = 3 + 4; // Three are HTTP/3's.
     webtransport_pair pair{options};
@@ -120,7 +120,7 @@ TEST_CASE("streams open as far as the other end lets, and further when it lets f
     CHECK(e.from->available[direction::uni] > 0);
 }
 
-TEST_CASE("a connection that gives no room for HTTP/3 is closed, and says why", "[webtransport]") {
+TEST_CASE("a connection without streams for HTTP/3 is closed with a reason", "[webtransport]") {
     pair_options options;
     options.server.uni_streams = 2;
     webtransport_pair pair{options};
@@ -129,7 +129,7 @@ TEST_CASE("a connection that gives no room for HTTP/3 is closed, and says why", 
     CHECK(pair.client.failures[0] == "the peer does not allow the three streams of HTTP/3");
 }
 
-TEST_CASE("a session lives on a lossy path", "[webtransport]") {
+TEST_CASE("a session survives a lossy path", "[webtransport]") {
     pair_options options;
     options.drop = [n = 0](std::string&) mutable { return ++n % 7 == 0; };
     webtransport_pair pair{options};

@@ -5,7 +5,7 @@
 
 namespace moqlite::test::webtransport_test {
 
-TEST_CASE("a session comes about, and both ends know what for", "[webtransport]") {
+TEST_CASE("a session is established, and both ends know its request", "[webtransport]") {
     webtransport_pair pair;
     pair.ask({"moq-lite-05", "moq-lite-04"}, "/room/a?token=1", "https://example.com");
     REQUIRE(pair.run([&] { return !pair.client.handlers.empty() && !pair.server.handlers.empty(); }));
@@ -26,7 +26,7 @@ TEST_CASE("a session comes about, and both ends know what for", "[webtransport]"
     CHECK(pair.client_counts->sessions == 1);
 }
 
-TEST_CASE("streams carry bytes both ways, and end", "[webtransport]") {
+TEST_CASE("streams carry bytes in both directions, and end", "[webtransport]") {
     webtransport_pair pair;
     const auto [client, server] = pair.session();
     for (auto* from : {client, server}) {

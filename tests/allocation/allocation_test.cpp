@@ -164,7 +164,7 @@ heap_use measure(Publish&& open_group, Carry&& carry) {
 
 } // namespace
 
-TEST_CASE("counting counts", "[allocation]") {
+TEST_CASE("the allocation counter counts", "[allocation]") {
     const auto before = allocations();
     const auto allocate = [] { ::operator delete(::operator new(100)); }; // A new-expression may be left out.
     allocate();
@@ -177,7 +177,7 @@ TEST_CASE("counting counts", "[allocation]") {
     CHECK(allocations() == before + 2);
 }
 
-TEST_CASE("from one session to another a frame takes nothing from the heap, a group at most one", "[allocation]") {
+TEST_CASE("from one session to another a frame needs no allocation, a group at most one", "[allocation]") {
     const auto v = GENERATE(version::lite_03, version::lite_05);
     session client{role::client, v, {}, t0};
     session server{role::server, v, {}, t0};
@@ -222,7 +222,8 @@ TEST_CASE("from one session to another a frame takes nothing from the heap, a gr
     CHECK(allocations() == before);
 }
 
-TEST_CASE("through a relay to ten a frame takes nothing from the heap, on one version or between two", "[allocation]") {
+TEST_CASE(
+    "through a relay to ten subscribers a frame needs no allocation, within and between versions", "[allocation]") {
     const auto from = GENERATE(version::lite_03, version::lite_05);
     const auto to = GENERATE(version::lite_03, version::lite_05);
     CAPTURE(alpn(from), alpn(to));

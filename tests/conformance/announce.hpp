@@ -9,7 +9,7 @@
 
 namespace moqlite::sim {
 
-TEST_CASE("who watches believes in the end what was announced in the end", "[conformance]") {
+TEST_CASE("a watcher ends with the announced state", "[conformance]") {
     for_each_seed<net>([](std::uint64_t seed) {
         world w{seed};
         const auto v = any_version(w.dice);

@@ -84,7 +84,7 @@ TEST_CASE("a slow complete reader gets every byte through a relay, many times wh
         50);
 }
 
-TEST_CASE("two tracks on one upstream, one reader stopped for a minute: the other notices nothing",
+TEST_CASE("two tracks on one upstream, one reader stopped for a minute: the other is not affected",
     "[conformance][relay][complete]") {
     for_each_seed<net>(
         [](std::uint64_t seed) {

@@ -77,7 +77,8 @@ TEST_CASE("a connection that dies at any moment ends everything, on both sides, 
     });
 }
 
-TEST_CASE("a peer that takes nothing and acknowledges nothing is let go after the stall timeout", "[conformance]") {
+TEST_CASE(
+    "a peer that takes nothing and acknowledges nothing is disconnected after the stall timeout", "[conformance]") {
     for_each_seed<net>(
         [](std::uint64_t seed) {
             world w{seed};

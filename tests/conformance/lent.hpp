@@ -29,7 +29,7 @@ private:
     std::vector<group_ref> others_;
 };
 
-TEST_CASE("a session that fails in the packet that acknowledges sends nothing of others", "[conformance][lent]") {
+TEST_CASE("a session that fails in the packet that acknowledges sends no reused memory", "[conformance][lent]") {
     const auto before = test::lent_memory::comparisons();
     std::size_t failed = 0;
     for_each_seed<net>([&failed](std::uint64_t seed) {

@@ -34,7 +34,7 @@ struct mesh {
     std::vector<std::unique_ptr<relay_node>> relays;
 };
 
-TEST_CASE("a track crosses a chain of relays, whole, under one subscription at each", "[conformance][relay][mesh]") {
+TEST_CASE("a track crosses a chain of relays, complete, with one subscription at each", "[conformance][relay][mesh]") {
     for_each_seed<net>(
         [](std::uint64_t seed) {
             world w{seed};
@@ -77,7 +77,7 @@ TEST_CASE("a track crosses a chain of relays, whole, under one subscription at e
         10);
 }
 
-TEST_CASE("announcements go round no circle, and end everywhere", "[conformance][relay][mesh]") {
+TEST_CASE("announcements do not circulate in a loop of relays, and end everywhere", "[conformance][relay][mesh]") {
     for_each_seed<net>(
         [](std::uint64_t seed) {
             world w{seed};

@@ -46,7 +46,7 @@ TEST_CASE("announcements reach every watcher through a relay", "[conformance][re
     });
 }
 
-TEST_CASE("a relay carries a track to many under one subscription, every byte to each", "[conformance][relay]") {
+TEST_CASE("a relay carries a track to many with one subscription, every byte to each", "[conformance][relay]") {
     for_each_seed<net>(
         [](std::uint64_t seed) {
             world w{seed};
@@ -136,7 +136,8 @@ TEST_CASE("a publisher that serves on demand reaches the end of its track throug
         2);
 }
 
-TEST_CASE("a slow live reader loses the oldest groups and is told, others and the publisher notice nothing",
+TEST_CASE(
+    "a slow live reader loses the oldest groups and gets events for them; others and the publisher are not affected",
     "[conformance][relay]") {
     for_each_seed<net>(
         [](std::uint64_t seed) {

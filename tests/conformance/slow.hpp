@@ -49,7 +49,7 @@ TEST_CASE(
         4);
 }
 
-TEST_CASE("two tracks on one connection, one reader stopped for a minute: the other notices nothing", "[conformance]") {
+TEST_CASE("two tracks on one connection, one reader stopped for a minute: the other is not affected", "[conformance]") {
     for_each_seed<net>(
         [](std::uint64_t seed) {
             world w{seed};

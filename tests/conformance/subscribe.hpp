@@ -64,11 +64,11 @@ TEST_CASE("frames larger than every window arrive, and small tracks beside them"
         10);
 }
 
-TEST_CASE("every frame arrives through an any_session too", "[conformance]") {
+TEST_CASE("every frame arrives through an any_session, too", "[conformance]") {
     for_each_seed<net>(everything_arrives<any_session>, 10);
 }
 
-TEST_CASE("Group End is credit: the publisher is told, sends nothing beyond, and goes on when it is raised",
+TEST_CASE("Group End is credit: the publisher gets it, sends nothing beyond, and continues when it is raised",
     "[conformance]") {
     for_each_seed<net>([](std::uint64_t seed) {
         world w{seed};
@@ -163,7 +163,7 @@ TEST_CASE(
     });
 }
 
-TEST_CASE("who leaves at any moment leaves nothing behind, and may come back", "[conformance]") {
+TEST_CASE("a reader that leaves at any moment leaves nothing behind, and may return", "[conformance]") {
     for_each_seed<net>([](std::uint64_t seed) {
         world w{seed};
         const auto c = any_clip(w.dice);

@@ -132,7 +132,7 @@ TEST_CASE(
     CHECK(right);
 }
 
-TEST_CASE("an indexed_heap of many gives them in order, whichever are erased", "[containers]") {
+TEST_CASE("an indexed_heap yields its members in order, whichever are erased", "[containers]") {
     std::vector<std::unique_ptr<item>> items;
     indexed_heap<item, by_rank, place> heap;
     for (int i = 0; i < 500; ++i) {
@@ -149,7 +149,7 @@ TEST_CASE("an indexed_heap of many gives them in order, whichever are erased", "
     CHECK(std::is_sorted(out.begin(), out.end()));
 }
 
-TEST_CASE("a ring gives what was pushed, in order, through every growth", "[containers]") {
+TEST_CASE("a ring yields what was pushed, in order, through every growth", "[containers]") {
     ring<int> queue;
     int in = 0;
     int out = 0;
@@ -172,7 +172,7 @@ struct counted : list_hook<owned_tag> {
 
 } // namespace
 
-TEST_CASE("an object_pool destroys each object once, and uses memory again", "[containers]") {
+TEST_CASE("an object_pool destroys each object once, and reuses memory", "[containers]") {
     int alive = 0;
     {
         object_pool<counted> pool;

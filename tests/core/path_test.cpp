@@ -14,7 +14,7 @@ TEST_CASE("slashes at the ends of a path and doubled ones mean nothing", "[path]
     CHECK(path::normalise("").empty());
 }
 
-TEST_CASE("normalising reuses what it is given and forgets what was there", "[path]") {
+TEST_CASE("normalising reuses its argument's memory", "[path]") {
     std::string out = "something longer than the path";
     path::normalise("/a//b/", out);
     CHECK(out == "a/b");

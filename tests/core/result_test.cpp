@@ -8,7 +8,7 @@ using namespace moqlite;
 
 static_assert(result<int>{3}.value() == 3 && result<int>{errc::closed}.error() == errc::closed);
 
-TEST_CASE("a result is a value or the reason for there being none", "[result]") {
+TEST_CASE("a result is a value or an error", "[result]") {
     result<std::string> good{"yes"};
     REQUIRE(good);
     CHECK(good.error() == errc::ok);
@@ -29,7 +29,7 @@ TEST_CASE("a value that cannot be copied moves through a result", "[result]") {
     CHECK(*value == 7);
 }
 
-TEST_CASE("a result without a value is done or says why not", "[result]") {
+TEST_CASE("a result without a value is success or an error", "[result]") {
     CHECK(result<void>{});
     CHECK(result<void>{}.error() == errc::ok);
     CHECK_FALSE(result<void>{errc::closed});
@@ -47,7 +47,7 @@ TEST_CASE("every error has a name of its own", "[error]") {
     CHECK(to_string(static_cast<errc>(count)) == "unknown");
 }
 
-TEST_CASE("no error tells the peer that all is well, and each code that is sent has a name", "[error]") {
+TEST_CASE("no error is sent as success, and each code that is sent has a name", "[error]") {
     CHECK(wire_code(errc::ok) == app_error::cancel);
     for (unsigned i = 1; i <= static_cast<unsigned>(errc::transport_closed); ++i) {
         CAPTURE(i);
@@ -57,7 +57,7 @@ TEST_CASE("no error tells the peer that all is well, and each code that is sent 
     CHECK(to_string(app_error{99}).empty());
 }
 
-TEST_CASE("errors are told to the peer by the numbers of moq-net", "[error]") {
+TEST_CASE("errors are sent with the codes of moq-net", "[error]") {
     CHECK(wire_code(errc::message_too_short) == app_error{5});
     CHECK(wire_code(errc::too_many_hops) == app_error{11});
     CHECK(wire_code(errc::duplicate_announce) == app_error{15});

@@ -25,12 +25,12 @@ TEST_CASE("a version has one name, and the name one version", "[version]") {
     for (auto v : all) CHECK(version_from_alpn(alpn(v)) == v);
 }
 
-TEST_CASE("a name that is not a version's is none", "[version]") {
+TEST_CASE("an unknown protocol name is no version", "[version]") {
     for (const auto* name : {"", "moq-lite-06", "moq-lite-0", "moq-lite-055", "moql", "h3", "MOQ-LITE-05"})
         CHECK_FALSE(version_from_alpn(name));
 }
 
-TEST_CASE("each version can do what the table of differences says", "[version]") {
+TEST_CASE("each version has the capabilities in the table of differences", "[version]") {
     CHECK(who(has_setup) == "0011");
     CHECK(who(has_exclude_hop) == "0110");
     CHECK(who(has_announce_ok) == "0011");
@@ -49,7 +49,7 @@ TEST_CASE("each version can do what the table of differences says", "[version]")
     CHECK(who(has_goaway) == "0111");
 }
 
-TEST_CASE("a stream's id says who opened it and which way it goes", "[ids]") {
+TEST_CASE("a stream's id gives its initiator and direction", "[ids]") {
     CHECK(initiator_of(stream_id{0}) == role::client);
     CHECK(initiator_of(stream_id{5}) == role::server);
     CHECK(direction_of(stream_id{4}) == direction::bidi);

@@ -75,7 +75,7 @@ outcome connect_to(listening_server& server, const ngtcp2::tls& with) {
 
 } // namespace
 
-TEST_CASE("a server whose wait found no memory goes on", "[out_of_memory]") {
+TEST_CASE("a server whose wait failed for lack of memory continues", "[out_of_memory]") {
     const auto with = client_tls();
     std::size_t nth = 0;
     for (bool all_failed = false; !all_failed;) {

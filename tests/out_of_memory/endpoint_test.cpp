@@ -123,7 +123,7 @@ private:
 
 } // namespace
 
-TEST_CASE("an allocation that fails ends at most the connection that wanted it", "[out_of_memory]") {
+TEST_CASE("a failed allocation ends at most its own connection", "[out_of_memory]") {
     const bool by_webtransport = GENERATE(false, true);
     const bool in_c = GENERATE(false, true); // In ngtcp2 and nghttp3.
     REQUIRE(tls_library_is_spared());

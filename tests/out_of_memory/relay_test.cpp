@@ -366,8 +366,7 @@ void check_the_rest(play& p, const deed& what) {
 
 } // namespace
 
-TEST_CASE("an allocation that fails in the middle of an event ends its connection, and the relay goes on",
-    "[out_of_memory]") {
+TEST_CASE("an allocation that fails within an event ends its connection, and the relay continues", "[out_of_memory]") {
     const auto v = GENERATE(version::lite_05, version::lite_03);
     const bool end_fails = GENERATE(false, true);
     for (const auto& deed : deeds) {

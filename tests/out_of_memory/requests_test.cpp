@@ -163,18 +163,18 @@ void fail_each_allocation(role side, version v, const scene& s) {
 
 } // namespace
 
-TEST_CASE("a request in which an allocation fails is not sent, not even its stream's type, and can be made again",
+TEST_CASE("a request in which an allocation fails is not sent, not even its stream type, and can be repeated",
     "[out_of_memory]") {
     const auto v = GENERATE(from_range(all_versions));
     for (const auto& s : requests) fail_each_allocation(role::client, v, s);
 }
 
-TEST_CASE("an answer in which an allocation fails is not sent in part, and can be given again", "[out_of_memory]") {
+TEST_CASE("an answer in which an allocation fails is not sent in part, and can be repeated", "[out_of_memory]") {
     const auto v = GENERATE(version::lite_05, version::lite_06_wip);
     for (const auto& s : answers) fail_each_allocation(role::server, v, s);
 }
 
-TEST_CASE("a message that lies in two blocks of its stream's buffer is not sent in part", "[out_of_memory]") {
+TEST_CASE("a message in two blocks of its stream's buffer is not sent in part", "[out_of_memory]") {
     for (std::uint64_t before = 0; before < 24; ++before) { // The first block has ever less room.
         CAPTURE(before);
         const auto fill = [before](peer& p) {

@@ -82,7 +82,7 @@ TEST_CASE("a wire loses, doubles, holds back and damages as often as its plan sa
     CHECK(damaged.marks == std::vector<std::uint8_t>(2000, 0));
 }
 
-TEST_CASE("a wire has a rate, a queue that ends, and a largest datagram", "[packets]") {
+TEST_CASE("a wire has a rate, a bounded queue, and a largest datagram", "[packets]") {
     experiment slow{{.latency = 0ms, .rate = 10'000, .queue = 5'000}};
     slow.send(100, 972, 0ms); // A hundred thousand bytes at once, with their headers of 28.
     CHECK(slow.arrived == std::vector<std::size_t>{0, 1, 2, 3, 4, 5});

@@ -90,7 +90,7 @@ TEST_CASE("a blackout of a second delays a live track, and nothing of it is lost
     });
 }
 
-TEST_CASE("a connection comes about, and carries a track, where every third datagram is lost", "[packets]") {
+TEST_CASE("a connection is established, and carries a track, with every third datagram lost", "[packets]") {
     for_each_seed<net>(
         [](std::uint64_t seed) {
             world w{seed};
@@ -104,7 +104,7 @@ TEST_CASE("a connection comes about, and carries a track, where every third data
         3);
 }
 
-TEST_CASE("who has only keep-alives to send hears from an endpoint that forgot him", "[packets]") {
+TEST_CASE("a client that only sends keep-alives learns that the endpoint has lost its connection", "[packets]") {
     world w{1};
     const clip c{.groups = 2};
     transfer t{w, {}, c};

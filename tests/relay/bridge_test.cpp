@@ -49,7 +49,7 @@ TEST_CASE("frames without timestamps leave with the time of their arrival, in mi
     }
 }
 
-TEST_CASE("timestamps are dropped for who knows none, the payload is the same", "[relay][bridge]") {
+TEST_CASE("timestamps are dropped for versions without them, the payload is the same", "[relay][bridge]") {
     scene s;
     auto& camera = camera_on(s, WITH_TIMES);
     auto& viewer = s.viewer({}, WITH_TIMES);
@@ -103,7 +103,8 @@ TEST_CASE("from any version to any other every byte arrives, and the end", "[rel
     }
 }
 
-TEST_CASE("TRACK for what comes by a version without is answered at once with the defaults", "[relay][bridge]") {
+TEST_CASE(
+    "TRACK for a track whose upstream version has none is answered at once with the defaults", "[relay][bridge]") {
     scene s;
     auto& camera = camera_on(s, WITHOUT_TIMES);
     auto& asker = s.join({}, WITH_TIMES);
@@ -113,7 +114,7 @@ TEST_CASE("TRACK for what comes by a version without is answered at once with th
     CHECK(camera.heard().empty());
 }
 
-TEST_CASE("a group is there before TRACK_INFO and SUBSCRIBE_OK, in raw ticks", "[relay][bridge]") {
+TEST_CASE("a group is reported before TRACK_INFO and SUBSCRIBE_OK, in raw ticks", "[relay][bridge]") {
     scene s;
     auto& camera = camera_on(s, WITH_TIMES);
     auto& viewer = s.viewer({}, WITH_TIMES);
@@ -127,7 +128,7 @@ TEST_CASE("a group is there before TRACK_INFO and SUBSCRIBE_OK, in raw ticks", "
     CHECK(viewer.heard().empty());
 }
 
-TEST_CASE("a frame that is too large is refused, whatever it came by and goes by", "[relay][bridge]") {
+TEST_CASE("a frame that is too large is refused between all versions", "[relay][bridge]") {
     relay_options o;
     o.bounds.frame = 1000;
     scene s{o};
@@ -145,7 +146,7 @@ TEST_CASE("a frame that is too large is refused, whatever it came by and goes by
     CHECK(s.notices().front().ends_with("frame_too_large"));
 }
 
-TEST_CASE("what one publisher publishes by two versions is one track only where both tell times", "[relay][bridge]") {
+TEST_CASE("a broadcast published over two versions is one track only if both have timestamps", "[relay][bridge]") {
     const auto other = ANY_VERSION;
     CAPTURE(alpn(other));
     scene s;
@@ -160,7 +161,7 @@ TEST_CASE("what one publisher publishes by two versions is one track only where 
     CHECK(second.heard().empty() == has_timestamps(other));
 }
 
-TEST_CASE("the cheapest way is taken and told on, with what it costs", "[relay][bridge]") {
+TEST_CASE("the cheapest route is used and announced, with its cost", "[relay][bridge]") {
     scene s;
     auto& far = s.join({}, version::lite_06_wip, hop_id{7});
     far.announce("room/cam", {hop_id{1}, hop_id{2}});

@@ -93,7 +93,8 @@ TEST_CASE("a cache counts what has arrived whole, and gives it all back", "[rela
     CHECK(s.pool.in_use() == 0);
 }
 
-TEST_CASE("over its bytes the oldest groups go, of any track, but the newest of a track last", "[relay][cache]") {
+TEST_CASE(
+    "beyond its bytes the oldest groups are dropped, of any track, but the newest of a track last", "[relay][cache]") {
     shelf s{3 * smallest};
     s.whole(s.b, 7);
     for (unsigned n = 0; n < 4; ++n) s.whole(s.a, n);
@@ -105,7 +106,7 @@ TEST_CASE("over its bytes the oldest groups go, of any track, but the newest of 
     CHECK_FALSE(s.b.floor);
 }
 
-TEST_CASE("even the newest goes where there is no room for it", "[relay][cache]") {
+TEST_CASE("even the newest is dropped if there is no room for it", "[relay][cache]") {
     shelf s{3 * smallest};
     s.whole(s.a, 0);
     s.whole(s.b, 5000, 20 * smallest);
@@ -152,7 +153,7 @@ TEST_CASE("a group that a newer one follows is no longer spared", "[relay][cache
     CHECK(shelf::numbers(s.b).empty());
 }
 
-TEST_CASE("over its age a group goes, but the newest of a quiet track stays", "[relay][cache]") {
+TEST_CASE("beyond its age a group is dropped, but the newest of a quiet track stays", "[relay][cache]") {
     shelf s;
     s.whole(s.a, 0);
     s.whole(s.a, 1);
@@ -198,7 +199,7 @@ TEST_CASE("near the limit of memory, a group that is arriving loses its head fir
     CHECK(shelf::numbers(s.b) == numbers{0});
 }
 
-TEST_CASE("near the limit of memory, who holds what the cache has dropped loses it before anybody else",
+TEST_CASE("near the limit of memory, readers of groups that the cache has dropped lose them first",
     "[relay][cache][memory]") {
     shelf s{530'000, 1 << 20};
     wake_queue queue;
@@ -278,7 +279,7 @@ TEST_CASE("near the limit of memory, a reader that is far behind in a long group
     CHECK(s.stopped.empty());
 }
 
-TEST_CASE("a cache that keeps nothing for any time comes to an end with it", "[relay][cache][regression]") {
+TEST_CASE("a cache with age 0 terminates", "[relay][cache][regression]") {
     shelf s;
     s.bounds.cache_age = 0s;
     relaying::cache brief{s.pool, s.bounds};
@@ -292,7 +293,7 @@ TEST_CASE("a cache that keeps nothing for any time comes to an end with it", "[r
     brief.forget(log);
 }
 
-TEST_CASE("groups without a byte are bounded, too", "[relay][cache][regression]") {
+TEST_CASE("empty groups are bounded, too", "[relay][cache][regression]") {
     shelf s;
     s.a.wanted = group_sequence{0}; // Nothing of it goes by age.
     std::size_t most = 0;

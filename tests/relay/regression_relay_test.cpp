@@ -17,7 +17,7 @@ bool any_begins(const list& lines, std::string_view what) {
 
 } // namespace
 
-TEST_CASE("a group that is there is not said to be gone because a later one has gone", "[relay][regression]") {
+TEST_CASE("a group that exists is not announced as dropped because a later one was dropped", "[relay][regression]") {
     relay_options o;
     o.bounds.cache = 300'000;
     scene s{o};
@@ -46,7 +46,7 @@ TEST_CASE("a group that is there is not said to be gone because a later one has 
     CHECK(newcomer.groups() == list{"3: 200000 bytes", "1: one"});
 }
 
-TEST_CASE("a Group End that is raised after the publisher's FIN is asked for anew", "[relay][regression]") {
+TEST_CASE("a Group End that is raised after the publisher's FIN causes a new subscription", "[relay][regression]") {
     for (const auto v : {version::lite_03, version::lite_04}) {
         scene s;
         auto& camera = s.join({}, v);
@@ -70,7 +70,7 @@ TEST_CASE("a Group End that is raised after the publisher's FIN is asked for ane
     }
 }
 
-TEST_CASE("what a publisher says too late is not said of the one that took over", "[relay][regression]") {
+TEST_CASE("late messages of a replaced publisher do not affect its successor", "[relay][regression]") {
     scene s;
     auto& first = s.join();
     first.announce("room/cam", {hop_id{1}, hop_id{2}, hop_id{3}});
@@ -110,7 +110,7 @@ TEST_CASE("tracks that have ended are bounded in number", "[relay][regression]")
     CHECK(s.r.stats().tracks == 0);
 }
 
-TEST_CASE("one publisher that answers no TRACK is not asked without end, and no other suffers", "[relay][regression]") {
+TEST_CASE("unanswered TRACKs to one publisher are bounded, and no other is affected", "[relay][regression]") {
     scene s;
     s.publisher();
     auto& other = s.publisher("other");

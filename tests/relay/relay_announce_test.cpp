@@ -6,7 +6,7 @@
 
 namespace moqlite::test::relay_announce_test {
 
-TEST_CASE("a broadcast is announced through, with the relay's hop behind the publisher's", "[relay][announce]") {
+TEST_CASE("an announcement is forwarded, with the relay's hop after the publisher's", "[relay][announce]") {
     scene s{{.origin = hop_id{77}}};
     auto& camera = s.publisher("room/cam", hop_id{5});
     auto& viewer = s.join();
@@ -18,7 +18,7 @@ TEST_CASE("a broadcast is announced through, with the relay's hop behind the pub
     CHECK(viewer.heard() == list{"broadcast_ended 0 room/cam"});
 }
 
-TEST_CASE("a broadcast is not announced to whom it came from", "[relay][announce]") {
+TEST_CASE("a broadcast is not announced back to its source", "[relay][announce]") {
     scene s;
     auto& camera = s.publisher();
     camera.watch();
@@ -39,7 +39,7 @@ TEST_CASE("a broadcast is not announced to a peer that its path already leads th
     CHECK(other.heard() == list{"broadcast_available 0 room/cam hops 3 9 0 0"});
 }
 
-TEST_CASE("a path that leads through the relay itself is a loop, and not taken", "[relay][announce]") {
+TEST_CASE("a route through the relay itself is a loop, and not used", "[relay][announce]") {
     scene s{{.origin = hop_id{77}}};
     auto& neighbour = s.join();
     neighbour.announce("room/cam", {hop_id{3}, hop_id{77}});
@@ -49,7 +49,7 @@ TEST_CASE("a path that leads through the relay itself is a loop, and not taken",
     CHECK(s.r.broadcasts().find("room/mic") != nullptr);
 }
 
-TEST_CASE("of two ways to a broadcast the shorter is told, and the other when it ends", "[relay][announce]") {
+TEST_CASE("of two routes to a broadcast the shorter is announced, and the other when it ends", "[relay][announce]") {
     scene s{{.origin = hop_id{77}}};
     auto& viewer = s.join();
     viewer.watch("room");
@@ -89,7 +89,7 @@ TEST_CASE("a publisher that dies takes its broadcasts with it", "[relay][announc
     CHECK(s.r.stats().sessions == 1);
 }
 
-TEST_CASE("nobody is told anything before it is let in", "[relay][admission]") {
+TEST_CASE("a session gets nothing before it is admitted", "[relay][admission]") {
     scene s;
     static_cast<void>(s.publisher());
     auto& viewer = s.arrive(version::lite_05, "/live?token=1");
@@ -104,7 +104,7 @@ TEST_CASE("nobody is told anything before it is let in", "[relay][admission]") {
     CHECK(s.r.admit(viewer.key, {}).error() == errc::already_answered);
 }
 
-TEST_CASE("a peer that is refused is told why, and is gone", "[relay][admission]") {
+TEST_CASE("a refused peer gets the code, and is removed", "[relay][admission]") {
     scene s;
     auto& stranger = s.arrive();
     REQUIRE(s.r.refuse(stranger.key));
@@ -116,7 +116,7 @@ TEST_CASE("a peer that is refused is told why, and is gone", "[relay][admission]
     CHECK(s.r.admit(stranger.key, {}).error() == errc::not_found);
 }
 
-TEST_CASE("names are relative to a peer's root, and what is outside is not there", "[relay][admission]") {
+TEST_CASE("names are relative to a peer's root, and nothing outside is visible", "[relay][admission]") {
     scene s;
     auto& camera = s.join({.root = "eu"});
     camera.announce("room/cam");
@@ -156,7 +156,7 @@ TEST_CASE("a peer publishes and subscribes below its prefixes only", "[relay][ad
     CHECK(s.notices().back() == "peer_misbehaved 2 unauthorized");
 }
 
-TEST_CASE("who wants to come in and who has gone is told, however many broadcasts came before", "[relay][admission]") {
+TEST_CASE("admissions and departures are reported, however many notices of broadcasts wait", "[relay][admission]") {
     scene s;
     auto& camera = s.join();
     for (int i = 0; i < 5000; ++i) camera.announce("cam/" + std::to_string(i));
@@ -171,7 +171,7 @@ TEST_CASE("who wants to come in and who has gone is told, however many broadcast
           list{"admission_wanted 2 ", "session_ended 1 transport_closed", "session_ended 2 refused"});
 }
 
-TEST_CASE("announcements of all peers together are bounded, and many of some leave room for others",
+TEST_CASE("announcements of all peers are bounded together, and those of some leave room for others",
     "[relay][announce][bounds]") {
     relay_options o;
     o.bounds.announced_by_all = 256 * 1024;
@@ -212,7 +212,7 @@ TEST_CASE("announcements of all peers together are bounded, and many of some lea
     CHECK(s.r.stats().broadcasts == 201);
 }
 
-TEST_CASE("a relay that goes to a server watches what it has, and tells it what there is", "[relay][upstream]") {
+TEST_CASE("a relay that connects to a server watches its broadcasts, and announces its own", "[relay][upstream]") {
     scene s{{.origin = hop_id{77}}};
     static_cast<void>(s.publisher("local", hop_id{5}));
     auto& origin = s.dial("/eu?token=1");

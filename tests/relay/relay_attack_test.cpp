@@ -30,7 +30,8 @@ track_info info_of(std::uint64_t timescale) {
 
 } // namespace
 
-TEST_CASE("a TRACK goes to who announces the broadcast now, not to who covered it before", "[relay][attack][track]") {
+TEST_CASE("a TRACK goes to the current publisher of the broadcast, not to the one that covered it before",
+    "[relay][attack][track]") {
     scene s;
     auto& hostile = s.publisher(""); // Covers everything.
     auto& accomplice = s.join();
@@ -57,7 +58,8 @@ TEST_CASE("a TRACK goes to who announces the broadcast now, not to who covered i
     }
 }
 
-TEST_CASE("a FETCH goes to who announces the broadcast now, not to who covered it before", "[relay][attack][fetch]") {
+TEST_CASE("a FETCH goes to the current publisher of the broadcast, not to the one that covered it before",
+    "[relay][attack][fetch]") {
     scene s;
     auto& hostile = s.publisher("");
     auto& accomplice = s.join();
@@ -75,8 +77,8 @@ TEST_CASE("a FETCH goes to who announces the broadcast now, not to who covered i
     CHECK(viewer.groups().empty());
 }
 
-TEST_CASE("subscriptions to one track that were retired by takeovers yield to who wants that track",
-    "[relay][attack][share]") {
+TEST_CASE(
+    "subscriptions to one track that were retired by takeovers yield to new readers of it", "[relay][attack][share]") {
     scene s;
     auto& camera = publisher_granting(s, 60);
     auto& flapping = s.join({}, version::lite_05, hop_id{2});
@@ -147,8 +149,8 @@ TEST_CASE(
     }
 }
 
-TEST_CASE("a place that is left to bring its last groups does not protect the others of its session",
-    "[relay][attack][share]") {
+TEST_CASE(
+    "a place that only brings its last groups does not protect the others of its session", "[relay][attack][share]") {
     for (const bool drains : {false, true}) {
         scene s;
         auto& camera = publisher_granting(s, 40);

@@ -23,8 +23,8 @@ subscribe_options complete(bool capped) {
 
 } // namespace
 
-TEST_CASE("a complete reader that falls far behind is served from the log, and loses nothing that is there",
-    "[relay][backlog]") {
+TEST_CASE(
+    "a complete reader that falls far behind is served from the log, and loses no cached group", "[relay][backlog]") {
     scene s;
     auto& camera = s.publisher();
     auto& slow = s.viewer(complete(GENERATE(true, false)));
@@ -108,7 +108,7 @@ TEST_CASE("a complete reader may raise its Group End while it is behind", "[rela
     CHECK(s.r.stats().groups_lost == 0);
 }
 
-TEST_CASE("a complete reader that becomes a live one goes on with what comes", "[relay][backlog]") {
+TEST_CASE("a complete reader that becomes a live one continues with new groups", "[relay][backlog]") {
     scene s;
     auto& camera = s.publisher();
     auto& slow = s.viewer(complete(false));
@@ -125,7 +125,7 @@ TEST_CASE("a complete reader that becomes a live one goes on with what comes", "
     CHECK(count(slow.heard(), "groups_dropped") >= 1);
 }
 
-TEST_CASE("one peer's tracks that are behind all go on, also when another request of it ends", "[relay][backlog]") {
+TEST_CASE("all delayed tracks of one peer continue, also when another request of it ends", "[relay][backlog]") {
     relay_options o;
     o.bounds.served_groups = 40; // Half of it is what all its complete readers have at once.
     scene s{o};
@@ -148,7 +148,7 @@ TEST_CASE("one peer's tracks that are behind all go on, also when another reques
     CHECK(s.r.stats().groups_lost == 0);
 }
 
-TEST_CASE("what waits for hundreds of peers together leaves memory for the others", "[relay][backlog][memory]") {
+TEST_CASE("groups that wait for hundreds of peers leave memory for others", "[relay][backlog][memory]") {
     relay_options o;
     o.bounds.memory = 8 << 20;
     o.bounds.cache = 4 << 20;

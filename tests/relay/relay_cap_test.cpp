@@ -26,7 +26,7 @@ struct with_groups : scene {
 
 } // namespace
 
-TEST_CASE("a capped reader gets what it asked for, and more when it raises its Group End", "[relay][group end]") {
+TEST_CASE("a capped reader gets the requested groups, and more when it raises its Group End", "[relay][group end]") {
     with_groups s;
     auto& reader = s.viewer(up_to(1, 0));
     CHECK(reader.groups() == list{"0: 0", "1: 1"});
@@ -44,7 +44,7 @@ TEST_CASE("a capped reader gets what it asked for, and more when it raises its G
     CHECK(reader.groups() == list{"6: 6"});
 }
 
-TEST_CASE("one reader's Group End holds up no other", "[relay][group end]") {
+TEST_CASE("one reader's Group End delays no other", "[relay][group end]") {
     with_groups s;
     auto& capped = s.viewer(up_to(0, 0));
     static_cast<void>(s.ahead.groups());
@@ -55,7 +55,7 @@ TEST_CASE("one reader's Group End holds up no other", "[relay][group end]") {
     CHECK(s.camera.heard().empty());
 }
 
-TEST_CASE("a publisher is asked no further than its readers ask, and goes on when one does", "[relay][group end]") {
+TEST_CASE("the upstream Group End is the highest of the readers', and rises with it", "[relay][group end]") {
     scene s;
     auto& camera = s.publisher();
     auto& reader = s.viewer(up_to(1, 0));
@@ -73,7 +73,7 @@ TEST_CASE("a publisher is asked no further than its readers ask, and goes on whe
     CHECK(reader.groups() == list{"0: 0", "1: 1", "2: 2"});
 }
 
-TEST_CASE("what the cache did not keep for a capped reader is dropped, and said to be, before what there is",
+TEST_CASE("groups that the cache has dropped are announced to a capped reader as dropped, before the cached ones",
     "[relay][group end]") {
     relay_options o;
     o.bounds.cache_age = 10s;
@@ -91,7 +91,7 @@ TEST_CASE("what the cache did not keep for a capped reader is dropped, and said 
     CHECK(s.notices().back() == "reader_lost_group 3 room/cam video 3 evicted");
 }
 
-TEST_CASE("a drop says no more than the reader has asked for", "[relay][group end]") {
+TEST_CASE("a DROP covers no more than the reader has requested", "[relay][group end]") {
     relay_options o;
     o.bounds.cache = 1500;
     with_groups s{o};
@@ -146,7 +146,7 @@ TEST_CASE("a first Group End after none serves no group again, and later ones in
     CHECK(reader.groups() == list{"5: 5", "6: 6"});
 }
 
-TEST_CASE("a Group End that is lifted stays lifted", "[relay][group end]") {
+TEST_CASE("a Group End that is removed stays removed", "[relay][group end]") {
     with_groups s;
     auto& reader = s.viewer(up_to(1, 0));
     reader.update({.ordered = true});
@@ -193,7 +193,7 @@ TEST_CASE("a publisher that ends a subscription at its Group End is subscribed a
     }
 }
 
-TEST_CASE("a track whose publisher waits at a Group End goes on with whoever wants more, or is forgotten",
+TEST_CASE("a track whose publisher waits at a Group End continues with a reader that wants more, or is freed",
     "[relay][group end][regression]") {
     scene s;
     auto& camera = s.publisher();
@@ -233,7 +233,7 @@ TEST_CASE("a track whose publisher waits at a Group End goes on with whoever wan
     }
 }
 
-TEST_CASE("a publisher that ends at a Group End while a higher one is on its way to it is subscribed again",
+TEST_CASE("a publisher that ends at a Group End while a higher one is in flight is subscribed again",
     "[relay][group end][regression]") {
     scene s;
     auto& camera = s.publisher();
@@ -258,7 +258,7 @@ TEST_CASE("a publisher that ends at a Group End while a higher one is on its way
     }
 }
 
-TEST_CASE("where a version cannot say a track's end, a FIN at a Group End was it if nothing follows",
+TEST_CASE("on versions without END a FIN at a Group End ends the track if nothing follows",
     "[relay][group end][regression]") {
     scene s;
     auto& camera = s.join({}, version::lite_03);

@@ -5,7 +5,7 @@
 
 namespace moqlite::test::relay_drop_test {
 
-TEST_CASE("a publisher that says one by one what will not come ends its own readers' requests, not their sessions",
+TEST_CASE("a publisher that sends DROPs one by one ends its readers' requests, not their sessions",
     "[relay][drop][regression]") {
     scene s;
     auto& hostile = s.publisher("room/cam");

@@ -30,7 +30,7 @@ struct with_track : scene {
 
 } // namespace
 
-TEST_CASE("END is passed on at once, FIN when everything has been delivered", "[relay][end of track]") {
+TEST_CASE("END is forwarded at once, FIN when everything is delivered", "[relay][end of track]") {
     with_track s;
     const auto g = s.camera.begin(0, 2);
     REQUIRE(g->write_frame(timestamp{0}, as_bytes("c")));
@@ -66,7 +66,7 @@ TEST_CASE("a reader that cannot take the last groups yet is served to the end wh
     CHECK(s.reader.heard() == list{"subscription_end_known 0 before 6", "subscription_ended 0 finished"});
 }
 
-TEST_CASE("who comes between END and the last groups gets those too", "[relay][end of track]") {
+TEST_CASE("a reader that arrives between END and the last groups gets these, too", "[relay][end of track]") {
     with_track s;
     REQUIRE(s.camera->end_track(request_id{0}, at(3)));
     s.settle();
@@ -89,7 +89,7 @@ TEST_CASE("a track without groups ends too", "[relay][end of track]") {
           list{"subscription_end_known 0 before 0", "subscription_accepted 0 from 0", "subscription_ended 0 finished"});
 }
 
-TEST_CASE("an ended track is served from the log while that is kept", "[relay][end of track][log]") {
+TEST_CASE("an ended track is served from the log while it is cached", "[relay][end of track][log]") {
     with_track s;
     s.end();
     static_cast<void>(s.camera.heard());
@@ -117,7 +117,7 @@ TEST_CASE("an ended track is served from the log while that is kept", "[relay][e
     CHECK(s.camera.heard().empty());
 }
 
-TEST_CASE("what is known of an ended track is told while the log has it", "[relay][end of track][log][track]") {
+TEST_CASE("the TRACK_INFO of an ended track is answered while the log has it", "[relay][end of track][log][track]") {
     with_track s;
     static_cast<void>(s.camera.heard());
     const auto ask = [&](guest& g) {
@@ -199,8 +199,7 @@ TEST_CASE("un-announcing ends no subscription", "[relay][end of track]") {
     SECTION("and who comes now is still served") { CHECK(s.viewer().groups() == list{"2: c"}); }
 }
 
-TEST_CASE("a drop of the publisher reaches the readers that want those groups, also who comes later",
-    "[relay][end of track]") {
+TEST_CASE("a publisher's DROP reaches the readers that want those groups, also later ones", "[relay][end of track]") {
     with_track s;
     auto& later = s.viewer({.start = at(5)});
     REQUIRE(s.camera->drop(request_id{0}, at(2), at(3), app_error::old));
@@ -244,7 +243,8 @@ list ask_late(scene& s) {
 
 } // namespace
 
-TEST_CASE("a track is complete once its END and all groups before it are here, whoever leaves before the FIN",
+TEST_CASE(
+    "a track is complete once its END and all groups before it have arrived, even if readers leave before the FIN",
     "[relay][end of track][log][regression]") {
     with_track s;
     REQUIRE(s.reader->request_track({"room/cam", "video"}));

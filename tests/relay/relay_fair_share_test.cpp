@@ -39,7 +39,7 @@ void subscribe(guest& g, unsigned from, unsigned n, const std::string& prefix = 
 
 } // namespace
 
-TEST_CASE("a viewer of two tracks gets in however many SUBSCRIBEs of others a silent publisher leaves unanswered",
+TEST_CASE("a viewer of two tracks is served however many SUBSCRIBEs of others a silent publisher leaves unanswered",
     "[relay][share]") {
     scene s;
     auto& camera = publisher_granting(s, 100);
@@ -106,7 +106,7 @@ TEST_CASE("sessions with as many requests as others take no place from each othe
     CHECK(count(camera.heard(), "subscribe_requested") <= 5);
 }
 
-TEST_CASE("a viewer of a track gets in where others have all places for tracks that are served", "[relay][share]") {
+TEST_CASE("a viewer of a track is served where others hold all places for served tracks", "[relay][share]") {
     scene s;
     auto& camera = publisher_granting(s, 100);
     std::uint64_t answered = 0;
@@ -133,7 +133,7 @@ TEST_CASE("a viewer of a track gets in where others have all places for tracks t
     }
 }
 
-TEST_CASE("a link of a mesh carries 200 tracks of a publisher that grants 256 streams, beside another asker",
+TEST_CASE("a mesh link carries 200 tracks of a publisher that grants 256 streams, beside another requester",
     "[relay][share]") {
     scene s;
     auto& camera = publisher_granting(s, 256);
@@ -160,7 +160,7 @@ TEST_CASE("a link of a mesh carries 200 tracks of a publisher that grants 256 st
     CHECK(edge.heard().empty());
 }
 
-TEST_CASE("an unanswered SUBSCRIBE waits as long as nobody needs its place, then 10 s", "[relay][share]") {
+TEST_CASE("an unanswered SUBSCRIBE waits until its place is needed, but at least 10 s", "[relay][share]") {
     scene s;
     auto& camera = publisher_granting(s, 41);
     std::vector<guest*> waiting;
@@ -193,8 +193,7 @@ TEST_CASE("an unanswered SUBSCRIBE waits as long as nobody needs its place, then
     }
 }
 
-TEST_CASE("what a relay remembers of requests that it waits for does not grow with those that were answered or left",
-    "[relay][share]") {
+TEST_CASE("a relay's state of pending requests does not grow with those answered or cancelled", "[relay][share]") {
     scene s;
     auto& camera = publisher_granting(s, 100);
     auto& slow = s.join();

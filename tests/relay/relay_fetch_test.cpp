@@ -11,7 +11,7 @@ void fetch(guest& g, std::uint64_t sequence) { REQUIRE(g->fetch({"room/cam", "vi
 
 } // namespace
 
-TEST_CASE("a group that is in the log is fetched from there", "[relay][fetch]") {
+TEST_CASE("a cached group is fetched from the log", "[relay][fetch]") {
     scene s;
     auto& camera = s.publisher();
     auto& viewer = s.viewer();
@@ -28,7 +28,7 @@ TEST_CASE("a group that is in the log is fetched from there", "[relay][fetch]") 
     CHECK(viewer.groups() == list{"4: four", "3: three"});
 }
 
-TEST_CASE("a group that is still arriving is fetched as it comes", "[relay][fetch]") {
+TEST_CASE("a group that is still arriving is fetched as it arrives", "[relay][fetch]") {
     scene s;
     auto& camera = s.publisher();
     auto& viewer = s.viewer();
@@ -45,7 +45,8 @@ TEST_CASE("a group that is still arriving is fetched as it comes", "[relay][fetc
     CHECK(viewer.groups() == list{"3: halfwhole", "3: halfwhole"});
 }
 
-TEST_CASE("a group that is not there is fetched from the publisher, once for all who ask, and shown to no subscriber",
+TEST_CASE(
+    "a group that is not cached is fetched from the publisher, once for all requesters, and served to no subscriber",
     "[relay][fetch]") {
     scene s;
     auto& camera = s.publisher();
@@ -86,7 +87,7 @@ TEST_CASE("a fetch works without any subscription", "[relay][fetch]") {
     CHECK(one.groups() == list{"0: zero"});
 }
 
-TEST_CASE("a fetch that the publisher refuses, or cannot be asked for, is refused", "[relay][fetch]") {
+TEST_CASE("a fetch that the publisher refuses or does not support is refused", "[relay][fetch]") {
     scene s;
     auto& one = s.join();
     SECTION("refused") {
@@ -122,7 +123,7 @@ TEST_CASE("a fetch that the publisher refuses, or cannot be asked for, is refuse
     }
 }
 
-TEST_CASE("when nobody wants a fetched group any more, its publisher need not send it", "[relay][fetch]") {
+TEST_CASE("when no requester wants a fetched group any more, the upstream FETCH is cancelled", "[relay][fetch]") {
     scene s;
     auto& camera = s.publisher();
     auto& one = s.join();
@@ -144,7 +145,7 @@ TEST_CASE("when nobody wants a fetched group any more, its publisher need not se
     CHECK(s.r.stats().groups_lost == 0);
 }
 
-TEST_CASE("a fetched group that nobody reads is paid for by who asked for it", "[relay][fetch][memory]") {
+TEST_CASE("a fetched group that is not read counts against its requester", "[relay][fetch][memory]") {
     limits bounds;
     bounds.cache = 4 << 20;
     bounds.memory = 8 << 20;
@@ -171,7 +172,8 @@ TEST_CASE("a fetched group that nobody reads is paid for by who asked for it", "
     CHECK(cut[0].find("cut evicted") != std::string::npos);
 }
 
-TEST_CASE("many who came and went make a fetched group no larger, when memory is short", "[relay][fetch][memory]") {
+TEST_CASE("many requesters that have left do not make a fetched group larger when memory is short",
+    "[relay][fetch][memory]") {
     limits bounds;
     bounds.cache = 4 << 20;
     bounds.memory = 8 << 20;
@@ -205,7 +207,7 @@ TEST_CASE("many who came and went make a fetched group no larger, when memory is
     CHECK(viewer.arriving() == list{"7: 8388608 bytes"});
 }
 
-TEST_CASE("who asks for a group of which the beginning has gone already has it fetched anew", "[relay][fetch]") {
+TEST_CASE("a FETCH for a group whose beginning has been dropped fetches it again", "[relay][fetch]") {
     scene s;
     auto& camera = s.publisher();
     auto& one = s.join();
@@ -244,7 +246,7 @@ TEST_CASE("who asks for a group of which the beginning has gone already has it f
     }
 }
 
-TEST_CASE("a publisher that asks for what it is asked for is not waited for", "[relay][fetch]") {
+TEST_CASE("a publisher that requests the same group is not awaited", "[relay][fetch]") {
     scene s;
     auto& camera = s.publisher();
     auto& one = s.join();
@@ -260,8 +262,8 @@ TEST_CASE("a publisher that asks for what it is asked for is not waited for", "[
 
 // Issue 10: a publisher that falls silent in the middle of a group that was fetched held its readers for ever.
 
-TEST_CASE("a fetched group whose publisher falls silent in the middle of it ends for who waits, with a code",
-    "[relay][fetch]") {
+TEST_CASE(
+    "a fetched group whose publisher falls silent within it ends for its requesters, with a code", "[relay][fetch]") {
     scene s;
     auto& far = s.join();
     far.announce("room/cam", {hop_id{2}, hop_id{3}});
@@ -325,7 +327,7 @@ TEST_CASE("a fetched group whose publisher falls silent in the middle of it ends
     }
 }
 
-TEST_CASE("of several fetched groups only those end whose publisher is silent", "[relay][fetch]") {
+TEST_CASE("of several fetched groups only those of the silent publisher end", "[relay][fetch]") {
     scene s;
     auto& camera = s.publisher();
     auto& one = s.join();
@@ -348,7 +350,7 @@ TEST_CASE("of several fetched groups only those end whose publisher is silent", 
     CHECK(one.groups() == list{"0: ab cut timeout"});
 }
 
-TEST_CASE("a peer that says again and again that it will leave is named once", "[relay]") {
+TEST_CASE("a peer that sends GOAWAY repeatedly is reported once", "[relay]") {
     scene s;
     auto& camera = s.publisher();
     s.notices();
@@ -357,7 +359,7 @@ TEST_CASE("a peer that says again and again that it will leave is named once", "
     CHECK(s.notices() == list{"peer_leaving 1 https://b"});
 }
 
-TEST_CASE("a peer that will leave is named to the operator", "[relay]") {
+TEST_CASE("a peer that sends GOAWAY is reported to the operator", "[relay]") {
     scene s;
     auto& camera = s.publisher();
     s.notices();
@@ -366,7 +368,7 @@ TEST_CASE("a peer that will leave is named to the operator", "[relay]") {
     CHECK(s.notices() == list{"peer_leaving 1 https://b"});
 }
 
-TEST_CASE("a datagram is passed on as one, to all whose version has them, and is not kept", "[relay][datagram]") {
+TEST_CASE("a datagram is forwarded as one, to all whose version has them, and is not cached", "[relay][datagram]") {
     scene s;
     auto& camera = s.publisher();
     auto& viewer = s.viewer();
@@ -384,7 +386,7 @@ TEST_CASE("a datagram is passed on as one, to all whose version has them, and is
     CHECK(s.viewer().heard() == list{"subscription_accepted 0 from 3"});
 }
 
-TEST_CASE("a datagram that a reader has not asked for is not lost to it", "[relay][datagram]") {
+TEST_CASE("a datagram beyond a reader's range is not reported as lost", "[relay][datagram]") {
     scene s;
     auto& camera = s.publisher();
     s.viewer({.end = at(9)});

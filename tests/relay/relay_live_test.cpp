@@ -102,7 +102,7 @@ struct slow_reader {
 
 } // namespace
 
-TEST_CASE("a live reader takes no group from a slow complete one, and is near the edge, whoever came first",
+TEST_CASE("a live reader costs a slow complete one no group, and stays near the live edge, in either order of arrival",
     "[relay][live]") {
     const bool live_first = GENERATE(false, true);
     CAPTURE(live_first);
@@ -169,7 +169,7 @@ TEST_CASE("live and complete readers share one subscription as long as it keeps 
     CHECK(s.r.stats().groups_lost == 0);
 }
 
-TEST_CASE("a live reader is moved once, however often complete ones come and go", "[relay][live]") {
+TEST_CASE("a live reader is moved once, however often complete ones arrive and leave", "[relay][live]") {
     scene s{small_cache()};
     auto& camera = s.publisher();
     source from{s, camera};
@@ -228,7 +228,7 @@ TEST_CASE("a live reader that sets a Group End is complete from there on", "[rel
     CHECK(from.most() == 2);
 }
 
-TEST_CASE("both subscriptions to a track end with it, and what is kept is the complete one", "[relay][live]") {
+TEST_CASE("both subscriptions to a track end with it, and the complete one's groups are kept", "[relay][live]") {
     scene s;
     auto& camera = s.publisher();
     auto& recorder = s.viewer(complete(1, 0));
@@ -257,7 +257,7 @@ TEST_CASE("both subscriptions to a track end with it, and what is kept is the co
     CHECK(s.r.stats().memory == 0);
 }
 
-TEST_CASE("a reader of a publisher that was taken over sets a Group End, and who comes next gets the new publisher",
+TEST_CASE("a reader of a replaced publisher sets a Group End, and the next reader gets the new publisher",
     "[relay][live][regression]") {
     scene s;
     auto& camera = s.publisher("room/cam", hop_id{1});
@@ -289,7 +289,7 @@ TEST_CASE("a reader of a publisher that was taken over sets a Group End, and who
     SECTION("or they end with their publishers") { s.cut(camera), s.cut(other); }
 }
 
-TEST_CASE("second subscriptions beside one that its publisher ends at its Group End are in somebody's share",
+TEST_CASE("second subscriptions beside one that its publisher ends at its Group End count in a share",
     "[relay][live][regression]") {
     relay_options o;
     o.bounds.upstream_requests = 12;
@@ -328,7 +328,7 @@ TEST_CASE("second subscriptions beside one that its publisher ends at its Group 
 }
 
 // Issue 10: a live reader that names the last group that it wants lost the one that was arriving.
-TEST_CASE("a live reader that sets a Group End gets the group that is arriving whole", "[relay][live][group end]") {
+TEST_CASE("a live reader that sets a Group End gets the arriving group whole", "[relay][live][group end]") {
     scene s;
     auto& camera = s.publisher();
     auto& recorder = s.viewer(complete(1, 0));

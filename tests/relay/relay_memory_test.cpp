@@ -37,7 +37,8 @@ TEST_CASE("the newest group of a quiet track is served however old it is", "[rel
     CHECK(s.viewer({.start = at(0)}).groups() == list{"1: catalog"});
 }
 
-TEST_CASE("what a capped reader has not asked for yet waits for it beyond its age", "[relay][cache][group end]") {
+TEST_CASE(
+    "groups that a capped reader has not requested yet wait for it beyond their age", "[relay][cache][group end]") {
     scene s;
     auto& camera = s.publisher();
     static_cast<void>(s.viewer({.ordered = true, .end = at(9)}));
@@ -53,7 +54,7 @@ TEST_CASE("what a capped reader has not asked for yet waits for it beyond its ag
     CHECK(got == list{"0: 0", "1: 1", "2: 2", "3: 3", "4: 4", "5: 5"});
 }
 
-TEST_CASE("a group larger than the cache streams through, and is lost to who comes late", "[relay][memory]") {
+TEST_CASE("a group larger than the cache streams through, and is lost to late joiners", "[relay][memory]") {
     scene s{bounded(mib, 256 * kib)};
     auto& camera = s.publisher();
     auto& reader = s.viewer();
@@ -142,7 +143,7 @@ TEST_CASE("a publisher that finishes nothing costs a healthy one no group", "[re
         notices.begin(), notices.end(), [](const auto& n) { return n.starts_with("reader_lost_group 2"); }));
 }
 
-TEST_CASE("groups that never end are found however small the cache is and however long they take",
+TEST_CASE("groups that never end are detected however small the cache is and however long they take",
     "[relay][memory][regression]") {
     scene s{bounded(4 * mib, 16 * kib)};
     auto& camera = s.publisher();
@@ -181,8 +182,8 @@ TEST_CASE("groups that never end are found however small the cache is and howeve
     CHECK(s.r.stats().memory < 256 * kib);
 }
 
-TEST_CASE("a group that nobody reads and the cache has dropped keeps nothing while it arrives",
-    "[relay][memory][regression]") {
+TEST_CASE(
+    "an arriving group without readers that the cache has dropped holds no memory", "[relay][memory][regression]") {
     scene s{bounded(4 * mib, mib)};
     auto& camera = s.publisher();
     auto& other = s.publisher("other");
@@ -216,7 +217,7 @@ TEST_CASE("a group that nobody reads and the cache has dropped keeps nothing whi
     CHECK(s.r.stats().groups_lost == 0);
 }
 
-TEST_CASE("a number that comes again while the first of it is arriving, however long, is refused and not counted",
+TEST_CASE("a group number that arrives again while the first is still arriving is refused and not counted",
     "[relay][memory][regression]") {
     scene s;
     auto& camera = s.publisher();
@@ -250,7 +251,7 @@ TEST_CASE("a number that comes again while the first of it is arriving, however 
     CHECK(s.r.stats().memory == 0);
 }
 
-TEST_CASE("a group that comes when memory is used up is refused, not half kept", "[relay][memory]") {
+TEST_CASE("a group that arrives when memory is used up is refused, not kept in part", "[relay][memory]") {
     scene s{bounded(256 * kib, 128 * kib)};
     auto& camera = s.publisher();
     auto& reader = s.viewer();
@@ -269,7 +270,7 @@ TEST_CASE("a group that comes when memory is used up is refused, not half kept",
     CHECK(reader.groups().back() == "1: small");
 }
 
-TEST_CASE("when everybody has gone nothing is left", "[relay][memory]") {
+TEST_CASE("when all sessions have ended nothing is left", "[relay][memory]") {
     scene s;
     auto& camera = s.publisher();
     std::vector<guest*> viewers;

@@ -19,7 +19,7 @@ guest& viewer_of_alice(scene& s) {
 
 } // namespace
 
-TEST_CASE("who looks for a broadcast finds it beneath an announced path", "[relay][prefix]") {
+TEST_CASE("a broadcast is found beneath an announced path", "[relay][prefix]") {
     scene s;
     auto& viewer = s.join();
     REQUIRE(viewer->watch("room/alice"));
@@ -39,7 +39,7 @@ TEST_CASE("who looks for a broadcast finds it beneath an announced path", "[rela
     CHECK(viewer.heard() == list{"broadcast_ended 0 room/alice"});
 }
 
-TEST_CASE("a request beneath an announced path reaches who announced it", "[relay][prefix]") {
+TEST_CASE("a request beneath an announced path reaches its publisher", "[relay][prefix]") {
     scene s;
     auto& room = s.publisher("room");
     static_cast<void>(room.heard());
@@ -95,7 +95,7 @@ TEST_CASE("an announcement covers whole segments, and an empty one everything", 
     CHECK(publisher.heard().empty());
 }
 
-TEST_CASE("a narrower announcement shadows a broader one, whichever came first", "[relay][prefix]") {
+TEST_CASE("a narrower announcement shadows a broader one, in either order", "[relay][prefix]") {
     scene s;
     guest* room = nullptr;
     guest* own = nullptr;
@@ -130,7 +130,7 @@ TEST_CASE("a narrower announcement shadows a broader one, whichever came first",
     CHECK(viewer.groups() == list{"1: still"});
 }
 
-TEST_CASE("who comes after a narrower announcement gets nothing that a broader one has brought", "[relay][prefix]") {
+TEST_CASE("readers after a narrower announcement get no groups of the broader one", "[relay][prefix]") {
     scene s;
     auto& room = s.publisher("room", hop_id{1});
     auto& first = viewer_of_alice(s);
@@ -159,7 +159,7 @@ TEST_CASE("who comes after a narrower announcement gets nothing that a broader o
     CHECK(second.groups() == list{"5: her own"});
 }
 
-TEST_CASE("what was announced by a path beneath is new when a path above it is announced", "[relay][prefix]") {
+TEST_CASE("tracks of an ended narrower path are new when a path above it is announced", "[relay][prefix]") {
     scene s;
     auto& own = s.publisher("room/alice", hop_id{2});
     auto& first = viewer_of_alice(s);
@@ -176,7 +176,7 @@ TEST_CASE("what was announced by a path beneath is new when a path above it is a
     CHECK(room.heard().size() == 2);
 }
 
-TEST_CASE("a publisher of a room who is replaced hands all that is beneath to its successor", "[relay][prefix]") {
+TEST_CASE("a replaced publisher of a room hands everything beneath to its successor", "[relay][prefix]") {
     scene s;
     auto& room = s.publisher("room", hop_id{1});
     auto& first = viewer_of_alice(s);
@@ -194,7 +194,7 @@ TEST_CASE("a publisher of a room who is replaced hands all that is beneath to it
     CHECK(second.groups() == list{"0: new"});
 }
 
-TEST_CASE("nobody is asked for what it wants itself, and its narrower announcement still shadows", "[relay][prefix]") {
+TEST_CASE("a request is not sent back to its requester, whose narrower announcement still shadows", "[relay][prefix]") {
     scene s;
     auto& room = s.publisher("room");
     static_cast<void>(room.heard());

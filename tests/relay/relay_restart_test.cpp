@@ -40,7 +40,7 @@ TEST_CASE("a publisher that dies while nothing is open leaves a code too", "[rel
     REQUIRE(reader.heard().size() == 1);
 }
 
-TEST_CASE("a publisher that closes with code 0 is told as dropped, not as a clean end", "[relay][restart]") {
+TEST_CASE("a publisher that closes with code 0 is reported as dropped, not as a clean end", "[relay][restart]") {
     scene s;
     auto& camera = s.publisher();
     auto& reader = s.viewer();
@@ -51,7 +51,7 @@ TEST_CASE("a publisher that closes with code 0 is told as dropped, not as a clea
     CHECK(reader.heard().back() == "subscription_ended 0 dropped");
 }
 
-TEST_CASE("a publisher that comes back is asked again", "[relay][restart]") {
+TEST_CASE("a publisher that returns is subscribed again", "[relay][restart]") {
     scene s;
     s.cut(s.publisher());
     auto& again = s.publisher();
@@ -128,7 +128,7 @@ TEST_CASE(
     }
 }
 
-TEST_CASE("the same publisher by another way is no other publisher", "[relay][restart]") {
+TEST_CASE("the same publisher by another route is not another publisher", "[relay][restart]") {
     scene s;
     auto& camera = s.join();
     camera.announce("room/cam", {hop_id{1}, hop_id{2}});
@@ -146,7 +146,7 @@ TEST_CASE("the same publisher by another way is no other publisher", "[relay][re
     CHECK(s.r.stats().tracks == 1);
 }
 
-TEST_CASE("a publisher that is farther away than another changes nothing for who comes next", "[relay][restart]") {
+TEST_CASE("a more distant publisher changes nothing for later readers", "[relay][restart]") {
     scene s;
     auto& near = s.publisher("room/cam", hop_id{1});
     static_cast<void>(s.viewer());
@@ -160,7 +160,7 @@ TEST_CASE("a publisher that is farther away than another changes nothing for who
     CHECK(s.r.stats().tracks == 1);
 }
 
-TEST_CASE("when the nearer of two publishers leaves, who comes next gets the other's track", "[relay][restart]") {
+TEST_CASE("when the nearer of two publishers leaves, later readers get the other's track", "[relay][restart]") {
     scene s;
     auto& far = s.join();
     far.announce("room/cam", {hop_id{2}, hop_id{3}});
@@ -263,7 +263,7 @@ TEST_CASE("a broadcast that is announced again while its old track goes on is ne
     serves_only_the_new(s, s.publisher("room/cam", hop_id{9}), 0);
 }
 
-TEST_CASE("a viewer that is slow to take an ended track gets all of it after the name was announced again",
+TEST_CASE("a slow viewer of an ended track gets all of it after the name was announced again",
     "[relay][restart][end of track]") {
     with_old s;
     s.first.relay_end.takes = false;
@@ -295,7 +295,7 @@ TEST_CASE("another publisher that a neighbour names for the same broadcast has t
 
 // Issue 10, D7: a publisher that comes back before its dead session has timed out.
 
-TEST_CASE("a publisher that comes back within its idle timeout takes its viewers over at once", "[relay][restart]") {
+TEST_CASE("a publisher that returns within its idle timeout takes over its viewers at once", "[relay][restart]") {
     with_old s;
     const auto hop = GENERATE(hop_id{}, hop_id{5});
     s.camera.end.deaf = true;
@@ -315,7 +315,7 @@ TEST_CASE("a publisher that comes back within its idle timeout takes its viewers
     CHECK_FALSE(s.r.broadcasts().find("room/cam") == nullptr);
 }
 
-TEST_CASE("a publisher that comes back under its own hop has its viewers taken over, too", "[relay][restart]") {
+TEST_CASE("a publisher that returns with its own hop takes over its viewers, too", "[relay][restart]") {
     scene s;
     auto& camera = s.publisher("room/cam", hop_id{5});
     auto& first = s.viewer();
@@ -330,7 +330,7 @@ TEST_CASE("a publisher that comes back under its own hop has its viewers taken o
     serves_only_the_new(s, again, 0);
 }
 
-TEST_CASE("a publisher that was taken over and lives keeps its viewers, until it falls silent", "[relay][restart]") {
+TEST_CASE("a replaced publisher that is alive keeps its viewers until it falls silent", "[relay][restart]") {
     with_old s;
     s.publisher("room/cam", hop_id{5});
     const auto g = s.camera.begin(0, 1);
@@ -346,8 +346,8 @@ TEST_CASE("a publisher that was taken over and lives keeps its viewers, until it
     CHECK(s.first.heard().back() == "subscription_ended 0 dropped");
 }
 
-TEST_CASE("a publisher that was taken over and has nothing to bring keeps its viewers as long as it acknowledges",
-    "[relay][restart][regression]") {
+TEST_CASE(
+    "a replaced publisher without data keeps its viewers as long as it acknowledges", "[relay][restart][regression]") {
     scene s;
     auto& camera = s.publisher("room/cam", hop_id{1});
     auto& reader = s.viewer({.ordered = true, .max_latency = relaying::complete_latency, .start = at(0), .end = at(0)});
@@ -380,8 +380,8 @@ TEST_CASE("a publisher that was taken over and has nothing to bring keeps its vi
 }
 
 // Issue 10: where a round trip takes longer than the grace, a publisher that lives could not show it in time.
-TEST_CASE("a publisher that was taken over has three of its round trips to show that it lives, where that is known",
-    "[relay][restart]") {
+TEST_CASE(
+    "a replaced publisher has three round trips to show activity, if the round trip is known", "[relay][restart]") {
     with_old s;
     const auto rtt = GENERATE(duration{}, duration{100ms}, duration{600ms});
     const auto grace = std::max<duration>(500ms, 3 * rtt);
@@ -408,7 +408,7 @@ TEST_CASE("a publisher that was taken over has three of its round trips to show 
     }
 }
 
-TEST_CASE("a publisher on a long way holds up no reader of another that was taken over, too", "[relay][restart]") {
+TEST_CASE("a replaced publisher on a long path does not delay readers of another", "[relay][restart]") {
     scene s;
     auto& far = s.publisher("room/cam", hop_id{1});
     auto& near = s.publisher("room/mic", hop_id{2});

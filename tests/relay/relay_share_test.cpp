@@ -24,7 +24,7 @@ guest& stingy_publisher(scene& s, std::uint64_t streams) {
 
 } // namespace
 
-TEST_CASE("one viewer that asks for more tracks than a publisher takes leaves room for the others", "[relay][share]") {
+TEST_CASE("one viewer that requests more tracks than a publisher accepts leaves room for others", "[relay][share]") {
     scene s;
     auto& camera = stingy_publisher(s, 100);
     auto& greedy = s.join();
@@ -59,7 +59,7 @@ TEST_CASE("one viewer that asks for more tracks than a publisher takes leaves ro
     }
 }
 
-TEST_CASE("FETCHes that are not answered fill no publisher's streams, and end in time", "[relay][share][fetch]") {
+TEST_CASE("unanswered FETCHes do not use up a publisher's streams, and time out", "[relay][share][fetch]") {
     scene s;
     auto& camera = stingy_publisher(s, 128);
     std::vector<guest*> hostile;
@@ -90,7 +90,7 @@ TEST_CASE("FETCHes that are not answered fill no publisher's streams, and end in
     CHECK_FALSE(s.r.deadline());
 }
 
-TEST_CASE("where the transport says how many streams a publisher grants, they are shared instead of a guess",
+TEST_CASE("if the transport knows how many streams a publisher grants, these are shared instead of an estimate",
     "[relay][share]") {
     scene s;
     auto& far = s.join(); // Another relay, with what many have published.
@@ -133,7 +133,7 @@ TEST_CASE("sessions that mix SUBSCRIBE, TRACK and FETCH have one share for all o
     CHECK(count(asked, "fetch_requested") == 1);
 }
 
-TEST_CASE("whoever reads many tracks may still ask for a few answers", "[relay][share]") {
+TEST_CASE("a reader of many tracks may still make a few other requests", "[relay][share]") {
     scene s;
     auto& camera = stingy_publisher(s, 128);
     auto& viewer = s.join();
@@ -147,7 +147,8 @@ TEST_CASE("whoever reads many tracks may still ask for a few answers", "[relay][
     CHECK(s.r.stats().requests_refused == 0);
 }
 
-TEST_CASE("a publisher that grants no more streams is asked no more, and who asks is told at once", "[relay][share]") {
+TEST_CASE(
+    "a publisher that grants no more streams gets no more requests, which are refused at once", "[relay][share]") {
     scene s;
     auto& camera = stingy_publisher(s, 3);
     auto& viewer = s.viewer();
@@ -256,7 +257,7 @@ TEST_CASE("a group that never ends and outgrows the cache is reported once a tra
 }
 
 // Issue 10, B12.
-TEST_CASE("a root that other peers could not be told of lets nobody in", "[relay][admission]") {
+TEST_CASE("a root that could not be announced to other peers is not admitted", "[relay][admission]") {
     scene s;
     auto& guest = s.arrive();
     std::string deep;

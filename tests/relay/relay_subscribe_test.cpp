@@ -6,7 +6,7 @@
 
 namespace moqlite::test::relay_subscribe_test {
 
-TEST_CASE("a subscription is asked of the publisher, and its groups come through", "[relay][subscribe]") {
+TEST_CASE("a subscription is forwarded to the publisher, and its groups to the subscriber", "[relay][subscribe]") {
     scene s;
     auto& camera = s.publisher();
     auto& viewer = s.viewer();
@@ -21,7 +21,7 @@ TEST_CASE("a subscription is asked of the publisher, and its groups come through
     CHECK(viewer.groups() == list{"3: one", "4: two"});
 }
 
-TEST_CASE("a frame is passed on before its last byte has come", "[relay][subscribe]") {
+TEST_CASE("a frame is forwarded before its last byte has arrived", "[relay][subscribe]") {
     scene s;
     auto& camera = s.publisher();
     auto& viewer = s.viewer();
@@ -37,7 +37,7 @@ TEST_CASE("a frame is passed on before its last byte has come", "[relay][subscri
     CHECK(viewer.groups() == list{"0: halfdone"});
 }
 
-TEST_CASE("what nobody has is refused at once", "[relay][subscribe]") {
+TEST_CASE("a request for an unknown broadcast is refused at once", "[relay][subscribe]") {
     scene s;
     auto& viewer = s.viewer();
     CHECK(viewer.heard() == list{"subscription_ended 0 not_found"});
@@ -78,7 +78,7 @@ TEST_CASE("many readers of a track are one subscription upstream", "[relay][subs
     CHECK(s.r.stats().tracks == 1);
 }
 
-TEST_CASE("upstream is asked for what all readers want together", "[relay][subscribe]") {
+TEST_CASE("the upstream subscription is the union of what all readers want", "[relay][subscribe]") {
     scene s;
     auto& camera = s.publisher();
     const auto ms = [](unsigned n) { return milliseconds{n}; };
@@ -150,7 +150,8 @@ TEST_CASE("the last reader to leave ends the subscription upstream", "[relay][su
     CHECK(camera.heard()[0] == "subscribe_requested 1 room/cam video priority 0 latency 0 ..");
 }
 
-TEST_CASE("who comes late gets the newest group from its first frame, and what follows", "[relay][subscribe][late]") {
+TEST_CASE(
+    "a late joiner gets the newest group from its first frame, and the following ones", "[relay][subscribe][late]") {
     scene s;
     auto& camera = s.publisher();
     static_cast<void>(s.viewer());
@@ -170,7 +171,7 @@ TEST_CASE("who comes late gets the newest group from its first frame, and what f
     CHECK(late.groups() == list{"1: first second", "2: next"});
 }
 
-TEST_CASE("who asks for a start gets every group from there that is kept", "[relay][subscribe][start]") {
+TEST_CASE("a subscription with a start gets every cached group from there", "[relay][subscribe][start]") {
     scene s;
     auto& camera = s.publisher();
     static_cast<void>(s.viewer({.start = at(0)}));
@@ -182,8 +183,8 @@ TEST_CASE("who asks for a start gets every group from there that is kept", "[rel
     CHECK(late.groups() == list{"2: 2", "3: 3", "4: 4"});
 }
 
-TEST_CASE("who asks for a start that is no longer kept is told the first group that it really gets",
-    "[relay][subscribe][start]") {
+TEST_CASE(
+    "a subscription with a start that is no longer cached learns its actual first group", "[relay][subscribe][start]") {
     relay_options o;
     o.bounds.cache_age = 10s;
     scene s{o};
@@ -200,7 +201,7 @@ TEST_CASE("who asks for a start that is no longer kept is told the first group t
     CHECK(late.groups() == list{"2: 2", "3: 3"});
 }
 
-TEST_CASE("a start in the future keeps nobody else from what is there", "[relay][subscribe][start]") {
+TEST_CASE("a start in the future does not delay other readers", "[relay][subscribe][start]") {
     scene s;
     auto& camera = s.publisher();
     auto& early = s.viewer({.start = at(100)});
@@ -220,7 +221,7 @@ TEST_CASE("a start in the future keeps nobody else from what is there", "[relay]
 }
 
 // Issue 10, B8: at most two upstream subscriptions a track.
-TEST_CASE("ever lower starts are asked of the publisher twice, not each", "[relay][subscribe][start]") {
+TEST_CASE("ever lower starts cause two upstream subscriptions, not one each", "[relay][subscribe][start]") {
     scene s;
     auto& camera = s.publisher();
     auto& greedy = s.join();
@@ -240,7 +241,7 @@ TEST_CASE("ever lower starts are asked of the publisher twice, not each", "[rela
     CHECK(s.r.stats().tracks == 1);
 }
 
-TEST_CASE("a group number that comes twice is taken once", "[relay][subscribe]") {
+TEST_CASE("a group number that arrives twice is accepted once", "[relay][subscribe]") {
     scene s;
     auto& camera = s.publisher();
     auto& viewer = s.viewer();
@@ -273,7 +274,7 @@ TEST_CASE("a group that its publisher cuts off is cut off for every reader", "[r
     }
 }
 
-TEST_CASE("only the sessions that an input touched want to be pumped", "[relay][ready]") {
+TEST_CASE("only the sessions affected by an input need a pump", "[relay][ready]") {
     scene s;
     auto& camera = s.publisher();
     for (int i = 0; i < 5000; ++i) static_cast<void>(s.join());

@@ -13,7 +13,7 @@ const list answer{"track_info_received 0 priority 7 ordered latency 5000 timesca
 
 } // namespace
 
-TEST_CASE("a question about a track is passed on once and answered to everybody who asked", "[relay][track]") {
+TEST_CASE("a TRACK is forwarded once and answered to every requester", "[relay][track]") {
     scene s;
     auto& camera = s.publisher();
     auto& first = s.join();
@@ -52,7 +52,7 @@ TEST_CASE("a question about a track is passed on once and answered to everybody 
     }
 }
 
-TEST_CASE("who asked and left is answered to nobody, and keeps nothing", "[relay][track][regression]") {
+TEST_CASE("a requester that has left gets no answer, and leaves nothing behind", "[relay][track][regression]") {
     scene s;
     auto& camera = s.publisher();
     auto& first = s.join();
@@ -71,7 +71,7 @@ TEST_CASE("who asked and left is answered to nobody, and keeps nothing", "[relay
     CHECK(first.heard() != answer);
 }
 
-TEST_CASE("a publisher that dies before it answers is said not to", "[relay][track]") {
+TEST_CASE("a publisher that dies before it answers is reported as such", "[relay][track]") {
     scene s;
     auto& camera = s.publisher();
     auto& asker = s.join();
@@ -91,7 +91,8 @@ TEST_CASE("a publisher that dies before it answers is said not to", "[relay][tra
     }
 }
 
-TEST_CASE("what nobody has is refused, and where there is no TRACK the defaults are the answer", "[relay][track]") {
+TEST_CASE("a TRACK of an unknown broadcast is refused, and on versions without TRACK the defaults are the answer",
+    "[relay][track]") {
     scene s;
     auto& asker = s.join();
     ask(asker);
@@ -105,7 +106,7 @@ TEST_CASE("what nobody has is refused, and where there is no TRACK the defaults 
     CHECK(asker.heard() == list{"track_info_received 1 priority 0 unordered latency 5000 timescale 1000"});
 }
 
-TEST_CASE("the publisher's priority decides between tracks that a reader wants alike", "[relay][track]") {
+TEST_CASE("the publisher's priority decides between tracks of equal reader priority", "[relay][track]") {
     scene s;
     auto& camera = s.publisher();
     auto& reader = s.join();
@@ -130,7 +131,7 @@ TEST_CASE("the publisher's priority decides between tracks that a reader wants a
     CHECK(reader.groups() == list{"0: audio", "0: video"});
 }
 
-TEST_CASE("what is known of a track that is read outlives the answers about any number of others", "[relay][track]") {
+TEST_CASE("the TRACK_INFO of a track being read outlives any number of others", "[relay][track]") {
     scene s;
     auto& camera = s.publisher();
     s.viewer();

@@ -39,7 +39,7 @@ TEST_CASE("readers that join and raise in one turn make one SUBSCRIBE_UPDATE ups
     CHECK(heard.back() == "groups_wanted 0 to 99");
 }
 
-TEST_CASE("a publisher that ends at a Group End while several higher ones are on their way is subscribed again",
+TEST_CASE("a publisher that ends at a Group End while several higher ones are in flight is subscribed again",
     "[relay][update][group end]") {
     scene s;
     auto& camera = s.publisher();
@@ -63,7 +63,7 @@ TEST_CASE("a publisher that ends at a Group End while several higher ones are on
     CHECK(reader.heard().empty());
 }
 
-TEST_CASE("a TRACK that all who asked have taken back is taken back upstream", "[relay][update][track]") {
+TEST_CASE("a TRACK that all requesters have cancelled is cancelled upstream", "[relay][update][track]") {
     scene s;
     auto& camera = s.publisher();
     auto& first = s.join();
@@ -90,7 +90,7 @@ TEST_CASE("a TRACK that all who asked have taken back is taken back upstream", "
     CHECK(first.heard().empty());
 }
 
-TEST_CASE("TRACKs that are asked and taken back leave room for others at the publisher", "[relay][update][track]") {
+TEST_CASE("cancelled TRACKs leave room for others at the publisher", "[relay][update][track]") {
     scene s;
     auto& camera = s.publisher();
     auto& asker = s.join();

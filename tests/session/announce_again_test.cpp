@@ -33,7 +33,7 @@ struct teller {
 
 } // namespace
 
-TEST_CASE("what a route costs is told to who knows of costs, and to nobody else", "[session][announce]") {
+TEST_CASE("a route's cost is announced only to peers whose version has costs", "[session][announce]") {
     const auto v = GENERATE(version::lite_03, version::lite_04, version::lite_05);
     teller old{v};
     old.set({hop_id{3}}, 1, 5);
@@ -47,7 +47,7 @@ TEST_CASE("what a route costs is told to who knows of costs, and to nobody else"
     CHECK(with_costs.server.outputs() == list{"write 0 020400010300"});
 }
 
-TEST_CASE("a route that is not the one that was told may come, change and go unheard", "[session][announce]") {
+TEST_CASE("routes that are not the announced one may begin, change and end silently", "[session][announce]") {
     teller s;
     s.set({hop_id{3}}, 1);
     CHECK(s.told() == 1);
@@ -60,7 +60,7 @@ TEST_CASE("a route that is not the one that was told may come, change and go unh
     CHECK(s.told() == 1);
 }
 
-TEST_CASE("another publisher is told of, though it looks the same", "[session][announce]") {
+TEST_CASE("another publisher is announced, even with the same route", "[session][announce]") {
     teller s;
     s.set({}, 1);
     CHECK(s.told() == 1);

@@ -108,7 +108,7 @@ TEST_CASE(
     client.check_alive();
 }
 
-TEST_CASE("an announcement that was refused keeps its id, by which it is updated and ended in vain",
+TEST_CASE("a refused announcement keeps its id, and updates or ends of it have no effect",
     "[session][announce][regression]") {
     watcher client{version::lite_06_wip};
     CHECK(client.receive(0, client.raw(wire_text("bad"), client.hops(33))) == list{"stream_rejected 0 too_many_hops"});
@@ -120,7 +120,7 @@ TEST_CASE("an announcement that was refused keeps its id, by which it is updated
     CHECK(client.receive(0, "01 01 01").back() == "session_closed protocol_violation unknown_announce");
 }
 
-TEST_CASE("announcements that are refused count in the bound of those that a peer may make", "[session][announce]") {
+TEST_CASE("refused announcements count against the peer's limit", "[session][announce]") {
     limits small;
     small.announcements = 10;
     subject client{role::client, version::lite_06_wip, {.bounds = small}};
@@ -172,7 +172,7 @@ TEST_CASE(
     CHECK(why("large", {hop_id{std::uint64_t{1} << 62}}) == errc::value_too_large);
 }
 
-TEST_CASE("an application hears that the peer has cut its announcements off", "[session][announce][regression]") {
+TEST_CASE("the application gets an event when the peer cuts its announcements off", "[session][announce][regression]") {
     const auto v = GENERATE(from_range(all_versions));
     CAPTURE(alpn(v));
     announcer server{v};
@@ -192,7 +192,7 @@ TEST_CASE("an application hears that the peer has cut its announcements off", "[
     }
 }
 
-TEST_CASE("a route with a hop twice, or that leads through its reader or ourselves, is never passed on",
+TEST_CASE("a route with a repeated hop, or through its reader or ourselves, is not forwarded",
     "[session][announce][regression]") {
     const auto v = GENERATE(version::lite_04, version::lite_05, version::lite_06_wip);
     announcements table;

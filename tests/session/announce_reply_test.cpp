@@ -35,7 +35,7 @@ std::string ended(std::string_view suffix) { return to_hex(hex(sized("00" + wire
 
 } // namespace
 
-TEST_CASE("a request is answered with what matches, by whole segments", "[session][announce][tables]") {
+TEST_CASE("a request is answered with matching paths, by whole segments", "[session][announce][tables]") {
     announcements table;
     ready_list ready;
     for (const auto* path : {"a", "a-b", "a/b", "a/b/c", "ab", "b"}) put(table, path);
@@ -66,7 +66,7 @@ TEST_CASE("a scope of several prefixes is read below each of them, once", "[sess
     CHECK(server.outputs() == list{"write 0 " + ended("a/x")});
 }
 
-TEST_CASE("a turn looks at a bounded number of entries; other requests, and other sessions, come in between",
+TEST_CASE("a turn visits a bounded number of entries, interleaved with other requests and sessions",
     "[session][announce][tables]") {
     announcements table;
     ready_list ready;
@@ -92,7 +92,7 @@ TEST_CASE("a turn looks at a bounded number of entries; other requests, and othe
     CHECK(many == "020000" + announced("z"));
 }
 
-TEST_CASE("what one peer is told at once is bounded: a request for more is refused, and no other ends",
+TEST_CASE("the announcements in transit to one peer are bounded: a request beyond is refused, and no other ends",
     "[session][announce][tables][bad input]") {
     announcements table;
     ready_list ready;
@@ -112,7 +112,7 @@ TEST_CASE("what one peer is told at once is bounded: a request for more is refus
     CHECK_FALSE(server->is_closed());
 }
 
-TEST_CASE("a peer that was told of all, and reads no more, keeps what ended and then is let go",
+TEST_CASE("a peer that stops reading announcements is disconnected when too many ended ones wait",
     "[session][announce][tables]") {
     announcements table;
     ready_list ready;
@@ -138,7 +138,7 @@ TEST_CASE("a peer that was told of all, and reads no more, keeps what ended and 
     CHECK(table.ended() == 0);
 }
 
-TEST_CASE("announce ids go on over what ends and comes again", "[session][announce][tables][versions]") {
+TEST_CASE("announce ids are not reused when paths end and begin again", "[session][announce][tables][versions]") {
     announcements table;
     ready_list ready;
     put(table, "a");
@@ -157,7 +157,7 @@ TEST_CASE("announce ids go on over what ends and comes again", "[session][announ
     CHECK(server.outputs() == list{"write 0 010101"});
 }
 
-TEST_CASE("what is announced above the prefix is told as if it were there, the most specific alone",
+TEST_CASE("a path above the prefix is announced as the prefix itself, the most specific only",
     "[session][announce][tables]") {
     const auto v = GENERATE(version::lite_04, version::lite_05, version::lite_06_wip);
     CAPTURE(alpn(v));
@@ -195,7 +195,7 @@ TEST_CASE("what is announced above the prefix is told as if it were there, the m
     CHECK(table.ended() == 0);
 }
 
-TEST_CASE("what is above is told by who may read the prefix, and not from above the peer's root or from itself",
+TEST_CASE("a path above is announced only within the peer's scope and root, and not back to its source",
     "[session][announce][tables]") {
     announcements table;
     ready_list ready;
@@ -214,8 +214,7 @@ TEST_CASE("what is above is told by who may read the prefix, and not from above 
     CHECK(server.pumped(8) == ended(""));
 }
 
-TEST_CASE("what is above is told again when a narrower one ends that the peer was not to know of",
-    "[session][announce][tables][attack]") {
+TEST_CASE("a path above is announced again when a narrower hidden one ends", "[session][announce][tables][attack]") {
     const bool present = GENERATE(false, true); // When it asks.
     announcements table;
     ready_list ready;

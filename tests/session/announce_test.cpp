@@ -33,7 +33,7 @@ TEST_CASE("watching sends one ANNOUNCE_REQUEST and keeps its side open", "[sessi
     CHECK(watcher{version::lite_03}.request == list{"open bidi", "write 0 010504726f6f6d"});
 }
 
-TEST_CASE("what was there is told, then that this was all, then what changes", "[session][announce]") {
+TEST_CASE("existing announcements are reported, then sync, then changes", "[session][announce]") {
     watcher client;
     CHECK(client.receive(0, "03 6222 01" + active("cam", "01 07")) ==
           list{"broadcast_available 0 room/cam hops 7 8738", "announcements_synced 0"});
@@ -54,7 +54,7 @@ TEST_CASE("before moq-lite-05 there is no ANNOUNCE_OK, and hops include the send
     CHECK(v3.receive(0, active("cam", "02")) == list{"broadcast_available 0 room/cam hops 0 0"});
 }
 
-TEST_CASE("an announcement that comes one byte at a time is the same announcement", "[session][announce]") {
+TEST_CASE("an announcement may arrive one byte at a time", "[session][announce]") {
     watcher client;
     list all;
     for (const auto* byte : {"03", "62", "22", "01", "06", "01", "03", "63", "61", "6d", "00"})
@@ -70,19 +70,20 @@ TEST_CASE("a second ACTIVE where the version knows no restart closes the session
                       "session_closed protocol_violation duplicate_announce"});
 }
 
-TEST_CASE("ENDED for what was never announced is ignored", "[session][announce]") {
+TEST_CASE("ENDED for an unknown path is ignored", "[session][announce]") {
     watcher client;
     CHECK(client.receive(0, "03 6222 00" + ended("cam")) == list{"announcements_synced 0"});
 }
 
-TEST_CASE("a route through ourselves is a loop: not told, and the end of what was there", "[session][announce]") {
+TEST_CASE(
+    "a route through ourselves is a loop: it is not reported, and ends the previous route", "[session][announce]") {
     watcher client{version::lite_05, hop_id{5}};
     CHECK(client.receive(0, "02 09 00" + active("cam", "01 05")) == list{"announcements_synced 0"});
     CHECK(client.receive(0, active("cam")) == list{"broadcast_available 0 room/cam hops 9"});
     CHECK(client.receive(0, active("cam", "01 05")) == list{"broadcast_ended 0 room/cam"});
 }
 
-TEST_CASE("when the peer announces no more, what was there ends first", "[session][announce]") {
+TEST_CASE("when the announce stream ends, its announcements end first", "[session][announce]") {
     watcher client;
     static_cast<void>(client.receive(0, "03 6222 00" + active("cam") + active("mic")));
     SECTION("by FIN") {
@@ -96,7 +97,7 @@ TEST_CASE("when the peer announces no more, what was there ends first", "[sessio
     }
 }
 
-TEST_CASE("who no longer watches hears nothing more", "[session][announce]") {
+TEST_CASE("after unwatch() there are no further events", "[session][announce]") {
     watcher client;
     static_cast<void>(client.receive(0, "03 6222 00" + active("cam")));
     REQUIRE(client->unwatch(client.id));
@@ -141,7 +142,7 @@ TEST_CASE(
     CHECK(server.outputs() == list{"write 0 " + plain(ended("cam") + active("cam", "02 08 09"))});
 }
 
-TEST_CASE("what came and went before the peer could be told is not told", "[session][announce]") {
+TEST_CASE("an announcement that ends before it could be sent is not sent", "[session][announce]") {
     subject server{role::server};
     begin(server);
     CHECK(server.receive(0, "01 02 00 00").empty());
@@ -163,7 +164,7 @@ TEST_CASE(
     CHECK(without(server.outputs(), "credit") == list{"write 0 " + plain("02 00 01" + active("room/a", "01 03"))});
 }
 
-TEST_CASE("when the watcher ends its side, so do we", "[session][announce]") {
+TEST_CASE("when the watcher ends its side, so does the publisher", "[session][announce]") {
     subject server{role::server};
     begin(server);
     CHECK(server.receive(0, "01 02 00 00").empty());
@@ -181,7 +182,7 @@ TEST_CASE("a second request on an announce stream is refused", "[session][announ
     CHECK(without(server.outputs(), "credit") == list{"stop 0 unexpected_message", "reset 0 unexpected_message"});
 }
 
-TEST_CASE("a peer that does not read is told states, not a history, and no more than fits", "[session][announce]") {
+TEST_CASE("a peer that does not read gets states, not a history, and no more than fits", "[session][announce]") {
     limits small;
     small.control_unsent = 256;
     subject server{role::server, version::lite_05, {.bounds = small}};

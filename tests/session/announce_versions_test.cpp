@@ -50,7 +50,7 @@ std::string active(std::string_view suffix, std::string_view hops = "00") {
 
 // Received.
 
-TEST_CASE("announcements with ids come, change their way, and go", "[session][announce][versions]") {
+TEST_CASE("announcements with ids begin, change their route, and end", "[session][announce][versions]") {
     watcher client;
     CHECK(client.request == list{"open bidi", "write 0 010504726f6f6d"});
     CHECK(client.receive(0, "03 6222 01" + start("cam", "01 07 05")) ==
@@ -63,7 +63,7 @@ TEST_CASE("announcements with ids come, change their way, and go", "[session][an
               "broadcast_available 0 room/cam hops 7 8738 restart"}); // It has a new id.
 }
 
-TEST_CASE("announcements with ids may come one byte at a time", "[session][announce][versions]") {
+TEST_CASE("announcements with ids may arrive one byte at a time", "[session][announce][versions]") {
     watcher client;
     list all;
     for (const auto* byte : {"03", "62", "22", "01", "00", "06", "03", "63", "61", "6d", "00", "00", "01", "01", "00"})
@@ -97,7 +97,7 @@ TEST_CASE("a live path that is announced again is a restart on moq-lite-05, and 
                           "session_closed protocol_violation duplicate_announce"});
 }
 
-TEST_CASE("a loop has its id, and is told once it is none", "[session][announce][versions]") {
+TEST_CASE("a looping route keeps its id, and is reported once it no longer loops", "[session][announce][versions]") {
     watcher client{with_ids, {.origin = hop_id{5}}};
     CHECK(client.receive(0, "02 09 00" + start("cam", "01 05 00")) == list{"announcements_synced 0"});
     CHECK(client.receive(0, start("mic")) == list{"broadcast_available 0 room/mic hops 9"});
@@ -108,7 +108,7 @@ TEST_CASE("a loop has its id, and is told once it is none", "[session][announce]
     CHECK(client.receive(0, "", true) == list{"broadcast_ended 0 room/mic", "watch_ended 0 cancel"});
 }
 
-TEST_CASE("a path with 33 hops is too far away to be passed on", "[session][announce][versions]") {
+TEST_CASE("a route with 33 hops is not forwarded", "[session][announce][versions]") {
     std::string hops;
     std::vector<hop_id> all;
     for (unsigned i = 16; i < 48; ++i) {
@@ -135,7 +135,7 @@ TEST_CASE("a path with 33 hops is too far away to be passed on", "[session][anno
     CHECK(relay.outputs().size() == 1);
 }
 
-TEST_CASE("what a way costs is what was said and the price of the link", "[session][announce][versions]") {
+TEST_CASE("a route's cost is the announced cost plus that of the link", "[session][announce][versions]") {
     SECTION("as it is configured") {
         watcher client{with_ids, {.cost = 10}};
         CHECK(client.receive(0, "02 09 00" + start("cam", "00 02")).back() ==
@@ -162,12 +162,12 @@ TEST_CASE("what a way costs is what was said and the price of the link", "[sessi
     }
 }
 
-TEST_CASE("who does not count itself among the hops is still one", "[session][announce][versions]") {
+TEST_CASE("a sender that omits itself from the hops still counts as one", "[session][announce][versions]") {
     watcher client{GENERATE(version::lite_03, version::lite_04)};
     CHECK(client.receive(0, active("cam", "00")) == list{"broadcast_available 0 room/cam hops 0"});
 }
 
-TEST_CASE("names without end are too many, of use or not", "[session][announce][versions]") {
+TEST_CASE("an endless series of names exceeds the limit, whether used or not", "[session][announce][versions]") {
     limits small;
     small.announcements = 4;
     watcher client{with_ids, {.bounds = small, .origin = hop_id{5}}};
@@ -178,7 +178,8 @@ TEST_CASE("names without end are too many, of use or not", "[session][announce][
 
 // Sent.
 
-TEST_CASE("what comes, changes its way and goes is said as the version has it", "[session][announce][versions]") {
+TEST_CASE(
+    "begin, change and end of an announcement are encoded as the version defines", "[session][announce][versions]") {
     struct row {
         version v;
         std::string came, changed, went;
@@ -205,7 +206,7 @@ TEST_CASE("what comes, changes its way and goes is said as the version has it", 
     if (has_typed_announces(r.v)) CHECK(server.outputs() == list{"write 0 " + plain(end("01"))});
 }
 
-TEST_CASE("each of a peer's requests counts its own ids", "[session][announce][versions]") {
+TEST_CASE("announce ids are counted per request", "[session][announce][versions]") {
     announcer server{with_ids};
     REQUIRE(server->announce("cam"));
     static_cast<void>(server.outputs());
@@ -219,7 +220,8 @@ TEST_CASE("each of a peer's requests counts its own ids", "[session][announce][v
         server.outputs() == list{"write 0 " + plain(end("00") + end("01")), "write 4 " + plain(end("00") + end("01"))});
 }
 
-TEST_CASE("a peer whose SETUP names its hop is not told of what came through it", "[session][announce][versions]") {
+TEST_CASE(
+    "a peer whose SETUP names its hop gets no announcements that came through it", "[session][announce][versions]") {
     subject server{role::server, with_ids};
     static_cast<void>(server.outputs());
     static_cast<void>(server.receive(2, "01 04 01 05 01 03", true));

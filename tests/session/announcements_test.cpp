@@ -77,7 +77,7 @@ TEST_CASE("the best route is the shortest, then the newest", "[announcements]") 
     CHECK(table.size() == 0);
 }
 
-TEST_CASE("the same route again is no change: in a circle of relays it would go round for ever", "[announcements]") {
+TEST_CASE("an identical route is no change, so that it does not circulate in a loop of relays", "[announcements]") {
     announcements table;
     table.set("a", {hops(1), 1});
     table.set("a", {hops(2), 2});
@@ -89,7 +89,7 @@ TEST_CASE("the same route again is no change: in a circle of relays it would go 
     CHECK(table.newest() == before + 1);
 }
 
-TEST_CASE("a reader is told the state that it missed, not the history", "[announcements]") {
+TEST_CASE("a reader gets the state that it missed, not the history", "[announcements]") {
     announcements table;
     believer reader{table};
     reader.read();
@@ -102,7 +102,7 @@ TEST_CASE("a reader is told the state that it missed, not the history", "[announ
     CHECK(reader.believes == std::map<std::string, std::size_t>{{"b", 1}});
 }
 
-TEST_CASE("every reader ends with the same belief, however slowly it reads", "[announcements]") {
+TEST_CASE("every reader ends with the same state, however slowly it reads", "[announcements]") {
     announcements table;
     believer quick{table};
     believer slow{table};
@@ -139,7 +139,7 @@ TEST_CASE("every reader ends with the same belief, however slowly it reads", "[a
     CHECK(late.believes == truth);
 }
 
-TEST_CASE("what has ended is forgotten once all have been told", "[announcements]") {
+TEST_CASE("an ended entry is freed once all readers have been informed", "[announcements]") {
     announcements table;
     believer reader{table};
     auto slow = std::make_unique<believer>(table);
@@ -163,7 +163,7 @@ TEST_CASE("what has ended is forgotten once all have been told", "[announcements
     CHECK(late.read() == 0);
 }
 
-TEST_CASE("what comes and goes unread is not kept for a reader that has not come to it", "[announcements]") {
+TEST_CASE("an entry that begins and ends unread is not kept for a reader that has not reached it", "[announcements]") {
     announcements table;
     believer reader{table};
     for (int i = 0; i < 1000; ++i) {
@@ -174,8 +174,7 @@ TEST_CASE("what comes and goes unread is not kept for a reader that has not come
     CHECK(reader.read() == 0);
 }
 
-TEST_CASE("a reader is told of what is below its prefixes or above, by whole segments, and of nothing else",
-    "[announcements]") {
+TEST_CASE("a reader gets the paths below or above its prefixes, by whole segments, and no others", "[announcements]") {
     announcements table;
     for (const auto* path : {"a", "a-b", "a/b", "a/b/c", "a/c", "ab", "b", "b/c"}) table.set(path, {hops(0), 0});
     believer all{table};
@@ -229,7 +228,8 @@ TEST_CASE("a change wakes the readers that it concerns, and no others", "[announ
     CHECK_FALSE(ready.pop());
 }
 
-TEST_CASE("what changes while a reader reads what was there is told once, as it is then", "[announcements]") {
+TEST_CASE(
+    "an entry that changes during a reader's initial pass is reported once, in its current state", "[announcements]") {
     announcements table;
     for (const auto* path : {"a", "b", "c", "d"}) table.set(path, {hops(0), 0});
     believer reader{table};
@@ -261,7 +261,7 @@ TEST_CASE("readers that never read do not make the table grow for ever", "[annou
     CHECK(table.ended() == 0);
 }
 
-TEST_CASE("publishers of very many broadcasts leave in one moment, and no reader is let go that reads on",
+TEST_CASE("when publishers of very many broadcasts leave at once, no reader that keeps reading is disconnected",
     "[announcements][regression]") {
     announcements table;
     believer reader{table};
@@ -308,7 +308,7 @@ TEST_CASE("what waits for a reader that does not read is bounded, for all reader
     CHECK((table.ended() == 0 && waiting == 0));
 }
 
-TEST_CASE("long names that come and go do not make it grow either", "[announcements][regression]") {
+TEST_CASE("nor do long names that begin and end make it grow", "[announcements][regression]") {
     announcements table;
     believer elsewhere{table, {"x"}};
     std::array<std::unique_ptr<believer>, 4> stuck;

@@ -160,7 +160,7 @@ TEST_CASE("an any_session that holds a session behaves as the session does", "[a
     CHECK_FALSE(any->poll_event());
 }
 
-TEST_CASE("an acceptor makes nothing for a protocol that nobody here speaks", "[any_session]") {
+TEST_CASE("an acceptor makes no session for an unsupported protocol", "[any_session]") {
     std::optional<any_session> any;
     CHECK(acceptor{role::server}.make("h3", {}, t0, any).error() == errc::unsupported);
     CHECK_FALSE(any);

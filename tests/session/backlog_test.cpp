@@ -48,7 +48,7 @@ TEST_CASE(
     }
 }
 
-TEST_CASE("groups that wait are bounded in number too, and the latest is never dropped", "[session][backlog]") {
+TEST_CASE("waiting groups are also bounded in number, and the latest is never dropped", "[session][backlog]") {
     limits small;
     small.live_groups = 4;
     small.live_backlog = 10;
@@ -74,7 +74,7 @@ TEST_CASE("a capped reader loses nothing", "[session][backlog]") {
 }
 
 // Issue 10, B6: they were counted only when another group was served.
-TEST_CASE("groups that grow while a live reader takes little are bounded without a further one", "[session][backlog]") {
+TEST_CASE("growing groups of a slow live reader are bounded even without a further group", "[session][backlog]") {
     limits small;
     small.live_backlog = 100'000;
     publisher server{small};
@@ -111,7 +111,7 @@ TEST_CASE("a group that is half sent is reset when it is dropped", "[session][ba
     CHECK(server.outputs()[0] == "reset 7 lagged");
 }
 
-TEST_CASE("ids are asked for as groups wait, in order, and no more than are in hand", "[session][backlog]") {
+TEST_CASE("stream ids are requested in order for waiting groups, up to the limit in hand", "[session][backlog]") {
     limits small;
     small.streams_in_hand = 3;
     publisher server{small};
@@ -130,7 +130,7 @@ TEST_CASE("ids are asked for as groups wait, in order, and no more than are in h
     CHECK(server.outputs().size() == 2);
 }
 
-TEST_CASE("a session says that it is ready until everything that can be said is said", "[session][backlog]") {
+TEST_CASE("a session stays on its ready list until everything has been sent", "[session][backlog]") {
     limits small;
     small.streams_in_hand = 3;
     small.control_unsent = 64;
@@ -170,7 +170,7 @@ TEST_CASE("a session says that it is ready until everything that can be said is 
     }
 }
 
-TEST_CASE("a blocked stream is left alone until it is writable, and others go on", "[session][backlog]") {
+TEST_CASE("a blocked stream is skipped until it is writable, and others continue", "[session][backlog]") {
     publisher server;
     server.link.stream_room[stream_id{7}] = 6;
     static_cast<void>(server.add(0, 4));

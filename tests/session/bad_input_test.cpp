@@ -100,7 +100,7 @@ const std::vector<wrong> in_groups{
 
 } // namespace
 
-TEST_CASE("a bad request ends its stream by name and disturbs nothing else", "[session][bad input]") {
+TEST_CASE("a bad request ends its stream with a named error and disturbs nothing else", "[session][bad input]") {
     for (const auto side : {role::client, role::server})
         for (const auto& w : on_requests) {
             CAPTURE(w.what, side == role::client);
@@ -119,7 +119,7 @@ TEST_CASE("a bad request ends its stream by name and disturbs nothing else", "[s
         }
 }
 
-TEST_CASE("a bad group stream is stopped by name and disturbs nothing else", "[session][bad input]") {
+TEST_CASE("a bad group stream is stopped with a named error and disturbs nothing else", "[session][bad input]") {
     for (const auto side : {role::client, role::server})
         for (const auto& w : on_groups) {
             CAPTURE(w.what, side == role::client);
@@ -148,7 +148,7 @@ TEST_CASE("a group that breaks a rule is closed with its code and disturbs nothi
     }
 }
 
-TEST_CASE("a group outside of what was asked for is stopped", "[session][bad input]") {
+TEST_CASE("a group outside the requested range is stopped", "[session][bad input]") {
     subject client{role::client};
     begin(client);
     REQUIRE(client->subscribe({"room", "video"}, {.start = group_sequence{5}, .end = group_sequence{6}}));
@@ -251,7 +251,7 @@ TEST_CASE("announcements of one peer are bounded in bytes, with its root, and th
           "session_closed bounds_exceeded too_many_announcements");
 }
 
-TEST_CASE("a stream that does not say in time what it is for is ended, and no other", "[session][bad input]") {
+TEST_CASE("a stream whose type does not arrive in time is ended, and no other", "[session][bad input]") {
     subject server{role::server};
     begin(server);
     CHECK_FALSE(server->deadline());
@@ -272,7 +272,7 @@ TEST_CASE("a stream that does not say in time what it is for is ended, and no ot
     CHECK_FALSE(server->is_closed());
 }
 
-TEST_CASE("a stream that was reset owes nothing any more", "[session][bad input][regression]") {
+TEST_CASE("a stream that was reset has no deadline any more", "[session][bad input][regression]") {
     subject server{role::server};
     begin(server);
     CHECK(server.receive(client_bidi(0), "02 40").empty());
@@ -282,7 +282,7 @@ TEST_CASE("a stream that was reset owes nothing any more", "[session][bad input]
     CHECK(server.tick_after(10s).empty());
 }
 
-TEST_CASE("a request that waits for admission is not late", "[session][bad input]") {
+TEST_CASE("a request that waits for admission has no deadline", "[session][bad input]") {
     subject server{role::server};
     static_cast<void>(server.outputs());
     CHECK(server.receive(client_uni(0), "01 01 00", true).size() == 1);
@@ -293,7 +293,7 @@ TEST_CASE("a request that waits for admission is not late", "[session][bad input
     CHECK(server.events().size() == 2); // It asks for the track, and to be served.
 }
 
-TEST_CASE("any bytes at all, on any stream, leave a session that can be closed", "[session][bad input]") {
+TEST_CASE("after any bytes on any stream a session can still be closed", "[session][bad input]") {
     std::uint64_t dice = 1;
     const auto roll = [&](std::uint64_t n) {
         return (dice = dice * 6364136223846793005u + 1442695040888963407u) >> 33 & (n - 1);

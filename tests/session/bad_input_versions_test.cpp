@@ -43,8 +43,8 @@ std::string many(std::string_view piece, int n) {
 
 } // namespace
 
-TEST_CASE("the four bytes that end a gomoqt process are a request like others, or a stream that is refused",
-    "[session][bad input][gomoqt]") {
+TEST_CASE(
+    "the four bytes that crash gomoqt are an ordinary request, or a refused stream", "[session][bad input][gomoqt]") {
     const auto v = any_version();
     CAPTURE(alpn(v));
     server_of server{v};
@@ -85,8 +85,7 @@ TEST_CASE(
     CHECK(fresh.receive(2, "01" + large) == list{"session_closed bounds_exceeded message_too_large"});
 }
 
-TEST_CASE("a SETUP may have 64 parameters, each once, and those that are not known mean nothing",
-    "[session][bad input][limits]") {
+TEST_CASE("a SETUP may have 64 parameters, each once, and unknown ones are ignored", "[session][bad input][limits]") {
     const auto v = GENERATE(version::lite_05, version::lite_06_wip);
     std::string parameters;
     for (int id = 100; id < 164; ++id) {
@@ -103,7 +102,7 @@ TEST_CASE("a SETUP may have 64 parameters, each once, and those that are not kno
           list{"session_closed decode duplicate_parameter"});
 }
 
-TEST_CASE("a promise of 32 MiB takes no memory before it is kept", "[session][bad input][limits]") {
+TEST_CASE("an announced frame of 32 MiB takes no memory before its bytes arrive", "[session][bad input][limits]") {
     const auto v = any_version();
     client_of client{v};
     const std::string header = (has_timestamps(v) ? "00" : "") + std::string("82000000");
@@ -118,7 +117,7 @@ TEST_CASE("a promise of 32 MiB takes no memory before it is kept", "[session][ba
     CHECK(client->pool().in_use() < 20 * 2048);
 }
 
-TEST_CASE("a second stream for a group that is arriving is stopped, and the first goes on", "[session][bad input]") {
+TEST_CASE("a second stream for an arriving group is stopped, and the first continues", "[session][bad input]") {
     const auto v = any_version();
     client_of client{v};
     const std::string frame = has_timestamps(v) ? "00 01 61" : "01 61";
@@ -129,7 +128,8 @@ TEST_CASE("a second stream for a group that is arriving is stopped, and the firs
     CHECK(client.receive(11, "00 02 00 07") == list{"group_opened 11 of 0 sequence 7"}); // Not arriving any more.
 }
 
-TEST_CASE("hop lists, statuses and types that a version does not have are refused by name", "[session][bad input]") {
+TEST_CASE("hop lists, statuses and types that a version does not have are refused with a named error",
+    "[session][bad input]") {
     const auto v = any_version();
     CAPTURE(alpn(v));
     client_of client{v};

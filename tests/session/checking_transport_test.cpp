@@ -163,7 +163,7 @@ TEST_CASE("each broken rule is named", "[session][contract][checking transport]"
     }
 }
 
-TEST_CASE("what keeps the rules has no fault", "[session][contract][checking transport]") {
+TEST_CASE("a transport that follows the rules passes", "[session][contract][checking transport]") {
     table t;
     t.begin(0);
     t.transport.taken = 0;

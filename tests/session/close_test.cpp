@@ -30,7 +30,7 @@ const list everything_with_cancel{"group_closed 3 of 0 sequence 7 cancel", "subs
 
 } // namespace
 
-TEST_CASE("closing ends everything that is open, then the session, and is said once", "[session][close]") {
+TEST_CASE("close() ends everything that is open, then the session, and is reported once", "[session][close]") {
     busy s;
     s->close(app_error::cancel, "bye");
     CHECK(s->is_closed());
@@ -43,7 +43,7 @@ TEST_CASE("closing ends everything that is open, then the session, and is said o
     CHECK(s->pool().in_use() == 0);
 }
 
-TEST_CASE("when the connection is closed nothing is said any more", "[session][close]") {
+TEST_CASE("nothing is sent after the connection has closed", "[session][close]") {
     busy s;
     s.link.lent.over();
     s->connection_closed({.code = app_error::cancel, .by_peer = true, .reason = "bye"}, s.now);
@@ -74,7 +74,7 @@ TEST_CASE("a closed session takes no inputs and no commands", "[session][close]"
     CHECK_FALSE(s->update(subscribe_id{0}, {}));
 }
 
-TEST_CASE("an input before the events of the last were taken closes the session", "[session][close]") {
+TEST_CASE("an input before the previous events were drained closes the session", "[session][close]") {
     subject s{role::client};
     begin(s);
     const auto bytes = hex("02");
@@ -83,7 +83,7 @@ TEST_CASE("an input before the events of the last were taken closes the session"
     CHECK(s.events() == list{"session_closed protocol_violation undrained_input"});
 }
 
-TEST_CASE("a peer that owes acknowledgements for the stall timeout is let go", "[session][stall]") {
+TEST_CASE("a peer without acknowledgements for the stall timeout is disconnected", "[session][stall]") {
     subject s{role::client};
     begin(s);
     CHECK_FALSE(s->deadline());
@@ -128,7 +128,7 @@ TEST_CASE(
     }
 }
 
-TEST_CASE("a group that is delivered as far as it goes may pause for ever", "[session][stall]") {
+TEST_CASE("a group whose bytes are all delivered may pause for ever", "[session][stall]") {
     subject s{role::server};
     begin(s);
     CHECK(s.receive(0, subscribe_bytes("00", "a", "b")).size() == 2);

@@ -120,7 +120,7 @@ TEST_CASE("a peer with our own origin is reported once", "[session][contract][or
     }
 }
 
-TEST_CASE("a loop is no peer with our origin", "[session][contract][origin]") {
+TEST_CASE("a loop does not count as a peer with our origin", "[session][contract][origin]") {
     const auto v = GENERATE(version::lite_04, version::lite_05);
     subject client{role::client, v, {.origin = hop_id{9}}};
     begin(client);
@@ -130,7 +130,7 @@ TEST_CASE("a loop is no peer with our origin", "[session][contract][origin]") {
     CHECK(client.receive(0, sized("01 01 61 02 09 07")).empty());
 }
 
-TEST_CASE("those that say no origin may be many", "[session][contract][origin]") {
+TEST_CASE("many peers may have no origin", "[session][contract][origin]") {
     subject client{role::client};
     static_cast<void>(client.outputs());
     CHECK(client.receive(3, "01 04 01 05 01 00", true) == list{"setup_received"});

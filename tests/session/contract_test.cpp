@@ -130,7 +130,8 @@ TEST_CASE("an acknowledgement of a write that was not taken, before its pump is 
     CHECK_FALSE(server->is_closed());
 }
 
-TEST_CASE("a transport that acknowledges more than was written is let go, by name", "[session][contract]") {
+TEST_CASE(
+    "a transport that acknowledges more than was written ends the session with a named error", "[session][contract]") {
     publisher server{GENERATE(version::lite_03, version::lite_05)};
     const auto g = server.group_of(3, 100);
     const auto id = server_uni(has_setup(server->negotiated()) ? 1 : 0);
@@ -160,7 +161,8 @@ TEST_CASE("a transport that acknowledges more than was written is let go, by nam
     CHECK(server.outputs() == list{"close protocol_violation more_than_written"});
 }
 
-TEST_CASE("a transport that takes more than it was offered is let go, by name", "[session][contract]") {
+TEST_CASE(
+    "a transport that takes more than it was offered ends the session with a named error", "[session][contract]") {
     publisher server;
     const auto g = server.group_of(1, 100);
     while (const auto o = server->poll_output()) {
@@ -174,7 +176,8 @@ TEST_CASE("a transport that takes more than it was offered is let go, by name", 
 
 // Inputs inside outputs.
 
-TEST_CASE("an input inside open() or write() ends the session by name, and hurts nothing", "[session][contract]") {
+TEST_CASE("an input inside open() or write() ends the session with a named error, and does no damage",
+    "[session][contract]") {
     publisher server;
     server.group_of(3);
     const auto id = stream_id{server_uni(1)};
@@ -237,7 +240,7 @@ TEST_CASE("the end of the connection may be found inside any output", "[session]
     CHECK(server.outputs().empty());
 }
 
-TEST_CASE("events are not given out before an output is answered: what is done about them may end what is written",
+TEST_CASE("events are not given out before an output is answered, as commands on them may end its stream",
     "[session][contract]") {
     publisher server;
     auto lost = group::make(server.memory, server.next, version::lite_05);
@@ -263,8 +266,7 @@ TEST_CASE("events are not given out before an output is answered: what is done a
     CHECK_FALSE(server->is_closed());
 }
 
-TEST_CASE("a request may be taken back where the end of the connection is found by opening its stream",
-    "[session][contract]") {
+TEST_CASE("a request may be cancelled when opening its stream finds the connection ended", "[session][contract]") {
     subject client{role::client};
     begin(client);
     REQUIRE(client->subscribe({"a", "b"}));
@@ -333,7 +335,7 @@ TEST_CASE("a FIN alone is taken by 0, and only nullopt refuses it", "[session][c
 
 // Streams.
 
-TEST_CASE("a stack may open its streams later than it is asked for them", "[session][contract]") {
+TEST_CASE("a stack may open its streams later than requested", "[session][contract]") {
     subject client{role::client};
     begin(client);
     client.link.bidi_streams = 0;
@@ -345,7 +347,7 @@ TEST_CASE("a stack may open its streams later than it is asked for them", "[sess
     CHECK(client.outputs().size() == 2);
 }
 
-TEST_CASE("what is reset, stopped or credited may have closed meanwhile", "[session][contract]") {
+TEST_CASE("what is reset, stopped or credited may have just closed", "[session][contract]") {
     publisher server;
     static_cast<void>(server.receive(4, track_bytes("a", "c")));
     REQUIRE(server->reject(request_id{1}, app_error::not_found));
@@ -371,7 +373,7 @@ TEST_CASE("a stream that was stopped and closed before anything was sent on it i
 
 // Time.
 
-TEST_CASE("a deadline may lie in the past; one tick moves it on", "[session][contract]") {
+TEST_CASE("a deadline may lie in the past; one tick advances it", "[session][contract]") {
     subject client{role::client};
     static_cast<void>(client.outputs());
     REQUIRE(client->deadline()); // What has begun in that pump is dated by the next input.

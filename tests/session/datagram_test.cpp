@@ -58,7 +58,7 @@ TEST_CASE("a subscription that serves nothing more sends no datagrams", "[sessio
     CHECK(server.send(7).error() == errc::already_answered);
 }
 
-TEST_CASE("of datagrams that nobody takes the oldest go", "[session][datagram]") {
+TEST_CASE("of waiting datagrams the oldest are dropped", "[session][datagram]") {
     publisher server{{.datagrams = 2}};
     for (std::uint64_t n = 5; n < 10; ++n) REQUIRE(server.send(n));
     CHECK(server.sent() == list{"datagram 030880015f906869", "datagram 030980015f906869"});
@@ -81,7 +81,7 @@ TEST_CASE("before moq-lite-05 there are no datagrams", "[session][datagram]") {
     CHECK(server.events().empty());
 }
 
-TEST_CASE("a datagram of a subscription is told; others, and what is none, are dropped", "[session][datagram]") {
+TEST_CASE("a datagram of a subscription is reported; others, and malformed ones, are dropped", "[session][datagram]") {
     subject client{role::client};
     begin(client);
     REQUIRE(client->subscribe({"room/cam", "video"}, {.start = group_sequence{5}, .end = group_sequence{9}}));

@@ -46,7 +46,8 @@ struct watcher : subject {
 
 } // namespace
 
-TEST_CASE("moq-lite-06-wip goes without the Epoch and Ended of its draft, both ways", "[session][dialects §12.1]") {
+TEST_CASE(
+    "moq-lite-06-wip is spoken without the draft's Epoch and Ended, in both directions", "[session][dialects §12.1]") {
     constexpr auto v = version::lite_06_wip;
     subject client{role::client, v};
     begin(client);
@@ -96,7 +97,8 @@ TEST_CASE("a prefix matches whole segments, with slashes at its ends or without"
 
 // gomoqt: moq-lite-04 only. A prefix without slashes ends its process, and it finds a path only with one in front.
 
-TEST_CASE("a peer of moq-lite-04 that has written no name is asked with slashes", "[session][dialects §12.5][gomoqt]") {
+TEST_CASE(
+    "a moq-lite-04 peer that has not written a name is addressed with slashes", "[session][dialects §12.5][gomoqt]") {
     subject client{role::client, version::lite_04};
     begin(client);
     REQUIRE(client->watch(""));
@@ -111,7 +113,7 @@ TEST_CASE("a peer of moq-lite-04 that has written no name is asked with slashes"
     CHECK(client.receive(4, ended("cam")) == list{"broadcast_ended 1 room/cam"});
 }
 
-TEST_CASE("from a peer's first name on it is asked as it asks itself", "[session][dialects §12.5][gomoqt]") {
+TEST_CASE("from its first name on a peer is addressed in its own form", "[session][dialects §12.5][gomoqt]") {
     constexpr auto v = version::lite_04;
     subject server{role::server, v};
     begin(server);
@@ -129,7 +131,7 @@ TEST_CASE("from a peer's first name on it is asked as it asks itself", "[session
           list{"write 1 " + plain(subscribe_bytes("00", path, "v")), "write 5 " + plain(request(v, prefix))});
 }
 
-TEST_CASE("what comes with slashes is what it is without", "[session][dialects §12.5][gomoqt]") {
+TEST_CASE("a name with slashes equals the one without", "[session][dialects §12.5][gomoqt]") {
     const auto v = any_version();
     CAPTURE(alpn(v));
     server_of server{v, {.root = "root"}};
@@ -161,7 +163,7 @@ TEST_CASE("only moq-lite-04 has a dialect of slashes", "[session][dialects §12.
     CHECK(server.outputs() == list{"open bidi", "write 1 " + plain(request(v, "room"))});
 }
 
-TEST_CASE("an event's names stay as they are when it is answered by asking", "[session][dialects §12.5]") {
+TEST_CASE("an event's names stay valid when it is answered by a request", "[session][dialects §12.5]") {
     watcher client{version::lite_04};
     const auto data = hex(active("room/cam", "01 09"));
     client->stream_received(stream_id{0}, data, false, client.now);
@@ -184,8 +186,8 @@ TEST_CASE("status 2 is an ACTIVE of moq-lite-05, and unknown before", "[session]
     CHECK_FALSE(old->is_closed());
 }
 
-TEST_CASE("a live path is never announced twice, and who does it breaks a rule, but on moq-lite-05",
-    "[session][dialects §12.21]") {
+TEST_CASE(
+    "a live path is never announced twice, which is an error except on moq-lite-05", "[session][dialects §12.21]") {
     const auto v = any_version();
     CAPTURE(alpn(v));
     watcher client{v};
@@ -209,7 +211,7 @@ TEST_CASE("a live path is never announced twice, and who does it breaks a rule, 
     if (has_typed_announces(v)) CHECK(changed == "write 0 " + plain("02 04 00 01 07 00"));
 }
 
-TEST_CASE("the end of what was never there is ignored, and never said", "[session][dialects §12.22]") {
+TEST_CASE("the end of an unknown announcement is ignored, and never sent", "[session][dialects §12.22]") {
     const auto v = GENERATE(version::lite_03, version::lite_04, version::lite_05);
     CAPTURE(alpn(v));
     watcher client{v};
@@ -225,7 +227,7 @@ TEST_CASE("the end of what was never there is ignored, and never said", "[sessio
     CHECK(server.said().empty());
 }
 
-TEST_CASE("ANNOUNCE_OK says who we are, and may come without", "[session][dialects §12.24]") {
+TEST_CASE("ANNOUNCE_OK carries our origin, which a peer may omit", "[session][dialects §12.24]") {
     const auto v = GENERATE(version::lite_05, version::lite_06_wip);
     server_of server{v};
     CHECK(server.receive(0, request(v, "")).empty());
@@ -249,7 +251,7 @@ TEST_CASE("on moq-lite-04 our own hop ends the list, and a list without any is o
     CHECK(client.receive(0, active("cam", "00")) == list{"broadcast_available 0 cam hops 0"});
 }
 
-TEST_CASE("an announce stream is never reset by who serves it: what may not be seen is answered by nothing",
+TEST_CASE("the publisher never resets an announce stream: a prefix out of scope is answered with nothing",
     "[session][dialects §12.34][moq-rs]") {
     const auto v = any_version();
     CAPTURE(alpn(v));
@@ -265,7 +267,7 @@ TEST_CASE("an announce stream is never reset by who serves it: what may not be s
     CHECK(server.said() == list{"close cancel bye"});
 }
 
-TEST_CASE("an announce stream stays open when all is over, and a peer that ends it breaks no rule",
+TEST_CASE("an announce stream stays open after all announcements have ended, and the peer may end it",
     "[session][dialects §12.35]") {
     const auto v = any_version();
     CAPTURE(alpn(v));

@@ -39,7 +39,7 @@ TEST_CASE("before moq-lite-05 a FETCH is reset and ends nothing else", "[session
     CHECK(server.receive(4, subscribe_bytes("00", "a", "b")).front().starts_with("subscribe_requested 0"));
 }
 
-TEST_CASE("before moq-lite-05 nobody is asked by FETCH, and after it everybody may be", "[session][dialects §12.9]") {
+TEST_CASE("FETCH is sent from moq-lite-05 on only", "[session][dialects §12.9]") {
     client_of old{old_version()};
     CHECK(old->fetch({"a", "b"}, group_sequence{100}).error() == errc::unsupported);
     CHECK(old.outputs().empty());
@@ -47,7 +47,7 @@ TEST_CASE("before moq-lite-05 nobody is asked by FETCH, and after it everybody m
     CHECK(server.receive(0, fetch) == list{"fetch_requested 0 a b sequence 100 priority 0"});
 }
 
-TEST_CASE("1200 bytes of datagram are sent and no more, though the path carries them", "[session][dialects §12.13]") {
+TEST_CASE("datagrams are limited to 1200 bytes, even if the path carries more", "[session][dialects §12.13]") {
     server_of server{new_version()};
     static_cast<void>(server.receive(0, subscribe_bytes("03", "a", "b")));
     server->path_measured({.rtt = 1ms, .datagram_size = 9000}, server.now);
@@ -61,7 +61,7 @@ TEST_CASE("1200 bytes of datagram are sent and no more, though the path carries 
     CHECK(link.sizes == std::vector<std::size_t>{1200});
 }
 
-TEST_CASE("datagrams of any size are taken, and as often as they come", "[session][dialects §12.13]") {
+TEST_CASE("datagrams of any size and number are accepted", "[session][dialects §12.13]") {
     client_of client{new_version()};
     REQUIRE(client->subscribe({"a", "b"}));
     const auto bytes = hex("00 07 01" + to_hex(as_bytes(std::string(9000, 'x'))));
@@ -73,7 +73,7 @@ TEST_CASE("datagrams of any size are taken, and as often as they come", "[sessio
     }
 }
 
-TEST_CASE("who asks for reports sends a stream type and nothing after it", "[session][dialects §12.14][moq-rs]") {
+TEST_CASE("a request for reports is a stream type and nothing else", "[session][dialects §12.14][moq-rs]") {
     client_of client{any_version()};
     REQUIRE(client->probe());
     CHECK(without(client.outputs(), "credit") == list{"open bidi", "write 0 04"});
@@ -81,7 +81,8 @@ TEST_CASE("who asks for reports sends a stream type and nothing after it", "[ses
     CHECK(client.outputs().empty());
 }
 
-TEST_CASE("a PROBE of who asks for reports is passed over, however it comes", "[session][dialects §12.14][gomoqt]") {
+TEST_CASE("a PROBE from the requester of reports is ignored, in whatever pieces it arrives",
+    "[session][dialects §12.14][gomoqt]") {
     const auto v = any_version();
     server_of server{v};
     SECTION("at once") { CHECK(server.receive(0, "04 02 4064", true).empty()); }
@@ -96,7 +97,7 @@ TEST_CASE("a PROBE of who asks for reports is passed over, however it comes", "[
     CHECK(server.outputs() == list{has_probe_rtt(v) ? "write 0 020528" : "write 0 0105"});
 }
 
-TEST_CASE("before moq-lite-05 reports are asked for when they are wanted: no SETUP is waited for",
+TEST_CASE("before moq-lite-05 reports are requested at once, without waiting for SETUP",
     "[session][dialects §12.15][moq-net]") {
     subject client{role::client, old_version()};
     CHECK(client.outputs().empty());
@@ -107,7 +108,7 @@ TEST_CASE("before moq-lite-05 reports are asked for when they are wanted: no SET
     CHECK_FALSE(client->is_closed());
 }
 
-TEST_CASE("from moq-lite-05 on they are asked for once SETUP says that there are any", "[session][dialects §12.15]") {
+TEST_CASE("from moq-lite-05 on reports are requested once SETUP offers them", "[session][dialects §12.15]") {
     subject client{role::client, new_version()};
     static_cast<void>(client.outputs());
     REQUIRE(client->probe());
@@ -116,7 +117,8 @@ TEST_CASE("from moq-lite-05 on they are asked for once SETUP says that there are
     CHECK(without(client.outputs(), "credit") == list{"open bidi", "write 0 04"});
 }
 
-TEST_CASE("a GOAWAY is the application's affair: nobody leaves by itself", "[session][dialects §12.27]") {
+TEST_CASE(
+    "a GOAWAY is reported to the application; the session does not leave by itself", "[session][dialects §12.27]") {
     client_of client{GENERATE(version::lite_04, version::lite_05, version::lite_06_wip)};
     CHECK(client.receive(server_bidi(0), "05 0a 09 68747470733a2f2f62", true) == list{"goaway_received https://b"});
     CHECK(without(client.outputs(), "credit") == list{"write 1 fin"});
@@ -124,7 +126,7 @@ TEST_CASE("a GOAWAY is the application's affair: nobody leaves by itself", "[ses
     CHECK_FALSE(client->is_closed());
 }
 
-TEST_CASE("a GOAWAY that is dropped unread is said all the same", "[session][dialects §12.27][moq-rs]") {
+TEST_CASE("a GOAWAY whose event was dropped unread is still reported", "[session][dialects §12.27][moq-rs]") {
     server_of server{GENERATE(version::lite_04, version::lite_05, version::lite_06_wip)};
     REQUIRE(server->goaway());
     CHECK(server.outputs() == list{"open bidi", "write 1 050100 fin"});

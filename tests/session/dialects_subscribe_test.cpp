@@ -71,7 +71,7 @@ TEST_CASE(
     CHECK(client.group(7, "05").size() == 3);
 }
 
-TEST_CASE("a reader reads on over a DROP that names one too far", "[session][dialects §12.6][gomoqt]") {
+TEST_CASE("a reader continues after a DROP that names one group too many", "[session][dialects §12.6][gomoqt]") {
     desk d{from(0)};
     d.accepted(0);
     d.whole(0);
@@ -83,7 +83,7 @@ TEST_CASE("a reader reads on over a DROP that names one too far", "[session][dia
     CHECK(d.read() == list{"5.0 x"});
 }
 
-TEST_CASE("we say a DROP with the numbers of its groups", "[session][dialects §12.6]") {
+TEST_CASE("we send a DROP with the numbers of its groups", "[session][dialects §12.6]") {
     const auto v = any_version();
     publisher server{v};
     REQUIRE(server->drop(server.id, group_sequence{2}, group_sequence{4}, app_error::old));
@@ -91,7 +91,7 @@ TEST_CASE("we say a DROP with the numbers of its groups", "[session][dialects §
           list{"write 0 " + plain((has_options_in_ok(v) ? "01" : "02") + std::string("03 02 04 02"))});
 }
 
-TEST_CASE("group 0 is a group: it can be asked for, and is where our own begin", "[session][dialects §12.7]") {
+TEST_CASE("group 0 is a group: it can be requested, and ours begin with it", "[session][dialects §12.7]") {
     const auto v = any_version();
     viewer client{v, {.start = group_sequence{0}, .end = group_sequence{0}}};
     const auto* path = has_slash_dialect(v) ? "/a" : "a";
@@ -104,7 +104,7 @@ TEST_CASE("group 0 is a group: it can be asked for, and is where our own begin",
             .starts_with("write " + std::to_string(server.first_uni()) + " 00020000"));
 }
 
-TEST_CASE("a subscriber waits for SUBSCRIBE_OK as long as it takes, and takes groups before it",
+TEST_CASE("a subscriber waits for SUBSCRIBE_OK without limit, and accepts groups before it",
     "[session][dialects §12.8][gomoqt]") {
     const auto v = any_version();
     CAPTURE(alpn(v));
@@ -115,7 +115,7 @@ TEST_CASE("a subscriber waits for SUBSCRIBE_OK as long as it takes, and takes gr
           list{"subscription_accepted 0 from 7"});
 }
 
-TEST_CASE("a Group End that is reached ends nothing: it may be raised", "[session][dialects §12.10]") {
+TEST_CASE("reaching the Group End ends nothing: it may be raised", "[session][dialects §12.10]") {
     const auto v = any_version();
     CAPTURE(alpn(v));
     publisher server{v, "00 00 00 01 01"};
@@ -131,7 +131,7 @@ TEST_CASE("a Group End that is reached ends nothing: it may be raised", "[sessio
             .starts_with("write " + std::to_string(server.first_uni() + 4) + " 00020001"));
 }
 
-TEST_CASE("a publisher that ends a subscription at its Group End is asked again", "[session][dialects §12.10]") {
+TEST_CASE("a publisher that ends a subscription at its Group End is subscribed again", "[session][dialects §12.10]") {
     auto o = from(0);
     o.bounds.read_ahead = 1; // Group by group: one is read, the next is on its way.
     desk d{o};
@@ -160,7 +160,7 @@ TEST_CASE(
     CHECK(groups == list{" 00020000", " 00020001"});
 }
 
-TEST_CASE("SUBSCRIBE_END names the first group that will never come", "[session][dialects §12.12]") {
+TEST_CASE("SUBSCRIBE_END names the first group that will never exist", "[session][dialects §12.12]") {
     const auto v = GENERATE(version::lite_05, version::lite_06_wip);
     publisher server{v};
     REQUIRE(server->end_track(server.id, group_sequence{9}));
@@ -170,7 +170,7 @@ TEST_CASE("SUBSCRIBE_END names the first group that will never come", "[session]
     CHECK(client.group(3, "08").size() == 3);
 }
 
-TEST_CASE("any Subscribe ID is one, in any order", "[session][dialects §12.33][gomoqt]") {
+TEST_CASE("Subscribe IDs may be any, in any order", "[session][dialects §12.33][gomoqt]") {
     subject server{role::server, any_version()};
     begin(server);
     std::uint64_t stream = 0;
@@ -183,7 +183,7 @@ TEST_CASE("any Subscribe ID is one, in any order", "[session][dialects §12.33][
     }
 }
 
-TEST_CASE("Ordered is honoured in what is sent first", "[session][dialects §12.36]") {
+TEST_CASE("Ordered decides which group is sent first", "[session][dialects §12.36]") {
     const auto v = any_version();
     for (const bool ordered : {false, true}) {
         publisher server{v, ordered ? "00 01 00 00 00" : "00 00 00 00 00"};
@@ -193,8 +193,7 @@ TEST_CASE("Ordered is honoured in what is sent first", "[session][dialects §12.
     }
 }
 
-TEST_CASE("SUBSCRIBE_OK says the publisher's own priority where it says one, and none is expected back",
-    "[session][dialects §12.37]") {
+TEST_CASE("SUBSCRIBE_OK carries the publisher's priority on versions that have it", "[session][dialects §12.37]") {
     const auto v = old_version();
     publisher server{v, "09 00 00 00 00", 5};
     CHECK(server.accepted == list{"write 0 " + plain("00 05 05 00 00 01 00")});
@@ -204,7 +203,7 @@ TEST_CASE("SUBSCRIBE_OK says the publisher's own priority where it says one, and
     }
 }
 
-TEST_CASE("a subscribe stream is finished after its groups have arrived, for those who cut what is in flight",
+TEST_CASE("a subscribe stream is finished after its groups are acknowledged, for peers that drop groups in flight",
     "[session][dialects moq-net]") {
     const auto v = any_version();
     CAPTURE(alpn(v));

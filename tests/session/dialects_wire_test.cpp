@@ -47,7 +47,7 @@ TEST_CASE("a stream's type is a varint that we write in one byte", "[session][di
     CHECK(other.receive(3, "80000000 02 00 07") == list{"group_opened 3 of 0 sequence 7"});
 }
 
-TEST_CASE("Ordered is sent as 0 or 1, and taken from whatever is not 0", "[session][dialects §12.17]") {
+TEST_CASE("Ordered is sent as 0 or 1, and any other value is read as 1", "[session][dialects §12.17]") {
     const auto v = any_version();
     server_of server{v};
     CHECK(server.receive(0, subscribe_bytes("00", "a", "b", "00 02 00 00 00")).front() ==
@@ -60,7 +60,7 @@ TEST_CASE("Ordered is sent as 0 or 1, and taken from whatever is not 0", "[sessi
                                             "0001000000"));
 }
 
-TEST_CASE("text that is not UTF-8 is refused wherever it stands", "[session][dialects §12.18]") {
+TEST_CASE("text that is not UTF-8 is refused in every field", "[session][dialects §12.18]") {
     const auto v = any_version();
     CAPTURE(alpn(v));
     server_of server{v};
@@ -78,7 +78,7 @@ TEST_CASE("text that is not UTF-8 is refused wherever it stands", "[session][dia
           "stream_rejected 0 bad_utf8");
 }
 
-TEST_CASE("32 segments, 32 hops and 32 MiB are taken, and one more is not", "[session][dialects §12.19]") {
+TEST_CASE("32 segments, 32 hops and 32 MiB are accepted, and one more is not", "[session][dialects §12.19]") {
     const auto v = any_version();
     CAPTURE(alpn(v));
     server_of server{v};
@@ -105,8 +105,7 @@ TEST_CASE("32 segments, 32 hops and 32 MiB are taken, and one more is not", "[se
     CHECK(reader.receive(7, "00 02 00 08" + time + "82000001").at(1) == "stream_rejected 7 frame_too_large");
 }
 
-TEST_CASE("a SETUP's Cost is said by clients that have one, and counts where routes have costs",
-    "[session][dialects §12.23]") {
+TEST_CASE("a client sends its Cost in SETUP, which counts on versions with route costs", "[session][dialects §12.23]") {
     const auto v = with_setup();
     CHECK(subject{role::client, v, {.cost = 9}}.outputs() == list{"open uni", "write 2 010401040109 fin"});
     CHECK(subject{role::client, v, {.cost = 0}}.outputs() == list{"open uni", "write 2 010401040100 fin"});
@@ -124,7 +123,7 @@ TEST_CASE("a SETUP's Cost is said by clients that have one, and counts where rou
           (has_route_cost(v) ? "broadcast_available 0 a hops 9 cost 9" : "broadcast_available 0 a hops 9"));
 }
 
-TEST_CASE("an empty Path is none: not sent, and understood", "[session][dialects §12.25]") {
+TEST_CASE("an empty Path is not sent, and accepted as none", "[session][dialects §12.25]") {
     const auto v = with_setup();
     CHECK(subject{role::client, v, {.path = ""}}.outputs() == list{"open uni", "write 2 010100 fin"});
     CHECK(subject{role::client, v, {.path = "/a"}}.outputs() == list{"open uni", "write 2 01050102022f61 fin"});
@@ -144,7 +143,7 @@ TEST_CASE("a second SETUP, and a Path or Role from a server, end the session", "
     CHECK(server.receive(6, "01") == list{"session_closed protocol_violation duplicate_setup"});
 }
 
-TEST_CASE("a peer's code is passed on and decides nothing", "[session][dialects §12.28]") {
+TEST_CASE("a peer's error code is passed on and does not change the outcome", "[session][dialects §12.28]") {
     const auto v = any_version();
     for (const std::uint64_t code : {0u, 1u, 3u, 5u, 12u, 13u, 15u, 27u, 64u, 100000u}) {
         viewer client{v};
@@ -160,8 +159,8 @@ TEST_CASE("a peer's code is passed on and decides nothing", "[session][dialects 
     }
 }
 
-TEST_CASE("a message that is too short or too long is refused when it is there, not at the FIN",
-    "[session][dialects §12.30]") {
+TEST_CASE(
+    "a message that is too short or too long is refused when complete, not at the FIN", "[session][dialects §12.30]") {
     const auto v = any_version();
     CAPTURE(alpn(v));
     server_of server{v};
@@ -175,8 +174,8 @@ TEST_CASE("a message that is too short or too long is refused when it is there, 
     CHECK(client.receive(0, "00 00").front() == "stream_rejected 0 message_too_short");
 }
 
-TEST_CASE("the numbers we choose are small, and those of others may be as large as can be said",
-    "[session][dialects §12.31][moq-net]") {
+TEST_CASE(
+    "our ids are small, and those of peers may be as large as a varint allows", "[session][dialects §12.31][moq-net]") {
     const auto v = any_version();
     subject client{role::client, v};
     begin(client);

@@ -104,7 +104,7 @@ errc not_drained() {
 errc out_of_turn() {
     server s;
     REQUIRE(s->open_group(request_id{0}, group_sequence{2}));
-    REQUIRE(s->poll_output()); // A stream, which is not opened.
+    REQUIRE(s->poll_output());       // A stream, which is not opened.
     CHECK(s.tick_after(0s).empty()); // Reported once the output is answered.
     s->stream_opened(direction::uni, {});
     return named(s.events());
@@ -240,7 +240,7 @@ errc provoked(errc rule) {
 
 } // namespace
 
-TEST_CASE("every error has a cause, and is called by its name", "[session][bad input][errc]") {
+TEST_CASE("every error has a test that causes it, and a name", "[session][bad input][errc]") {
     int n = 0;
     for (; to_string(errc(n)) != "unknown"; ++n) {
         CAPTURE(to_string(errc(n)));

@@ -49,7 +49,7 @@ list short_of(list lines) {
 
 } // namespace
 
-TEST_CASE("a FETCH is told with its track, group and priority", "[session][fetch]") {
+TEST_CASE("a FETCH is reported with its track, group and priority", "[session][fetch]") {
     CHECK(publisher{}.told == list{"fetch_requested 0 room/cam video sequence 7 priority 4"});
 }
 
@@ -66,7 +66,7 @@ TEST_CASE(
     CHECK(server.stream_closed(0) == list{"group_delivered 0 sequence 7", "request_ended 0 delivered"});
 }
 
-TEST_CASE("only the group that was fetched is served, and once", "[session][fetch]") {
+TEST_CASE("only the requested group is served, once", "[session][fetch]") {
     publisher server;
     CHECK(server->open_group(request_id{0}, group_sequence{8}).error() == errc::beyond_group_end);
     CHECK(server->open_group(request_id{0}, group_sequence{6}).error() == errc::before_group_start);
@@ -82,7 +82,7 @@ TEST_CASE("a fetched group without frames is a FIN", "[session][fetch]") {
     CHECK(server.outputs() == list{"write 0 fin"});
 }
 
-TEST_CASE("a fetched group that has nothing yet is waited for, and nothing is written", "[session][fetch]") {
+TEST_CASE("a fetched group without bytes yet is awaited, and nothing is written", "[session][fetch]") {
     publisher server;
     const auto g = server.seven();
     CHECK(server.outputs().empty());
@@ -90,7 +90,7 @@ TEST_CASE("a fetched group that has nothing yet is waited for, and nothing is wr
     CHECK(server.outputs() == list{"write 0 020178"});
 }
 
-TEST_CASE("a FETCH that is refused, or whose group breaks off, is reset", "[session][fetch]") {
+TEST_CASE("a FETCH that is rejected, or whose group is aborted, is reset", "[session][fetch]") {
     publisher server;
     SECTION("refused") {
         REQUIRE(server->reject(request_id{0}, app_error::not_found));
@@ -107,7 +107,7 @@ TEST_CASE("a FETCH that is refused, or whose group breaks off, is reset", "[sess
     }
 }
 
-TEST_CASE("who stops or resets its FETCH gets no more", "[session][fetch]") {
+TEST_CASE("a FETCH that is stopped or reset gets no more", "[session][fetch]") {
     publisher server;
     const bool begun = GENERATE(false, true);
     group_ref g;
@@ -125,7 +125,7 @@ TEST_CASE("who stops or resets its FETCH gets no more", "[session][fetch]") {
     CHECK(server.stream_closed(0, app_error::cancel).empty());
 }
 
-TEST_CASE("a reset after our FIN takes nothing back: all was sent", "[session][fetch]") {
+TEST_CASE("a reset after our FIN revokes nothing: everything was sent", "[session][fetch]") {
     publisher server;
     const auto g = server.seven();
     publisher::frame(g, 1, "x");
@@ -136,7 +136,8 @@ TEST_CASE("a reset after our FIN takes nothing back: all was sent", "[session][f
     CHECK(server.stream_closed(0) == list{"group_delivered 0 sequence 7", "request_ended 0 delivered"});
 }
 
-TEST_CASE("who has all of a group was given it, though it resets its side of the FETCH", "[session][fetch][moq-rs]") {
+TEST_CASE("a completely acknowledged group is delivered, even if the peer resets its side of the FETCH",
+    "[session][fetch][moq-rs]") {
     publisher server;
     const auto g = server.seven();
     publisher::frame(g, 1, "x");
@@ -150,7 +151,7 @@ TEST_CASE("who has all of a group was given it, though it resets its side of the
         end == (arrived ? list{"group_delivered 0 sequence 7", "request_ended 0 delivered"} : list{"request_ended 0"}));
 }
 
-TEST_CASE("a FETCH whose answer has arrived is not kept open for a side that is never ended", "[session][fetch]") {
+TEST_CASE("a FETCH whose answer is acknowledged does not wait for the peer's side to end", "[session][fetch]") {
     publisher server;
     const auto g = server.seven();
     publisher::frame(g, 1, "x");
@@ -162,7 +163,7 @@ TEST_CASE("a FETCH whose answer has arrived is not kept open for a side that is 
     CHECK(server.outputs() == list{"stop 0 cancel"});
 }
 
-TEST_CASE("nor is one whose answer ends with a FIN alone", "[session][fetch]") {
+TEST_CASE("nor does one whose answer ends with a lone FIN", "[session][fetch]") {
     publisher server;
     const auto g = server.seven();
     if (GENERATE(false, true)) {
@@ -178,7 +179,7 @@ TEST_CASE("nor is one whose answer ends with a FIN alone", "[session][fetch]") {
     CHECK(server.outputs() == list{"stop 0 cancel"});
 }
 
-TEST_CASE("a FETCH whose other side was ended is waited for no longer", "[session][fetch]") {
+TEST_CASE("a FETCH whose other side has ended is not awaited any longer", "[session][fetch]") {
     publisher server;
     const auto g = server.seven();
     publisher::frame(g, 1, "x");
@@ -191,7 +192,7 @@ TEST_CASE("a FETCH whose other side was ended is waited for no longer", "[sessio
     CHECK(server.stream_closed(0) == list{"group_delivered 0 sequence 7", "request_ended 0 delivered"});
 }
 
-TEST_CASE("a FETCH waits for credit of its stream, and stalls nobody", "[session][fetch]") {
+TEST_CASE("a FETCH that waits for stream credit stalls nothing else", "[session][fetch]") {
     publisher server;
     const auto g = server.seven();
     publisher::frame(g, 1, "abcd");
@@ -203,13 +204,13 @@ TEST_CASE("a FETCH waits for credit of its stream, and stalls nobody", "[session
     CHECK(server.outputs() == list{"write 0 626364"});
 }
 
-TEST_CASE("what follows a FETCH breaks it", "[session][fetch][bad input]") {
+TEST_CASE("trailing bytes after a FETCH are an error", "[session][fetch][bad input]") {
     publisher server;
     CHECK(server.receive(0, "00") == list{"stream_rejected 0 unexpected_message", "request_ended 0"});
     CHECK(server.outputs() == list{"stop 0 unexpected_message", "reset 0 unexpected_message", "credit 0 1"});
 }
 
-TEST_CASE("who stops our side of a request before it has come asks nothing", "[session][fetch][bad input]") {
+TEST_CASE("a STOP_SENDING for our side before the request arrives cancels it", "[session][fetch][bad input]") {
     subject server{role::server};
     begin(server);
     const auto asked = GENERATE(std::string(request), subscribe_bytes("00", "room/cam", "video"),
@@ -255,11 +256,11 @@ TEST_CASE(
     }
 }
 
-TEST_CASE("fetch() asks on a stream of its own and keeps it open", "[session][fetch]") {
+TEST_CASE("fetch() opens a stream of its own and keeps it open", "[session][fetch]") {
     CHECK(subscriber{}.asked == list{"open bidi", "write 0 031108726f6f6d2f63616d05766964656f0407"});
 }
 
-TEST_CASE("a fetched group comes frame by frame and ends with FIN, and so does the request", "[session][fetch]") {
+TEST_CASE("a fetched group arrives frame by frame and ends with FIN, as does the request", "[session][fetch]") {
     subscriber client;
     CHECK(short_of(client.receive("8002bf20 05 68656c6c6f 57")) ==
           list{"frame_data frame 0 at 0 of 5 time 90000 68656c6c6f"});
@@ -270,7 +271,7 @@ TEST_CASE("a fetched group comes frame by frame and ends with FIN, and so does t
     CHECK(client->stop(client.id, app_error::cancel).error() == errc::not_found);
 }
 
-TEST_CASE("the last group that has a number can be fetched", "[session][fetch]") {
+TEST_CASE("the group with the largest number can be fetched", "[session][fetch]") {
     constexpr group_sequence last{wire::varint_max};
     subject client{role::client};
     begin(client);
@@ -294,7 +295,7 @@ TEST_CASE("a fetched group can be collected into a log", "[session][fetch]") {
     CHECK(log->size() == 4);
 }
 
-TEST_CASE("a fetched group that breaks off says why", "[session][fetch]") {
+TEST_CASE("a fetched group that is aborted reports the code", "[session][fetch]") {
     subscriber client;
     SECTION("reset: there is none") {
         CHECK(short_of(client.reset(0, app_error::not_found)) ==
@@ -317,7 +318,7 @@ TEST_CASE("a fetched group that breaks off says why", "[session][fetch]") {
     }
 }
 
-TEST_CASE("a FETCH that was stopped says nothing more", "[session][fetch]") {
+TEST_CASE("a stopped FETCH has no further events", "[session][fetch]") {
     SECTION("while it arrives") {
         subscriber client;
         static_cast<void>(client.receive("02 02 68"));
@@ -336,7 +337,7 @@ TEST_CASE("a FETCH that was stopped says nothing more", "[session][fetch]") {
     }
 }
 
-TEST_CASE("who was sent the FIN of a fetched group after a silence has its time from then on", "[session][fetch]") {
+TEST_CASE("the timeout for a fetched group's FIN after a silence starts when the FIN is sent", "[session][fetch]") {
     publisher server;
     const auto g = server.seven();
     publisher::frame(g, 1, "x");

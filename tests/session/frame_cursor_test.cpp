@@ -60,7 +60,7 @@ TEST_CASE("a log without timestamps is read as well", "[session][cursor]") {
     CHECK(r.all() == list{"0@0 0/5 hello", "1@0 0/3 you"});
 }
 
-TEST_CASE("a piece is the same until it is consumed, and goes as far as it is consumed", "[session][cursor]") {
+TEST_CASE("a piece stays the same until it is consumed, partly or wholly", "[session][cursor]") {
     reading r;
     r.write(0, "abc");
     CHECK(text(*r.cursor.next()) == "0@0 0/3 abc");
@@ -84,7 +84,7 @@ TEST_CASE("a frame is read as it grows", "[session][cursor]") {
     CHECK(r.all() == list{"0@7 2/6 cdef"});
 }
 
-TEST_CASE("a cut group is at its end when what was there is read, unless a frame is half there", "[session][cursor]") {
+TEST_CASE("an aborted group is at its end when its bytes are read, unless a frame is incomplete", "[session][cursor]") {
     reading r;
     r.write(0, "abc");
     SECTION("between frames") {

@@ -17,7 +17,7 @@ TEST_CASE("GOAWAY is one message on a stream of its own, from either side", "[se
     CHECK_FALSE(us->is_closed());
 }
 
-TEST_CASE("a GOAWAY is told with where to go, and the session goes on", "[session][goaway]") {
+TEST_CASE("a GOAWAY is reported with its URI, and the session continues", "[session][goaway]") {
     subject client{role::client, GENERATE(version::lite_04, version::lite_05)};
     begin(client);
     CHECK(client.receive(server_bidi(0), "05 0a 09 68747470733a2f2f62") == list{"goaway_received https://b"});
@@ -27,7 +27,7 @@ TEST_CASE("a GOAWAY is told with where to go, and the session goes on", "[sessio
     CHECK(client.receive(server_bidi(1), "05 01 00") == list{"goaway_received "});
 }
 
-TEST_CASE("a GOAWAY that is cut short, or said twice, breaks its stream", "[session][goaway][bad input]") {
+TEST_CASE("a truncated or second GOAWAY ends its stream with an error", "[session][goaway][bad input]") {
     subject client{role::client};
     begin(client);
     CHECK(client.receive(server_bidi(0), "05 0a 09", true) == list{"stream_rejected 1 stream_ended_early"});
@@ -37,14 +37,14 @@ TEST_CASE("a GOAWAY that is cut short, or said twice, breaks its stream", "[sess
     CHECK(client.tick_after(10s) == list{"stream_rejected 9 stream_timeout"});
 }
 
-TEST_CASE("moq-lite-03 knows no GOAWAY", "[session][goaway]") {
+TEST_CASE("moq-lite-03 has no GOAWAY", "[session][goaway]") {
     subject server{role::server, version::lite_03};
     begin(server);
     CHECK(server->goaway().error() == errc::unsupported);
     CHECK(server.receive(0, "05 01 00") == list{"stream_rejected 0 unknown_stream_type"});
 }
 
-TEST_CASE("an address that no message can hold is refused", "[session][goaway]") {
+TEST_CASE("a URI too long for a message is refused", "[session][goaway]") {
     subject server{role::server};
     begin(server);
     CHECK(server->goaway(std::string(40'000, 'x')).error() == errc::value_too_large);

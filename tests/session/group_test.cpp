@@ -53,7 +53,7 @@ TEST_CASE("a log is the wire image of its frames", "[group]") {
     CHECK(take(second) == "0568656c6c6f");
 }
 
-TEST_CASE("a reader without timestamps is lent the same bytes, but for the Timestamp Deltas", "[group]") {
+TEST_CASE("a reader without timestamps is lent the same bytes, except for the Timestamp Deltas", "[group]") {
     slab_pool pool;
     auto g = group::make(pool, group_sequence{7}, v);
     wake_queue wake;
@@ -80,7 +80,7 @@ TEST_CASE("a reader without timestamps is lent the same bytes, but for the Times
     g->abort(app_error::cancel);
 }
 
-TEST_CASE("without timestamps too, what is acknowledged goes, wherever frames lie in their slabs", "[group]") {
+TEST_CASE("without timestamps, too, acknowledged bytes are freed, wherever frames lie in their slabs", "[group]") {
     for (const std::size_t size : {1u, 60u, 63u, 64u, 955u, 958u, 959u, 960u, 4000u, 20000u}) {
         slab_pool pool;
         auto g = group::make(pool, group_sequence{0}, v);
@@ -169,7 +169,7 @@ TEST_CASE("aborting wakes every reader, whether it waits or not", "[group]") {
     CHECK(g->write_frame(timestamp{0}, {}).error() == errc::group_ended);
 }
 
-TEST_CASE("eviction reaches those who have something left to get, and nobody else", "[group]") {
+TEST_CASE("eviction reaches readers with unread bytes, and no others", "[group]") {
     slab_pool pool;
     wake_queue wake;
     auto g = group::make(pool, group_sequence{0}, v);
@@ -187,8 +187,7 @@ TEST_CASE("eviction reaches those who have something left to get, and nobody els
     CHECK_FALSE(done.evicted());
 }
 
-TEST_CASE("a reader that has written a slab to its end goes on in the next, though the first has gone",
-    "[group][regression]") {
+TEST_CASE("a reader at the end of a slab continues in the next, even if the first is freed", "[group][regression]") {
     slab_pool pool;
     wake_queue wake;
     auto g = group::make(pool, group_sequence{0}, v);
@@ -209,7 +208,7 @@ TEST_CASE("a reader that has written a slab to its end goes on in the next, thou
     CHECK(reader.unsent() == 0);
 }
 
-TEST_CASE("eviction may spare those who are not far behind", "[group]") {
+TEST_CASE("eviction may spare readers that are not far behind", "[group]") {
     slab_pool pool;
     wake_queue wake;
     auto g = group::make(pool, group_sequence{0}, v);
@@ -226,7 +225,7 @@ TEST_CASE("eviction may spare those who are not far behind", "[group]") {
     CHECK_FALSE(near.evicted());
 }
 
-TEST_CASE("a peer that promises much and sends little does not get much memory", "[group]") {
+TEST_CASE("a peer that announces large frames and sends little does not get much memory", "[group]") {
     slab_pool pool;
     auto g = group::make(pool, group_sequence{0}, v);
     REQUIRE(g->begin_frame(timestamp{0}, 16 * 1024 * 1024, 10));
@@ -240,7 +239,7 @@ TEST_CASE("a peer that promises much and sends little does not get much memory",
     CHECK(whole->memory() > 60'000);
 }
 
-TEST_CASE("memory that nobody needs any more goes, from the front", "[group]") {
+TEST_CASE("memory that is not needed any more is freed, from the front", "[group]") {
     slab_pool pool;
     wake_queue wake;
     const std::string big(200'000, 'x');
@@ -264,7 +263,7 @@ TEST_CASE("memory that nobody needs any more goes, from the front", "[group]") {
     CHECK(pool.in_use() == 0);
 }
 
-TEST_CASE("a group that finds no memory says so and ends, rather than go on with a hole", "[group]") {
+TEST_CASE("a group without memory reports the error and ends, rather than continue with a gap", "[group]") {
     slab_pool pool{5000};
     wake_queue wake;
     auto g = group::make(pool, group_sequence{0}, v);

@@ -52,7 +52,7 @@ constexpr std::string_view capped = "00 01 00 00 bfffffff";
 
 // Groups.
 
-TEST_CASE("groups that wait for a capped reader are bounded too: the oldest goes and is reported",
+TEST_CASE("groups that wait for a capped reader are bounded, too: the oldest is dropped and reported",
     "[session][held back][regression]") {
     limits small;
     small.capped_groups = 10;
@@ -103,8 +103,7 @@ TEST_CASE("the groups that one session sends at once are bounded, whatever its s
     CHECK(server.events().empty());
 }
 
-TEST_CASE("which groups a live reader loses is as if all of them had been counted each time",
-    "[session][held back][backlog]") {
+TEST_CASE("a live reader loses the same groups as if all were counted each time", "[session][held back][backlog]") {
     const auto seed = GENERATE(range(0u, 40u));
     CAPTURE(seed);
     std::mt19937 dice{seed};
@@ -165,7 +164,7 @@ TEST_CASE("which groups a live reader loses is as if all of them had been counte
 
 // SUBSCRIBE_DROP.
 
-TEST_CASE("drops that a peer has not taken become ranges", "[session][held back][regression]") {
+TEST_CASE("drops that a peer has not read become ranges", "[session][held back][regression]") {
     publisher server;
     server.link.stream_room[stream_id{0}] = 0;
     for (std::uint64_t n = 0; n < 200'000; ++n) server.drop(n, n);
@@ -201,7 +200,7 @@ TEST_CASE("ranges of drops meet, overlap and contain each other in any order", "
     CHECK(said == model);
 }
 
-TEST_CASE("drops with gaps between them, which cannot be one, end the request of who has not taken them, and no other",
+TEST_CASE("too many separate drops end the request of the peer that has not read them, and no other",
     "[session][held back][regression]") {
     publisher server;
     CHECK(server.receive(4, subscribe_bytes("01", "room", "audio", "00 00 00 00 00")).size() == 2);
@@ -218,7 +217,7 @@ TEST_CASE("drops with gaps between them, which cannot be one, end the request of
     CHECK(server->drop(request_id{0}, group_sequence{0}, group_sequence{0}, app_error::old).error() == errc::not_found);
 }
 
-TEST_CASE("a request that had too many drops ends by force, not as if all were delivered", "[session][held back]") {
+TEST_CASE("a request with too many drops is cut off, not ended as delivered", "[session][held back]") {
     publisher server;
     for (std::uint64_t n = 0; n < 10'000; ++n) server.drop(3 * n, 3 * n);
     REQUIRE(server->finish(request_id{0}));
@@ -248,7 +247,7 @@ TEST_CASE("the end of a subscription follows the drops that were held back", "[s
 
 // Requests of our own.
 
-TEST_CASE("requests of ours that wait for a stream are bounded, and further ones are refused by name",
+TEST_CASE("our requests that wait for a stream are bounded, and further ones are refused with a named error",
     "[session][held back][regression]") {
     limits small;
     small.waiting_requests = 5;
@@ -288,7 +287,7 @@ TEST_CASE("an application may wait for 300 streams that its peer does not grant"
 
 // The end of a track.
 
-TEST_CASE("END always comes before FIN, where there is one", "[session][end][regression]") {
+TEST_CASE("END is always sent before FIN, on versions that have it", "[session][end][regression]") {
     const auto v = GENERATE(version::lite_05, version::lite_06_wip);
     const auto groups = GENERATE(0u, 3u);
     publisher server{{}, "00 00 00 00 00", v};

@@ -109,7 +109,7 @@ TEST_CASE(
     }
 }
 
-TEST_CASE("what an application asks of a session after hours is measured from then", "[session][idle][regression]") {
+TEST_CASE("timeouts of requests made after hours of silence start at the request", "[session][idle][regression]") {
     const auto v = GENERATE(from_range(all_versions));
     const auto which = GENERATE(range(std::size_t{0}, commands.size()));
     CAPTURE(alpn(v), commands[which].name);

@@ -105,7 +105,7 @@ const std::vector<ending> endings{
 
 } // namespace
 
-TEST_CASE("what was lent stays until the transport has let go of it, whatever ends", "[session][lent]") {
+TEST_CASE("lent bytes stay valid until the transport has released them, whatever ends", "[session][lent]") {
     for (const auto& e : endings) {
         DYNAMIC_SECTION(e.name) {
             lender s;
@@ -122,7 +122,7 @@ TEST_CASE("what was lent stays until the transport has let go of it, whatever en
     }
 }
 
-TEST_CASE("memory of a group that ended early is free after one pump", "[session][lent]") {
+TEST_CASE("the memory of a group that ended early is freed after one pump", "[session][lent]") {
     lender s;
     static_cast<void>(s.stopped(group_stream));
     static_cast<void>(s.send_again());
@@ -161,7 +161,7 @@ TEST_CASE("control bytes stay until the reset of their stream is executed", "[se
     CHECK(s.link.lent.bytes() < lent);
 }
 
-TEST_CASE("an end of the connection gives everything back at once", "[session][lent]") {
+TEST_CASE("the end of the connection releases everything at once", "[session][lent]") {
     lender s;
     SECTION("as it is") {}
     SECTION("after the session has failed") { static_cast<void>(s.receive(client_uni(1), "01 04 01 01 01 01")); }

@@ -127,7 +127,7 @@ TEST_CASE("sessions of every version talk in memory, byte for byte", "[session][
     CHECK(s.pool.in_use() == 0);
 }
 
-TEST_CASE("bytes in memory are read where they were written", "[session][memory transport]") {
+TEST_CASE("a memory link reads bytes in place", "[session][memory transport]") {
     scene s;
     const auto r = s.subscribed("video");
     const auto g = s.server->open_group(r, group_sequence{0}).value();
@@ -259,7 +259,7 @@ TEST_CASE("datagrams cross, as many as may wait", "[session][memory transport]")
     CHECK(s.client.count("group_datagram") == 3);
 }
 
-TEST_CASE("an end that closes says why, and an end that is cut is told", "[session][memory transport]") {
+TEST_CASE("closing one end reports the reason, and a cut is reported to both", "[session][memory transport]") {
     scene s;
     const auto r = s.subscribed("video");
     s.publish(r, 0, "x");
@@ -283,7 +283,7 @@ TEST_CASE("an end that closes says why, and an end that is cut is told", "[sessi
     CHECK(s.pool.in_use() == 0);
 }
 
-TEST_CASE("ends that have something to do are on their list, and no others", "[session][memory transport]") {
+TEST_CASE("ends with something to do are on their list, and no others", "[session][memory transport]") {
     const time_point now{1s};
     ready_list ready;
     memory_link link{{}, {&ready, 1}, {&ready, 2}};

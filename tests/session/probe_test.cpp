@@ -36,7 +36,7 @@ constexpr std::string_view cannot_tell = "01 01 00";
 
 } // namespace
 
-TEST_CASE("whoever asks is told what was measured, and again when it moves by a quarter", "[session][probe]") {
+TEST_CASE("a requester gets the measurement, and again when it changes by a quarter", "[session][probe]") {
     publisher server;
     CHECK(server.measure(1'000'000, 40ms) == list{"write 0 05800f424028"});
     CHECK(server.measure(1'000'000, 40ms).empty());
@@ -58,7 +58,7 @@ TEST_CASE("whoever asks is told what was measured, and again when it moves by a 
     }
 }
 
-TEST_CASE("what is no longer known is not reported, and nothing is due for it", "[session][probe]") {
+TEST_CASE("a value that is no longer known is not reported, and sets no deadline", "[session][probe]") {
     publisher server;
     CHECK(server.measure(1'000'000, 40ms).size() == 1);
     static_cast<void>(server.all_acked(0));
@@ -70,14 +70,14 @@ TEST_CASE("what is no longer known is not reported, and nothing is due for it", 
     CHECK(server.measure(1'000'000, 40ms) == list{"write 0 05800f424028"});
 }
 
-TEST_CASE("nothing is reported that was not measured, and a measured zero is one", "[session][probe]") {
+TEST_CASE("unmeasured values are not reported; a measured zero is reported as one", "[session][probe]") {
     publisher server;
     CHECK(server.measure(0, {}).empty());
     CHECK(server.measure(0, 100us) == list{"write 0 020001"});
     CHECK(publisher{version::lite_03}.measure(5, 40ms) == list{"write 0 0105"});
 }
 
-TEST_CASE("what was measured before is told at once", "[session][probe]") {
+TEST_CASE("an existing measurement is reported at once", "[session][probe]") {
     subject server{role::server};
     begin(server);
     server->path_measured({.rtt = 40ms}, server.now);
@@ -85,14 +85,14 @@ TEST_CASE("what was measured before is told at once", "[session][probe]") {
     CHECK(server.outputs() == list{"credit 0 1", "write 0 020028"});
 }
 
-TEST_CASE("a PROBE of the subscriber's changes nothing, nor does its FIN", "[session][probe]") {
+TEST_CASE("a PROBE from the subscriber changes nothing, nor does its FIN", "[session][probe]") {
     publisher server;
     CHECK(server.receive(0, "02 4064 00", GENERATE(false, true)).empty());
     CHECK(server.outputs() == list{"credit 0 4"});
     CHECK(server.measure(5, 40ms) == list{"write 0 020528"});
 }
 
-TEST_CASE("who does not read reports, or has left, gets no more", "[session][probe]") {
+TEST_CASE("a requester that stops reading or leaves gets no more reports", "[session][probe]") {
     publisher server;
     SECTION("stopped") {
         CHECK(server.stopped(0).empty());
@@ -114,7 +114,7 @@ TEST_CASE("who does not read reports, or has left, gets no more", "[session][pro
     }
 }
 
-TEST_CASE("probe() asks once it is known that the publisher can tell", "[session][probe]") {
+TEST_CASE("probe() is sent once the publisher is known to support it", "[session][probe]") {
     SECTION("it can") {
         subscriber client{can_tell};
         REQUIRE(client->probe());
@@ -143,7 +143,7 @@ TEST_CASE("probe() asks once it is known that the publisher can tell", "[session
     }
 }
 
-TEST_CASE("a SETUP says that we can tell what we measure", "[session][probe]") {
+TEST_CASE("our SETUP offers reports of what we measure", "[session][probe]") {
     subject server{role::server, version::lite_05, {.reports_path = true}};
     CHECK(server.outputs() == list{"open uni", "write 3 010401010101 fin"});
 }

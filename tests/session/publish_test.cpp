@@ -29,14 +29,14 @@ struct publisher : subject {
 
 } // namespace
 
-TEST_CASE("a SUBSCRIBE is told with how far it reaches", "[session][publish]") {
+TEST_CASE("a SUBSCRIBE is reported with its range", "[session][publish]") {
     CHECK(publisher{"03 01 40fa 07 4064"}.asked ==
           list{"subscribe_requested 0 room/cam video priority 3 ordered latency 250 6..99", "groups_wanted 0 to 99"});
     CHECK(publisher{}.asked ==
           list{"subscribe_requested 0 room/cam video priority 0 latency 0 ..", "groups_wanted 0 all"});
 }
 
-TEST_CASE("an accepted subscription says its first group as soon as it is known", "[session][publish]") {
+TEST_CASE("OK names the first group as soon as it is known", "[session][publish]") {
     publisher server;
     SECTION("by accept()") {
         REQUIRE(server->accept(server.id, group_sequence{7}));
@@ -84,8 +84,8 @@ TEST_CASE("a rejected subscription is stopped and reset", "[session][publish]") 
     CHECK(server.stream_closed(0, app_error::not_found).empty());
 }
 
-TEST_CASE("an UPDATE is told, a start that is not said stays, and how far it reaches only when that changes",
-    "[session][publish]") {
+TEST_CASE(
+    "an UPDATE is reported, keeps an omitted start, and reports the range only when it changes", "[session][publish]") {
     publisher server{"00 00 00 07 0a"};
     CHECK(server.receive(0, "05 09 00 00 00 0a") == list{"subscribe_updated 0 priority 9 latency 0 6..9"});
     CHECK(server.receive(0, "05 09 00 00 08 14") ==
@@ -108,7 +108,7 @@ TEST_CASE("Group End is a cap that an UPDATE raises", "[session][publish][group 
     CHECK(make(7) == errc::beyond_group_end);
 }
 
-TEST_CASE("a group is sent as it grows, and told of when it has arrived", "[session][publish]") {
+TEST_CASE("a group is sent as it grows, and reported when it is delivered", "[session][publish]") {
     publisher server;
     REQUIRE(server->accept(server.id, group_sequence{0}));
     static_cast<void>(server.outputs());
@@ -129,7 +129,7 @@ TEST_CASE("a group is sent as it grows, and told of when it has arrived", "[sess
     CHECK(server->pool().in_use() == 0);
 }
 
-TEST_CASE("an aborted group is reset, and said to be dropped", "[session][publish]") {
+TEST_CASE("an aborted group is reset and announced as dropped", "[session][publish]") {
     publisher server;
     REQUIRE(server->accept(server.id, group_sequence{0}));
     auto g = server->open_group(server.id, group_sequence{0}).value();
@@ -187,7 +187,7 @@ TEST_CASE("a subscriber that leaves takes its groups with it", "[session][publis
     CHECK(server->open_group(server.id, group_sequence{1}).error() == errc::not_found);
 }
 
-TEST_CASE("END is said at once, the FIN only when every group has arrived", "[session][publish][end of track]") {
+TEST_CASE("END is sent at once, the FIN only when every group is acknowledged", "[session][publish][end of track]") {
     publisher server;
     REQUIRE(server->accept(server.id, group_sequence{0}));
     static_cast<void>(server.whole(0, "a"));
@@ -223,7 +223,7 @@ TEST_CASE("an ended track without groups is END and FIN, without OK", "[session]
     CHECK(old.outputs() == list{"write 0 00050000000000 fin"}); // There everything begins with OK.
 }
 
-TEST_CASE("groups that will not be served are said to be dropped", "[session][publish]") {
+TEST_CASE("groups that will not be served are announced as dropped", "[session][publish]") {
     publisher server;
     REQUIRE(server->accept(server.id, group_sequence{5}));
     REQUIRE(server->drop(server.id, group_sequence{5}, group_sequence{7}, app_error::evicted));

@@ -61,7 +61,7 @@ TEST_CASE("a reader begins with two groups, then with as many as fill its start"
     CHECK(many.distance() == 64 * kib / (2048 + 7)); // It forgets the size of old ones, but for a rest.
 }
 
-TEST_CASE("a raise is worth an update after a quarter of the distance", "[session][read ahead]") {
+TEST_CASE("the Group End is raised after a quarter of the distance", "[session][read ahead]") {
     read_ahead r{bounds(64 * kib, 1024 * kib)};
     for (std::uint64_t n = 0; n < 8; ++n) r.group_closed(g(n), 1 * kib, t0);
     REQUIRE(r.distance() == 21);
@@ -69,21 +69,21 @@ TEST_CASE("a raise is worth an update after a quarter of the distance", "[sessio
     CHECK(r.worth_it(g(30), g(35)));
 }
 
-TEST_CASE("a reader that waits for its own raises asks further ahead, up to its bound", "[session][read ahead]") {
+TEST_CASE("a reader that waits for its raises increases its distance, up to its bound", "[session][read ahead]") {
     const auto far = after_a_minute(100ms, 1ms, true);
     CHECK(far.bytes() > 512 * kib);
     CHECK(far.bytes() <= 1024 * kib);
 }
 
-TEST_CASE("a reader whose groups come without a pause stays where it began", "[session][read ahead]") {
+TEST_CASE("a reader whose groups arrive without a pause keeps its distance", "[session][read ahead]") {
     CHECK(after_a_minute(2ms, 10ms, true).bytes() == 64 * kib);
 }
 
-TEST_CASE("a reader that is slow itself stays where it began", "[session][read ahead]") {
+TEST_CASE("a slow reader keeps its distance", "[session][read ahead]") {
     CHECK(after_a_minute(100ms, 1ms, false).bytes() == 64 * kib);
 }
 
-TEST_CASE("a publisher that stumbles now and then is no reason to ask further ahead", "[session][read ahead]") {
+TEST_CASE("occasional pauses of the publisher do not increase the distance", "[session][read ahead]") {
     read_ahead r{bounds(64 * kib, 1024 * kib)};
     auto now = t0;
     for (std::uint64_t n = 0; n < 300; ++n) {

@@ -19,8 +19,8 @@ std::size_t written(const list& said) {
 
 } // namespace
 
-TEST_CASE("announcements that a peer does not take are bounded for all its requests together",
-    "[session][regression][announce]") {
+TEST_CASE(
+    "announcements that a peer does not read are bounded over all its requests", "[session][regression][announce]") {
     limits small;
     small.control_unsent = 2000;
     auto server = server_with(small);
@@ -36,7 +36,7 @@ TEST_CASE("announcements that a peer does not take are bounded for all its reque
     CHECK(at_once < 2 * small.control_unsent);
 }
 
-TEST_CASE("announcements go on where they stopped, and none is left out", "[session][regression][announce]") {
+TEST_CASE("announcements resume where they stopped, and none is skipped", "[session][regression][announce]") {
     limits small;
     small.control_unsent = 2000;
     ready_list ready;
@@ -53,7 +53,7 @@ TEST_CASE("announcements go on where they stopped, and none is left out", "[sess
     for (int n = 0; n < 300; ++n) CHECK(all.find(to_hex(hex(wire_text("room/" + std::to_string(n))))) != all.npos);
 }
 
-TEST_CASE("our own requests do not count against what the peer may ask", "[session][regression]") {
+TEST_CASE("our own requests do not count against the peer's limit", "[session][regression]") {
     limits small;
     small.requests = 3;
     subject client{role::client, version::lite_05, {.bounds = small}};
@@ -107,7 +107,7 @@ TEST_CASE("an announced name that is too long is refused", "[session][regression
           list{"stream_rejected 0 name_too_long"});
 }
 
-TEST_CASE("messages that have not all arrived are bounded for all streams together", "[session][regression][limits]") {
+TEST_CASE("incomplete messages are bounded over all streams", "[session][regression][limits]") {
     limits small;
     small.partial_messages = 5000;
     small.parked_streams = 100;
@@ -133,7 +133,7 @@ TEST_CASE("messages that have not all arrived are bounded for all streams togeth
     }
 }
 
-TEST_CASE("the request streams that are left follow from what was measured, opened, and waits", "[session][requests]") {
+TEST_CASE("requests_left() follows from the measured limit and the streams opened or waiting", "[session][requests]") {
     subject client{role::client};
     begin(client);
     CHECK_FALSE(client->requests_left());
@@ -151,8 +151,7 @@ TEST_CASE("the request streams that are left follow from what was measured, open
     CHECK(client->requests_left() == 2U); // At least: one of three is taken by what waits.
 }
 
-TEST_CASE("long requests that are made at once, of a peer that takes them slowly, do not end its session",
-    "[session][regression][bounds]") {
+TEST_CASE("many long requests at once to a slow peer do not end its session", "[session][regression][bounds]") {
     subject client{role::client};
     begin(client);
     const std::string longest(4000, 'n');

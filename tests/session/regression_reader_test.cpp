@@ -6,7 +6,7 @@
 
 namespace moqlite::test::regression_reader_test {
 
-TEST_CASE("an OK that names a later group than was asked for says what is lost", "[session][reader][loss]") {
+TEST_CASE("an OK with a later start than requested reports the lost groups", "[session][reader][loss]") {
     desk d{from(3)};
     d.accepted(7);
     CHECK(d.lost() == list{"3 to 6 not_found"});
@@ -33,7 +33,8 @@ TEST_CASE(
     CHECK(d.read() == list{"2.0 x"});
 }
 
-TEST_CASE("one group is lost once, whichever way and however often it is said", "[session][reader][loss][regression]") {
+TEST_CASE("a group is reported lost once, however often and in whatever way it is announced",
+    "[session][reader][loss][regression]") {
     desk d{from(0)};
     d.accepted(0);
     const std::uint64_t n = GENERATE(0u, 1u);
@@ -50,7 +51,8 @@ TEST_CASE("one group is lost once, whichever way and however often it is said", 
     CHECK(d.lost().empty());
 }
 
-TEST_CASE("a later group that is cut off holds up nobody when its turn comes", "[session][reader][loss][regression]") {
+TEST_CASE(
+    "a later group that was cut off does not block when its turn arrives", "[session][reader][loss][regression]") {
     desk d{from(0)};
     d.accepted(0);
     d.partial(1);
@@ -62,7 +64,7 @@ TEST_CASE("a later group that is cut off holds up nobody when its turn comes", "
     CHECK(d.lost() == list{"1 to 1 old"});
 }
 
-TEST_CASE("a group that was said to be dropped, and came, is read", "[session][reader][loss][regression]") {
+TEST_CASE("a group that was announced as dropped, but arrived, is read", "[session][reader][loss][regression]") {
     desk d{from(5)};
     d.accepted(5);
     d.dropped(5, 9);
@@ -75,7 +77,7 @@ TEST_CASE("a group that was said to be dropped, and came, is read", "[session][r
     CHECK(d.lost() == list{"5 to 9 evicted"});
 }
 
-TEST_CASE("a complete reader waits two seconds for a number that is missing", "[session][reader][gap]") {
+TEST_CASE("a complete reader waits two seconds for a missing group", "[session][reader][gap]") {
     desk d{from(0)};
     d.accepted(0);
     d.whole(0);
@@ -107,7 +109,7 @@ TEST_CASE(
     CHECK(d.read() == list{"1.0 x"});
 }
 
-TEST_CASE("after a clean end what is missing was never sent, and nobody waits for it", "[session][reader][gap]") {
+TEST_CASE("after a clean end missing groups are not awaited", "[session][reader][gap]") {
     desk d{from(0)};
     d.accepted(0);
     d.whole(3);
@@ -117,7 +119,7 @@ TEST_CASE("after a clean end what is missing was never sent, and nobody waits fo
     CHECK(d.reader.finished());
 }
 
-TEST_CASE("a piece of a group that is cut off may still be consumed, and takes from no other",
+TEST_CASE("a piece of a group that was cut off may still be consumed, and affects no other group",
     "[session][reader][regression]") {
     desk d{from(0)};
     d.accepted(0);
@@ -131,7 +133,7 @@ TEST_CASE("a piece of a group that is cut off may still be consumed, and takes f
     CHECK(d.reader.held() == 0);
 }
 
-TEST_CASE("a live reader skips a group that holds up later ones, and says so", "[session][reader][live]") {
+TEST_CASE("a live reader skips a group that blocks later ones, and reports it", "[session][reader][live]") {
     desk d{live};
     d.accepted(0);
     d.partial(0, "slow");
@@ -145,7 +147,7 @@ TEST_CASE("a live reader skips a group that holds up later ones, and says so", "
     CHECK(d.said().back() == "stop 100 old");
 }
 
-TEST_CASE("a live reader that is too slow goes on with the newest group", "[session][reader][live]") {
+TEST_CASE("a live reader that is too slow continues with the newest group", "[session][reader][live]") {
     auto o = live;
     o.bounds.read_ahead = 1000;
     desk d{o};
@@ -166,7 +168,7 @@ TEST_CASE("a live reader that reads nothing keeps a bounded number of groups, ho
     CHECK(d.lost().size() == 100'000 - d.reader.groups_read());
 }
 
-TEST_CASE("a group that finds no memory takes nothing with it from what is said to be held", "[reader][regression]") {
+TEST_CASE("a group without memory leaves the accounting correct", "[reader][regression]") {
     // 40 MiB and three read-aheads are all that a reader allocates.
     desk d{{.start = group_sequence{0}, .bounds = {.read_ahead = 1}}};
     d.accepted(0);

@@ -36,8 +36,8 @@ struct publisher : subject {
 
 } // namespace
 
-TEST_CASE("a finished subscription that gets a bad UPDATE ends, and its stream is not used for it again",
-    "[session][regression]") {
+TEST_CASE(
+    "a finished subscription that gets a bad UPDATE ends, and its stream is not used again", "[session][regression]") {
     publisher server;
     REQUIRE(server->finish(request_id{0}));
     CHECK(server.receive(0, "01 00") == list{"stream_rejected 0 message_too_short", "request_ended 0"});
@@ -48,7 +48,7 @@ TEST_CASE("a finished subscription that gets a bad UPDATE ends, and its stream i
     CHECK(without(server.outputs(), "credit").empty());
 }
 
-TEST_CASE("a Group End that was set may only rise, or be lifted", "[session][regression][group end]") {
+TEST_CASE("a Group End may only rise, or be removed", "[session][regression][group end]") {
     publisher server{"00 00 00 00 06"};
     CHECK(server.receive(0, "05 00 00 00 00 02") == list{"subscribe_updated 0 priority 0 latency 0 ..5"});
     CHECK(server.receive(0, "05 00 00 00 00 08") ==
@@ -58,7 +58,7 @@ TEST_CASE("a Group End that was set may only rise, or be lifted", "[session][reg
     CHECK(server.receive(0, "05 00 00 00 00 02") == list{"subscribe_updated 0 priority 0 latency 0 .."});
 }
 
-TEST_CASE("a first Group End may be anything", "[session][regression][group end]") {
+TEST_CASE("the first Group End may be any group", "[session][regression][group end]") {
     publisher server;
     CHECK(server.receive(0, "05 00 00 00 00 02") ==
           list{"subscribe_updated 0 priority 0 latency 0 ..1", "groups_wanted 0 to 1"});
@@ -93,7 +93,7 @@ TEST_CASE(
                       "subscription_ended 0 timeout", "session_closed timeout transport_closed"});
 }
 
-TEST_CASE("a request stream that is reset before any byte of it is no request, and counts no longer",
+TEST_CASE("a request stream that is reset before its first byte is no request, and no longer counts",
     "[session][regression]") {
     limits small;
     small.requests = 2;
@@ -107,7 +107,7 @@ TEST_CASE("a request stream that is reset before any byte of it is no request, a
     CHECK(server.receive(client_bidi(10), subscribe_bytes("00", "room", "video")).size() == 2);
 }
 
-TEST_CASE("a group stream that is reset before any byte of it is nothing to tell", "[session][regression]") {
+TEST_CASE("a group stream that is reset before its first byte is not reported", "[session][regression]") {
     subscriber client;
     CHECK(client.reset(server_uni(1)).empty());
     CHECK(client.stream_closed(server_uni(1), app_error::cancel).empty());
@@ -115,7 +115,7 @@ TEST_CASE("a group stream that is reset before any byte of it is nothing to tell
     client.half_a_group(server_uni(2), "01");
 }
 
-TEST_CASE("more groups than streams in hand are all sent, without another cause", "[session][regression]") {
+TEST_CASE("more groups than streams in hand are all sent, without further input", "[session][regression]") {
     ready_list ready;
     subject server{role::server, version::lite_05, {.ready = &ready, .key = 5}};
     begin(server);
@@ -133,7 +133,7 @@ TEST_CASE("more groups than streams in hand are all sent, without another cause"
     CHECK(server->unsent(request_id{0}) == 0);
 }
 
-TEST_CASE("a request is not ended before its answer is in, where that could be read as taking it back",
+TEST_CASE("a request's FIN waits for the answer where it could be taken for a cancellation",
     "[session][request][regression]") {
     subject client{role::client, GENERATE(version::lite_05, version::lite_06_wip)};
     begin(client);
@@ -183,7 +183,7 @@ TEST_CASE("a request is not ended before its answer is in, where that could be r
     }
 }
 
-TEST_CASE("a peer that ends its request at once is answered all the same", "[session][request]") {
+TEST_CASE("a request with an immediate FIN is still answered", "[session][request]") {
     subject server{role::server};
     begin(server);
     CHECK(server.receive(0, track_bytes("room", "video"), true).size() == 1);

@@ -31,7 +31,7 @@ struct items {
 
 } // namespace
 
-TEST_CASE("the newest group goes first, or the oldest where the subscriber wants order", "[scheduler]") {
+TEST_CASE("the newest group is sent first, or the oldest if the subscriber wants order", "[scheduler]") {
     for (const bool ordered : {false, true}) {
         scheduler s;
         flow f;
@@ -45,7 +45,7 @@ TEST_CASE("the newest group goes first, or the oldest where the subscriber wants
     }
 }
 
-TEST_CASE("a change of order holds for the groups that wait already", "[scheduler]") {
+TEST_CASE("a change of order applies to groups that are already waiting", "[scheduler]") {
     scheduler s;
     flow f;
     items groups{f, {3, 1, 4, 5, 2}};
@@ -83,7 +83,7 @@ TEST_CASE("the subscriber's priority decides, then the publisher's", "[scheduler
     CHECK(order(s) == "31 30 21 20 11 10 ");
 }
 
-TEST_CASE("a priority that changes counts at once", "[scheduler]") {
+TEST_CASE("a changed priority applies at once", "[scheduler]") {
     scheduler s;
     flow a;
     flow b;
@@ -98,7 +98,7 @@ TEST_CASE("a priority that changes counts at once", "[scheduler]") {
     CHECK(s.top(true) == &of_b.all[0]);
 }
 
-TEST_CASE("equal flows take turns, and who was idle does not catch up", "[scheduler]") {
+TEST_CASE("equal flows take turns, and an idle one does not catch up", "[scheduler]") {
     scheduler s;
     flow a;
     flow b;

@@ -5,7 +5,7 @@
 
 namespace moqlite::test::setup_test {
 
-TEST_CASE("a client says its SETUP at once, with path and origin", "[session][moq-lite-05 §5.1]") {
+TEST_CASE("a client sends its SETUP at once, with path and origin", "[session][moq-lite-05 §5.1]") {
     subject client{role::client, version::lite_05, {.path = "/room?jwt=x", .origin = hop_id{5}}};
     CHECK(client.events().empty());
     CHECK(client.outputs() == list{"open uni", "write 2 0111"
@@ -15,7 +15,7 @@ TEST_CASE("a client says its SETUP at once, with path and origin", "[session][mo
     CHECK(client.outputs().empty());
 }
 
-TEST_CASE("a server says its SETUP at once, without waiting for the client's", "[session]") {
+TEST_CASE("a server sends its SETUP at once, without waiting for the client's", "[session]") {
     subject server{role::server, version::lite_05, {.origin = hop_id{9}}};
     CHECK(server.outputs() == list{"open uni", "write 3 010401050109 fin"});
 }
@@ -30,14 +30,14 @@ TEST_CASE("SETUP waits for a stream, and takes the first", "[session]") {
     CHECK(client.outputs() == list{"open uni", "write 2 010100 fin"});
 }
 
-TEST_CASE("the peer's SETUP is told, and its bytes are given back as credit", "[session]") {
+TEST_CASE("the peer's SETUP is reported, and its credit returned", "[session]") {
     subject server{role::server};
     static_cast<void>(server.outputs());
     CHECK(server.receive(2, "01 08 02 03 01 02 05 02 5111", true) == list{"setup_received role 2 origin 4369"});
     CHECK(server.outputs() == list{"credit 2 10"});
 }
 
-TEST_CASE("a SETUP may come one byte at a time", "[session]") {
+TEST_CASE("a SETUP may arrive one byte at a time", "[session]") {
     subject server{role::server};
     static_cast<void>(server.outputs());
     for (const auto* byte : {"40", "01", "04", "01", "05", "01"}) CHECK(server.receive(2, byte).empty());
@@ -46,7 +46,7 @@ TEST_CASE("a SETUP may come one byte at a time", "[session]") {
     CHECK(server.outputs() == list{"credit 2 7"});
 }
 
-TEST_CASE("the path of a request is told on every version, and no SETUP says another", "[session]") {
+TEST_CASE("the path of a WebTransport request is reported on every version, and SETUP cannot replace it", "[session]") {
     subject old{role::server, version::lite_03, {.path = "/room?jwt=x"}};
     CHECK(old.events() == list{"setup_received /room?jwt=x"});
     subject server{role::server, version::lite_05, {.path = "/room"}};
@@ -54,7 +54,7 @@ TEST_CASE("the path of a request is told on every version, and no SETUP says ano
     CHECK(server.receive(2, "01 06 01 02 03 2f 78 79", true) == list{"setup_received /room"});
 }
 
-TEST_CASE("where the version has no SETUP, the session says so at once and empty", "[session]") {
+TEST_CASE("on versions without SETUP an empty one is reported at once", "[session]") {
     subject server{role::server, version::lite_03};
     CHECK(server.events() == list{"setup_received"});
     CHECK(server.outputs().empty());
@@ -79,7 +79,7 @@ TEST_CASE("a second SETUP closes the session", "[session]") {
     CHECK(server.outputs() == list{"close protocol_violation duplicate_setup"});
 }
 
-TEST_CASE("a server that says Path or Role closes the session", "[session]") {
+TEST_CASE("a Path or Role from a server closes the session", "[session]") {
     for (const auto* setup : {"01 04 01 02 01 2f", "01 04 01 03 01 01"}) {
         subject client{role::client};
         static_cast<void>(client.outputs());
@@ -102,7 +102,7 @@ TEST_CASE("a setup stream that is reset after its SETUP was read disturbs nothin
     CHECK_FALSE(server->is_closed());
 }
 
-TEST_CASE("who stops reading our SETUP disturbs nothing", "[session]") {
+TEST_CASE("a STOP_SENDING for our SETUP disturbs nothing", "[session]") {
     subject client{role::client};
     static_cast<void>(client.outputs());
     CHECK(client.stopped(2).empty());
@@ -111,7 +111,7 @@ TEST_CASE("who stops reading our SETUP disturbs nothing", "[session]") {
     CHECK_FALSE(client->is_closed());
 }
 
-TEST_CASE("requests wait for admission and are told after it, in order", "[session]") {
+TEST_CASE("requests wait for admission and are reported after it, in order", "[session]") {
     subject server{role::server};
     static_cast<void>(server.outputs());
     CHECK(server.receive(0, subscribe_bytes("00", "room/cam", "video")).empty());

@@ -5,7 +5,7 @@
 
 namespace moqlite::test::slab_test {
 
-TEST_CASE("a slab is of a size for what is wanted, and the next size after the one before", "[slab]") {
+TEST_CASE("a slab fits the request, and grows to the next size after the one before", "[slab]") {
     slab_pool pool;
     slab* small = pool.take(1, nullptr);
     slab* next = pool.take(1, small);
@@ -24,7 +24,7 @@ TEST_CASE("a slab is of a size for what is wanted, and the next size after the o
     CHECK(pool.in_use() == 0);
 }
 
-TEST_CASE("a pool gives nothing beyond its limit, and again when something came back", "[slab]") {
+TEST_CASE("a pool allocates nothing beyond its limit until memory is returned", "[slab]") {
     slab_pool pool{3000};
     slab* a = pool.take(1, nullptr);
     slab* b = pool.take(1, nullptr);
@@ -42,7 +42,7 @@ TEST_CASE("a pool gives nothing beyond its limit, and again when something came 
 }
 
 #if defined(__SANITIZE_ADDRESS__)
-TEST_CASE("a slab that came back is poisoned until it is taken again", "[slab]") {
+TEST_CASE("a returned slab is poisoned until it is allocated again", "[slab]") {
     slab_pool pool;
     slab* a = pool.take(1, nullptr);
     std::byte* const bytes = a->data();

@@ -29,7 +29,7 @@ const list lagged{"request_ended 0", "session_closed lagged lagged"};
 
 } // namespace
 
-TEST_CASE("a peer that acknowledges nothing for 15 s is let go", "[session][stall]") {
+TEST_CASE("a peer that acknowledges nothing for 15 s is disconnected", "[session][stall]") {
     publisher server;
     static_cast<void>(server.add(0, 10));
     static_cast<void>(server.outputs());
@@ -40,7 +40,7 @@ TEST_CASE("a peer that acknowledges nothing for 15 s is let go", "[session][stal
     CHECK(server.outputs() == list{"close lagged lagged"});
 }
 
-TEST_CASE("a peer to whom nothing is owed may be silent for ever", "[session][stall]") {
+TEST_CASE("a peer without outstanding data may be silent for ever", "[session][stall]") {
     publisher server;
     const auto g = server.add(0, 10);
     static_cast<void>(server.outputs());
@@ -67,7 +67,7 @@ TEST_CASE("a write after a long silence does not close the session, its clock be
     CHECK_FALSE(server->deadline());
 }
 
-TEST_CASE("every acknowledgement sets the clock back", "[session][stall]") {
+TEST_CASE("every acknowledgement restarts the timer", "[session][stall]") {
     publisher server;
     static_cast<void>(server.add(0, 100));
     static_cast<void>(server.outputs());
@@ -78,7 +78,7 @@ TEST_CASE("every acknowledgement sets the clock back", "[session][stall]") {
     CHECK(server->deadline() == server.now + 15s);
 }
 
-TEST_CASE("replies that are not acknowledged count as well as groups", "[session][stall]") {
+TEST_CASE("unacknowledged replies count like groups", "[session][stall]") {
     publisher server;
     CHECK(server.receive(4, subscribe_bytes("01", "room", "audio")).size() == 2);
     REQUIRE(server->accept(request_id{1}, group_sequence{0}));
@@ -87,7 +87,7 @@ TEST_CASE("replies that are not acknowledged count as well as groups", "[session
     CHECK(server.tick_after(15s) == list{"request_ended 0", "request_ended 1", "session_closed lagged lagged"});
 }
 
-TEST_CASE("a peer that acknowledges but never gives a stream credit is let go", "[session][stall][regression]") {
+TEST_CASE("a peer that acknowledges but never grants a stream credit is disconnected", "[session][stall][regression]") {
     publisher server;
     std::uint64_t sequence = 0;
     list told;
@@ -104,7 +104,7 @@ TEST_CASE("a peer that acknowledges but never gives a stream credit is let go", 
     CHECK(sequence <= 17);
 }
 
-TEST_CASE("credit for the stream that waited longest sets the clock to the next", "[session][stall]") {
+TEST_CASE("credit for the longest waiting stream moves the timer to the next one", "[session][stall]") {
     publisher server;
     for (std::uint64_t n = 0; n < 2; ++n) {
         server.link.stream_room[stream_id{server_uni(1 + n)}] = 10;
@@ -294,7 +294,7 @@ TEST_CASE(
     CHECK(seconds == 15);
 }
 
-TEST_CASE("a path with a long round trip is given three of them", "[session][stall]") {
+TEST_CASE("the stall timeout is at least three round trips", "[session][stall]") {
     publisher server;
     server->path_measured({.rtt = 10s}, server.now);
     CHECK(server.events().empty());
@@ -305,8 +305,8 @@ TEST_CASE("a path with a long round trip is given three of them", "[session][sta
     CHECK(server.tick_after(1s) == lagged);
 }
 
-TEST_CASE("waiting is not owing: what has no stream because the peer grants none ends no session",
-    "[session][stall][regression]") {
+TEST_CASE(
+    "data without a stream, because the peer grants none, does not count as stalled", "[session][stall][regression]") {
     publisher server;
     server.link.uni_streams = 0;
     server.link.bidi_streams = 0;
@@ -331,7 +331,7 @@ TEST_CASE("waiting is not owing: what has no stream because the peer grants none
     }
 }
 
-TEST_CASE("a stalled stream that is given up stalls nobody", "[session][stall]") {
+TEST_CASE("a stalled stream that is reset no longer counts", "[session][stall]") {
     publisher server;
     server.link.stream_room[stream_id{7}] = 10;
     const auto g = server.add(0, 5000);

@@ -23,7 +23,7 @@ using ms = milliseconds;
 
 } // namespace
 
-TEST_CASE("a SUBSCRIBE says everything at once", "[session][subscribe]") {
+TEST_CASE("a SUBSCRIBE carries all options", "[session][subscribe]") {
     const viewer client{{.priority = 3,
         .ordered = true,
         .max_latency = ms{250},
@@ -42,7 +42,7 @@ TEST_CASE("a change of options is one SUBSCRIBE_UPDATE, no change is none", "[se
     CHECK(client.outputs().empty());
 }
 
-TEST_CASE("SUBSCRIBE_OK, _END and _DROP are told", "[session][subscribe]") {
+TEST_CASE("SUBSCRIBE_OK, _END and _DROP are reported", "[session][subscribe]") {
     viewer client;
     CHECK(
         client.receive(0, "00 01 07  02 03 08 09 1a  01 01 0a") ==
@@ -76,7 +76,7 @@ TEST_CASE("a subscription that is reset takes its open groups with it", "[sessio
     CHECK(without(client.outputs(), "credit") == list{"stop 3 not_found", "write 0 fin"});
 }
 
-TEST_CASE("a subscription lives on while groups that were sent before the FIN arrive", "[session][subscribe]") {
+TEST_CASE("a subscription stays open while groups sent before the FIN arrive", "[session][subscribe]") {
     viewer client;
     CHECK(client.receive(3, "00 02 00 07").size() == 1);
     CHECK(client.receive(0, "01 01 08", true) == list{"subscription_end_known 0 before 8"});
@@ -96,7 +96,7 @@ TEST_CASE("a subscription lives on while groups that were sent before the FIN ar
     }
 }
 
-TEST_CASE("who unsubscribes hears nothing more of it", "[session][subscribe]") {
+TEST_CASE("after unsubscribe() there are no further events", "[session][subscribe]") {
     viewer client;
     CHECK(client.receive(3, "00 02 00 07 02 05 6865").size() == 2);
     REQUIRE(client->unsubscribe(client.id));
@@ -107,7 +107,7 @@ TEST_CASE("who unsubscribes hears nothing more of it", "[session][subscribe]") {
     CHECK(client.receive(0, "00 01 07").empty());
 }
 
-TEST_CASE("who unsubscribes before the request could be sent leaves no trace", "[session][subscribe]") {
+TEST_CASE("unsubscribe() before the request was sent leaves no trace", "[session][subscribe]") {
     subject client{role::client};
     begin(client);
     client.link.bidi_streams = 0;
@@ -119,7 +119,7 @@ TEST_CASE("who unsubscribes before the request could be sent leaves no trace", "
     CHECK(client.outputs().empty());
 }
 
-TEST_CASE("frames are told as they arrive, with the time that their deltas add up to", "[session][groups]") {
+TEST_CASE("frames are reported as they arrive, with the sum of their deltas as timestamp", "[session][groups]") {
     viewer client;
     CHECK(client.receive(3, "00 02 00 07  8002bf20 05 68656c6c6f  5770 00  4bb7 07 622d667261") ==
           list{"group_opened 3 of 0 sequence 7", "frame_data 3 frame 0 at 0 of 5 time 90000 68656c6c6f",
@@ -150,7 +150,7 @@ TEST_CASE("a group that the publisher resets is closed with its code", "[session
     CHECK(client.stream_closed(3, app_error::old).empty());
 }
 
-TEST_CASE("a stopped group is refused on the wire and not told of again", "[session][groups]") {
+TEST_CASE("a stopped group is refused on the wire and not reported again", "[session][groups]") {
     viewer client;
     static_cast<void>(client.receive(3, "00 02 00 07 02 05 6865"));
     REQUIRE(client->stop(group_id{3}, app_error::old));
@@ -160,7 +160,7 @@ TEST_CASE("a stopped group is refused on the wire and not told of again", "[sess
     CHECK(client->stop(group_id{3}, app_error::old).error() == errc::not_found);
 }
 
-TEST_CASE("a collected group is in the log, not in events", "[session][groups]") {
+TEST_CASE("a collected group goes into the log, not into events", "[session][groups]") {
     viewer client;
     CHECK(client.receive(3, "00 02 00 07").size() == 1);
     auto log = group::make(client->pool(), group_sequence{7}, version::lite_05);
@@ -186,7 +186,7 @@ TEST_CASE("a collected group is in the log, not in events", "[session][groups]")
     }
 }
 
-TEST_CASE("the credit of a capped subscription comes back as its payload is released", "[session][groups]") {
+TEST_CASE("the credit of a capped subscription is returned as its payload is released", "[session][groups]") {
     viewer client{{.end = group_sequence{9}}};
     CHECK(client.receive(3, "00 02 00 07 02 05 68656c6c6f").size() == 2);
     CHECK(client.outputs() == list{"credit 3 6"});
@@ -198,7 +198,7 @@ TEST_CASE("the credit of a capped subscription comes back as its payload is rele
     CHECK(client.outputs() == list{"credit 3 1"});
 }
 
-TEST_CASE("a track is asked about once and answered once", "[session][track]") {
+TEST_CASE("a TRACK is sent once and answered once", "[session][track]") {
     subject client{role::client};
     begin(client);
     const auto query = client->request_track({"room/cam", "video"});

@@ -51,8 +51,7 @@ TEST_CASE(
     CHECK(d.lost().empty());
 }
 
-TEST_CASE("what came before the cut is read first, and only then the successor is subscribed to",
-    "[session][reader][follow]") {
+TEST_CASE("groups before the cut are read first, then the successor is subscribed", "[session][reader][follow]") {
     follower d{following(reading::complete)};
     d.accepted(0);
     d.whole(0, "a");
@@ -66,7 +65,7 @@ TEST_CASE("what came before the cut is read first, and only then the successor i
     CHECK(d.lost() == list{"1 to 1 old"});
 }
 
-TEST_CASE("without an announcement a reader waits for the next one, but not for ever", "[session][reader][follow]") {
+TEST_CASE("without an announcement a reader waits for one, for a limited time", "[session][reader][follow]") {
     follower d{following(reading::live)};
     d.accepted(0);
     const bool before = GENERATE(false, true); // The announcement ends.
@@ -99,7 +98,7 @@ TEST_CASE("without an announcement a reader waits for the next one, but not for 
     }
 }
 
-TEST_CASE("a subscription that was never answered is refused, not cut off; unless its broadcast is another one by now",
+TEST_CASE("an unanswered subscription counts as refused, not cut off, unless its broadcast was replaced",
     "[session][reader][follow]") {
     follower d{following(reading::live)};
     SECTION("refused") {
@@ -115,7 +114,7 @@ TEST_CASE("a subscription that was never answered is refused, not cut off; unles
     }
 }
 
-TEST_CASE("a successor that refuses, or is cut off at once, is asked five times a second at most, and given up in time",
+TEST_CASE("a successor that refuses, or is cut off at once, is retried at most five times a second, for a limited time",
     "[session][reader][follow]") {
     follower d{following(reading::live)};
     d.accepted(0);
@@ -149,7 +148,7 @@ TEST_CASE("without `follow` a cut is a failure, as is the end of the session", "
     CHECK(other.reader.failed());
 }
 
-TEST_CASE("a reader goes on over another session where it was, in the middle of a group", "[session][reader][resume]") {
+TEST_CASE("a reader continues over another session where it was, within a group", "[session][reader][resume]") {
     desk first{from(4)};
     first.accepted(4);
     CHECK(first.reader.position() == track_position{group_sequence{4}, 0});
@@ -182,8 +181,8 @@ TEST_CASE("a reader goes on over another session where it was, in the middle of 
     CHECK(second.reader.held() == 0);
 }
 
-TEST_CASE("a reader that was cut off in the middle of a group goes on there over another session",
-    "[session][reader][resume]") {
+TEST_CASE(
+    "a reader that was cut off within a group continues there over another session", "[session][reader][resume]") {
     const bool follows = GENERATE(false, true);
     auto o = from(4);
     if (follows) o.follow = 5s;

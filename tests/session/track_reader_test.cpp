@@ -5,8 +5,7 @@
 
 namespace moqlite::test::track_reader_test {
 
-TEST_CASE("a complete reader gives credit as it reads: it asks for two groups, and for more as it goes on",
-    "[session][reader]") {
+TEST_CASE("a complete reader gives credit as it reads: two groups at first, then more", "[session][reader]") {
     desk d{from(5)};
     CHECK(d.said() == list{"subscribe room video ordered 5..6"});
     d.accepted(5);
@@ -20,7 +19,7 @@ TEST_CASE("a complete reader gives credit as it reads: it asks for two groups, a
     CHECK(d.said() == list{"update 0 ..644"});
 }
 
-TEST_CASE("large groups are asked for two at a time", "[session][reader]") {
+TEST_CASE("large groups are requested two at a time", "[session][reader]") {
     auto o = from(0);
     o.bounds.read_ahead = 1000;
     desk d{o};
@@ -48,7 +47,7 @@ TEST_CASE("where the start is not known, the first answer bounds a complete read
     }
 }
 
-TEST_CASE("groups are read in order, and frames as far as they are there", "[session][reader]") {
+TEST_CASE("groups are read in order, and frames as far as they have arrived", "[session][reader]") {
     desk d{from(0)};
     d.whole(1, "late");
     CHECK(d.read().empty());
@@ -63,8 +62,8 @@ TEST_CASE("groups are read in order, and frames as far as they are there", "[ses
     CHECK(d.lost().empty());
 }
 
-TEST_CASE("credit is released for what was used of a group that is arriving, and only where it is held back",
-    "[session][reader]") {
+TEST_CASE(
+    "credit is released for consumed bytes of an arriving group, only where it is held back", "[session][reader]") {
     desk d{from(0)};
     static_cast<void>(d.said());
     d.partial(0, "abcd");
@@ -78,7 +77,7 @@ TEST_CASE("credit is released for what was used of a group that is arriving, and
     CHECK(l.said() == list{"subscribe room video .."});
 }
 
-TEST_CASE("a track has ended when all of it was read", "[session][reader][end of track]") {
+TEST_CASE("a track has finished when all of it was read", "[session][reader][end of track]") {
     desk d{from(0)};
     d.accepted(0);
     d.whole(0);
@@ -117,7 +116,7 @@ TEST_CASE("a subscription that is refused, or cut off with its session, has fail
     CHECK_FALSE(d.reader.finished());
 }
 
-TEST_CASE("events of other subscriptions are passed over", "[session][reader]") {
+TEST_CASE("events of other subscriptions are ignored", "[session][reader]") {
     desk d{from(0)};
     static_cast<void>(d.said());
     d.id = subscribe_id{9};
@@ -131,7 +130,7 @@ TEST_CASE("events of other subscriptions are passed over", "[session][reader]") 
     CHECK_FALSE(d.reader.finished());
 }
 
-TEST_CASE("a publisher that ends at the Group End is subscribed again, and what is unread stays",
+TEST_CASE("a publisher that ends at the Group End is subscribed again, and unread groups stay",
     "[session][reader][end of track][regression]") {
     auto o = from(0);
     o.bounds.read_ahead = 1;
@@ -154,7 +153,7 @@ TEST_CASE("a publisher that ends at the Group End is subscribed again, and what 
 }
 
 // Issue 10: @moq/net accepts the subscription to what follows the end of a track, and then says nothing, for ever.
-TEST_CASE("before moq-lite-05 a FIN at the Group End was the track's end where nothing follows it for a second",
+TEST_CASE("before moq-lite-05 a FIN at the Group End ends the track if nothing follows for a second",
     "[session][reader][end of track]") {
     auto o = from(0);
     o.bounds.read_ahead = 1;
@@ -192,8 +191,7 @@ TEST_CASE("before moq-lite-05 a FIN at the Group End was the track's end where n
     CHECK(d.lost().empty());
 }
 
-TEST_CASE("before moq-lite-05 a publisher that goes on after its FIN at the Group End is read on",
-    "[session][reader][end of track]") {
+TEST_CASE("before moq-lite-05 groups after a FIN at the Group End are still read", "[session][reader][end of track]") {
     auto o = from(0);
     o.bounds.read_ahead = 1;
     desk d{o};

@@ -74,7 +74,7 @@ struct studio {
 
 const track_writer_options complete{.mode = writing::complete};
 
-TEST_CASE("a live writer holds the newest group alone for who comes, and every subscriber gets what follows",
+TEST_CASE("a live writer holds only the newest group for new subscribers, and every subscriber gets the following ones",
     "[session][writer]") {
     studio s;
     s.write(5); // Groups 0 and 1, and half of 2.
@@ -88,7 +88,7 @@ TEST_CASE("a live writer holds the newest group alone for who comes, and every s
     CHECK_FALSE(s.writer.next_for(request_id{8}));
 }
 
-TEST_CASE("a complete writer holds every group until it was received", "[session][writer]") {
+TEST_CASE("a complete writer holds every group until it is received", "[session][writer]") {
     studio s{complete};
     s.write(6);
     s.subscribed(1, 0);
@@ -123,7 +123,7 @@ TEST_CASE("a subscriber is served up to its Group End, and further when it raise
     CHECK(s.said() == list{"serve 1 2"});
 }
 
-TEST_CASE("a subscriber has no room while too much is on its way", "[session][writer]") {
+TEST_CASE("a subscriber has no room while too much is in flight", "[session][writer]") {
     auto o = complete;
     o.groups_max = 2;
     studio s{o};
@@ -145,7 +145,7 @@ TEST_CASE("a subscriber has no room while too much is on its way", "[session][wr
     }
 }
 
-TEST_CASE("beyond its bound a writer lets the oldest groups go, and says so to who wanted them", "[session][writer]") {
+TEST_CASE("beyond its bound a writer drops the oldest groups, and announces that to subscribers", "[session][writer]") {
     auto o = complete;
     o.hold_max = 200 * 1024;
     studio s{o};
@@ -158,7 +158,7 @@ TEST_CASE("beyond its bound a writer lets the oldest groups go, and says so to w
     CHECK(s.said().back() == "finish 1 ");
 }
 
-TEST_CASE("a group that grows beyond the bound with nobody to take it is given up, and the next begins anew",
+TEST_CASE("a group that grows beyond the bound without a subscriber is aborted, and the next one starts fresh",
     "[session][writer]") {
     auto o = complete;
     o.hold_max = 100'000;
@@ -183,7 +183,8 @@ TEST_CASE(
     CHECK(s.said() == list{"accept 2 0", "serve 2 0", "end 2 1", "finish 2 "});
 }
 
-TEST_CASE("a session's successor is served where its subscribers ask, from what is still held", "[session][writer]") {
+TEST_CASE(
+    "subscribers on a successor session are served from their requested start, if still held", "[session][writer]") {
     studio s{complete};
     s.subscribed(1, 0);
     s.write(4);
@@ -200,7 +201,7 @@ TEST_CASE("a session's successor is served where its subscribers ask, from what 
     CHECK(s.said().empty());
 }
 
-TEST_CASE("requests for the track are answered, those for others are left to their owner", "[session][writer]") {
+TEST_CASE("requests for the track are answered, others are left to the application", "[session][writer]") {
     studio s{{.info = {.timescale = 1000}}};
     s.write(1);
     CHECK(s.writer.handle(track_requested{request_id{1}, {"room", "video"}}));

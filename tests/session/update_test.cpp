@@ -24,28 +24,28 @@ struct viewer : subject {
 
 } // namespace
 
-TEST_CASE("updates of one turn are one SUBSCRIBE_UPDATE, with what the last one wants", "[session][update]") {
+TEST_CASE("updates of one turn are one SUBSCRIBE_UPDATE, with the last values", "[session][update]") {
     viewer client;
     for (std::uint64_t n = 1; n <= 100; ++n) client.want(static_cast<priority>(n), n);
     CHECK(client.outputs() == list{"write 0 06640000004065"});
     CHECK(client.outputs().empty());
 }
 
-TEST_CASE("updates that come to what the publisher knows are none", "[session][update]") {
+TEST_CASE("updates that restore the known state are not sent", "[session][update]") {
     viewer client{{.priority = 3}};
     client.want(9);
     client.want(3);
     CHECK(client.outputs().empty());
 }
 
-TEST_CASE("a start that one of several updates sets is in the one that is sent", "[session][update]") {
+TEST_CASE("a start set by one of several updates is in the one that is sent", "[session][update]") {
     viewer client;
     client.want(1, {}, 7);
     client.want(2);
     CHECK(client.outputs() == list{"write 0 050200000800"});
 }
 
-TEST_CASE("an update waits until the one before it is on its way: a peer that gives no credit makes none wait longer",
+TEST_CASE("an update waits until the previous one is written: for a peer without credit only one waits",
     "[session][update]") {
     viewer client;
     client.link.stream_room[stream_id{0}] = 3;
@@ -76,7 +76,7 @@ TEST_CASE("updates before the SUBSCRIBE has a stream follow it as one", "[sessio
           list{"open bidi", "write 0 02110004726f6f6d05766964656f0000000000", "write 0 050900000000"});
 }
 
-TEST_CASE("an update of a subscription that is left is not sent", "[session][update]") {
+TEST_CASE("an update of an ended subscription is not sent", "[session][update]") {
     viewer client;
     client.want(5);
     REQUIRE(client->unsubscribe(client.id));

@@ -37,7 +37,7 @@ struct publisher : subject {
 
 } // namespace
 
-TEST_CASE("where there is no SETUP, none is sent, waited for or understood", "[session][versions]") {
+TEST_CASE("a version without SETUP neither sends, awaits nor accepts one", "[session][versions]") {
     const auto v = any_version();
     CAPTURE(alpn(v));
     subject client{role::client, v, {.path = "/room", .origin = hop_id{5}}};
@@ -48,14 +48,14 @@ TEST_CASE("where there is no SETUP, none is sent, waited for or understood", "[s
     CHECK_FALSE(client->is_closed());
 }
 
-TEST_CASE("a link's price is said by clients that have one, where there is a SETUP", "[session][versions]") {
+TEST_CASE("a client sends its link cost in SETUP, if the version has one", "[session][versions]") {
     subject client{role::client, version::lite_06_wip, {.cost = 9}};
     CHECK(client.outputs() == list{"open uni", "write 2 010401040109 fin"});
     subject server{role::server, version::lite_06_wip, {.cost = 9}};
     CHECK(server.outputs() == list{"open uni", "write 3 010100 fin"});
 }
 
-TEST_CASE("a SUBSCRIBE and its UPDATE are the same in every version, but for a slash", "[session][versions]") {
+TEST_CASE("SUBSCRIBE and its UPDATE are the same in every version, except for a slash", "[session][versions]") {
     const auto v = any_version();
     viewer client{v, {.priority = 3, .start = group_sequence{6}}};
     const std::string path = has_slash_dialect(v) ? "021600 092f726f6f6d2f63616d" : "021500 08726f6f6d2f63616d";
@@ -64,7 +64,7 @@ TEST_CASE("a SUBSCRIBE and its UPDATE are the same in every version, but for a s
     CHECK(client.outputs() == list{"write 0 050900000700"});
 }
 
-TEST_CASE("a track can be asked about where there is TRACK, and nowhere else", "[session][versions]") {
+TEST_CASE("request_track() works only on versions with TRACK", "[session][versions]") {
     const auto v = any_version();
     CAPTURE(alpn(v));
     subject client{role::client, v};
@@ -78,7 +78,7 @@ TEST_CASE("a track can be asked about where there is TRACK, and nowhere else", "
           (has_track_info(v) ? list{"track_requested 0 a b"} : list{"stream_rejected 0 unknown_stream_type"}));
 }
 
-TEST_CASE("a group is the same stream in every version, but for its frames' times", "[session][versions]") {
+TEST_CASE("a group is the same stream in every version, except for timestamps", "[session][versions]") {
     const auto v = any_version();
     CAPTURE(alpn(v));
     publisher server{v};
@@ -100,7 +100,7 @@ TEST_CASE("a group is the same stream in every version, but for its frames' time
               "frame_data 7 frame 1 at 0 of 2 time " + second + " 686f", "group_closed 7 of 0 sequence 7 complete"});
 }
 
-TEST_CASE("a log with times serves subscribers that know none, not the other way round", "[session][versions]") {
+TEST_CASE("a log with timestamps serves subscribers without, but not the reverse", "[session][versions]") {
     const auto v = any_version();
     CAPTURE(alpn(v));
     publisher server{v};
@@ -123,7 +123,7 @@ TEST_CASE("a log with times serves subscribers that know none, not the other way
     }
 }
 
-TEST_CASE("a group that is served without its times is delivered, and leaves nothing", "[session][versions]") {
+TEST_CASE("a group served without its timestamps is delivered and freed", "[session][versions]") {
     publisher server{without_setup()};
     REQUIRE(server->accept(server.id));
     auto g = group::make(server->pool(), group_sequence{7}, version::lite_05);
@@ -164,19 +164,19 @@ TEST_CASE(
 
 // SUBSCRIBE_OK before moq-lite-05.
 
-TEST_CASE("a response before SUBSCRIBE_OK is a mistake where OK must come first", "[session][versions]") {
+TEST_CASE("a response before SUBSCRIBE_OK is an error on versions where OK is first", "[session][versions]") {
     viewer client{without_setup()};
     CHECK(client.receive(0, "01 03 08 09 1a") ==
           list{"stream_rejected 0 response_before_ok", "subscription_ended 0 protocol_violation"});
     CHECK_FALSE(client->is_closed());
 }
 
-TEST_CASE("a SUBSCRIBE_OK that does not say a start means the one that was asked for", "[session][versions]") {
+TEST_CASE("a SUBSCRIBE_OK without a start means the requested one", "[session][versions]") {
     viewer client{without_setup(), {.start = group_sequence{7}}};
     CHECK(client.receive(0, "00 05 00 00 00 00 00") == list{"subscription_accepted 0 from 7"});
 }
 
-TEST_CASE("where none was asked for, it is the first group that comes", "[session][versions]") {
+TEST_CASE("without a requested start, it is the first group to arrive", "[session][versions]") {
     viewer client{without_setup()};
     SECTION("after it") {
         CHECK(client.receive(0, "00 05 00 00 00 00 00").empty());
@@ -191,7 +191,7 @@ TEST_CASE("where none was asked for, it is the first group that comes", "[sessio
     }
 }
 
-TEST_CASE("a SUBSCRIBE_OK that is said again is not told again", "[session][versions]") {
+TEST_CASE("a repeated SUBSCRIBE_OK is not reported again", "[session][versions]") {
     const auto v = any_version();
     viewer client{v};
     const std::string ok = has_options_in_ok(v) ? "00 05 00 00 00 06 00" : "00 01 05";
@@ -200,7 +200,7 @@ TEST_CASE("a SUBSCRIBE_OK that is said again is not told again", "[session][vers
 
 // The end of a track before moq-lite-05.
 
-TEST_CASE("where a FIN may overtake groups, a track has ended when nothing came for a while",
+TEST_CASE("on versions where a FIN may overtake groups, a track has ended after a time without groups",
     "[session][versions][end of track]") {
     viewer client{without_setup()};
     static_cast<void>(client.receive(3, "00 02 00 07 01"));
@@ -278,13 +278,13 @@ TEST_CASE(
     CHECK(client.receive(0, "00 01 07 02 03 08 08 05 01 01 09", true).back() == "subscription_ended 0 finished");
 }
 
-TEST_CASE("what is beyond the Group End is not waited for", "[session][versions][end of track]") {
+TEST_CASE("groups beyond the Group End are not awaited", "[session][versions][end of track]") {
     viewer client{version::lite_05, {.end = group_sequence{7}}};
     static_cast<void>(client.receive(3, "00 02 00 07", true));
     CHECK(client.receive(0, "00 01 07 01 01 09", true).back() == "subscription_ended 0 finished");
 }
 
-TEST_CASE("later a FIN is the end, at once", "[session][versions][end of track]") {
+TEST_CASE("on later versions a FIN is the end at once", "[session][versions][end of track]") {
     viewer client{GENERATE(version::lite_05, version::lite_06_wip)};
     CHECK(client.receive(0, "01 01 00", true) ==
           list{"subscription_end_known 0 before 0", "subscription_ended 0 finished"});

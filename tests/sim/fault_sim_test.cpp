@@ -7,7 +7,7 @@ namespace moqlite::test::fault_sim_test {
 
 using namespace moqlite::sim;
 
-TEST_CASE("without a SETUP the session is closed, and says why", "[sim]") {
+TEST_CASE("without a SETUP the session is closed with a reason", "[sim]") {
     world w{1};
     auto l = wifi();
     l.idle_timeout = 1h;

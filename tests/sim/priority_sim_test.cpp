@@ -38,7 +38,7 @@ clip track(std::string name, std::uint64_t groups, std::uint64_t key = 5) {
 
 } // namespace
 
-TEST_CASE("the oldest group comes first where the subscriber wants order, the newest where not", "[sim]") {
+TEST_CASE("the oldest group is sent first if the subscriber wants order, otherwise the newest", "[sim]") {
     for (const bool ordered : {true, false}) {
         world w{3};
         bottleneck b{w};
@@ -49,7 +49,7 @@ TEST_CASE("the oldest group comes first where the subscriber wants order, the ne
     }
 }
 
-TEST_CASE("a track of higher priority comes first, and a change of priority counts at once", "[sim]") {
+TEST_CASE("a track of higher priority is sent first, and a change of priority applies at once", "[sim]") {
     world w{4};
     bottleneck b{w};
     auto& low = b.add(track("a", 6), {.priority = 1, .ordered = true, .start = group_sequence{0}});
@@ -65,7 +65,7 @@ TEST_CASE("a track of higher priority comes first, and a change of priority coun
     w.run_until([&] { return low.ended.has_value(); }, 60s);
 }
 
-TEST_CASE("tracks of equal rank share the way", "[sim]") {
+TEST_CASE("tracks of equal priority share the bandwidth", "[sim]") {
     world w{5};
     bottleneck b{w};
     const subscribe_options o{.priority = 5, .ordered = true, .start = group_sequence{0}};
@@ -77,7 +77,7 @@ TEST_CASE("tracks of equal rank share the way", "[sim]") {
     CHECK(y.bytes < x.bytes * 5 / 4);
 }
 
-TEST_CASE("control goes before everything", "[sim]") {
+TEST_CASE("control messages are sent before everything else", "[sim]") {
     world w{6};
     bottleneck b{w};
     auto& bulk = b.add(track("bulk", 100), {.priority = 255, .start = group_sequence{0}});

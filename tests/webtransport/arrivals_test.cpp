@@ -44,7 +44,7 @@ fate begin(
 
 } // namespace
 
-TEST_CASE("what belongs to the session is delivered, and nothing of another", "[webtransport]") {
+TEST_CASE("streams and datagrams of the session are delivered, and none of another", "[webtransport]") {
     arrivals a;
     a.session_established(session);
     CHECK(begin(a, 2, session, "01") == delivered);
@@ -66,7 +66,7 @@ TEST_CASE("once the session has ended nothing belongs to it", "[webtransport]") 
     CHECK(stream(a) == "none");
 }
 
-TEST_CASE("streams that came before the session are its own once it is established", "[webtransport]") {
+TEST_CASE("streams that arrived before the session belong to it once it is established", "[webtransport]") {
     arrivals a;
     CHECK(begin(a, 6, session, "01") == waits);
     CHECK(begin(a, 2, session, "02", true) == waits);
@@ -84,7 +84,7 @@ TEST_CASE("streams that came before the session are its own once it is establish
     CHECK_FALSE(a.deadline());
 }
 
-TEST_CASE("streams whose request is rejected are refused, those that wait and those that come", "[webtransport]") {
+TEST_CASE("streams of a rejected request are refused, waiting and later ones", "[webtransport]") {
     arrivals a;
     CHECK(begin(a, 2, session, "01") == waits);
     CHECK(begin(a, 6, other, "02") == waits);
@@ -100,7 +100,7 @@ TEST_CASE("streams whose request is rejected are refused, those that wait and th
     CHECK(begin(a, 14, other, "04") == delivered);
 }
 
-TEST_CASE("of many requests that came to nothing the last sixteen are remembered", "[webtransport]") {
+TEST_CASE("of many rejected requests the last sixteen are remembered", "[webtransport]") {
     arrivals a;
     for (std::uint64_t n = 0; n < 10'000; ++n) a.session_rejected(stream_id{4 * n});
     CHECK(begin(a, 2, stream_id{4 * 9'999}, "") == refused(violation::session_gone));
@@ -108,7 +108,7 @@ TEST_CASE("of many requests that came to nothing the last sixteen are remembered
     CHECK(begin(a, 2, stream_id{4 * 9'983}, "") == waits);
 }
 
-TEST_CASE("of 10 000 streams that come before a session sixteen wait, the others are refused", "[webtransport]") {
+TEST_CASE("of 10 000 streams that arrive before a session sixteen wait, the others are refused", "[webtransport]") {
     arrivals a;
     for (std::uint64_t n = 0; n < 16; ++n) CHECK(begin(a, n * 4 + 2, session, "00") == waits);
     for (std::uint64_t n = 16; n < 10'000; ++n)
@@ -122,7 +122,8 @@ TEST_CASE("of 10 000 streams that come before a session sixteen wait, the others
     CHECK(stream(a) == "none");
 }
 
-TEST_CASE("a stream whose session does not come in five seconds is refused, a datagram dropped", "[webtransport]") {
+TEST_CASE(
+    "a stream whose session does not exist within five seconds is refused, a datagram dropped", "[webtransport]") {
     arrivals a;
     CHECK_FALSE(a.deadline());
     CHECK(a.datagram_received({session, hex("aa")}, start) == waits);

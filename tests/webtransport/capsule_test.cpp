@@ -54,12 +54,12 @@ TEST_CASE("CLOSE brings a code and a reason", "[webtransport]") {
     CHECK(read_all("6843 06 ffffffff c3a4") == "close 4294967295 \xc3\xa4; none");
 }
 
-TEST_CASE("DRAIN is read, as often as it comes", "[webtransport]") {
+TEST_CASE("DRAIN may be repeated", "[webtransport]") {
     CHECK(read_all("800078ae 00") == "drain; none");
     CHECK(read_all("800078ae 00 c0000000000078ae 4000" + bye) == "drain; drain; close 77 chromium says bye; none");
 }
 
-TEST_CASE("capsules that we do not know are skipped", "[webtransport]") {
+TEST_CASE("unknown capsules are skipped", "[webtransport]") {
     CHECK(read_all(grease + bye) == "close 77 chromium says bye; none");
     // DATAGRAM, greasing ones, and those of a session's flow control: MAX_DATA, MAX_STREAMS and their BLOCKED.
     for (const std::string type :
@@ -82,7 +82,7 @@ TEST_CASE("capsules mean the same wherever they are cut", "[webtransport]") {
     CHECK(reader.finish() == violation::none);
 }
 
-TEST_CASE("a capsule that we know is told as soon as its last byte is there", "[webtransport]") {
+TEST_CASE("a known capsule is reported as soon as its last byte has arrived", "[webtransport]") {
     const auto bytes = hex("800078ae 00");
     capsule_reader reader;
     CHECK(read(reader, byte_view{bytes}.first(4)).empty());
@@ -135,12 +135,12 @@ TEST_CASE("nothing follows a CLOSE", "[webtransport]") {
     CHECK(reader.error() == violation::data_after_close);
 }
 
-TEST_CASE("a FIN within a capsule is told", "[webtransport]") {
+TEST_CASE("a FIN within a capsule is reported", "[webtransport]") {
     for (const auto* bytes : {"68", "6843", "6843 04", "6843 04 0000", "17", "17 04 00", "800078ae 00 80"})
         CHECK(read_all(bytes).ends_with("capsule_truncated"));
 }
 
-TEST_CASE("what we write is what is read", "[webtransport]") {
+TEST_CASE("written capsules are read back", "[webtransport]") {
     CHECK(written(app_error{77}, "chromium says bye") == to_hex(hex(bye)));
     CHECK(written(app_error::cancel, "") == "68430400000000");
     CHECK(read_all(hex(written(app_error{4242}, "maintenance"))) == "close 4242 maintenance; none");
@@ -149,7 +149,7 @@ TEST_CASE("what we write is what is read", "[webtransport]") {
     CHECK(to_hex(drain) == "800078ae00");
 }
 
-TEST_CASE("a reason that CLOSE cannot carry is cut between two characters", "[webtransport]") {
+TEST_CASE("a reason too long for CLOSE is cut between two characters", "[webtransport]") {
     const std::string long_one = std::string(1023, 'x') + "\xc3\xa4 and so on";
     CHECK(read_all(hex(written(app_error{1}, long_one))) == "close 1 " + std::string(1023, 'x') + "; none");
     CHECK(read_all(hex(written(app_error{1}, "fine\xff not fine"))) == "close 1 fine; none");

@@ -30,7 +30,7 @@ std::string line(const std::optional<std::vector<std::byte>>& d) { return d ? to
 
 } // namespace
 
-TEST_CASE("streams wait for their session, and come in the order in which they began", "[webtransport]") {
+TEST_CASE("streams wait for their session, and are delivered in the order in which they began", "[webtransport]") {
     early_arrivals early;
     CHECK(early.stream_begun(stream_id{6}, session, hex("01"), false, start) == violation::none);
     CHECK(early.stream_begun(stream_id{2}, session, hex("02"), true, start) == violation::none);
@@ -77,7 +77,7 @@ TEST_CASE("64 KiB of a stream may wait, and no more", "[webtransport]") {
     CHECK_FALSE(early.take_stream(session));
 }
 
-TEST_CASE("a stream that its peer cuts off while it waits is never seen", "[webtransport]") {
+TEST_CASE("a stream that is reset while it waits is not reported", "[webtransport]") {
     early_arrivals early;
     CHECK(early.stream_begun(stream_id{2}, session, hex("01"), false, start) == violation::none);
     CHECK(early.stream_begun(stream_id{6}, session, hex("02"), false, start) == violation::none);
@@ -87,7 +87,7 @@ TEST_CASE("a stream that its peer cuts off while it waits is never seen", "[webt
     CHECK(line(early.take_stream(session)) == "none");
 }
 
-TEST_CASE("what happens to a stream while it waits is not forgotten", "[webtransport]") {
+TEST_CASE("events of a waiting stream are kept", "[webtransport]") {
     early_arrivals early;
     CHECK(early.stream_begun(stream_id{0x10}, session, hex("01"), true, start) == violation::none);
     CHECK(early.stream_begun(stream_id{0x12}, session, hex("02"), true, start) == violation::none);

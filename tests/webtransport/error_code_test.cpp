@@ -9,7 +9,7 @@ namespace moqlite::test::error_code_test {
 
 using namespace moqlite::webtransport;
 
-TEST_CASE("an application's codes lie where browsers and other libraries put them", "[webtransport]") {
+TEST_CASE("application codes are mapped as in browsers and other libraries", "[webtransport]") {
     const std::pair<std::uint64_t, std::uint64_t> seen[] = {
         {0, 0x52e4a40fa8db},
         {7, 0x52e4a40fa8e2},
@@ -45,7 +45,7 @@ TEST_CASE("a code that is greasing carries none of the application's", "[webtran
     }
 }
 
-TEST_CASE("the first and the last 100 000 codes survive the way there and back", "[webtransport]") {
+TEST_CASE("the first and the last 100 000 codes survive a round trip", "[webtransport]") {
     std::uint64_t lost = 0;
     for (std::uint64_t n = 0; n < 100'000; ++n) {
         const app_error low{n};
@@ -61,7 +61,7 @@ TEST_CASE("codes of HTTP/3 itself, and those beyond the range, carry none of the
         CHECK_FALSE(to_app_error(http3_code{wire}));
 }
 
-TEST_CASE("a code that 32 bits cannot hold becomes the largest that they can", "[webtransport]") {
+TEST_CASE("a code beyond 32 bits becomes the largest 32-bit code", "[webtransport]") {
     CHECK(to_http3_code(app_error{0x100000000}) == http3_code::application_last);
     CHECK(to_http3_code(app_error{~std::uint64_t{0}}) == http3_code::application_last);
 }

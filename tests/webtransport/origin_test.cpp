@@ -15,12 +15,12 @@ bool admits(const std::vector<std::string>& allowed, std::string_view origin,
 
 } // namespace
 
-TEST_CASE("who says no Origin is no browser, and comes in", "[webtransport][origin]") {
+TEST_CASE("a client without an Origin is not a browser, and is accepted", "[webtransport][origin]") {
     CHECK(admits({}, ""));
     CHECK(admits({"https://a.example"}, ""));
 }
 
-TEST_CASE("where no origin is named, the page's host has to be the relay's, whatever its scheme and port",
+TEST_CASE("without a list of origins, the page's host must be the relay's, with any scheme and port",
     "[webtransport][origin]") {
     CHECK(admits({}, "https://relay.example"));
     CHECK(admits({}, "http://relay.example:8080"));
@@ -36,7 +36,7 @@ TEST_CASE("where no origin is named, the page's host has to be the relay's, what
     CHECK_FALSE(admits({}, "https://[", "["));
 }
 
-TEST_CASE("this machine has three names", "[webtransport][origin]") {
+TEST_CASE("localhost has three names", "[webtransport][origin]") {
     for (const auto* page : {"http://localhost:8080", "http://127.0.0.1", "http://[::1]:3000"})
         for (const auto* relay : {"localhost:4443", "127.0.0.1:4443", "[::1]:4443", "[::1]"}) {
             CAPTURE(page, relay);
@@ -47,7 +47,7 @@ TEST_CASE("this machine has three names", "[webtransport][origin]") {
     CHECK(admits({}, "http://[2001:db8::1]:3000", "[2001:DB8::1]:4443"));
 }
 
-TEST_CASE("named origins come in exactly as they are written, and no others", "[webtransport][origin]") {
+TEST_CASE("listed origins are accepted exactly as written, and no others", "[webtransport][origin]") {
     const std::vector<std::string> allowed{"https://a.example", "http://b.example:3000", "null"};
     CHECK(admits(allowed, "https://a.example"));
     CHECK(admits(allowed, "http://b.example:3000"));
@@ -58,7 +58,7 @@ TEST_CASE("named origins come in exactly as they are written, and no others", "[
     CHECK(admits({"*"}, "https://anyone.example"));
 }
 
-TEST_CASE("what is no origin counts as a page that may not come in, not as none", "[webtransport][origin]") {
+TEST_CASE("an invalid Origin is rejected, not treated as missing", "[webtransport][origin]") {
     for (const std::string_view bad : {"relay.example", "://relay.example", "1http://relay.example",
              "ht tp://relay.example", "http://relay.example/", "http://relay.example/path", "http://relay.example?x",
              "http://relay.example#x", "http://user@relay.example", "http://relay.example:", "http://relay.example:80a",
@@ -80,7 +80,7 @@ TEST_CASE("what is no origin counts as a page that may not come in, not as none"
     }
 }
 
-TEST_CASE("a server's own hosts are its names and nothing that leads to it by DNS", "[webtransport][origin]") {
+TEST_CASE("a server's own hosts are its names, not others that resolve to it", "[webtransport][origin]") {
     const std::vector<std::string> names{"Relay.example", "*.cdn.example", "192.0.2.1", "2001:db8::1"};
     for (const std::string_view own : {"relay.example", "RELAY.example:4443", "relay.example.", "a.cdn.example:443",
              "192.0.2.1", "192.0.2.1:4443", "[2001:DB8::1]", "[2001:db8::1]:4443"}) {

@@ -60,7 +60,8 @@ webtransport::session established() {
 
 } // namespace
 
-TEST_CASE("we close: CLOSE and FIN, its streams aborted, and half a second for the peer to hear it", "[webtransport]") {
+TEST_CASE(
+    "we close: CLOSE and FIN, the streams aborted, and half a second for the peer to receive it", "[webtransport]") {
     auto s = established();
     s.close(app_error{4242}, "maintenance", start);
     CHECK_FALSE(s.is_established());
@@ -76,7 +77,7 @@ TEST_CASE("we close: CLOSE and FIN, its streams aborted, and half a second for t
     CHECK(told(s).empty());
 }
 
-TEST_CASE("the connection is left at once when our farewell has arrived and theirs has come", "[webtransport]") {
+TEST_CASE("the connection is closed at once when our CLOSE is acknowledged and theirs has arrived", "[webtransport]") {
     auto s = established();
     s.close(app_error::cancel, "", start);
     CHECK(told(s) == "closed 0 ''; abort streams; send 68430400000000 fin; ");
@@ -96,7 +97,7 @@ TEST_CASE("the peer closes: its code and reason, and our FIN", "[webtransport]")
     CHECK(told(s) == "leave; ");
 }
 
-TEST_CASE("a server leaves the connection of a peer that says bye and nothing more", "[webtransport]") {
+TEST_CASE("a server closes the connection of a peer that sends CLOSE and nothing more", "[webtransport]") {
     auto s = established();
     s.body_received(hex(bye), start);
     CHECK_FALSE(told(s).empty());
@@ -119,7 +120,7 @@ TEST_CASE("the capsules that browsers send behind their CONNECT end nothing", "[
     CHECK(s.is_established());
 }
 
-TEST_CASE("DRAIN is told, and said", "[webtransport]") {
+TEST_CASE("DRAIN is reported, and sent", "[webtransport]") {
     auto s = established();
     s.body_received(hex("800078ae 00"), start);
     CHECK(told(s) == "drain; ");
@@ -133,7 +134,7 @@ TEST_CASE("DRAIN is told, and said", "[webtransport]") {
     CHECK(told(s).empty());
 }
 
-TEST_CASE("nothing that a peer says counts before the request is answered", "[webtransport]") {
+TEST_CASE("capsules before the answer to the request have no effect", "[webtransport]") {
     webtransport::session s;
     s.body_received(hex("800078ae 00"), start);
     s.body_received(hex(bye), start);
@@ -151,7 +152,7 @@ TEST_CASE("a peer that ends its half before the answer has ended the session wit
     CHECK(told(s) == "closed by peer 0 ''; abort streams; send  fin; ");
 }
 
-TEST_CASE("1 KiB may come before the request is answered, and no more", "[webtransport]") {
+TEST_CASE("up to 1 KiB may arrive before the request is answered", "[webtransport]") {
     webtransport::session most;
     most.body_received(hex("17 43fd"), start);
     most.body_received(std::vector<std::byte>(1021), start);
@@ -255,7 +256,7 @@ TEST_CASE("a stop of the stream of the CONNECT and nothing else ends the session
                             : "lost ''; abort streams; abort cancelled; "));
 }
 
-TEST_CASE("H3_NO_ERROR is a clean end, wherever it comes", "[webtransport]") {
+TEST_CASE("H3_NO_ERROR is a clean end on either half", "[webtransport]") {
     auto aborted = established();
     aborted.request_aborted(start, http3_code::no_error);
     CHECK(told(aborted) == "closed by peer 0 ''; abort streams; abort cancelled; ");
@@ -269,7 +270,7 @@ TEST_CASE("H3_NO_ERROR is a clean end, wherever it comes", "[webtransport]") {
     CHECK(told(connection) == "closed by peer 0 ''; ");
 }
 
-TEST_CASE("a session of which streams are gone ends, with what the peer says or without", "[webtransport]") {
+TEST_CASE("a session whose streams end with session_gone ends, with the peer's CLOSE or without", "[webtransport]") {
     auto s = established();
     s.stream_gone(start);
     CHECK(s.is_ending());
@@ -324,7 +325,7 @@ TEST_CASE("closing before the answer withdraws the request; closing twice is clo
     CHECK(told(s) == "closed 1 'a'; abort streams; send 6843050000000161 fin; ");
 }
 
-TEST_CASE("a session says the same in whatever pieces its capsules come", "[webtransport]") {
+TEST_CASE("a session behaves the same in whatever pieces its capsules arrive", "[webtransport]") {
     for (const std::string& body :
         {"c3893e1d3a4c0da3 04 00010203 800078ae 00" + bye, bye + "00", std::string{"17 02 0000 6843 03"}}) {
         const auto bytes = hex(body);

@@ -51,13 +51,13 @@ settings server(std::uint64_t settings::* says) {
 
 } // namespace
 
-TEST_CASE("the SETTINGS of Chromium 156 say draft 02 and both kinds of datagram", "[webtransport]") {
+TEST_CASE("the SETTINGS of Chromium 156 offer draft 02 and both kinds of datagram", "[webtransport]") {
     const auto said = read(chromium);
     CHECK(said == settings{.h3_datagram = 1, .h3_datagram_draft04 = 1, .enable_webtransport = 1});
     CHECK(missing_in_client(said) == missing_feature::none);
 }
 
-TEST_CASE("the SETTINGS of other libraries are read, unknown entries and all", "[webtransport]") {
+TEST_CASE("the SETTINGS of other libraries are read, with unknown entries", "[webtransport]") {
     // quinn's, as @moq/web-transport sends them.
     CHECK(read("00 04 1c 08 01 33 01 80ffd277 01 ab603742 01 ab603743 01 c0000000c671706a 01") ==
           settings{.enable_connect_protocol = 1,
@@ -89,7 +89,7 @@ TEST_CASE("SETTINGS mean the same wherever the stream is cut", "[webtransport]")
     CHECK(*reader.received() == whole);
 }
 
-TEST_CASE("what follows the SETTINGS on the control stream is not looked at", "[webtransport]") {
+TEST_CASE("bytes after the SETTINGS on the control stream are not parsed", "[webtransport]") {
     settings_reader reader;
     CHECK(reader.receive(hex("00 04 02 33 01 04 02 33 09")) == violation::none);
     CHECK(reader.receive(hex("ffffffffffffffff")) == violation::none);
@@ -106,7 +106,7 @@ TEST_CASE("a control stream begins with its type, and SETTINGS", "[webtransport]
     }
 }
 
-TEST_CASE("SETTINGS of more than 4096 bytes are refused before they come", "[webtransport]") {
+TEST_CASE("SETTINGS of more than 4096 bytes are refused by their length", "[webtransport]") {
     settings_reader longest;
     CHECK(longest.receive(hex("00 04 5000")) == violation::none);
     for (int i = 0; i < 2048; ++i) CHECK(longest.receive(hex("21 00")) == violation::none);
@@ -133,7 +133,7 @@ TEST_CASE("a flag of WebTransport is 0 or 1", "[webtransport]") {
     for (const std::string id : {"c0000000c671706a", "94e9cd29"}) CHECK(error_of(id + "3f") == violation::none);
 }
 
-TEST_CASE("no setting that we know may come twice", "[webtransport]") {
+TEST_CASE("no known setting may appear twice", "[webtransport]") {
     for (const std::string id :
         {"08", "33", "80ffd277", "ab603742", "ac7cf000", "c0000000c671706a", "94e9cd29", "c0000000 00000033"}) {
         CAPTURE(id);
@@ -160,7 +160,7 @@ TEST_CASE(
     for (const auto* token : {"", "websocket", "WebTransport", "webtransport-h2"}) CHECK_FALSE(is_webtransport(token));
 }
 
-TEST_CASE("a client says what a server would have to have for WebTransport", "[webtransport]") {
+TEST_CASE("a client reports which setting a server lacks for WebTransport", "[webtransport]") {
     auto said = server(&settings::enable_webtransport);
     CHECK(missing_in_server(said, 0) == missing_feature::quic_datagrams);
 
@@ -178,7 +178,7 @@ TEST_CASE("a client says what a server would have to have for WebTransport", "[w
     CHECK(to_string(missing_feature::webtransport) == "webtransport");
 }
 
-TEST_CASE("a server insists on datagrams, and on no word of WebTransport", "[webtransport]") {
+TEST_CASE("a server requires datagrams, but no setting of WebTransport", "[webtransport]") {
     CHECK(missing_in_client({.h3_datagram = 1}) == missing_feature::none);
     CHECK(missing_in_client({.h3_datagram_draft04 = 1}) == missing_feature::none);
     CHECK(missing_in_client({.enable_webtransport = 1}) == missing_feature::http_datagrams);
@@ -198,7 +198,7 @@ TEST_CASE("our entries are added to the SETTINGS of an HTTP/3 library", "[webtra
     CHECK(missing_in_server(all, 65535) == missing_feature::none);
 }
 
-TEST_CASE("what follows the SETTINGS in the first burst follows them still", "[webtransport]") {
+TEST_CASE("bytes after the SETTINGS in the first burst still follow them", "[webtransport]") {
     const auto out = with_added_settings(hex("00 04 02 33 01 07 01 04"));
     REQUIRE(out);
     CHECK(as_hex(*out).ends_with("80ffd27701"
@@ -206,7 +206,7 @@ TEST_CASE("what follows the SETTINGS in the first burst follows them still", "[w
     CHECK(read(as_hex(*out)).wt_enabled == 1);
 }
 
-TEST_CASE("the length of the SETTINGS grows from one byte to two where it must", "[webtransport]") {
+TEST_CASE("the length of the SETTINGS grows from one byte to two if necessary", "[webtransport]") {
     // 29 bytes are added: 34 bytes become 63, and 35 become 64.
     for (const std::size_t entries : {16u, 17u}) {
         std::string said;
@@ -225,7 +225,7 @@ TEST_CASE("the length of the SETTINGS grows from one byte to two where it must",
     }
 }
 
-TEST_CASE("what an HTTP/3 library says of WebTransport itself is not said twice", "[webtransport]") {
+TEST_CASE("entries that an HTTP/3 library sends itself are not duplicated", "[webtransport]") {
     const auto first = with_added_settings(hex("00 04 00"));
     REQUIRE(first);
     const auto again = with_added_settings(*first);

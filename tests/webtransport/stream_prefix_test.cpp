@@ -66,7 +66,7 @@ TEST_CASE("a prefix is understood in any length of its two numbers", "[webtransp
             CHECK(told(client_uni, type + session + "ff") == "session 4 ff");
 }
 
-TEST_CASE("whatever else begins a stream is HTTP/3's", "[webtransport]") {
+TEST_CASE("a stream with any other beginning belongs to HTTP/3", "[webtransport]") {
     // Control, push, QPACK's two, greasing ones, and the signal of the other direction.
     CHECK(told(client_uni, "00 04 00") == "http3 0 000400");
     CHECK(told(client_uni, "02") == "http3 2 02");
@@ -79,7 +79,7 @@ TEST_CASE("whatever else begins a stream is HTTP/3's", "[webtransport]") {
     CHECK(told(client_bidi, "ffffffffffffffff", true) == "http3 4611686018427387903 ffffffffffffffff");
 }
 
-TEST_CASE("a stream that has not said enough is looked at further", "[webtransport]") {
+TEST_CASE("a stream with too few bytes stays undecided", "[webtransport]") {
     for (const auto id : every_kind) {
         CHECK(told(id, "") == "undecided");
         CHECK(told(id, "40") == "undecided");
@@ -90,12 +90,12 @@ TEST_CASE("a stream that has not said enough is looked at further", "[webtranspo
     CHECK(told(client_bidi, "4041 40") == "undecided");
 }
 
-TEST_CASE("a unidirectional stream may end before it says what it is", "[webtransport]") {
+TEST_CASE("a unidirectional stream may end before its type", "[webtransport]") {
     for (const auto id : {client_uni, server_uni})
         for (const auto* bytes : {"", "40", "c0000000000000"}) CHECK(told(id, bytes, true) == "empty");
 }
 
-TEST_CASE("a bidirectional stream that ends before it says what it is, is cut off", "[webtransport]") {
+TEST_CASE("a bidirectional stream that ends before its type is cut off", "[webtransport]") {
     CHECK(told(client_bidi, "", true) == "empty_request");
     CHECK(told(server_bidi, "", true) == "prefix_truncated");
     CHECK(told(client_bidi, "40", true) == "prefix_truncated");
@@ -136,7 +136,7 @@ TEST_CASE("a FIN alone may follow a prefix, or end an undecided stream", "[webtr
     CHECK(told(empty, {}, true) == "empty_request");
 }
 
-TEST_CASE("a stream is told apart the same in whatever pieces it comes", "[webtransport]") {
+TEST_CASE("a stream is classified the same in whatever pieces it arrives", "[webtransport]") {
     for (const auto* text : {"4054 00 010203", "4041 00 010203", "c000000000000054 c000000000000004 0102",
              "4041 4005 00", "c000000000000041 c000000000000004 0102", "00 04 00", "4021 0102", "c000000000000001 0a0b",
              "4054 01", "4054 c0", "40", ""}) {

@@ -179,7 +179,7 @@ void for_each_transcript(F&& each) {
 
 } // namespace
 
-TEST_CASE("every recorded stream of a session means what its notes say, and a session tells so", "[vectors]") {
+TEST_CASE("every recorded stream decodes as annotated, and a session reports the same", "[vectors]") {
     for_each_transcript([](const json& transcript) {
         const auto v = version_from_alpn(transcript.at("version").get<std::string>());
         REQUIRE(v);
@@ -192,7 +192,7 @@ TEST_CASE("every recorded stream of a session means what its notes say, and a se
     });
 }
 
-TEST_CASE("a session in the place of either end of a recorded one tells what the other end did", "[vectors]") {
+TEST_CASE("a session replayed as either end reports what the other end did", "[vectors]") {
     for_each_transcript([](const json& transcript) {
         const recorded_session script{transcript};
         for (const auto us : {role::server, role::client}) {

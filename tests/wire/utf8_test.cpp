@@ -16,7 +16,7 @@ TEST_CASE("text in any script is UTF-8", "[utf8]") {
     CHECK(is_utf8("\xed\x9f\xbf \xee\x80\x80")); // Beside the surrogates.
 }
 
-TEST_CASE("a character that is cut short is not UTF-8", "[utf8]") {
+TEST_CASE("a truncated character is not UTF-8", "[utf8]") {
     for (const auto* text : {"\xc2", "\xe6\x97", "\xf0\x90\x80", "a\xe6", "\xe6\x97 \xa5"}) CHECK_FALSE(is_utf8(text));
 }
 
@@ -30,7 +30,7 @@ TEST_CASE("overlong forms, surrogates and numbers beyond U+10FFFF are not UTF-8"
         CHECK_FALSE(is_utf8(text));
 }
 
-TEST_CASE("the beginning of a text is cut between two characters, and before what is not one", "[utf8]") {
+TEST_CASE("a text is truncated between two characters, and before invalid bytes", "[utf8]") {
     CHECK(utf8_prefix("room", 4) == "room");
     CHECK(utf8_prefix("room", 3) == "roo");
     CHECK(utf8_prefix("room", 0).empty());

@@ -157,7 +157,7 @@ void run_file(const std::filesystem::path& file, report& to) {
 
 } // namespace
 
-TEST_CASE("every recorded message is encoded, decoded or refused as elsewhere", "[vectors]") {
+TEST_CASE("every recorded message is encoded, decoded or refused as in the reference", "[vectors]") {
     const auto* given = std::getenv("MOQLITE_VECTORS");
     const std::filesystem::path folder = given != nullptr && *given != '\0' ? given : MOQLITE_VECTORS_DIR;
     CAPTURE(folder);

@@ -18,7 +18,7 @@ TEST_CASE("a writer appends what a reader reads", "[writer]") {
     CHECK(to_hex(out) == "ee25ffffffffffffffff070103636174");
 }
 
-TEST_CASE("a length in front takes as many bytes as it needs", "[writer]") {
+TEST_CASE("a length prefix has as many bytes as needed", "[writer]") {
     for (std::size_t size : {0u, 1u, 63u, 64u, 16383u, 16384u}) {
         std::vector<std::byte> out;
         writer to{out};
@@ -31,7 +31,7 @@ TEST_CASE("a length in front takes as many bytes as it needs", "[writer]") {
     }
 }
 
-TEST_CASE("a number beyond 2^62-1 is refused, and all that was written can be taken back", "[writer]") {
+TEST_CASE("a number beyond 2^62-1 is refused, and the whole message can be rolled back", "[writer]") {
     auto out = hex("ee");
     writer to{out};
     to.varint(1);

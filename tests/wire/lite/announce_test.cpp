@@ -27,29 +27,29 @@ std::pair<std::string, std::string> path(std::size_t n) {
 
 } // namespace
 
-TEST_CASE("an ANNOUNCE_REQUEST has a prefix and the hop to leave out", "[announce]") {
+TEST_CASE("an ANNOUNCE_REQUEST has a prefix and the hop to exclude", "[announce]") {
     check_both_ways(v, announce_request{"room", hop_id{0x1111}}, "07 04 726f6f6d 5111");
     check_both_ways(v, announce_request{}, "02 00 00");
     check_both_ways(version::lite_04, announce_request{"room", hop_id{0x1111}}, "07 04 726f6f6d 5111");
 }
 
-TEST_CASE("an ANNOUNCE_REQUEST of lite-03 and lite-06 has no hop to leave out", "[announce]") {
+TEST_CASE("an ANNOUNCE_REQUEST of lite-03 and lite-06 has no hop to exclude", "[announce]") {
     check_both_ways(version::lite_03, announce_request{"room", {}}, "05 04 726f6f6d");
     check_both_ways(wip, announce_request{"room", {}}, "05 04 726f6f6d");
 }
 
-TEST_CASE("a path is read as it stands on the wire, slashes and all", "[announce]") {
+TEST_CASE("a path is read as on the wire, with its slashes", "[announce]") {
     check_both_ways(v, announce_request{"//room/", {}}, "09 07 2f2f726f6f6d2f 00");
 }
 
-TEST_CASE("ANNOUNCE_OK says who answers and how many announcements follow", "[announce]") {
+TEST_CASE("ANNOUNCE_OK carries the sender's hop and the number of announcements that follow", "[announce]") {
     check_both_ways(v, announce_ok{hop_id{0x2222}, 1}, "03 6222 01");
     check_both_ways(wip, announce_ok{hop_id{0}, 0}, "02 00 00");
     CHECK(refusal<announce_ok>(version::lite_04, "02 00 00") == errc::unsupported);
     CHECK(encoded(version::lite_04, announce_ok{}) == "unsupported");
 }
 
-TEST_CASE("an announcement says what came or went and which way it took", "[announce]") {
+TEST_CASE("an announcement carries status, path and hops", "[announce]") {
     check_both_ways(v, announce{announce_status::active, "cam", {}}, "06 01 03 63616d 00");
     check_both_ways(v, announce{announce_status::ended, "cam", {}}, "06 00 03 63616d 00");
     check_both_ways(v, announce{announce_status::active, "", {}}, "03 01 00 00");
@@ -116,7 +116,7 @@ TEST_CASE("announcements of lite-06 have types, ids and a cost", "[announce]") {
     check_both_ways(wip, announce_update{3, {hop_id{7}}, 12}, "02 04 03 01 07 0c");
 }
 
-TEST_CASE("announcements are told apart by their type", "[announce]") {
+TEST_CASE("announcements are distinguished by their type", "[announce]") {
     const auto decoded = [](std::string_view text) {
         const auto bytes = hex(text);
         return decode_announcement(wip, *moqlite::wire::take_typed_message(bytes));

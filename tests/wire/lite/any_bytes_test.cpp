@@ -47,7 +47,7 @@ std::size_t check_all(version v, const bytes& body) {
 
 } // namespace
 
-TEST_CASE("any bytes are refused by name or are a message that survives writing", "[any_bytes]") {
+TEST_CASE("any bytes are refused with a named error or decode to a message that survives a round trip", "[any_bytes]") {
     const auto seed = GENERATE(range(0u, 20u));
     CAPTURE(seed);
     std::mt19937_64 random{seed};
@@ -63,7 +63,7 @@ TEST_CASE("any bytes are refused by name or are a message that survives writing"
     CHECK(read > 100);
 }
 
-TEST_CASE("any bytes begin with a frame, need more, or never will", "[any_bytes]") {
+TEST_CASE("any bytes begin with a frame, need more bytes, or are malformed", "[any_bytes]") {
     std::mt19937_64 random{1};
     for (int i = 0; i < 10000; ++i) {
         const auto in = draw(random);

@@ -67,7 +67,7 @@ TEST_CASE("a frame larger than the bound is refused by its header", "[frame]") {
     CHECK(take_frame_header(v, hex("00 0a"), 10));
 }
 
-TEST_CASE("a header that cannot be said is not written", "[frame]") {
+TEST_CASE("a header that cannot be encoded is not written", "[frame]") {
     CHECK(written(v, delta_bound - 1, 0) == "fffffffffffffffe00");
     CHECK(written(v, -delta_bound, 0) == "ffffffffffffffff00");
     CHECK(written(v, delta_bound, 0).empty());
@@ -89,7 +89,7 @@ TEST_CASE("a timestamp moves by its delta and stays within 0 and 2^62-1", "[fram
     CHECK_FALSE(apply_delta(timestamp{varint_max + 1}, -1));
 }
 
-TEST_CASE("the delta between two timestamps leads from one to the other, or there is none", "[frame]") {
+TEST_CASE("the delta between two timestamps leads from one to the other, or does not exist", "[frame]") {
     for (std::uint64_t from : {0u, 1u, 90000u})
         for (std::uint64_t to : {0u, 1u, 90000u})
             CHECK(apply_delta(timestamp{from}, delta(timestamp{from}, timestamp{to}).value()) == timestamp{to});

@@ -23,7 +23,7 @@ static_assert(constant);
 
 } // namespace
 
-TEST_CASE("a GROUP says its subscription and its number", "[group]") {
+TEST_CASE("a GROUP carries its subscription and its number", "[group]") {
     check_in_all_versions(group_header{0, group_sequence{7}}, "02 00 07");
     check_in_all_versions(group_header{largest, group_sequence{largest}}, "10 ffffffffffffffff ffffffffffffffff");
     for (auto v : test::all_versions) {

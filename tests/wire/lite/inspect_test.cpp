@@ -49,7 +49,7 @@ constexpr auto v6 = version::lite_06_wip;
 
 } // namespace
 
-TEST_CASE("the requests of a subscriber are told with their fields", "[inspect]") {
+TEST_CASE("the requests of a subscriber are shown with their fields", "[inspect]") {
     const std::string type = "0+1 STREAM_TYPE type=";
     CHECK(request(v5, "01 07 04 726f6f6d 5111") ==
           list{type + "1 name=Announce", "1+8 ANNOUNCE_REQUEST prefix=room exclude_hop=4369", "whole 9"});
@@ -68,7 +68,7 @@ TEST_CASE("the requests of a subscriber are told with their fields", "[inspect]"
     CHECK(request(v4, "05 05 04 68747470") == list{type + "5 name=Goaway", "1+6 GOAWAY uri=http", "whole 7"});
 }
 
-TEST_CASE("the answers of a publisher are told with their fields", "[inspect]") {
+TEST_CASE("the answers of a publisher are shown with their fields", "[inspect]") {
     CHECK(answer(v5, bidi_type::announce, "03 6222 01 06 01 03 63616d 00 06 00 03 63616d 00") ==
           list{"0+4 ANNOUNCE_OK hop_id=8738 active_count=1", "4+7 ANNOUNCE_BROADCAST status=active suffix=cam hop_ids=",
               "11+7 ANNOUNCE_BROADCAST status=ended suffix=cam hop_ids=", "whole 18"});
@@ -88,7 +88,7 @@ TEST_CASE("the answers of a publisher are told with their fields", "[inspect]") 
     CHECK(answer(v3, bidi_type::probe, "04 800f4240") == list{"0+5 PROBE bitrate=1000000", "whole 5"});
 }
 
-TEST_CASE("the ids that announcements do not say are counted", "[inspect]") {
+TEST_CASE("implicit announce ids are counted", "[inspect]") {
     CHECK(
         answer(v6, bidi_type::announce, "03 6222 01 00 04 01 61 00 00 01 01 00 00 04 01 62 00 05 02 04 01 01 07 03") ==
         list{"0+4 ANNOUNCE_OK hop_id=8738 active_count=1",
@@ -122,7 +122,7 @@ TEST_CASE("a datagram is one message, whatever its length", "[inspect]") {
     CHECK(lines_of({v4, carrier::datagram, sender::publisher, {}}, test::hex("03 07 00")) == list{"unsupported 0"});
 }
 
-TEST_CASE("bytes that stop making sense are refused by name, where the message begins", "[inspect]") {
+TEST_CASE("malformed bytes are refused with a named error, at the start of the message", "[inspect]") {
     CHECK(request(v3, "01 02 00 00").back() == "message_too_long 1");
     CHECK(request(v5, "01 02 00 00").back() == "whole 4");
     CHECK(request(v5, "07").back() == "unknown_stream_type 0");
@@ -141,7 +141,7 @@ TEST_CASE("bytes that stop making sense are refused by name, where the message b
     CHECK(answer(v5, bidi_type::goaway, "00").back() == "unexpected_message 0");
 }
 
-TEST_CASE("a sender opens only the streams that are its to open", "[inspect]") {
+TEST_CASE("a sender opens only streams of its own kind", "[inspect]") {
     CHECK(uni(v5, "00 02 00 07", sender::subscriber).back() == "unexpected_stream 0");
     CHECK(uni(v5, "01 01 00", sender::subscriber).back() == "whole 3");
     const inspection opened{v5, carrier::bidi, sender::publisher, {}};
@@ -150,7 +150,7 @@ TEST_CASE("a sender opens only the streams that are its to open", "[inspect]") {
     CHECK(lines_of(opened, test::hex("01 02 00 00")) == list{"unexpected_stream 0"});
 }
 
-TEST_CASE("bytes that end where a message has to follow, or in its middle, are incomplete", "[inspect]") {
+TEST_CASE("bytes that end within a message, or before one that must follow, are incomplete", "[inspect]") {
     CHECK(request(v5, "") == list{"incomplete 0"});
     CHECK(request(v5, "01").back() == "incomplete 1");
     CHECK(request(v5, "01 07 04 72").back() == "incomplete 1");
@@ -160,7 +160,7 @@ TEST_CASE("bytes that end where a message has to follow, or in its middle, are i
     CHECK(answer(v5, bidi_type::announce, "") == list{"whole 0"});
 }
 
-TEST_CASE("the limits that hold are those that are given", "[inspect]") {
+TEST_CASE("the given limits apply", "[inspect]") {
     const auto bytes = test::hex("00 02 00 07 00 05 68656c6c6f");
     const inspection group{v5, carrier::uni, sender::publisher, {}};
     CHECK(lines_of(group, bytes).back() == "whole 11");
@@ -171,7 +171,7 @@ TEST_CASE("the limits that hold are those that are given", "[inspect]") {
     CHECK(lines_of(group, bytes, tight).back() == "message_too_large 1");
 }
 
-TEST_CASE("the best reading of an answer is the one that is whole and likely", "[inspect]") {
+TEST_CASE("the best reading of an answer is complete and likely", "[inspect]") {
     const auto best = [](version v, std::string_view text) { return read_answers(v, test::hex(text)).best().answers; };
     CHECK(best(v5, "03 6222 01 06 01 03 63616d 00") == bidi_type::announce);
     CHECK(best(v5, "00 01 07 01 01 09") == bidi_type::subscribe);
@@ -190,7 +190,7 @@ TEST_CASE("the best reading of an answer is the one that is whole and likely", "
     CHECK(best(v5, "00 01 07 01 01") == bidi_type::subscribe);
 }
 
-TEST_CASE("every reading of an answer says how it ends", "[inspect]") {
+TEST_CASE("every reading of an answer reports its end", "[inspect]") {
     const auto bytes = test::hex("03 6222 01");
     std::size_t whole = 0;
     for (const auto& r : read_answers(v5, bytes)) {
@@ -200,7 +200,7 @@ TEST_CASE("every reading of an answer says how it ends", "[inspect]") {
     CHECK(whole == 2);
 }
 
-TEST_CASE("what the front of any bytes means, more bytes do not change", "[inspect]") {
+TEST_CASE("more bytes do not change the meaning of a prefix", "[inspect]") {
     const std::vector<std::pair<inspection, std::string>> samples{
         {{v5, carrier::bidi, sender::subscriber, {}}, "02 0b 00 01 62 01 74 03 00 40fa 00 00 07 09 01 41f4 08 4065"},
         {{v4, carrier::bidi, sender::publisher, bidi_type::announce}, "06 01 01 63 01 6222 04 00 01 63 00"},

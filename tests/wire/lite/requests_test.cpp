@@ -19,7 +19,7 @@ TEST_CASE("a TRACK names a track and TRACK_INFO describes it", "[track]") {
         "08 05 00 47d0 80015f90");
 }
 
-TEST_CASE("the default TRACK_INFO is the one of the other implementations", "[track]") {
+TEST_CASE("the default TRACK_INFO is that of other implementations", "[track]") {
     check_both_ways(v, wire::lite::track_info{}, "06 00 00 5388 43e8");
 }
 
@@ -49,12 +49,12 @@ TEST_CASE("a PROBE reports bitrate and round trip", "[probe]") {
     CHECK(refusal<probe>(version::lite_03, "02 00 00") == errc::message_too_long);
 }
 
-TEST_CASE("what a PROBE does not know is 0, and a measured 0 becomes 1", "[probe]") {
+TEST_CASE("an unknown value in a PROBE is 0, and a measured 0 becomes 1", "[probe]") {
     check_both_ways(v, probe{}, "02 00 00");
     CHECK(encoded(v, probe{0, milliseconds{0}}) == "020101");
 }
 
-TEST_CASE("a GOAWAY names where to go", "[goaway]") {
+TEST_CASE("a GOAWAY carries a URI", "[goaway]") {
     check_both_ways(v, goaway{"https://b/"}, "0b 0a 68747470733a2f2f622f");
     check_both_ways(version::lite_04, goaway{}, "01 00");
     CHECK(refusal<goaway>(v, "02 05 68") == errc::message_too_short);

@@ -17,9 +17,9 @@ setup read_setup(const std::vector<std::byte>& body) {
 
 } // namespace
 
-TEST_CASE("a SETUP may say nothing", "[setup]") { check_both_ways(v, setup{}, "01 00"); }
+TEST_CASE("a SETUP may be empty", "[setup]") { check_both_ways(v, setup{}, "01 00"); }
 
-TEST_CASE("a SETUP says probe, path, role, cost and origin", "[setup]") {
+TEST_CASE("a SETUP carries probe, path, role, cost and origin", "[setup]") {
     check_both_ways(v, setup{.probe = probe_level::report}, "04 01 010101");
     check_both_ways(v, setup{.path = "/room?jwt=abc"}, "10 01 02 0d 2f726f6f6d3f6a77743d616263");
     check_both_ways(v, setup{.role = peer_role::subscriber}, "04 01 030102");
@@ -31,7 +31,7 @@ TEST_CASE("a SETUP says probe, path, role, cost and origin", "[setup]") {
 
 TEST_CASE("a cost of 0 is a cost", "[setup]") { check_both_ways(v, setup{.cost = 0}, "04 01 040100"); }
 
-TEST_CASE("parameters come in any order", "[setup]") {
+TEST_CASE("parameters may be in any order", "[setup]") {
     const auto body = hex("03 050105 02022f61 010102");
     CHECK(read_setup(body) == setup{.probe = probe_level::increase, .path = "/a", .origin = hop_id{5}});
 }
@@ -56,7 +56,7 @@ TEST_CASE("a parameter's number must fill its length", "[setup]") {
     CHECK(refusal<setup>(v, "03 01 0500") == errc::parameter_size);
 }
 
-TEST_CASE("a parameter that comes twice is refused, known or not", "[setup]") {
+TEST_CASE("a duplicate parameter is refused, known or not", "[setup]") {
     CHECK(refusal<setup>(v, "07 02 010101 010101") == errc::duplicate_parameter);
     CHECK(refusal<setup>(v, "05 02 2a00 2a00") == errc::duplicate_parameter);
 }

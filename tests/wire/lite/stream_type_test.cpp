@@ -7,7 +7,7 @@ namespace moqlite::test::stream_type_test {
 using namespace moqlite::wire;
 using namespace moqlite::wire::lite;
 
-TEST_CASE("a bidirectional stream says what it is", "[stream_type][moq-lite-05 §5]") {
+TEST_CASE("a bidirectional stream begins with its type", "[stream_type][moq-lite-05 §5]") {
     for (auto type : {bidi_type::announce, bidi_type::subscribe, bidi_type::fetch, bidi_type::probe, bidi_type::goaway,
              bidi_type::track}) {
         std::vector<std::byte> out;
@@ -34,13 +34,13 @@ TEST_CASE("a stream type in a longer form than it needs is read", "[stream_type]
     CHECK(prefix->size == 2);
 }
 
-TEST_CASE("a stream that has not said its type yet needs more", "[stream_type]") {
+TEST_CASE("a stream without a complete type needs more bytes", "[stream_type]") {
     CHECK(take_bidi_type(version::lite_05, {}).status == progress::need_more);
     CHECK(take_bidi_type(version::lite_05, hex("40")).status == progress::need_more);
     CHECK(take_uni_type(version::lite_05, hex("40")).status == progress::need_more);
 }
 
-TEST_CASE("an unknown stream type is refused by name", "[stream_type]") {
+TEST_CASE("an unknown stream type is refused with a named error", "[stream_type]") {
     for (auto v : test::all_versions) {
         for (const auto* text : {"00", "07", "20", "3f", "ffffffffffffffff"})
             CHECK(take_bidi_type(v, hex(text)).error == errc::unknown_stream_type);
@@ -49,7 +49,7 @@ TEST_CASE("an unknown stream type is refused by name", "[stream_type]") {
     }
 }
 
-TEST_CASE("a stream type that came with a later version is unknown to an earlier one", "[stream_type]") {
+TEST_CASE("a stream type of a later version is unknown to an earlier one", "[stream_type]") {
     CHECK(take_bidi_type(version::lite_03, hex("05")).error == errc::unknown_stream_type);
     CHECK(take_bidi_type(version::lite_04, hex("05")));
     CHECK(take_bidi_type(version::lite_04, hex("06")).error == errc::unknown_stream_type);

@@ -12,14 +12,14 @@ result<subscribe_response> decoded(version v, const std::vector<std::byte>& byte
 
 } // namespace
 
-TEST_CASE("SUBSCRIBE_OK says the first group that will be served", "[subscribe_response]") {
+TEST_CASE("SUBSCRIBE_OK carries the first group that will be served", "[subscribe_response]") {
     for (auto v : {version::lite_05, version::lite_06_wip}) {
         check_both_ways(v, subscribe_ok{.group = group_sequence{7}}, "00 01 07");
         check_both_ways(v, subscribe_ok{.group = group_sequence{0}}, "00 01 00");
     }
 }
 
-TEST_CASE("SUBSCRIBE_OK of lite-03 and lite-04 says the publisher's options", "[subscribe_response]") {
+TEST_CASE("SUBSCRIBE_OK of lite-03 and lite-04 carries the publisher's options", "[subscribe_response]") {
     for (auto v : {version::lite_03, version::lite_04}) {
         check_both_ways(
             v, subscribe_ok{.options = {.priority = 3, .max_latency = milliseconds{250}}}, "00 06 03 00 40fa 00 00");
@@ -29,19 +29,19 @@ TEST_CASE("SUBSCRIBE_OK of lite-03 and lite-04 says the publisher's options", "[
     }
 }
 
-TEST_CASE("SUBSCRIBE_END says the first group that will never come", "[subscribe_response]") {
+TEST_CASE("SUBSCRIBE_END carries the first group that will never exist", "[subscribe_response]") {
     check_both_ways(version::lite_05, subscribe_end{group_sequence{9}}, "01 01 09");
     CHECK(encoded(version::lite_04, subscribe_end{}) == "unsupported");
     CHECK(refusal<subscribe_end>(version::lite_04, "01 01 09") == errc::unsupported);
 }
 
-TEST_CASE("SUBSCRIBE_DROP says which groups will not come and why", "[subscribe_response]") {
+TEST_CASE("SUBSCRIBE_DROP carries the dropped groups and a code", "[subscribe_response]") {
     const subscribe_drop m{group_sequence{1}, group_sequence{3}, app_error::old};
     for (auto v : {version::lite_05, version::lite_06_wip}) check_both_ways(v, m, "02 03 01 03 02");
     for (auto v : {version::lite_03, version::lite_04}) check_both_ways(v, m, "01 03 01 03 02");
 }
 
-TEST_CASE("responses are told apart by their type, which SUBSCRIBE_END moved", "[subscribe_response]") {
+TEST_CASE("responses are distinguished by their type, which SUBSCRIBE_END changed", "[subscribe_response]") {
     const auto ok = decoded(version::lite_05, hex("00 01 07"));
     REQUIRE(ok);
     CHECK(std::get<subscribe_ok>(*ok).group == group_sequence{7});
