@@ -5,12 +5,11 @@
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
-#include <list>
-#include <map>
-#include <memory>
+#include <moqlite/containers/block.hpp>
 #include <moqlite/containers/id_table.hpp>
 #include <moqlite/containers/list.hpp>
 #include <moqlite/containers/ring.hpp>
+#include <moqlite/containers/tree.hpp>
 #include <moqlite/core/bytes.hpp>
 #include <moqlite/core/ids.hpp>
 #include <moqlite/core/path.hpp>
@@ -46,8 +45,8 @@ struct route {
 /// that knows it has read its end.
 class announcements {
 public:
-    struct entry : detail::list_hook<detail::ended_tag> {
-        explicit entry(std::string_view p) : path(p) {}
+    struct entry : detail::list_hook<detail::ended_tag>, detail::tree_hook {
+        explicit entry(std::string_view p) : path(p) { routes.reserve(1); }
         std::string path;
         std::vector<route> routes; ///< Best first: cheapest, fewest hops, newest. Empty: the broadcast has ended.
         std::size_t slot = 0;      ///< A small number, unique to the entry while any listener knows it.
@@ -88,7 +87,7 @@ public:
         };
         announcements* table_ = nullptr;
         std::vector<std::string> prefixes_;
-        std::list<interest> interests_;       ///< One per prefix.
+        detail::block<interest> interests_;   ///< One per prefix.
         cursor initial_;                      ///< Its position in the initial set.
         detail::id_table<known_state> known_; ///< By slot.
         detail::ring<entry*> changed_;
@@ -99,7 +98,8 @@ public:
     announcements(const announcements&) = delete;
     announcements& operator=(const announcements&) = delete;
     ~announcements() {
-        for (auto& [prefix, all] : by_prefix_) all.for_each([](listener::interest& i) { i.of->table_ = nullptr; });
+        by_prefix_.for_each(
+            [](watched_prefix& p) { p.interests.for_each([](listener::interest& i) { i.of->table_ = nullptr; }); });
     }
 
     /// Adds a route, or replaces the one from the same source; an identical route changes nothing. `path` is
@@ -123,9 +123,9 @@ public:
     /// False: there was no such route.
     bool remove(std::string_view path, std::uint64_t source) {
         finish_change();
-        const auto found = by_path_.find(path);
-        if (found == by_path_.end()) return false;
-        entry& e = *found->second;
+        entry* const found = by_path_.find(path);
+        if (found == nullptr) return false;
+        entry& e = *found;
         if (std::erase_if(e.routes, [&](const route& r) { return r.source == source; }) == 0) return false;
         changed(e);
         return true;
@@ -137,12 +137,12 @@ public:
     /// Calls f(const entry&) on every broadcast, including ended ones that are still kept; f must not change the table.
     template <class F>
     void for_each(F&& f) const {
-        for (const auto& [path, e] : by_path_) f(*e);
+        by_path_.for_each([&](const entry& e) { f(e); });
     }
     /// nullptr: it is not announced.
     [[nodiscard]] const entry* find(std::string_view path) const noexcept {
-        const auto found = by_path_.find(path);
-        return found == by_path_.end() || found->second->routes.empty() ? nullptr : found->second.get();
+        const entry* found = by_path_.find(path);
+        return found != nullptr && !found->routes.empty() ? found : nullptr;
     }
     /// The most specific broadcast that covers `path`: an announcement covers its path and all paths beneath, unless
     /// there is a narrower one. `path` is normalised. nullptr: nothing covers it. O(segments * log n).
@@ -165,11 +165,14 @@ public:
     void listen(listener& l, std::vector<std::string> prefixes) {
         if (!prefixes.empty()) l.table_ = this;
         l.prefixes_ = std::move(prefixes);
-        for (const auto& prefix : l.prefixes_) {
-            auto& i = l.interests_.emplace_back();
+        l.interests_ = detail::block<listener::interest>(l.prefixes_.size());
+        for (std::size_t rank = 0; rank != l.prefixes_.size(); ++rank) {
+            const std::string& prefix = l.prefixes_[rank];
+            auto& i = l.interests_[rank];
             i.of = &l;
-            i.rank = l.interests_.size() - 1;
-            by_prefix_.try_emplace(prefix).first->second.push_back(i);
+            i.rank = rank;
+            watched_prefix* found = by_prefix_.find(prefix);
+            (found != nullptr ? *found : by_prefix_.make(prefix)).interests.push_back(i);
         }
         wake(l);
     }
@@ -216,29 +219,33 @@ public:
     }
 
 private:
-    using interests = detail::list<listener::interest, detail::listener_tag>;
+    /// A prefix with a listener.
+    struct watched_prefix : detail::tree_hook {
+        explicit watched_prefix(std::string_view p) : prefix(p) {}
+        std::string prefix;
+        detail::list<listener::interest, detail::listener_tag> interests; ///< Never empty.
+    };
+    struct path_of {
+        std::string_view operator()(const entry& e) const noexcept { return e.path; }
+        std::string_view operator()(const watched_prefix& p) const noexcept { return p.prefix; }
+    };
 
     /// The first entry, at `path` or above it, for which pred(entry) holds; nullptr: none.
     template <class F>
     [[nodiscard]] entry* first_above(std::string_view path, F&& pred) const noexcept {
         while (true) {
-            if (const auto found = by_path_.find(path); found != by_path_.end() && pred(*found->second))
-                return found->second.get();
+            if (entry* found = by_path_.find(path); found != nullptr && pred(*found)) return found;
             if (path.empty()) return nullptr;
             const auto slash = path.rfind('/');
             path = path.substr(0, slash == std::string_view::npos ? 0 : slash);
         }
     }
     entry& at(std::string_view path) {
-        const auto found = by_path_.find(path);
-        if (found != by_path_.end()) return *found->second;
+        if (entry* found = by_path_.find(path)) return *found;
         // Allocates everything first, also for its end: what follows cannot fail.
-        auto made = std::make_unique<entry>(path);
-        made->routes.reserve(1);
         if (free_slots_.empty() && slots_.size() == slots_.capacity()) slots_.reserve(2 * slots_.size() + 1);
         if (free_slots_.capacity() <= slots_.size()) free_slots_.reserve(2 * slots_.size() + 1);
-        const std::string_view key = made->path;
-        entry& e = *by_path_.emplace(key, std::move(made)).first->second;
+        entry& e = by_path_.make(path);
         if (free_slots_.empty()) {
             e.slot = slots_.size();
             slots_.push_back(&e);
@@ -247,7 +254,7 @@ private:
             free_slots_.pop_back();
             slots_[e.slot] = &e;
         }
-        bytes_ += key.size();
+        bytes_ += path.size();
         return e;
     }
     void erase(entry& e) noexcept {
@@ -256,7 +263,7 @@ private:
         bytes_ -= e.path.size();
         slots_[e.slot] = nullptr;
         free_slots_.push_back(e.slot);
-        by_path_.erase(by_path_.find(e.path));
+        by_path_.erase(e);
     }
     void leave_ended(entry& e) noexcept {
         if (!e.linked()) return;
@@ -285,11 +292,15 @@ private:
     void for_each_interest(std::string_view path, F&& f) {
         if (by_prefix_.empty()) return;
         // Between "a" and "a/b" there may be others, such as "a-b".
-        auto beneath = path.empty() ? by_prefix_.upper_bound(path) : by_prefix_.lower_bound(std::string{path} + '/');
-        for (; beneath != by_prefix_.end() && path::strip(beneath->first, path); ++beneath) beneath->second.for_each(f);
+        std::string beneath{path};
+        if (!path.empty()) beneath += '/';
+        by_prefix_.for_each_from(beneath, [&](watched_prefix& p) {
+            if (!path::strip(p.prefix, path)) return false;
+            if (!p.prefix.empty()) p.interests.for_each(f);
+            return true;
+        });
         for (std::size_t end = 0;; end = std::min(path.find('/', end + 1), path.size())) {
-            if (const auto found = by_prefix_.find(path.substr(0, end)); found != by_prefix_.end())
-                found->second.for_each(f);
+            if (watched_prefix* found = by_prefix_.find(path.substr(0, end))) found->interests.for_each(f);
             if (end == path.size()) return;
         }
     }
@@ -329,10 +340,10 @@ private:
             }
             // Between "a" and "a/b" there may be others, such as "a-b".
             const bool inside = prefix.empty() || c.at.size() != prefix.size();
-            const auto i = inside ? by_path_.upper_bound(c.at) : by_path_.lower_bound(prefix + '/');
-            if (i == by_path_.end() || !path::strip(i->first, prefix)) continue;
-            c.at = i->first;
-            return i->second.get();
+            entry* found = inside ? by_path_.upper_bound(c.at) : by_path_.lower_bound(prefix + '/');
+            if (found == nullptr || !path::strip(found->path, prefix)) continue;
+            c.at = found->path;
+            return found;
         }
         return nullptr;
     }
@@ -344,10 +355,10 @@ private:
         l.table_ = nullptr;
         for (auto& i : l.interests_) {
             i.unlink();
-            const auto found = by_prefix_.find(l.prefixes_[i.rank]);
-            if (found != by_prefix_.end() && found->second.empty()) by_prefix_.erase(found);
+            watched_prefix* found = by_prefix_.find(l.prefixes_[i.rank]);
+            if (found != nullptr && found->interests.empty()) by_prefix_.erase(*found);
         }
-        l.interests_.clear();
+        l.interests_ = {};
         l.initial_ = {l.prefixes_.size(), false, {}};
         *l.waiting -= l.changed_.size();
         l.changed_ = {};
@@ -381,8 +392,8 @@ private:
     static constexpr std::size_t ended_max = 65536; ///< Or twice the largest number announced at once.
     /// Bound on the bytes of their paths; or twice those of the table.
     static constexpr std::size_t ended_bytes_max = 32 * 1024 * 1024;
-    std::map<std::string_view, std::unique_ptr<entry>> by_path_; ///< The keys alias the entries' paths.
-    std::map<std::string, interests, std::less<>> by_prefix_;    ///< No list is empty.
+    detail::tree<entry, std::string_view, path_of> by_path_;
+    detail::tree<watched_prefix, std::string_view, path_of> by_prefix_;
     std::vector<entry*> slots_;
     std::vector<std::size_t> free_slots_;
     entry* unfinished_ = nullptr; ///< A failed allocation kept some listeners from being notified of its change.

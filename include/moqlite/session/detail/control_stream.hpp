@@ -18,6 +18,7 @@ struct credit_tag;
 struct silent_tag;
 struct opening_tag;
 struct parked_tag;
+struct query_tag;
 struct incoming_group;
 
 inline constexpr stream_id no_stream{UINT64_MAX}; ///< The id while no stream is assigned.
@@ -69,7 +70,8 @@ struct control_stream : receiving,
                         list_hook<owned_tag>,
                         list_hook<send_tag>,
                         list_hook<opening_tag>,
-                        list_hook<parked_tag> {
+                        list_hook<parked_tag>,
+                        list_hook<query_tag> {
     static constexpr std::uint64_t nobody = UINT64_MAX;
     control_kind kind = control_kind::unread;
     read_state reading = read_state::first;

@@ -3,8 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <iterator>
-#include <map>
+#include <moqlite/containers/tree.hpp>
 #include <moqlite/core/error.hpp>
 #include <moqlite/core/ids.hpp>
 
@@ -21,21 +20,24 @@ public:
     [[nodiscard]] bool empty() const noexcept { return ranges_.empty(); }
     [[nodiscard]] std::size_t size() const noexcept { return ranges_.size(); }
 
+    void clear() noexcept { ranges_.clear(); }
     /// O(log n + merged ranges).
     void add(range r) {
-        auto at = ranges_.upper_bound(r.first);
-        if (at != ranges_.begin() && touches(std::prev(at)->second, r)) --at;
-        while (at != ranges_.end() && (at->second.first <= r.last || touches(r, at->second))) {
-            r.first = std::min(r.first, at->second.first);
-            r.last = std::max(r.last, at->second.last);
-            at = ranges_.erase(at);
+        auto* at = ranges_.last_until(r.first);
+        if (at == nullptr || !touches(at->what, r)) at = ranges_.upper_bound(r.first);
+        while (at != nullptr && (at->what.first <= r.last || touches(r, at->what))) {
+            r.first = std::min(r.first, at->what.first);
+            r.last = std::max(r.last, at->what.last);
+            ranges_.erase(*at);
+            at = ranges_.lower_bound(r.first);
         }
-        ranges_.emplace_hint(at, r.first, r);
+        ranges_.make(r);
     }
     /// Removes the lowest range. Precondition: there is one.
     range take() {
-        const range r = ranges_.begin()->second;
-        ranges_.erase(ranges_.begin());
+        auto& lowest = *ranges_.first();
+        const range r = lowest.what;
+        ranges_.erase(lowest);
         return r;
     }
 
@@ -44,7 +46,14 @@ private:
     static bool touches(const range& a, const range& b) noexcept {
         return a.first <= b.first && number(b.first) <= number(a.last) + 1;
     }
-    std::map<group_sequence, range> ranges_;
+    struct dropped : tree_hook {
+        explicit dropped(const range& r) noexcept : what(r) {}
+        range what;
+    };
+    struct first_of {
+        group_sequence operator()(const dropped& d) const noexcept { return d.what.first; }
+    };
+    tree<dropped, group_sequence, first_of> ranges_;
 };
 
 } // namespace moqlite::detail

@@ -153,9 +153,7 @@ private:
     incoming_group* group(group_id id) noexcept {
         if ((number(id) & fetch_mark) != 0) return fetches_.find(number(id) & ~fetch_mark);
         auto* found = c_.streams.find(stream_id{number(id)});
-        if (found == nullptr) return nullptr;
-        auto* const* g = std::get_if<incoming_group*>(found);
-        return g != nullptr ? *g : nullptr;
+        return found != nullptr ? found->incoming() : nullptr;
     }
     bool parse_prefix(incoming_group& g, byte_view& in, bool& setup) {
         std::size_t kept = 0;

@@ -15,7 +15,6 @@
 #include <moqlite/session/ready.hpp>
 #include <optional>
 #include <utility>
-#include <variant>
 
 namespace moqlite::detail {
 
@@ -26,6 +25,12 @@ enum class connection_state : std::uint8_t {
     close_polled, ///< It was polled, and is executed when the pump has flushed.
     gone,         ///< The transport has executed it, or reported its own end: it sends nothing more.
 };
+
+/// Names the alternative, which a compiler would be slow to find.
+template <class O>
+[[nodiscard]] std::optional<output> as_output(const O& what) noexcept {
+    return std::optional<output>{std::in_place, std::in_place_type<O>, what};
+}
 
 class outgoing {
 public:
@@ -141,15 +146,15 @@ public:
 
     // Resets and stops.
 
-    void reset(stream_id id, app_error code) { push(reset_stream{id, code}); }
-    void stop(stream_id id, app_error code) { push(stop_sending{id, code}); }
+    void reset(stream_id id, app_error code) { push({id, code, true}); }
+    void stop(stream_id id, app_error code) { push({id, code, false}); }
     /// After this the next `n` of them do not allocate.
     void make_room(std::size_t n) { stops_.make_room(n); }
     [[nodiscard]] std::optional<output> next_stop() {
         if (stops_.empty()) return std::nullopt;
         const auto next = stops_.pop();
-        if (const auto* r = std::get_if<reset_stream>(&next)) return *r;
-        return std::get<stop_sending>(next);
+        return next.is_reset ? as_output(reset_stream{next.id, next.code})
+                             : as_output(stop_sending{next.id, next.code});
     }
     /// Puts `s`, whose reset is queued, on `waiting` until the transport has executed it. False: it has.
     template <class S>
@@ -185,11 +190,15 @@ public:
     [[nodiscard]] std::optional<output> next_credit() noexcept {
         receiving* r = credits_.pop_front();
         if (r == nullptr) return std::nullopt;
-        return credit{r->id, std::exchange(r->credit_due, 0)};
+        return as_output(credit{r->id, std::exchange(r->credit_due, 0)});
     }
 
 private:
-    using stop_or_reset = std::variant<std::monostate, reset_stream, stop_sending>;
+    struct stop_or_reset {
+        stream_id id{};
+        app_error code = app_error::cancel;
+        bool is_reset = false;
+    };
 
     void push(stop_or_reset what) {
         stops_.push(what);

@@ -1,7 +1,6 @@
 // Requests of ours that the publisher answers once: TRACK.
 #pragma once
 
-#include <map>
 #include <moqlite/core/result.hpp>
 #include <moqlite/session/detail/context.hpp>
 #include <moqlite/wire/lite/track.hpp>
@@ -19,48 +18,54 @@ public:
         const wire::lite::track message{*broadcast, track.track};
         if (const auto why = c_.encodable(message); why != errc::ok) return why;
         if (!c_.out.may_open()) return errc::too_many_requests;
-        decltype(open_) one; // Its node moves into the map without an allocation.
-        one.emplace(next_id_, nullptr);
+        by_id_.make_room();
         auto& stream = c_.open_control(control_kind::track_out, wire::lite::bidi_type::track, message);
         stream.owner = next_id_;
-        one.begin()->second = &stream;
-        open_.merge(one);
+        by_id_.insert(next_id_, stream);
+        open_.push_back(stream);
         return query_id{next_id_++};
     }
     /// No event reports it.
     result<void> cancel(query_id id) {
-        const auto found = open_.find(number(id));
-        if (found == open_.end()) return errc::not_found;
-        c_.drop_control(*found->second, app_error::cancel);
-        open_.erase(found);
+        control_stream* stream = by_id_.find(number(id));
+        if (stream == nullptr) return errc::not_found;
+        forget(*stream);
+        c_.drop_control(*stream, app_error::cancel);
         return {};
     }
     errc answered(control_stream& stream, byte_view body) {
         const auto info = wire::lite::decode<wire::lite::track_info>(c_.dialect, body, c_.bounds);
         if (!info) return info.error();
-        if (open_.erase(stream.owner) == 0) return errc::unexpected_message;
+        if (!forget(stream)) return errc::unexpected_message;
         // Not earlier: some publishers treat a FIN before the answer as cancellation (moq-lite-wire 9.5).
         c_.out.finish(stream);
         c_.emit(track_info_received{query_id{stream.owner}, *info});
         return errc::ok;
     }
     void ended(control_stream& stream, app_error code) {
-        if (open_.erase(stream.owner) == 0) return;
+        if (!forget(stream)) return;
         c_.out.finish(stream);
         c_.emit(track_refused{query_id{stream.owner}, code});
     }
     /// Ends one request because the connection has ended; false: none is left.
     bool end_one(app_error code) {
         if (open_.empty()) return false;
-        const auto query = open_.begin()->first;
-        open_.erase(open_.begin());
+        auto& stream = open_.front();
+        const auto query = stream.owner;
+        forget(stream);
         c_.emit(track_refused{query_id{query}, code});
         return true;
     }
 
 private:
+    /// False: it had been answered.
+    bool forget(control_stream& stream) noexcept {
+        stream.list_hook<query_tag>::unlink();
+        return by_id_.erase(stream.owner);
+    }
     context& c_;
-    std::map<std::uint64_t, control_stream*> open_; ///< Unanswered requests, each with its stream.
+    list<control_stream, query_tag> open_; ///< Streams of unanswered requests, the oldest first.
+    pointer_table<control_stream> by_id_;  ///< The same.
     std::uint64_t next_id_ = 0;
 };
 

@@ -10,12 +10,32 @@
 #include <moqlite/core/limits.hpp>
 #include <moqlite/session/detail/control_stream.hpp>
 #include <utility>
-#include <variant>
 
 namespace moqlite::detail {
 
 struct served_group;
-using any_stream = std::variant<control_stream*, incoming_group*, served_group*>;
+
+/// What a stream belongs to: exactly one of three. Costs a compiler less than a std::variant.
+class any_stream {
+public:
+    any_stream() noexcept = default;
+    any_stream(control_stream& s) noexcept : it_(&s), kind_(kind::control) {}
+    any_stream(incoming_group& g) noexcept : it_(&g), kind_(kind::incoming) {}
+    any_stream(served_group& g) noexcept : it_(&g), kind_(kind::served) {}
+    /// nullptr: it belongs to another.
+    [[nodiscard]] control_stream* control() const noexcept { return as<control_stream>(kind::control); }
+    [[nodiscard]] incoming_group* incoming() const noexcept { return as<incoming_group>(kind::incoming); }
+    [[nodiscard]] served_group* served() const noexcept { return as<served_group>(kind::served); }
+
+private:
+    enum class kind : std::uint8_t { control, incoming, served };
+    template <class T>
+    [[nodiscard]] T* as(kind k) const noexcept {
+        return kind_ == k ? static_cast<T*>(it_) : nullptr;
+    }
+    void* it_ = nullptr;
+    kind kind_ = kind::control;
+};
 
 struct stream_table {
     explicit stream_table(const limits& bounds) noexcept : partial_bytes_max_(bounds.partial_messages) {}

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <algorithm>
-#include <map>
+#include <moqlite/containers/tree.hpp>
 #include <moqlite/core/result.hpp>
 #include <moqlite/session/detail/context.hpp>
 #include <moqlite/wire/lite/announce.hpp>
@@ -10,6 +10,16 @@
 #include <utility>
 
 namespace moqlite::detail {
+
+/// A path that the peer has announced and not ended.
+struct announced_path : tree_hook {
+    explicit announced_path(std::string n) noexcept : name(std::move(n)) {}
+    std::string name;      ///< Relative to the root.
+    bool reported = false; ///< As available.
+};
+struct name_of_path {
+    std::string_view operator()(const announced_path& p) const noexcept { return p.name; }
+};
 
 /// Our interest in the broadcasts below a prefix.
 struct watch : list_hook<owned_tag> {
@@ -20,14 +30,12 @@ struct watch : list_hook<owned_tag> {
     bool synced = false;
     std::uint64_t initial_left = 0; ///< Announcements of the initial set that have not arrived yet.
     hop_id publisher{};             ///< The peer's own hop, which its announcements omit.
-    /// Paths that the peer has announced and not ended, relative to the root; true: reported as available.
-    using path_map = std::map<std::string, bool, std::less<>>;
-    path_map live;
-    std::size_t live_bytes = 0; ///< Bytes of these paths, each with the root.
-    /// The same by announce id, where the version has them; a refused ANNOUNCE_START maps to the end of `live`.
-    std::map<std::uint64_t, path_map::iterator> ids;
-    std::size_t refused = 0;         ///< Number of refused ids.
-    std::uint64_t next_announce = 0; ///< The id of the next ANNOUNCE_START.
+    tree<announced_path, std::string_view, name_of_path> live;
+    std::size_t live_bytes = 0;                 ///< Bytes of these paths, each with the root.
+    pointer_table<announced_path> ids;          ///< The same by announce id, where the version has them.
+    announced_path refused_path{std::string{}}; ///< What `ids` has for a refused ANNOUNCE_START.
+    std::size_t refused = 0;                    ///< Number of refused ids.
+    std::uint64_t next_announce = 0;            ///< The id of the next ANNOUNCE_START.
 };
 
 class watching {
@@ -92,11 +100,10 @@ public:
     bool end_one() {
         if (ending_.empty()) return false;
         watch& w = *ending_.back();
-        while (!w.live.empty()) {
-            const auto first = w.live.begin();
-            path::join(c_.names.allowed.root, first->first, c_.path_scratch);
-            if (first->second) c_.emit(broadcast_ended{w.id, c_.views.keep(c_.path_scratch)}); // Allocates first.
-            forget(w, first);
+        while (auto* first = w.live.first()) {
+            path::join(c_.names.allowed.root, first->name, c_.path_scratch);
+            if (first->reported) c_.emit(broadcast_ended{w.id, c_.views.keep(c_.path_scratch)}); // Allocates first.
+            forget(w, *first);
             if (!c_.events.empty()) return true;
         }
         c_.emit(watch_ended{w.id, ending_code_});
@@ -145,7 +152,7 @@ private:
         // It replaces an earlier announcement of that name.
         std::string name;
         if (in.error() == errc::ok && name_of(w, suffix, name) == errc::ok)
-            if (const auto at = w.live.find(name); at != w.live.end()) set_ended(w, at);
+            if (auto* at = w.live.find(name)) set_ended(w, *at);
         if (active) count_initial(w);
     }
     /// errc::ok: only this announcement was refused.
@@ -153,8 +160,9 @@ private:
         if (is_fatal(why)) return why;
         if (message.type == 0) {
             if (is_full()) return errc::too_many_announcements;
+            w.ids.make_room();
             c_.emit(stream_rejected{w.stream->id, why});
-            w.ids.emplace(w.next_announce++, w.live.end()); // The peer has counted it.
+            w.ids.insert(w.next_announce++, w.refused_path); // The peer has counted it.
             ++w.refused;
             ++announced_;
             return count_initial(w), errc::ok;
@@ -162,12 +170,12 @@ private:
         if (message.type >= wire::lite::announcement_types) // It is skipped, and has no id.
             return c_.emit(stream_rejected{w.stream->id, why}), errc::ok;
         wire::reader in{message.body};
-        const auto found = w.ids.find(in.varint());
+        auto* at = w.ids.find(in.varint());
         if (message.type != 2 || in.error() != errc::ok) return why;
-        if (found == w.ids.end()) return errc::unknown_announce;
+        if (at == nullptr) return errc::unknown_announce;
         c_.emit(stream_rejected{w.stream->id, why});
-        if (found->second == w.live.end() || !std::exchange(found->second->second, false)) return errc::ok;
-        path::join(c_.names.allowed.root, found->second->first, c_.path_scratch);
+        if (!std::exchange(at->reported, false)) return errc::ok;
+        path::join(c_.names.allowed.root, at->name, c_.path_scratch);
         c_.emit(broadcast_ended{w.id, c_.views.keep(c_.path_scratch)});
         return errc::ok;
     }
@@ -179,19 +187,19 @@ private:
         if (!m) return m.error();
         std::string name;
         if (const auto why = name_of(w, m->suffix, name); why != errc::ok) return why;
-        const auto at = w.live.find(name);
+        auto* at = w.live.find(name);
         if (m->status == wire::lite::announce_status::ended) {
             // An unknown path is ignored, as other implementations do.
-            if (at != w.live.end()) set_ended(w, at);
+            if (at != nullptr) set_ended(w, *at);
             return errc::ok;
         }
-        if (at != w.live.end() && !has_announce_restart(c_.dialect)) return errc::duplicate_announce;
+        if (at != nullptr && !has_announce_restart(c_.dialect)) return errc::duplicate_announce;
         const bool usable = is_usable(w, m->hops);
-        if (at == w.live.end()) {
+        if (at == nullptr) {
             if (!usable) return count_initial(w), errc::ok;
             if (is_full()) return errc::too_many_announcements;
         }
-        const auto here = at == w.live.end() ? remember(w, std::move(name)) : at;
+        auto& here = at == nullptr ? remember(w, std::move(name)) : *at;
         if (usable)
             set_available(w, here, hops_.size() - 1);
         else
@@ -214,38 +222,37 @@ private:
     errc announced(watch& w, const wire::lite::announce_start& m) {
         std::string name;
         if (const auto why = name_of(w, m.suffix, name); why != errc::ok) return why;
-        if (w.live.contains(name)) return errc::duplicate_announce;
+        if (w.live.find(name) != nullptr) return errc::duplicate_announce;
         if (is_full()) return errc::too_many_announcements;
         // An unusable route has its id too: an update may make it usable.
-        const auto at = remember(w, std::move(name));
-        w.ids.emplace(w.next_announce++, at);
+        w.ids.make_room();
+        auto& at = remember(w, std::move(name));
+        w.ids.insert(w.next_announce++, at);
         if (is_usable(w, m.hops)) set_available(w, at, m.route_cost);
         return count_initial(w), errc::ok;
     }
     errc announced(watch& w, const wire::lite::announce_update& m) {
-        const auto found = w.ids.find(m.id);
-        if (found == w.ids.end()) return errc::unknown_announce;
-        const auto at = found->second;
-        if (at == w.live.end()) return errc::ok; // A refused announcement was never reported.
-        path::join(c_.names.allowed.root, at->first, c_.path_scratch);
+        auto* at = w.ids.find(m.id);
+        if (at == nullptr) return errc::unknown_announce;
+        if (at == &w.refused_path) return errc::ok; // A refused announcement was never reported.
+        path::join(c_.names.allowed.root, at->name, c_.path_scratch);
         if (is_usable(w, m.hops))
-            set_available(w, at, m.route_cost);
-        else if (std::exchange(at->second, false))
+            set_available(w, *at, m.route_cost);
+        else if (std::exchange(at->reported, false))
             c_.emit(broadcast_ended{w.id, c_.views.keep(c_.path_scratch)});
         return errc::ok;
     }
     errc announced(watch& w, const wire::lite::announce_end& m) {
-        const auto found = w.ids.find(m.id);
-        if (found == w.ids.end()) return errc::unknown_announce;
-        const auto at = found->second;
-        w.ids.erase(found);
-        if (at == w.live.end()) {
+        auto* at = w.ids.find(m.id);
+        if (at == nullptr) return errc::unknown_announce;
+        w.ids.erase(m.id);
+        if (at == &w.refused_path) {
             --w.refused;
             --announced_;
             return errc::ok;
         }
-        path::join(c_.names.allowed.root, at->first, c_.path_scratch);
-        set_ended(w, at);
+        path::join(c_.names.allowed.root, at->name, c_.path_scratch);
+        set_ended(w, *at);
         return errc::ok;
     }
 
@@ -279,15 +286,15 @@ private:
         return name && wire_names::covered(c_.names.allowed.publish,
                            *name); // Otherwise the peer may not publish it, and it is ignored.
     }
-    void set_available(watch& w, watch::path_map::iterator at, std::uint64_t said) {
+    void set_available(watch& w, announced_path& at, std::uint64_t said) {
         const auto price = c_.own_cost.value_or(has_route_cost(c_.dialect) ? c_.peer_cost.value_or(1) : 1);
         const auto cost = std::min(said, wire::varint_max) + std::min(price, wire::varint_max);
-        const bool known = std::exchange(at->second, true);
+        const bool known = std::exchange(at.reported, true);
         c_.emit(broadcast_available{
             w.id, c_.views.keep(c_.path_scratch), c_.views.keep(hops_), known, std::min(cost, wire::varint_max)});
     }
-    void set_ended(watch& w, watch::path_map::iterator at) {
-        if (at->second) c_.emit(broadcast_ended{w.id, c_.views.keep(c_.path_scratch)});
+    void set_ended(watch& w, announced_path& at) {
+        if (at.reported) c_.emit(broadcast_ended{w.id, c_.views.keep(c_.path_scratch)});
         forget(w, at);
     }
     /// Counts one announcement of the initial set, if that is not complete.
@@ -303,15 +310,15 @@ private:
     [[nodiscard]] std::size_t weight(const std::string& name) const noexcept {
         return c_.names.allowed.root.size() + name.size();
     }
-    watch::path_map::iterator remember(watch& w, std::string name) {
+    announced_path& remember(watch& w, std::string name) {
         w.live_bytes += weight(name);
         announced_bytes_ += weight(name);
         ++announced_;
-        return w.live.emplace(std::move(name), false).first;
+        return w.live.make(std::move(name));
     }
-    void forget(watch& w, watch::path_map::iterator at) {
-        w.live_bytes -= weight(at->first);
-        announced_bytes_ -= weight(at->first);
+    void forget(watch& w, announced_path& at) {
+        w.live_bytes -= weight(at.name);
+        announced_bytes_ -= weight(at.name);
         --announced_;
         w.live.erase(at);
     }

@@ -28,14 +28,14 @@ inline void session::stream_received(stream_id id, byte_view data, bool fin, tim
     detail::any_stream* found = find_or_accept(id);
     if (found == nullptr) return;
     input_ = {.active = true, .fin = fin, .rest = data};
-    if (auto* const* g = std::get_if<detail::incoming_group*>(found)) {
-        input_.group = *g;
-    } else if (auto* const* s = std::get_if<detail::control_stream*>(found)) {
-        if ((*s)->fetching != nullptr) {
-            input_.group = (*s)->fetching;
+    if (auto* g = found->incoming()) {
+        input_.group = g;
+    } else if (auto* s = found->control()) {
+        if (s->fetching != nullptr) {
+            input_.group = s->fetching;
         } else {
-            input_.control = *s;
-            (*s)->uncredited += data.size();
+            input_.control = s;
+            s->uncredited += data.size();
         }
     } else {
         input_ = {};
@@ -50,14 +50,14 @@ inline detail::any_stream* session::find_or_accept(stream_id id) {
         if (subscribing_.groups().size() >= c_.bounds.incoming_groups) return c_.fail(errc::too_many_streams), nullptr;
         auto& g = subscribing_.groups().open(id);
         c_.expect_message(g);
-        c_.streams.insert(id, &g);
+        c_.streams.insert(id, g);
     } else {
         if (c_.streams.peer_requests >= c_.bounds.requests) return c_.fail(errc::too_many_requests), nullptr;
         auto& s = c_.streams.controls.make();
         ++c_.streams.peer_requests;
         s.id = id;
         c_.expect_message(s);
-        c_.streams.insert(id, &s);
+        c_.streams.insert(id, s);
     }
     return c_.streams.find(id);
 }
@@ -67,12 +67,12 @@ inline void session::stream_reset(stream_id id, app_error code, time_point now) 
     if (!begin_peer_input(now)) return;
     auto* found = find_or_accept(id); // It may be the first input of the stream.
     if (found == nullptr) return;
-    if (auto* const* g = std::get_if<detail::incoming_group*>(found)) return subscribing_.groups().was_reset(**g, code);
-    auto* const* s = std::get_if<detail::control_stream*>(found);
-    if (s == nullptr || !(*s)->is_read()) return;
-    (*s)->read_ended();
-    c_.streams.unpark(**s);
-    handled(**s, [&](auto h) { h.cut_off(**s, code); });
+    if (auto* g = found->incoming()) return subscribing_.groups().was_reset(*g, code);
+    auto* s = found->control();
+    if (s == nullptr || !s->is_read()) return;
+    s->read_ended();
+    c_.streams.unpark(*s);
+    handled(*s, [&](auto h) { h.cut_off(*s, code); });
 }
 
 inline void session::stream_stopped(stream_id id, app_error code, time_point now) {
@@ -81,22 +81,22 @@ inline void session::stream_stopped(stream_id id, app_error code, time_point now
     // For a request it may be the first input.
     auto* found = direction_of(id) == direction::bidi ? find_or_accept(id) : c_.streams.find(id);
     if (found == nullptr) return;
-    if (auto* const* g = std::get_if<detail::served_group*>(found)) return publishing_.stopped(**g, code);
-    auto* const* s = std::get_if<detail::control_stream*>(found);
+    if (auto* g = found->served()) return publishing_.stopped(*g, code);
+    auto* s = found->control();
     if (s == nullptr) return;
-    c_.out.abandon(**s, code);
-    if ((*s)->reading == detail::read_state::abandoned) return;
+    c_.out.abandon(*s, code);
+    if (s->reading == detail::read_state::abandoned) return;
     // A peer that reads no answer has cancelled its request.
-    handled(**s, [&](auto h) {
-        if (h.is_cancelled_by_stop) h.cut_off(**s, code);
+    handled(*s, [&](auto h) {
+        if (h.is_cancelled_by_stop) h.cut_off(*s, code);
     });
 }
 
 /// The group that is sent on a stream: a stream of its own, or that of a FETCH.
 inline detail::served_group* session::served_on(const detail::any_stream& stream) noexcept {
-    if (auto* const* g = std::get_if<detail::served_group*>(&stream)) return *g;
-    auto* const* s = std::get_if<detail::control_stream*>(&stream);
-    return s != nullptr ? publishing_.on_stream(**s) : nullptr;
+    if (auto* g = stream.served()) return g;
+    auto* s = stream.control();
+    return s != nullptr ? publishing_.on_stream(*s) : nullptr;
 }
 
 inline void session::stream_writable(stream_id id, time_point now) {
@@ -105,9 +105,7 @@ inline void session::stream_writable(stream_id id, time_point now) {
     auto* found = c_.streams.find(id);
     if (found == nullptr) return;
     if (auto* g = served_on(*found)) return publishing_.writable(*g);
-    if (auto* const* s = std::get_if<detail::control_stream*>(found)) {
-        c_.out.unblocked(**s);
-    }
+    if (auto* s = found->control()) c_.out.unblocked(*s);
 }
 
 inline void session::stream_acked(stream_id id, std::uint64_t n, time_point now) {
@@ -124,10 +122,10 @@ inline void session::stream_acked(stream_id id, std::uint64_t n, time_point now)
 inline void session::acked(stream_id id, std::uint64_t n) {
     auto* found = c_.streams.find(id);
     if (found == nullptr) return;
-    auto* const* s = std::get_if<detail::control_stream*>(found);
+    auto* s = found->control();
     if (auto* g = served_on(*found)) {
         if (!publishing_.acked(*g, n)) c_.fail(errc::more_than_written);
-    } else if (s != nullptr && !c_.out.acked(**s, n)) {
+    } else if (s != nullptr && !c_.out.acked(*s, n)) {
         c_.fail(errc::more_than_written);
     }
 }
@@ -139,12 +137,12 @@ inline void session::stream_closed(stream_id id, std::optional<app_error> code, 
     if (found == nullptr) return forget_unbound(id);
     const auto stream = *found;
     c_.streams.erase(id);
-    if (auto* const* served = std::get_if<detail::served_group*>(&stream)) {
-        publishing_.closed(**served, code);
-    } else if (auto* const* g = std::get_if<detail::incoming_group*>(&stream)) {
-        subscribing_.groups().destroy(**g);
-    } else if (auto* const* s = std::get_if<detail::control_stream*>(&stream)) {
-        control_closed(**s, !code);
+    if (auto* served = stream.served()) {
+        publishing_.closed(*served, code);
+    } else if (auto* g = stream.incoming()) {
+        subscribing_.groups().destroy(*g);
+    } else if (auto* s = stream.control()) {
+        control_closed(*s, !code);
     }
 }
 
@@ -245,7 +243,7 @@ inline void session::become_setup(detail::incoming_group& g) {
     s.kind = detail::control_kind::setup_in;
     s.writing = detail::write_state::closed;
     const auto credit = g.credit_due;
-    *c_.streams.find(s.id) = &s;
+    *c_.streams.find(s.id) = s;
     g.at = detail::incoming_group::stage::ended;
     subscribing_.groups().destroy(g);
     c_.out.give_credit(s, credit + input_.rest.size());

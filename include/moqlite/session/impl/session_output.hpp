@@ -11,7 +11,7 @@ inline std::optional<output> session::poll_output() {
         if (c_.out.connection != detail::connection_state::close_due || writing_)
             return std::nullopt; // Not after a write: in the next pump.
         c_.out.connection = detail::connection_state::close_polled;
-        return close_connection{c_.closing->code, c_.closing_reason};
+        return detail::as_output(close_connection{c_.closing->code, c_.closing_reason});
     }
     publishing_.take_woken();
     publishing_.end_excess_drops();
@@ -24,7 +24,7 @@ inline std::optional<output> session::poll_output() {
     if (!writing_) {
         if (auto next = c_.out.next_credit()) return next;
         if (auto next = next_open()) return next;
-        if (const auto bytes = publishing_.next_datagram()) return send_datagram{*bytes};
+        if (const auto bytes = publishing_.next_datagram()) return detail::as_output(send_datagram{*bytes});
     }
     return next_write();
 }
@@ -37,7 +37,7 @@ inline std::optional<output> session::next_open() {
         std::min(c_.bounds.streams_in_hand, publishing_.unbound()) + (handshake_.needs_stream() ? 1 : 0);
     if (!bidi && (uni_blocked_ || ids_.size() >= wanted)) return std::nullopt;
     unanswered_ = true;
-    return open_stream{bidi ? direction::bidi : direction::uni};
+    return detail::as_output(open_stream{bidi ? direction::bidi : direction::uni});
 }
 
 inline void session::stream_opened(direction kind, std::optional<stream_id> id) {
@@ -55,7 +55,7 @@ inline void session::stream_opened(direction kind, std::optional<stream_id> id) 
         return ids_.push(*id);
     c_.out.bind(*s, *id);
     if (s->fetching != nullptr) s->fetching->id = *id;
-    c_.streams.insert(*id, s);
+    c_.streams.insert(*id, *s);
     c_.out.touch(*s);
 }
 
@@ -69,7 +69,7 @@ inline std::optional<output> session::next_write() {
         write_.fin = s.writing == detail::write_state::finishing && write_.size == s.out.unsent();
         write_.stream = s.id;
         unanswered_ = writing_ = true;
-        return write_stream{s.id, std::span{ranges_}.first(count), write_.size, write_.fin};
+        return detail::as_output(write_stream{s.id, {ranges_.data(), count}, write_.size, write_.fin});
     }
     auto* s = publishing_.next(ids_);
     if (s == nullptr) {
@@ -84,7 +84,7 @@ inline std::optional<output> session::next_write() {
     write_.fin = w.fin;
     write_.stream = w.stream;
     unanswered_ = writing_ = true;
-    return w;
+    return detail::as_output(w);
 }
 
 inline void session::stream_written(stream_id, std::size_t taken) {
@@ -125,11 +125,11 @@ inline void session::tick(time_point now) {
 inline void session::end_silent(detail::receiving& r) {
     auto* found = c_.streams.find(r.id);
     if (found == nullptr) return;
-    if (auto* const* g = std::get_if<detail::incoming_group*>(found)) return subscribing_.groups().timed_out(**g);
-    auto* const* s = std::get_if<detail::control_stream*>(found);
+    if (auto* g = found->incoming()) return subscribing_.groups().timed_out(*g);
+    auto* s = found->control();
     if (s == nullptr) return;
-    const bool done = handled(**s, [&](auto h) { return h.timed_out(**s); });
-    if (!done) control_failed(**s, errc::stream_timeout);
+    const bool done = handled(*s, [&](auto h) { return h.timed_out(*s); });
+    if (!done) control_failed(*s, errc::stream_timeout);
 }
 
 /// Ends the session of a peer that gives neither acknowledgements nor credit.

@@ -85,7 +85,7 @@ inline void publishing::write_drop(incoming_request& r, group_sequence first, gr
     const auto most = c_.bounds.pending_drops;
     if (r.drops.size() <= most / 4 && pending_drops_ <= most) return;
     pending_drops_ -= r.drops.size();
-    r.drops = {};
+    r.drops.clear();
     r.list_hook<dropping_tag>::unlink();
     r.too_many_drops = true;
     excess_drops_.push_back(r.id);

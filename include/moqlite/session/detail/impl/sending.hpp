@@ -32,7 +32,7 @@ inline served_group* publishing::next(ring<stream_id>& ids) {
     if (!s.stream) {
         scheduler_.remove(s);
         s.stream = ids.pop();
-        c_.streams.insert(*s.stream, &s);
+        c_.streams.insert(*s.stream, s);
         scheduler_.add(s, scheduler::lane::bound);
     }
     return &s;
