@@ -5,6 +5,7 @@
 #include "model/input.hpp"
 #include "model/talker.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <deque>
 #include <memory>

@@ -1,5 +1,6 @@
 // However the bytes of a stream are split, the session reports the same events, and says the same.
 // Input: a byte that names side and version; then pieces: stream and FIN in one byte, a length, so many bytes.
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>

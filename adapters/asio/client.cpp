@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <boost/asio/ip/udp.hpp>
 #include <boost/asio/post.hpp>
+#include <functional>
+#include <memory>
 #include <moqlite/asio/client.hpp>
 #include <moqlite/asio/clock.hpp>
 #include <utility>

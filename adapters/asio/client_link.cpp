@@ -2,6 +2,8 @@
 #include "detail/connect_error.hpp"
 
 #include <boost/asio/post.hpp>
+#include <functional>
+#include <memory>
 #include <moqlite/asio/clock.hpp>
 #include <moqlite/link/session_handler.hpp>
 #include <utility>

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
+#include <memory>
 #include <moqlite/asio/clock.hpp>
 #include <moqlite/wire/utf8.hpp>
 #include <utility>

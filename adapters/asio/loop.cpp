@@ -1,6 +1,7 @@
 #include "detail/loop.hpp"
 
 #include <boost/asio/post.hpp>
+#include <functional>
 #include <moqlite/asio/clock.hpp>
 #include <new>
 #include <utility>

@@ -1,5 +1,7 @@
 #include "detail/loop.hpp"
 
+#include <functional>
+#include <memory>
 #include <moqlite/asio/host_port.hpp>
 #include <moqlite/asio/server.hpp>
 

@@ -1,3 +1,4 @@
+#include <cstring>
 #include <moqlite/link/address.hpp>
 
 #include <arpa/inet.h>

@@ -1,4 +1,5 @@
 // The client: one request, for one session.
+#include <memory>
 #include <moqlite/nghttp3/client.hpp>
 
 #include "detail/http3_connection.hpp"

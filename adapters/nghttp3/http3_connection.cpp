@@ -2,6 +2,7 @@
 #include "detail/http3_connection.hpp"
 
 #include <algorithm>
+#include <memory>
 
 namespace moqlite::nghttp3::detail {
 

@@ -3,6 +3,8 @@
 #include "detail/http3.hpp"
 
 #include <algorithm>
+#include <exception>
+#include <memory>
 #include <random>
 #include <span>
 

@@ -1,4 +1,5 @@
 // The server: which requests become sessions, and how the others are answered.
+#include <memory>
 #include <moqlite/nghttp3/server.hpp>
 
 #include "detail/http3_connection.hpp"

@@ -1,6 +1,7 @@
 #include "detail/session.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <moqlite/webtransport/datagram.hpp>
 #include <moqlite/webtransport/error_code.hpp>
 #include <moqlite/wire/utf8.hpp>

@@ -3,6 +3,7 @@
 #include "detail/endpoint_state.hpp"
 
 #include <algorithm>
+#include <memory>
 
 namespace moqlite::ngtcp2::detail {
 

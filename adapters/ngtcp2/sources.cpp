@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <netinet/in.h>
+#include <utility>
 
 namespace moqlite::ngtcp2::detail {
 

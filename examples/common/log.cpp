@@ -1,6 +1,7 @@
 #include "log.hpp"
 
 #include <cstdio>
+#include <functional>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <unistd.h>
 #include <utility>

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <moqlite/core/ids.hpp>
 #include <moqlite/link/log.hpp>

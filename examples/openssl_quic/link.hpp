@@ -2,6 +2,7 @@
 // copies what is written, moves packets in SSL_handle_events() only, and reports nothing by stream: each turn asks all.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <memory>
@@ -12,6 +13,7 @@
 #include <random>
 #include <set>
 #include <stdexcept>
+#include <utility>
 
 namespace moqlite::openssl {
 

@@ -1,13 +1,18 @@
 // Publishes a file as a track, or collects a track in a file, as client or server on OpenSSL's own QUIC.
 #include "link.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <exception>
 #include <fstream>
 #include <list>
+#include <map>
 #include <moqlite/session/track_reader.hpp>
 #include <netdb.h>
 #include <poll.h>
+#include <stdexcept>
+#include <utility>
 
 namespace moqlite::openssl {
 

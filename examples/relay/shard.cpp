@@ -6,6 +6,8 @@
 #include "text.hpp"
 #include "webtransport_admission.hpp"
 
+#include <functional>
+#include <memory>
 #include <moqlite/asio/clock.hpp>
 #include <moqlite/asio/random_hop.hpp>
 #include <moqlite/link/session_handler.hpp>

@@ -3,6 +3,7 @@
 #include <array>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <spdlog/fmt/fmt.h>
 #include <utility>
 

@@ -10,6 +10,7 @@
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
 #include <fcntl.h>
+#include <memory>
 #include <moqlite/asio/host_port.hpp>
 #include <unistd.h>
 #include <utility>

@@ -4,12 +4,14 @@
 #include "input.hpp"
 #include "payload.hpp"
 
+#include <algorithm>
 #include <checker.hpp>
 #include <map>
 #include <moqlite/session/frame_cursor.hpp>
 #include <moqlite/session/session.hpp>
 #include <optional>
 #include <set>
+#include <utility>
 #include <vector>
 
 namespace moqlite::fuzz {

@@ -1,7 +1,10 @@
 // Real sockets on loopback, bounded in time, without a fixed port.
 #include "memory_pair.hpp"
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
+#include <functional>
+#include <memory>
 #include <moqlite/asio/client.hpp>
 #include <moqlite/asio/host_port.hpp>
 #include <moqlite/asio/server.hpp>

@@ -3,6 +3,7 @@
 #include "forgery.hpp"
 #include "memory_pair.hpp"
 
+#include <algorithm>
 #include <random>
 
 namespace moqlite::test::bounds_test {

@@ -2,6 +2,7 @@
 #include "memory_pair.hpp"
 #include "temporary_file.hpp"
 
+#include <algorithm>
 #include <moqlite/ngtcp2/certificate_store.hpp>
 
 namespace moqlite::test::certificate_store_test {

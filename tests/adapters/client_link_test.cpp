@@ -3,7 +3,9 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <functional>
 #include <list>
+#include <memory>
 #include <moqlite/asio/client_link.hpp>
 #include <moqlite/asio/server.hpp>
 #include <moqlite/link/session_handler.hpp>

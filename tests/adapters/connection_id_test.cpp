@@ -2,7 +2,9 @@
 #include "../../adapters/ngtcp2/detail/endpoint_state.hpp"
 #include "memory_pair.hpp"
 
+#include <algorithm>
 #include <catch2/generators/catch_generators.hpp>
+#include <memory>
 
 namespace moqlite::test::connection_id_test {
 

@@ -1,7 +1,9 @@
 // Two endpoints in memory: handshake, streams, limits, ends.
 #include "memory_pair.hpp"
 
+#include <memory>
 #include <moqlite/link/error_code.hpp>
+#include <utility>
 
 namespace moqlite::test::endpoint_test {
 

@@ -1,6 +1,8 @@
 // What is not QUIC, or not for us, is dropped; nothing is amplified.
 #include "memory_pair.hpp"
 
+#include <algorithm>
+#include <functional>
 #include <random>
 
 namespace moqlite::test::hostile_test {

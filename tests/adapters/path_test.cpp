@@ -1,6 +1,8 @@
 // Paths that are unkind but not hostile: what reorders, what repeats, what carries less than before.
 #include "memory_pair.hpp"
 
+#include <algorithm>
+#include <functional>
 #include <random>
 #include <tuple>
 

@@ -1,7 +1,10 @@
 // What each end of a connection hands out as its qlog.
 #include "memory_pair.hpp"
 
+#include <algorithm>
 #include <catch2/generators/catch_generators.hpp>
+#include <functional>
+#include <memory>
 
 namespace moqlite::test::qlog_test {
 

@@ -4,6 +4,8 @@
 #include "webtransport_pair.hpp"
 
 #include <initializer_list>
+#include <map>
+#include <memory>
 #include <moqlite/wire/varint.hpp>
 #include <utility>
 

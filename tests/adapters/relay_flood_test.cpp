@@ -2,6 +2,7 @@
 // bounds say, takes nothing from anybody else for it, and serves those who are merely quick.
 #include "relay_stage.hpp"
 
+#include <algorithm>
 #include <moqlite/wire/lite/group.hpp>
 
 namespace moqlite::test::relay_flood_test {

@@ -2,7 +2,9 @@
 // by a code, named once in the log, and disturbs nobody.
 #include "relay_stage.hpp"
 
+#include <algorithm>
 #include <boost/asio/ip/udp.hpp>
+#include <memory>
 #include <moqlite/asio/clock.hpp>
 #include <moqlite/wire/lite/subscribe.hpp>
 

@@ -2,7 +2,10 @@
 #include "memory_pair.hpp"
 #include "relay_process.hpp"
 
+#include <algorithm>
 #include <catch2/generators/catch_generators.hpp>
+#include <functional>
+#include <memory>
 #include <moqlite/asio/client.hpp>
 #include <moqlite/nghttp3/client.hpp>
 

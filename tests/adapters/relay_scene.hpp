@@ -7,6 +7,9 @@
 #include "relay_process.hpp"
 
 #include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <map>
+#include <memory>
 #include <moqlite/asio/client.hpp>
 #include <moqlite/link/session_handler.hpp>
 #include <moqlite/session/acceptor.hpp>

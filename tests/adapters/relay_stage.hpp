@@ -5,6 +5,7 @@
 #include "relay_scene.hpp"
 
 #include <moqlite/wire/lite/announce.hpp>
+#include <utility>
 
 namespace moqlite::test {
 

@@ -2,6 +2,8 @@
 #include "memory_pair.hpp"
 
 #include <catch2/generators/catch_generators.hpp>
+#include <functional>
+#include <memory>
 #include <moqlite/link/session_handler.hpp>
 #include <moqlite/session/acceptor.hpp>
 

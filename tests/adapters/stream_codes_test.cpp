@@ -3,6 +3,8 @@
 #include "memory_pair.hpp"
 
 #include <catch2/generators/catch_generators.hpp>
+#include <functional>
+#include <memory>
 #include <moqlite/link/error_code.hpp>
 #include <moqlite/link/session_handler.hpp>
 #include <moqlite/session/any_session.hpp>

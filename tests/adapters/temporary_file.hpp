@@ -1,6 +1,7 @@
 // A file that is gone again at the end of the test.
 #pragma once
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <cstdio>
 #include <cstdlib>

@@ -4,9 +4,13 @@
 
 #include <algorithm>
 #include <catch2/generators/catch_generators.hpp>
+#include <functional>
+#include <map>
+#include <memory>
 #include <moqlite/link/session_handler.hpp>
 #include <moqlite/session/session.hpp>
 #include <optional>
+#include <utility>
 
 namespace moqlite::test::webtransport_lent_bytes_test {
 

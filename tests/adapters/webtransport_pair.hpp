@@ -3,6 +3,7 @@
 
 #include "memory_pair.hpp"
 
+#include <memory>
 #include <moqlite/nghttp3/client.hpp>
 #include <moqlite/nghttp3/server.hpp>
 

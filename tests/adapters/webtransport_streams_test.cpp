@@ -1,7 +1,10 @@
 // Streams and datagrams of a session: what one end does is what the other sees.
 #include "raw_http3.hpp"
 
+#include <algorithm>
 #include <catch2/generators/catch_generators.hpp>
+#include <tuple>
+#include <utility>
 
 namespace moqlite::test::webtransport_streams_test {
 

@@ -3,7 +3,10 @@
 
 #include "cast.hpp"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
+#include <map>
+#include <memory>
 
 namespace moqlite::sim {
 

@@ -3,7 +3,9 @@
 
 #include "cast.hpp"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
+#include <memory>
 
 namespace moqlite::sim {
 

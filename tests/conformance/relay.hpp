@@ -3,6 +3,7 @@
 
 #include "cast.hpp"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <memory>
 #include <set>

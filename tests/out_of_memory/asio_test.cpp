@@ -5,6 +5,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <catch2/catch_test_macros.hpp>
+#include <memory>
 #include <moqlite/asio/client.hpp>
 #include <moqlite/asio/server.hpp>
 #include <new>

@@ -4,6 +4,7 @@
 #include "failing.hpp"
 
 #include <catch2/generators/catch_generators.hpp>
+#include <memory>
 
 using namespace moqlite;
 using namespace moqlite::test;

@@ -3,9 +3,12 @@
 #include "failing.hpp"
 #include "relay/scene.hpp"
 
+#include <algorithm>
 #include <catch2/generators/catch_generators.hpp>
 #include <chrono>
 #include <functional>
+#include <map>
+#include <memory>
 #include <new>
 
 using namespace moqlite;

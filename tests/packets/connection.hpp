@@ -6,6 +6,7 @@
 #include "lending.hpp"
 #include "print.hpp"
 
+#include <functional>
 #include <memory>
 #include <moqlite/link/connection.hpp>
 #include <moqlite/link/session_handler.hpp>

@@ -4,8 +4,11 @@
 #include "entropy.hpp"
 #include "line.hpp"
 
+#include <algorithm>
 #include <exception>
+#include <functional>
 #include <map>
+#include <memory>
 #include <moqlite/core/version.hpp>
 #include <moqlite/ngtcp2/endpoint.hpp>
 #include <optional>

@@ -1,4 +1,5 @@
 // The combined demand of a track's readers, after any history of joins, updates and leaves.
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <moqlite/relay/demand.hpp>
 #include <vector>

@@ -1,6 +1,7 @@
 // Faults that reviewers found in the relay, each with what they did to show it.
 #include "scene.hpp"
 
+#include <algorithm>
 #include <array>
 #include <catch2/catch_test_macros.hpp>
 

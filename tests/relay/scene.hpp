@@ -12,6 +12,7 @@
 #include <moqlite/session/session.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace moqlite::test {

@@ -1,6 +1,7 @@
 // What waits: replies that a peer does not read, groups that a live reader does not take, streams that are not there.
 #include "subject.hpp"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
 namespace moqlite::test::backlog_test {

@@ -1,7 +1,9 @@
 // What a peer may do wrong: its stream ends, or the session does, by name; nothing else is disturbed.
 #include "subject.hpp"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
+#include <tuple>
 
 namespace moqlite::test::bad_input_test {
 

@@ -1,5 +1,6 @@
 // Each rule of the contract, broken: the checking transport or session names it. What keeps them all is tested by every
 // simulation.
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <functional>
 #include <moqlite/session/checking_transport.hpp>

@@ -1,6 +1,7 @@
 // The contract between a session and its application: how long the views in events stay, and who shares an origin.
 #include "subject.hpp"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/generators/catch_generators_range.hpp>

@@ -5,6 +5,7 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/generators/catch_generators_range.hpp>
 #include <functional>
+#include <utility>
 
 namespace moqlite::test::contract_test {
 

@@ -5,6 +5,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 #include <moqlite/session/track_reader.hpp>
+#include <utility>
 
 namespace moqlite::test {
 

@@ -1,6 +1,7 @@
 // FETCH: one group, whenever it was, on the stream of the request.
 #include "subject.hpp"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 

@@ -1,6 +1,7 @@
 // A group's log taken apart again.
 #include "hex.hpp"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <moqlite/session/frame_cursor.hpp>
 #include <string>

@@ -1,5 +1,6 @@
 // Memory of a session for a peer that reads nothing: groups, drops and requests, each with its bound.
 #include "subject.hpp"
+#include <map>
 #include <moqlite/session/read_ahead.hpp>
 
 #include <algorithm>

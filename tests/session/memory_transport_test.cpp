@@ -10,6 +10,7 @@
 #include <moqlite/session/checking_transport.hpp>
 #include <moqlite/session/memory_transport.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace moqlite::test::memory_transport_test {

@@ -1,4 +1,5 @@
 // How far ahead a complete reader asks, and when that becomes more.
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <chrono>
 #include <moqlite/session/read_ahead.hpp>

@@ -1,6 +1,7 @@
 // A reader whose publisher is cut off and replaced (issue 10, C5), and one that goes on over another session (D6).
 #include "desk.hpp"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 

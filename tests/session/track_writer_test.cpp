@@ -3,6 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 #include <moqlite/session/track_writer.hpp>
+#include <utility>
 
 namespace moqlite::test::track_writer_test {
 

@@ -4,6 +4,7 @@
 #include "clip.hpp"
 #include "endpoint.hpp"
 
+#include <algorithm>
 #include <moqlite/session/track_reader.hpp>
 #include <optional>
 #include <set>

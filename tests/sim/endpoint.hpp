@@ -6,6 +6,7 @@
 #include "fault.hpp"
 
 #include <functional>
+#include <memory>
 #include <moqlite/session/any_session.hpp>
 #include <moqlite/session/checking_transport.hpp>
 #include <moqlite/session/ready.hpp>

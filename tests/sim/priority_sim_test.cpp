@@ -4,6 +4,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 #include <map>
+#include <memory>
 
 namespace moqlite::test::priority_sim_test {
 

@@ -5,6 +5,7 @@
 #include "endpoint.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <optional>
 #include <vector>

@@ -3,6 +3,7 @@
 
 #include "endpoint.hpp"
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <moqlite/relay/relay.hpp>

@@ -5,9 +5,11 @@
 #include "endpoint.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
+#include <utility>
 #include <vector>
 
 namespace moqlite::sim {

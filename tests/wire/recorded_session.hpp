@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <exception>
 #include <hex.hpp>
 #include <map>
 #include <moqlite/core/ids.hpp>

@@ -4,6 +4,7 @@
 #include "../detail/tls_library.hpp"
 
 #include <gnutls/gnutls.h>
+#include <memory>
 #include <type_traits>
 
 namespace moqlite::ngtcp2 {

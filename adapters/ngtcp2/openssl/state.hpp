@@ -3,6 +3,7 @@
 
 #include "../detail/tls_library.hpp"
 
+#include <memory>
 #include <ngtcp2/ngtcp2_crypto.h>
 #include <ngtcp2/ngtcp2_crypto_ossl.h>
 #include <openssl/ssl.h>

@@ -1,6 +1,7 @@
 // What stands at the front of each payload that a publisher of the bench makes.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>

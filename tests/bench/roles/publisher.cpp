@@ -3,6 +3,7 @@
 #include "source.hpp"
 
 #include <boost/asio/steady_timer.hpp>
+#include <memory>
 #include <moqlite/asio/clock.hpp>
 #include <moqlite/link/session_handler.hpp>
 #include <optional>

@@ -5,6 +5,7 @@
 
 #include <boost/asio/steady_timer.hpp>
 #include <malloc.h>
+#include <memory>
 #include <moqlite/asio/clock.hpp>
 
 namespace moqlite::bench {

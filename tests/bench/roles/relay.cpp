@@ -3,11 +3,13 @@
 
 #include <boost/asio/steady_timer.hpp>
 #include <malloc.h>
+#include <memory>
 #include <moqlite/asio/clock.hpp>
 #include <moqlite/link/session_handler.hpp>
 #include <moqlite/nghttp3/server.hpp>
 #include <moqlite/relay/relay.hpp>
 #include <unordered_map>
+#include <utility>
 
 namespace moqlite::bench {
 

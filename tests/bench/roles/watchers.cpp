@@ -3,8 +3,11 @@
 #include "source.hpp"
 #include "watcher.hpp"
 
+#include <algorithm>
 #include <boost/asio/steady_timer.hpp>
+#include <memory>
 #include <moqlite/asio/clock.hpp>
+#include <utility>
 
 namespace moqlite::bench {
 

@@ -3,6 +3,7 @@
 #include "scenes.hpp"
 
 #include <algorithm>
+#include <memory>
 
 namespace moqlite::bench {
 

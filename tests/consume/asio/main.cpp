@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdio>
 #include <dlfcn.h>
+#include <memory>
 
 namespace {
 
