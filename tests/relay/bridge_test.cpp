@@ -9,7 +9,7 @@ namespace moqlite::test::bridge_test {
 
 namespace {
 
-// Each place of GENERATE goes through all of its own.
+// Each GENERATE iterates over all of its values.
 #define WITHOUT_TIMES GENERATE(version::lite_03, version::lite_04)
 #define WITH_TIMES GENERATE(version::lite_05, version::lite_06_wip)
 #define ANY_VERSION GENERATE(from_range(all_versions))
@@ -173,7 +173,7 @@ TEST_CASE("the cheapest route is used and announced, with its cost", "[relay][br
     auto& near = s.join({}, version::lite_05, hop_id{8});
     near.announce("room/cam", {hop_id{1}});
     s.settle();
-    // Two hops cost more than the one link that says what it costs: what was told is still true.
+    // Two hops cost more than the one link with a cost: the announcement stays valid.
     CHECK(watcher.heard().empty());
     static_cast<void>(s.viewer());
     CHECK(far.heard().size() == 2);

@@ -1,4 +1,4 @@
-// The cache of a relay: what goes first, and what stays.
+// The cache of a relay: what is evicted first, and what stays.
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <chrono>
@@ -27,7 +27,7 @@ struct shelf {
     log_entry& arriving(track_log& log, std::uint64_t sequence, std::size_t size = 10, time_point now = t0) {
         auto g = group::make(pool, group_sequence{sequence}, version::lite_05);
         auto& e = kept.add(log, g, {.session = publisher, .group = group_id{sequence}}, now);
-        // As it comes from the network, in pieces.
+        // As received from the network, in pieces.
         REQUIRE(g->begin_frame(timestamp{0}, size));
         for (const std::string part(1000, 'x'); size != 0;) {
             const auto n = std::min(size, part.size());
@@ -54,7 +54,7 @@ struct shelf {
     slab_pool pool;
     relaying::cache kept;
     track_log a, b;
-    std::uint64_t publisher = 1;                                  ///< Of what comes next.
+    std::uint64_t publisher = 1;                                  ///< Of the next group.
     std::vector<std::pair<std::uint64_t, std::uint64_t>> stopped; ///< Publisher and group.
 };
 
@@ -129,7 +129,7 @@ TEST_CASE("a loud track pushes out its own groups, and never the newest of a qui
     }
     CHECK(shelf::numbers(s.b) == numbers{4});
     CHECK(shelf::numbers(s.a).size() == 7);
-    // Also where each of the loud one's is as large as the cache.
+    // Even if each group of the loud track is as large as the cache.
     for (unsigned n = 200; n < 210; ++n) {
         s.whole(s.a, n, 12 * smallest, t0 + n * 1s);
         s.enforce(t0 + n * 1s);
@@ -222,7 +222,7 @@ TEST_CASE("near the limit of memory, no more is evicted than brings it below", "
     for (unsigned n = 0; n < 15; ++n) readers[n].attach(s.whole(s.a, n, 60'000).group, queue);
     CHECK(s.pool.in_use() > (1 << 20) / 8 * 7);
     s.enforce(t0);
-    // The readers hold on until their sessions are pumped: that is reckoned with.
+    // Readers pin until their sessions are pumped, which is counted.
     numbers evicted;
     for (const auto& r : readers)
         if (r.evicted()) evicted.push_back(number(r.source()->sequence()));
@@ -243,7 +243,7 @@ TEST_CASE("near the limit of memory, the publisher that has left most unfinished
     CHECK(before <= (1 << 20) / 8 * 7);
     CHECK(healthy.group->lost_head() == 0);
     CHECK(shelf::numbers(s.a) == numbers{0});
-    // Letting go of heads was enough. Now there is nothing of that kind left.
+    // Freeing heads was enough. Now there are none left.
     for (unsigned n = 13; s.stopped.empty() && n < 100; ++n) {
         s.arriving(s.b, n, 900);
         for (int i = 0; i < 16; ++i) s.arriving(s.b, 1000 + 16 * n + static_cast<unsigned>(i), 900);
@@ -295,7 +295,7 @@ TEST_CASE("a cache with age 0 terminates", "[relay][cache][regression]") {
 
 TEST_CASE("empty groups are bounded, too", "[relay][cache][regression]") {
     shelf s;
-    s.a.wanted = group_sequence{0}; // Nothing of it goes by age.
+    s.a.wanted = group_sequence{0}; // None of it is dropped by age.
     std::size_t most = 0;
     for (unsigned n = 0; n < 1000; ++n) {
         auto g = group::make(s.pool, group_sequence{n}, version::lite_05);

@@ -59,7 +59,7 @@ TEST_CASE("the lowest and the highest Group End are of those that have one", "[r
     CHECK(d.live() == 1);
     CHECK(d.lowest_end() == group_sequence{4});
     CHECK(d.highest_end() == group_sequence{9});
-    CHECK(d.sum().end == group_sequence{9}); // A live reader lifts it for nobody.
+    CHECK(d.sum().end == group_sequence{9}); // A live reader does not remove it for others.
     d.remove({});
     CHECK(d.live() == 0);
     CHECK(d.sum().end == group_sequence{9});

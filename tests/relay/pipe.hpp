@@ -1,4 +1,4 @@
-// A connection in memory: what one end says, the other is told, in order and without delay.
+// A connection in memory: one end's outputs are the other's inputs, in order and without delay.
 #pragma once
 
 #include <cstddef>
@@ -19,14 +19,14 @@
 
 namespace moqlite::test {
 
-/// What a session will be told of its transport.
+/// A pending input of a session.
 struct fact {
     enum class kind : std::uint8_t { data, reset, stopped, acked, datagram, ended };
     kind what = kind::data;
     stream_id id{};
     std::vector<std::byte> bytes{};
     std::uint64_t n = 0; ///< Bytes that arrived.
-    bool last = false;   ///< With it that direction of the stream is over.
+    bool last = false;   ///< This direction of the stream has ended.
     std::optional<app_error> code{};
     std::string reason{};
 };
@@ -38,15 +38,15 @@ public:
     pipe_end(const pipe_end&) = delete;
     pipe_end& operator=(const pipe_end&) = delete;
 
-    // What a test turns.
+    // Controls for tests.
 
     bool takes = true;                        ///< False: the window is shut, nothing can be written here.
-    bool deaf = false;                        ///< True: facts wait, and the other end has no acknowledgement.
+    bool deaf = false;                        ///< True: facts are held back, and not acknowledged.
     std::uint64_t requests_most = UINT64_MAX; ///< Request streams that the other end grants, in all.
     bool regrants = false;                    ///< True: one more for each of them that has closed.
-    bool acknowledges = true;                 ///< False: facts are told, but their acknowledgements wait.
+    bool acknowledges = true;                 ///< False: facts are delivered, but acknowledgements are held back.
 
-    /// After `deaf` or `acknowledges` was turned.
+    /// After a change of `deaf` or `acknowledges`.
     void resume() {
         for (auto& f : std::exchange(late_, {})) far->hear(std::move(f));
         if (!inbox_.empty()) busy_.push_back(this);
@@ -80,13 +80,13 @@ public:
         return true;
     }
 
-    // The other way.
+    // The opposite direction.
 
     void hear(fact f) {
         if (inbox_.empty() && !deaf) busy_.push_back(this);
         inbox_.push_back(std::move(f));
     }
-    /// Tells `s` the oldest fact; `drain` takes its events after each input, and says whether it is still there.
+    /// Delivers the oldest fact to `s`; `drain` polls events after each input, and returns whether it still exists.
     template <class Session, class Drain>
     void tell_one(Session& s, Drain&& drain, time_point now) {
         const fact f = std::move(inbox_.front());
@@ -143,7 +143,7 @@ private:
     }
 
     role side_;
-    std::deque<pipe_end*>& busy_; ///< Ends that have something to be told.
+    std::deque<pipe_end*>& busy_; ///< Ends with pending facts.
     std::uint64_t opened_[2] = {0, 0};
     std::deque<fact> inbox_;
     std::deque<fact> late_;

@@ -1,4 +1,4 @@
-// Faults that reviewers found in the relay, each with what they did to show it.
+// Faults found by review in the relay, each with its reproduction.
 #include "scene.hpp"
 
 #include <algorithm>
@@ -42,7 +42,7 @@ TEST_CASE("a group that exists is not announced as dropped because a later one w
     s.settle();
     CHECK(slow.heard() == list{"groups_dropped 0 2 to 2 evicted"});
     CHECK(slow.groups() == list{"0: zero", "1: one", "3: 200000 bytes"});
-    // Who comes now begins with what is there, too.
+    // A new reader begins with the cached groups, too.
     auto& newcomer = s.viewer({.start = at(1)});
     CHECK(newcomer.groups() == list{"3: 200000 bytes", "1: one"});
 }

@@ -1,4 +1,4 @@
-// Who is let in, and what a relay tells whom of the broadcasts that are there.
+// Admission, and which broadcasts a relay announces to which peer.
 #include "scene.hpp"
 
 #include <algorithm>
@@ -189,7 +189,7 @@ TEST_CASE("announcements of all peers are bounded together, and those of some le
         CHECK(heard.back() == "session_closed bounds_exceeded peer_closed by peer");
     }
     CHECK(s.r.stats().broadcasts == 0);
-    // Those who stay below their share stay.
+    // Those below their share stay.
     for (int k = 0; k != 6; ++k) {
         auto& hog = s.join();
         const int share = 200 >> k;
@@ -229,7 +229,7 @@ TEST_CASE("a relay that connects to a server watches its broadcasts, and announc
     origin.send(0, 0, "from afar");
     s.settle();
     CHECK(viewer.groups() == list{"0: from afar"});
-    // It is not one of the peers that somebody has to let in.
+    // It needs no admission.
     const auto told = s.notices();
     CHECK(std::ranges::count(told, "admission_wanted 2 ") == 0);
 }

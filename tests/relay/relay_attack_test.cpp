@@ -1,4 +1,4 @@
-// What one host's sessions can do to the requests of others.
+// Attacks of one host's sessions on the requests of others.
 #include "scene.hpp"
 
 #include <algorithm>
@@ -94,7 +94,7 @@ TEST_CASE(
         s.settle();
         flapping.announce("room/cam"); // Takes over,
         s.settle();
-        flapping.unannounce("room/cam"); // and is gone.
+        flapping.unannounce("room/cam"); // and leaves.
         s.settle();
     }
     INFO("places of one session: " << answered);
@@ -121,7 +121,7 @@ TEST_CASE(
     capped.subscribe({"room/cam", "video"}, {.ordered = true, .max_latency = relaying::complete_latency, .end = at(0)});
     s.settle();
     camera.accept(0, 0);
-    camera.send(0, 0, "x"); // The live reader is held back, and gets a subscription of its own.
+    camera.send(0, 0, "x"); // The live reader is delayed, and gets a subscription of its own.
     s.settle();
     REQUIRE(s.r.stats().tracks == 2);
     camera.accept(1, 1);
@@ -130,7 +130,7 @@ TEST_CASE(
     s.settle();
     CHECK(greedy.arriving() == list{"1: half"});
     greedy.relay_end.takes = false;
-    // It sets a Group End, and goes back; what is arriving is taken to its end.
+    // It sets a Group End, and returns to the first; arriving groups are completed.
     greedy.update({.ordered = true, .max_latency = relaying::complete_latency, .end = at(5)});
     s.settle();
     CHECK(s.r.stats().tracks == 2);
@@ -206,7 +206,7 @@ TEST_CASE(
     relay_options o;
     o.bounds.announced_by_all = 2 << 20;
     scene s{o};
-    // Each announces the most that it is let.
+    // Each announces up to its limit.
     for (int k = 0; k < 40; ++k) {
         bool stays = false;
         for (int n = 2048; n != 0 && !stays; n /= 2) {

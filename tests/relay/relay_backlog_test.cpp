@@ -1,4 +1,4 @@
-// Complete readers that are slower than their publisher, and what waits for them. Issue 10, B1.
+// Complete readers that are slower than their publisher, and their backlog. Issue 10, B1.
 #include "scene.hpp"
 
 #include <algorithm>
@@ -14,7 +14,7 @@ std::size_t count(const list& lines, std::string_view what) {
         std::ranges::count_if(lines, [&](const auto& line) { return line.starts_with(what); }));
 }
 
-/// Subscribes as implementations do that have no Group End, or set one that they never reach.
+/// Subscribes like implementations without Group End, or with one that is never reached.
 subscribe_options complete(bool capped) {
     subscribe_options o{.ordered = true, .max_latency = relaying::complete_latency, .start = at(0)};
     if (capped) o.end = at(1'000'000);
@@ -121,13 +121,13 @@ TEST_CASE("a complete reader that becomes a live one continues with new groups",
     camera.send(0, 1000, "next");
     s.settle();
     s.open_window(slow);
-    CHECK(std::ranges::count(slow.groups(), "1000: next") == 1); // Of live groups the newest comes first.
+    CHECK(std::ranges::count(slow.groups(), "1000: next") == 1); // The newest live group is sent first.
     CHECK(count(slow.heard(), "groups_dropped") >= 1);
 }
 
 TEST_CASE("all delayed tracks of one peer continue, also when another request of it ends", "[relay][backlog]") {
     relay_options o;
-    o.bounds.served_groups = 40; // Half of it is what all its complete readers have at once.
+    o.bounds.served_groups = 40; // Half of it is for all of its complete readers together.
     scene s{o};
     auto& camera = s.publisher();
     auto& slow = s.join();

@@ -1,4 +1,4 @@
-// Group End through a relay: how far each reader wants to be served, and what that asks of the publisher.
+// Group End through a relay: each reader's range, and the resulting upstream subscription.
 #include "scene.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -12,7 +12,7 @@ subscribe_options up_to(std::uint64_t last, std::optional<std::uint64_t> first =
     return {.ordered = true, .start = first ? std::optional{at(*first)} : std::nullopt, .end = at(last)};
 }
 
-/// A relay with a publisher whose groups 0 .. 4 a reader takes, which is far ahead of all others.
+/// A relay with a publisher whose groups 0 .. 4 a reader has read, which is far ahead of all others.
 struct with_groups : scene {
     explicit with_groups(relay_options o = {}) : scene(std::move(o)), camera(publisher()), ahead(viewer(up_to(99))) {
         camera.accept(0, 0);
@@ -242,7 +242,7 @@ TEST_CASE("a publisher that ends at a Group End while a higher one is in flight 
     camera.send(0, 0, "0");
     camera.send(0, 1, "1");
     s.settle();
-    camera.end.deaf = true; // The update waits on its way.
+    camera.end.deaf = true; // The update is delayed in transit.
     REQUIRE(camera->finish(request_id{0}));
     reader.update(up_to(4));
     s.settle();
@@ -301,7 +301,7 @@ TEST_CASE("on versions without END a FIN at a Group End ends the track if nothin
     }
 }
 
-// Issue 10: @moq/net accepts the subscription to what follows the end of a track, and then says nothing, for ever.
+// Issue 10: @moq/net accepts a subscription beyond the end of a track, and then stays silent for ever.
 TEST_CASE(
     "before moq-lite-05 a publisher that ended at a Group End and brings nothing for a second has ended the track",
     "[relay][group end][end of track]") {

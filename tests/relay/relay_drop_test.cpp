@@ -1,4 +1,4 @@
-// SUBSCRIBE_DROP of a publisher, on its way to readers.
+// A publisher's SUBSCRIBE_DROP, forwarded to readers.
 #include "scene.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -17,7 +17,7 @@ TEST_CASE("a publisher that sends DROPs one by one ends its readers' requests, n
     honest.accept(0, 0);
     s.settle();
     reader.heard();
-    // In pieces that its own session takes; the relay reads them all in one turn, before it writes to anybody.
+    // In pieces that fit its own session; the relay reads them all in one turn, before it writes.
     hostile.relay_end.deaf = true;
     for (std::uint64_t n = 0; n < 20'000; ++n) {
         REQUIRE(hostile->drop(request_id{0}, at(3 * n), at(3 * n), app_error::old));

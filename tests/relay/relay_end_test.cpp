@@ -1,4 +1,4 @@
-// The end of a track, as its readers learn of it, and what is left of it for a while.
+// The end of a track, as its readers see it, and its time in the cache.
 #include "scene.hpp"
 
 #include <algorithm>
@@ -9,7 +9,7 @@ namespace moqlite::test::relay_end_test {
 
 namespace {
 
-/// A relay with a publisher of groups 0 and 1, which one reader takes.
+/// A relay with a publisher of groups 0 and 1, and one reader.
 struct with_track : scene {
     explicit with_track(relay_options o = {})
         : scene(std::move(o)), camera(publisher()), reader(viewer({.start = at(0)})) {
@@ -230,7 +230,7 @@ TEST_CASE("a group that was cut off does not keep a track from ending", "[relay]
 
 namespace {
 
-/// Asks for the track as somebody who comes later does: TRACK, FETCH of group 1, SUBSCRIBE from 0.
+/// Requests the track like a late joiner: TRACK, FETCH of group 1, SUBSCRIBE from 0.
 list ask_late(scene& s) {
     auto& late = s.join();
     REQUIRE(late->fetch({"room/cam", "video"}, at(1)));
@@ -257,7 +257,7 @@ TEST_CASE(
     const auto after = GENERATE(as<std::string>{}, "nothing", "its time is over", "the name is announced again");
     CAPTURE(range, way, after);
     const bool leaves_first = way.starts_with("the reader leaves");
-    // A group that was reset may have been cut off by what ended its subscription.
+    // A reset group may have been cut off together with its subscription.
     if (range == "with a group that was reset" && way.starts_with("the publisher")) return;
     if (range == "without gaps") {
         REQUIRE(s.camera->end_track(request_id{0}, at(2)));

@@ -1,4 +1,4 @@
-// Who gets a place at a publisher that takes no more requests. Issue 10, B8 and B9.
+// Sharing a publisher's request streams when it grants no more. Issue 10, B8 and B9.
 #include "scene.hpp"
 
 #include <algorithm>
@@ -15,7 +15,7 @@ std::size_t count(const list& lines, std::string_view what) {
         std::ranges::count_if(lines, [&](const auto& line) { return line.starts_with(what); }));
 }
 
-/// A publisher that grants so many request streams at a time.
+/// A publisher that grants a limited number of request streams.
 guest& publisher_granting(scene& s, std::uint64_t streams) {
     auto& camera = s.publisher();
     camera.relay_end.requests_most = streams;
@@ -102,7 +102,7 @@ TEST_CASE("sessions with as many requests as others take no place from each othe
             subscribe(*hostile[k], 1000 * (round + 1), 10, std::to_string(k) + ".");
             s.settle();
         }
-    // 1 000 asked in vain: each had its share.
+    // 1 000 requests were refused: each session had its share.
     CHECK(count(camera.heard(), "subscribe_requested") <= 5);
 }
 
@@ -148,7 +148,7 @@ TEST_CASE("a mesh link carries 200 tracks of a publisher that grants 256 streams
     auto& other = s.join();
     subscribe(other, 0, 100, "other");
     s.settle();
-    // What is left is its own, but for a reserve; what is served to the link stays there.
+    // It gets the rest, except for a reserve; the link's served subscriptions stay.
     CHECK(count(other.heard(), "subscription_ended") == 100 - (255 - 200 - 255 / 8));
     CHECK(edge.heard().empty());
     for (unsigned n = 0; n < 20; ++n) {
@@ -198,7 +198,7 @@ TEST_CASE("a relay's state of pending requests does not grow with those answered
     auto& camera = publisher_granting(s, 100);
     auto& slow = s.join();
     auto& busy = s.join();
-    /// Bytes that are left over from requests that are over. The connections here remember their streams.
+    /// Bytes left over from ended requests. The connections here keep their streams.
     const auto left_over = [&] {
         const auto before = ::mallinfo2().uordblks;
         for (unsigned i = 0; i < 20'000; ++i) {

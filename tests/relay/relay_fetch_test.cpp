@@ -260,7 +260,7 @@ TEST_CASE("a publisher that requests the same group is not awaited", "[relay][fe
     CHECK(one.groups() == list{"2: two"});
 }
 
-// Issue 10: a publisher that falls silent in the middle of a group that was fetched held its readers for ever.
+// Issue 10: a publisher that falls silent within a fetched group blocked its readers for ever.
 
 TEST_CASE(
     "a fetched group whose publisher falls silent within it ends for its requesters, with a code", "[relay][fetch]") {
@@ -289,7 +289,7 @@ TEST_CASE(
         CHECK(one.groups() == list{"2: half cut timeout"});
         CHECK(two.groups() == list{"2: half cut timeout"});
         CHECK(camera.heard() == list{"request_ended 0"});
-        CHECK(far.heard().empty()); // What another one has is another group's beginning.
+        CHECK(far.heard().empty()); // Another publisher's group is a different group.
         CHECK(s.r.stats().requests_overdue == 1);
         CHECK_FALSE(s.r.deadline());
         s.pass(1ms);

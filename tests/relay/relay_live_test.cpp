@@ -1,4 +1,4 @@
-// Live and complete readers of one track: neither takes anything from the other. Issue 10, B7.
+// Live and complete readers of one track do not affect each other. Issue 10, B7.
 #include "scene.hpp"
 
 #include <algorithm>
@@ -20,12 +20,11 @@ subscribe_options complete(std::optional<std::uint64_t> end, std::optional<std::
         .end = end ? std::optional{at(*end)} : std::nullopt};
 }
 
-/// A publisher that brings a group now and then, and serves each subscription as far as it asks: what is beyond its
-/// Group End waits for it.
+/// A publisher that produces a group now and then, and serves each subscription up to its Group End: later groups wait.
 class source {
 public:
     source(scene& s, guest& camera) : s_(s), camera_(camera) {}
-    /// How many subscriptions it has, after it has served what they have asked for since.
+    /// Number of subscriptions, after serving new requests.
     std::size_t serve() {
         s_.settle();
         for (const auto& line : camera_.heard()) {
@@ -64,7 +63,7 @@ public:
 private:
     scene& s_;
     guest& camera_;
-    std::map<std::uint64_t, std::uint64_t> next_; ///< By subscription, the group that it is served next.
+    std::map<std::uint64_t, std::uint64_t> next_; ///< The next group, by subscription.
     std::uint64_t newest_ = 0;
     std::size_t most_ = 0;
     std::size_t subscribed_ = 0;
@@ -78,7 +77,7 @@ relay_options small_cache() {
 
 std::string group_line(std::uint64_t n) { return std::to_string(n) + ": 10000 bytes"; }
 
-/// A complete reader that takes one group in three that are brought.
+/// A complete reader that takes every third group.
 struct slow_reader {
     explicit slow_reader(guest& reader) : g(reader) {}
     void read() {
@@ -158,7 +157,7 @@ TEST_CASE("live and complete readers share one subscription as long as it keeps 
     source from{s, camera};
     auto& first = s.viewer();
     from.serve();
-    // Where to start it does not know yet.
+    // Its start is not known yet.
     auto& recorder = s.viewer(complete({}));
     auto& second = s.viewer();
     for (unsigned n = 0; n < 50; ++n) {
@@ -267,7 +266,7 @@ TEST_CASE("a reader of a replaced publisher sets a Group End, and the next reade
     auto& recorder = s.viewer(complete(5, 0));
     camera.accept(0, 0);
     camera.send(0, 0, "0");
-    recorder.unsubscribe(); // Its subscription can have no Group End from here on.
+    recorder.unsubscribe(); // Its subscription has no Group End from here on.
     s.settle();
     auto& other = s.publisher("room/cam", hop_id{2});
     static_cast<void>(s.viewer());
@@ -329,7 +328,7 @@ TEST_CASE("second subscriptions beside one that its publisher ends at its Group 
     CHECK(s.r.stats().requests_refused == 0);
 }
 
-// Issue 10: a live reader that names the last group that it wants lost the one that was arriving.
+// Issue 10: a live reader that sets a Group End lost the arriving group.
 TEST_CASE("a live reader that sets a Group End gets the arriving group whole", "[relay][live][group end]") {
     scene s;
     auto& camera = s.publisher();
@@ -338,7 +337,7 @@ TEST_CASE("a live reader that sets a Group End gets the arriving group whole", "
     camera.accept(0, 0);
     camera.send(0, 0, "0");
     camera.send(0, 1, "1");
-    s.settle(); // The recorder is held back: live has a subscription of its own.
+    s.settle(); // The recorder is delayed: live has a subscription of its own.
     camera.accept(1, 2);
     const auto g = camera.begin(1, 2);
     REQUIRE(g->write_frame(timestamp{0}, as_bytes("half")));
@@ -350,7 +349,7 @@ TEST_CASE("a live reader that sets a Group End gets the arriving group whole", "
     const std::uint64_t end = GENERATE(2u, 3u);
     CAPTURE(others, end);
     if (GENERATE(false, true)) {
-        s.cut(recorder); // Or nobody else is there.
+        s.cut(recorder); // Or there are no others.
     }
     live.update({.end = at(end)});
     s.settle();

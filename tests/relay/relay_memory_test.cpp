@@ -1,4 +1,4 @@
-// What a relay's memory is used for, who loses when it is short, and that it all comes back.
+// A relay's memory: its use, who loses when it is short, and that all of it is freed.
 #include "scene.hpp"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// An announcement is of its path and of all beneath it (moq-lite-wire §6.1): a request goes to the most specific one.
+// An announcement covers its path and everything beneath it (moq-lite-wire §6.1): a request goes to the most specific.
 #include "scene.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -33,7 +33,7 @@ TEST_CASE("a broadcast is found beneath an announced path", "[relay][prefix]") {
     own.unannounce("room/alice");
     room.unannounce("room");
     s.settle();
-    static_cast<void>(viewer.heard()); // It goes on by other ways.
+    static_cast<void>(viewer.heard()); // It continues on other routes.
     other.unannounce("room");
     s.settle();
     CHECK(viewer.heard() == list{"broadcast_ended 0 room/alice"});
@@ -116,7 +116,7 @@ TEST_CASE("a narrower announcement shadows a broader one, in either order", "[re
     s.settle();
     CHECK(viewer.groups() == list{"0: her own"});
 
-    // When it goes, who comes next has the broader one, and who was there is served on.
+    // When it ends, new readers get the broader one, and existing ones are still served.
     own->unannounce("room/alice");
     s.settle();
     auto& next = viewer_of_alice(s);
@@ -152,7 +152,7 @@ TEST_CASE("readers after a narrower announcement get no groups of the broader on
     REQUIRE(third->fetch(alice, at(0)));
     s.settle();
     CHECK(third.groups().empty());
-    REQUIRE(own.heard().size() == 3); // SUBSCRIBE, what is wanted, and FETCH.
+    REQUIRE(own.heard().size() == 3); // SUBSCRIBE, TRACK and FETCH.
     own.accept(0, 5);
     own.send(0, 5, "her own");
     s.settle();

@@ -1,4 +1,4 @@
-// Publishers that die, come back, or are taken over by another.
+// Publishers that die, return, or are replaced by another.
 #include "scene.hpp"
 
 #include <algorithm>
@@ -181,7 +181,7 @@ TEST_CASE("when the nearer of two publishers leaves, later readers get the other
     CHECK(far.heard() == list{"subscribe_requested 0 room/cam video priority 0 latency 0 ..", "groups_wanted 0 all"});
 }
 
-// Issue 10, C3: when the last route of a name has gone, what is announced again is new.
+// Issue 10, C3: after the last route of a name has ended, a new announcement is a new broadcast.
 
 namespace {
 
@@ -293,7 +293,7 @@ TEST_CASE("another publisher that a neighbour names for the same broadcast has t
     serves_only_the_new(s, neighbour, 1);
 }
 
-// Issue 10, D7: a publisher that comes back before its dead session has timed out.
+// Issue 10, D7: a publisher that returns before its dead session has timed out.
 
 TEST_CASE("a publisher that returns within its idle timeout takes over its viewers at once", "[relay][restart]") {
     with_old s;
@@ -379,7 +379,7 @@ TEST_CASE(
     CHECK(reader.heard() == list{"subscription_ended 0 dropped"});
 }
 
-// Issue 10: where a round trip takes longer than the grace, a publisher that lives could not show it in time.
+// Issue 10: with a round trip longer than the grace, a live publisher could not answer in time.
 TEST_CASE(
     "a replaced publisher has three round trips to show activity, if the round trip is known", "[relay][restart]") {
     with_old s;

@@ -1,4 +1,4 @@
-// What one session can make a relay ask of a publisher, and for how long. Issue 10, B8, B9 and B16.
+// Upstream requests caused by one session, and their time limits. Issue 10, B8, B9 and B16.
 #include "scene.hpp"
 
 #include <algorithm>
@@ -14,7 +14,7 @@ std::size_t count(const list& lines, std::string_view what) {
         std::ranges::count_if(lines, [&](const auto& line) { return line.starts_with(what); }));
 }
 
-/// A publisher that grants so many request streams, and answers none.
+/// A publisher that grants a limited number of request streams, and answers none.
 guest& stingy_publisher(scene& s, std::uint64_t streams) {
     auto& camera = s.publisher();
     camera.relay_end.requests_most = streams;
@@ -156,7 +156,7 @@ TEST_CASE(
     other.subscribe({"room/cam", "audio"});
     s.settle();
     auto& third = s.join();
-    third.subscribe({"room/cam", "data"}); // Waits: nothing has said yet that there is no stream for it.
+    third.subscribe({"room/cam", "data"}); // It waits: it is not known yet that there is no stream for it.
     s.settle();
     auto& late = s.join();
     late.subscribe({"room/cam", "late"});
@@ -210,7 +210,7 @@ TEST_CASE("relays that ask each other for a group do not wait for each other in 
     s.settle();
     REQUIRE(camera->reject(request_id{0}, app_error::not_found));
     s.settle();
-    // The third relay's way is longer than our own: it may be asking this neighbour.
+    // The third relay's route is longer than our own: it may go through this neighbour.
     CHECK(third.heard().empty());
     CHECK(neighbour.groups() == list{"7:  cut not_found"});
     SECTION("but a viewer has every way tried, and no relay waits for what is asked of it") {

@@ -1,4 +1,4 @@
-// TRACK through a relay: asked once, answered to all.
+// TRACK through a relay: sent once, answered to all.
 #include "scene.hpp"
 
 #include <catch2/catch_test_macros.hpp>

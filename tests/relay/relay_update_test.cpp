@@ -79,7 +79,7 @@ TEST_CASE("a TRACK that all requesters have cancelled is cancelled upstream", "[
     SECTION("by leaving") { s.cut(second); }
     s.settle();
     CHECK(camera.heard() == list{"request_ended 0"});
-    // No state is left: the next request goes upstream anew, and is answered.
+    // No state is left: the next request is sent upstream again, and answered.
     auto& third = s.join();
     REQUIRE(third->request_track({"room/cam", "video"}));
     s.settle();

@@ -1,4 +1,4 @@
-// A relay and its guests, connected by pipes, in a time that moves when it is told to.
+// A relay and its guests, connected by pipes, with a manual clock.
 #pragma once
 
 #include "pipe.hpp"
@@ -53,7 +53,7 @@ public:
         REQUIRE(g->write_frame(timestamp{0}, as_bytes(payload)));
         REQUIRE(g->finish());
     }
-    /// No group at or after `sequence` will come, and nothing more will be served.
+    /// No group at or after `sequence` will exist, and nothing more is served.
     void end_track(std::uint64_t request, std::uint64_t sequence) {
         REQUIRE(session_.end_track(request_id{request}, group_sequence{sequence}));
         REQUIRE(session_.finish(request_id{request}));
@@ -66,15 +66,15 @@ public:
     void update(const subscribe_options& o) { REQUIRE(session_.update(subscribe_id{0}, o)); }
     void unsubscribe() { REQUIRE(session_.unsubscribe(subscribe_id{0})); }
 
-    // What it was told since it was last asked.
+    // Events since the last call.
 
-    /// Events, groups apart.
+    /// Events, except groups.
     list heard() { return std::exchange(heard_, {}); }
-    /// Groups that have ended, as "3: payload", and how if not well.
+    /// Groups that have ended, as "3: payload", with the code if cut off.
     list groups() { return std::exchange(groups_, {}); }
     /// The time of each frame, in ticks.
     std::vector<std::uint64_t> times() { return std::exchange(times_, {}); }
-    /// What is there of groups that are still arriving.
+    /// The received part of groups that are still arriving.
     [[nodiscard]] list arriving() const {
         list out;
         for (const auto& [id, g] : arriving_) out.push_back(shown(g));
@@ -111,11 +111,11 @@ private:
     void take(const frame_data& e) {
         if (e.offset == 0) times_.push_back(static_cast<std::uint64_t>(e.time));
         for (auto b : e.data) arriving_[e.group].payload.push_back(static_cast<char>(b));
-        // Nobody here holds on to what it was lent.
+        // Lent bytes are not kept here.
         static_cast<void>(session_.release(e.group, e.data.size()));
     }
     void take(const group_closed& e) {
-        arriving_[e.group].sequence = e.sequence; // What was fetched was not opened.
+        arriving_[e.group].sequence = e.sequence; // A fetched group has no group_opened.
         auto line = shown(arriving_[e.group]);
         if (!e.complete) line.append(" cut ").append(to_string(e.code));
         groups_.push_back(std::move(line));
@@ -133,15 +133,15 @@ class scene {
 public:
     explicit scene(relay_options o = {}) : r(std::move(o)) {}
 
-    /// A client on a new connection, that the relay's operator has not decided about yet.
+    /// A client on a new connection, not admitted yet.
     guest& arrive(version v = version::lite_05, std::string path = {}, hop_id origin = {}) {
         auto& g = connect(role::client, v, std::move(path), {}, origin);
         g.heard();
         return g;
     }
-    /// A server that the relay went to, and that has not decided yet.
+    /// A server to which the relay has connected, and which has not admitted it yet.
     guest& dial(std::string path) { return connect(role::server, version::lite_05, {}, std::move(path), {}); }
-    /// One that is let in.
+    /// An admitted one.
     guest& join(scope allowed = {}, version v = version::lite_05, hop_id origin = {}) {
         auto& g = arrive(v, {}, origin);
         REQUIRE(r.admit(g.key, std::move(allowed)));
@@ -163,7 +163,7 @@ public:
         return g;
     }
 
-    /// All that is to be said is said, and heard. Only sessions that say that they want it are pumped.
+    /// Delivers everything. Only sessions on the ready list are pumped.
     void settle() {
         for (bool busy = true; busy;) {
             busy = false;
@@ -203,13 +203,13 @@ public:
         pump_relay(g.key);
         settle();
     }
-    /// A connection is gone, without a word.
+    /// A connection is lost, without a close.
     void cut(guest& g) {
         if (any_session* s = r.session(g.key)) s->connection_closed({app_error::timeout, false, "idle"}, now);
         drain(g);
         settle();
     }
-    /// What the relay's operator was told since the last time.
+    /// The relay's notices since the last call.
     list notices();
     [[nodiscard]] any_session& session_of(guest& g) { return *r.session(g.key); }
 

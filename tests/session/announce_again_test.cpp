@@ -1,4 +1,4 @@
-// When a broadcast is told again, and when it is not.
+// When a broadcast is announced again, and when not.
 #include "subject.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -19,7 +19,7 @@ struct teller {
     void set(std::vector<hop_id> hops, std::uint64_t source, std::uint64_t cost = 0) {
         table.set("cam", {std::move(hops), source, cost});
     }
-    /// How often it was told since.
+    /// Number of announcements since then.
     std::size_t told() {
         std::string bytes;
         for (const auto& line : server.outputs()) bytes += line;

@@ -1,4 +1,4 @@
-// One bad announcement is refused alone: the others stay, and both sides hear of it.
+// A bad announcement is refused alone: the others stay, and both sides get an event.
 #include "subject.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -19,7 +19,7 @@ std::string count(std::size_t n) {
     return to_hex(byte_view{form}.first(wire::write_varint(n, form)));
 }
 
-/// A client that watches everything on stream 0 and knows of "good".
+/// A client that watches everything on stream 0, where "good" is announced.
 struct watcher : subject {
     explicit watcher(version v) : subject(role::client, v, {.origin = hop_id{5}}) {
         begin(*this);
@@ -46,7 +46,7 @@ struct watcher : subject {
     }
 };
 
-/// A server whose client asks on stream 0 for what is below "room".
+/// A server whose client requests announcements below "room" on stream 0.
 struct announcer : subject {
     explicit announcer(version v) : subject(role::server, v, {.origin = hop_id{9}}) {
         begin(*this);

@@ -1,4 +1,4 @@
-// Answering ANNOUNCE_REQUEST from a large table: by what matches, a bounded part in each turn.
+// Answering ANNOUNCE_REQUEST from a large table: matching entries, a bounded number per turn.
 #include "subject.hpp"
 
 #include <algorithm>
@@ -70,7 +70,7 @@ TEST_CASE("a turn visits a bounded number of entries, interleaved with other req
     "[session][announce][tables]") {
     announcements table;
     ready_list ready;
-    // The peer's own broadcasts are not announced to it: entries to look at without a byte to write.
+    // The peer's own broadcasts are not announced to it: entries that are visited without writing a byte.
     for (int n = 0; n < 10000; ++n) put(table, "many/" + std::to_string(n), 50);
     put(table, "many/z");
     put(table, "one");
@@ -98,7 +98,7 @@ TEST_CASE("the announcements in transit to one peer are bounded: a request beyon
     ready_list ready;
     for (int n = 0; n < 20; ++n) put(table, std::to_string(n));
     answerer server{table, ready, {.announced_to_peer = 10}};
-    // Four for all that there is: others may announce more than the bound, and harm no honest listener by it.
+    // Four requests for everything: others that announce more than the bound do not harm an honest listener.
     for (std::uint64_t n = 0; n < 4; ++n) CHECK(server.receive(client_bidi(n), request("")).empty());
     static_cast<void>(server.outputs());
     CHECK(server.events().empty());

@@ -1,4 +1,4 @@
-// Announcements on the wire, both ways.
+// Announcements on the wire, in both directions.
 #include "subject.hpp"
 
 #include <catch2/catch_test_macros.hpp>

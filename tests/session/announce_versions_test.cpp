@@ -22,7 +22,7 @@ struct watcher : subject {
     list request;
 };
 
-/// A server whose client asks for everything; ANNOUNCE_OK is said.
+/// A server whose client requests everything; ANNOUNCE_OK has been sent.
 struct announcer : subject {
     explicit announcer(version v, hop_id origin = hop_id{9}, limits bounds = {})
         : subject(role::server, v, {.bounds = bounds, .origin = origin}) {

@@ -1,4 +1,4 @@
-// The table of broadcasts, and those who read it at their own pace.
+// The table of broadcasts, and listeners that read it at their own pace.
 #include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <map>
@@ -10,7 +10,7 @@ namespace moqlite::test::announcements_test {
 
 namespace {
 
-/// A listener and what it believes to be there.
+/// A listener and the state that it has been sent.
 struct believer : announcements::listener {
     explicit believer(announcements& t, std::vector<std::string> prefixes = {""}) : entry(nullptr, 0), table(t) {
         ready = &entry;
@@ -185,7 +185,7 @@ TEST_CASE("a reader gets the paths below or above its prefixes, by whole segment
     CHECK(all.news() == paths{"a", "a-b", "a/b", "a/b/c", "a/c", "ab", "b", "b/c"});
     CHECK(a.news() == paths{"a", "a/b", "a/b/c", "a/c"});
     CHECK(two.news() == paths{"a/b", "a/b/c", "b", "b/c"});
-    CHECK(none.news() == paths{"a/b/c"}); // The nearest of those above.
+    CHECK(none.news() == paths{"a/b/c"}); // The most specific of those above.
     table.set("a/d", {hops(0), 0});
     table.set("a/b/d", {hops(0), 0});
     table.set("c", {hops(0), 0});
@@ -219,7 +219,7 @@ TEST_CASE("a change wakes the readers that it concerns, and no others", "[announ
     table.set("room/a/cam", {hops(0), 0});
     CHECK(ready.pop() == 1);
     CHECK_FALSE(ready.pop());
-    table.set("room", {hops(0), 0}); // That is of all beneath it.
+    table.set("room", {hops(0), 0}); // Covers everything beneath it.
     CHECK(ready.pop() == 1);
     CHECK(ready.pop() == 2);
     table.set("room/", {hops(0), 0});
@@ -250,7 +250,7 @@ TEST_CASE("readers that never read do not make the table grow for ever", "[annou
         const auto name = [&](int i) { return "p" + std::to_string(k) + "/" + std::to_string(i); };
         for (int i = 0; i < 70000; ++i) table.set(name(i), {hops(0), 0});
         stuck[k] = std::make_unique<believer>(table, std::vector<std::string>{"p" + std::to_string(k)});
-        stuck[k]->read(); // It believes in all, and does not read that they end.
+        stuck[k]->read(); // It has read all, and does not read their ends.
         for (int i = 0; i < 70000; ++i) table.remove(name(i), 0);
         CHECK(table.ended() <= 140000);
     }
@@ -284,15 +284,15 @@ TEST_CASE("what waits for a reader that does not read is bounded, for all reader
     for (auto& r : readers) {
         r = std::make_unique<believer>(table, std::vector<std::string>{""});
         r->waiting = &waiting;
-        CHECK(r->read() == 0); // It has read all that is there: from now on changes wait for it.
+        CHECK(r->read() == 0); // It has read everything: from now on changes wait for it.
     }
     constexpr std::size_t names = 10000;
     const auto name = [](std::size_t n) { return "room/" + std::to_string(n); };
     for (std::size_t n = 0; n != names; ++n) table.set(name(n), {hops(1), 1, 0});
     CHECK(waiting <= 4096);
-    for (std::size_t n = 0; n < names; n += 2) table.remove(name(n), 1); // Of these they never hear.
+    for (std::size_t n = 0; n < names; n += 2) table.remove(name(n), 1); // These are never reported.
     CHECK(table.ended() <= 4096);
-    readers[0]->read(100);                                                          // In the middle of what it missed,
+    readers[0]->read(100); // Within the entries that it missed,
     for (std::size_t n = 0; n < names; n += 3) table.set(name(n), {hops(2), 2, 0}); // more changes.
     for (auto& r : readers) {
         r->read();

@@ -1,4 +1,4 @@
-// One object for every protocol: what it is told reaches the session inside, whichever that is.
+// One object for every protocol: forwards all members to the session inside.
 #include "subject.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -9,7 +9,7 @@ namespace moqlite::test::any_session_test {
 
 namespace {
 
-/// A session of no protocol, which notes what it is told.
+/// A fake session that records its calls.
 class dummy {
 public:
     explicit dummy(list& notes) : notes_(&notes) {}

@@ -1,4 +1,4 @@
-// What waits: replies that a peer does not read, groups that a live reader does not take, streams that are not there.
+// Backlogs: replies that a peer does not read, groups that a live reader does not take, missing streams.
 #include "subject.hpp"
 
 #include <algorithm>
@@ -189,7 +189,7 @@ TEST_CASE(
     limits small;
     small.control_unsent = 8;
     publisher server{small};
-    // Half an UPDATE arrives while there is no backlog, the rest when there is.
+    // Half of an UPDATE arrives without a backlog, the rest with one.
     CHECK(server.receive(0, "05 09 00").empty());
     CHECK(server.outputs() == list{"credit 0 3"});
     server.link.budget = 0;

@@ -1,4 +1,4 @@
-// What a peer may do wrong: its stream ends, or the session does, by name; nothing else is disturbed.
+// Peer errors: the stream or the session ends with a named error; nothing else is disturbed.
 #include "subject.hpp"
 
 #include <algorithm>
@@ -9,7 +9,7 @@ namespace moqlite::test::bad_input_test {
 
 namespace {
 
-/// Either side past its SETUP, with a subscription that must not notice.
+/// Either side after SETUP, with a subscription that must not be affected.
 struct bystander : subject {
     explicit bystander(role side, version v = version::lite_05, limits bounds = {})
         : subject(side, v, {.bounds = bounds}) {
@@ -22,7 +22,7 @@ struct bystander : subject {
         CHECK(receive(theirs - 4, "01" + sized(has_exclude_hop(v) ? "00 00" : "00")).empty());
         static_cast<void>(outputs());
     }
-    /// Everything else still works; a group comes on a stream that nobody has used.
+    /// Everything else still works; a group arrives on an unused stream.
     void check_undisturbed() {
         CHECK_FALSE((*this)->is_closed());
         const auto stream = group + 400;
@@ -36,7 +36,7 @@ struct bystander : subject {
         CHECK(link.unacked[stream_id{theirs - 4}] > 3);
     }
     subscribe_id id{};
-    std::uint64_t theirs = 0; ///< Their next bidirectional stream; a SUBSCRIBE and an ANNOUNCE_REQUEST came before it.
+    std::uint64_t theirs = 0; ///< Their next bidirectional stream, after a SUBSCRIBE and an ANNOUNCE_REQUEST.
     std::uint64_t group = 0;  ///< Their first unidirectional one.
 };
 
@@ -292,7 +292,7 @@ TEST_CASE("a request that waits for admission has no deadline", "[session][bad i
     CHECK(server.receive(client_bidi(1), "01").empty());
     for (const auto& line : server.tick_after(11s)) CHECK(line == "stream_rejected 4 stream_timeout");
     REQUIRE(server->admit({}));
-    CHECK(server.events().size() == 2); // It asks for the track, and to be served.
+    CHECK(server.events().size() == 2); // TRACK and SUBSCRIBE.
 }
 
 TEST_CASE("after any bytes on any stream a session can still be closed", "[session][bad input]") {

@@ -1,4 +1,4 @@
-// What a peer may do wrong on any version: limits of moq-lite-wire.md §7, and bytes that end other implementations.
+// Peer errors on all versions: limits of moq-lite-wire.md §7, and bytes that crash other implementations.
 #include "subject.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -16,7 +16,7 @@ struct server_of : subject {
         : subject(role::server, v, {.bounds = bounds, .origin = hop_id{9}}) {
         begin(*this);
     }
-    /// A later request is served as if nothing had been.
+    /// A later request is served as usual.
     void check_alive() {
         CHECK_FALSE((*this)->is_closed());
         CHECK(receive(400, subscribe_bytes("3e", "a", "b")).size() == 2);
@@ -77,7 +77,7 @@ TEST_CASE(
     client_of client{v};
     CHECK(client.receive(0, "00" + large).front() == "stream_rejected 0 message_too_large");
     CHECK_FALSE(client->is_closed());
-    // Announcements that are not read must not be missed in silence.
+    // Unread announcements must not be lost silently.
     CHECK(client.receive(4, (has_typed_announces(v) ? "00" : "") + large).back() ==
           "session_closed bounds_exceeded message_too_large");
     if (!has_setup(v)) return;

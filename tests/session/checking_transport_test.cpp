@@ -1,4 +1,4 @@
-// Each rule of the contract, broken: the checking transport or session names it. What keeps them all is tested by every
+// Each rule of the contract, violated: the checking transport or session names it. Conforming code is tested by every
 // simulation.
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
@@ -19,7 +19,7 @@ struct write_down {
     void operator()(std::string_view rule) const { faults->emplace_back(rule); }
 };
 
-/// A transport, and a session, that do what they are told.
+/// A scripted transport and session.
 struct puppet {
     std::optional<stream_id> open(direction) { return next; }
     std::optional<std::size_t> write(const write_stream& w) {

@@ -1,4 +1,4 @@
-// How a session ends, and what it says of what ended with it.
+// The end of a session, and the events for everything that ends with it.
 #include "subject.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -89,7 +89,7 @@ TEST_CASE("a peer without acknowledgements for the stall timeout is disconnected
     CHECK_FALSE(s->deadline());
     REQUIRE(s->subscribe({"a", "b"}));
     static_cast<void>(s.outputs());
-    // Commands do not tell the time: the first tick starts the clock.
+    // Commands have no time: the first tick starts the timer.
     REQUIRE(s->deadline() == s.now);
     CHECK(s.tick_after(0s).empty());
     CHECK(s->deadline() == s.now + 15s);
@@ -139,7 +139,7 @@ TEST_CASE("a group whose bytes are all delivered may pause for ever", "[session]
     CHECK(s.all_acked(0).empty());
     CHECK(s.all_acked(7).empty());
     CHECK_FALSE(s->deadline());
-    // Adding nothing to it adds nothing to what is owed.
+    // Appending nothing leaves nothing outstanding.
     REQUIRE(g->begin_frame(timestamp{}, 3));
     REQUIRE(g->append_payload(as_bytes("a")));
     static_cast<void>(s.outputs());

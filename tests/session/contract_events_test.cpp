@@ -1,4 +1,4 @@
-// The contract between a session and its application: how long the views in events stay, and who shares an origin.
+// The contract between a session and its application: lifetime of views in events, uniqueness of the origin.
 #include "subject.hpp"
 
 #include <algorithm>
@@ -58,7 +58,7 @@ TEST_CASE("the views of all events of an input stay until the next one", "[sessi
     REQUIRE_FALSE(said.empty());
     (*all).stream_received(id, bytes, false, all.now);
     CHECK(held(all) == said);
-    // The same where the last byte comes late, so that a message is joined from two inputs.
+    // The same with a late last byte, so that a message is joined from two inputs.
     list pieces;
     const auto most = bytes.size() - 1;
     for (const auto piece : {byte_view{bytes}.first(most), byte_view{bytes}.subspan(most)}) {

@@ -1,4 +1,4 @@
-// The contract between a session and its transport: what each may do, and what becomes of those that do otherwise.
+// The contract between a session and its transport: what each may do, and the result of violations.
 #include "subject.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -11,7 +11,7 @@ namespace moqlite::test::contract_test {
 
 namespace {
 
-/// The recorder of a subject, which does something more inside open(), write() and flush().
+/// The recorder of a subject, with hooks inside open(), write() and flush().
 struct meddler {
     recorder& link;
     std::function<void(const write_stream&, std::optional<std::size_t>)> on_write{};
@@ -42,7 +42,7 @@ list pumped(subject& s, meddler m) {
     pump(*s, m);
     return std::exchange(s.link.said, {});
 }
-/// Acknowledges what is taken as soon as it is, as a transport that copies does.
+/// Acknowledges written bytes at once, like a transport that copies.
 meddler copying(subject& s) {
     return {s.link, [&s](const write_stream& w, std::optional<std::size_t> taken) {
                 if (taken.value_or(0) == 0) return;
@@ -105,7 +105,7 @@ TEST_CASE("an acknowledgement inside write() counts once for control messages to
     begin(server);
     for (std::uint64_t i = 0; i != 40; ++i) REQUIRE(server->announce(std::string(100, 'x') + std::to_string(i)));
     static_cast<void>(server.receive(0, "01 02 00 00"));
-    CHECK(pumped(server, copying(server)).size() > 2); // The request's credit, and what it asked for.
+    CHECK(pumped(server, copying(server)).size() > 2); // The request's credit, and its answer.
     CHECK(server.link.lent.bytes() == 0);
     REQUIRE(server->announce("one more"));
     CHECK(pumped(server, copying(server)).size() == 1);
@@ -199,7 +199,7 @@ TEST_CASE("an input inside open() or write() ends the session with a named error
     const auto meddle = [&] {
         input();
         while (server->poll_event()) {
-        } // And its events are taken there, too.
+        } // Its events are polled there, too.
     };
     auto m = meddler{server.link};
     SECTION("inside write()") {
@@ -297,7 +297,7 @@ TEST_CASE("0 of a non-empty write is a blocked stream: it waits until it is writ
     CHECK(server.outputs().empty());
     server.writable(server_uni(1));
     CHECK(server.outputs().size() == 1);
-    server.writable(server_uni(1)); // Once more than it need be told.
+    server.writable(server_uni(1)); // A redundant stream_writable.
     CHECK(server.outputs().empty());
 }
 
@@ -342,7 +342,7 @@ TEST_CASE("a stack may open its streams later than requested", "[session][contra
     client.link.bidi_streams = 0;
     REQUIRE(client->watch(""));
     CHECK(client.outputs() == list{"open bidi in vain"});
-    CHECK(client.outputs().empty()); // It is not asked again before it says so.
+    CHECK(client.outputs().empty()); // Not asked again before streams_available.
     client.link.bidi_streams = 1;
     client->streams_available(direction::bidi, client.now);
     CHECK(client.outputs().size() == 2);
@@ -377,7 +377,7 @@ TEST_CASE("a stream that was stopped and closed before anything was sent on it i
 TEST_CASE("a deadline may lie in the past; one tick advances it", "[session][contract]") {
     subject client{role::client};
     static_cast<void>(client.outputs());
-    REQUIRE(client->deadline()); // What has begun in that pump is dated by the next input.
+    REQUIRE(client->deadline()); // Timers started in that pump begin with the next input.
     CHECK(*client->deadline() <= client.now);
     static_cast<void>(client.tick_after(0ms));
     REQUIRE(client->deadline());

@@ -15,7 +15,7 @@ struct datagram_recorder : recorder {
 };
 static_assert(datagram_transport<datagram_recorder>);
 
-/// A server that was asked for groups 5 to 9 of room/cam video, as subscription 3.
+/// A server with a subscription, 3, to groups 5 to 9 of room/cam video.
 struct publisher : subject {
     explicit publisher(limits bounds = {}) : subject(role::server, version::lite_05, {.bounds = bounds}) {
         begin(*this);

@@ -1,4 +1,4 @@
-// A track_reader on a session that only writes down what it is asked.
+// A track_reader on a session that only records commands.
 #pragma once
 
 #include "session/subject.hpp"
@@ -9,7 +9,7 @@
 
 namespace moqlite::test {
 
-/// A session that writes down what it is asked.
+/// A session that records commands.
 struct notebook {
     result<subscribe_id> subscribe(const track_ref& track, const subscribe_options& o) {
         said.push_back("subscribe " + text(track) + (o.ordered ? " ordered " : " ") + range(o));
@@ -41,7 +41,7 @@ struct notebook {
     list said;
 };
 
-/// A reader of room/video, and what its session tells it. Group n has the id 100 + n.
+/// A reader of room/video, and the events of its session. Group n has the id 100 + n.
 struct desk {
     explicit desk(track_reader_options o = {}) : reader(session, std::move(o)) {
         REQUIRE(reader.start({"room", "video"}));
@@ -69,7 +69,7 @@ struct desk {
         now += d;
         reader.tick(now);
     }
-    /// All that can be read, read.
+    /// Reads everything available.
     list read() {
         list out;
         while (const auto p = reader.next()) {

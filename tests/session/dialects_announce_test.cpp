@@ -14,7 +14,7 @@ namespace {
 version any_version() { return GENERATE(from_range(all_versions)); }
 std::string plain(std::string_view spaced) { return to_hex(hex(spaced)); }
 
-/// What the peer's first bidirectional stream says to ask for what is below `prefix`.
+/// The peer's first bidirectional stream: a request for announcements below `prefix`.
 std::string request(version v, std::string_view prefix) {
     return "01" + sized(wire_text(prefix) + (has_exclude_hop(v) ? "00" : ""));
 }
@@ -22,7 +22,7 @@ std::string active(std::string_view suffix, std::string_view hops = "00") {
     return sized("01" + wire_text(suffix) + std::string(hops));
 }
 std::string ended(std::string_view suffix) { return sized("00" + wire_text(suffix) + "00"); }
-/// The same as `v` says it, from the hop 9.
+/// The same in version `v`, from the hop 9.
 std::string came(version v, std::string_view suffix) {
     if (has_typed_announces(v)) return "00" + sized(wire_text(suffix) + "00 00");
     return active(suffix, !hops_include_sender(v) ? "00" : has_hop_ids(v) ? "01 09" : "01");
@@ -96,7 +96,7 @@ TEST_CASE("a prefix matches whole segments, with slashes at its ends or without"
     }
 }
 
-// gomoqt: moq-lite-04 only. A prefix without slashes ends its process, and it finds a path only with one in front.
+// gomoqt: moq-lite-04 only. A prefix without slashes crashes it, and it finds a path only with a leading slash.
 
 TEST_CASE(
     "a moq-lite-04 peer that has not written a name is addressed with slashes", "[session][dialects §12.5][gomoqt]") {
@@ -138,7 +138,7 @@ TEST_CASE("a name with slashes equals the one without", "[session][dialects §12
     server_of server{v, {.root = "root"}};
     REQUIRE(server->announce("root/room/cam"));
     CHECK(server.receive(0, request(v, "/room/")).empty());
-    // It puts prefix and suffix together as they are.
+    // It concatenates prefix and suffix.
     CHECK(server.said().back() == "write 0 " + plain((has_announce_ok(v) ? "02 09 01" : "") + came(v, "cam")));
     CHECK(server.receive(4, subscribe_bytes("01", "/room/cam", "video")).front() ==
           "subscribe_requested 0 root/room/cam video priority 0 latency 0 ..");
@@ -281,7 +281,7 @@ TEST_CASE("an announce stream stays open after all announcements have ended, and
     REQUIRE(said.size() == 1);
     CHECK_FALSE(said.front().ends_with("fin"));
     CHECK(server.receive(0, "", true).empty());
-    CHECK(server.said() == list{"write 0 fin"}); // Only in answer to theirs.
+    CHECK(server.said() == list{"write 0 fin"}); // Only after theirs.
 
     watcher client{v};
     CHECK(client.receive(0, came(v, "cam")).size() == 1);

@@ -65,7 +65,7 @@ TEST_CASE(
     viewer client{v};
     const std::string drop = has_options_in_ok(v) ? "01" : "02";
     const std::string ok = has_options_in_ok(v) ? "00 05 00 00 00 01 00" : "00 01 00";
-    // Groups 2 to 4 are meant; gomoqt says 3 to 5.
+    // gomoqt means groups 2 to 4 with 3 to 5.
     CHECK(client.receive(0, ok + drop + "03 03 05 00").back() == "groups_dropped 0 3 to 5 cancel");
     CHECK(client.group(3, "03").size() == 3);
     CHECK(client.group(7, "05").size() == 3);
@@ -133,7 +133,7 @@ TEST_CASE("reaching the Group End ends nothing: it may be raised", "[session][di
 
 TEST_CASE("a publisher that ends a subscription at its Group End is subscribed again", "[session][dialects §12.10]") {
     auto o = from(0);
-    o.bounds.read_ahead = 1; // Group by group: one is read, the next is on its way.
+    o.bounds.read_ahead = 1; // Group by group: while one is read, the next is in flight.
     desk d{o};
     d.accepted(0);
     d.whole(0);

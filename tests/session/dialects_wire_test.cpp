@@ -96,7 +96,7 @@ TEST_CASE("32 segments, 32 hops and 32 MiB are accepted, and one more is not", "
         return has_typed_announces(v) ? "00" + sized("01 61" + hops + "00") : sized("01 01 61" + hops);
     };
     if (has_announce_ok(v)) static_cast<void>(client.receive(0, "02 09 00"));
-    // The sender is a hop too, said or not.
+    // The sender counts as a hop, listed or not.
     CHECK(client.receive(0, hops_include_sender(v) ? announced("20", 32) : announced("1f", 31)).size() == 1);
     CHECK(client.receive(0, announced("21", 33)).front() == "stream_rejected 0 too_many_hops");
 

@@ -1,4 +1,4 @@
-// Every named error, and what causes it. An enumerator without a case does not compile.
+// Every named error and its cause. An enumerator without a case does not compile.
 #include "subject.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -29,7 +29,7 @@ struct server : subject {
     }
 };
 
-/// The rule that `said` names last: of a stream that was rejected, or of the session that was closed.
+/// The last error in `said`: of a rejected stream, or of the closed session.
 errc named(const list& said) {
     errc out = errc::ok;
     for (const auto& line : said) {
@@ -159,7 +159,7 @@ errc out_of_scope() {
     return s->announce("elsewhere").error();
 }
 
-/// What comes of the one thing that is wrong.
+/// The result of a single error.
 errc provoked(errc rule) {
     switch (rule) {
     case errc::ok: return on_request(track_bytes("a", "b"));
@@ -214,7 +214,7 @@ errc provoked(errc rule) {
     case errc::same_origin: return twin();
     case errc::refused: return refused();
     case errc::lagged: return takes_nothing();
-    // Local misuse and the end of things.
+    // Local misuse, and limits.
     case errc::undrained_input: return not_drained();
     case errc::input_inside_output: return out_of_turn();
     case errc::more_than_written: return acked_too_much();

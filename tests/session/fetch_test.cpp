@@ -1,4 +1,4 @@
-// FETCH: one group, whenever it was, on the stream of the request.
+// FETCH: any single group, on the stream of the request.
 #include "subject.hpp"
 
 #include <algorithm>
@@ -12,7 +12,7 @@ namespace {
 constexpr std::string_view request =
     "03 11 08 726f6f6d2f63616d 05 766964656f 04 07"; // room/cam video, priority 4, group 7
 
-/// A server that was asked for group 7 on stream 0.
+/// A server with a FETCH for group 7 on stream 0.
 struct publisher : subject {
     explicit publisher(bool fin = false) : subject(role::server) {
         begin(*this);
@@ -26,7 +26,7 @@ struct publisher : subject {
     list told;
 };
 
-/// A client that has asked for group 7 on stream 0.
+/// A client with a FETCH for group 7 on stream 0.
 struct subscriber : subject {
     subscriber() : subject(role::client) {
         begin(*this);
@@ -38,7 +38,7 @@ struct subscriber : subject {
     list asked;
 };
 
-/// Without what names the group.
+/// Without the group's name.
 list short_of(list lines) {
     for (auto& l : lines) {
         const auto from = l.find(' ');
@@ -174,7 +174,7 @@ TEST_CASE("nor does one whose answer ends with a lone FIN", "[session][fetch]") 
     }
     g->finish().value();
     CHECK(server.outputs() == list{"write 0 fin"});
-    CHECK(server.tick_after(0s).empty()); // The next input dates what an output has begun.
+    CHECK(server.tick_after(0s).empty()); // Timers of an output begin with the next input.
     CHECK(server.tick_after(9s).empty());
     CHECK(server.tick_after(1s) == list{"group_delivered 0 sequence 7", "request_ended 0 delivered"});
     CHECK(server.outputs() == list{"stop 0 cancel"});
@@ -199,7 +199,7 @@ TEST_CASE("a FETCH that waits for stream credit stalls nothing else", "[session]
     publisher::frame(g, 1, "abcd");
     server.link.stream_room[stream_id{0}] = 3;
     CHECK(server.outputs() == list{"write 0 020461"});
-    CHECK(server.tick_after(60s).empty()); // No group of it is anybody else's.
+    CHECK(server.tick_after(60s).empty()); // It has no group for another request.
     server.link.stream_room.clear();
     server.writable(0);
     CHECK(server.outputs() == list{"write 0 626364"});
@@ -344,7 +344,7 @@ TEST_CASE("the timeout for a fetched group's FIN after a silence starts when the
     publisher::frame(g, 1, "x");
     static_cast<void>(server.outputs());
     CHECK(server.all_acked(0).empty());
-    server.now += 11s; // Nothing is heard of the peer meanwhile.
+    server.now += 11s; // The peer is silent meanwhile.
     g->finish().value();
     CHECK(server.outputs() == list{"write 0 fin"});
     CHECK(server.tick_after(1ms).empty());

@@ -1,4 +1,4 @@
-// A group's log taken apart again.
+// Parsing a group's log.
 #include "hex.hpp"
 
 #include <algorithm>
@@ -26,7 +26,7 @@ struct reading {
     void write(std::uint64_t time, std::string_view payload) {
         REQUIRE(log->write_frame(timestamp{time}, as_bytes(payload)));
     }
-    /// All pieces that are there, consumed at most `n` bytes at a time.
+    /// All available pieces, consumed at most `n` bytes at a time.
     list all(std::size_t n = SIZE_MAX) {
         list out;
         while (const auto p = cursor.next()) {

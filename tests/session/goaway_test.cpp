@@ -1,4 +1,4 @@
-// GOAWAY: a peer that will leave says so, and where to go.
+// GOAWAY: a peer asks us to reconnect, perhaps elsewhere.
 #include "subject.hpp"
 
 #include <catch2/catch_test_macros.hpp>

@@ -1,4 +1,4 @@
-// The log of a group: what readers are lent, and when its memory goes.
+// The log of a group: bytes lent to readers, and when memory is freed.
 #include "hex.hpp"
 
 #include <algorithm>
@@ -15,7 +15,7 @@ namespace {
 
 constexpr auto v = version::lite_05;
 
-/// Everything that a reader can be lent now, taken by it.
+/// Reads everything available.
 std::string take(group_reader& reader, std::size_t most = SIZE_MAX) {
     std::string out;
     while (most != 0) {
@@ -233,7 +233,7 @@ TEST_CASE("a peer that announces large frames and sends little does not get much
         REQUIRE(g->append_payload(as_bytes(std::string(sent - (16 * 1024 * 1024 - g->missing()), 'x'))));
         CHECK(g->memory() <= 1000 + 5 * sent);
     }
-    // What is there whole is kept in one piece.
+    // A complete frame is kept contiguous.
     auto whole = group::make(pool, group_sequence{1}, v);
     REQUIRE(whole->begin_frame(timestamp{0}, 60'000, 60'000));
     CHECK(whole->memory() > 60'000);
@@ -280,7 +280,7 @@ TEST_CASE("a group without memory reports the error and ends, rather than contin
 
 namespace {
 
-/// One small world of pins and readers on one group, driven by numbers.
+/// Pins and readers on one group, driven by numbers.
 struct accounts {
     slab_pool pool;
     wake_queue wake;
@@ -328,7 +328,7 @@ struct accounts {
     bool finish() {
         for (auto& r : readers) r.reset();
         pin.release();
-        // Whoever comes and goes now leaves the last slab alone: what others had is gone.
+        // Readers that join and leave now affect only the last slab: the earlier ones are freed.
         group_pin{g}.release();
         constexpr std::array<std::size_t, 5> one_slab{0, 960, 4032, 16320, 65664};
         right = right && std::find(one_slab.begin(), one_slab.end(), g->memory()) != one_slab.end();
@@ -344,7 +344,7 @@ TEST_CASE("after every history of writing, reading, pinning and letting go the p
     unsigned long wrong = 0;
     for (unsigned long history = 0; history < 248832ul; ++history) { // 12^5
         accounts a;
-        a.step(8); // a reader that comes before the first byte
+        a.step(8); // a reader from before the first byte
         auto rest = history;
         for (int i = 0; i < 5; ++i, rest /= choices) a.step(static_cast<unsigned>(rest % choices));
         if (!a.finish()) ++wrong;

@@ -1,4 +1,4 @@
-// Memory of a session for a peer that reads nothing: groups, drops and requests, each with its bound.
+// A session's memory for a peer that reads nothing: bounds of groups, drops and requests.
 #include "subject.hpp"
 #include <map>
 #include <moqlite/session/read_ahead.hpp>
@@ -126,7 +126,7 @@ TEST_CASE("a live reader loses the same groups as if all were counted each time"
     server.link.uni_streams = 0;
     std::uint64_t next = 0;
     for (int step = 0; step < 200; ++step) {
-        if (up_to(2) == 0 && !model.empty()) { // One of those that are open grows or ends.
+        if (up_to(2) == 0 && !model.empty()) { // An open group grows or ends.
             auto i = model.begin();
             std::advance(i, static_cast<std::ptrdiff_t>(up_to(static_cast<unsigned>(model.size()) - 1)));
             auto& g = i->second.log;
@@ -282,7 +282,7 @@ TEST_CASE("an application may wait for 300 streams that its peer does not grant"
         static_cast<void>(client.outputs());
         CHECK(client.tick_after(1min).empty());
     }
-    // Nor is the peer read any less for it.
+    // The peer's requests are still read.
     CHECK(client.receive(1, subscribe_bytes("00", "a", "b")).size() == 2);
 }
 

@@ -1,4 +1,4 @@
-// Sessions that are idle for long: nothing ends them, and what they are asked after hours is measured from then.
+// Sessions that are idle for long: nothing ends them, and timeouts of later requests start at the request.
 #include "subject.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -23,7 +23,7 @@ struct idle : subject {
         log = (*this)->open_group(request_id{0}, group_sequence{0}).value();
         settle();
     }
-    /// Says what there is to say; it is acknowledged one round trip later.
+    /// Sends everything; it is acknowledged one round trip later.
     void settle() {
         outputs();
         tell(tick_after(40ms));
@@ -69,7 +69,7 @@ TEST_CASE("a day of idle sessions whose peers probe ends none, whatever their ve
     idle server{v};
     int reports = 0;
     for (int turn = 0; server.now < t0 + 24h; ++turn) {
-        // Now and then the path is another, so that there is something to report.
+        // The path changes now and then, which is reported.
         server->path_measured({.rtt = turn % 3 == 0 ? 40ms : 90ms, .rate = 1'000'000}, server.now);
         server.tell(server.events());
         const auto at = server->deadline().value_or(server.now + 10s);
@@ -93,7 +93,7 @@ TEST_CASE(
     for (int hour = 0; hour < 24; ++hour) {
         CHECK(server.tick_after(1h).empty());
         static_cast<void>(server.outputs());
-        CHECK(server.tick_after(0s).empty()); // Asked for by the deadline, so that the report has a date.
+        CHECK(server.tick_after(0s).empty()); // Requested by the deadline, so that the report has a time.
         CHECK(server->deadline() > server.now);
         server.settle();
         REQUIRE(server.closed == "");
@@ -115,7 +115,7 @@ TEST_CASE("timeouts of requests made after hours of silence start at the request
     CAPTURE(alpn(v), commands[which].name);
     idle server{v};
     server.now += 5h;
-    if (!commands[which].run(server)) return; // The version cannot say it.
+    if (!commands[which].run(server)) return; // The version has no such message.
     SECTION("where the transport is pumped before it tells the time") { static_cast<void>(server.outputs()); }
     SECTION("or after") {}
     SECTION("or where an input came just before") {

@@ -1,5 +1,5 @@
-// What was lent to the transport stays in memory, unchanged, until it was acknowledged, or a reset of its stream or the
-// close of the connection has been executed: QUIC sends it again from where it lies.
+// Lent bytes stay in memory, unchanged, until they are acknowledged, or a reset of their stream or the close of the
+// connection has been executed: QUIC retransmits them from there.
 #include "subject.hpp"
 
 #include <algorithm>
@@ -17,7 +17,7 @@ struct shared_pool {
     slab_pool memory;
 };
 
-/// A server with a SUBSCRIBE on stream 0 and a FETCH on stream 4. A group of each is on its way, and SUBSCRIBE_OK:
+/// A server with a SUBSCRIBE on stream 0 and a FETCH on stream 4. A group of each is in flight, and SUBSCRIBE_OK:
 /// written, and not acknowledged.
 struct lender : shared_pool, subject {
     explicit lender(limits bounds = {}) : subject(role::server, version::lite_05, {.bounds = bounds, .pool = &memory}) {
@@ -38,7 +38,7 @@ struct lender : shared_pool, subject {
         std::vector<group_ref> others;
         for (std::uint64_t i = 0; i != 4; ++i) {
             others.push_back(group::make(memory, group_sequence{9}, version::lite_05));
-            others.back()->write_frame(timestamp{0}, as_bytes(std::string(900, 'S'))).value(); // Somebody's secret.
+            others.back()->write_frame(timestamp{0}, as_bytes(std::string(900, 'S'))).value(); // Another user's data.
         }
         const auto before = lent_memory::comparisons();
         link.lent.compare_all();
@@ -47,7 +47,7 @@ struct lender : shared_pool, subject {
     group_ref live, fetched;
 };
 
-/// Something that ends groups, requests or the session; the rule holds before the pump that says so, and in it.
+/// Actions that end groups, requests or the session; the rule holds before the pump that sends this, and within it.
 struct ending {
     const char* name;
     std::function<void(lender&)> how;
@@ -111,7 +111,7 @@ TEST_CASE("lent bytes stay valid until the transport has released them, whatever
             lender s;
             e.how(s);
             static_cast<void>(s.events());
-            // Both groups, the prefix of the one and SUBSCRIBE_OK: nothing of it was given up yet.
+            // Both groups, the prefix of the one and SUBSCRIBE_OK: nothing was released yet.
             CHECK(s.send_again() == 4);
             static_cast<void>(s.outputs());
             static_cast<void>(s.events());
@@ -129,7 +129,7 @@ TEST_CASE("the memory of a group that ended early is freed after one pump", "[se
     const auto before = s.memory.in_use();
     CHECK(s.outputs() == list{"reset 7 cancel"});
     CHECK(s.memory.in_use() < before);
-    // Late acknowledgements of what was given up change nothing.
+    // Late acknowledgements of released bytes have no effect.
     CHECK(s.acked(group_stream, 5).empty());
     CHECK(s.stream_closed(group_stream, app_error::cancel).empty());
 }
@@ -156,7 +156,7 @@ TEST_CASE("control bytes stay until the reset of their stream is executed", "[se
     SECTION("the session ends") { static_cast<void>(s.receive(client_uni(1), "01 04 01 01 01 01")); }
     CHECK(s.link.lent.bytes() == lent);
     s.link.lent.compare_all();
-    static_cast<void>(s.acked(client_bidi(0), 1)); // Of what was given up: nobody counts it.
+    static_cast<void>(s.acked(client_bidi(0), 1)); // For released bytes: ignored.
     static_cast<void>(s.outputs());
     CHECK(s.link.lent.bytes() < lent);
 }

@@ -1,4 +1,4 @@
-// Two sessions joined in memory: all that QUIC carries, without a network.
+// Two sessions joined in memory: everything that QUIC carries, without a network.
 #include "sim/print.hpp"
 
 #include <algorithm>
@@ -123,7 +123,7 @@ TEST_CASE("sessions of every version talk in memory, byte for byte", "[session][
     CHECK(s.server.count("group_delivered") == 20);
     REQUIRE(s.server->finish(r));
     s.run();
-    s.pass(1s); // Before moq-lite-05 a FIN does not say that all has come.
+    s.pass(1s); // Before moq-lite-05 a FIN does not mean that everything has arrived.
     CHECK(s.client.count("subscription_ended 0 finished") == 1);
     CHECK(s.pool.in_use() == 0);
 }
@@ -171,7 +171,7 @@ TEST_CASE(
     CHECK_FALSE(s.server.send());
     const auto g = s.server->open_group(sound, group_sequence{7}).value();
     REQUIRE(g->write_frame(timestamp{0}, as_bytes(std::string(3000, 's'))));
-    s.turn(); // What was written before comes before it.
+    s.turn(); // Earlier writes arrive first.
     CHECK(s.received[0].size() < 2000);
     s.turn(), s.turn();
     CHECK(s.received[7].size() == 3000);

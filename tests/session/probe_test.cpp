@@ -1,4 +1,4 @@
-// PROBE: what a publisher has measured of the path, as it changes.
+// PROBE: a publisher's measurements of the path, as they change.
 #include "subject.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -8,7 +8,7 @@ namespace moqlite::test::probe_test {
 
 namespace {
 
-/// A server that was asked for reports on stream 0.
+/// A server with a request for reports on stream 0.
 struct publisher : subject {
     explicit publisher(version v = version::lite_05) : subject(role::server, v, {.reports_path = true}) {
         begin(*this);
@@ -23,7 +23,7 @@ struct publisher : subject {
     }
 };
 
-/// A client whose server says in its SETUP whether it can tell.
+/// A client whose server's SETUP says whether it reports.
 struct subscriber : subject {
     explicit subscriber(std::string_view setup, version v = version::lite_05) : subject(role::client, v) {
         static_cast<void>(outputs());

@@ -220,7 +220,7 @@ TEST_CASE("an ended track without groups is END and FIN, without OK", "[session]
     publisher old{"00 00 00 00 00", version::lite_03};
     REQUIRE(old->end_track(old.id, group_sequence{0}));
     REQUIRE(old->finish(old.id));
-    CHECK(old.outputs() == list{"write 0 00050000000000 fin"}); // There everything begins with OK.
+    CHECK(old.outputs() == list{"write 0 00050000000000 fin"}); // On these versions OK comes first.
 }
 
 TEST_CASE("groups that will not be served are announced as dropped", "[session][publish]") {

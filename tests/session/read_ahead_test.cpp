@@ -1,4 +1,4 @@
-// How far ahead a complete reader asks, and when that becomes more.
+// How far a complete reader reads ahead, and when that increases.
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <chrono>
@@ -21,11 +21,11 @@ limits bounds(std::size_t start, std::size_t most) {
 }
 constexpr group_sequence g(std::uint64_t n) { return group_sequence{n}; }
 
-/// A reader whose publisher knows of a new Group End after `delay`, and then sends a group each `each`.
+/// A reader whose publisher gets a new Group End after `delay`, and then sends a group each `each`.
 read_ahead after_a_minute(duration delay, duration each, bool drained) {
     read_ahead r{bounds(64 * kib, 1024 * kib)};
     std::uint64_t cap = r.distance() - 1;
-    std::uint64_t told = cap; // What the publisher knows.
+    std::uint64_t told = cap; // The publisher's Group End.
     time_point known = t0, now = t0;
     for (std::uint64_t n = 0; now < t0 + 60s; ++n) {
         if (n > told) {

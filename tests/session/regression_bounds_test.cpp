@@ -1,4 +1,4 @@
-// Faults that a review found in what a peer can make a session keep. Each was seen to fail before its fix.
+// Faults found by review in the memory bounds of a session. Each test failed before its fix.
 #include "subject.hpp"
 
 #include <algorithm>

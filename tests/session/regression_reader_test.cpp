@@ -1,4 +1,4 @@
-// What a track_reader does not get: groups that are cut off, dropped, late, or too much for it.
+// Groups that a track_reader does not get: cut off, dropped, late, or too large.
 #include "desk.hpp"
 
 #include <catch2/catch_test_macros.hpp>

@@ -1,4 +1,4 @@
-// Faults that a review found in how requests and subscriptions end. Each was seen to fail before its fix.
+// Faults found by review in the end of requests and subscriptions. Each test failed before its fix.
 #include "subject.hpp"
 
 #include <algorithm>
@@ -18,7 +18,7 @@ struct subscriber : subject {
         static_cast<void>(outputs());
         CHECK(receive(0, "00 01 00") == list{"subscription_accepted 0 from 0"});
     }
-    /// The beginning of a group of one frame of four bytes, of which two have come.
+    /// The beginning of a group with one frame of four bytes, of which two have arrived.
     void half_a_group(std::uint64_t stream, std::string_view sequence) {
         CHECK(receive(stream, "00 02 00" + std::string(sequence) + "00 04 6162").size() == 2);
     }

@@ -1,4 +1,4 @@
-// Which group goes next.
+// Which group is sent next.
 #include <catch2/catch_test_macros.hpp>
 #include <moqlite/session/scheduler.hpp>
 #include <string>

@@ -1,4 +1,4 @@
-// When a peer that takes nothing is let go, and when it is not.
+// When a stalled peer is disconnected, and when not.
 #include "subject.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -8,7 +8,7 @@ namespace moqlite::test::stall_test {
 
 namespace {
 
-/// A server whose peer has subscribed on stream 0, with nothing owed.
+/// A server whose peer has subscribed on stream 0, with nothing outstanding.
 struct publisher : subject {
     explicit publisher(std::string_view options = "00 00 00 00 00") : subject(role::server) {
         begin(*this);
@@ -58,7 +58,7 @@ TEST_CASE("a write after a long silence does not close the session, its clock be
     server.now += 20s;
     REQUIRE(g->write_frame(timestamp{1}, as_bytes("more")));
     static_cast<void>(server.outputs());
-    // A command does not tell the time: the next tick does.
+    // A command has no time: the next tick has.
     CHECK(server->deadline() <= server.now);
     CHECK(server.tick_after(0s).empty());
     CHECK(server->deadline() == server.now + 15s);
@@ -200,7 +200,7 @@ TEST_CASE("a slow link is not a stall: stream credit, connection credit and ackn
         CHECK(server.tick_after(0s).empty());
         if (how != 2)
             CHECK(server.all_acked(7).empty());
-        else if (server.link.unacked[stream_id{7}] >= 1600) // Only what was acknowledged makes room.
+        else if (server.link.unacked[stream_id{7}] >= 1600) // Only acknowledged bytes make room.
             CHECK(server.acked(7, 1600).empty());
         REQUIRE(server.tick_after(200ms).empty());
         if (how == 0) {

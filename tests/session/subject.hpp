@@ -30,7 +30,7 @@ inline constexpr time_point t0{1s};
     return lines;
 }
 
-/// A transport that does as it is told, unless it is told not to, and writes it all down.
+/// A transport that records everything, and can be told to block.
 class recorder {
 public:
     explicit recorder(role side) : side_(side) {}
@@ -45,7 +45,7 @@ public:
         return stream_id{id};
     }
     std::optional<std::size_t> write(const write_stream& w) {
-        lent.compare_all(); // A packet is begun, which may carry any of it again.
+        lent.compare_all(); // A packet is begun, which may retransmit any of it.
         if (budget == 0) return std::nullopt;
         const auto room = stream_room.contains(w.stream) ? stream_room[w.stream] : SIZE_MAX;
         const auto n = std::min({w.size, room, budget});
@@ -78,7 +78,7 @@ public:
     std::size_t bidi_streams = 1000;
     std::size_t uni_streams = 1000;
     std::size_t budget = SIZE_MAX;                ///< What the connection takes.
-    std::map<stream_id, std::size_t> stream_room; ///< What a stream takes; without an entry everything.
+    std::map<stream_id, std::size_t> stream_room; ///< Bytes that a stream takes; without an entry all.
     std::map<stream_id, std::uint64_t> unacked;
     lent_memory lent;
 
@@ -90,7 +90,7 @@ private:
 
 static_assert(transport<recorder>);
 
-/// What a session asks of its transport is checked. What it is told is not: a test may tell it anything.
+/// The session's outputs are checked, its inputs are not: a test may pass it anything.
 struct output_fault_is_failure {
     void operator()(std::string_view rule) const {
         const auto kind = rule.substr(0, rule.find(':'));
@@ -99,7 +99,7 @@ struct output_fault_is_failure {
     }
 };
 
-/// A session, its recorder, and a clock that stands still until it is moved.
+/// A session, its recorder, and a manual clock.
 class subject {
 public:
     explicit subject(role side, version v = version::lite_05, session_options options = {})
@@ -117,17 +117,17 @@ public:
         while (const auto e = checked_.poll_event()) out.push_back(text(*e));
         return out;
     }
-    /// All that the session wants said, said.
+    /// Pumps, and returns the outputs.
     list outputs() {
         link.said.clear();
         pump(checked_, wire_);
         return std::exchange(link.said, {});
     }
-    /// Bytes arrive; their events are still to be taken.
+    /// Bytes arrive; their events are not polled yet.
     void arrives(std::uint64_t id, byte_view data, bool fin = false) {
         checked_.stream_received(stream_id{id}, data, fin, now);
     }
-    /// Bytes arrive; what the session says of it.
+    /// Bytes arrive; returns the events.
     list receive(std::uint64_t id, std::string_view bytes, bool fin = false) {
         const auto data = hex(bytes);
         arrives(id, data, fin);
@@ -173,7 +173,7 @@ private:
     checking_transport<recorder, output_fault_is_failure> wire_{link, books_};
 };
 
-/// Takes a session through its beginning: SETUP out and in, and for a server admission.
+/// Takes a session through its handshake: SETUP in both directions, and on a server admission.
 inline void begin(subject& s, scope allowed = {}) {
     const bool server = s->side() == role::server;
     static_cast<void>(s.outputs());
@@ -189,7 +189,7 @@ inline void begin(subject& s, scope allowed = {}) {
     static_cast<void>(s.outputs());
 }
 
-/// `body` (hexadecimal) with its length in front.
+/// `body` (hexadecimal) after its length.
 [[nodiscard]] inline std::string sized(std::string_view body) {
     std::array<std::byte, wire::varint_size_max> form{};
     const auto used = wire::write_varint(hex(body).size(), form);

@@ -229,7 +229,7 @@ TEST_CASE("a TRACK is sent once and answered once", "[session][track]") {
     }
 }
 
-// Found by AddressSanitizer: a track_reader gave up such a group when it was told of its end.
+// Found by AddressSanitizer: a track_reader dropped such a group on the event of its end.
 TEST_CASE(
     "a group that ended with its session is not found by a command any more", "[session][subscribe][regression]") {
     viewer client;

@@ -17,7 +17,7 @@ struct follower : desk {
     void announced(std::string_view path = "room") { tell(broadcast_available{watch_id{}, path, {}, false, 0}); }
     void unannounced() { tell(broadcast_ended{watch_id{}, "room"}); }
     void next_subscription() { id = subscribe_id{number(id) + 1}; }
-    /// Since it was asked last.
+    /// Since the last call.
     [[nodiscard]] bool subscribed() {
         const auto all = said();
         return std::any_of(all.begin(), all.end(), [](const auto& line) { return line.starts_with("subscribe "); });
@@ -196,7 +196,7 @@ TEST_CASE(
     d.cut();
     CHECK(d.reader.position() == track_position{group_sequence{4}, 3});
     CHECK(d.reader.failed().has_value() == !follows);
-    CHECK(d.reader.next()->sequence == group_sequence{5}); // Who takes it has passed over the loss.
+    CHECK(d.reader.next()->sequence == group_sequence{5}); // Consuming it skips the loss.
     CHECK(d.reader.position() == track_position{group_sequence{4}, 3});
     CHECK(d.read() == list{"5.0 later"});
     CHECK(d.reader.position() == track_position{group_sequence{6}, 0});

@@ -11,7 +11,7 @@ TEST_CASE("a complete reader gives credit as it reads: two groups at first, then
     d.accepted(5);
     CHECK(d.said().empty());
     d.whole(5, "abc");
-    // It has seen that groups are small.
+    // It has learnt that groups are small.
     CHECK(d.said() == list{"update 0 ..516"});
     CHECK(d.read() == list{"5.0 abc"});
     for (std::uint64_t n = 6; n < 133; ++n) d.whole(n);
@@ -152,7 +152,7 @@ TEST_CASE("a publisher that ends at the Group End is subscribed again, and unrea
     CHECK(d.lost().empty());
 }
 
-// Issue 10: @moq/net accepts the subscription to what follows the end of a track, and then says nothing, for ever.
+// Issue 10: @moq/net accepts a subscription beyond the end of a track, and then stays silent for ever.
 TEST_CASE("before moq-lite-05 a FIN at the Group End ends the track if nothing follows for a second",
     "[session][reader][end of track]") {
     auto o = from(0);

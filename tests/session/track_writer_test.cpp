@@ -1,4 +1,4 @@
-// A track written frame by frame: who is served which groups, what is held for whom, and for how long.
+// A track written frame by frame: which subscribers are served which groups, and what is held how long.
 #include "session/subject.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -7,7 +7,7 @@
 
 namespace moqlite::test::track_writer_test {
 
-/// A session that writes down what it is told.
+/// A session that records commands.
 struct notebook {
     result<void> note(std::string line) {
         said.push_back(std::move(line));
@@ -165,7 +165,7 @@ TEST_CASE("a group that grows beyond the bound without a subscriber is aborted, 
     o.hold_max = 100'000;
     studio s{o};
     s.write(1, 200'000);
-    s.write(1, 10); // Of the same group, which goes nowhere.
+    s.write(1, 10); // Of the same group, which is dropped.
     CHECK_FALSE(s.writer.find(studio::at(0)));
     s.write(1, 10);
     CHECK(s.writer.find(studio::at(1)));

@@ -1,4 +1,4 @@
-// SUBSCRIBE_UPDATE: what a turn wants in the end is one message, and one that was not sent yet has no successor.
+// SUBSCRIBE_UPDATE: the final values of a turn are one message, and no second one is queued before it is sent.
 #include "subject.hpp"
 
 #include <catch2/catch_test_macros.hpp>

@@ -1,4 +1,4 @@
-// What differs between the versions, and what does not: the same session, table by table.
+// Differences between the versions: the same session, table by table.
 #include "subject.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -245,7 +245,7 @@ TEST_CASE("on versions where a FIN may overtake groups, a track has ended after 
         CHECK_FALSE(client->deadline());
     }
     SECTION("though its stream is gone") {
-        CHECK(client->update(client.id, {.priority = 1}).error() == errc::not_found); // Nobody would read it.
+        CHECK(client->update(client.id, {.priority = 1}).error() == errc::not_found); // It would not be read.
         CHECK(client.stopped(0).empty());
         CHECK(client.stream_closed(0, app_error::cancel).empty());
         CHECK(client.tick_after(250ms) == list{"subscription_ended 0 finished"});
