@@ -10,7 +10,7 @@
 
 namespace moqlite::test {
 
-/// The bytes that `text` spells, two digits each; spaces may stand anywhere. Aborts on anything else.
+/// The bytes in `text`, two digits each; spaces are ignored. Aborts on anything else.
 [[nodiscard]] inline std::vector<std::byte> hex(std::string_view text) {
     const auto digit = [](char c) -> unsigned {
         if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');
@@ -33,7 +33,7 @@ namespace moqlite::test {
     return out;
 }
 
-/// `bytes` in lower case, without spaces: what hex() reads back.
+/// `bytes` in lower case, without spaces, as hex() reads them.
 [[nodiscard]] inline std::string to_hex(std::span<const std::byte> bytes) {
     constexpr std::string_view digits = "0123456789abcdef";
     std::string out;

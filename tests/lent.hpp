@@ -1,4 +1,4 @@
-// The bytes lent to a transport, and a copy of them: QUIC sends again from where it lies, so it must stay as it was.
+// The bytes lent to a transport, with a copy: QUIC retransmits them from there, so they must not change.
 #pragma once
 
 #include <algorithm>
@@ -16,8 +16,8 @@
 
 namespace moqlite::test {
 
-/// The books of one connection. Bytes leave them when they are acknowledged, when a reset of their stream or a close
-/// has been executed, or with their stream; each time, and whenever something may be sent again, they are compared.
+/// The lent ranges of one connection, until they are acknowledged, or a reset of their stream or a close has been
+/// executed, or their stream has ended; then, and whenever they may be retransmitted, they are compared.
 class lent_memory {
 public:
     /// A write of `data`, of which `taken` bytes were accepted.
@@ -53,16 +53,16 @@ public:
         resetting_.clear();
         if (closing_) streams_.clear();
     }
-    /// The transport has let go of the stream.
+    /// The transport has released the stream.
     void closed(stream_id id) {
         if (const auto found = streams_.find(id); found != streams_.end())
             for (const auto& p : found->second) compare(p);
         streams_.erase(id);
         resetting_.erase(id);
     }
-    /// The connection is no more.
+    /// The connection has ended.
     void over() { streams_.clear(); }
-    /// As if all of it were sent again now.
+    /// As if everything were retransmitted now.
     void compare_all() const {
         for (const auto& [id, pieces] : streams_)
             for (const auto& p : pieces) compare(p);
@@ -74,7 +74,7 @@ public:
         return sum;
     }
 
-    /// One range of bytes with what it was when it was lent. Under AddressSanitizer, freed memory is found as well.
+    /// One range with its content when it was lent. AddressSanitizer also detects freed memory.
     static void compare(const std::byte* at, std::span<const std::byte> copy) {
         ++comparisons();
         const bool same = copy.empty() || std::memcmp(at, copy.data(), copy.size()) == 0;

@@ -1,4 +1,4 @@
-// Admission of connections: which are refused at once, and how much of an endpoint one address may use.
+// Admission of connections: which are refused at once, and the share of one address.
 #include "memory_pair.hpp"
 
 namespace moqlite::test::admission_test {
@@ -18,7 +18,7 @@ struct visitor {
             [this](const link::closed& how) { failed = how; }, why, pair.now);
         REQUIRE(made != nullptr);
     }
-    /// Both ways, in steps of a millisecond, until nothing is left to say.
+    /// Exchanges datagrams in steps of a millisecond until there are no more.
     void exchange() {
         for (int i = 0; i < 20; ++i, pair.now += 1ms) {
             end.endpoint.pump(pair.now);
@@ -55,7 +55,7 @@ TEST_CASE("a refusing server answers a client's first packet at once, with a sho
     REQUIRE(pair.server.outbox.size() == 5);
     for (const auto& p : pair.server.outbox) CHECK(p.bytes.size() < 120);
     pair.server.outbox.clear();
-    // Its successor at the same address takes the client.
+    // Its successor at the same address accepts the client.
     pair.restart_server();
     visitor again{pair, at("127.0.0.2")};
     again.connect();
@@ -120,7 +120,7 @@ TEST_CASE("handshakes with a forged source address do not get that address refus
     own.connect();
     own.exchange();
     CHECK_FALSE(own.failed);
-    // It asks again, and the oldest of them has had its time.
+    // It retransmits, and the oldest handshake has had its time.
     pair.now += 1s;
     own.end.endpoint.expire(pair.now);
     own.exchange();
@@ -146,7 +146,7 @@ TEST_CASE("an IPv6 /64 counts as one address", "[regression]") {
 TEST_CASE(
     "half-open handshakes of one address leave room for others, and the oldest of its own yields", "[regression]") {
     pair_options options;
-    options.server.unvalidated = 1'000'000; // As if each had proved its address.
+    options.server.unvalidated = 1'000'000; // As if each address were validated.
     memory_pair pair{std::move(options)};
     const auto flood = first_flights(1300, at("192.0.2.9"));
     for (const auto& packet : flood) pair.inject(pair.server, at("192.0.2.9"), packet);
@@ -159,7 +159,7 @@ TEST_CASE(
     same.connect();
     same.exchange();
     CHECK_FALSE(same.is_in());
-    // It asks again, and then the flood's oldest has had its time.
+    // It retransmits, and then the flood's oldest handshake has had its time.
     pair.now += 1s;
     same.end.endpoint.expire(pair.now);
     same.exchange();

@@ -1,4 +1,4 @@
-// How much strangers can make an endpoint send: bounded for each source and for all.
+// Limits on what unvalidated clients can make an endpoint send: per source and in total.
 #include "../../adapters/ngtcp2/detail/allowance.hpp"
 
 #include <catch2/catch_test_macros.hpp>

@@ -23,13 +23,13 @@ namespace net = boost::asio;
 
 namespace {
 
-/// What the next sendmsg fails with: an errno, 0 for nothing.
+/// The errno of the next sendmsg; 0: it succeeds.
 std::function<int(const msghdr&)> fault;
 
 } // namespace
 
-// Loopback's socket never is full and takes everything, so the kernel's refusals are made here: the
-// libraries are static, and this definition comes before the C library's.
+// Loopback sockets are never full and accept everything, so refusals are injected here: the
+// libraries are static, and this definition precedes the C library's.
 extern "C" ssize_t sendmsg(int fd, const msghdr* m, int flags) {
     if (fault)
         if (const int error = fault(*m); error != 0) return errno = error, -1;
@@ -66,7 +66,7 @@ struct loopback {
             keep(at_client), [this](const link::closed& how) { failures.push_back(how.reason); });
     }
 
-    /// True if `done` came in time.
+    /// True: `done` within the limit.
     bool run(const std::function<bool()>& done, std::chrono::seconds limit = 30s) {
         const auto end = std::chrono::steady_clock::now() + limit;
         context.restart();
@@ -96,8 +96,8 @@ void transfer(loopback& net, std::size_t size) {
     CHECK(server->received.begin()->second.bytes == data);
 }
 
-/// Every packet that was built has reached the kernel. (Lost ones QUIC would repeat, so the bytes that
-/// arrive prove nothing; a few packets of a handshake share a datagram.)
+/// Every built packet has reached the kernel. (QUIC retransmits lost ones, so received bytes prove
+/// nothing; a few packets of a handshake share a datagram.)
 bool all_were_sent(loopback& net) {
     constexpr std::uint64_t shared = 8;
     return net.client.stats().datagrams_sent + shared >= net.at_client[0]->connection.stats().packets_sent;
@@ -138,9 +138,9 @@ TEST_CASE("a kernel that refuses GSO when it is used gets datagrams one by one, 
     options.quic.log = [&](link::log_level level, std::string_view line) {
         if (level >= link::log_level::warning) lines.emplace_back(line);
     };
-    options.socket.buffer = 100'000; // More than this may be refused, which is a line too.
+    options.socket.buffer = 100'000; // A larger size may be refused, which is also logged.
     loopback net{{}, options};
-    // Linux on some virtual devices: EIO for a burst, everything else is fine.
+    // Linux on some virtual devices: EIO for a burst, everything else works.
     fault = [](const msghdr& m) { return m.msg_iov->iov_len > 1452 ? EIO : 0; };
     transfer(net, 2 * 1024 * 1024);
     fault = nullptr;
@@ -199,7 +199,7 @@ TEST_CASE("wake() from outside of a turn causes one") {
 
 TEST_CASE("connecting by name finds the address on which somebody listens") {
     loopback net;
-    net.connect("localhost"); // Which is ::1 too, on most machines.
+    net.connect("localhost"); // On most machines also ::1.
     REQUIRE(net.run([&] { return !net.at_client.empty() || !net.failures.empty(); }));
     CHECK(net.failures == std::vector<std::string>{});
 }
@@ -221,7 +221,7 @@ TEST_CASE("a closed port is reported at once", "[regression]") {
     REQUIRE(net.run([&] { return net.failures.size() == 1; }, 2s));
     CHECK(net.failures[0].ends_with(":9: Connection refused"));
     CHECK(net.failures[0].starts_with("cannot reach "));
-    // The socket goes on.
+    // The socket still works.
     net.connected();
 }
 

@@ -1,4 +1,4 @@
-// Bounds on the memory that one peer can occupy at an endpoint. Looks inside, for nothing public counts it.
+// Bounds on the memory that one peer can occupy at an endpoint. Uses private members, as nothing public counts it.
 #include "../../adapters/ngtcp2/detail/endpoint_state.hpp"
 #include "forgery.hpp"
 #include "memory_pair.hpp"
@@ -72,7 +72,7 @@ TEST_CASE(
     pair.run_for(2s);
     REQUIRE(client->sent[stream_id{2}].stopped);
     CHECK(*client->sent[stream_id{2}].stopped == app_error::timeout);
-    // Its place is free again, and nothing of it is left.
+    // Its place is free again, and nothing is left.
     pair.run_for(1s);
     CHECK_FALSE(client->ended->has_value());
     CHECK(kept_for(server) < 256 * 1024);

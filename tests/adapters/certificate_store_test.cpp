@@ -1,4 +1,4 @@
-// When a server shows another certificate, and who notices.
+// Renewal of a server's certificate.
 #include "memory_pair.hpp"
 #include "temporary_file.hpp"
 
@@ -91,7 +91,7 @@ TEST_CASE("files are reloaded when both have changed") {
     const auto first = make(), second = make();
     pair_of_files files{first};
     CHECK(files.refresh() == same);
-    files.chain.write(second.chain); // The key follows between two looks.
+    files.chain.write(second.chain); // The key follows between two checks.
     CHECK(files.refresh() == same);
     files.key.write(second.key);
     CHECK(files.refresh() == same);
@@ -156,7 +156,7 @@ TEST_CASE("a server's new certificate is for new connections, and does not distu
     const auto before = client_tls(trust::fingerprint(ngtcp2::fingerprint(test_identity(), why).value()));
     const auto after = client_tls(trust::fingerprint(ngtcp2::fingerprint(second, why).value()));
     pair.connect(before);
-    pair.run_for(6ms); // The server has begun to answer.
+    pair.run_for(6ms); // The server is in the middle of its answer.
     REQUIRE(pair.server.endpoint.connections() == 2);
     pair.server.endpoint.renew(server_tls(second));
 
@@ -167,7 +167,7 @@ TEST_CASE("a server's new certificate is for new connections, and does not distu
     pair.connect(before);
     REQUIRE(pair.run([&] { return pair.client.failures.size() == 1; }));
     pair.run_for(20s);
-    CHECK(pair.server.endpoint.connections() == 3); // Keep-alive goes on.
+    CHECK(pair.server.endpoint.connections() == 3); // Keep-alive continues.
 }
 
 TEST_CASE("a refusing server does not accept again because of a new certificate") {

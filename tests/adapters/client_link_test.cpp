@@ -1,4 +1,4 @@
-// What a client_link owes its user when it ends at a bad moment. Real sockets on loopback.
+// The calls of a client_link that ends at a bad moment. Real sockets on loopback.
 #include "memory_pair.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -61,7 +61,7 @@ asio::client_link_options to_port(std::uint16_t port) {
     return o;
 }
 
-/// True if `done` came in time.
+/// True: `done` within the limit.
 bool run(net::io_context& context, const std::function<bool()>& done, std::chrono::milliseconds limit = 20s) {
     const auto end = std::chrono::steady_clock::now() + limit;
     context.restart();
@@ -142,7 +142,7 @@ TEST_CASE("an answer that is read in the same round as the connect timeout makes
     asio::client_link link{near.get_executor(), o, user};
     link.connect();
     run(near, [] { return false; }, 50ms);
-    run(far, [&] { return std::chrono::steady_clock::now() > passed; }); // The client's thread does something else.
+    run(far, [&] { return std::chrono::steady_clock::now() > passed; }); // The client's thread is busy.
     REQUIRE(run(near, [&] { return user.connections + static_cast<int>(user.failures.size()) != 0; }));
     run(near, [] { return false; }, 50ms);
     CHECK(user.connections == 1);

@@ -1,4 +1,4 @@
-// Connection ids come and go; none is left behind. Looks inside, for nothing public counts them.
+// Connection ids are issued and retired; none is left behind. Uses private members, as nothing public counts them.
 #include "../../adapters/ngtcp2/detail/endpoint_state.hpp"
 #include "memory_pair.hpp"
 
@@ -12,7 +12,7 @@ namespace {
 
 ngtcp2::detail::endpoint_state& home_of(const recorder* r) { return ngtcp2::detail::state_of(r->connection).home; }
 
-/// The client goes to another port, and with it to another connection id; false: it has none yet.
+/// The client moves to another port, and to another connection id; false: it has none yet.
 bool migrate(memory_pair& pair, recorder* client, std::uint16_t port) {
     auto& inner = ngtcp2::detail::state_of(client->connection);
     auto local = pair.client.address;
@@ -25,7 +25,7 @@ bool migrate(memory_pair& pair, recorder* client, std::uint16_t port) {
     return true;
 }
 
-/// Neither end knows anything any more.
+/// Both ends have dropped all state.
 void must_be_forgotten(memory_pair& pair, const std::vector<const ngtcp2::detail::endpoint_state*>& homes) {
     pair.run_for(30s);
     for (const auto* home : homes) {

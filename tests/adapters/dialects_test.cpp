@@ -1,4 +1,4 @@
-// Where implementations disagree about what QUIC carries for them, a row of moq-lite-wire.md §12 each.
+// Where implementations disagree about the use of QUIC, a row of moq-lite-wire.md §12 each.
 #include "memory_pair.hpp"
 
 #include <catch2/generators/catch_generators.hpp>

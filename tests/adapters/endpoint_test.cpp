@@ -106,7 +106,7 @@ TEST_CASE("without stream credit a write stops at the window, and continues when
     pair.run_for(1s);
     CHECK(client->sent[client->opened[0]].written == 10'000);
     CHECK(client->sent[client->opened[0]].blocked);
-    CHECK(client->closed_streams.contains(client->opened[1])); // The other one is not held up.
+    CHECK(client->closed_streams.contains(client->opened[1])); // The other one is not delayed.
     server->connection.credit(client->opened[0], 20'000);
     REQUIRE(pair.run([c = client] { return c->closed_streams.size() == 2; }));
 }
@@ -270,7 +270,7 @@ TEST_CASE("keep-alive holds an idle connection, silence ends it after the idle t
     const auto since = pair.now;
     REQUIRE(pair.run([&] { return end->has_value(); }));
     CHECK((*end)->reason == "idle timeout");
-    // Counted from the peer's last word, which was a keep-alive at most 2 s ago.
+    // Counted from the peer's last packet, a keep-alive at most 2 s ago.
     CHECK(pair.now - since >= 6s);
     CHECK(pair.now - since <= 8s);
 }
@@ -354,7 +354,7 @@ TEST_CASE("a source beyond its refusals or version negotiations per second takes
     REQUIRE_FALSE(pair.client.outbox.empty());
     auto first = pair.client.outbox.front().bytes;
     CHECK(flood(first) == std::pair{std::size_t{1000}, std::size_t{1001}});
-    first[4] = 7; // A version that nobody knows.
+    first[4] = 7; // An unknown version.
     CHECK(flood(first) == std::pair{std::size_t{1000}, std::size_t{1001}});
 }
 
@@ -364,7 +364,7 @@ TEST_CASE("a client whose address changes during a transfer keeps its connection
     pair.run_for(1s);
     client->send(direction::uni, noise(3'000'000));
     pair.run_for(20ms);
-    pair.client.address.port(2000); // A NAT forgot the mapping.
+    pair.client.address.port(2000); // A NAT dropped the mapping.
     REQUIRE(pair.run([c = client] { return c->closed_streams.size() == 1; }));
     CHECK(server->connection.remote().port() == 2000);
     CHECK(server->received.begin()->second.bytes == noise(3'000'000));

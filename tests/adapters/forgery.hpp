@@ -1,4 +1,4 @@
-// Packets of a real connection with other frames in them: the way of a peer that writes its own. The program is linked
+// Packets of a real connection with replaced frames, as from a peer that writes its own. The program is linked
 // with --wrap=ngtcp2_crypto_encrypt_cb; everything but the frames stays QUIC's.
 #pragma once
 
@@ -9,8 +9,8 @@
 
 namespace moqlite::test {
 
-/// While it lives, asked for the frames of each packet that is about to be encrypted, by the length of those that it
-/// has; nullopt: they stay. What is shorter is padded, what is longer is not used.
+/// While it lives, called for the frames of each packet before encryption, with the length of the original
+/// ones; nullopt: unchanged. Shorter ones are padded, longer ones not used.
 class forgery {
 public:
     using function = std::function<std::optional<std::string>(std::size_t length)>;

@@ -1,4 +1,4 @@
-// What is not QUIC, or not for us, is dropped; nothing is amplified.
+// Datagrams that are not QUIC, or not for us, are dropped; there is no amplification.
 #include "memory_pair.hpp"
 
 #include <algorithm>
@@ -15,7 +15,7 @@ TEST_CASE("garbage of any length is dropped without an answer") {
         std::string bytes(random() % 1500, '\0');
         for (auto& c : bytes) c = static_cast<char>(random());
         if (i % 2 == 0 && !bytes.empty()) bytes[0] = static_cast<char>(bytes[0] | 0xc0);
-        // QUIC version 1, so that it gets further.
+        // QUIC version 1, so that it is parsed further.
         if (i % 4 == 0 && bytes.size() > 7) bytes.replace(1, 5, std::string{"\0\0\0\1\x8", 5});
         pair.inject(pair.server, from, bytes);
         std::size_t out = 0;
@@ -95,7 +95,7 @@ TEST_CASE("until its address is validated, a client gets at most three times wha
         in += pair.client.outbox.front().bytes.size();
         pair.inject(pair.server, pair.client.address, pair.client.outbox.front().bytes);
     }
-    // The client is never heard of again; every timer of the server may come.
+    // The client stays silent; all timers of the server may expire.
     for (int i = 0; i < 200; ++i) {
         pair.server.endpoint.pump(pair.now);
         const auto due = pair.server.endpoint.deadline();
@@ -110,7 +110,7 @@ TEST_CASE("until its address is validated, a client gets at most three times wha
 
 namespace {
 
-/// The same bytes for every endpoint that is made with it: they share the key of their resets.
+/// The same bytes for every endpoint: they share the key of their resets.
 std::function<void(std::span<std::byte>)> same_randomness() {
     return [random = std::mt19937{1}](std::span<std::byte> out) mutable {
         for (auto& b : out) b = static_cast<std::byte>(random());
@@ -125,7 +125,7 @@ TEST_CASE("a peer of a restarted server gets a stateless reset") {
     memory_pair first{std::move(options)};
     const auto [client, server] = first.connected();
     const auto end = client->ended;
-    // A restart: the same address, nothing known.
+    // A restart: the same address, no state.
     pair_options restarted;
     restarted.server.random = same_randomness();
     memory_pair second{std::move(restarted)};

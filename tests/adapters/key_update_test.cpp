@@ -1,4 +1,4 @@
-// Keys change without TLS, which a server has freed by then. Looks inside, for nothing public starts one.
+// Key updates without TLS, which a server has freed by then. Uses private members, as nothing public starts one.
 #include "../../adapters/ngtcp2/detail/connection_state.hpp"
 #include "memory_pair.hpp"
 

@@ -20,7 +20,7 @@ namespace moqlite::test {
 
 using namespace std::chrono_literals;
 
-/// Notes every input, and sends what send() was given; bytes stay alive until the handler dies.
+/// Records every input, and sends the bytes passed to send(), which it keeps until its end.
 class recorder : public link::handler {
 public:
     struct outgoing {
@@ -54,7 +54,7 @@ public:
     void stream_acked(stream_id id, std::uint64_t n, time_point) override {
         REQUIRE(n > 0);
         const auto out = sent.find(id);
-        if (out == sent.end()) return; // Written by an action, which keeps no account.
+        if (out == sent.end()) return; // Written by an action, which is not counted.
         out->second.acked += n;
         REQUIRE(out->second.acked <= out->second.written);
     }
@@ -90,7 +90,7 @@ public:
         actions.push_back(std::move(action));
         connection.wake();
     }
-    /// The same behind what that pump writes.
+    /// The same after that pump's writes.
     void at_end_of_pump(std::function<void(link::connection&)> action) {
         last_actions.push_back(std::move(action));
         connection.wake();
@@ -162,7 +162,7 @@ struct memory_end final : link::sink {
     };
     link::address address;
     std::deque<packet> outbox;
-    std::map<std::uint16_t, std::size_t> astray; ///< Packets to a port at which nobody is.
+    std::map<std::uint16_t, std::size_t> astray; ///< Packets to a closed port.
     std::size_t bursts = 0;
     bool full = false;
     std::vector<recorder*> handlers; ///< Dangling once their connection has ended.
@@ -175,10 +175,10 @@ struct pair_options {
     ngtcp2::endpoint_options client, server;
     duration latency = 5ms;
     std::function<bool(std::string&)> drop; ///< May also damage.
-    std::function<duration()> delay;        ///< Of one datagram; empty: `latency`.
+    std::function<duration()> delay;        ///< Latency of one datagram; empty: `latency`.
 };
 
-/// For endpoint_options::random: the same in each run, so that which addresses share a counter is.
+/// For endpoint_options::random: deterministic, so that the same addresses share a counter in each run.
 inline std::function<void(std::span<std::byte>)> same_each_time() {
     return [dice = std::mt19937{1}](std::span<std::byte> out) mutable {
         for (auto& b : out) b = static_cast<std::byte>(dice());
@@ -220,7 +220,7 @@ public:
         server.endpoint.serve(tls_, server.accept());
     }
 
-    /// A new server at the same address, which remembers nothing.
+    /// A new server at the same address, without state.
     void restart_server() {
         std::destroy_at(&server);
         std::construct_at(&server, options.server, std::uint16_t{4443});
@@ -237,7 +237,7 @@ public:
         return c;
     }
 
-    /// Lets everything happen that happens until `end`, or until `done`.
+    /// Runs until `end`, or until `done`.
     void run_until(time_point end, const std::function<bool()>& done = {}) {
         for (;;) {
             turn(client, server);
@@ -250,7 +250,7 @@ public:
         now = std::max(now, end);
     }
     void run_for(duration d) { run_until(now + d); }
-    /// True if `done` came within `limit` of virtual time.
+    /// True: `done` within `limit` of virtual time.
     bool run(const std::function<bool()>& done, duration limit = 60s) {
         run_until(now + limit, done);
         return done();
@@ -321,7 +321,7 @@ private:
     std::map<memory_end*, bool> more;
 };
 
-/// The first packets of so many clients at `from`, to the server of a pair.
+/// The first packets of `count` clients at `from`, to the server of a pair.
 inline std::vector<std::string> first_flights(int count, const link::address& from) {
     memory_end end{{}, from.port()};
     const auto remote = *link::address::parse("127.0.0.1", 4443);
@@ -340,7 +340,7 @@ inline std::vector<std::string> first_flights(int count, const link::address& fr
 inline bool has_long_header(std::string_view packet) { return (static_cast<unsigned char>(packet[0]) & 0x80) != 0; }
 inline bool is_retry(std::string_view packet) { return (static_cast<unsigned char>(packet[0]) & 0xf0) == 0xf0; }
 
-/// `size` bytes that differ from each other's neighbours and between seeds.
+/// `size` bytes that vary by position and seed.
 inline std::string noise(std::size_t size, std::uint64_t seed = 1) {
     std::string out(size, '\0');
     std::uint64_t x = seed * 0x9e3779b97f4a7c15 + 1;

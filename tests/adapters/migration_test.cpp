@@ -1,5 +1,5 @@
-// A client's address changes, by a NAT or on purpose, and the connection goes with it; nobody else can
-// make it go.
+// A client's address changes, by a NAT or on purpose, and the connection migrates; an attacker cannot
+// cause that.
 #include "../../adapters/ngtcp2/detail/connection_state.hpp"
 #include "memory_pair.hpp"
 
@@ -12,11 +12,11 @@ const auto data = noise(3'000'000);
 
 bool is_complete(const recorder* r) { return !r->received.empty() && r->received.begin()->second.fin; }
 
-/// An attacker on the way from the client to the server, who keeps a copy of each `nth` packet.
+/// An attacker on the path from the client to the server, who copies each `nth` packet.
 struct overheard {
     explicit overheard(std::size_t nth) : every{nth} {
         pair.options.drop = [this](std::string& bytes) {
-            const auto& sent = pair.client.outbox; // What the server sends is none of his business.
+            const auto& sent = pair.client.outbox; // The server's packets are not copied.
             if (!listening || sent.empty() || &sent.front().bytes != &bytes) return false;
             if (++heard % every == 0) copies.push_back(bytes);
             return false;
@@ -46,7 +46,7 @@ TEST_CASE("a download goes on when the downloader's address has changed") {
     pair.client.address.port(new_port);
     REQUIRE(pair.run([c = client] { return is_complete(c); }, 5s));
     CHECK(client->received.begin()->second.bytes == data);
-    CHECK(pair.server.astray[1000] > 0); // Until the server knew.
+    CHECK(pair.server.astray[1000] > 0); // Until the server has migrated.
     CHECK(server->connection.remote().port() == new_port);
 }
 
@@ -156,7 +156,7 @@ TEST_CASE("an attacker that outruns the client's packets cannot take over its co
         pair.run_for(1ms);
         scene.replay();
     }
-    CHECK(pair.server.astray[attacker_port] > 0); // It has worked, for a moment.
+    CHECK(pair.server.astray[attacker_port] > 0); // It worked for a moment.
     scene.listening = false;
     REQUIRE(pair.run(both, 30s));
     CHECK(client->received.begin()->second.bytes == data);
@@ -181,7 +181,7 @@ TEST_CASE("a server does not migrate: packets in its name from elsewhere are nei
     server->send(direction::uni, data);
     pair.run_for(20ms);
     diverted = true;
-    pair.run_for(10ms); // What was under way has come.
+    pair.run_for(10ms); // Packets in flight have arrived.
     const auto before = client->received.begin()->second.bytes.size();
     for (int i = 0; i < 1000; ++i) {
         pair.run_for(1ms);

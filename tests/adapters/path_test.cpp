@@ -1,4 +1,4 @@
-// Paths that are unkind but not hostile: what reorders, what repeats, what carries less than before.
+// Difficult paths: reordering, duplication, a shrinking MTU.
 #include "memory_pair.hpp"
 
 #include <algorithm>
@@ -46,7 +46,7 @@ TEST_CASE(
 
 namespace {
 
-/// Sends chunk after chunk on streams of their own until `end`, like a live broadcast; the bytes that arrived.
+/// Sends chunk after chunk on separate streams until `end`, like a live broadcast; returns the received bytes.
 std::size_t live_until(memory_pair& pair, recorder* from, recorder* to, time_point end) {
     const auto before = received_by(to).size();
     while (pair.now < end) {
@@ -56,7 +56,7 @@ std::size_t live_until(memory_pair& pair, recorder* from, recorder* to, time_poi
     return received_by(to).size() - before;
 }
 
-/// Two ends on a path that carries packets of `mtu` bytes with their IPv6 and UDP headers, as both have found out.
+/// Two ends on a path with an MTU of `mtu` bytes, IPv6 and UDP headers included, which both have discovered.
 struct on_a_path {
     on_a_path() {
         std::tie(client, server) = pair.connected();
@@ -99,7 +99,7 @@ TEST_CASE("a path whose MTU shrinks stops a bulk sender for no longer than a few
     CHECK_FALSE(p.ended->has_value());
 }
 
-// The path's size is found by the packets that ngtcp2 counts as lost, which it does not before 1.16.
+// Detection needs ngtcp2's count of lost packets, which it has from 1.16 on.
 TEST_CASE("a paced sender finds the size of a path whose MTU shrinks, and later grows", "[regression][ngtcp2-1.24]") {
     on_a_path p;
     p.live_for(2s);

@@ -1,4 +1,4 @@
-// What each end of a connection hands out as its qlog.
+// The qlog of each end of a connection.
 #include "memory_pair.hpp"
 
 #include <algorithm>
@@ -47,7 +47,7 @@ TEST_CASE("both ends write a sequence of JSON texts, named by the client's first
     CHECK(client.ids[0].size() == 36);
     CHECK(client.ids == server.ids);
     for (const auto& text : {client.texts.at(0), server.texts.at(0)}) {
-        CHECK(text.use_count() == 2); // Its writer is gone with its connection; the other one is ours.
+        CHECK(text.use_count() == 2); // Its writer ended with its connection; the other one is ours.
         CHECK(text->front() == '\x1e');
         CHECK(text->back() == '\n');
         CHECK(std::ranges::count(*text, '\x1e') > 50);

@@ -1,4 +1,4 @@
-// HTTP/3 by hand: a client that says whatever a test wants.
+// HTTP/3 by hand: a client that sends whatever a test wants.
 #pragma once
 
 #include "webtransport_pair.hpp"
@@ -75,12 +75,12 @@ inline int huffman_digits(std::string_view bytes) {
     return out;
 }
 
-/// The status in the HEADERS that `stream` begins with; 0: they are not there.
+/// The status in the HEADERS at the start of `stream`; 0: there are none.
 inline int status_in(std::string_view stream) {
     if (stream.size() < 5 || stream[0] != 0x01) return 0;
     const auto at = [&](std::size_t i) { return static_cast<unsigned char>(stream[i]); };
     constexpr std::size_t line = 4; // After the frame's type and length, and the section's prefix.
-    if (at(line) < 0xc0) {          // Its name by the table, in two bytes; then its value.
+    if (at(line) < 0xc0) {          // Its name by table index, in two bytes; then its value.
         const std::size_t size = at(line + 2) & 0x7f;
         const auto value = stream.substr(line + 3, size);
         return at(line + 2) < 0x80 ? std::stoi(std::string{value}) : huffman_digits(value);
@@ -120,11 +120,11 @@ public:
         upper->in_pump([this, id, bytes, fin](link::connection&) { append(id, bytes, fin); });
         pair_.run_for(50ms);
     }
-    /// The same within a pump, whose end sends it.
+    /// The same within a pump, which then sends it.
     void append(stream_id id, const std::string& bytes, bool fin) {
         auto& out = upper->sent[id];
         auto longer = out.bytes + bytes;
-        older.push_back(std::exchange(out.bytes, std::move(longer))); // Some of it may be on its way.
+        older.push_back(std::exchange(out.bytes, std::move(longer))); // Some of it may be in flight.
         out.fin = fin;
         out.done = false;
     }
@@ -138,7 +138,7 @@ public:
         upper->in_pump([id, code](link::connection& c) { c.reset(id, app_error{code}); });
         pair_.run_for(50ms);
     }
-    /// The status that a request gets.
+    /// The status in the answer to a request.
     int ask(const fields& header, bool fin = true) {
         const auto id = open(direction::bidi, headers(header), fin);
         return answer(id);
@@ -148,7 +148,7 @@ public:
         return status(id);
     }
     int status(stream_id id) { return status_in(received(id).bytes); }
-    /// What came on a stream, also when the connection is over.
+    /// The bytes received on a stream, also after the connection has ended.
     const recorder::incoming& received(stream_id id) { return (is_over() ? *past_ : upper->received)[id]; }
     /// The code with which the server reset it.
     std::uint64_t reset_code(stream_id id) {
@@ -163,20 +163,20 @@ public:
         return id;
     }
     bool is_over() const { return ended->has_value(); }
-    /// What the connection was closed with.
+    /// The code of the connection's close.
     std::uint64_t code() {
         pair_.run([&] { return is_over(); }, 30s);
         REQUIRE(is_over());
         return (*ended)->code;
     }
 
-    recorder* upper = nullptr; ///< Dangling once it is over.
+    recorder* upper = nullptr; ///< Dangling after its end.
     std::shared_ptr<std::optional<link::closed>> ended;
     std::deque<std::string> older;
 
 private:
     using streams = std::map<stream_id, recorder::incoming>;
-    /// What it has noted outlives it.
+    /// Its records outlive it.
     struct lasting final : recorder {
         lasting(link::connection& c, std::shared_ptr<streams> p) : recorder{c}, past{std::move(p)} {}
         ~lasting() override { *past = received; }

@@ -5,7 +5,7 @@ namespace moqlite::test::relay_fetch_test {
 
 namespace {
 
-/// A visitor of the relay, and what it was told of what it asked for.
+/// A visitor of the relay, and the answers to its requests.
 struct asker {
     explicit asker(stage& s) : scene{s}, who{s.guests.emplace_back()} {
         s.welcome(who);
@@ -109,7 +109,7 @@ TEST_CASE("FETCH, PROBE and datagrams work through the relay over real QUIC, bes
         REQUIRE(visitor.who.session->subscribe({"radio", "talk"}));
         visitor.who.connection->wake();
         REQUIRE(s.run([&] { return source.request.has_value(); }));
-        // One may be lost, even on loopback; not all of them.
+        // Single ones may be lost, even on loopback.
         std::uint64_t sequence = 0;
         CHECK(s.run([&] {
             static_cast<void>(source.who.session->serve_datagram(

@@ -1,5 +1,5 @@
-// Peers that send without end what may be sent, at the relay as it ships: it keeps no more of it than its
-// bounds say, takes nothing from anybody else for it, and serves those who are merely quick.
+// Peers that send endless valid data to the relay as it ships: its memory stays within its bounds, no
+// other peer is affected, and merely fast peers are served.
 #include "relay_stage.hpp"
 
 #include <algorithm>
@@ -9,7 +9,7 @@ namespace moqlite::test::relay_flood_test {
 
 namespace {
 
-// Of the relay_scene's relay: its cache and 48 MiB for what is arriving or held by readers.
+// Of the relay_scene's relay: its cache and 48 MiB for arriving groups and readers.
 constexpr std::size_t memory_for_groups = (1 + 48) * a_mebibyte;
 
 void must_have_grown_less_than(stage& s, std::size_t bytes) {
@@ -18,7 +18,7 @@ void must_have_grown_less_than(stage& s, std::size_t bytes) {
     if (!sanitized) CHECK(grown < bytes);
 }
 
-/// As many groups as it may open, each a frame of 16 MiB of which no more than 200 kB ever come.
+/// As many groups as it may open, each a frame of 16 MiB of which only 200 kB arrive.
 void begin_groups(recorder& peer) {
     peer.in_pump([&peer](link::connection& to) {
         const auto frame = raw("00 81000000") + noise(200'000);
@@ -29,7 +29,7 @@ void begin_groups(recorder& peer) {
     });
 }
 
-/// Whoever has begun so much loses some of it, and nobody else loses anything.
+/// That publisher loses some groups, and no other loses any.
 void groups_without_end(stage& s) {
     false_publisher p{s, "bad"};
     auto& peer = *p.who.peer;
@@ -71,13 +71,13 @@ std::string announcements(std::size_t from, std::size_t to) {
 void names_without_end(stage& s) {
     auto who = s.intrude();
     const auto asked = asked_for_announcements(s, who);
-    constexpr std::size_t some = 1000; // Fewer than are too many, so that the watcher hears of each.
+    constexpr std::size_t some = 1000; // Below the limit, so that the watcher gets each.
     stage::add(who, asked, raw("02 07 01") + announcements(0, some));
     CHECK(s.run([&] { return s.watcher.there.size() == 1 + some; }));
     REQUIRE_FALSE(who.ended());
     s.must_be_undisturbed();
 
-    // Bytes stay where they are until they are acknowledged; more may move them.
+    // Bytes stay in place until acknowledged; appending may move them.
     const auto& sent = who.peer->sent[asked];
     REQUIRE(s.run([&] { return sent.acked == sent.written; }));
     stage::add(who, asked, announcements(some, 20'000));
@@ -87,12 +87,12 @@ void names_without_end(stage& s) {
     must_have_grown_less_than(s, 64 * a_mebibyte);
 }
 
-/// Who does not wait to be let in has not asked too much, if it is let in.
+/// Requests before admission are within the limit, if the peer is admitted.
 void requests_in_one_flight_with_setup(stage& s) {
     constexpr std::size_t count = 100; // More than may wait for admission.
     auto who = s.intrude("");
     auto& peer = *who.peer;
-    // One pump does both, and writes by number: the first request, SETUP, and the other requests.
+    // One pump does both, in order of stream ids: the first request, SETUP, and the other requests.
     peer.send(direction::uni, raw("01 01 00"));
     REQUIRE(count == s.write_all(who, direction::bidi, raw("01 02 00 00"), count));
     const auto answered = [&] {
@@ -115,7 +115,7 @@ TEST_CASE("a peer that sends endlessly takes no more memory than its limit, and 
     std::string why_not;
     const auto program = relay_process::program(why_not);
     if (program.empty()) SKIP(why_not);
-    stage s{program}; // Each section has a relay of its own: its memory is looked at.
+    stage s{program}; // Each section has a relay of its own: its memory is measured.
 
     SECTION("a thousand groups, none of which ends") { groups_without_end(s); }
     SECTION("twenty thousand names of 4000 bytes") { names_without_end(s); }

@@ -1,5 +1,5 @@
-// Peers that break the rules of moq-lite, each in its own way, at the relay as it ships: each is told so
-// by a code, named once in the log, and disturbs nobody.
+// Peers that violate moq-lite, each in its own way, at the relay as it ships: each gets an error
+// code, is logged once, and disturbs no other.
 #include "relay_stage.hpp"
 
 #include <algorithm>
@@ -23,7 +23,7 @@ std::string segments(int count) {
 /// All intruders have one relay, the same that serves the others; made by the first section.
 struct long_stage : stage {
     explicit long_stage(const std::string& program) : stage{program} {
-        // What takes time to be noticed begins now.
+        // Start what takes time to be detected.
         silent = intrude("");
         silent_since = std::chrono::steady_clock::now();
         idle = intrude();
@@ -32,7 +32,7 @@ struct long_stage : stage {
         CHECK(write_all(idle, direction::uni, raw("00 02")) > 1000);
         knock(100);
     }
-    /// The first packets of so many clients of which nothing more is heard.
+    /// The first packets of clients that then stay silent.
     void knock(int count) {
         memory_end end{{}, 1};
         const auto remote = *link::address::parse("127.0.0.1", port);
@@ -53,7 +53,7 @@ struct long_stage : stage {
     std::chrono::steady_clock::time_point silent_since;
 };
 
-/// One stream whose bytes break a rule, and what becomes of it.
+/// One stream with invalid bytes, and its end.
 struct misstep {
     const char* what;
     direction kind;
@@ -114,7 +114,7 @@ void misstep_is_refused(stage& s, const misstep& m) {
         CHECK(s.run([&] { return peer.received[id].reset.has_value(); }));
         CHECK(peer.received[id].reset == m.code);
     }
-    // Who has read to the end has nothing to stop.
+    // A stream read to its end cannot be stopped.
     if (!m.fin) {
         CHECK(s.run([&] { return peer.sent[id].stopped.has_value(); }));
         CHECK(peer.sent[id].stopped == m.code);
@@ -123,7 +123,7 @@ void misstep_is_refused(stage& s, const misstep& m) {
     s.must_be_named(who, m.rule);
 }
 
-/// A session whose first streams break a rule that only a session's end can answer.
+/// A session whose first streams violate a rule that ends the session.
 struct false_start {
     const char* what;
     const char* setup;
@@ -152,14 +152,14 @@ void false_start_ends_the_session(stage& s, const false_start& f) {
     s.must_be_closed(who, f.rule, f.code);
 }
 
-/// An unreadable stream ends the session: its silent end would withdraw every announcement of the publisher.
+/// A malformed announce stream ends the session: ending only the stream would withdraw every announcement.
 void unreadable_answer_ends_the_session(stage& s, std::string_view answer, std::string_view rule, app_error code) {
     auto who = s.intrude();
     stage::add(who, asked_for_announcements(s, who), answer);
     s.must_be_closed(who, rule, code);
 }
 
-/// One bad announcement is refused alone: those before and after it stand.
+/// One bad announcement is refused alone: those before and after it stay.
 void bad_announcement_is_refused(stage& s, std::string_view announce, std::string_view rule) {
     auto who = s.intrude();
     const auto id = asked_for_announcements(s, who);
@@ -172,7 +172,7 @@ void bad_announcement_is_refused(stage& s, std::string_view announce, std::strin
     s.must_be_named(who, rule);
 }
 
-/// The relay stops a group with `code`, and the subscription goes on.
+/// The relay stops a group with `code`, and the subscription continues.
 void group_is_stopped(stage& s, std::string_view group, std::string_view rule, app_error code) {
     false_publisher p{s, "bad"};
     const auto id = s.write(p.who, direction::uni, raw(group), false);
@@ -219,7 +219,7 @@ void stop_sending_announcements(stage& s) {
     s.must_not_be_named(who);
 }
 
-/// The same from one that was not let in yet.
+/// The same from a peer that is not admitted yet.
 void requests_before_setup(stage& s) {
     auto who = s.intrude("");
     CHECK(s.write_all(who, direction::bidi, raw("01 02 00 00")) > 100);
@@ -231,7 +231,7 @@ void requests_before_setup(stage& s) {
     s.must_be_named(who, "too_many_requests");
 }
 
-/// One that breaks the same rule again and again must not fill the log.
+/// Repeated violations must not fill the log.
 void a_thousand_missteps(stage& s) {
     auto who = s.intrude();
     CHECK(s.write_all(who, direction::uni, raw("07")) > 1000);
@@ -240,7 +240,7 @@ void a_thousand_missteps(stage& s) {
     CHECK(s.relay.said(who.tag).size() < 10);
 }
 
-/// What it announces is told to everybody, and must be what everybody may be told.
+/// Its announcements are forwarded to everybody, so they must be valid for everybody.
 void names_too_long_together(stage& s, const std::string& root, const std::string& suffix, std::string_view rule) {
     const auto body = wire::lite::setup{.path = root};
     auto who = s.intrude(to_hex(as_bytes(raw("01") + bytes_of(body))));
@@ -256,7 +256,7 @@ void root_is_refused(stage& s, const std::string& root) {
     s.must_be_closed(who, "refused", app_error::bounds_exceeded);
 }
 
-/// A peer's words in the log stay in their line.
+/// A peer's text in the log stays on its line.
 void names_that_look_like_log_lines(stage& s) {
     const auto body = wire::lite::setup{.path = "root\n2026-01-01 error it is all over\x1b[2J"};
     auto who = s.intrude(to_hex(as_bytes(raw("01") + bytes_of(body))));
@@ -284,7 +284,7 @@ void no_common_alpn(stage& s) {
     CHECK(s.relay.said("no common ALPN").size() == 1);
 }
 
-/// Nobody is told of handshakes that came to nothing, of which anybody can begin as many as he likes.
+/// Abandoned handshakes are not logged: anyone can begin any number of them.
 void first_packets_are_forgotten(stage& s) {
     const auto lines = s.relay.said("handshake with ").size();
     CHECK(lines == s.relay.said("no common ALPN").size());

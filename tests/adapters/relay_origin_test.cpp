@@ -1,4 +1,4 @@
-// Which pages the relay as it ships lets in: not those that reach it by a name of their own (DNS rebinding).
+// Which pages the relay as it ships accepts: not those that reach it by a name of their own (DNS rebinding).
 #include "memory_pair.hpp"
 #include "relay_process.hpp"
 
@@ -22,7 +22,7 @@ public:
         const auto where = line.substr(0, line.find(" protocols"));
         port_ = static_cast<std::uint16_t>(std::stoul(where.substr(where.rfind(':') + 1)));
     }
-    /// What a page of `origin` gets that asks for https://`host`:PORT/: "", or why not.
+    /// The answer to a page of `origin` that requests https://`host`:PORT/: "", or the reason for rejection.
     std::string ask(const std::string& origin, const std::string& host) {
         std::optional<std::string> outcome;
         auto accepted = [&outcome](link::connection& c, time_point) {
@@ -37,7 +37,7 @@ public:
         REQUIRE(run([&] { return outcome.has_value(); }));
         return *outcome;
     }
-    /// The log, which comes by a pipe of its own, has one line with these words.
+    /// The log, read from a pipe of its own, has one line with these words.
     bool says_once(std::string_view words) {
         return run([&] { return !relay_.said(words).empty(); }) && relay_.said(words).size() == 1;
     }
@@ -79,7 +79,7 @@ TEST_CASE("a page is accepted under a name of the relay, not under its own that 
     CHECK(relay.ask("http://RELAY.example:8080", "relay.example").empty());
     CHECK(relay.ask("https://a.cdn.example", "a.cdn.example").empty());
     CHECK(relay.ask("http://192.0.2.1:8080", "192.0.2.1").empty());
-    CHECK(relay.ask("https://evil.example", "evil.example") == refused); // Its name leads to the relay.
+    CHECK(relay.ask("https://evil.example", "evil.example") == refused); // Its name resolves to the relay.
     CHECK(relay.says_once("evil.example:"));
     CHECK(relay.says_once("is not a name of this relay (--host)"));
     CHECK(relay.ask("http://evil.example:8080", "relay.example") == refused);

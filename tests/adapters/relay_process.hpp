@@ -1,4 +1,4 @@
-// The real moqlite-relay in a process of its own: started, listened to, and ended, with a bound on time.
+// The real moqlite-relay in a process of its own, with time limits.
 #pragma once
 
 #include <algorithm>
@@ -61,7 +61,7 @@ public:
     relay_process& operator=(const relay_process&) = delete;
 
     [[nodiscard]] const std::vector<std::string>& said_on_stdout() const noexcept { return lines_out_; }
-    /// Those lines of stderr in which each of `words` stands.
+    /// The lines of stderr that contain each of `words`.
     [[nodiscard]] std::vector<std::string> said(std::string_view word, std::string_view other = {}) const {
         std::vector<std::string> found;
         for (const auto& line : lines_err_)
@@ -101,7 +101,7 @@ private:
     static void check(int error) {
         if (error != 0) throw std::system_error{error, std::generic_category(), "moqlite-relay"};
     }
-    /// Ours, without the variables that would be flags.
+    /// Our environment, without the variables that are flags.
     static std::vector<char*> environment() {
         std::vector<char*> out;
         for (char** v = environ; *v != nullptr; ++v)

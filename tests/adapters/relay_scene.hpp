@@ -1,5 +1,5 @@
-// A relay in its own process, one publisher and one watcher that behave and never stop, and room for
-// others: guests, who speak by a session, and intruders, who write what bytes they like.
+// A relay in its own process, a well-behaved publisher and watcher that never stop, and others:
+// guests, which use a session, and intruders, which write arbitrary bytes.
 #pragma once
 
 #include "../hex.hpp"
@@ -17,7 +17,7 @@
 
 namespace moqlite::test {
 
-/// A client with a session; notes what it must not see.
+/// A client with a session; records what must not happen.
 struct guest {
     link::accept_function accept() {
         return [this](link::connection& c, time_point now) -> std::unique_ptr<link::handler> {
@@ -41,13 +41,13 @@ struct guest {
     }
 
     std::optional<any_session> session;
-    link::connection* connection = nullptr; ///< Null: not yet, or no more.
+    link::connection* connection = nullptr; ///< Null: not yet, or ended.
     std::function<void(const event&)> on_event;
     std::set<std::string> there; ///< Broadcasts.
     std::vector<std::string> complaints;
 };
 
-/// Groups of known bytes from one guest to another, for as long as it lives.
+/// Transfers groups of known bytes from one guest to another during its lifetime.
 class transfer {
 public:
     static constexpr std::uint64_t most_in_flight = 8;
@@ -85,7 +85,7 @@ private:
                 damaged(g->sequence, "is not what was sent");
             arriving_.erase(number(g->sequence));
             if (!arrived_.insert(number(g->sequence)).second) damaged(g->sequence, "came twice");
-            while (arrived_.erase(received_) != 0) ++received_; // Only where nothing before it is missing.
+            while (arrived_.erase(received_) != 0) ++received_; // Only if nothing before it is missing.
         }
         if (const auto* d = std::get_if<groups_dropped>(&e); d != nullptr && d->subscription == subscription_)
             damaged(d->first, "was dropped");
@@ -133,7 +133,7 @@ struct intruder {
     [[nodiscard]] bool ended() const noexcept { return end->has_value(); }
     recorder* peer = nullptr; ///< Dangling once it has ended.
     std::shared_ptr<std::optional<link::closed>> end;
-    std::string tag; ///< What every line of the relay's log about it has: "#7 ".
+    std::string tag; ///< The tag of its lines in the relay's log: "#7 ".
 };
 
 class relay_scene {
@@ -154,7 +154,7 @@ public:
         REQUIRE(run([this] { return media.received() > 50; }));
     }
 
-    /// True if `done` came in time.
+    /// True: `done` within the limit.
     bool run(const std::function<bool()>& done, std::chrono::seconds limit = 10s) {
         const auto end = std::chrono::steady_clock::now() + limit;
         context.restart();
@@ -173,7 +173,7 @@ public:
         ++arrivals_;
     }
 
-    /// A new intruder, who has sent `setup` (hex, with the stream's type) if that is not empty.
+    /// A new intruder, which has sent `setup` (hex, with the stream's type) unless empty.
     intruder intrude(std::string_view setup = "01 01 00") {
         const auto made = std::make_shared<intruder>();
         hostile.connect(
@@ -205,7 +205,7 @@ public:
         REQUIRE(run([&] { return id->has_value() || who.ended(); }));
         return id->value();
     }
-    /// As many streams as it gets, or `most`, each with these bytes and no end; how many.
+    /// As many streams as granted, or `most`, each with these bytes and no FIN; returns how many.
     std::size_t write_all(intruder& who, direction kind, const std::string& bytes, std::size_t most = std::size_t(-1)) {
         const auto count = std::make_shared<std::size_t>(0);
         const auto done = std::make_shared<bool>(false);
@@ -221,7 +221,7 @@ public:
         REQUIRE(run([&] { return *done || who.ended(); }));
         return *count;
     }
-    /// More bytes, on a stream that is there, whoever opened it.
+    /// More bytes on an existing stream, of either initiator.
     static void add(intruder& who, stream_id to, std::string_view bytes, bool fin = false) {
         auto& out = who.peer->sent[to];
         out.bytes += bytes;
@@ -229,7 +229,7 @@ public:
         out.done = false;
         who.peer->connection.wake();
     }
-    /// Ends it, if the relay has not; then the relay has nothing more to say of it.
+    /// Ends it, if the relay has not, and waits for the relay's log line.
     void dismiss(intruder& who) {
         if (!who.ended()) who.peer->connection.close(app_error::cancel, "bye");
         REQUIRE(run([&] { return who.ended() && !relay.said(who.tag + "ended: ").empty(); }));
@@ -250,7 +250,7 @@ public:
     std::uint16_t port = 0;
 
 private:
-    std::size_t arrivals_ = 0; ///< Each is a line in the relay's log, which may come later than its deeds.
+    std::size_t arrivals_ = 0; ///< Number of log lines to expect, which may follow late.
 };
 
 } // namespace moqlite::test

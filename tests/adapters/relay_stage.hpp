@@ -1,5 +1,5 @@
-// What hostile tests share: a relay with one transfer through it that must lose nothing, what must become
-// of an intruder, and an intruder that publishes.
+// Shared by hostile tests: a relay with one transfer that must lose nothing, checks for the end of
+// an intruder, and an intruder that publishes.
 #pragma once
 
 #include "relay_scene.hpp"
@@ -11,7 +11,7 @@ namespace moqlite::test {
 
 inline constexpr std::size_t a_mebibyte = 1024 * 1024;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr bool sanitized = true; // The relay is, too; it keeps memory of its own.
+inline constexpr bool sanitized = true; // The relay is sanitised, too, which takes memory.
 #else
 inline constexpr bool sanitized = false;
 #endif
@@ -30,7 +30,7 @@ struct stage : relay_scene {
         memory_before = relay.resident();
     }
 
-    /// The transfer goes on and has lost nothing; who comes now is served.
+    /// The transfer continues without loss, and a new peer is served.
     void must_be_undisturbed() {
         const auto before = media.received();
         CHECK(run([&] { return media.received() > before + 2 * transfer::most_in_flight; }, 5s));
@@ -51,7 +51,7 @@ struct stage : relay_scene {
         visitor.connection->wake();
         REQUIRE(run([&] { return visitor.connection == nullptr; }));
     }
-    /// In the log of its session, `rule` stands in one line, and no other rule in any.
+    /// The log of its session has one line with `rule`, and none with another rule.
     void must_be_named(intruder& who, std::string_view rule) {
         dismiss(who);
         CHECK(relay.said(who.tag, rule).size() == 1);
@@ -76,7 +76,7 @@ struct stage : relay_scene {
     std::size_t memory_before = 0;
 };
 
-/// The stream on which the relay asks this intruder what it announces.
+/// The stream of the relay's ANNOUNCE_REQUEST to this intruder.
 inline stream_id asked_for_announcements(stage& s, intruder& who) {
     constexpr stream_id first_of_the_server{1};
     REQUIRE(s.run([&] { return !who.peer->received[first_of_the_server].bytes.empty(); }));
@@ -91,7 +91,7 @@ struct false_publisher {
         REQUIRE(s.run([&] { return s.watcher.there.contains(broadcast); }));
         subscription = s.watcher.session->subscribe({broadcast, "video"}).value();
         s.watcher.connection->wake();
-        // TRACK is not asked for by a session that was not asked; the next stream is SUBSCRIBE.
+        // Without a TRACK from the watcher the relay sends none; the next stream is SUBSCRIBE.
         REQUIRE(s.run([&] { return who.peer->received[subscribe].bytes.starts_with('\x02'); }));
     }
     static constexpr stream_id subscribe{5};

@@ -1,4 +1,4 @@
-// Stateless resets: a server that was restarted tells the clients of its former life, and nobody else can.
+// Stateless resets: a restarted server resets its previous clients, and nobody else can.
 #include "memory_pair.hpp"
 
 #include <random>
@@ -99,7 +99,7 @@ TEST_CASE("at most a hundred stateless resets a second are sent, each shorter th
             if (pair.server.outbox.size() > before) CHECK(pair.server.outbox.back().bytes.size() < bytes.size());
         }
         CHECK(pair.server.outbox.size() == 100);
-        // What one address has used up is not missed by another.
+        // One address's use does not affect another.
         const auto other = *link::address::parse("127.0.0.9", 1000);
         pair.inject(pair.server, other, stranger(random, 100));
         CHECK(pair.server.outbox.size() == 101);

@@ -1,4 +1,4 @@
-// Clients prove their address before they cost anything: Retry, asked for or by itself, and tokens.
+// Address validation before a client costs anything: Retry, by option or under load, and tokens.
 #include "../../adapters/ngtcp2/detail/token_store.hpp"
 #include "memory_pair.hpp"
 
@@ -109,7 +109,7 @@ TEST_CASE("a client whose Retry token is too old is refused at once") {
     counted_pair counted{std::move(options)};
     auto& pair = counted.pair;
     pair.connect();
-    pair.run_for(9ms); // The Retry is on its way.
+    pair.run_for(9ms); // The Retry is in flight.
     counted.hold = [&, until = pair.now + 12s](std::string&) { return pair.now < until; };
     REQUIRE(pair.run([&] { return !pair.client.failures.empty(); }));
     CHECK(pair.client.failures[0] == "the peer closed: INVALID_TOKEN");
@@ -133,7 +133,7 @@ TEST_CASE("a Retry token from another address is refused, at most a thousand tim
     CHECK(pair.server.endpoint.connections() == 0);
     CHECK(pair.server.outbox.size() == 1000);
     for (const auto& p : pair.server.outbox) CHECK((p.to == thief && has_long_header(p.bytes) && !is_retry(p.bytes)));
-    // Damaged, it is refused as well, whatever others have used up; whole and from the right address it is taken.
+    // Damaged, it is refused, too, whatever others have used up; intact and from the right address it is accepted.
     pair.server.outbox.clear();
     auto damaged = second;
     damaged[40] ^= 1;
@@ -155,7 +155,7 @@ TEST_CASE("with too many handshakes in progress, new clients must prove their ad
     REQUIRE(pair.run([&] { return pair.server.handlers.size() == 10; }));
     CHECK(counted.retries == 6);
     pair.run_for(1s);
-    counted.visit(); // The rush is over.
+    counted.visit(); // The load is over.
     CHECK(counted.retries == 6);
 }
 

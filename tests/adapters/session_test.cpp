@@ -1,4 +1,4 @@
-// Sessions over real QUIC, in memory: what binds the two.
+// Sessions over real QUIC, in memory: the binding of the two.
 #include "memory_pair.hpp"
 
 #include <catch2/generators/catch_generators.hpp>
@@ -11,7 +11,7 @@ namespace moqlite::test::session_test {
 
 namespace {
 
-/// One side's session on a connection of its own, and what it reported.
+/// One side's session on a connection of its own, and its events.
 struct party {
     link::accept_function accept(role side) {
         return [this, side](link::connection& c, time_point now) -> std::unique_ptr<link::handler> {

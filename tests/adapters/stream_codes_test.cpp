@@ -1,4 +1,4 @@
-// The form in which stream codes go out on native QUIC (moq-lite-wire.md §8.4, §12.29): as the peer writes its own,
+// The form of our stream codes on native QUIC (moq-lite-wire.md §8.4, §12.29): that of the peer's codes,
 // else as its version and dialect imply.
 #include "memory_pair.hpp"
 
@@ -51,7 +51,7 @@ struct plain_client {
         peer->in_pump(action);
         pair.run_for(50ms);
     }
-    /// With which code the other end reset the stream.
+    /// The code with which the other end reset the stream.
     std::uint64_t reset_code(stream_id id) {
         REQUIRE(pair.run([&] { return peer->received[id].reset.has_value(); }, 5s));
         return number(*peer->received[id].reset);
@@ -124,7 +124,7 @@ TEST_CASE("stream codes are sent in the form of the peer's last one", "[dialects
                 c.reset(id, app_error{wire});
         });
     };
-    show(0); // Of a QUIC stack.
+    show(0); // A QUIC stack's own code.
     CHECK(s.rejection(path) == implied);
     show(5);
     CHECK(s.rejection(path) == raw_not_found);

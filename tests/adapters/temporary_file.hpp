@@ -1,4 +1,4 @@
-// A file that is gone again at the end of the test.
+// A file that is removed at the end of the test.
 #pragma once
 
 #include <algorithm>

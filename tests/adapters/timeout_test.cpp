@@ -1,4 +1,4 @@
-// Who falls silent is given up, in virtual time: in the middle of a handshake, or after it.
+// Timeouts of a silent peer, in virtual time: during the handshake and after it.
 #include "memory_pair.hpp"
 
 #include <catch2/generators/catch_generators.hpp>
@@ -21,7 +21,7 @@ TEST_CASE("a client that vanishes after its first packet is dropped at the hands
 
 TEST_CASE("a client whose last handshake packet is always lost and its server give each other up") {
     memory_pair pair;
-    // It is complete for the client as soon as that has something last to say.
+    // The client completes the handshake when it sends its last message.
     pair.options.drop = [&](std::string&) { return !pair.client.handlers.empty(); };
     pair.connect();
     REQUIRE(pair.run([&] { return !pair.client.handlers.empty(); }));
@@ -44,7 +44,7 @@ TEST_CASE("no more handshakes are under way than the options say, and the oldest
     pair.connect();
     pair.run_for(200ms);
     CHECK(pair.server.handlers.empty());
-    // The client asks again until it is heard.
+    // The client retransmits until it is answered.
     REQUIRE(pair.run([&] { return !pair.server.handlers.empty(); }, 1s));
     CHECK(pair.server.endpoint.connections() == 3);
 }
@@ -64,7 +64,7 @@ TEST_CASE("a vanished peer is dropped at the idle timeout, on either side") {
     pair.run_for(1900ms);
     CHECK_FALSE(client_end->has_value());
     CHECK_FALSE(server_end->has_value());
-    // The timeout of the end that sends begins anew with the first packet after one received.
+    // A sender's timeout restarts with the first packet after one received.
     pair.run_for(3200ms);
     REQUIRE(client_end->has_value());
     REQUIRE(server_end->has_value());

@@ -1,4 +1,4 @@
-// Who is believed, who is not, and what is said about it.
+// Trust: who is accepted, who is not, and the error.
 #include "memory_pair.hpp"
 #include "temporary_file.hpp"
 
@@ -18,7 +18,7 @@ ngtcp2::identity make(std::vector<std::string> names) {
     return made.value();
 }
 
-/// "" where the handshake succeeds, else why the client says that it failed.
+/// "" if the handshake succeeds, else the client's error.
 std::string outcome(const trust& whom, const std::string& name, const ngtcp2::identity& who = test_identity(),
     std::vector<std::string> alpn = {"moq-lite-05"}) {
     memory_pair pair{{}, server_tls(who)};
@@ -132,7 +132,7 @@ TEST_CASE("unreadable files and keys that do not match are reported in one line"
 }
 
 TEST_CASE("an encrypted private key is refused with its file's name, without a prompt for a pass phrase") {
-    // The two forms in use; what follows the first lines is not read.
+    // The two forms in use; only the first lines are read.
     const std::string forms[] = {
         "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIGj\n-----END ENCRYPTED PRIVATE KEY-----\n",
         "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nMIGj\n"

@@ -38,7 +38,7 @@ TEST_CASE("one end's close is what the other reports, and QUIC ends soon", "[web
     CHECK((*theirs)->by_peer);
     CHECK((*theirs)->reason == "see \xc3\xbc later");
     REQUIRE(pair.run([&] { return pair.is_over(); }));
-    CHECK(pair.now - begun < 100ms); // Nobody waits for a timer.
+    CHECK(pair.now - begun < 100ms); // Without waiting for a timer.
 }
 
 TEST_CASE("a session that ends resets its streams", "[webtransport]") {
@@ -148,7 +148,7 @@ TEST_CASE("the stream of the CONNECT ends cleanly with H3_NO_ERROR", "[webtransp
     SECTION("when it is reset") { client.reset(id, no_error); }
     SECTION("when it is stopped, and nothing follows") {
         client.upper->in_pump([&](link::connection& c) { c.stop(id, app_error{no_error}); });
-        CHECK_FALSE(pair.run([&] { return how->has_value(); }, 2s)); // What follows may be on its way.
+        CHECK_FALSE(pair.run([&] { return how->has_value(); }, 2s)); // The rest may be in flight.
     }
     REQUIRE(pair.run([&] { return how->has_value(); }, 5s));
     CHECK((*how)->app_code() == app_error{0});
@@ -202,7 +202,7 @@ TEST_CASE("DATA after CLOSE resets the stream of the session", "[webtransport]")
     const auto id = client.session();
     client.more(id, data_frame(close_capsule(3, "x") + "more"));
     REQUIRE(pair.server.ends.at(0)->has_value());
-    CHECK((**pair.server.ends.at(0)).code == 3); // What it said before counts.
+    CHECK((**pair.server.ends.at(0)).code == 3); // The earlier CLOSE counts.
     CHECK(client.reset_code(id) == message_error);
 }
 

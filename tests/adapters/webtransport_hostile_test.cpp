@@ -1,4 +1,4 @@
-// Clients that mean no good: each gets its answer, costs what is bounded, and disturbs nobody else.
+// Hostile clients: each gets its answer, has bounded cost, and disturbs no other.
 #include "raw_http3.hpp"
 
 #include <catch2/generators/catch_generators.hpp>
@@ -59,9 +59,9 @@ TEST_CASE("a second control stream, and SETTINGS twice, close the connection", "
 TEST_CASE("streams of sessions that can never exist are refused", "[webtransport][ngtcp2-1.24]") {
     webtransport_pair pair;
     raw_http3 client{pair};
-    const auto before = client.open(direction::uni, uni(400, "hello")); // A session that may still come.
+    const auto before = client.open(direction::uni, uni(400, "hello")); // A session that may still be established.
     const auto begun = pair.now;
-    CHECK(stop_code(pair, client, before) == stream_rejected); // Not for ever.
+    CHECK(stop_code(pair, client, before) == stream_rejected); // For a limited time.
     CHECK(pair.now - begun > 4s);
     client.session();
     CHECK(stop_code(pair, client, client.open(direction::uni, uni(8, "hello"))) == session_gone);
@@ -143,7 +143,7 @@ TEST_CASE("a stream that is reset before its prefix is complete leaves nothing b
     const auto kind = GENERATE(direction::uni, direction::bidi);
     const auto size = GENERATE(0u, 1u, 2u);
     const auto begun = (kind == direction::uni ? uni(0) : bidi(0)).substr(0, size);
-    for (int i = 0; i < 2'000; ++i) { // Far more than there may be at once.
+    for (int i = 0; i < 2'000; ++i) { // Far more than the limit.
         std::optional<stream_id> id;
         client.upper->in_pump([&](link::connection& c) {
             id = c.open(kind);
@@ -242,7 +242,7 @@ TEST_CASE("headers that exhaust the memory of HTTP/3 end the connection", "[webt
     webtransport_pair pair;
     raw_http3 client{pair};
     client.session();
-    // A field's value that never ends, on as many streams as there may be.
+    // An endless field value, on as many streams as allowed.
     const auto begun = varint(0x01) + varint(70'000) + std::string(2, '\0') + prefixed(0x20, 3, 1) + "x" +
                        prefixed(0, 7, 65'000) + std::string(60'000, 'a');
     for (int i = 0; i < 60 && !client.is_over(); ++i) {

@@ -1,5 +1,5 @@
-// A packet is lost, and before QUIC sends it again what was in it is given up: by then the memory may hold something of
-// somebody else's, and not one byte of that may be sent. On native QUIC and by WebTransport.
+// A packet is lost, and before QUIC retransmits it its content is released: the memory may then hold another user's
+// data, none of which may be sent. On native QUIC and WebTransport.
 #include "raw_http3.hpp"
 
 #include <algorithm>
@@ -42,7 +42,7 @@ script words() {
     return out;
 }
 
-/// A server's session whose memory a relay's other sessions share, and a client that does what a test says.
+/// A server's session that shares memory with a relay's other sessions, and a scripted client.
 class scene {
 public:
     explicit scene(carrier by) {
@@ -98,14 +98,14 @@ public:
     }
     void append(stream_id id, std::string_view bytes, bool fin) {
         auto& out = client->sent[id];
-        older_.push_back(std::exchange(out.bytes, out.bytes + std::string{bytes})); // Some may be on its way.
+        older_.push_back(std::exchange(out.bytes, out.bytes + std::string{bytes})); // Some may be in flight.
         out.fin = fin;
         out.done = false;
     }
-    /// With the acknowledgement of the packets that arrive while one is lost.
+    /// Along with the acknowledgement of packets that arrive while one is lost.
     void then(std::function<void(link::connection&)> what) { violation.push_back(std::move(what)); }
 
-    /// Sends what the server has now in packets that are lost.
+    /// Sends the server's pending data in packets that are lost.
     void lose() {
         to_drop_ = 1;
         connection_->wake();
@@ -125,7 +125,7 @@ public:
         REQUIRE((*g)->write_frame(timestamp{0}, as_bytes(std::string(size, what))));
         if (sequence != 1) last = *g;
     }
-    /// Somebody else's frames, in all the memory that is free.
+    /// Another user's frames, in all free memory.
     void let_others_in() {
         last = group_ref{};
         for (std::uint64_t i = 0; i != 8; ++i) {
@@ -177,7 +177,7 @@ TEST_CASE("bytes of a group lent by a failed session are not sent from reused me
     const auto by = GENERATE(carrier::quic, carrier::webtransport);
     INFO((by == carrier::quic ? "quic" : "webtransport"));
     scene s{by};
-    const bool with_request = GENERATE(false, true); // What HTTP/3 answers goes before what sessions have to say.
+    const bool with_request = GENERATE(false, true); // HTTP/3's answers are sent before sessions' data.
     s.write(s.asked[0], 0, 900, 'a');
     s.lose();
     s.then([&](link::connection& c) {

@@ -1,5 +1,5 @@
-// What honest peers do for long and in numbers reaches none of nghttp3's limits: frames to be ignored, small and empty
-// DATA frames, priorities, and requests on a connection that goes on.
+// Long and heavy use by honest peers reaches none of nghttp3's limits: ignored frames, small and empty
+// DATA frames, priorities, and requests on a long-lived connection.
 #include "raw_http3.hpp"
 
 #include <catch2/generators/catch_generators.hpp>

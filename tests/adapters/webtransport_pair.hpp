@@ -9,7 +9,7 @@
 
 namespace moqlite::test {
 
-/// An answer that takes the first protocol that is offered, if any.
+/// An answer that selects the first offered protocol, if any.
 inline nghttp3::answer accept_with(const nghttp3::request& r, link::accept_function accept) {
     return {.status = 200, .protocol = r.protocols.empty() ? "" : r.protocols.front(), .accept = std::move(accept)};
 }
@@ -56,7 +56,7 @@ struct webtransport_pair : memory_pair {
         REQUIRE(run([&] { return client.handlers.size() > before && server.handlers.size() > before; }));
         return {client.handlers.back(), server.handlers.back()};
     }
-    /// Both have no connection any more, not even one that is closing.
+    /// Both have no connections left, not even closing ones.
     bool is_over() const { return client.endpoint.connections() + server.endpoint.connections() == 0; }
 
     static link::log_function keep(std::vector<std::string>& where) {

@@ -1,4 +1,4 @@
-// What a server answers those who ask.
+// A server's answers to requests.
 #include "raw_http3.hpp"
 
 #include <catch2/generators/catch_generators.hpp>
@@ -16,7 +16,7 @@ TEST_CASE("GET and HEAD are answered 404, other methods 405, one line of log eac
     REQUIRE(pair.server_log.size() == 4);
     CHECK(pair.server_log[0] == "refused GET /a of 127.0.0.1:1000: 404");
     CHECK(pair.server_log[2].starts_with("refused POST /c of 127.0.0.1:1000: 405"));
-    CHECK(client.session() == stream_id{16}); // And the connection is as good as before.
+    CHECK(client.session() == stream_id{16}); // The connection still works.
     CHECK(pair.server_counts->sessions == 1);
 }
 
@@ -115,7 +115,7 @@ TEST_CASE("a client that offers nothing has a session without a protocol", "[web
     CHECK(pair.client_log.empty());
 }
 
-// nghttp3 drops a field with such a value, and a page would pass for a client that is none.
+// nghttp3 drops a field with such a value, and the page would pass for a client that is no browser.
 TEST_CASE("a malformed Origin is refused, not treated as missing", "[webtransport][origin]") {
     webtransport_pair pair;
     raw_http3 client{pair};
@@ -139,7 +139,7 @@ TEST_CASE("a malformed Origin is refused, not treated as missing", "[webtranspor
     CHECK_FALSE(client.is_over());
     REQUIRE(pair.server_log.size() == 1);
     CHECK(pair.server_log[0] == "refused CONNECT /room of 127.0.0.1:1000: 403 malformed Origin");
-    CHECK(client.ask(connect(), false) == 200); // And the connection is as good as before.
+    CHECK(client.ask(connect(), false) == 200); // The connection still works.
 }
 
 TEST_CASE("a well-formed Origin is for the application to judge", "[webtransport][origin]") {

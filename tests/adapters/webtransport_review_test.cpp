@@ -1,4 +1,4 @@
-// Clients that keep to the letter of HTTP/3 and mean no good.
+// Hostile clients that conform to HTTP/3.
 #include "raw_http3.hpp"
 
 #include <array>
@@ -27,9 +27,9 @@ TEST_CASE(
         client.reset(client.open(direction::uni, stream_of(direction::uni, 0, "a part")), session_gone);
     REQUIRE(how->has_value());
     CHECK_FALSE((*how)->application);
-    CHECK(pair.now - begun > 2s); // The end may be on its way.
+    CHECK(pair.now - begun > 2s); // The end may be in flight.
     CHECK(pair.now - begun < 5s);
-    // What came after the first of them did not reach the handler, which would never hear of its end.
+    // Streams after the first did not reach the handler, which would not get their end.
     CHECK(pair.server_counts->rejected_streams > 10);
     REQUIRE(pair.run([&] { return pair.is_over(); }));
 }

@@ -1,4 +1,4 @@
-// moq-lite sessions over WebTransport: what session_test.cpp shows over QUIC.
+// moq-lite sessions over WebTransport: as session_test.cpp over QUIC.
 #include "webtransport_pair.hpp"
 
 #include <catch2/generators/catch_generators.hpp>
@@ -11,7 +11,7 @@ namespace moqlite::test::webtransport_session_test {
 
 namespace {
 
-/// One side's session, on whatever it is put.
+/// One side's session, on any connection.
 struct party {
     link::accept_function accept(role side) {
         return [this, side](link::connection& c, time_point now) -> std::unique_ptr<link::handler> {

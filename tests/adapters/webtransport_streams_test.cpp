@@ -1,4 +1,4 @@
-// Streams and datagrams of a session: what one end does is what the other sees.
+// Streams and datagrams of a session, from end to end.
 #include "raw_http3.hpp"
 
 #include <algorithm>
@@ -83,7 +83,7 @@ TEST_CASE("a stream with only a FIN arrives", "[webtransport]") {
 
 TEST_CASE("a stream arrives through a window of one byte, its prefix and its end with it", "[webtransport]") {
     pair_options options;
-    // Enough for a request; streams that come later get byte by byte.
+    // Enough for a request; later streams get credit byte by byte.
     options.client.stream_window = options.server.stream_window = 400;
     webtransport_pair pair{options};
     ends e{pair};

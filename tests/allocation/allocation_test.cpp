@@ -1,4 +1,4 @@
-// Receiving, relaying and sending frames takes nothing from the heap once warm; a group takes at most one.
+// Receiving, relaying and sending frames needs no allocation after warm-up; a group needs at most one.
 #include "counting.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -27,7 +27,7 @@ struct delivery {
     bool fin = false;
 };
 
-/// A transport that takes everything, and hands it to the other session when asked. Its own
+/// A transport that takes everything, and delivers it to the other session on request. Its own
 /// allocations are not counted: only calls of a session are made under `counting`.
 class wire_end {
 public:
@@ -51,7 +51,7 @@ public:
     void close(app_error, std::string_view) { closed = true; }
     void flush() {}
 
-    /// Calls f(delivery&) on each that was written since the last time.
+    /// Calls f(delivery&) on each that was written since the last call.
     template <class F>
     void take(F&& f) {
         for (std::size_t i = 0; i < used_; ++i) f(queue[i]);
@@ -68,7 +68,7 @@ private:
     std::size_t used_ = 0;
 };
 
-/// The same as pump(), where only what the session does is counted.
+/// Like pump(), counting only the session's allocations.
 template <class Session>
 void counted_pump(Session& s, wire_end& to) {
     for (;;) {
@@ -91,7 +91,7 @@ void counted_pump(Session& s, wire_end& to) {
     s.flushed();
 }
 
-/// Two ends of a connection: what either writes arrives at the other, and is acknowledged at once.
+/// Two ends of a connection: written bytes arrive at the other end, and are acknowledged, at once.
 template <class A, class B, class OnA, class OnB>
 void exchange(A& a, wire_end& from_a, OnA&& on_a, B& b, wire_end& from_b, OnB&& on_b) {
     const auto carry = [](auto& sender, wire_end& from, auto& receiver, auto& on_sender, auto& on_receiver) {
@@ -124,11 +124,11 @@ constexpr std::uint64_t groups = 1000;
 constexpr std::uint64_t frames = 100;
 
 struct heap_use {
-    std::size_t in_frames = 0; ///< While frames of a group that was open already were carried.
+    std::size_t in_frames = 0; ///< While carrying frames of a group that was already open.
     std::size_t in_groups = 0; ///< All.
 };
 
-/// Publishes `warm_up` groups, then `groups`, frame by frame; carry() moves what was written.
+/// Publishes `warm_up` groups, then `groups`, frame by frame; carry() delivers them.
 template <class Publish, class Carry>
 heap_use measure(Publish&& open_group, Carry&& carry) {
     const std::string payload(700, 'x');
@@ -167,7 +167,7 @@ heap_use measure(Publish&& open_group, Carry&& carry) {
 
 TEST_CASE("the allocation counter counts", "[allocation]") {
     const auto before = allocations();
-    const auto allocate = [] { ::operator delete(::operator new(100)); }; // A new-expression may be left out.
+    const auto allocate = [] { ::operator delete(::operator new(100)); }; // A new-expression may be optimised away.
     allocate();
     CHECK(allocations() == before);
     {
@@ -249,7 +249,7 @@ TEST_CASE(
         readers.push_back(std::make_unique<reader>(to));
         readers.back()->key = r.add(role::server, alpn(to), t0).value();
     }
-    const auto begin = [&](std::uint64_t key) { // Where there is no SETUP, a session says so first.
+    const auto begin = [&](std::uint64_t key) { // Versions without SETUP report an empty one first.
         while (const auto e = r.session(key)->poll_event()) r.handle(key, *e, t0);
     };
     begin(in);

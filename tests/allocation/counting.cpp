@@ -14,7 +14,7 @@ void note() noexcept {
 
 } // namespace
 
-// malloc itself is counted where the C library lets it be wrapped and no sanitizer has done so already.
+// malloc itself is counted if the C library allows wrapping and no sanitizer has wrapped it.
 #if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 extern "C" {
 void* __libc_malloc(std::size_t size);
@@ -35,7 +35,7 @@ void* realloc(void* old, std::size_t size) {
 }
 }
 #else
-// operator new calls malloc, so that one count is enough above; here it is all there is.
+// Above, counting malloc includes operator new; here only operator new is counted.
 void* operator new(std::size_t size) {
     note();
     if (void* p = std::malloc(size != 0 ? size : 1)) return p;

@@ -1,4 +1,4 @@
-// Counts what goes to the heap while a counter is alive: operator new and malloc alike.
+// Counts allocations while a counter is alive: operator new and malloc.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@ namespace moqlite::test {
 /// Allocations since the program began, while counting was on.
 [[nodiscard]] std::size_t allocations() noexcept;
 
-/// Counting is on for as long as one of these lives; everything else is the test's own affair.
+/// Counting is on during its lifetime.
 class counting {
 public:
     counting() noexcept;

@@ -1,4 +1,4 @@
-// What is announced is what is believed, in the end, whatever happens in between.
+// A watcher's state converges to the announced one, whatever happens in between.
 #pragma once
 
 #include "cast.hpp"
@@ -27,7 +27,7 @@ TEST_CASE("a watcher ends with the announced state", "[conformance]") {
                 must(p.server->unannounce(path).has_value(), "what was announced can be unannounced");
                 truth.erase(path);
             } else {
-                std::vector<hop_id> hops{hop_id{5}, hop_id{6}}; // One that is there twice would be refused.
+                std::vector<hop_id> hops{hop_id{5}, hop_id{6}}; // A duplicate would be refused.
                 hops.resize(w.dice.below(3));
                 must(p.server->announce(path, std::move(hops)).has_value(), "a path can be announced");
                 truth.insert(path);

@@ -1,5 +1,5 @@
-// The scenarios here are what every transport must pass. They are written for `net`, the transport of the program that
-// includes them; tests/sim/streams.hpp shows what one has to have.
+// Scenarios that every transport must pass. They are written for `net`, the transport of the program that
+// includes them; tests/sim/streams.hpp is an example.
 #pragma once
 
 #include "sim/belief.hpp"

@@ -1,4 +1,4 @@
-// Complete readers: nothing is skipped, the publisher waits, and nobody else does.
+// Complete readers: nothing is skipped, the publisher waits, and no other reader does.
 #pragma once
 
 #include "cast.hpp"
@@ -18,7 +18,7 @@ inline limits small_limits() {
     b.memory = 256 * 1024;
     return b;
 }
-/// What lies between a publisher and a reader: two hops of windows, the cache, the read-ahead twice.
+/// Buffers between a publisher and a reader: the windows of two hops, the cache, the read-ahead twice.
 inline constexpr std::uint64_t on_the_way = 2 * (16 + 16) * 1024 + 32 * 1024 + 2 * 16 * 1024;
 
 inline clip file(std::uint64_t key) {

@@ -6,7 +6,7 @@
 
 namespace moqlite::sim {
 
-/// A pair in the middle of everything: announcements and tracks both ways.
+/// A busy pair: announcements and tracks in both directions.
 struct crowd {
     crowd(world& w, const net::network_link& l)
         : p(w, l),
@@ -84,7 +84,8 @@ TEST_CASE(
             world w{seed};
             auto l = net::any(w.dice);
             l.idle_timeout = 1h;
-            l.uni_streams = std::max<std::uint64_t>(l.uni_streams, 40); // Who only waits for a stream is owed nothing.
+            l.uni_streams =
+                std::max<std::uint64_t>(l.uni_streams, 40); // A request that waits for a stream is not outstanding.
             const clip c{.groups = 1000, .frames = 3};
             pair p{w, l};
             live_publisher source{w, c, 100ms, p.server.pool()};

@@ -1,4 +1,4 @@
-// Bytes lent to transports, when sessions end with bytes on their way on lossy links.
+// Bytes lent to transports, when sessions end with bytes in flight on lossy links.
 #pragma once
 
 #include "cast.hpp"
@@ -11,7 +11,7 @@
 
 namespace moqlite::sim {
 
-/// Takes memory of a program as soon as some is free, as the other sessions of a relay do.
+/// Reuses freed memory at once, like the other sessions of a relay.
 class hoarder {
 public:
     explicit hoarder(slab_pool& pool) : pool_(pool) {}
@@ -47,13 +47,13 @@ TEST_CASE("a session that fails in the packet that acknowledges sends no reused 
         p.server.on<session_closed>([&](const session_closed& e) {
             others.take();
             server_closed = true;
-            // Requests may be on their way when the client leaves.
+            // Requests may be in flight when the client leaves.
             const bool as_it_should =
                 (client_left && e.why == errc::peer_closed) || (asked_too_much && e.why == errc::too_many_requests);
             must(as_it_should, "the server fails for what its peer does");
         });
         sink.subscribe({.start = group_sequence{0}});
-        // With what arrives the client gives up some groups, and in the end asks for too much.
+        // As bytes arrive the client stops some groups, and finally requests too much.
         auto left = w.dice.below(60);
         p.client.on<group_opened>([&](const group_opened& e) {
             if (w.dice.below(4) == 0) p.client.stop(e.group, app_error::cancel);
@@ -78,7 +78,7 @@ TEST_CASE("a session that fails in the packet that acknowledges sends no reused 
     const auto compared = test::lent_memory::comparisons() - before;
     if (std::getenv("MOQLITE_HASH") != nullptr) std::printf("lent ranges compared: %" PRIu64 "\n", compared);
     CHECK(compared > 0);
-    CHECK(failed > 0); // In the others the client had the whole track, and left.
+    CHECK(failed > 0); // In the other runs the client received the whole track, and left.
 }
 
 } // namespace moqlite::sim

@@ -1,4 +1,4 @@
-// Several relays that know each other by their announcements alone.
+// Several relays that learn of each other only by announcements.
 #pragma once
 
 #include "cast.hpp"
@@ -41,7 +41,7 @@ TEST_CASE("a track crosses a chain of relays, complete, with one subscription at
         [](std::uint64_t seed) {
             world w{seed};
             mesh m{w, 3};
-            // Either end may have called the other.
+            // Either end may have connected.
             w.dice.coin() ? m.join(0, 1, net::good(w.dice)) : m.join(1, 0, net::good(w.dice));
             w.dice.coin() ? m.join(1, 2, net::good(w.dice)) : m.join(2, 1, net::good(w.dice));
             const clip c{.groups = 15, .frames = 4, .largest = 300, .key = w.dice.next()};

@@ -1,4 +1,4 @@
-// Through one relay: who publishes, who watches, and what happens in between.
+// Publishers and watchers through one relay.
 #pragma once
 
 #include "cast.hpp"
@@ -70,7 +70,7 @@ TEST_CASE("a relay carries a track to many with one subscription, every byte to 
             for (int i = 0; i < 4; ++i) one_more();
             t.gather(camera, 4);
             camera.start();
-            // Late joiners get the group of the moment from its first frame: the viewer checks that no frame is
+            // Late joiners get the current group from its first frame: the viewer checks that no frame is
             // missing.
             for (int i = 0; i < 2; ++i) {
                 w.run(w.dice.up_to(500ms));
@@ -89,7 +89,7 @@ TEST_CASE("a relay carries a track to many with one subscription, every byte to 
                     "each has everything from where it began");
                 must(v->cut.empty() && v->dropped.empty(), "nothing was lost");
             }
-            // Before moq-lite-05 nobody says where a track starts whose first group is still to come.
+            // Before moq-lite-05 the start of a track without groups is unknown.
             for (std::size_t i = 0; i < 4 && !has_options_in_ok(spoken); ++i)
                 must(viewers[i]->accepted == group_sequence{0}, "who was early has it from the start");
             must(asked == 1, "the publisher is asked once");
@@ -193,7 +193,7 @@ TEST_CASE("un-announcing a broadcast ends no subscription", "[conformance][relay
             w.run(500ms);
             must(source.at->unannounce(c.broadcast).has_value(), "what was announced can be unannounced");
             w.run(w.dice.up_to(600ms));
-            late.subscribe(); // The track is still there.
+            late.subscribe(); // The track still exists.
             w.run_until([&] { return early.ended && late.ended; }, 60s);
             must(early.ended->finished && early.has_all(group_sequence{0}, c.end()), "who reads goes on reading");
             must(late.ended->finished && late.has_all(*late.accepted, c.end()), "a track in the log is served");

@@ -1,4 +1,4 @@
-// Who may slow whom: a live reader nobody, a complete reader only its own track.
+// Flow control: a live reader slows nobody, a complete reader only its own track.
 #pragma once
 
 #include "cast.hpp"
@@ -17,7 +17,7 @@ TEST_CASE(
             limits bounds;
             bounds.live_backlog = 3000;
             bounds.live_groups = 6;
-            // About 20 KB/s are published; one reader has a tenth of that.
+            // About 20 KB/s are published; one reader gets a tenth of that.
             const clip c{.groups = 60, .frames = 6, .largest = 1000};
             pair slow{w, net::narrow(w.dice, w.dice.between(1000, 3000)), version::lite_05, bounds};
             pair quick{w, net::near(), version::lite_05, bounds};
@@ -42,7 +42,7 @@ TEST_CASE(
             must(behind.knows_all(*behind.accepted, c.end()), "what is lost is reported");
             must(!source.lost.empty() && behind.complete.size() < c.groups, "something was lost");
             must(behind.complete.contains(group_sequence{c.groups - 1}), "the latest group is not");
-            // What waits, the group of the moment, and what is in flight.
+            // Waiting bytes, the current group, and bytes in flight.
             must(most < 3000 * 2 + 20 * 8000, "a slow reader costs a bounded amount of memory");
             w.run(5s);
             must(pool.in_use() <= 8000, "and in the end only the latest group is held");

@@ -1,4 +1,4 @@
-// What the programs act out: a publisher with one group of one frame, and a subscriber who waits for it.
+// The scene of the programs: a publisher with one group of one frame, and a subscriber.
 #pragma once
 
 #include <moqlite/session/session.hpp>
@@ -44,7 +44,7 @@ public:
         }
     }
     [[nodiscard]] bool ended() const { return ended_; }
-    /// All of it came, and the publisher said that it was all.
+    /// The whole track has arrived, with its end.
     [[nodiscard]] bool content() const { return finished_ && received_ == payload && sequence_ == group; }
 
 private:

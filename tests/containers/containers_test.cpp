@@ -1,4 +1,4 @@
-// The containers against plain ones: every short history, not samples.
+// The containers compared with standard ones: every short history, not samples.
 #include "every_history.hpp"
 
 #include <algorithm>
@@ -31,7 +31,7 @@ bool same(id_table<int>& table, const std::map<std::uint64_t, int>& model, const
     return equal && visited == model;
 }
 
-/// Keys of which many want the same place, at the end of a table of eight too.
+/// Keys with many collisions, also at the end of a table of eight.
 std::vector<std::uint64_t> crowded_keys() {
     const auto home = [](std::uint64_t key) { return (key * 0x9e3779b97f4a7c15u) >> 20 & 7; };
     std::vector<std::uint64_t> keys;
@@ -66,7 +66,7 @@ TEST_CASE("an id_table holds what a map would, after every history of inserts an
         int value = 0;
         for (auto step : steps) {
             const auto key = keys[step];
-            // A key that is there goes, one that is not comes.
+            // Toggles a key.
             if (model.erase(key) != 0) {
                 all_same = all_same && table.erase(key);
             } else {

@@ -9,7 +9,7 @@ namespace {
 
 constexpr auto all = {version::lite_03, version::lite_04, version::lite_05, version::lite_06_wip};
 
-/// "0110" if the versions 04 and 05, of 03 to 06, can do it.
+/// "0110" if versions 04 and 05, of 03 to 06, have the capability.
 std::string who(bool (*can)(version)) {
     std::string out;
     for (auto v : all) out += can(v) ? '1' : '0';

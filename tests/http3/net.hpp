@@ -1,4 +1,4 @@
-// What this program runs the scenarios of tests/conformance on: WebTransport over QUIC packets.
+// The transport of this program's scenarios (tests/conformance): WebTransport over QUIC packets.
 #pragma once
 
 #include "web.hpp"

@@ -1,4 +1,4 @@
-// WebTransport over a virtual wire, as the scenarios of tests/conformance want a transport.
+// WebTransport over a virtual wire, as a transport for tests/conformance.
 #pragma once
 
 #include "packets/quic.hpp"
@@ -32,7 +32,7 @@ struct web : quic {
         machine(sim::world& w, const network_link& l = {}) : host(w, with_room(l), webtransport) {}
 
     private:
-        /// Beside what a session may open: HTTP/3's own streams, and the request.
+        /// Besides a session's streams: HTTP/3's own, and the request.
         [[nodiscard]] static network_link with_room(network_link l) {
             l.uni_streams += 3;
             l.bidi_streams += 1;

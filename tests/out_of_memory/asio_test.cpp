@@ -1,4 +1,4 @@
-// Allocations of a server on an executor fail, four from each on in turn, also where it only waits for something: it
+// Allocations of a server on an executor fail, four in a row from each in turn, also while it only waits: it
 // can go on.
 #include "adapters/memory_pair.hpp"
 #include "failing.hpp"
@@ -25,7 +25,7 @@ public:
         INFO(why);
         REQUIRE(listens);
     }
-    /// As the relay's service does it.
+    /// Like the relay's service.
     void poll() {
         const fallible from_here;
         try {
@@ -53,7 +53,7 @@ private:
 
 enum class outcome : std::uint8_t { none, connected, failed };
 
-/// What becomes of a new client, within seconds.
+/// Whether a new client is served within seconds.
 outcome connect_to(listening_server& server, const ngtcp2::tls& with) {
     boost::asio::io_context io{1};
     asio::client client{io.get_executor()};

@@ -1,4 +1,4 @@
-// One allocation of a server fails, each in turn: the connection that wanted it may end, and nothing else happens to
+// One allocation of a server fails, each in turn: its connection may end, and nothing else happens to
 // anybody.
 #include "adapters/webtransport_pair.hpp"
 #include "failing.hpp"
@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t amount = 20'000;
 
-/// Takes what comes, and sends `amount` bytes on a stream of its own. Not the recorder: that checks as it goes.
+/// Receives, and sends `amount` bytes on a stream of its own. Not the recorder, which asserts.
 struct plain_handler final : link::handler {
     plain_handler(link::connection& c, std::size_t& into, bool& end) : home{c}, received{into}, closed{end} {}
     void stream_received(stream_id id, byte_view bytes, bool, time_point) override {
@@ -147,7 +147,7 @@ TEST_CASE("a failed allocation ends at most its own connection", "[out_of_memory
         CHECK(over <= 1);
         if (all_failed) CHECK(over == 0);
         ended += static_cast<std::size_t>(over);
-        auto& later = s.connect(); // The server is as good as before.
+        auto& later = s.connect(); // The server still works.
         REQUIRE(s.run([&] { return later.received >= amount; }));
         REQUIRE(s.run([&] { return s.at_server() == static_cast<std::size_t>(4 - over); }));
     }

@@ -9,9 +9,9 @@ namespace {
 bool may_fail = false;
 bool failed = false;
 std::size_t left = 0;      ///< Allocations up to the one that fails, itself included; 0: none does.
-std::size_t more_left = 0; ///< That fail after it.
-std::size_t left_in_c = 0; ///< As `left`, of malloc.
-bool in_new = false;       ///< The malloc is operator new's.
+std::size_t more_left = 0; ///< Number that fail after it.
+std::size_t left_in_c = 0; ///< Like `left`, for malloc.
+bool in_new = false;       ///< This malloc is called by operator new.
 
 bool fails() noexcept {
     if (!may_fail || left == 0) return false;

@@ -1,4 +1,4 @@
-// operator new of this program throws where a test says so.
+// operator new of this program throws on request.
 #pragma once
 
 #include <cstddef>
@@ -7,15 +7,15 @@ namespace moqlite::test {
 
 /// While a `fallible` lives, the nth allocation throws std::bad_alloc, and so do the next `more`; 0: none.
 void fail_allocation(std::size_t nth, std::size_t more = 0) noexcept;
-/// The same of malloc, calloc and realloc, as C libraries call them: the nth returns nullptr.
+/// The same for malloc, calloc and realloc of C libraries: the nth returns nullptr.
 void fail_c_allocation(std::size_t nth) noexcept;
 /// Those of the TLS library do not fail.
 [[nodiscard]] bool tls_library_is_spared() noexcept;
-/// One is made, in C: whether it fails.
+/// An allocation in C: whether it fails.
 [[nodiscard]] bool c_allocation_fails() noexcept;
-/// One is made, in C++: whether it fails.
+/// An allocation in C++: whether it fails.
 [[nodiscard]] bool allocation_fails() noexcept;
-/// Since the last fail_allocation() that was not of 0.
+/// Since the last fail_allocation() other than 0.
 [[nodiscard]] bool has_failed() noexcept;
 
 class fallible {
@@ -26,7 +26,7 @@ public:
     fallible& operator=(const fallible&) = delete;
 };
 
-/// Within the life of a `fallible`, what belongs to the test and not to what it tests.
+/// Within a `fallible`, marks allocations of the test itself.
 class infallible {
 public:
     infallible() noexcept;

@@ -1,5 +1,5 @@
-// The malloc, calloc and realloc of what is linked into this program (-Wl,--wrap), the C libraries among it; and
-// aligned_alloc, by which Asio has the memory of what waits, instead of operator new.
+// The malloc, calloc and realloc of everything linked into this program (-Wl,--wrap), with C libraries; and
+// aligned_alloc, which Asio uses for pending operations instead of operator new.
 #include "failing.hpp"
 
 #include <cstddef>
@@ -35,7 +35,7 @@ void* __wrap_aligned_alloc(std::size_t alignment, std::size_t size) {
 #ifdef MOQLITE_TEST_OPENSSL
 namespace {
 
-// OpenSSL 3.5 itself does not survive all of its own: SSL_set_quic_tls_cbs() uses a BIO that it could not make.
+// OpenSSL 3.5 does not survive all failures: SSL_set_quic_tls_cbs() uses a BIO that it failed to make.
 const int spared = CRYPTO_set_mem_functions([](std::size_t size, const char*, int) { return __real_malloc(size); },
     [](void* piece, std::size_t size, const char*, int) { return __real_realloc(piece, size); },
     [](void* piece, const char*, int) { std::free(piece); });

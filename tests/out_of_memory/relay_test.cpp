@@ -1,5 +1,5 @@
-// One allocation of a relay fails in the middle of an event, each in turn: the connection that brought the event ends,
-// as the adapters do it, and everybody else has what they asked for.
+// One allocation of a relay fails within an event, each in turn: the connection of that event ends,
+// as in the adapters, and all others are served.
 #include "failing.hpp"
 #include "relay/scene.hpp"
 
@@ -51,7 +51,7 @@ struct sound_transport {
 /// A relay whose allocations may fail, and guests whose do not.
 class stage {
 public:
-    /// `end_fails`: the end of the connection finds no memory either.
+    /// `end_fails`: ending the connection fails to allocate, too.
     explicit stage(bool end_fails = false) : end_fails_{end_fails} {}
 
     guest& join(version v = version::lite_05) {
@@ -90,7 +90,7 @@ public:
         try {
             const fallible from_here;
             r.tick(now);
-        } catch (const std::bad_alloc&) { // Of nobody's in particular: the next turn does it.
+        } catch (const std::bad_alloc&) { // Not of one connection: the next turn repeats it.
         }
         for (const auto& g : guests_) {
             (*g)->tick(now);
@@ -153,13 +153,13 @@ private:
             g.end.hear({.what = fact::kind::ended, .code = app_error::transport, .reason = "out of memory"});
         }
     }
-    /// As endpoint_state::retire() does it.
+    /// Like endpoint_state::retire().
     void end(guest& g, std::string_view why) {
         try {
             const fallible from_here;
             if (any_session* s = r.session(g.key)) s->connection_closed({app_error::transport, false, why}, now);
             drain(g);
-        } catch (const std::bad_alloc&) { // It ends without this.
+        } catch (const std::bad_alloc&) { // The connection ends without this step.
         }
         const fallible from_here;
         r.remove(g.key);
@@ -201,7 +201,7 @@ private:
 const track_ref video{"room/cam", "video"};
 const std::string payload = std::string(5000, 'x');
 
-/// A publisher of room/cam, who answers each SUBSCRIBE and has sent two groups to the reader that is there already.
+/// A publisher of room/cam, which answers each SUBSCRIBE and has sent two groups to the existing reader.
 struct play {
     explicit play(version v, bool end_fails)
         : s{end_fails}, publisher{s.join()}, bystander{s.join(v)}, actor{s.join(v)} {
@@ -238,7 +238,7 @@ struct play {
 
 struct deed {
     const char* name;
-    /// What needs no failure before, and what some allocation fails in.
+    /// A set-up without failures, and an action in which an allocation fails.
     std::function<void(play&)> before, act;
     bool reads = false; ///< The actor reads the same track.
     bool all_of_group_2 = false;
@@ -293,7 +293,7 @@ const deed deeds[] = {
         true},
 };
 
-/// Whoever is there still has everything; who comes is served; and when all have left nothing is kept.
+/// Existing readers lose nothing, new ones are served, and when all have left nothing is kept.
 void check_the_rest(play& p, const deed& what) {
     auto& s = p.s;
     CHECK(s.ended.size() <= 1);
@@ -321,7 +321,7 @@ void check_the_rest(play& p, const deed& what) {
         if (goes_on) {
             REQUIRE_FALSE(got.empty());
             CHECK(got.back() == "3: 5000 bytes");
-            if (what.all_of_group_2) { // Where there is no memory for its log, nobody has it, and all hear of that.
+            if (what.all_of_group_2) { // Without memory for its log no reader gets the group, and all get an event.
                 const auto heard = reader->heard();
                 const auto is_drop = [](const std::string& line) { return line.starts_with("groups_dropped"); };
                 const bool told = std::any_of(heard.begin(), heard.end(), is_drop);
@@ -329,7 +329,7 @@ void check_the_rest(play& p, const deed& what) {
                 CHECK((n == 1 || (n == 0 && told && s.ended.empty())));
             }
         } else {
-            // It is told that its track is over, or broke off.
+            // It gets the end of its track, clean or not.
             auto heard = reader->heard();
             const auto& before = told_before[reader];
             heard.insert(heard.end(), before.begin(), before.end());

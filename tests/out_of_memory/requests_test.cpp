@@ -1,4 +1,4 @@
-// A command in which an allocation fails: its message goes out whole or not at all, and the command can be made again.
+// A command in which an allocation fails: its message is sent whole or not at all, and it can be repeated.
 #include "failing.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -19,7 +19,7 @@ namespace {
 
 constexpr time_point start{1s};
 
-/// A transport that takes everything and writes it down. Its own allocations do not fail.
+/// A transport that records everything. Its own allocations do not fail.
 struct recording_transport {
     std::optional<stream_id> open(direction kind) {
         return stream_id{4 * next++ + (kind == direction::uni ? 2u : 0u) + (side == role::server ? 1u : 0u)};
@@ -74,7 +74,7 @@ using command = std::function<bool(peer&)>;
 struct scene {
     const char* name;
     std::function<void(peer&)> prepare;
-    command run; ///< True: it was done.
+    command run; ///< True: it succeeded.
 };
 
 // Longer together than a block of a send buffer.
@@ -127,7 +127,7 @@ transcript all_written(peer& p) {
     return p.link.said;
 }
 
-/// Makes the command again and again, until it needs no allocation that fails, in a new session each time.
+/// Repeats the command until no allocation fails, in a new session each time.
 void fail_each_allocation(role side, version v, const scene& s) {
     CAPTURE(s.name, alpn(v));
     peer before{side, v};
@@ -141,7 +141,7 @@ void fail_each_allocation(role side, version v, const scene& s) {
     bool threw = true;
     for (std::size_t nth = 1; threw; ++nth) {
         CAPTURE(nth);
-        for (const bool at_once : {true, false}) { // It is made again.
+        for (const bool at_once : {true, false}) { // Repeated.
             peer p{side, v};
             s.prepare(p);
             threw = false;
@@ -175,7 +175,7 @@ TEST_CASE("an answer in which an allocation fails is not sent in part, and can b
 }
 
 TEST_CASE("a message in two blocks of its stream's buffer is not sent in part", "[out_of_memory]") {
-    for (std::uint64_t before = 0; before < 24; ++before) { // The first block has ever less room.
+    for (std::uint64_t before = 0; before < 24; ++before) { // The first block has less and less room.
         CAPTURE(before);
         const auto fill = [before](peer& p) {
             accept_subscriber(p);

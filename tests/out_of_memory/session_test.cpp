@@ -1,5 +1,5 @@
-// One allocation of a session fails, each in turn: the session is told that its connection is over and destroyed, and
-// whoever shares memory with it goes on.
+// One allocation of a session fails, each in turn: the session gets connection_closed and is destroyed, and
+// sessions that share its memory continue.
 #include "failing.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -37,7 +37,7 @@ struct sink_transport {
     std::size_t taken = 0;
 };
 
-/// A publisher whose peer subscribes, and what it sends then.
+/// A publisher whose peer subscribes, and its output.
 struct publisher {
     explicit publisher(version v) : dialect{v}, session{role::server, v, {}, start} {}
 
@@ -70,7 +70,7 @@ struct publisher {
         }
         pump(session, link);
         drain();
-        receive(8, "\x3f"); // No type of a stream.
+        receive(8, "\x3f"); // An invalid stream type.
         session.stream_stopped(stream_id{0}, app_error::cancel, start);
         drain();
         pump(session, link);
@@ -105,7 +105,7 @@ TEST_CASE("a session in which an allocation failed can be ended and destroyed", 
             }
             all_failed = !has_failed();
             fail_allocation(0);
-            CHECK_FALSE((threw && all_failed)); // Some ask with nothrow, and do without.
+            CHECK_FALSE((threw && all_failed)); // Some callers use nothrow, and tolerate failure.
             if (all_failed) CHECK(p.link.taken > 80'000);
             p.session.connection_closed({app_error::transport, false, "out of memory"}, start + 2s);
             p.drain();

@@ -1,4 +1,4 @@
-// Two sessions on a real QUIC connection: what tests/sim/connection.hpp promises, made of packets.
+// Two sessions on a real QUIC connection: the interface of tests/sim/connection.hpp, on packets.
 #pragma once
 
 #include "any_side.hpp"
@@ -16,11 +16,11 @@
 
 namespace moqlite::packets {
 
-/// What is known at one end, by whoever lives longest: a driver, a side, or a connection's handler.
+/// The shared state of one end, owned by its driver, side and handler.
 struct channel {
     explicit channel(role side) : contract(side) {}
     sim::party* owner = nullptr;
-    link::handler* upper = nullptr; ///< The session's; null once its driver has gone.
+    link::handler* upper = nullptr; ///< The session's; null after its driver's end.
     link::connection* connection = nullptr;
     bool over = false;
     test::lent_memory lent;
@@ -30,7 +30,7 @@ struct channel {
     std::function<void()> on_over;
 };
 
-/// What a connection calls: passes everything on to the session's own handler, and watches.
+/// The connection's handler: forwards everything to the session's own, and checks.
 class watcher final : public link::handler {
 public:
     watcher(std::shared_ptr<channel> c, host& h) : channel_(std::move(c)), host_(h) {}
@@ -66,7 +66,7 @@ public:
     }
     void pump(link::connection& to, time_point now) override {
         tell([&](auto& upper) {
-            channel_->lent.compare_all(); // Whatever was lost goes with what is sent now.
+            channel_->lent.compare_all(); // Lost bytes may be retransmitted with this.
             lending lent{to, channel_->lent, channel_->contract};
             upper.pump(lent, now);
         });
@@ -129,7 +129,7 @@ public:
         channel_->connection->wake();
         return true;
     }
-    // The endpoint asks the session itself when it wants to be woken, and wakes it.
+    // The endpoint handles the session's deadline.
     void tick() override {}
     [[nodiscard]] std::optional<time_point> deadline() const override { return std::nullopt; }
     bool let_go() override {
@@ -170,11 +170,11 @@ public:
         return std::make_unique<watcher>(channel_, host_);
     }
     [[nodiscard]] bool has_joined() const noexcept { return joined_; }
-    /// Null: it is not there yet, or no more.
+    /// Null: not yet established, or ended.
     [[nodiscard]] link::connection* quic() noexcept { return channel_->connection; }
-    /// Calls `f` when there was a connection, and is no more.
+    /// Calls `f` when an established connection has ended.
     void on_over(std::function<void()> f) { channel_->on_over = std::move(f); }
-    /// There will be no connection, if there is none yet.
+    /// If there is no connection yet, none will be made.
     void give_up() {
         if (std::exchange(joined_, true) || channel_->upper == nullptr) return;
         channel_->over = true;
@@ -209,11 +209,11 @@ public:
         from.route(to, up);
         to.route(from, down);
         to.expect(from, [this](link::connection& c) { return server.join(c); });
-        // A server whose client leaves before its own handshake is complete has no connection to lose.
+        // A server has no connection to lose if its client leaves before its handshake is complete.
         client.on_over([this] { world_.after(handshake_timeout, [this] { server.give_up(); }); });
         connect();
     }
-    /// Nothing arrives any more, and after the idle timeout both ends know.
+    /// Nothing arrives any more, and both ends time out.
     void die() {
         up.cut();
         down.cut();
@@ -229,13 +229,13 @@ public:
     lane down;
 
 private:
-    /// As clients do, again if need be.
+    /// Like a client, with retries.
     void connect() {
         from_.connect(
             to_, version_, [this](link::connection& c) { return client.join(c); },
             [this](const link::closed& why) {
                 world_.trace([&] { return "no connection: " + why.reason; });
-                // Where the server has had it, it has been lost.
+                // If the server had one, it is lost.
                 if (server.has_joined()) return client.give_up();
                 if (++attempts_ < 5) world_.after(50ms, [this] { connect(); });
             });

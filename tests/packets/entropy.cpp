@@ -1,4 +1,4 @@
-// RAND_set_rand_method is deprecated, and there is no other way that reaches every caller.
+// RAND_set_rand_method is deprecated, but nothing else reaches every caller.
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "entropy.hpp"
 
@@ -27,7 +27,7 @@ int always() { return 1; }
 int add(const void*, int, double) { return 1; }
 int reseed(const void*, int) { return 1; }
 
-// Nobody is authenticated by it. Ed25519, because its signatures have no randomness of their own.
+// Not for authentication. Ed25519, because its signatures are deterministic.
 constexpr const char* key = R"(-----BEGIN PRIVATE KEY-----
 MC4CAQAwBQYDK2VwBCIEIKJ0EoWhmChu+CoXMvmmV6+RXHQwyTKgUWQSstvjJJ6R
 -----END PRIVATE KEY-----
@@ -46,7 +46,7 @@ stmQiuyxmIoJAT/A0PML
 } // namespace
 
 void seed_openssl(std::uint64_t seed) {
-    // Contexts draw from it too, so they are there before.
+    // Contexts also use it, so they are made first.
     static_cast<void>(server_tls());
     static_cast<void>(client_tls());
     static const RAND_METHOD method{reseed, random_bytes, nullptr, add, random_bytes, always};

@@ -1,4 +1,4 @@
-// What would differ from run to run: OpenSSL's randomness, and the certificate.
+// Makes runs deterministic: OpenSSL's randomness, and the certificate.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@ namespace moqlite::packets {
 /// From here on all randomness of this process's OpenSSL follows from `seed`.
 void seed_openssl(std::uint64_t seed);
 
-/// Configurations with a certificate that is always the same an ALPN for each version, and h3; made once.
+/// Configurations with a fixed certificate, an ALPN for each version, and h3; made once.
 [[nodiscard]] const ngtcp2::tls& server_tls();
 [[nodiscard]] const ngtcp2::tls& client_tls();
 

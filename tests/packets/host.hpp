@@ -18,7 +18,7 @@
 
 namespace moqlite::packets {
 
-/// What lies between two hosts, and what each grants the other.
+/// The path between two hosts, and their flow control windows.
 struct network_link {
     lane_plan up;   ///< From the client.
     lane_plan down; ///< From the server.
@@ -30,7 +30,7 @@ struct network_link {
     duration idle_timeout = 8s;
 };
 
-/// How a session lives on a QUIC connection.
+/// Runs a session on a QUIC connection.
 struct binding {
     std::vector<std::string> (*alpn)(version);
     link::accept_function (*server)(link::accept_function);
@@ -60,9 +60,9 @@ public:
 
     using join = std::function<std::unique_ptr<link::handler>(link::connection&)>;
 
-    /// Datagrams for `other` go this way.
+    /// Datagrams for `other` take this way.
     void route(const host& other, lane& way) { lanes_[other.address_.port()] = &way; }
-    /// Who has a connection that comes from `other`.
+    /// Accepts a connection from `other`.
     void expect(const host& other, join j) { expected_[other.address_.port()] = std::move(j); }
     void connect(const host& server, version v, join j, link::failed_function failed) {
         std::string why;
@@ -77,7 +77,7 @@ public:
         settle();
     }
 
-    /// Does something for a handler; what a check finds waits until ngtcp2, which is C, has returned.
+    /// Runs something for a handler; a failed check is reported once ngtcp2, which is C, has returned.
     template <class F>
     void guard(F&& f) noexcept {
         try {

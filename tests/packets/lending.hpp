@@ -1,4 +1,4 @@
-// A session's connection that keeps books of what it was lent, and of the contract.
+// A session's connection that tracks lent bytes and checks the contract.
 #pragma once
 
 #include "fault.hpp"
@@ -8,7 +8,7 @@
 
 namespace moqlite::packets {
 
-/// Passes everything on to `to`, for one pump.
+/// Forwards everything to `to`, for one pump.
 class lending final : public link::connection {
 public:
     lending(link::connection& to, test::lent_memory& books, contract_checker<sim::fault_is_failure>& contract)

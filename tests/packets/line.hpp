@@ -1,4 +1,4 @@
-// The virtual wire: datagrams that are late, lost, held back, doubled, damaged, too many or too large.
+// The virtual wire: datagrams that are late, lost, reordered, duplicated, damaged, too many or too large.
 #pragma once
 
 #include "random.hpp"
@@ -16,21 +16,21 @@ namespace moqlite::packets {
 
 using namespace std::chrono_literals;
 
-/// What happens to datagrams one way; odds are in a thousand.
+/// The faults in one direction; odds are in a thousand.
 struct lane_plan {
     duration latency = 10ms;
-    duration jitter = 0ms; ///< More latency, up to this; it alone lets nobody overtake.
+    duration jitter = 0ms; ///< Additional latency, up to this, without reordering.
     unsigned loss = 0;
-    unsigned bursts = 0; ///< The odds that from one on all are lost, for up to `burst`.
+    unsigned bursts = 0; ///< The odds that a loss burst of up to `burst` begins.
     duration burst = 50ms;
     unsigned reordered = 0; ///< Held back, while others overtake.
     duration held = 5ms;
     unsigned doubled = 0;
     unsigned damaged = 0;           ///< One bit is wrong.
     std::uint64_t rate = 0;         ///< Bytes a second; 0: no limit.
-    std::size_t queue = 256 * 1024; ///< Bytes that wait for their turn; what comes then is dropped.
+    std::size_t queue = 256 * 1024; ///< Bytes in the queue; beyond that datagrams are dropped.
     std::size_t mtu = 1472;         ///< Larger datagrams vanish.
-    bool ecn = true;                ///< False: its bits are cleared on the way.
+    bool ecn = true;                ///< False: ECN bits are cleared.
 };
 
 [[nodiscard]] inline std::string text(const lane_plan& p) {
@@ -97,7 +97,7 @@ public:
     std::uint64_t sent = 0, dropped = 0, damaged = 0, reordered = 0, doubled = 0;
 
 private:
-    /// Whether it never arrives; otherwise it has its place in the queue.
+    /// True: it is lost; otherwise it is queued.
     [[nodiscard]] bool lost(std::size_t size) {
         auto& dice = world_.dice;
         if (cut_ || world_.now() < dark_until_ || size > plan_.mtu) return true;

@@ -1,4 +1,4 @@
-// The virtual wire does to datagrams what its plan says.
+// The virtual wire follows its plan.
 #include "line.hpp"
 
 #include <catch2/catch_test_macros.hpp>

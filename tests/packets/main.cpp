@@ -1,4 +1,4 @@
-// packets_tests --seeds 300: how many runs each scenario gets. Everything else is Catch2's.
+// packets_tests --seeds 300: the number of runs per scenario. All other options are Catch2's.
 #include <catch2/catch_session.hpp>
 #include <cstdlib>
 #include <string>

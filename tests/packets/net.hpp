@@ -1,4 +1,4 @@
-// What this program runs the scenarios of tests/conformance on: QUIC packets.
+// The transport of this program's scenarios (tests/conformance): QUIC packets.
 #pragma once
 
 #include "quic.hpp"

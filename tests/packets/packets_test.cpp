@@ -1,4 +1,4 @@
-// What only packets can show.
+// Tests that need real packets.
 #include "net.hpp"
 
 #include "conformance/cast.hpp"
@@ -94,7 +94,7 @@ TEST_CASE("a connection is established, and carries a track, with every third da
     for_each_seed<net>(
         [](std::uint64_t seed) {
             world w{seed};
-            // Retransmissions back off for longer than an idle connection or an idle peer would be let live.
+            // Retransmissions back off for longer than the idle timeouts.
             const net::network_link l{.up = {.loss = 330}, .down = {.loss = 330}, .idle_timeout = 600s};
             limits bounds;
             bounds.stall_timeout = 600s;
@@ -111,10 +111,10 @@ TEST_CASE("a client that only sends keep-alives learns that the endpoint has los
     w.run(1s);
     std::optional<time_point> told;
     t.p.client.on<session_closed>([&](const session_closed&) { told = w.now(); });
-    t.p.net.down.black_out(1s); // The close is lost, and every answer while the server still knows.
+    t.p.net.down.black_out(1s); // The close is lost, and every answer in the closing period.
     t.p.server->close(app_error::cancel, "bye");
     const auto closed = w.now();
     w.run_until([&] { return told.has_value(); }, 60s);
-    // A keep-alive goes every two seconds; the idle timeout is eight.
+    // A keep-alive is sent every two seconds; the idle timeout is eight.
     CHECK(*told - closed < 4s);
 }

@@ -1,4 +1,4 @@
-// Real QUIC packets over a virtual wire, as the scenarios of tests/conformance want a transport.
+// Real QUIC packets over a virtual wire, as a transport for tests/conformance.
 #pragma once
 
 #include "connection.hpp"
@@ -13,18 +13,18 @@ struct quic {
     using machine = host;
     using connection = packets::connection;
     static constexpr std::uint64_t seeds = 300;
-    static constexpr duration patience = 60s; ///< Five handshakes of ten seconds, and some.
+    static constexpr duration patience = 60s; ///< Five handshakes of ten seconds, and more.
     static constexpr bool loses_closes = true;
-    /// Up to 1.24 ngtcp2 forgets what overtook lost bytes of a stream when it is stopped. Where its sender then has
+    /// Up to 1.24 ngtcp2 drops data that overtook lost bytes of a stream when it is stopped. If its sender then has
     /// an acknowledgement of everything before one of its RESET_STREAM, the stream is never closed (ngtcp2 #2235).
     [[nodiscard]] static std::size_t stuck_of(std::size_t stopped) noexcept {
         return ngtcp2_version(0)->version_num <= 0x011800 ? stopped : 0;
     }
 
-    /// Any link at all that QUIC can live with, for small transfers.
+    /// Any link that QUIC can use, for small transfers.
     [[nodiscard]] static network_link any(sim::chance& dice) {
         network_link l{.up = any_lane(dice), .down = any_lane(dice)};
-        // A window that is smaller than a message makes a peer wait a round trip for each piece of it.
+        // A window smaller than a message costs a round trip for each piece of it.
         l.stream_credit = dice.between(500, dice.one_of({1'000u, 10'000u, 1'000'000u}));
         l.connection_credit = dice.between(2'000, dice.one_of({5'000u, 50'000u, 5'000'000u}));
         l.bidi_streams = dice.between(3, 100);
@@ -37,7 +37,7 @@ struct quic {
         return dice.one_of({near(), wifi(dice),
             both({.latency = 300ms, .jitter = 20ms, .loss = 2, .rate = 2'000'000, .queue = 256 * 1024})});
     }
-    /// Carries about `rate` bytes a second of streams; headers and acknowledgements come to it.
+    /// Carries about `rate` bytes a second of stream data, plus headers and acknowledgements.
     [[nodiscard]] static network_link narrow(sim::chance& dice, std::uint64_t rate) {
         auto l = both({.latency = 15ms, .jitter = dice.up_to(10ms), .rate = rate * 5 / 4 + 1000, .queue = 6000});
         l.packet_size = 1201;

@@ -1,4 +1,4 @@
-// What programs see of a connection, whatever it is made of: an end, and what joins a session to it.
+// The programs' view of any kind of connection: an end, and the driver that joins a session to it.
 #pragma once
 
 #include "checker.hpp"
@@ -13,7 +13,7 @@
 
 namespace moqlite::sim {
 
-/// Joins one session to its end of a connection: facts in, events out, outputs pumped when it is ready.
+/// Joins one session to its end of a connection: inputs, events, and outputs when it is ready.
 class any_driver {
 public:
     using handler = std::function<void(const event&)>;
@@ -23,13 +23,13 @@ public:
     any_driver& operator=(const any_driver&) = delete;
     virtual ~any_driver() = default;
 
-    /// The session said that it wants to be pumped.
+    /// The session is on its ready list.
     virtual void mark() = 0;
-    /// Does what it wants. False: there was nothing to do.
+    /// Serves it. False: there was nothing to do.
     virtual bool turn() = 0;
     virtual void tick() = 0;
     [[nodiscard]] virtual std::optional<time_point> deadline() const = 0;
-    /// After session_closed; true: what the session had to say has been said, it may go.
+    /// After session_closed; true: everything was sent, and it may be destroyed.
     virtual bool let_go() = 0;
 
     [[nodiscard]] bool closed() const noexcept { return checker_.closed(); }
@@ -52,7 +52,7 @@ public:
     [[nodiscard]] virtual std::unique_ptr<any_driver> drive(party&, any_session&, any_driver::handler) = 0;
     /// Streams on which something was sent or received and that are not closed.
     [[nodiscard]] virtual std::size_t open_streams() const = 0;
-    /// Ids that the session has taken but never used, where anybody can know that.
+    /// Ids that the session has taken but not used, if known.
     [[nodiscard]] virtual std::size_t ids_in_hand() const { return 0; }
 };
 

@@ -1,4 +1,4 @@
-// An application that watches, and what it believes to be there.
+// An application that watches, and its state of announcements.
 #pragma once
 
 #include "endpoint.hpp"

@@ -1,4 +1,4 @@
-// What must hold of a session's events, whatever happens to it.
+// Invariants of a session's events.
 #pragma once
 
 #include "random.hpp"
@@ -26,9 +26,9 @@ public:
     }
     [[nodiscard]] bool closed() const noexcept { return closed_; }
 
-    // Commands after which no further event may tell of something.
+    // Commands after which there may be no further event of their object.
     void stopped(group_id id) { groups_.erase(id); }
-    /// A group that was fetched is not opened: it is asked for.
+    /// A fetched group has no group_opened: it was requested.
     void fetched(group_id id, group_sequence sequence) {
         must(groups_.emplace(id, group_state{no_subscription, sequence}).second, "a fetch has a name of its own");
     }
@@ -147,7 +147,7 @@ private:
 
     [[nodiscard]] bool left(subscribe_id id) const { return wanted_.subscription && !wanted_.subscription(id); }
     [[nodiscard]] bool left(group_id id) const { return wanted_.fetch && !wanted_.fetch(id); }
-    /// The first event of a group that the application has fetched by itself.
+    /// The first event of a group fetched by the application itself.
     template <class Event>
     void learn_fetch(const Event& e) {
         if (!wanted_.fetch || e.subscription != no_subscription) return;

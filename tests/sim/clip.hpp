@@ -1,4 +1,4 @@
-// Content that can be checked byte by byte without being kept: every byte follows from its place.
+// Content that can be checked byte by byte without storing it: every byte follows from its position.
 #pragma once
 
 #include "random.hpp"
@@ -21,7 +21,7 @@ struct clip {
     std::uint64_t groups = 5;
     std::uint64_t frames = 4;    ///< Of a group, at most; some have fewer, none is empty of frames.
     std::uint64_t largest = 100; ///< Bytes of a frame, at most; some are empty.
-    std::uint64_t key = 1;       ///< Another key is other content.
+    std::uint64_t key = 1;       ///< A different key gives different content.
 
     [[nodiscard]] group_sequence end() const noexcept { return group_sequence{first + groups}; }
     [[nodiscard]] bool has(group_sequence s) const noexcept { return number(s) >= first && number(s) < first + groups; }

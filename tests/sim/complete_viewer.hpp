@@ -15,7 +15,7 @@ namespace moqlite::sim {
 
 class complete_viewer {
 public:
-    /// Takes up to `bytes` every `pace`; 0: whatever is there, at once.
+    /// Takes up to `bytes` every `pace`; 0: everything available, at once.
     complete_viewer(
         world& w, endpoint<>& e, clip c, track_reader_options o, duration pace = {}, std::size_t most = SIZE_MAX)
         : world_(w),

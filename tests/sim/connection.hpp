@@ -1,5 +1,5 @@
-// QUIC as a promise: streams that arrive in order within themselves and in no order between, credit of
-// every kind, acknowledgements, resets that overtake data; loss is lateness.
+// A model of QUIC: streams that arrive in order within themselves but not between, credit of
+// every kind, acknowledgements, resets that overtake data; loss is delay.
 #pragma once
 
 #include "any_side.hpp"
@@ -23,7 +23,7 @@
 
 namespace moqlite::sim {
 
-/// What one end of a connection tells its session.
+/// The inputs of one end's session.
 class facts {
 public:
     facts() = default;
@@ -61,10 +61,10 @@ public:
     void credit(stream_id id, std::uint64_t n);
     void close(app_error code, std::string_view reason);
     void flush();
-    /// As a transport that has something of its own to send, and with it what was lost.
+    /// As a transport that sends something of its own, with retransmissions.
     void send_again() const;
 
-    /// Who is told; nobody after the end.
+    /// The receiver of inputs; none after the end.
     facts* to = nullptr;
 
     [[nodiscard]] bool ended() const noexcept { return ended_; }
@@ -72,7 +72,7 @@ public:
     [[nodiscard]] std::unique_ptr<any_driver> drive(party&, session&, any_driver::handler) override;
     [[nodiscard]] std::unique_ptr<any_driver> drive(party&, any_session&, any_driver::handler) override;
     [[nodiscard]] std::string name() const { return role_ == role::client ? "client" : "server"; }
-    /// Changes what lies before it from now on.
+    /// Replaces its link from now on.
     [[nodiscard]] network_link& way() noexcept { return link_; }
     [[nodiscard]] std::size_t open_streams() const override;
     [[nodiscard]] std::uint64_t bytes_written() const noexcept { return bytes_written_; }
@@ -83,7 +83,7 @@ public:
 private:
     friend class connection;
 
-    /// Bytes on their way, and where they were lent from.
+    /// Bytes in flight, and where they were lent from.
     struct segment {
         std::uint64_t offset = 0;
         std::vector<std::byte> bytes;
@@ -111,8 +111,8 @@ private:
         // Theirs.
         std::map<std::uint64_t, shared_segment> arrived;
         std::uint64_t delivered = 0;
-        std::uint64_t credited = 0; ///< By the session, in all.
-        std::uint64_t granted = 0;  ///< To the peer: what it may send in all.
+        std::uint64_t credited = 0; ///< Total by the session.
+        std::uint64_t granted = 0;  ///< Total that the peer may send.
         bool fin_told = false;
         bool reset_told = false;
         bool stopped = false;
@@ -134,7 +134,7 @@ private:
     stream* find_or_accept(stream_id id);
     stream& writable_stream(stream_id id);
     duration trip() { return link_.latency + world_.dice.up_to(link_.jitter); }
-    /// Something that happens at the peer after `d`, unless the connection is no more.
+    /// Something that happens at the peer after `d`, unless the connection has ended.
     template <class F>
     void tell_peer(duration d, F what);
     [[nodiscard]] std::uint64_t room() const noexcept;
@@ -146,7 +146,7 @@ private:
     [[nodiscard]] bool is_lent(stream_id id, const segment& piece);
     void let_go_of(stream& s);
 
-    // What arrives.
+    // Receiving.
     void on_segment(stream_id id, const shared_segment& piece);
     void deliver(stream_id id);
     void on_ack(stream_id id, const shared_segment& piece);
@@ -163,7 +163,7 @@ private:
     side* peer_ = nullptr;
     bool* dead_ = nullptr;
     std::map<std::uint64_t, stream> streams_;
-    std::deque<shared_segment> lost_;      ///< They go again with whatever is sent next, or later by themselves.
+    std::deque<shared_segment> lost_;      ///< Retransmitted with the next packet, or later.
     std::vector<shared_segment> given_up_; ///< Of streams that were reset, or all, until the flush.
     std::array<std::uint64_t, 2> opened_{};
     std::array<std::uint64_t, 2> stream_limit_{};
@@ -183,7 +183,7 @@ private:
 
 static_assert(transport<side>);
 
-/// Two sides and what joins them.
+/// Two sides and their link.
 class connection {
 public:
     connection(world& w, const network_link& both) : connection(w, both, both) {}
@@ -193,7 +193,7 @@ public:
         server.peer_ = &client;
         client.dead_ = server.dead_ = &dead_;
     }
-    /// Nothing arrives any more, and after the idle timeout both ends know.
+    /// Nothing arrives any more, and both ends time out.
     void die() {
         dead_ = true;
         for (side* s : {&client, &server})

@@ -1,4 +1,4 @@
-// How bytes travel. Part of connection.hpp.
+// Delivery of bytes. Part of connection.hpp.
 #pragma once
 
 #include "connection.hpp"
@@ -146,7 +146,7 @@ inline void side::send_again() const {
         if (!ended_ && !piece->acked && !piece->given_up) piece->compare();
 }
 
-/// The stream is not retransmitted any more; the session may learn that at the flush only.
+/// The stream is not retransmitted any more; the session may rely on that only after the flush.
 inline void side::let_go_of(stream& s) {
     for (const auto& piece : s.unacked) {
         piece->compare();
@@ -218,7 +218,7 @@ inline void side::close(app_error code, std::string_view reason) {
     ended_ = true;
 }
 
-// What arrives.
+// Receiving.
 
 inline side::stream* side::find_or_accept(stream_id id) {
     if (stream* s = find(id)) return s;
@@ -260,7 +260,7 @@ inline void side::deliver(stream_id id) {
     }
 }
 
-/// Connection credit goes back as soon as bytes are read, in steps.
+/// Connection credit is returned as soon as bytes are read, in steps.
 inline void side::received(std::uint64_t n) {
     connection_read_ += n;
     const auto window = link_.connection_credit;

@@ -16,7 +16,7 @@
 
 namespace moqlite::sim {
 
-/// Drives one session, of any kind, by one side. Both keep books of what they say to each other.
+/// Drives one session, of any kind, by one side. Both check the contract.
 template <class Session>
 class driver final : public any_driver, public facts {
 public:
@@ -69,7 +69,7 @@ public:
     }
 
     void mark() noexcept override { wants_ = true; }
-    /// Takes its events, and pumps it if it wants that and the connection takes anything.
+    /// Polls its events, and pumps it if it is ready and the connection has room.
     bool turn() override {
         const bool told = drain();
         if (!std::exchange(wants_, false)) return told;
@@ -129,7 +129,7 @@ public:
     endpoint(world& w, any_side& s, version v = version::lite_05, session_options options = {})
         : world_(w), options_(with_list(std::move(options))), driver_(make(s, v)) {}
 
-    /// Who hears of events; the last added first. Each is called for every event.
+    /// Event listeners; the last added is called first. Each gets every event.
     void on(std::function<void(const event&)> f) { handlers_.push_back(std::move(f)); }
     /// Only events of kind E.
     template <class E, class F>
@@ -139,14 +139,14 @@ public:
         });
     }
 
-    /// For commands: what they change is seen to at once.
+    /// For commands: their effects are sent at once.
     Session* operator->() {
         world_.touch(*this);
         return &*session_;
     }
     Session& operator*() { return *operator->(); }
 
-    // Commands that the checks must hear of.
+    // Commands that the checks must see.
     void stop(group_id id, app_error code) {
         if ((*this)->stop(id, code)) driver_->checks().stopped(id);
     }
@@ -180,7 +180,7 @@ public:
             if (const auto due = t.deadline(); due && (!first || *due < *first)) first = due;
         return first;
     }
-    /// An application on it that waits for something too.
+    /// The deadline of an application on it.
     void wait_for(std::function<std::optional<time_point>()> due, std::function<void()> what) {
         timers_.push_back({std::move(due), std::move(what)});
     }

@@ -1,4 +1,4 @@
-// A broken contract of a transport fails the test.
+// A violation of the transport contract fails the test.
 #pragma once
 
 #include <moqlite/session/checking_transport.hpp>

@@ -1,4 +1,4 @@
-// The scenarios of conformance/fault.hpp on the stream-level simulator, and what needs no packets to be seen.
+// The scenarios of conformance/fault.hpp on the stream-level simulator, and tests that need no packets.
 #include "net.hpp"
 
 #include "conformance/fault.hpp"

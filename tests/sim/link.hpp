@@ -1,4 +1,4 @@
-// What lies between two ends of a simulated connection.
+// The link between two ends of a simulated connection.
 #pragma once
 
 #include "random.hpp"
@@ -9,12 +9,12 @@
 
 namespace moqlite::sim {
 
-/// Times one way, sizes in bytes; what the one end grants the other is the same both ways.
+/// One-way times, sizes in bytes; both ends grant the same.
 struct network_link {
     duration latency = 10ms;
     duration jitter = 0ms;             ///< Each segment is late by up to this, so they overtake each other.
-    unsigned loss = 0;                 ///< Segments in a thousand that must be sent again: lateness.
-    std::size_t segment = 1200;        ///< Largest piece in which bytes travel and are delivered.
+    unsigned loss = 0;                 ///< Segments in a thousand that are retransmitted: delay.
+    std::size_t segment = 1200;        ///< Largest piece in which bytes are sent and delivered.
     std::size_t packet = 1200;         ///< Most that one write takes.
     std::uint64_t rate = 0;            ///< Bytes a second; 0: no limit.
     std::uint64_t window = 256 * 1024; ///< Congestion: unacknowledged bytes.
@@ -24,17 +24,17 @@ struct network_link {
     std::uint64_t uni_streams = 100;
     duration ack_delay = 1ms;
     duration idle_timeout = 8s;
-    duration grid = 1us; ///< Things happen at multiples of it, several at once.
+    duration grid = 1us; ///< Events happen at multiples of it, several at once.
 };
 
-/// Fast, near, and never in the way.
+/// Fast, near, and without limits.
 [[nodiscard]] inline network_link lan() { return {.latency = 100us, .window = 4 * 1024 * 1024}; }
 [[nodiscard]] inline network_link wifi() { return {.latency = 15ms, .jitter = 30ms, .loss = 20, .rate = 4'000'000}; }
 [[nodiscard]] inline network_link satellite() {
     return {.latency = 300ms, .jitter = 20ms, .loss = 5, .rate = 2'000'000};
 }
 
-/// Any link at all, for small transfers: windows and segments may be tiny.
+/// Any link, for small transfers: windows and segments may be tiny.
 [[nodiscard]] inline network_link any_link(chance& dice) {
     network_link l;
     l.latency = 1us + dice.up_to(dice.one_of<duration>({1ms, 20ms, 120ms}));

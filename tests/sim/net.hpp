@@ -1,4 +1,4 @@
-// What this program runs the scenarios of tests/conformance on: the stream-level simulator.
+// The transport of this program's scenarios (tests/conformance): the stream-level simulator.
 #pragma once
 
 #include "streams.hpp"

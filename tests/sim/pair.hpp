@@ -1,4 +1,4 @@
-// The usual cast: one connection, a client and a server on it.
+// The usual set-up: one connection, a client and a server.
 #pragma once
 
 #include "endpoint.hpp"
@@ -14,7 +14,7 @@ namespace moqlite::sim {
     return dice.one_of({version::lite_03, version::lite_04, version::lite_05, version::lite_06_wip});
 }
 
-/// What a session is made with on a transport whose connections take their time to come about.
+/// Session options for a transport whose connections take time to establish.
 template <class Net>
 [[nodiscard]] session_options options_for(limits bounds, hop_id origin) {
     bounds.handshake_timeout = std::max(bounds.handshake_timeout, Net::patience);

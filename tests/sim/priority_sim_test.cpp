@@ -1,4 +1,4 @@
-// What goes first when not everything can go.
+// What is sent first on a limited link.
 #include "pair.hpp"
 #include "streams.hpp"
 
@@ -90,7 +90,7 @@ TEST_CASE("control messages are sent before everything else", "[sim]") {
     REQUIRE(b.p.server->announce("new"));
     w.run(1s);
     REQUIRE(heard);
-    // One window of 1 500 bytes, in small pieces with 20 more each, was before it at 20 KB/s, and the way is 5 ms.
+    // One window of 1 500 bytes, in small pieces with 20 more each, was queued before it at 20 KB/s; the delay is 5 ms.
     CHECK(*heard - said < 150ms);
     CHECK_FALSE(bulk.ended);
 }

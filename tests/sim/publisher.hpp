@@ -1,4 +1,4 @@
-// Applications that publish a clip: as far as each subscriber asks, or live, the same for all.
+// Applications that publish a clip: up to each subscriber's Group End, or live, the same for all.
 #pragma once
 
 #include "clip.hpp"
@@ -12,14 +12,14 @@
 
 namespace moqlite::sim {
 
-/// Serves each subscriber of one session from its start to its Group End, and says when that was all.
+/// Serves each subscriber of one session from its start to its Group End, and ends the track.
 template <class Session = moqlite::session>
 class on_demand {
 public:
     on_demand(endpoint<Session>& e, clip c) : at(e), clip_(std::move(c)) {
         at.on([this](const event& what) { std::visit([this](const auto& x) { this->on(x); }, what); });
     }
-    /// Says END at once, not after the last group.
+    /// Sends END at once, not after the last group.
     bool early_end = false;
     std::uint64_t subscribers = 0;
     std::uint64_t delivered = 0;       ///< Groups.
@@ -82,8 +82,8 @@ private:
     std::map<request_id, subscriber> asking_;
 };
 
-/// Publishes a clip in real (virtual) time to every subscriber of every session that it is told of;
-/// a newcomer gets the group of the moment from its first frame.
+/// Publishes a clip in real (virtual) time to every subscriber of every session added to it;
+/// a late joiner gets the current group from its first frame.
 class live_publisher {
 public:
     live_publisher(world& w, clip c, duration every, slab_pool& pool)

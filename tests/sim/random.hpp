@@ -1,4 +1,4 @@
-// Seeded chance, and a hash of everything that a run said: the same seed is the same run.
+// Seeded randomness, and a hash of a run's output: the same seed gives the same run.
 #pragma once
 
 #include <chrono>

@@ -16,7 +16,7 @@ class relay_node final : public party {
 public:
     relay_node(world& w, relay_options o) : world_(w), bounds_(o.bounds), relay_(std::move(o)) {}
 
-    /// Takes one end of a connection, as whichever side it is.
+    /// Takes one end of a connection, client or server.
     std::uint64_t take(any_side& s, version v = version::lite_05) {
         const auto key = relay_.add(s.side_of(), alpn(v), world_.now()).value();
         const auto made = drivers_.emplace(key, s.drive(*this, *relay_.session(key), [this, key](const event& e) {
@@ -28,7 +28,7 @@ public:
                 .fetch = [this, key](group_id id) { return relay_.fetches(key, id); }});
         return key;
     }
-    /// The connection is about to go.
+    /// The connection is about to end.
     void forget(std::uint64_t key) { drivers_.erase(key); }
     relay* operator->() {
         world_.touch(*this);
@@ -63,7 +63,7 @@ public:
     }
 
     [[nodiscard]] std::size_t most_memory() const noexcept { return most_memory_; }
-    /// Subscriptions that others have asked it for, by track.
+    /// Subscriptions of others, by track.
     [[nodiscard]] std::uint64_t requests(const std::string& track) { return requests_[track]; }
     std::vector<reader_lost_group> lost;
     std::vector<session_ended> ended;
@@ -94,7 +94,7 @@ private:
         return any;
     }
 
-    /// Sessions that have ended go when their close, if it is theirs, is said.
+    /// Destroys ended sessions once their own close, if any, has been sent.
     void dismiss() {
         std::erase_if(leaving_, [this](std::uint64_t key) {
             const auto found = drivers_.find(key);

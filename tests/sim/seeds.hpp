@@ -1,4 +1,4 @@
-// How many runs a scenario gets: those of its transport in Release, a tenth under sanitizers.
+// The number of runs of a scenario: that of its transport in Release, a tenth under sanitizers.
 #pragma once
 
 #include "world.hpp"
@@ -25,7 +25,7 @@ inline constexpr std::uint64_t slowness = 1;
 inline constexpr std::uint64_t slowness = 1;
 #endif
 
-/// Calls run(seed) for each seed, and every tenth twice: the hash of what was said must be the same.
+/// Calls run(seed) for each seed, and every tenth twice: the hash of the output must be the same.
 /// MOQLITE_SEEDS=<n> runs n of them, MOQLITE_SEED=<n> only that one; MOQLITE_HASH=1 shows the hashes.
 template <class Net, class Run>
 void for_each_seed(Run&& run, std::uint64_t share = 1) {

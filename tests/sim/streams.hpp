@@ -1,4 +1,4 @@
-// The stream-level simulator, as the scenarios of tests/conformance want a transport.
+// The stream-level simulator, as a transport for tests/conformance.
 #pragma once
 
 #include "connection.hpp"
@@ -11,7 +11,7 @@ namespace moqlite::sim {
 
 struct streams {
     using network_link = sim::network_link;
-    /// Where programs run. Here a connection needs nothing of it.
+    /// The host of programs, unused by connections here.
     struct machine {
         explicit machine(world&, const network_link& = {}) noexcept {}
     };
@@ -20,13 +20,13 @@ struct streams {
     };
     static constexpr std::uint64_t seeds = 1000;
     static constexpr duration patience = limits{}.handshake_timeout;
-    static constexpr bool loses_closes = false; ///< A peer may have to find out that a connection was closed.
-    /// Of so many streams that were stopped, how many may never be closed.
+    static constexpr bool loses_closes = false; ///< A peer may not get the close.
+    /// The number of stopped streams that may never be closed.
     [[nodiscard]] static std::size_t stuck_of(std::size_t) noexcept { return 0; }
 
-    /// Any link at all, for small transfers.
+    /// Any link, for small transfers.
     [[nodiscard]] static network_link any(chance& dice) { return any_link(dice); }
-    /// Fast, near, and never in the way.
+    /// Fast, near, and without limits.
     [[nodiscard]] static network_link near() { return lan(); }
     /// One on which a small live track fits.
     [[nodiscard]] static network_link good(chance& dice) {
@@ -43,7 +43,7 @@ struct streams {
         l.segment = dice.between(50, 1200);
         return l;
     }
-    /// Good, but what is on the way is never more than `window` unacknowledged, and `window` unread.
+    /// Good, but with at most `window` bytes unacknowledged, and `window` unread.
     [[nodiscard]] static network_link tight(chance& dice, std::uint64_t window) {
         auto l = dice.one_of({lan(), wifi()});
         l.segment = dice.between(300, 1200);
@@ -53,7 +53,7 @@ struct streams {
         l.grid = 1ms;
         return l;
     }
-    /// Good, with few streams and little credit, where a reader that stops is soon felt.
+    /// Good, with few streams and little credit, so that a stopped reader soon has an effect.
     [[nodiscard]] static network_link scarce(chance& dice) {
         auto l = wifi();
         l.stream_credit = dice.between(200, 4000);

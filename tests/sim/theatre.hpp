@@ -1,4 +1,4 @@
-// The cast of relay scenarios: one relay, and guests on links of their own.
+// The set-up of relay scenarios: one relay, and guests on links of their own.
 #pragma once
 
 #include "belief.hpp"
@@ -17,7 +17,7 @@ template <class Net>
     return {.bounds = options_for<Net>(bounds, origin).bounds, .origin = origin};
 }
 
-/// Somebody at the far end of a connection to a relay, as its client.
+/// A client of the relay.
 template <class Net>
 struct guest_of {
     guest_of(world& w, relay_node& r, typename Net::machine& home, const typename Net::network_link& l, hop_id origin,
@@ -47,7 +47,7 @@ struct theatre_of {
         guests.push_back(std::make_unique<guest>(world_, relay, home, l, hop_id{100 + guests.size()}, v));
         return *guests.back();
     }
-    /// Runs until the relay knows of the broadcast, by way of `publisher`.
+    /// Runs until the relay knows the broadcast from `publisher`.
     void announce(guest& publisher, const std::string& path) {
         must(publisher.at->announce(path).has_value(), "a path can be announced");
         world_.run_until(
@@ -58,7 +58,7 @@ struct theatre_of {
             },
             60s);
     }
-    /// Runs until the relay has `readers`, and has asked the publisher for them.
+    /// Runs until the relay has `readers`, and has subscribed upstream.
     void gather(const live_publisher& camera, std::size_t readers) {
         world_.run_until([&] { return relay->stats().readers == readers && camera.subscribers() == 1; }, 60s);
     }

@@ -41,13 +41,13 @@ public:
         for (const auto& [g, held] : std::exchange(unreleased_, {})) static_cast<void>(at->release(g, held));
     }
 
-    /// All groups from `first` on, up to but not including `end`, have arrived whole.
+    /// All groups from `first` up to, but not including, `end` have arrived whole.
     [[nodiscard]] bool has_all(group_sequence first, group_sequence end) const {
         for (auto s = first; s < end; s = next(s))
             if (!complete.contains(s)) return false;
         return true;
     }
-    /// Every group from `first` up to `end` has arrived, or it was said that it will not.
+    /// Every group from `first` up to `end` has arrived or was announced as dropped.
     [[nodiscard]] bool knows_all(group_sequence first, group_sequence end) const {
         for (auto s = first; s < end; s = next(s)) {
             const bool said =
@@ -57,7 +57,7 @@ public:
         return true;
     }
 
-    /// False: its publisher cannot say times; those that come are made on the way, and must not decrease.
+    /// False: the publisher's version has no timestamps; the relay's must not decrease.
     bool own_times = true;
     endpoint<Session>& at;
     std::optional<subscribe_id> id;

@@ -1,4 +1,4 @@
-// Virtual time, and everything that will happen in it.
+// Virtual time, and the queue of events.
 #pragma once
 
 #include "random.hpp"
@@ -21,14 +21,14 @@
 
 namespace moqlite::sim {
 
-/// Somebody with something to do: a program with one or more sessions.
+/// A program with one or more sessions.
 class party {
 public:
     party() = default;
     party(const party&) = delete;
     party& operator=(const party&) = delete;
     virtual ~party() = default;
-    /// One turn of its loop, after facts have been told.
+    /// One turn of its loop, after inputs.
     virtual void turn() = 0;
     virtual void tick() = 0;
     virtual std::optional<time_point> deadline() = 0;
@@ -59,7 +59,7 @@ public:
         waiting_.push_back(&p);
     }
 
-    /// All that happens in the next `d`.
+    /// Runs for `d`.
     void run(duration d) {
         const auto until = now_ + d;
         turns();
@@ -86,18 +86,18 @@ public:
         std::fprintf(stderr, "%10lld us %s\n", static_cast<long long>(us), line().c_str());
     }
 
-    /// What chance has put between the ends of the last run, to be shown where it fails.
+    /// The random link of the last run, shown on failure.
     [[nodiscard]] static std::string& plan() {
         static std::string text;
         return text;
     }
-    /// 0, 1, 2, ...: for whoever needs a number of his own in this world.
+    /// 0, 1, 2, ...: unique numbers.
     std::uint64_t number() noexcept { return numbers_++; }
 
     chance dice;
     hasher said;    ///< Every output and event.
-    hasher carried; ///< Every datagram, where there are any.
-    /// Of the whole run: the same seed gives the same.
+    hasher carried; ///< Every datagram, if there are any.
+    /// The hash of the whole run: the same for the same seed.
     [[nodiscard]] std::uint64_t hash() const noexcept { return mix(said.value()) ^ carried.value(); }
     const time_point start{1s};
 

@@ -1,4 +1,4 @@
-// What GnuTLS itself says of our certificates.
+// GnuTLS's own view of our certificates.
 #include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <ctime>

@@ -1,4 +1,4 @@
-// What OpenSSL itself says of our certificates.
+// OpenSSL's own view of our certificates.
 #include <catch2/catch_test_macros.hpp>
 #include <moqlite/ngtcp2/tls.hpp>
 #include <openssl/pem.h>

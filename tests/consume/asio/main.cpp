@@ -19,7 +19,7 @@ using moqlite::time_point;
 namespace link = moqlite::link;
 namespace ngtcp2 = moqlite::ngtcp2;
 
-/// A handler with a session of its own; `on_event(session, event)` hears all of it.
+/// A handler with a session of its own, and its events.
 template <class OnEvent>
 std::unique_ptr<link::handler> converse(moqlite::role side, time_point now, bool watch, OnEvent on_event) {
     auto s = std::make_shared<session>(side, moqlite::version::lite_05, moqlite::session_options{}, now);
@@ -69,7 +69,7 @@ int run() {
     return viewer.content() ? 0 : 1;
 }
 
-/// A static libssl must not be what the system's own libraries in this process run on.
+/// The system's libraries in this process must not run on our static libssl.
 bool hidden() {
     const bool found =
         dlsym(RTLD_DEFAULT, "SSL_CTX_new") != nullptr || dlsym(RTLD_DEFAULT, "ngtcp2_conn_del") != nullptr;

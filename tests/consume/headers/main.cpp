@@ -1,4 +1,4 @@
-// Two sessions talk to each other in memory, by the loop that every program has.
+// Two sessions in memory, with the loop of every program.
 #include "../scene.hpp"
 #include "every_header.hpp"
 
@@ -9,7 +9,7 @@ namespace {
 
 using namespace moqlite;
 
-/// A turn of one session, whatever its transport: facts in, events out, outputs in. False: nothing had happened.
+/// A turn of one session, with any transport: inputs, events, outputs. False: nothing happened.
 template <class Session, class Facts, class Transport, class OnEvent>
 bool turn(Session& s, Facts& facts, Transport& to, time_point now, OnEvent&& on_event) {
     const auto drain = [&] {
@@ -18,12 +18,12 @@ bool turn(Session& s, Facts& facts, Transport& to, time_point now, OnEvent&& on_
     drain();                                 // Commands, or the constructor, may have queued some.
     bool any = facts.deliver(s, now, drain); // Each input, and its events before the next.
     if (const auto due = s.deadline(); due && *due <= now) s.tick(now), drain();
-    if (!pump(s, to)) any = true; // What the session wants sent. False: again when there is room.
+    if (!pump(s, to)) any = true; // Sends what is queued. False: pump again when there is room.
     drain();                      // A pump may queue events, too.
     return any;
 }
 
-/// A session at its end of the link. That each keeps its side of the contract is checked.
+/// A session at its end of the link. Both sides of the contract are checked.
 struct end {
     end(role side, version v, memory_transport& transport)
         : is(side, v, {}, time_point{std::chrono::seconds{1}}),
