@@ -1,7 +1,7 @@
-// Two QUIC endpoints on a network that loses, doubles, delays, cuts and forges datagrams as it likes: what
-// arrives is a prefix of what was sent, nobody else is let in, and connections are bounded.
+// Two QUIC endpoints on a network that loses, duplicates, delays, truncates and forges datagrams: received
+// bytes are a prefix of the sent ones, nobody else is accepted, and connections are bounded.
 // Input: a seed for both ends' randomness, then operations, each with the bytes that it needs.
-#define OPENSSL_SUPPRESS_DEPRECATED // RAND_set_rand_method: there is no other way that reaches every caller.
+#define OPENSSL_SUPPRESS_DEPRECATED // RAND_set_rand_method: nothing else reaches every caller.
 #include "model/input.hpp"
 #include "model/talker.hpp"
 
@@ -26,7 +26,7 @@ namespace {
 
 sim::chance dice{0};
 
-/// Every number that OpenSSL draws comes from `dice`.
+/// OpenSSL takes its random numbers from `dice`.
 void take_over_openssl() {
     static const RAND_METHOD method{[](const void*, int) { return 1; },
         [](unsigned char* out, int size) {
@@ -71,7 +71,7 @@ public:
     bool send(const link::burst& b) override {
         for (std::size_t at = 0; at < b.bytes.size(); at += b.segment) {
             const auto one = b.bytes.subspan(at, std::min(b.segment, b.bytes.size() - at));
-            // What nobody takes from a full queue is lost.
+            // A full queue drops datagrams.
             if (flights_.size() < 200) flights_.push_back({!server_, std::string(as_text(one))});
         }
         return true;
@@ -160,7 +160,7 @@ public:
             if (e.program == nullptr) break;
             switch (in.byte()) {
             case 0: e.program->connection.close(app_error::cancel, "bye"); break;
-            case 1: // In its own pump, with whatever is lost by then.
+            case 1: // In its own pump, with lost bytes.
                 e.program->wanted.push_back({talker::plan::what::close, direction::uni, 0});
                 e.program->connection.wake();
                 break;
@@ -204,7 +204,7 @@ private:
             c = static_cast<char>(c ^ std::max<int>(in.byte(), 1));
         }
     }
-    /// A datagram of the input's own: as it is, or in front of the rest of one that is on its way.
+    /// A datagram from the input: as it is, or in front of the rest of one in flight.
     void forge(input& in, bool to_server) {
         const auto how = in.byte();
         packet p{to_server, std::string(as_text(in.bytes(in.below(64))))};

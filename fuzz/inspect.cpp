@@ -1,6 +1,6 @@
-// Any bytes of a stream are messages, then an end; the messages of a prefix are a prefix of the messages, and what
-// is wrong with a prefix stays wrong, however the bytes come.
-// Input: version, carrier and sender in the first byte, the request that is answered in the second, then the bytes.
+// Any bytes of a stream are messages, then an end; the messages of a prefix are a prefix of the messages, and a
+// malformed prefix stays malformed, in whatever pieces the bytes arrive.
+// Input: version, carrier and sender in the first byte, the answered request in the second, then the bytes.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -21,7 +21,7 @@ void check(bool holds) {
     if (!holds) std::abort();
 }
 
-/// A message with all that it says, so that two can be compared.
+/// A message with all its fields, for comparison.
 std::string text(version v, const inspected& m) {
     auto out = std::to_string(m.offset) + ' ' + std::to_string(m.size) + ' ' + std::string{name_of(v, m)};
     for_each_field(v, m, [&](std::string_view name, const auto& value) {
@@ -57,13 +57,13 @@ reading read(const inspection& what, byte_view bytes) {
     return out;
 }
 
-/// The same, with one byte more at a time, each message as soon as it is there.
+/// The same, byte by byte, each message as soon as it is complete.
 reading read_slowly(const inspection& what, byte_view bytes) {
     reading out;
     inspector direction{what};
     std::size_t begin = 0;
     for (std::size_t end = 0; end <= bytes.size(); ++end) {
-        // Without its last byte a message is not there, so that at most one is.
+        // A message is incomplete without its last byte, so that a byte completes at most one.
         const auto found = direction.next(bytes.subspan(begin, end - begin));
         if (found.status == wire::progress::error) {
             out.end = {ending::malformed, found.error, direction.offset()};
@@ -92,7 +92,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto whole = read(what, bytes);
     for (const auto& r : read_answers(what.dialect, bytes))
         check(r.end == read({what.dialect, carrier::bidi, sender::publisher, r.answers}, bytes).end);
-    if (what.kind == carrier::datagram) return 0; // Part of one is another one.
+    if (what.kind == carrier::datagram) return 0; // A prefix of a datagram is another datagram.
 
     const auto slow = read_slowly(what, bytes);
     check(slow.messages == whole.messages && slow.end == whole.end);

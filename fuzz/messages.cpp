@@ -1,4 +1,4 @@
-// Whatever decodes can be encoded, and then decodes to the same.
+// A decoded message can be encoded, and decodes to the same.
 // Input: the version in the first byte, then a message body.
 #include <cstddef>
 #include <cstdint>

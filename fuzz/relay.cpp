@@ -1,5 +1,5 @@
-// A relay between guests that may do anything, one of whom says any bytes at all: what is read is what was
-// written, memory stays within its bound, and nothing is left.
+// A relay between guests that may do anything, one of which sends arbitrary bytes: read bytes equal the
+// written ones, memory stays within its bound, and nothing is left.
 // Input: the guests' versions, then operations, each with the bytes that it needs.
 #include "model/actor.hpp"
 #include "model/wire.hpp"
@@ -26,7 +26,7 @@ limits small() {
     return l;
 }
 
-/// A connection to the relay, and who is at the other end of it.
+/// A connection to the relay, and its guest.
 struct guest {
     guest() {
         here.far = &there;
@@ -35,16 +35,16 @@ struct guest {
     std::uint64_t key = 0; ///< Of the relay's session.
     wire_end here{role::client};
     wire_end there{role::server};
-    std::optional<actor> program; ///< None: it says any bytes.
+    std::optional<actor> program; ///< None: it sends arbitrary bytes.
 };
 
-/// Says whatever the input says, on streams of its own.
+/// Sends bytes from the input, on streams of its own.
 class scribbler {
 public:
     explicit scribbler(wire_end& wire) : wire_(wire) {
         wire_.hear = [this](const fact& f) {
             if (f.what == fact::kind::writable) mute_.erase(f.id);
-            // What the relay asks it may be answered, with anything.
+            // Requests of the relay may be answered, with any bytes.
             const bool asked = f.what == fact::kind::received && initiator_of(f.id) == role::server &&
                                direction_of(f.id) == direction::bidi;
             if (asked && heard_of_.insert(f.id).second) streams_.push_back(f.id);
@@ -70,7 +70,7 @@ public:
     }
 
 private:
-    /// FETCH of a group of a track that the others may have, or the beginning of one.
+    /// FETCH of a group that the others may have, or the beginning of one.
     void ask(stream_id id, input& in, bool fin) {
         std::vector<std::byte> bytes;
         wire::lite::encode(wire::lite::bidi_type::fetch, bytes);
@@ -160,7 +160,7 @@ public:
         }
         pump();
     }
-    /// All that was begun ends, and is checked.
+    /// Everything ends, and is checked.
     void wind_down() {
         for (auto& g : guests_) {
             for (auto* end : {&g.here, &g.there}) {
@@ -256,7 +256,7 @@ private:
         const auto next = relay_.deadline();
         must(!due || *due > now_ || !next || *next > now_, "tick() moves the deadline on");
     }
-    /// It closes its connection, in peace.
+    /// It closes its connection cleanly.
     void leave(guest& g) {
         if (g.program) {
             (*g.program)->close(app_error::cancel);

@@ -1,4 +1,4 @@
-// Runs a fuzz target over a corpus, where no fuzzing engine brings a main: files, or folders of them.
+// Runs a fuzz target over a corpus of files or folders, without a fuzzing engine.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>

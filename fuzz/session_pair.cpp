@@ -1,5 +1,5 @@
-// Two sessions that may do anything over a wire that may do anything: what one writes is what the other reads,
-// what was asked ends, and nothing is left.
+// Two sessions that may do anything over a wire that may do anything: one reads what the other wrote,
+// all requests end, and nothing is left.
 // Input: the version, then operations, each with the bytes that it needs.
 #include "model/actor.hpp"
 #include "model/wire.hpp"
@@ -48,7 +48,7 @@ public:
         e.program.drain();
         pump();
     }
-    /// All that was begun ends, and is checked.
+    /// Everything ends, and is checked.
     void wind_down() {
         for (auto* e : {&client_, &server_}) {
             e->wire.budget = UINT64_MAX;

@@ -1,5 +1,5 @@
-// However the bytes of a stream are split, the session reports the same events, and says the same.
-// Input: a byte that names side and version; then pieces: stream and FIN in one byte, a length, so many bytes.
+// However the bytes of a stream are split, the session has the same events and outputs.
+// Input: a byte for side and version; then pieces: stream and FIN in one byte, a length, the bytes.
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
@@ -18,7 +18,7 @@ using namespace moqlite;
 
 namespace {
 
-/// Writes down all but credit, which comes in other pieces.
+/// Records everything but credit, which varies with the pieces.
 struct recorder {
     std::optional<stream_id> open(direction kind) {
         auto& next = kind == direction::uni ? uni : bidi;
@@ -39,7 +39,7 @@ struct recorder {
     std::vector<std::string> said{};
 };
 
-/// A session that asks for a little of everything, and what it reports.
+/// A session with one request of each kind, and its events.
 class subject {
 public:
     subject(role side, version v) : session_(side, v, {}, time_point{std::chrono::seconds{1}}), link_{side} {
@@ -56,7 +56,7 @@ public:
         drain();
     }
     void end_of_piece() {
-        // What waits for admission is another stream's: it may not come between the pieces of this one.
+        // Admission waits on another stream, which must not be interleaved with the pieces of this one.
         if (std::exchange(admit_, false)) static_cast<void>(session_.admit({}));
         drain();
         pump(session_, link_);
@@ -150,7 +150,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     while (!in.empty()) {
         const auto head = byte();
         const auto n = head & 31u;
-        // Nothing follows the FIN of a stream; its own uni streams send a peer nothing.
+        // Nothing follows the FIN of a stream; a peer sends nothing on our unidirectional streams.
         const std::size_t length = byte(); // Before in.size() is asked: it takes one off.
         const auto bytes = in.first(std::min(length, in.size()));
         in = in.subspan(bytes.size());

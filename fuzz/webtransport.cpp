@@ -1,6 +1,6 @@
-// However the bytes of a stream are split, WebTransport's framing understands the same. What it reads it can write, and
-// then it reads the same.
-// Input: what the bytes are, in one byte; the size of the pieces in another; then the bytes.
+// However the bytes of a stream are split, WebTransport's framing decodes the same. Decoded values can be encoded, and
+// decode to the same.
+// Input: the kind of bytes, in one byte; the size of the pieces in another; then the bytes.
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -26,7 +26,7 @@ using sim::must;
 
 namespace {
 
-/// Calls `receive(piece, last)` for each; once, with nothing, if there are no bytes.
+/// Calls `receive(piece, last)` for each; once, with an empty piece, if there are no bytes.
 template <class Receive>
 void in_pieces(byte_view bytes, std::size_t size, Receive receive) {
     while (bytes.size() > size) {
@@ -36,7 +36,7 @@ void in_pieces(byte_view bytes, std::size_t size, Receive receive) {
     receive(bytes, true);
 }
 
-/// What a stream turned out to be, and all that belongs to it.
+/// A stream's classification, and its data.
 struct told_stream {
     std::size_t what = 0;
     std::uint64_t number = 0; ///< Session, type, or violation.
@@ -134,7 +134,7 @@ void read_settings(byte_view bytes, std::size_t size) {
     must(again && *again == *longer, "no setting is added twice");
     if (!whole.first) return;
     const auto said = settings_of(*longer, size).first;
-    // They may have become too long to be read.
+    // The encoding may be too long to decode.
     const auto kept = [](std::uint64_t was, std::uint64_t is) { return is == was || (was == 0 && is == 1); };
     must(!said || (said->enable_connect_protocol == whole.first->enable_connect_protocol &&
                       said->h3_datagram == whole.first->h3_datagram &&
@@ -175,7 +175,7 @@ void read_datagrams(byte_view bytes) {
     must(second && second->session == d->session, "a datagram's session is kept");
 }
 
-/// What a session says of the same bytes, answered before the piece of this number.
+/// A session's events for the same bytes, with the answer before this piece.
 std::vector<session_event> events_of(byte_view bytes, std::size_t size, std::size_t answered) {
     std::vector<session_event> out;
     webtransport::session s;
@@ -207,7 +207,7 @@ std::vector<session_event> events_of(byte_view bytes, std::size_t size, std::siz
 void end_sessions(byte_view bytes, std::size_t size) {
     const auto whole = events_of(bytes, bytes.size() + 1, 0);
     must(!whole.empty() && std::holds_alternative<session_ended>(whole.back()), "a session ends, and nothing follows");
-    // DRAIN is told once an input: in pieces it may be told more often.
+    // DRAIN is reported once per input: in pieces perhaps more often.
     auto split = events_of(bytes, size, 0);
     must(split.back() == whole.back(), "a session ends the same in pieces");
     const auto late = events_of(bytes, size, bytes.size() / size / 2);
@@ -215,7 +215,7 @@ void end_sessions(byte_view bytes, std::size_t size) {
     must(end.broken == violation::early_body_too_long || late.back() == whole.back(), "the answer may come late");
 }
 
-/// Streams begin, go on, and end in every way; 16 at most wait.
+/// Streams begin, continue, and end in every way; at most 16 wait.
 void sort_arrivals(byte_view bytes, std::size_t size) {
     arrivals all;
     time_point now{};

@@ -1,4 +1,4 @@
-// A program that does with its session whatever the input says, and checks all that it is told.
+// A program that gives its session commands from the input, and checks all events.
 #pragma once
 
 #include "input.hpp"
@@ -18,13 +18,13 @@ namespace moqlite::fuzz {
 
 class actor {
 public:
-    /// `exact_times`: what comes with a time has the one with which it was written.
+    /// `exact_times`: received timestamps equal the written ones.
     actor(role side, version v, session_options o, finished_groups& finished, bool exact_times, time_point now)
         : session_(side, v, std::move(o), now), finished_(finished), exact_times_(exact_times) {}
     session* operator->() { return &session_; }
     session& operator*() { return session_; }
 
-    /// One command, if there is something that it could be given.
+    /// One command, if possible.
     void command(input& in);
     static constexpr std::size_t commands = 30;
 
@@ -34,9 +34,9 @@ public:
             std::visit([this](const auto& what) { on(what); }, *e);
         }
     }
-    /// Ends in peace what was begun: groups are finished, nothing is held back any more.
+    /// Ends cleanly: groups are finished, nothing is held back any more.
     void finish_all();
-    /// Everything that was served has arrived, or was told to be lost.
+    /// Everything served has arrived, or was reported lost.
     void check_delivered() const { must(served_.empty() || checker_.closed(), "what is served arrives in the end"); }
     /// After the connection has ended.
     void check_ended() const {
@@ -57,7 +57,7 @@ private:
     struct writing {
         group_ref log;
         std::uint64_t frame = 0;
-        std::uint64_t offset = 0; ///< In a frame that was begun.
+        std::uint64_t offset = 0; ///< Within a frame.
         bool inside = false;
     };
     struct arriving {
@@ -104,7 +104,7 @@ private:
     void release(group_id id, arriving& g, std::uint64_t n) {
         n = std::min(n, g.held);
         if (n != 0 && session_.release(id, n)) return static_cast<void>(g.held -= n);
-        // What came before the subscription had a cap was not held back.
+        // Bytes before the subscription was capped were not held back.
         while (n-- != 0 && session_.release(id, 1)) --g.held;
     }
 
@@ -187,7 +187,7 @@ private:
     sim::hasher said_;
     sim::checker checker_{said_};
     bool collecting_ = false;
-    bool at_once_ = false; ///< Stream credit is given back as soon as bytes come.
+    bool at_once_ = false; ///< Stream credit is returned as soon as bytes arrive.
     std::set<watch_id> watches_;
     std::set<subscribe_id> subscriptions_;
     std::set<query_id> queries_;

@@ -1,4 +1,4 @@
-// The bytes that a fuzzing engine gives, read as a list of decisions.
+// A fuzzing engine's bytes, read as a list of decisions.
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// The word of a rule that holds in every run; a fuzzing engine hears of it by an abort.
+// Checks an invariant; aborts for the fuzzing engine.
 #pragma once
 
 #include <cstdio>

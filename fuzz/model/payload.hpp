@@ -1,4 +1,4 @@
-// What groups hold: their number says it, so that who receives one knows what must be in it.
+// The content of groups, which follows from their number, so that a receiver can check it.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ using sim::must;
     constexpr std::array<std::size_t, 8> sizes{0, 1, 3, 17, 60, 300, 1300, 5000};
     return sizes[frame_seed(g, frame) % sizes.size()];
 }
-/// It may go back from one frame to the next.
+/// May decrease from one frame to the next.
 [[nodiscard]] inline timestamp frame_time(group_sequence g, std::uint64_t frame) noexcept {
     return timestamp{frame_seed(g, frame) % 5000};
 }
@@ -34,7 +34,7 @@ using sim::must;
     return out;
 }
 
-/// With how many frames groups were finished, by their numbers.
+/// The number of frames of finished groups, by group.
 class finished_groups {
 public:
     void add(group_sequence g, std::uint64_t frames) { counts_[g].insert(frames); }
@@ -47,7 +47,7 @@ private:
     std::map<group_sequence, std::set<std::uint64_t>> counts_;
 };
 
-/// A piece of a frame is what was written; `timed`: with its time.
+/// Checks a piece of a frame; `timed`: with its timestamp.
 inline void check_piece(group_sequence g, std::uint64_t frame, std::uint64_t size, std::uint64_t offset, timestamp time,
     byte_view data, bool timed) {
     must(size == frame_size(g, frame), "a frame has the size with which it was written");

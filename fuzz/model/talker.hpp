@@ -1,5 +1,4 @@
-// What lives on a QUIC connection under test: it sends bytes that tell where they belong, and checks those that it
-// gets.
+// The handler of a QUIC connection under test: sends bytes that encode their position, and checks received ones.
 #pragma once
 
 #include <algorithm>
@@ -20,7 +19,7 @@ using sim::must;
     return static_cast<std::byte>(number(id) * 31 + at * 7 + (at >> 8));
 }
 
-/// Sends what it is asked to, and checks what it is told.
+/// Sends on request, and checks its inputs.
 class talker final : public link::handler {
 public:
     explicit talker(link::connection& c) : connection(c) {}
@@ -75,7 +74,7 @@ public:
         for (auto& [id, out] : sent_)
             if (!out.done && !out.blocked && !write(to, id, out)) break;
         to.flush();
-        // As a session does that gives its memory to others.
+        // As a session whose memory is reused.
         for (const auto id : std::exchange(wanted_resets_, {})) sent_[id].scribble(sent_[id].bytes.size());
     }
     void on_closed(const link::closed&, time_point) override {}
@@ -88,7 +87,7 @@ public:
     };
     std::deque<plan> wanted;
     link::connection& connection;
-    talker** gone = nullptr; ///< Where its end is noted.
+    talker** gone = nullptr; ///< Records its end.
     talker** far = nullptr;
 
 private:
@@ -98,7 +97,7 @@ private:
         std::uint64_t acked = 0;
         bool blocked = false;
         bool done = false;
-        /// The first `n` bytes are lent no longer: the far end sees it if they are sent again.
+        /// The first `n` bytes are not lent any more: the far end detects a retransmission.
         void scribble(std::uint64_t n) {
             std::fill_n(bytes.begin(), static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(n, written)), '!');
         }

@@ -1,5 +1,5 @@
-// A connection on which nothing moves before somebody says so: bytes, acknowledgements, resets and credit
-// arrive when, and in the order in which, they are told to.
+// A scripted connection: bytes, acknowledgements, resets and credit are delivered only on command, in any
+// order.
 #pragma once
 
 #include <algorithm>
@@ -21,7 +21,7 @@ namespace moqlite::fuzz {
 
 using sim::must;
 
-/// What a session is told of its transport.
+/// An input of a session.
 struct fact {
     enum class kind : std::uint8_t { received, reset, stopped, writable, acked, closed, streams, datagram, ended };
     kind what = kind::received;
@@ -48,7 +48,7 @@ void tell(Session& s, const fact& f, time_point now) {
     }
 }
 
-/// One end: the transport of a session, and what is on its way from it to the far end.
+/// One end: the transport of a session, and the data in flight from it.
 class wire_end {
 public:
     explicit wire_end(role side) : side_(side) {}
@@ -56,9 +56,9 @@ public:
     wire_end& operator=(const wire_end&) = delete;
 
     wire_end* far = nullptr;
-    std::function<void(const fact&)> hear; ///< None: nobody listens here.
+    std::function<void(const fact&)> hear; ///< Empty: no session here.
 
-    // What may be turned.
+    // Controls.
 
     std::uint64_t budget = UINT64_MAX;                ///< Bytes that the connection still takes.
     std::array<std::uint64_t, 2> stream_limit{16, 8}; ///< Of bidirectional and unidirectional streams, in all.
@@ -118,12 +118,12 @@ public:
         return true;
     }
 
-    // What moves. Each does one thing for the k-th stream on which there is something to do; false: there is none.
+    // Deliveries. Each does one thing for the k-th stream with something to do; false: there is none.
 
-    bool deliver(std::size_t k, std::size_t most); ///< Bytes, and their FIN behind the last.
+    bool deliver(std::size_t k, std::size_t most); ///< Bytes, and FIN after the last.
     bool deliver_control(std::size_t k);           ///< A reset, a STOP_SENDING, credit; or the end of the connection.
     bool acknowledge(std::size_t k, std::size_t most);
-    /// The k-th datagram on its way arrives, and may come again; or it is lost.
+    /// The k-th datagram in flight arrives, and may be duplicated; or it is lost.
     void deliver_datagram(std::size_t k, bool arrives, bool again) {
         if (datagrams_.empty()) return;
         const auto at = datagrams_.begin() + static_cast<std::ptrdiff_t>(k % datagrams_.size());
@@ -135,16 +135,16 @@ public:
         stream_limit[index(kind)] += n;
         if (std::exchange(opening_blocked_[index(kind)], false)) say({.what = fact::kind::streams, .streams = kind});
     }
-    /// Everything that is on its way from here arrives; true: there was something.
+    /// Everything in flight from here arrives; true: there was something.
     bool deliver_all() {
         bool any = false;
         while (deliver(0, SIZE_MAX) || deliver_control(0) || acknowledge(0, SIZE_MAX)) any = true;
         return any;
     }
-    /// A write found the connection full since the last time.
+    /// A write has found the connection full since the last call.
     bool starved() { return std::exchange(starved_, false); }
     [[nodiscard]] bool over() const noexcept { return over_ || closed_; }
-    /// The connection is gone, from one moment to the next.
+    /// The connection is lost.
     void cut() {
         over_ = true;
         lent_.over();
@@ -176,7 +176,7 @@ private:
         std::uint64_t granted = 0;
         std::optional<app_error> stop{};
         bool stop_arrived = false;
-        bool over = false; ///< Their FIN or reset was told.
+        bool over = false; ///< Their FIN or reset was delivered.
         std::optional<app_error> cut{};
 
         [[nodiscard]] bool send_done() const noexcept { return !sends || fin_acked || reset_acked; }
@@ -194,7 +194,7 @@ private:
         if (initiator_of(id) == side_ || gone_.contains(number(id))) return nullptr;
         return &(streams_[number(id)] = {.sends = direction_of(id) == direction::bidi, .receives = true});
     }
-    /// The id of the k-th stream of which `wanted` is true, counted around.
+    /// The id of the k-th stream with `wanted`, modulo their number.
     template <class Wanted>
     std::optional<stream_id> pick(std::size_t k, Wanted&& wanted) {
         const auto all = static_cast<std::size_t>(
@@ -248,7 +248,7 @@ inline std::optional<std::size_t> wire_end::write(const write_stream& w) {
     if (budget == 0 && w.size != 0) return starved_ = true, std::nullopt;
     const auto n = static_cast<std::size_t>(std::min<std::uint64_t>({w.size, budget, s->limit - s->sent.size()}));
     if (n == 0 && w.size != 0) return s->blocked = true, 0;
-    lent_.compare_all(); // In a packet that is written any of it may be sent again.
+    lent_.compare_all(); // Any packet may retransmit it.
     lent_.lend(w.stream, w.data, n);
     auto left = n;
     for (auto part : w.data) {
@@ -272,7 +272,7 @@ inline bool wire_end::deliver(std::size_t k, std::size_t most) {
     s.arrived += n;
     s.fin_arrived = s.fin && s.arrived == s.sent.size();
     const std::vector<std::byte> bytes(s.sent.begin() + static_cast<std::ptrdiff_t>(from),
-        s.sent.begin() + static_cast<std::ptrdiff_t>(s.arrived)); // So that what is read beyond it is seen.
+        s.sent.begin() + static_cast<std::ptrdiff_t>(s.arrived)); // So that reads beyond it are detected.
     const bool fin = s.fin_arrived;
     stream* there = far->find_or_accept(*id);
     if (there == nullptr || there->over) return true;

@@ -44,7 +44,7 @@ child::~child() {
 }
 
 void child::leave() {
-    ::close(std::exchange(to_, -1)); // It ends when it sees that.
+    ::close(std::exchange(to_, -1)); // It ends on end of input.
     for (int i = 0; i < 200 && pid_ > 0; ++i) {
         if (::waitpid(pid_, nullptr, WNOHANG) == pid_) pid_ = -1;
         sleep_for(0.01);

@@ -1,4 +1,4 @@
-// A process of the bench's own, in one of its roles: started, asked, ended.
+// A child process of the bench, in one of its roles.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -10,9 +10,8 @@
 
 namespace moqlite::bench {
 
-/// Runs this program again with `arguments`, pinned to `core`. What it says are JSON objects, one a
-/// line; what it is told are words. Throws std::runtime_error where it says nothing in time, or
-/// {"error": ...}.
+/// Runs this program with `arguments`, pinned to `core`. It receives words, and writes JSON objects, one per
+/// line. Throws std::runtime_error on a timeout or {"error": ...}.
 class child {
 public:
     child(std::vector<std::string> arguments, int core);
@@ -21,7 +20,7 @@ public:
     child(const child&) = delete;
     child& operator=(const child&) = delete;
 
-    /// The next thing that it says.
+    /// Its next object.
     [[nodiscard]] nlohmann::json wait(double seconds = 20);
     /// Its answer to a word.
     nlohmann::json ask(std::string_view word, double seconds = 20);
@@ -39,9 +38,9 @@ private:
     int from_ = -1;
 };
 
-/// What a process used between two of its answers, as parts of one core.
+/// A process's CPU time between two of its answers, as a fraction of one core.
 [[nodiscard]] double cpu_between(const nlohmann::json& from, const nlohmann::json& to);
-/// How fast a field of its answers grew, a second.
+/// The growth of a field of its answers, per second.
 [[nodiscard]] double rate_between(const nlohmann::json& from, const nlohmann::json& to, const char* field);
 
 void sleep_for(double seconds);

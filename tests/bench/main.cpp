@@ -1,4 +1,4 @@
-// moqlite-bench: what the library and the relay cost, divided by what the same endpoint code costs
+// moqlite-bench: the cost of library and relay, relative to the same endpoint code
 // without them. The processes under test run on core 0, publishers and watchers on core 1.
 #include "measure.hpp"
 #include "roles/roles.hpp"
@@ -20,7 +20,7 @@ namespace moqlite::bench {
 
 namespace {
 
-/// A role's command; hidden, the bench starts it itself.
+/// A role's hidden command, used by the bench.
 template <class Role>
 CLI::App& add_role(CLI::App& app, const char* name, Role& plan, std::function<int()>& chosen) {
     auto& command = *app.add_subcommand(name)->group("");
@@ -82,7 +82,7 @@ struct choices {
     std::vector<std::string> only;
 };
 
-/// Runs only where it is named: with it a whole run would take more than twelve minutes.
+/// Runs only by name, to keep a whole run below twelve minutes.
 constexpr const char* by_name = "versions";
 
 int measure_all(const choices& c) {

@@ -47,7 +47,7 @@ bool pin_to(int core) noexcept {
 }
 
 bool go_first() {
-    // Linux weighs sessions against each other first, and only then the processes of one.
+    // Linux (autogroup) first balances login sessions, then the processes of each.
     ::setsid();
     std::ofstream{"/proc/self/autogroup"} << -15;
     return ::setpriority(PRIO_PROCESS, 0, -15) == 0;

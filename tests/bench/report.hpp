@@ -1,4 +1,4 @@
-// What the bench says: a table for people, JSON for programs, and goals that are met or not.
+// The report of the bench: a table, JSON, and goals.
 #pragma once
 
 #include <cstdio>
@@ -14,9 +14,9 @@ enum class bound : std::uint8_t { at_most, at_least };
 class report {
 public:
     void title(std::string_view text) const { std::printf("\n== %.*s\n", static_cast<int>(text.size()), text.data()); }
-    /// As printf(), and a line's end.
+    /// printf() with a newline.
     [[gnu::format(printf, 2, 3)]] void line(const char* format, ...) const;
-    /// Notes what was wanted and what came; "pass" or "FAIL", for the table.
+    /// Records a goal and its result; returns "pass" or "FAIL", for the table.
     const char* goal(std::string what, double value, bound kind, double limit);
 
     [[nodiscard]] nlohmann::json& data() noexcept { return data_; }

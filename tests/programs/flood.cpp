@@ -1,9 +1,9 @@
-// moqlite-flood: what strangers throw at a relay, from many addresses of 127/8. For tests.
+// moqlite-flood: floods a relay with datagrams from many addresses of 127/8. For tests.
 //
 //   moqlite-flood 127.0.0.1:PORT DATAGRAMS-PER-SECOND     until SIGTERM; 0 a second: as many as it can
 //
-// A quarter each: random UDP, half of it dressed up as Initial packets; a few Initial packets again and
-// again; Initial packets that were cut off; whole Initial packets of new clients.
+// A quarter each: random UDP, half of it disguised as Initial packets; a few Initial packets again and
+// again; truncated Initial packets; complete Initial packets of new clients.
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -27,8 +27,8 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr int sources = 256;      ///< Addresses, a socket each.
-constexpr std::size_t batch = 20; ///< Datagrams that one address sends at a time.
-constexpr int clients = 4096;     ///< Different first packets; then they begin again.
+constexpr std::size_t batch = 20; ///< Datagrams per batch of one address.
+constexpr int clients = 4096;     ///< Number of different first packets, used cyclically.
 constexpr std::size_t replayed = 8;
 
 [[noreturn]] void fail(const std::string& why) {
@@ -51,7 +51,7 @@ std::vector<std::string> make_initials(const link::address& relay) {
     const auto tls = ngtcp2::tls::client(ngtcp2::trust::insecure(), why);
     if (!tls) fail(why);
     collector out;
-    constexpr int together = 64; // Not all at once: each takes memory while it is made.
+    constexpr int together = 64; // In batches: each takes memory while it is made.
     for (int made = 0; made < clients; made += together) {
         ngtcp2::endpoint end{{}, out};
         const ngtcp2::target to{relay, *link::address::parse("127.0.0.1", 1), "localhost", {"moq-lite-05"}};
@@ -107,7 +107,7 @@ std::vector<int> open_sockets(const link::address& relay) {
         const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
         const auto from =
             *link::address::parse("127." + std::to_string(1 + i % 250) + ".7." + std::to_string(1 + i / 2), 0);
-        const int small = 4096; // Nobody reads the answers.
+        const int small = 4096; // Answers are not read.
         if (fd < 0 || ::bind(fd, static_cast<const sockaddr*>(from.data()), static_cast<socklen_t>(from.size())) != 0 ||
             ::connect(fd, static_cast<const sockaddr*>(relay.data()), static_cast<socklen_t>(relay.size())) != 0 ||
             ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small) != 0)
@@ -117,7 +117,7 @@ std::vector<int> open_sockets(const link::address& relay) {
     return out;
 }
 
-/// Sends one batch; how many of it the kernel took.
+/// Sends one batch; returns how many the kernel took.
 std::size_t send_batch(int fd, ammunition& from) {
     static std::array<std::array<char, 1500>, batch> rooms;
     std::array<iovec, batch> pieces{};
@@ -129,7 +129,7 @@ std::size_t send_batch(int fd, ammunition& from) {
         heads[i].msg_hdr.msg_iovlen = 1;
     }
     const int n = ::sendmmsg(fd, heads.data(), batch, MSG_DONTWAIT);
-    return n > 0 ? static_cast<std::size_t>(n) : 0; // What is refused is refused; there is more.
+    return n > 0 ? static_cast<std::size_t>(n) : 0; // Refused datagrams are not retried.
 }
 
 } // namespace

@@ -1,9 +1,9 @@
-// moqlite-refuser: a server of moq-lite-05 that asks its first client what it announces, and cuts each request off with
-// a code once an announcement arrives. For tests.
+// moqlite-refuser: a moq-lite-05 server that requests its first client's announcements, and resets each request with a
+// code once an announcement arrives. For tests.
 //
 //   moqlite-refuser CODE      "listening HOST:PORT FINGERPRINT", then "refused" for each request
 //
-// It asks twice: a client that answers the second request has outlived the first refusal.
+// Two requests: a client that answers the second has survived the first refusal.
 #include <array>
 #include <boost/asio/io_context.hpp>
 #include <cstdio>
@@ -71,7 +71,7 @@ private:
     }
 
     static constexpr std::array setup_{std::byte{1}, std::byte{1}, std::byte{0}};
-    static constexpr std::array request_{std::byte{1}, std::byte{2}, std::byte{0}, std::byte{0}}; ///< Of all there is.
+    static constexpr std::array request_{std::byte{1}, std::byte{2}, std::byte{0}, std::byte{0}}; ///< Of everything.
     link::connection& connection_;
     app_error code_;
     bool greeted_ = false;

@@ -21,7 +21,7 @@ constexpr fate waits{fate::kind::wait, violation::none};
 
 constexpr fate refused(violation why) { return {fate::kind::refuse, why}; }
 
-/// The next stream that need not wait any longer, as a line of text.
+/// The next stream that has finished waiting, as a line of text.
 std::string stream(arrivals& a, time_point now = start) {
     const auto s = a.poll_stream(now);
     if (!s) return "none";
@@ -78,7 +78,7 @@ TEST_CASE("streams that arrived before the session belong to it once it is estab
     a.session_established(session);
     CHECK(stream(a) == "6 010304 fin");
     CHECK(stream(a) == "2 02 fin");
-    // There will be no other session.
+    // No other session will follow.
     CHECK(stream(a) == "10  session_gone");
     CHECK(stream(a) == "none");
     CHECK_FALSE(a.deadline());
@@ -94,7 +94,7 @@ TEST_CASE("streams of a rejected request are refused, waiting and later ones", "
     CHECK(stream(a) == "none");
     CHECK(gram(a) == "none");
     CHECK(begin(a, 10, session, "03") == refused(violation::session_gone));
-    // The client may ask again.
+    // The client may repeat the request.
     a.session_established(other);
     CHECK(stream(a) == "6 02");
     CHECK(begin(a, 14, other, "04") == delivered);
@@ -113,7 +113,7 @@ TEST_CASE("of 10 000 streams that arrive before a session sixteen wait, the othe
     for (std::uint64_t n = 0; n < 16; ++n) CHECK(begin(a, n * 4 + 2, session, "00") == waits);
     for (std::uint64_t n = 16; n < 10'000; ++n)
         REQUIRE(begin(a, n * 4 + 2, session, "00") == refused(violation::too_many_early_streams));
-    // The seventeenth is not kept: more of it comes to nothing.
+    // The seventeenth is not kept: its further bytes are ignored.
     CHECK(a.stream_received(stream_id{16 * 4 + 2}, hex("01"), false) == violation::none);
     a.stream_reset(stream_id{2});
     CHECK(begin(a, 70'002, session, "") == waits);
@@ -134,7 +134,7 @@ TEST_CASE(
     CHECK(gram(a, start + 5s) == "none");
     CHECK(a.deadline() == start + 6s);
     CHECK(stream(a, start + 6s - 1ns) == "none");
-    // More bytes are no reason to wait longer.
+    // More bytes do not extend the wait.
     CHECK(a.stream_received(stream_id{2}, hex("03"), false) == violation::none);
     CHECK(stream(a, start + 6s) == "2 0103 early_stream_timeout");
     CHECK(stream(a, start + 6s) == "none");

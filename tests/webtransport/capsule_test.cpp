@@ -12,7 +12,7 @@ using namespace moqlite::webtransport;
 
 namespace {
 
-// What Chromium 156 sends behind its CONNECT: a type of 62 bits, a length, so many bytes.
+// Chromium 156 sends this after its CONNECT: a type of 62 bits, a length, and bytes.
 const std::string grease = "c3893e1d3a4c0da3 1a 000102030405060708090a0b0c0d0e0f10111213141516171819";
 // "chromium says bye", code 77, as Chromium 156 writes it.
 const std::string bye = "6843 15 0000004d 6368726f6d69756d207361797320627965";
@@ -30,7 +30,7 @@ std::string read(capsule_reader& reader, byte_view in) {
     return out;
 }
 
-/// What comes of bytes that are followed by a FIN.
+/// The result of bytes followed by a FIN.
 std::string read_all(byte_view first, byte_view second = {}) {
     capsule_reader reader;
     auto out = read(reader, first);
@@ -103,7 +103,7 @@ TEST_CASE("a CLOSE that cannot be one is refused by its length", "[webtransport]
         capsule_reader reader;
         CHECK(read(reader, hex(bytes)).empty());
         CHECK(reader.error() == violation::bad_close);
-        // It stays with the first error.
+        // The first error is final.
         CHECK(read(reader, hex(bye)).empty());
         CHECK(reader.finish() == violation::bad_close);
     }

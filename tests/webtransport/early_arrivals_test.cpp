@@ -52,7 +52,7 @@ TEST_CASE("sixteen streams may wait, and no more", "[webtransport]") {
     for (std::uint64_t n = 16; n < 10'000; ++n)
         REQUIRE(early.stream_begun(stream_id{n * 4 + 2}, session, hex("00"), false, start) ==
                 violation::too_many_early_streams);
-    // The seventeenth is not kept: it came to nothing.
+    // The seventeenth is not kept.
     CHECK(early.stream_received(stream_id{16 * 4 + 2}, hex("01"), false) == violation::none);
     early.stream_reset(stream_id{2});
     CHECK(early.stream_begun(stream_id{70'002}, session, {}, false, start) == violation::none);
@@ -111,7 +111,7 @@ TEST_CASE("nothing waits for longer than five seconds", "[webtransport]") {
     CHECK(line(early.take_late_datagram(start + 5s)) == "aa");
     CHECK(early.deadline() == start + 6s);
     CHECK(line(early.take_late_stream(start + 6s - 1ns)) == "none");
-    // More bytes are no reason to wait longer.
+    // More bytes do not extend the wait.
     CHECK(early.stream_received(stream_id{2}, hex("03"), false) == violation::none);
     CHECK(line(early.take_late_stream(start + 6s)) == "2 0103");
     CHECK(line(early.take_late_stream(start + 6s)) == "none");

@@ -28,7 +28,7 @@ std::string line(const session_ended& e) {
     return {};
 }
 
-/// All that it has to tell, each thing followed by a semicolon.
+/// All events and outputs, each followed by a semicolon.
 std::string told(webtransport::session& s) {
     std::string out;
     while (const auto e = s.poll_event()) {
@@ -227,7 +227,7 @@ TEST_CASE("a stop of the stream of the CONNECT waits for the CLOSE behind it", "
         s.body_received(hex(bye), start);
         s.body_finished(start);
         CHECK(told(s) == "closed by peer 7 'bye'; abort streams; send  fin; ");
-        s.request_closed(start + 1ms, code); // Our half was reset in answer.
+        s.request_closed(start + 1ms, code); // Our half is reset in response.
         CHECK(told(s) == "leave; ");
     }
     auto finished = established();
@@ -275,7 +275,7 @@ TEST_CASE("a session whose streams end with session_gone ends, with the peer's C
     s.stream_gone(start);
     CHECK(s.is_ending());
     CHECK(s.deadline() == start + 3s);
-    s.stream_gone(start + 2s); // Nothing is put off.
+    s.stream_gone(start + 2s); // Nothing is delayed.
     CHECK(s.deadline() == start + 3s);
     SECTION("with") {
         s.body_received(hex(bye), start + 1s);

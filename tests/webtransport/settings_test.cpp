@@ -12,7 +12,7 @@ using namespace moqlite::webtransport;
 
 namespace {
 
-// What Chromium 156 sends, with one greasing entry.
+// From Chromium 156, with one greasing entry.
 constexpr std::string_view chromium =
     "00 04 23 01 80010000 06 80004000 07 4064 33 01 80ffd277 01 ab603742 01 c0000001 2c7cf0ff 4021";
 
@@ -42,7 +42,7 @@ settings read(std::string_view bytes) {
     return *reader.received();
 }
 
-/// A server as each generation of drafts would have it.
+/// A server of each generation of drafts.
 settings server(std::uint64_t settings::* says) {
     settings out{.enable_connect_protocol = 1, .h3_datagram = 1};
     out.*says = 1;
@@ -65,7 +65,7 @@ TEST_CASE("the SETTINGS of other libraries are read, with unknown entries", "[we
               .h3_datagram_draft04 = 1,
               .enable_webtransport = 1,
               .webtransport_max_sessions = 1});
-    // webtransport-go's: no word of WebTransport.
+    // webtransport-go's: without WebTransport.
     const auto go = read("00 04 05 06 4100 33 01");
     CHECK(go == settings{.h3_datagram = 1});
     CHECK(missing_in_client(go) == missing_feature::none);
@@ -101,7 +101,7 @@ TEST_CASE("a control stream begins with its type, and SETTINGS", "[webtransport]
         settings_reader reader;
         CHECK(reader.receive(hex(bytes)) == violation::missing_settings);
         CHECK(reader.received() == nullptr);
-        // It stays with the first error.
+        // The first error is final.
         CHECK(reader.receive(hex("00 04 00")) == violation::missing_settings);
     }
 }

@@ -21,7 +21,7 @@ constexpr stream_id client_uni{2};
 constexpr stream_id server_uni{3};
 constexpr std::array<stream_id, 4> every_kind{client_bidi, server_bidi, client_uni, server_uni};
 
-/// What a stream turns out to be, as a line of text; and all of its bytes that are told about.
+/// A stream's classification, as a line of text, with its reported bytes.
 std::string told(stream_peek& peek, byte_view in, bool fin) {
     const auto out = peek.receive(in, fin);
     if (std::holds_alternative<undecided_stream>(out)) return "undecided";
@@ -38,7 +38,7 @@ std::string told(stream_id id, std::string_view bytes, bool fin = false) {
     return told(peek, hex(bytes), fin);
 }
 
-/// The same, of a stream that comes in pieces of `size` bytes, with what follows its prefix.
+/// The same for a stream in pieces of `size` bytes, with the bytes after its prefix.
 std::string told_in_pieces(stream_id id, byte_view bytes, bool fin, std::size_t size) {
     stream_peek peek{id};
     for (std::size_t at = 0;; at += size) {

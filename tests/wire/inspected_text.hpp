@@ -10,7 +10,7 @@
 
 namespace moqlite::test {
 
-/// `NAME field=value ...`; what is left out or unknown is "none", bytes are hexadecimal.
+/// `NAME field=value ...`; missing or unknown values are "none", bytes are hexadecimal.
 [[nodiscard]] inline std::string text(version v, const wire::lite::inspected& m) {
     std::string out{name_of(v, m)};
     for_each_field(v, m, [&](std::string_view name, const auto& value) {

@@ -52,7 +52,7 @@ TEST_CASE("a length that can only become too large is refused before it is compl
     CHECK(take_message(hex("ff")).error == errc::message_too_large);
     CHECK(take_message(hex("8002")).error == errc::message_too_large);
     CHECK(take_message(hex("80")).status == progress::need_more);
-    CHECK(take_message(hex("c0000000")).status == progress::need_more); // It may yet be a long form of 0.
+    CHECK(take_message(hex("c0000000")).status == progress::need_more); // It may be a long form of 0.
 }
 
 TEST_CASE("a type that the stream does not have is refused before its length", "[message]") {

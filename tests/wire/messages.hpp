@@ -1,4 +1,4 @@
-// What every test of a message needs: there and back, and each way of cutting it refused by name.
+// Helpers for message tests: round trip, and each truncation refused with a named error.
 #pragma once
 
 #include <catch2/catch_test_macros.hpp>
@@ -52,7 +52,7 @@ template <class M>
     }
 }
 
-/// Why the one whole message in `text` is refused, or ok.
+/// The error of the one whole message in `text`, or ok.
 template <class M>
 [[nodiscard]] errc refusal(version v, std::string_view text, const limits& bounds = wire::default_limits) {
     const auto bytes = hex(text);
@@ -63,7 +63,7 @@ template <class M>
     return wire::lite::decode<M>(v, message->body, bounds).error();
 }
 
-/// `m` is exactly `text`, and no part of it, and not with a byte more.
+/// `m` encodes to exactly `text`; prefixes and one more byte are refused.
 template <class M>
 void check_both_ways(version v, const M& m, std::string_view text) {
     const auto bytes = hex(text);

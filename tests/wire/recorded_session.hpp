@@ -1,4 +1,4 @@
-// A session of another implementation, recorded at the client: its streams, and what happened on them in order.
+// A session of another implementation, recorded at the client: its streams, and their events in order.
 #pragma once
 
 #include "vector_streams.hpp"
@@ -22,7 +22,7 @@
 
 namespace moqlite::test::vectors {
 
-/// How a direction ended, and whose doing it was.
+/// How a direction ended, and by which side.
 enum class recorded_end : std::uint8_t { open, fin, reset, stopped };
 
 struct recorded_session_stream;
@@ -40,7 +40,7 @@ struct recorded_direction {
 struct recorded_session_stream {
     role opener = role::client;
     direction kind = direction::bidi;
-    std::uint64_t ordinal = 0;            ///< Among its opener's streams of this kind.
+    std::uint64_t ordinal = 0;            ///< Its number among its opener's streams of this kind.
     std::optional<lite::bidi_type> type;  ///< Of a bidirectional one.
     std::array<recorded_direction, 2> of; ///< From its opener, from its peer.
 
@@ -49,7 +49,7 @@ struct recorded_session_stream {
     }
 };
 
-/// One thing that happened: a datagram, some bytes of a direction, or (neither) the direction's end.
+/// One event: a datagram, bytes of a direction, or (neither) the direction's end.
 struct recorded_step {
     role sender = role::client;
     recorded_direction* on = nullptr; ///< None: a datagram.
@@ -57,7 +57,7 @@ struct recorded_step {
     bool is_end = false;
 };
 
-/// Throws std::exception on a recording of which it does not know what it means.
+/// Throws std::exception on an unknown form of recording.
 class recorded_session {
 public:
     explicit recorded_session(const json& transcript) {
@@ -128,18 +128,18 @@ private:
             throw std::invalid_argument{"an end of no known kind: " + how};
         }
     }
-    /// What the bytes of both directions are.
+    /// The types of both directions.
     void name(recorded_session_stream& s) {
         for (auto& d : s.of) d.what.dialect = dialect;
         if (s.kind == direction::uni) {
             s.of[0].what.kind = lite::carrier::uni;
-            s.of[0].what.from = lite::sender::publisher; // SETUP may come from both.
+            s.of[0].what.from = lite::sender::publisher; // Both sides may send SETUP.
             return;
         }
         const auto type = lite::take_bidi_type(dialect, s.of[0].bytes);
         if (!type) throw std::invalid_argument{"a stream of no known type: " + to_hex(s.of[0].bytes)};
         s.type = type->type;
-        s.of[0].what.from = lite::sender::subscriber; // GOAWAY may come from both.
+        s.of[0].what.from = lite::sender::subscriber; // Both sides may send GOAWAY.
         s.of[1].what.from = lite::sender::publisher;
         s.of[1].what.answers = s.type;
     }

@@ -1,5 +1,5 @@
-// A session in the place of one end of a recorded session: it does as it is told and hears what it is given; what it
-// tells is put down to the recorded direction that it is of.
+// A session that replaces one end of a recorded session: it is given commands and inputs, and its events are
+// attributed to the recorded direction to which they belong.
 #pragma once
 
 #include "recorded_session.hpp"
@@ -38,23 +38,23 @@ public:
     }
 
 protected:
-    /// What is known of a direction.
+    /// The state of a direction.
     struct place {
         place(version v, const lite::inspection& what) : at(what), told(v) {}
-        lite::inspector at; ///< Of what we say.
+        lite::inspector at; ///< Of our own bytes.
         std::size_t known = 0, used = 0;
-        listener told;         ///< Of what we hear.
-        std::size_t heard = 0; ///< Bytes that it follows from.
-        bool over = false;     ///< No more follows: the request was answered for good, or we left.
+        listener told;         ///< Of the peer's bytes.
+        std::size_t heard = 0; ///< Bytes that cause it.
+        bool over = false;     ///< No more follows: the request was rejected, or we left.
         bool ended = false;    ///< The peer has ended it.
-        group_ref log;         ///< What we publish on it.
+        group_ref log;         ///< The group that we publish on it.
         std::optional<group_id> group;
         std::optional<request_id> request;
         std::optional<subscribe_id> subscription; ///< Also of a group.
         std::optional<watch_id> watch;
     };
 
-    /// Says each but once.
+    /// Issues each once.
     void problem(const std::string& what) {
         if (problems_.find(what) == std::string::npos) problems_ += (problems_.empty() ? "" : "\n") + what;
     }
@@ -64,7 +64,7 @@ protected:
         return static_cast<bool>(done);
     }
     place& at(const recorded_direction& d) { return places_.at(&d); }
-    /// Ours have one as soon as the session has opened them.
+    /// Our streams have one once the session has opened them.
     std::optional<stream_id> id_of(const recorded_session_stream& s) const {
         if (s.opener != side_) return s.id();
         const auto found = ids_.find(&s);
@@ -73,7 +73,7 @@ protected:
     /// The stream of the next request that the session writes.
     void opens(const recorded_session_stream& s) { unbound_.push_back(&s); }
 
-    /// The facts that follow from what the session says: all of it arrives at once.
+    /// The inputs that follow from the session's outputs: everything arrives at once.
     void settle() {
         for (auto said = us_.outputs(); !said.empty(); said = us_.outputs()) {
             for (const auto& line : said) note(line);
@@ -119,8 +119,8 @@ protected:
     const recorded_session& script_;
     role side_;
     subject us_;
-    const recorded_direction* current_ = nullptr; ///< What the peer is saying something on.
-    const recorded_direction* probe_ = nullptr;   ///< Where reports to us come.
+    const recorded_direction* current_ = nullptr; ///< The direction being received.
+    const recorded_direction* probe_ = nullptr;   ///< The stream of reports to us.
     std::map<watch_id, const recorded_direction*> watches_;
     std::map<query_id, const recorded_direction*> queries_;
     std::map<group_id, const recorded_direction*> groups_;
@@ -146,7 +146,7 @@ private:
         return out;
     }
 
-    // Whose event it is.
+    // The direction of an event.
 
     template <class Event>
     const recorded_direction* owner(const Event& x) {
@@ -187,7 +187,7 @@ private:
         if (std::is_same_v<Event, request_ended> && of != nullptr) at(*of).over = true;
         return of;
     }
-    /// Requests that came before the session was let in are told later, but in order.
+    /// Requests before the admission are reported later, but in order.
     void claim(request_id id, lite::bidi_type type) {
         for (const auto* d : arrived_) {
             if (d->stream->type != type || at(*d).request) continue;
@@ -198,7 +198,7 @@ private:
         }
     }
 
-    // What the session says to its transport.
+    // The session's transport.
 
     void note(const std::string& line) {
         std::istringstream words{line};
@@ -216,7 +216,7 @@ private:
         ids_[unbound_.front()] = id;
         unbound_.pop_front();
     }
-    /// Which of our unidirectional streams this is.
+    /// The number of this unidirectional stream of ours.
     void name(stream_id id, const std::string& bytes) {
         if (!named_.insert(id).second) return;
         const recorded_direction said{

@@ -1,5 +1,5 @@
-// A recorded session, replayed into a real one that plays one of its two ends: it hears what the other end said, in
-// the order of the recording, and is commanded to say what its own end said.
+// A recorded session, replayed into a real one in the place of one of its ends: it receives the other end's bytes, in
+// the order of the recording, and is given the commands for its own end's messages.
 #pragma once
 
 #include "replayed_session.hpp"
@@ -20,7 +20,7 @@ class session_replay : private replayed_session {
 public:
     using replayed_session::replayed_session;
 
-    /// What is wrong; empty if nothing.
+    /// The first difference; empty if none.
     [[nodiscard]] std::string verdict() {
         drain();
         settle();
@@ -45,7 +45,7 @@ public:
     [[nodiscard]] std::size_t events() const noexcept { return events_; }
 
 private:
-    // What the other end said.
+    // The other end's messages.
 
     void hear(const recorded_step& step) {
         const auto& d = *step.on;
@@ -93,7 +93,7 @@ private:
         drain();
         settle();
     }
-    /// We want no more of what the peer says on this stream.
+    /// We stop the peer's side of this stream.
     void leave(const recorded_session_stream& s) {
         if (s.kind == direction::uni) {
             auto& p = at(s.of[0]);
@@ -102,7 +102,7 @@ private:
             return static_cast<void>(us_->stop(*p.group, app_error::cancel));
         }
         auto& p = at(s.of[1]);
-        if (p.over || s.type == lite::bidi_type::track) return; // Who has asked what a track is like is told.
+        if (p.over || s.type == lite::bidi_type::track) return; // TRACK_INFO is reported to its requester.
         if (p.ended && s.type == lite::bidi_type::subscribe) wait();
         if (p.ended) return;
         p.over = true;
@@ -117,7 +117,7 @@ private:
         }
     }
 
-    // What our end said.
+    // Our end's messages.
 
     void say(const recorded_step& step) {
         const auto& d = *step.on;
@@ -191,7 +191,7 @@ private:
         watches_[*made] = &d.stream->of[1];
     }
     void command(const recorded_direction& d, const lite::subscribe& m, std::uint64_t) {
-        // As many before it as the recorded end has made, which nobody sees.
+        // After as many as the recorded end has made unseen.
         for (; next_subscription_ < m.id && next_subscription_ < subscriptions_max; ++next_subscription_)
             if (const auto made = us_->subscribe({m.broadcast, m.track})) static_cast<void>(us_->unsubscribe(*made));
         const auto made = us_->subscribe({m.broadcast, m.track}, m.options);
@@ -240,11 +240,11 @@ private:
         must(us_->announce(whole(d, suffix), std::move(by)), "to announce");
     }
     void withdraw(const recorded_direction& d, std::string_view suffix) {
-        static_cast<void>(us_->unannounce(whole(d, suffix))); // Once, for all who were told.
+        static_cast<void>(us_->unannounce(whole(d, suffix))); // Once, for all listeners.
     }
 
     void command(const recorded_direction& d, const lite::subscribe_ok& m, std::uint64_t) {
-        if (!is_live(d) || !accepted_.insert(&d).second) return; // Some say it again.
+        if (!is_live(d) || !accepted_.insert(&d).second) return; // Some repeat it.
         const auto start = has_options_in_ok(script_.dialect) ? m.options.start : std::optional{m.group};
         must(us_->accept(*at(d.stream->of[0]).request, start, m.options.priority), "to accept");
     }
@@ -276,14 +276,14 @@ private:
         if (p.log) must(p.log->write_frame(m.time, m.payload), "a frame");
     }
     template <class Other>
-    void command(const recorded_direction&, const Other&, std::uint64_t) {} ///< The session says it by itself.
+    void command(const recorded_direction&, const Other&, std::uint64_t) {} ///< The session sends it by itself.
 
-    // What the session must have told.
+    // The expected events.
 
     void compare(const recorded_direction& d) {
         auto& p = at(d);
         recorded_stream stream{d.what, {d.bytes.begin(), d.bytes.begin() + static_cast<std::ptrdiff_t>(p.heard)}};
-        // What is open when the session ends is cut off.
+        // Whatever is open when the session ends is cut off.
         stream.end = p.over ? stream_end::open : stream_end::reset;
         if (p.ended && d.end == recorded_end::fin) stream.end = stream_end::fin;
         if (d.stream->kind == direction::bidi && d.from_opener) stream.end = end_of_request(d);
@@ -293,7 +293,7 @@ private:
             problem("of " + to_hex(d.bytes) + " the session tells" + joined(told) + "\ninstead of" +
                     joined(expected.told()));
     }
-    /// Every request has one end, whoever brought it, unless it was answered for good.
+    /// Every request has one end event, unless it was rejected.
     stream_end end_of_request(const recorded_direction& d) {
         const bool is_asked = d.stream->type == lite::bidi_type::track ||
                               d.stream->type == lite::bidi_type::subscribe || d.stream->type == lite::bidi_type::fetch;
@@ -317,7 +317,7 @@ private:
     std::uint64_t next_subscription_ = 0;
     std::map<std::pair<const recorded_direction*, std::uint64_t>, std::string> offered_;
     std::set<const recorded_direction*> accepted_;
-    std::set<const recorded_direction*> answered_; ///< Requests that are over without an event.
+    std::set<const recorded_direction*> answered_; ///< Requests that ended without an event.
     lines expected_datagrams_;
 };
 

@@ -1,6 +1,6 @@
-// Sessions of another implementation, recorded at the client: each direction of each stream means what its own
-// notes say, and a session that receives it tells what follows from that; so does one in the place of either end, of
-// all streams together.
+// Sessions of another implementation, recorded at the client: each direction of each stream decodes as annotated, and a
+// session that receives it reports the corresponding events; so does one in the place of either end, for all streams
+// together.
 //
 // Reads *.json in $MOQLITE_TRANSCRIPTS: {version, streams: [{opener, kind, fromOpenerHex, fromPeerHex, messages,
 // ...}]}.
@@ -38,7 +38,7 @@ std::string plain(const json& value) {
     return text.starts_with("0x") ? std::to_string(std::stoull(text, nullptr, 16)) : text;
 }
 
-/// The fields that a transcript calls otherwise than the drafts.
+/// The fields whose names in a transcript differ from the drafts.
 std::string draft_name(const std::string& message, const std::string& field) {
     if (field == "id") return message.starts_with("SUBSCRIBE") ? "subscribe_id" : "announce_id";
     if (field == "origin") return message == "SETUP" ? "origin" : "hop_id";
@@ -63,13 +63,13 @@ std::map<std::string, std::string> fields_of(version v, const lite::inspected& m
         else if constexpr (std::is_arithmetic_v<value_type>)
             to = std::to_string(value);
     });
-    // Where hops are only counted, the transcript has so many without a name.
+    // On versions with only a hop count, the transcript has that many unnamed ones.
     if (const auto count = out.find("hop_count"); count != out.end())
         for (auto n = std::stoull(count->second); n > 0; --n) out["hop_ids"] += "0.";
     return out;
 }
 
-/// What a noted message says that the inspected one does not.
+/// The difference between an annotated message and the inspected one.
 void compare(version v, const json& noted, const lite::inspected& m) {
     CAPTURE(noted.dump(), text(v, m));
     CHECK(noted.at("offset") == m.offset);
@@ -80,7 +80,7 @@ void compare(version v, const json& noted, const lite::inspected& m) {
         CHECK(name.starts_with("stream type "));
         return;
     }
-    // Of announcements by type it notes the status that they mean.
+    // For announcements by type it has the equivalent status.
     const bool typed = has_typed_announces(v) && name == "ANNOUNCE";
     for (const auto& [field, value] : noted.at("fields").items()) {
         if (typed && field == "status") continue;
@@ -89,7 +89,7 @@ void compare(version v, const json& noted, const lite::inspected& m) {
         if (found != fields.end() && !found->second.empty())
             CHECK(found->second == plain(value));
         else
-            CHECK((plain(value) == "0" || plain(value).empty())); // What the version does not have is 0.
+            CHECK((plain(value) == "0" || plain(value).empty())); // Fields that the version does not have are 0.
     }
 }
 
@@ -99,7 +99,7 @@ struct counts {
     std::size_t sessions = 0;
 };
 
-/// One direction; `how` it ended, as the client saw it.
+/// One direction, and `how` it ended for the client.
 void replay(
     const lite::inspection& what, const std::string& bytes, const json& noted, std::string_view how, counts& to) {
     CAPTURE(bytes);
@@ -114,7 +114,7 @@ void replay(
     CHECK(end.how == lite::ending::whole);
     ++to.directions;
     to.messages += n;
-    // A STOP_SENDING of the receiver, or the end of the session, is no end of the sender's.
+    // A STOP_SENDING of the receiver, or the end of the session, is not the sender's end.
     if (how == "fin") stream.end = stream_end::fin;
     if (how.find("RESET_STREAM") != std::string_view::npos) stream.end = stream_end::reset;
     CHECK(session_verdict(stream) == "");
@@ -124,7 +124,8 @@ void replay(
 void replay(version v, const json& stream, counts& to) {
     CAPTURE(stream.at("opener").dump(), stream.at("kind").dump(), stream.at("ordinal").dump());
     const bool uni = stream.at("kind") == "uni";
-    const auto opener = uni ? lite::sender::publisher : lite::sender::subscriber; // SETUP and GOAWAY may be of both.
+    const auto opener =
+        uni ? lite::sender::publisher : lite::sender::subscriber; // SETUP and GOAWAY may be from both sides.
     const auto how = [&](const char* key) -> std::string {
         return stream.contains(key) ? stream.at(key).at("how").get<std::string>() : "";
     };

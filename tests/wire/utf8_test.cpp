@@ -58,7 +58,7 @@ TEST_CASE("a log shows no control, bidi or invisible characters, and nothing tha
     CHECK(loggable("\xff\xc3", 100) == "??");
     CHECK(loggable("\xe2\x82", 100) == "??");
     CHECK(loggable("\xed\xa0\x80", 100) == "???");
-    CHECK(loggable("abc\xc3\xbc", 4) == "abc"); // No half characters.
+    CHECK(loggable("abc\xc3\xbc", 4) == "abc"); // No partial characters.
     CHECK(loggable("abcdef", 4) == "abcd");
 }
 

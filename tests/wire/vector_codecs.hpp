@@ -22,7 +22,7 @@ using json = nlohmann::json;
 using namespace wire;
 namespace lite = wire::lite;
 
-/// Why bytes are refused where a stream ends behind them; ok if they are not.
+/// The error of bytes at the end of a stream, or ok.
 template <class T>
 errc at_end(const taken<T>& t) {
     return t.status == progress::need_more ? errc::stream_ended_early : t.error;
@@ -44,7 +44,7 @@ struct entry {
     [[nodiscard]] std::string kind() const { return data.at("kind"); }
     [[nodiscard]] bool is_positive() const { return kind() == "positive"; }
     [[nodiscard]] bool is_told() const { return is_positive() || kind() == "decode-only"; }
-    /// What decoding yields, where that is not what was encoded.
+    /// The decoded fields, where they differ from the encoded ones.
     [[nodiscard]] const json& decoded() const {
         return data.contains("decoded") ? data.at("decoded") : data.at("fields");
     }
@@ -92,7 +92,7 @@ outcome run_message(const entry& e) {
     return out;
 }
 
-/// SUBSCRIBE_OK, _END and _DROP where only the type tells which.
+/// SUBSCRIBE_OK, _END and _DROP, which only the type distinguishes.
 inline outcome run_subscribe_response(const entry& e) {
     const auto types = lite::subscribe_response_types(e.v);
     const auto message = take_typed_message(e.bytes, default_limits.control_message, types);
@@ -100,7 +100,7 @@ inline outcome run_subscribe_response(const entry& e) {
     return {lite::decode_subscribe_response(e.v, *message).error(), false, {}, {}};
 }
 
-/// ANNOUNCE in the form that the version has.
+/// ANNOUNCE in the form of the version.
 inline outcome run_announce(const entry& e) {
     if (!has_typed_announces(e.v)) return run_message<lite::announce>(e);
     const auto message = take_typed_message(e.bytes, default_limits.control_message, lite::announcement_types);

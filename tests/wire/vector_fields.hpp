@@ -16,7 +16,7 @@
 
 namespace moqlite::test {
 
-/// A signed number. Beyond 2^53 they are text, or were written by JavaScript, which rounds.
+/// A signed number. Beyond 2^53 it is text, or was rounded by JavaScript.
 [[nodiscard]] inline std::int64_t vector_signed(const nlohmann::json& n) {
     if (n.is_string()) return std::stoll(n.get<std::string>());
     const auto value = n.get<std::int64_t>();
@@ -48,7 +48,7 @@ public:
         if constexpr (requires { m.prefix; }) m.prefix = normal(m.prefix);
         if constexpr (requires { m.suffix; }) m.suffix = normal(m.suffix);
         if constexpr (requires { m.broadcast; }) m.broadcast = normal(m.broadcast);
-        // SETUP's entries leave out the cost, which some implementations ignore.
+        // SETUP's entries omit the cost, which some implementations ignore.
         if constexpr (requires { m.cost; })
             if (!fields_.contains("cost")) m.cost.reset();
         return m;
@@ -57,7 +57,7 @@ public:
 private:
     [[nodiscard]] std::string_view text(const char* name) { return fields_.at(name).get_ref<const std::string&>(); }
     [[nodiscard]] std::uint64_t number(const char* name) const { return vector_number(fields_.at(name)); }
-    /// 0 and "not there" are the same.
+    /// 0 and missing are the same.
     [[nodiscard]] std::uint64_t number_or_0(const char* name) const {
         return fields_.contains(name) && !fields_.at(name).is_null() ? number(name) : 0;
     }
@@ -103,7 +103,7 @@ private:
         const auto status = text("status");
         const bool active = status == "active";
         m.status = active ? wire::lite::announce_status::active : wire::lite::announce_status::ended;
-        // Anything else decodes to no message at all.
+        // Anything else does not decode.
         m.suffix = active || status == "ended" ? text("suffix") : "unknown status";
         m.hops = hops();
     }

@@ -1,4 +1,4 @@
-// What a session tells and says while it receives a recorded stream, in words that can be compared.
+// A session's events and outputs while it receives a recorded stream, as comparable text.
 #pragma once
 
 #include "vector_streams.hpp"
@@ -16,14 +16,14 @@
 
 namespace moqlite::test::vectors {
 
-/// What a session told and said.
+/// A session's events and outputs.
 struct heard {
-    lines told;  ///< What follows from messages, in words of this test.
+    lines told;  ///< The effects of messages, as text.
     lines all;   ///< Every event, with the pieces of a frame joined.
-    lines wrote; ///< Without credit, which comes in other pieces.
+    lines wrote; ///< Without credit, which varies with the pieces.
 };
 
-/// Writes down events.
+/// Records events.
 class listener {
 public:
     explicit listener(version v) : version_(v) {}
@@ -99,9 +99,9 @@ private:
     void tell(const Other&) {}
 
 public:
-    // The words, also for what is expected.
+    // The text, also of expectations.
 
-    /// Before there were hop ids they were only counted.
+    /// Versions without hop ids only count them.
     static std::string available(version v, std::string_view path, const std::vector<hop_id>& hops) {
         std::string out = "available " + std::string{path} + " by";
         if (!has_hop_ids(v)) return out + " " + std::to_string(hops.size());

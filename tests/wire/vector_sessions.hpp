@@ -1,5 +1,5 @@
-// A recorded direction of a stream, received by a real session: in one piece and byte by byte it must tell the
-// same, and what it tells must follow from the messages.
+// A recorded direction of a stream, received by a real session: in one piece and byte by byte the events must be the
+// same, and follow from the messages.
 #pragma once
 
 #include "vector_listener.hpp"
@@ -20,13 +20,13 @@
 
 namespace moqlite::test::vectors {
 
-/// The subscribe id of a recorded group, for which a session must have subscribed as often.
+/// The subscribe id of a recorded group: the session must have made that many subscriptions.
 [[nodiscard]] inline std::uint64_t group_subscription(const recorded_stream& s) {
     for (const auto& m : s.messages)
         if (const auto* g = std::get_if<lite::group_header>(&m.message)) return g->subscription;
     return 0;
 }
-/// More than so many subscriptions are not made for one entry.
+/// The maximum number of subscriptions for one entry.
 inline constexpr std::uint64_t subscriptions_max = 1000;
 
 /// Feeds a stream to a session that waits for it, `piece` bytes at a time.
@@ -74,20 +74,20 @@ inline constexpr std::uint64_t subscriptions_max = 1000;
     if (s.end == stream_end::reset) us.told().stream_reset(stream_id{id}, s.code, us.now);
     drain();
     auto wrote = without(us.outputs(), "credit");
-    // Where a FIN may overtake groups, a subscription ends only after a while.
+    // On versions where a FIN may overtake groups, a subscription ends after a delay.
     us.now += 1s;
     us.told().tick(us.now);
     drain();
     return out.done(std::move(wrote));
 }
 
-/// What is known of a direction beside its own bytes.
+/// The context of a direction.
 struct surroundings {
     std::string prefix = {};                  ///< That was watched.
-    std::optional<group_sequence> start = {}; ///< Where an OK that does not say it begins.
+    std::optional<group_sequence> start = {}; ///< The start of an OK without one.
 };
 
-/// What a session tells of the messages of one direction.
+/// The events of the messages of one direction.
 class expectation {
 public:
     explicit expectation(const recorded_stream& s, surroundings around = {}) : s_(s), around_(std::move(around)) {
@@ -121,7 +121,7 @@ private:
     void follow(const lite::announce_end& m, std::uint64_t) { went(paths_[m.id]); }
     void follow(const lite::subscribe_ok& m, std::uint64_t) {
         auto start = has_options_in_ok(s_.dialect) ? m.options.start : std::optional{m.group};
-        if (!start) start = around_.start; // Without a group it says nothing of where the groups begin.
+        if (!start) start = around_.start; // Without a group it has no start.
         if (start && !std::exchange(accepted_, true)) say("accepted from " + std::to_string(number(*start)));
     }
     void follow(const lite::subscribe_end& m, std::uint64_t) { say("end before " + std::to_string(number(m.group))); }
@@ -151,7 +151,7 @@ private:
         say(listener::fetched({path::normalise(m.broadcast), m.track}, m.group, m.priority));
     }
     void follow(const lite::probe& m, std::uint64_t) {
-        if (s_.is_answer()) say(listener::report(m.bitrate, m.rtt)); // What a subscriber says of it changes nothing.
+        if (s_.is_answer()) say(listener::report(m.bitrate, m.rtt)); // A subscriber's value has no effect.
     }
     void follow(const lite::goaway& m, std::uint64_t) { say("go away to '" + std::string{m.uri} + "'"); }
     template <class Other>
@@ -199,7 +199,7 @@ private:
     subscribe_options options_;
 };
 
-/// The announcements that answer a request, by the inspector; empty if they are as they should be.
+/// Checks the announcements that answer a request, by the inspector; empty if correct.
 [[nodiscard]] inline std::string answer_verdict(const recorded_stream& s, const lines& wrote) {
     std::string bytes;
     for (const auto& line : wrote)
@@ -221,7 +221,7 @@ private:
     return out.empty() ? "\n  nothing" : out;
 }
 
-/// What is wrong, by the session; empty if nothing.
+/// The first difference found by the session; empty if none.
 [[nodiscard]] inline std::string session_verdict(const recorded_stream& s) {
     const auto whole = receive(s, std::max<std::size_t>(s.bytes.size(), 1));
     const auto split = receive(s, 1);

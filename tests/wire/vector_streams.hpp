@@ -1,5 +1,5 @@
-// A recorded direction of a stream, `STREAM <kind>[, <sender>-><receiver>]`: which messages its fields say that
-// it has, and whether the inspector finds them in its bytes.
+// A recorded direction of a stream, `STREAM <kind>[, <sender>-><receiver>]`: the messages in its fields, and whether
+// the inspector finds them in its bytes.
 #pragma once
 
 #include "inspected_text.hpp"
@@ -30,7 +30,7 @@ using lines = std::vector<std::string>;
 /// How the sender ends a direction.
 enum class stream_end : std::uint8_t { open, fin, reset };
 
-/// One entry, read. An entry of an unknown shape throws: nobody would check it.
+/// One parsed entry. An unknown form throws: it would not be checked.
 class recorded_stream {
 public:
     recorded_stream(const json& data, version v)
@@ -41,7 +41,7 @@ public:
         if (is_told()) read_fields(data.contains("decoded") ? data.at("decoded") : data.at("fields"));
     }
 
-    /// Bytes of which only the inspector says what they are.
+    /// Bytes that only the inspector classifies.
     recorded_stream(const lite::inspection& of, std::vector<std::byte> recorded)
         : dialect(of.dialect), kind("positive"), bytes(std::move(recorded)), what(of) {
         if (of.answers) type = *of.answers;
@@ -67,9 +67,9 @@ public:
     bool is_setup = false;  ///< Of a unidirectional one: SETUP, else GROUP.
     stream_end end = stream_end::open;
     app_error code = app_error::cancel; ///< Of a reset.
-    /// Behind the stream's type, as the fields tell them.
+    /// After the stream's type, from the fields.
     std::vector<lite::inspected> messages;
-    lite::inspection_end inspected_end; ///< Where the inspector found them.
+    lite::inspection_end inspected_end; ///< Their offsets, by the inspector.
 
     [[nodiscard]] bool is_told() const { return kind == "positive" || kind == "decode-only"; }
     [[nodiscard]] bool is_bidi() const { return what.kind == lite::carrier::bidi; }
@@ -98,7 +98,7 @@ private:
             lower[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(lower[0])));
             if (stream != lower) continue;
             type = known;
-            // A publisher begins no stream but GOAWAY.
+            // A publisher opens no bidirectional stream but GOAWAY.
             if (what.from == lite::sender::publisher && type != goaway) what.answers = type;
             return;
         }
@@ -118,7 +118,7 @@ private:
     }
 
     void read_fields(const json& fields) {
-        // In the order in which they may stand.
+        // In their permitted order.
         static constexpr std::array names{"SETUP", "ANNOUNCE_REQUEST", "ANNOUNCE_OK", "SUBSCRIBE", "SUBSCRIBE_UPDATE",
             "SUBSCRIBE_OK", "SUBSCRIBE_END", "SUBSCRIBE_DROP", "TRACK", "TRACK_INFO", "FETCH", "GROUP", "PROBE",
             "GOAWAY"};
@@ -242,7 +242,7 @@ private:
     return to_hex(out);
 }
 
-/// What is wrong, by the inspector; empty if nothing.
+/// The first difference found by the inspector; empty if none.
 [[nodiscard]] inline std::string inspector_verdict(const recorded_stream& s) {
     const bool exact = s.kind == "positive";
     const auto line = [&](const lite::inspected& m) {
@@ -265,7 +265,7 @@ private:
         const auto is = i < found.size() ? found[i] : "nothing";
         if (told != is) return "the inspector finds " + is + " instead of " + told;
     }
-    // The parameters of a SETUP stand in any order.
+    // The parameters of a SETUP may be in any order.
     const auto again = encoded(s);
     const bool same = s.is_setup ? again.size() == 2 * s.bytes.size() : again == to_hex(s.bytes);
     return exact && !same ? "the fields encode as " + again : "";

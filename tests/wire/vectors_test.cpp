@@ -1,4 +1,4 @@
-// Every recorded message of other implementations, and every one that they refuse.
+// Recorded messages of other implementations, and messages that they refuse.
 //
 // Reads *.json in $MOQLITE_VECTORS: {version, message, fields, hex, source, kind, [decoded], ...}.
 #include "vector_codecs.hpp"
@@ -26,7 +26,7 @@
 namespace moqlite::test::vectors {
 namespace {
 
-/// The parameters of a SETUP as a sorted list: their order says nothing.
+/// The parameters of a SETUP as a sorted list: their order has no meaning.
 std::vector<std::string> setup_parameters(const std::string& message) {
     const auto bytes = hex(message);
     std::vector<std::string> out;
@@ -42,14 +42,14 @@ std::vector<std::string> setup_parameters(const std::string& message) {
     return out;
 }
 
-/// Two encodings of an entry's message that say the same in as many bytes.
+/// Two equivalent encodings of an entry's message, of the same length.
 bool same(const entry& e, const std::string& a, const std::string& b) {
     if (a == b) return true;
     if (e.data.at("message") != "SETUP" || a.size() != b.size()) return false;
     return setup_parameters(a) == setup_parameters(b);
 }
 
-/// What is wrong with the codec, by this entry; empty if nothing.
+/// The codec's error on this entry; empty if none.
 std::string verdict(const entry& e, const outcome& o) {
     const auto text = to_hex(e.bytes);
     const auto why = std::string{to_string(o.error)};
@@ -58,7 +58,7 @@ std::string verdict(const entry& e, const outcome& o) {
         if (!o.as_told) return "other fields; encodes as " + o.reencoded;
         if (!e.is_positive()) return {};
         if (!same(e, o.encoded, text)) return "the fields encode as " + o.encoded;
-        // What decodes to other fields than were encoded must still yield the same bytes.
+        // An entry that decodes to different fields must still yield the same bytes.
         if (!same(e, o.reencoded, text)) return "encodes again as " + o.reencoded;
         return {};
     }
@@ -68,12 +68,12 @@ std::string verdict(const entry& e, const outcome& o) {
 
 std::optional<version> version_of(const std::string& name) {
     if (name == "all") return version::lite_05;
-    // The text of draft-06, whose extra fields nobody sends.
+    // From the text of draft-06, whose extra fields no implementation sends.
     if (name.starts_with("moq-lite-06")) return version::lite_06_wip;
     return version_from_alpn(name);
 }
 
-/// What is wrong with one entry; empty if nothing. Throws at what it does not know.
+/// The error of one entry; empty if none. Throws on an unknown form.
 std::string verdict(const json& data, version v) {
     const std::string message = data.at("message");
     const std::string kind = data.at("kind");
@@ -138,7 +138,7 @@ void run_entry(const json& data, report& to) {
             name << ' ' << data.value("message", "") << ' ' << kind << ' ' << data.value("hex", "") << ": " << problem);
 }
 
-/// Every entry of one file; a file without one would pass for checked.
+/// Every entry of one file; an empty file is an error.
 void run_file(const std::filesystem::path& file, report& to) {
     CAPTURE(file);
     std::ifstream in(file);

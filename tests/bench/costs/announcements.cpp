@@ -10,7 +10,7 @@ namespace {
 
 std::string path(std::size_t i) { return "room/" + std::to_string(i); }
 
-/// A publisher with n broadcasts, which a listener for something else does not hear of.
+/// A publisher with n broadcasts, which do not match a listener.
 world::guest& with_broadcasts(world& w, std::size_t n, version v = version::lite_05) {
     auto& publisher = w.join(v);
     for (std::size_t i = 0; i < n; ++i) static_cast<void>(publisher->announce(path(i)));
@@ -53,7 +53,7 @@ void requests_beside(std::size_t n, version v) {
     w.settle();
     expect(g.events >= 20, "the match is not reported");
 }
-/// One broadcast comes and goes 50 times beside N requests for other prefixes.
+/// One broadcast begins and ends 50 times beside N requests for other prefixes.
 void change_beside_listeners(std::size_t n) {
     world w;
     for (std::size_t i = 0; i < n; i += 200) {
@@ -70,7 +70,7 @@ void change_beside_listeners(std::size_t n) {
         w.settle();
     }
 }
-/// One of N sessions that announce the same broadcast, a track of each of which was read, takes it back and announces
+/// One of N sessions that announce the same broadcast, each with a track that was read, ends it and announces
 /// it again, 10 times.
 void change_among_sources(std::size_t n) {
     world w;

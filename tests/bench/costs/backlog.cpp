@@ -1,4 +1,4 @@
-// Readers that take nothing, and what waits for them: what the next group costs.
+// Blocked readers with a backlog: the cost of the next group.
 #include "cost.hpp"
 #include "world.hpp"
 
@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::size_t few = 20;
 
-/// `readers` live readers whose connections take nothing, each with `behind` groups that wait, which is its bound.
+/// `readers` live readers with blocked connections, each with `behind` waiting groups, which is its bound.
 struct lagging : world {
     lagging(std::size_t readers, std::size_t behind)
         : world({.bounds = {.live_groups = behind, .cache = 256 << 20, .memory = SIZE_MAX}}) {
@@ -54,7 +54,7 @@ void behind_by_groups(std::size_t n) {
     const measured now;
     w.send(few);
 }
-/// 200 changes of mind arrive at once.
+/// 200 SUBSCRIBE_UPDATEs arrive at once.
 void changes_of_order(std::size_t n) {
     lagging w{1, n};
     for (int i = 0; i < 200; ++i) {
@@ -65,7 +65,7 @@ void changes_of_order(std::size_t n) {
     w.settle();
 }
 
-/// A live reader goes back to a track's first subscription while 51 groups arrive by its own, in whose log are N; then
+/// A live reader returns to a track's first subscription while 51 groups arrive on its own, whose log has N; then
 /// 50 of them end.
 void ends_of_draining(std::size_t n) {
     world w{{.bounds = {.cache = 256 << 20, .memory = SIZE_MAX}}};
@@ -90,7 +90,7 @@ void ends_of_draining(std::size_t n) {
         return *g;
     };
     static_cast<void>(camera->accept(asked.at(0), group_sequence{0}));
-    static_cast<void>(begin(0, 0)->finish()); // The live reader is held back, and gets a subscription of its own.
+    static_cast<void>(begin(0, 0)->finish()); // The live reader is delayed, and gets a subscription of its own.
     w.settle();
     static_cast<void>(camera->accept(asked.at(1), group_sequence{1}));
     std::uint64_t next = 1;
@@ -106,7 +106,7 @@ void ends_of_draining(std::size_t n) {
         its, {.ordered = true, .max_latency = relaying::complete_latency, .end = group_sequence{SIZE_MAX / 8}}));
     w.settle();
     expect(w.r.stats().tracks == 2, "nothing is drained");
-    unfinished.pop_back(); // With the last the log goes, once.
+    unfinished.pop_back(); // The last one frees the log.
     const measured now;
     for (const auto& g : unfinished) {
         static_cast<void>(g->finish());

@@ -1,4 +1,4 @@
-// The cache of a relay: what it costs to make room.
+// The cache of a relay: the cost of eviction.
 #include "cost.hpp"
 
 #include <chrono>

@@ -9,7 +9,7 @@
 
 namespace moqlite::bench::costs {
 
-/// Counts instructions while it lives; what a scene does outside is set-up and costs nothing.
+/// Counts instructions during its lifetime; set-up outside is not counted.
 class measured {
 public:
     measured() noexcept;
@@ -19,9 +19,9 @@ public:
 };
 
 struct scene {
-    std::string name;  ///< Row of the issue and what happens, as "B3 leave: ...".
+    std::string name;  ///< Row of the issue and description, as "B3 leave: ...".
     std::size_t n = 0; ///< The smallest N.
-    double growth = 1; ///< Cost at 2N by cost at N, and at 4N by that at 2N, at most: 1 is constant, 2 linear.
+    double growth = 1; ///< Maximum of cost(2N) / cost(N) and cost(4N) / cost(2N): 1 is constant, 2 linear.
     void (*run)(std::size_t n) = nullptr; ///< Sets up, then works while a `measured` lives.
 };
 

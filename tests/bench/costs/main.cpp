@@ -1,4 +1,4 @@
-// moqlite-costs: runs each scene at N, 2N and 4N in a process of its own under callgrind, and fails where the cost
+// moqlite-costs: runs each scene at N, 2N and 4N in a process of its own under callgrind, and fails if the cost
 // grows faster than the scene allows. `./dev bench --costs [--only TEXT] [--list]`.
 #include "cost.hpp"
 

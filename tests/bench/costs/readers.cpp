@@ -1,4 +1,4 @@
-// Readers of one track: what it costs when one of N comes, changes or goes.
+// Readers of one track: the cost when one of N joins, changes or leaves.
 #include "cost.hpp"
 #include "world.hpp"
 

@@ -1,4 +1,4 @@
-// A publisher that takes no more requests: what it costs to ask for one of the N places there.
+// A publisher that accepts no more requests: the cost of a request for one of its N places.
 #include "cost.hpp"
 #include "world.hpp"
 
@@ -6,7 +6,7 @@ namespace moqlite::bench::costs {
 
 namespace {
 
-/// A silent publisher whose N places four sessions hold, and a newcomer that asks for 50.
+/// A silent publisher whose N places four sessions hold, and a new session with 50 requests.
 void ask_a_full_publisher(std::size_t n) {
     world w;
     auto& camera = w.join();

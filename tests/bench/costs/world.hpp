@@ -1,4 +1,4 @@
-// A relay and its peers, connected in memory: what a scene needs to set up a table and work on it.
+// A relay and its peers, connected in memory, for scenes.
 #pragma once
 
 #include "relay/pipe.hpp"
@@ -17,7 +17,7 @@
 
 namespace moqlite::bench::costs {
 
-/// Ends the process with an error: the scene did not do what it is for.
+/// Ends the process with an error: the scene is broken.
 inline void expect(bool holds, const char* what) {
     if (!holds) throw std::runtime_error(what);
 }
@@ -41,7 +41,7 @@ public:
 
     explicit world(relay_options o = {}) : r(std::move(o)) {}
 
-    /// A client that is let in.
+    /// An admitted client.
     guest& join(version v = version::lite_05, limits bounds = {}) {
         guests_.push_back(std::make_unique<guest>(
             v, session_options{.bounds = bounds, .ready = &ready_, .key = guests_.size()}, busy_, now));
@@ -68,7 +68,7 @@ public:
         settle();
         return g;
     }
-    /// Everything that is due is sent and heard.
+    /// Delivers everything.
     void settle() {
         for (bool busy = true; busy;) {
             busy = false;
@@ -87,7 +87,7 @@ public:
         while (r.poll_notice()) {
         }
     }
-    /// What the guest has to say is on its way; the next settle() brings it, all at once.
+    /// Queues the guest's output; the next settle() delivers it at once.
     void say(guest& g) {
         pump(g.is, g.end);
         drain(g);

@@ -1,4 +1,4 @@
-// A role's side of the talk with the process that started it: words come in, JSON lines go out.
+// A role's channel to its parent process: receives words, sends JSON lines.
 #pragma once
 
 #include "../measure.hpp"
@@ -16,8 +16,8 @@
 
 namespace moqlite::bench {
 
-/// Answers each word with what `answer` says, and usage(). When nobody is left to talk to, `leave` is
-/// called, which should stop `io`.
+/// Answers each word with `answer` and usage(). At end of input `leave` is called, which should stop
+/// `io`.
 class channel {
 public:
     using answer_function = std::function<nlohmann::json(const std::string& word)>;

@@ -1,4 +1,4 @@
-// What the roles' sockets have in common.
+// Shared by the roles' sockets.
 #pragma once
 
 #include "channel.hpp"
@@ -42,7 +42,7 @@ inline void listen(asio::server& server, std::vector<std::string> alpn, link::ac
     channel::say({{"port", server.local_address().port()}});
 }
 
-/// What takes a session by WebTransport in which `protocol` is spoken.
+/// Accepts a WebTransport session with `protocol`.
 inline link::accept_function by_webtransport(std::string protocol, link::accept_function accept) {
     return nghttp3::connect({.authority = "localhost", .protocols = {std::move(protocol)}}, std::move(accept),
         [](const link::closed& how) { give_up(how.reason); });
@@ -53,7 +53,7 @@ inline void leave(boost::asio::io_context& io, asio::client& client) {
     client.shutdown(app_error::cancel, "", std::chrono::milliseconds{500}, [&io] { io.stop(); });
 }
 
-/// Opens `count` connections, a few at a time: a burst of handshakes would only time out.
+/// Opens `count` connections, a few at a time: a burst of handshakes would time out.
 class dialer {
 public:
     dialer(asio::client& client, std::uint16_t port, std::string alpn, unsigned count, link::accept_function accept)

@@ -1,4 +1,4 @@
-// What stands at the front of each payload that a publisher of the bench makes.
+// The head of each payload of a bench publisher.
 #pragma once
 
 #include <algorithm>

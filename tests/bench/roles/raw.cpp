@@ -49,7 +49,7 @@ private:
         return std::make_unique<fan_member>(*this, c);
     }
 
-    /// Is on the list of those that frames are due to.
+    /// On the list of receivers of frames.
     class fan_member final : public raw_fan {
     public:
         fan_member(raw_server& home, link::connection& c) : raw_fan{c, home.frames_}, home_{home} {
@@ -98,7 +98,7 @@ private:
     std::vector<link::connection*> members_;
     raw_pipe_out* out_ = nullptr;
     std::uint64_t due_ = 0;   ///< Frames.
-    std::uint64_t first_ = 0; ///< That was due when the rate began.
+    std::uint64_t first_ = 0; ///< The first frame of this rate.
     time_point began_{};
     asio::server server_;
     channel channel_;
@@ -142,7 +142,7 @@ int run(const raw_server_role& plan) { return raw_server{plan}.run(); }
 int run(const raw_client_role& plan) { return raw_client{plan}.run(); }
 
 int run(const aes_role&) {
-    // A second of its own CPU, like everything that this is divided by or into.
+    // A second of CPU on its own core, like the measurements that it is compared with.
     const auto speed = [](std::size_t block) {
         const double at = seconds_now(), cpu = cpu_now();
         const double measured = ngtcp2::aes_128_gcm_speed(block, 200);

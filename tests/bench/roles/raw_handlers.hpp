@@ -1,4 +1,4 @@
-// Handlers without a session: what the same endpoint code can do when nothing is said above QUIC.
+// Handlers without a session: the same endpoint code without a protocol above QUIC.
 #pragma once
 
 #include "roles.hpp"
@@ -35,7 +35,7 @@ protected:
     bool blocked_ = false;
 };
 
-/// Counts what comes, and returns credit for it.
+/// Counts received bytes, and returns their credit.
 class raw_sink final : public raw_handler {
 public:
     raw_sink(link::connection& c, std::uint64_t& bytes) noexcept : raw_handler{c}, bytes_{bytes} {}
@@ -48,7 +48,7 @@ private:
     std::uint64_t& bytes_;
 };
 
-/// Sends the same bytes on one stream, without end.
+/// Sends the same bytes on one stream endlessly.
 class raw_endless final : public raw_handler {
 public:
     raw_endless(link::connection& c, byte_view bytes) noexcept : raw_handler{c}, bytes_{bytes} {}
@@ -59,7 +59,7 @@ private:
     std::optional<stream_id> stream_;
 };
 
-/// Bytes on their way through a forwarder, each copied once: in. What nobody has acknowledged stays.
+/// Bytes in a forwarder, each copied once, on input, and kept until acknowledged.
 class raw_pipe {
 public:
     void append(byte_view bytes);
@@ -82,14 +82,14 @@ private:
 
 class raw_pipe_out;
 
-/// Copies its one stream into a pipe. Credit goes back as the far side acknowledges: that bounds it.
+/// Copies its one stream into a pipe, bounded by returning credit as the far side acknowledges.
 class raw_pipe_in final : public raw_handler {
 public:
     raw_pipe_in(link::connection& c, raw_pipe_out& out) noexcept;
     void stream_received(stream_id id, byte_view bytes, bool fin, time_point now) override;
     ~raw_pipe_in() override;
     void release(std::uint64_t n) { connection_.credit(stream_, n); }
-    /// The far side's connection is gone.
+    /// The far side's connection has ended.
     void part() noexcept { out_ = nullptr; }
 
 private:
@@ -107,7 +107,7 @@ public:
         pipe_.append(bytes);
         connection_.wake();
     }
-    /// Null: that connection is gone.
+    /// Null: that connection has ended.
     void from(raw_pipe_in* in) noexcept { in_ = in; }
     void stream_acked(stream_id, std::uint64_t n, time_point) override {
         pipe_.acked(n);
@@ -121,7 +121,7 @@ private:
     std::optional<stream_id> stream_;
 };
 
-/// Frames that are due to everybody, all the same bytes.
+/// Frames for all receivers, with the same bytes.
 struct raw_frames {
     std::vector<std::byte> group; ///< The frames of one group.
     std::uint64_t due = 0;        ///< Bytes, from the beginning of time.
@@ -137,7 +137,7 @@ public:
 private:
     const raw_frames& frames_;
     std::uint64_t at_;
-    std::optional<stream_id> stream_; ///< Of the group that at_ is inside of.
+    std::optional<stream_id> stream_; ///< The group around at_.
 };
 
 } // namespace moqlite::bench

@@ -35,7 +35,7 @@ public:
     }
 
 private:
-    /// Belongs to a connection's handler, and goes with it.
+    /// Owned by a connection's handler.
     class seat {
     public:
         seat(relay_program& at, std::uint64_t key) noexcept : at_{&at}, key_{key} {}
@@ -119,7 +119,7 @@ private:
             {"reads", wire.reads}, {"writes", wire.writes}, {"sent", wire.datagrams_sent},
             {"received", wire.datagrams_received}};
     }
-    /// The cache's own clock, where nothing else brings a turn.
+    /// The cache's timer, when there is no other turn.
     void wait() {
         timer_.expires_after(std::chrono::milliseconds{100});
         timer_.async_wait([this](const auto& error) {

@@ -1,5 +1,5 @@
-// The programs that a measurement is made of. Each is a process of its own: this program, run with
-// the role's name as its command. Each talks by a channel (channel.hpp) and returns an exit code.
+// The programs of a measurement. Each is a process of its own: this program with the role's name as its
+// command. Each uses a channel (channel.hpp) and returns an exit code.
 #pragma once
 
 #include <cstdint>
@@ -9,23 +9,23 @@
 namespace moqlite::bench {
 
 /// The real relay behind the real server, as moqlite-relay has them; native QUIC and WebTransport on one port.
-/// Says {port}; answers "mark" with {sessions, readers, lost, memory, cached, closed: [{at, reason}]}
+/// Prints {port}; answers "mark" with {sessions, readers, lost, memory, cached, closed: [{at, reason}]}
 /// and "trim", which returns its spare memory to the system first.
 struct relay_role {
     std::uint64_t cache = 64 * 1024 * 1024;
 };
 int run(const relay_role&);
 
-/// One track of a publisher: `rate` frames a second, or, with 0, as many as flow control lets it.
+/// One track of a publisher: `rate` frames a second, or with 0 as many as flow control allows.
 struct track_plan {
-    std::size_t size = 0; ///< Of a frame; 0: there is no such track.
+    std::size_t size = 0; ///< Of a frame; 0: no such track.
     double rate = 0;
     std::uint64_t group = 64; ///< Frames.
-    std::uint64_t frames = 0; ///< After so many the track ends; 0: never.
+    std::uint64_t frames = 0; ///< Number after which the track ends; 0: never.
 };
 
-/// Announces "bench" with the tracks "live" (written at a rate) and "bulk" (written when asked for).
-/// Says {ready}; writes from "go" to "stop"; answers with {live, bulk: frames written, lost: groups}.
+/// Announces "bench" with the tracks "live" (written at a rate) and "bulk" (written on request).
+/// Prints {ready}; writes from "go" to "stop"; answers with {live, bulk: frames written, lost: groups}.
 struct publisher_role {
     std::uint16_t port = 0;
     std::string protocol{alpn(version::lite_05)};
@@ -34,13 +34,13 @@ struct publisher_role {
 int run(const publisher_role&);
 
 enum class watching : std::uint8_t {
-    live,    ///< Takes what comes.
+    live,    ///< Live.
     capped,  ///< Complete, by a Group End that it raises; uses frames at once.
     drained, ///< Complete, through a track_reader that is emptied at `drain` bytes a second.
 };
 
 /// `count` subscribers, each on a connection of its own, all on one socket.
-/// Says {ready} when all are subscribed; answers with {frames, bytes, first: sum of the first frame's
+/// Prints {ready} when all are subscribed; answers with {frames, bytes, first: sum of the first frame's
 /// numbers, began: watchers that have a frame, lost: groups, wrong: frames out of order or damaged,
 /// ended, closed, latency: {p50, p99, count} in ms since the last answer}.
 struct watcher_role {
@@ -52,25 +52,25 @@ struct watcher_role {
     double drain = 0; ///< Bytes a second.
     track_plan plan;  ///< Of the track that it reads.
     bool webtransport = false;
-    bool gives_credit = true; ///< False: it acknowledges, and that is all.
+    bool gives_credit = true; ///< False: it only acknowledges.
 };
 int run(const watcher_role&);
 
-/// A bare server on the same endpoint code, without sessions. What it does on a connection is said by
-/// the ALPN of its peer:
-///   raw-pull  sends bytes on one stream without end
-///   raw-in    copies what comes on one stream to the raw-out that came first
-///   raw-out   is sent that on one stream
-///   raw-fan   is sent frames from memory, at a rate, in groups, each on a stream of its own
-/// Says {port}; answers "go" and "stop" (the rate), "mark", "trim".
+/// A bare server on the same endpoint code, without sessions. The peer's ALPN selects what it does on a
+/// connection:
+///   raw-pull  sends bytes on one stream endlessly
+///   raw-in    copies one stream to the first raw-out
+///   raw-out   receives that on one stream
+///   raw-fan   receives frames from memory, at a rate, in groups, each on a stream of its own
+/// Prints {port}; answers "go" and "stop" (the rate), "mark", "trim".
 struct raw_server_role {
     track_plan fan;
     std::uint64_t window = 1024 * 1024; ///< Stream credit.
 };
 int run(const raw_server_role&);
 
-/// `count` peers of such a server. Those of raw-in send without end, all others count what comes.
-/// Says {ready}; answers with {bytes}.
+/// `count` peers of such a server. Those of raw-in send endlessly, all others count received bytes.
+/// Prints {ready}; answers with {bytes}.
 struct raw_client_role {
     std::uint16_t port = 0;
     unsigned count = 1;
@@ -79,7 +79,7 @@ struct raw_client_role {
 };
 int run(const raw_client_role&);
 
-/// Says how fast this process's libcrypto encrypts: {packets, blocks} in bytes a second, in pieces of
+/// Prints the encryption speed of this process's libcrypto: {packets, blocks} in bytes a second, in pieces of
 /// 1400 bytes and of 16 KB; and ends.
 struct aes_role {};
 int run(const aes_role&);

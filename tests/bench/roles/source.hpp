@@ -34,7 +34,7 @@ public:
         }
     }
 
-    /// Frame number written() is due now, and the others after it at the plan's rate.
+    /// Frame number written() is due now, the following ones at the plan's rate.
     void begin(time_point now) noexcept {
         began_ = now;
         first_ = written_;
@@ -50,7 +50,7 @@ public:
         const auto after = static_cast<double>(written_ - first_) / plan_.rate;
         return began_ + duration{static_cast<duration::rep>(after * 1e9)};
     }
-    /// Writes what is due, or what there is room for; false: nothing.
+    /// Writes due frames, or as many as there is room for; false: none.
     bool write(time_point now) {
         if (plan_.size == 0 || ended_) return false;
         const auto before = written_;

@@ -22,8 +22,8 @@ watcher::watcher(const watcher_role& plan, const std::vector<std::byte>& expecte
         static_cast<void>(reader_->start(track));
         return;
     }
-    asked_.priority = 128; // As a track_reader has it.
-    // There an OK need not say where the groups begin; who has asked knows before the first comes.
+    asked_.priority = 128; // As in track_reader.
+    // There OK may omit the start; a TRACK is answered before the first group.
     if (has_options_in_ok(session_.negotiated())) asked_.start = group_sequence{0};
     if (plan.how == watching::capped) {
         asked_.ordered = true;
@@ -107,7 +107,7 @@ void watcher::raise_cap(time_point now) {
 
 void watcher::on(const group_opened& e, time_point now) {
     if (plan_.how != watching::capped) return;
-    ahead_.group_opened(e.sequence, true, now); // What comes is used at once.
+    ahead_.group_opened(e.sequence, true, now); // Received bytes are used at once.
     open_.insert(e.sequence);
 }
 void watcher::on(const group_closed& e, time_point now) {
@@ -155,7 +155,7 @@ std::size_t watcher::drain(std::size_t bytes, time_point now) {
         const auto p = reader_->next();
         if (!p) break;
         const auto data = p->data.first(std::min(p->data.size(), bytes - used));
-        // The head differs from frame to frame, what follows it does not.
+        // Only the head differs between frames.
         const auto same_from = std::max<std::uint64_t>(frame_head_size, p->offset) - p->offset;
         if (same_from < data.size()) {
             const auto at = static_cast<std::size_t>(same_from);

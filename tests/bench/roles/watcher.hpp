@@ -1,4 +1,4 @@
-// One subscriber of the bench: its session, and what it makes of a track.
+// One subscriber of the bench: its session and figures.
 #pragma once
 
 #include "frame_head.hpp"
@@ -15,14 +15,14 @@
 
 namespace moqlite::bench {
 
-/// What all watchers of a process count together.
+/// The totals of all watchers of a process.
 struct tally {
     std::uint64_t frames = 0, bytes = 0, first = 0, began = 0, lost = 0, wrong = 0;
     unsigned accepted = 0, ended = 0, closed = 0;
     std::vector<float> latencies; ///< ms, since the last answer.
 };
 
-/// Passes everything on but stream credit.
+/// Forwards everything but stream credit.
 class stingy {
 public:
     explicit stingy(link::connection& to) noexcept : to_{to} {}
@@ -56,7 +56,7 @@ public:
     void tick(time_point now) override;
     void on_closed(const link::closed& how, time_point now) override;
 
-    /// Uses up to `bytes` of what is there (watching::drained); returns how many.
+    /// Consumes up to `bytes` (watching::drained); returns how many.
     std::size_t drain(std::size_t bytes, time_point now);
 
 private:

@@ -34,7 +34,7 @@ private:
         asio::options o;
         o.quic.log = log_of("watcher");
         if (!plan_.gives_credit) {
-            // Enough for what control streams say; the first groups exhaust it.
+            // Enough for control streams; the first groups exhaust it.
             o.quic.stream_window = 256;
             o.quic.uni_streams = 4;
         }
@@ -54,7 +54,7 @@ private:
         only_ = made.get();
         return made;
     }
-    /// Lets the one watcher use its share of the last few milliseconds.
+    /// Lets the watcher consume its share of the last few milliseconds.
     void wait() {
         constexpr double every = 0.002;
         constexpr double most = 64 * 1024;

@@ -1,4 +1,4 @@
-// What a message costs to write and to read, next to a memcpy of the same bytes.
+// The cost of encoding and decoding a message, beside a memcpy of the same bytes.
 #include "stages.hpp"
 
 #include "../measure.hpp"

@@ -1,4 +1,4 @@
-// Readers that do harm, and whether anybody else notices.
+// Harmful readers, and their effect on others.
 #include "scenes.hpp"
 
 #include "../measure.hpp"
@@ -32,7 +32,7 @@ lateness lateness_of(const nlohmann::json& mark) {
     return {l.at("p50").get<double>(), l.at("p99").get<double>()};
 }
 
-/// A relay, the side track's watcher and, with `frames`, a file of so many that is read slowly.
+/// A relay, the side track's watcher and, with `frames`, a file of that many, read slowly.
 class file_scene {
 public:
     file_scene(const run_plan& plan, std::uint64_t frames)
@@ -73,7 +73,7 @@ void whole_file(report& out, const run_plan& plan) {
     file_scene s{plan, frames};
     nlohmann::json read = s.reader->ask("mark");
     const double until = begin + 60 + static_cast<double>(plan.file) / file_drain * 2;
-    // The end is known before the last byte has been used.
+    // The end is known before the last byte is consumed.
     while (read.at("frames").get<std::uint64_t>() < frames && read.at("lost") == 0 && seconds_now() < until) {
         sleep_for(0.25);
         read = s.reader->ask("mark");

@@ -1,5 +1,5 @@
-// Memory of a subscriber that has received a MiB and then hears nothing: resident bytes of the server
-// with many of them, less those with none, after it had one. Both servers trim their heaps before.
+// Memory of an idle subscriber that has received a MiB: resident bytes of the server with many of them,
+// minus those with none, after it had one. Both servers trim their heaps first.
 #include "scenes.hpp"
 
 #include <algorithm>
@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t frame = 16 * 1024;
 constexpr double wanted = 1024 * 1024; ///< Bytes that each receives.
 
-/// 100 MB a second, of all together; not more than 640 frames a second.
+/// 100 MB a second in total; at most 640 frames a second.
 double rate_for(unsigned count) { return std::clamp(100e6 / (count * double{frame}), 1.0, 640.0); }
 
 /// Has `source` write until every watcher has its share.
@@ -30,7 +30,7 @@ double settled(child& server, double quiet) {
 
 double quiet_time(const run_plan& plan) { return plan.quick ? 1 : 10; }
 
-/// `make(count)` starts so many watchers.
+/// `make(count)` starts that many watchers.
 template <class Make>
 double cost(child& server, child& source, const run_plan& plan, Make&& make) {
     {
@@ -61,7 +61,7 @@ double idle_connection(const run_plan& plan) {
 
 double idle_subscriber(const run_plan& plan, bool webtransport) {
     const cell c{plan.idle, frame};
-    // The cache is bounded on its own account; without one, what is measured is the subscriber.
+    // Without a cache, which has its own bound, the subscriber is measured.
     relay_scene scene{plan, 0,
         {"role-publish", "--live-size", std::to_string(frame), "--live-group", std::to_string(c.group()), "--live-rate",
             std::to_string(rate_for(plan.idle))}};

@@ -1,5 +1,5 @@
-// Two sessions and nothing between them: what a frame costs above QUIC. Each frame is written, pumped
-// and read on its own, as a live one is; nothing is copied on the way but by the sessions.
+// Two sessions joined in memory: the cost of a frame above QUIC. Each frame is written, pumped
+// and read on its own, like a live one; only the sessions copy.
 #include "stages.hpp"
 
 #include "../measure.hpp"
@@ -26,7 +26,7 @@ public:
         return stream_id{n << 2 | (kind == direction::uni ? 2U : 0U) | (side_ == role::server ? 1U : 0U)};
     }
     std::optional<std::size_t> write(const write_stream& w) {
-        // Lent until it is acknowledged, which is right after its delivery.
+        // Lent until acknowledged, right after delivery.
         for (const auto bytes : w.data) sent_.push_back({w.stream, bytes, false});
         if (w.fin) sent_.push_back({w.stream, {}, true});
         return w.size;
@@ -37,7 +37,7 @@ public:
     void close(app_error, std::string_view) { throw std::logic_error("nothing is closed here"); }
     void flush() {}
 
-    /// Hands over all that was sent, with its acknowledgements; `events` takes what the peer's session says.
+    /// Delivers everything sent, with acknowledgements; `events` takes the peer session's events.
     template <class Events>
     void deliver(memory_end& to, time_point now, Events&& events) {
         for (std::size_t i = 0; i < sent_.size(); ++i) {

@@ -1,4 +1,4 @@
-// What the endpoint can do without sessions, and one watcher of 64 KB frames beside it.
+// The endpoint without sessions, and one watcher of 64 KB frames beside it.
 #include "scenes.hpp"
 
 #include "../measure.hpp"

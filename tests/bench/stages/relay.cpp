@@ -11,14 +11,14 @@ namespace moqlite::bench {
 
 namespace {
 
-/// What relay CPU a delivery may be of the raw fan-out's; nullopt: no goal. A relay for one watcher
-/// receives as much as it sends, which the fan-out never does.
+/// The goal for relay CPU per delivery, relative to the raw fan-out; nullopt: none. A relay for one watcher
+/// receives as much as it sends, unlike the fan-out.
 std::optional<double> goal_of(const cell& c) {
     if (c.watchers == 1 || c.size > 8192) return std::nullopt;
     return c.size <= 200 ? 1.5 : 1.25;
 }
 
-/// Frames a second: what such frames come at, but half of what the relay and its clients can do at most.
+/// Frames a second: a typical rate for the size, but at most half of saturation.
 double rate_of(const cell& c, const through& full) {
     const double usual = c.size > 8192 ? 100 : 500;
     return std::max(1.0, std::min(usual, 0.5 * full.deliveries / c.watchers));
@@ -57,7 +57,7 @@ compared at_fixed_rate(const run_plan& plan, const cell& c, double rate) {
 
 double part(const through& t) { return t.expected > 0 ? t.delivered / t.expected : 0; }
 
-/// What a delivery took of the socket, and of the loop.
+/// System calls and turns per delivery.
 nlohmann::json calls(const through& t) {
     const double n = t.deliveries;
     return {{"turns", t.turns / n}, {"reads", t.reads / n}, {"writes", t.writes / n}};

@@ -12,14 +12,14 @@ std::string text(std::uint64_t value) { return std::to_string(value); }
 std::string text(int value) { return std::to_string(value); }
 std::string text(unsigned value) { return std::to_string(value); }
 
-/// One-stream programs get as much credit as a connection has: they show what the endpoint can do.
+/// One-stream programs get a connection's whole credit: they show the endpoint's limit.
 constexpr const char* wide_window = "8388608";
 
 std::vector<std::string> raw_client(int port, unsigned count, const char* alpn, const char* window) {
     return {"role-raw-client", "--port", text(port), "--count", text(count), "--alpn", alpn, "--window", window};
 }
 
-/// Two readings of everything, a window apart.
+/// Two readings of all processes, a window apart.
 struct reading {
     explicit reading(std::vector<child*> all) : from{std::move(all)} {}
     void begin() {
@@ -59,7 +59,7 @@ through measure(const run_plan& plan, std::vector<child*> all) {
     return out;
 }
 
-/// Stops the publisher and waits until what is on its way has come, or nothing comes any more.
+/// Stops the publisher and waits until everything in flight has arrived, or nothing arrives any more.
 void count_delivered(child& publisher, child& watchers, const cell& c, const char* track, through& out) {
     const auto total = publisher.ask("stop").at(track).get<double>();
     for (double before = -1;;) {

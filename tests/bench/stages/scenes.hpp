@@ -1,4 +1,4 @@
-// Processes put together for one measurement.
+// The processes of one measurement.
 #pragma once
 
 #include "../child.hpp"
@@ -18,7 +18,7 @@ struct cell {
     [[nodiscard]] std::string name() const;
 };
 
-/// The versions of publisher and watchers, and what carries the watchers.
+/// The versions of publisher and watchers, and the watchers' transport.
 struct route {
     version from = version::lite_05;
     version to = version::lite_05;
@@ -27,7 +27,7 @@ struct route {
     [[nodiscard]] std::string name() const; ///< "03->05"
 };
 
-/// What came through, and at which price. Rates are a second, of all watchers together.
+/// Throughput and cost. Rates are per second, of all watchers together.
 struct through {
     double bytes = 0;                        ///< Payload.
     double deliveries = 0;                   ///< Frames.
@@ -37,7 +37,7 @@ struct through {
     double rss = 0;                          ///< Bytes of the process under test.
     double turns = 0, reads = 0, writes = 0; ///< Of the process under test.
     double delivered = 0, expected = 0;
-    /// Bytes a second of the server's CPU: its speed where it has its core for itself and is kept busy.
+    /// Bytes per second of the server's CPU: its speed on a core of its own under full load.
     [[nodiscard]] double speed() const noexcept { return server > 0 ? bytes / server : 0; }
     [[nodiscard]] double each() const noexcept { return deliveries > 0 ? server / deliveries * 1e6 : 0; } ///< CPU µs
 };
@@ -55,13 +55,13 @@ public:
     child publisher;
 };
 
-/// `rate` frames a second; 0: as many as complete readers take.
+/// `rate` frames per second; 0: as many as complete readers take.
 [[nodiscard]] through through_relay(const run_plan&, const cell&, double rate, const route& = {});
 /// The same frames at the same rate from memory, on bare connections.
 [[nodiscard]] through raw_fan_out(const run_plan&, const cell&, double rate);
 [[nodiscard]] through raw_forwarder(const run_plan&);
 [[nodiscard]] through raw_pair(const run_plan&);
-/// What an idle subscriber takes of the relay's memory, resident bytes.
+/// Memory of an idle subscriber in the relay, resident bytes.
 [[nodiscard]] double idle_subscriber(const run_plan&, bool webtransport);
 
 } // namespace moqlite::bench

@@ -13,7 +13,7 @@ struct run_plan {
     bool quick = false;
     double seconds = 3;   ///< A measured window.
     double warm_up = 0.5; ///< Before it.
-    int pairs = 5;        ///< Interleaved measurements whose ratios' median counts.
+    int pairs = 5;        ///< Interleaved measurements; the median ratio counts.
     unsigned idle = 200;  ///< Idle subscribers.
     std::vector<unsigned> watchers{1, 10, 40, 100};
     std::vector<std::size_t> sizes{200, 4096, 8192, 65536}; ///< Of frames, bytes.
@@ -33,13 +33,13 @@ void bench_raw(report&, const run_plan&);
 void bench_relay(report&, const run_plan&);
 /// Publisher and watchers on all versions, also on different ones, in turns with moq-lite-05.
 void bench_versions(report&, const run_plan&);
-/// What an idle subscriber costs, beside an idle connection.
+/// The cost of an idle subscriber, beside an idle connection.
 void bench_idle(report&, const run_plan&);
 /// Watchers and idle subscribers by WebTransport, in turns with the same on native QUIC.
 void bench_webtransport(report&, const run_plan&);
-/// A track beside a file that somebody reads slowly.
+/// A track beside a file that is read slowly.
 void bench_slow_file(report&, const run_plan&);
-/// Watchers beside one that is stopped and one that never gives credit.
+/// Watchers beside one that is stopped and one that never grants credit.
 void bench_bad_readers(report&, const run_plan&);
 
 } // namespace moqlite::bench

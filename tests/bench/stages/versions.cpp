@@ -17,19 +17,19 @@ constexpr route plain{version::lite_05, version::lite_05};
 constexpr std::array others{route{version::lite_03, version::lite_03}, route{version::lite_04, version::lite_04},
     route{version::lite_03, version::lite_05}, route{version::lite_05, version::lite_03}};
 
-/// What is compared, and how: many watchers at a fixed rate of at most half of saturation, one at full rate.
+/// The comparisons: many watchers at a fixed rate of at most half of saturation, one at full rate.
 struct comparison {
     cell what;
     double rate;          ///< Frames a second; 0: as many as go through.
-    double of_raw;        ///< At most so much of the endpoint's own cost, where both ends have one version.
-    bool has_goal_beside; ///< What other routes may cost of 05 to 05.
+    double of_raw;        ///< Maximum relative to the endpoint's own cost, for equal versions.
+    bool has_goal_beside; ///< Maximum cost of other routes relative to 05 to 05.
     [[nodiscard]] const char* divisor() const { return rate != 0 ? "raw fan-out" : "raw forwarder"; }
 };
 constexpr std::array comparisons{comparison{{10, 200}, 500, 1.5, false}, comparison{{100, 4096}, 300, 1.25, false},
     comparison{{40, 8192}, 500, 1.25, true}, comparison{{1, 65536}, 0, 1 / 0.85, true}};
 constexpr double of_plain = 1.10;
 
-/// The server's CPU a frame that arrives, µs.
+/// The server's CPU per delivered frame, µs.
 double each(const comparison& c, const through& t) {
     return t.bytes > 0 ? t.server / t.bytes * static_cast<double>(c.what.size) * 1e6 : 0;
 }
@@ -77,7 +77,7 @@ void compare(report& out, const run_plan& plan, const comparison& c) {
     std::array<series, others.size()> each_other;
     for (int i = 0; i < plan.pairs; ++i) {
         const double raw = raw_each(plan, c);
-        // Between two of the same: what drifts meanwhile is in both.
+        // Between two of the same kind, so that drift affects both.
         const double before = base.add(c, through_relay(plan, c.what, c.rate, plain), raw, 0);
         std::array<through, others.size()> got;
         for (std::size_t n = 0; n < others.size(); ++n) got[n] = through_relay(plan, c.what, c.rate, others[n]);

@@ -1,4 +1,4 @@
-// What HTTP/3 and WebTransport cost the relay: the same watchers by them, in turns with native QUIC.
+// The relay's cost of HTTP/3 and WebTransport: the same watchers, alternating with native QUIC.
 #include "scenes.hpp"
 
 #include "../measure.hpp"
@@ -29,7 +29,7 @@ constexpr std::array comparisons{
 constexpr double least = 0.9;
 constexpr double idle_most = 48;
 
-/// The relay's CPU a frame that arrives, µs.
+/// The relay's CPU per delivered frame, µs.
 double each(const comparison& c, const through& t) {
     return t.bytes > 0 ? t.server / t.bytes * static_cast<double>(c.what.size) * 1e6 : 0;
 }

@@ -16,7 +16,7 @@ hop_list hops(std::size_t n) {
     return out;
 }
 
-/// "a/a/…" with `n` segments, and its hexadecimal with the length in front.
+/// "a/a/…" with `n` segments, and its hexadecimal after its length.
 std::pair<std::string, std::string> path(std::size_t n) {
     std::string text = "a";
     while (--n > 0) text += "/a";

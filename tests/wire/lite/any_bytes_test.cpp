@@ -14,7 +14,7 @@ namespace {
 
 using bytes = std::vector<std::byte>;
 
-/// Bytes among which small numbers and long varints are both likely.
+/// Random bytes with many small numbers and long varints.
 bytes draw(std::mt19937_64& random) {
     bytes out(random() % 40);
     for (auto& b : out) {
@@ -24,7 +24,7 @@ bytes draw(std::mt19937_64& random) {
     return out;
 }
 
-/// Whatever is read can be written, and then reads the same.
+/// A decoded message can be encoded, and decodes to the same.
 template <class M>
 std::size_t check_survives(version v, const bytes& body) {
     const auto first = decode<M>(v, body);
@@ -74,7 +74,7 @@ TEST_CASE("any bytes begin with a frame, need more bytes, or are malformed", "[a
             for (std::size_t cut = 0; cut <= in.size(); ++cut) {
                 const auto part = take_frame_header(v, byte_view{in}.first(cut));
                 if (known || part.status != progress::need_more) {
-                    // What a prefix has told, more bytes do not change.
+                    // More bytes do not change the result of a prefix.
                     known = true;
                     CHECK(part.status == whole.status);
                     CHECK(part.value == whole.value);

@@ -17,7 +17,7 @@ namespace {
 
 using list = std::vector<std::string>;
 
-/// The messages as `offset+size NAME field=value ...`, then how it ends: `whole 9`, `incomplete 4`, `message_too_long
+/// The messages as `offset+size NAME field=value ...`, then the end: `whole 9`, `incomplete 4`, `message_too_long
 /// 1`.
 list lines_of(const inspection& what, byte_view bytes, const limits& bounds = wire::default_limits) {
     list out;
@@ -183,7 +183,7 @@ TEST_CASE("the best reading of an answer is complete and likely", "[inspect]") {
     CHECK(best(v4, "00 06 03 00 40fa 00 00") == bidi_type::subscribe);
     CHECK(best(v3, "04 800f4240") == bidi_type::probe);
     CHECK(best(v6, "03 6222 00 00 06 03 63616d 00 00") == bidi_type::announce);
-    // ANNOUNCE_OK promises 40 announcements, and TRACK_INFO would have a flag of 15.
+    // As ANNOUNCE_OK it announces 40 announcements, as TRACK_INFO it has a flag of 15.
     CHECK(best(v5, "05 800f4240 28") == bidi_type::probe);
     // Cut off.
     CHECK(best(v5, "03 6222 01 06 01 03 63") == bidi_type::announce);

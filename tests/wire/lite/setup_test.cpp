@@ -8,7 +8,7 @@ namespace {
 
 constexpr auto v = version::lite_05;
 
-/// What a body, given without its length, says.
+/// Decodes a body without its length.
 setup read_setup(const std::vector<std::byte>& body) {
     const auto m = decode<setup>(v, body);
     REQUIRE(m.error() == errc::ok);
