@@ -93,7 +93,7 @@ private:
     /// Pieces of one frame are one line.
     void add(const frame_data& f) {
         const bool goes_on =
-            frame_ && frame_->group == f.group && frame_->frame == f.frame && offset_ == f.offset && f.offset != 0;
+            frame_ && frame_->group == f.group && frame_->object == f.object && offset_ == f.offset && f.offset != 0;
         if (!goes_on) {
             finish_frame();
             frame_ = f;

@@ -121,13 +121,13 @@ private:
         if (collecting_) collect(e.group, e.sequence);
     }
     void collect(group_id id, group_sequence sequence) {
-        auto log = group::make(session_.pool(), sequence, with_timestamps(session_.negotiated()));
+        auto log = group::make(session_.pool(), sequence, with_timestamps(session_.features().frames));
         if (log && session_.collect(id, log)) collected_[id] = log;
     }
     void on(const frame_data& e) {
         must(arriving_.contains(e.group), "a group that goes on has begun");
         auto& g = arriving_[e.group];
-        check_piece(e.sequence, e.frame, e.size, e.offset, e.time, e.data, timed());
+        check_piece(e.sequence, number(e.object), e.size, e.offset, e.time, e.data, timed());
         g.held += e.data.size();
         if (e.offset + e.data.size() == e.size) ++g.frames;
         if (at_once_) release(e.group, g, UINT64_MAX);
@@ -143,7 +143,7 @@ private:
         frame_cursor cursor{log};
         std::uint64_t frames = 0;
         while (const auto p = cursor.next()) {
-            check_piece(log->sequence(), p->frame, p->size, p->offset, p->time, p->data, timed());
+            check_piece(log->sequence(), number(p->object), p->size, p->offset, p->time, p->data, timed());
             if (p->offset + p->data.size() == p->size) ++frames;
             cursor.consume(p->data.size());
         }
@@ -233,7 +233,8 @@ inline void actor::command_as_subscriber(std::size_t which, input& in) {
             if (const auto id = session_.subscribe(track(k), options(in))) subscriptions_.insert(*id);
         break;
     case 3:
-        if (!subscriptions_.empty()) static_cast<void>(session_.update(pick(subscriptions_, k), options(in)));
+        if (!subscriptions_.empty())
+            static_cast<void>(session_.update(pick(subscriptions_, k), changes_to(options(in))));
         break;
     case 4: {
         if (subscriptions_.empty()) break;
@@ -280,7 +281,8 @@ inline void actor::command_as_publisher(std::size_t which, input& in) {
     case 11: static_cast<void>(session_.unannounce(path(k))); break;
     case 12: {
         if (writing_.size() >= 16) break;
-        auto g = group::make(session_.pool(), group_sequence{in.below(16)}, with_timestamps(session_.negotiated()));
+        auto g =
+            group::make(session_.pool(), group_sequence{in.below(16)}, with_timestamps(session_.features().frames));
         must(static_cast<bool>(g), "an empty group takes no memory");
         serve(request, g);
         writing_.push_back({std::move(g)});
@@ -367,7 +369,7 @@ inline void actor::answer_fetch(std::size_t which, input& in) {
     case 25: {
         if (fetches_.empty() || writing_.size() >= 16) break;
         const auto [request, sequence] = pick(fetches_, k);
-        auto g = group::make(session_.pool(), sequence, with_timestamps(session_.negotiated()));
+        auto g = group::make(session_.pool(), sequence, with_timestamps(session_.features().frames));
         serve(request, g);
         writing_.push_back({std::move(g)});
         break;

@@ -84,7 +84,7 @@ TEST_CASE("a relay carries a track to many with one subscription, every byte to 
                 60s);
             for (const auto& v : viewers) {
                 must(v->ended->finished, "the track ends cleanly for each");
-                if (has_subscribe_end(v->at->negotiated())) must(v->end_known == c.end(), "and each knows its end");
+                if (v->at->features().subscribe_end) must(v->end_known == c.end(), "and each knows its end");
                 must(v->accepted.has_value() && v->has_all(*v->accepted, c.end()),
                     "each has everything from where it began");
                 must(v->cut.empty() && v->dropped.empty(), "nothing was lost");

@@ -27,7 +27,7 @@ std::uint64_t everything_arrives(std::uint64_t seed) {
     w.run_until([&] { return sink.ended.has_value(); }, 600s);
     must(sink.ended->finished, "the track ends cleanly");
     must(sink.has_all(group_sequence{c.first}, c.end()), "who sees the end has everything");
-    if (has_subscribe_end(p.client->negotiated())) must(sink.end_known == c.end(), "the end is known");
+    if (p.client->features().subscribe_end) must(sink.end_known == c.end(), "the end is known");
     w.run_until([&] { return source.ended == 1; }, 600s);
     must(source.ended_delivered == 1 && source.delivered == c.groups && source.lost == 0,
         "the publisher knows that all has arrived");

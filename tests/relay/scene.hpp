@@ -63,7 +63,7 @@ public:
 
     void watch(std::string_view prefix = "") { REQUIRE(session_.watch(prefix)); }
     void subscribe(const track_ref& track, const subscribe_options& o = {}) { REQUIRE(session_.subscribe(track, o)); }
-    void update(const subscribe_options& o) { REQUIRE(session_.update(subscribe_id{0}, o)); }
+    void update(const subscribe_options& o) { REQUIRE(session_.update(subscribe_id{0}, changes_to(o))); }
     void unsubscribe() { REQUIRE(session_.unsubscribe(subscribe_id{0})); }
 
     // Events since the last call.

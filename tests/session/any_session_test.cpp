@@ -2,8 +2,8 @@
 #include "subject.hpp"
 
 #include <catch2/catch_test_macros.hpp>
-#include <moqlite/session/acceptor.hpp>
 #include <moqlite/session/any_session.hpp>
+#include <optional>
 
 namespace moqlite::test::any_session_test {
 
@@ -32,13 +32,13 @@ public:
     void flushed() noexcept { note("flushed"); }
     [[nodiscard]] std::optional<time_point> deadline() const noexcept { return t0; }
     result<void> admit(scope) { return done("admit"); }
-    result<void> refuse(app_error) { return done("refuse"); }
+    result<void> refuse(app_error, std::string_view reason) { return done("refuse", reason); }
     result<watch_id> watch(std::string_view) { return note("watch"), watch_id{1}; }
     result<void> unwatch(watch_id) { return done("unwatch"); }
     result<subscribe_id> subscribe(const track_ref&, const subscribe_options&) {
         return note("subscribe"), subscribe_id{2};
     }
-    result<void> update(subscribe_id, const subscribe_options&) { return done("update"); }
+    result<void> update(subscribe_id, const subscribe_changes&) { return done("update"); }
     result<void> unsubscribe(subscribe_id) { return done("unsubscribe"); }
     result<query_id> request_track(const track_ref&) { return note("request_track"), query_id{3}; }
     result<void> cancel(query_id) { return done("cancel"); }
@@ -52,7 +52,7 @@ public:
     result<void> unannounce(std::string_view) { return done("unannounce"); }
     result<void> answer_track(request_id, const track_info&) { return done("answer_track"); }
     result<void> accept(request_id, std::optional<group_sequence>, priority) { return done("accept"); }
-    result<void> reject(request_id, app_error) { return done("reject"); }
+    result<void> reject(request_id, app_error, std::string_view reason) { return done("reject", reason); }
     result<void> serve(request_id, group_ref) { return done("serve"); }
     result<group_ref> open_group(request_id, group_sequence) { return note("open_group"), group_ref{}; }
     result<void> serve_datagram(request_id, group_sequence, timestamp, byte_view) { return done("serve_datagram"); }
@@ -60,17 +60,18 @@ public:
     result<void> end_track(request_id, group_sequence) { return done("end_track"); }
     result<void> finish(request_id) { return done("finish"); }
     result<void> goaway(std::string_view) { return done("goaway"); }
-    void close(app_error, std::string_view) { note("close"); }
+    void close(app_error, std::string_view reason) { static_cast<void>(done("close", reason)); }
     [[nodiscard]] std::uint64_t unsent(request_id) { return note("unsent"), 5; }
     [[nodiscard]] slab_pool& pool() noexcept { return pool_; }
     [[nodiscard]] bool is_closed() const noexcept { return true; }
-    [[nodiscard]] version negotiated() const noexcept { return version::lite_04; }
+    [[nodiscard]] protocol negotiated() const noexcept { return protocol::moqt(14); }
+    [[nodiscard]] protocol_features features() const noexcept { return {.subscribe_end = true}; }
     [[nodiscard]] const scope& allowed() const noexcept { return allowed_; }
 
 private:
     void note(const char* what) const { notes_->push_back(what); }
-    result<void> done(const char* what) const {
-        note(what);
+    result<void> done(const char* what, std::string_view reason = {}) const {
+        notes_->push_back(what + std::string(reason));
         return {};
     }
     list* notes_;
@@ -108,7 +109,7 @@ TEST_CASE("every input, command and output of an any_session is the inner sessio
                        "poll_event"});
     notes.clear();
     CHECK(any.admit({}));
-    CHECK(any.refuse());
+    CHECK(any.refuse(app_error::unauthorized, " a stranger"));
     CHECK(any.watch("").value() == watch_id{1});
     CHECK(any.unwatch({}));
     CHECK(any.subscribe({}).value() == subscribe_id{2});
@@ -126,7 +127,7 @@ TEST_CASE("every input, command and output of an any_session is the inner sessio
     CHECK(any.unannounce(""));
     CHECK(any.answer_track({}, {}));
     CHECK(any.accept({}));
-    CHECK(any.reject({}, {}));
+    CHECK(any.reject({}, {}, " of no use"));
     CHECK(any.serve({}, {}));
     CHECK(any.open_group({}, {}));
     CHECK(any.serve_datagram({}, {}, {}, {}));
@@ -134,23 +135,27 @@ TEST_CASE("every input, command and output of an any_session is the inner sessio
     CHECK(any.end_track({}, {}));
     CHECK(any.finish({}));
     CHECK(any.goaway());
-    any.close({});
+    any.close({}, " at last");
     CHECK(any.unsent({}) == 5);
-    CHECK(notes == list{"admit", "refuse", "watch", "unwatch", "subscribe", "update", "unsubscribe", "request_track",
-                       "cancel", "fetch", "collect", "release", "stop", "probe", "stop_probe", "announce", "unannounce",
-                       "answer_track", "accept", "reject", "serve", "open_group", "serve_datagram", "drop", "end_track",
-                       "finish", "goaway", "close", "unsent"});
+    CHECK(notes == list{"admit", "refuse a stranger", "watch", "unwatch", "subscribe", "update", "unsubscribe",
+                       "request_track", "cancel", "fetch", "collect", "release", "stop", "probe", "stop_probe",
+                       "announce", "unannounce", "answer_track", "accept", "reject of no use", "serve", "open_group",
+                       "serve_datagram", "drop", "end_track", "finish", "goaway", "close at last", "unsent"});
     CHECK(&any.pool() == &any.as<dummy>()->pool());
     CHECK(any.is_closed());
-    CHECK(any.negotiated() == version::lite_04);
+    CHECK(any.negotiated().draft() == 14);
+    CHECK_FALSE(any.negotiated().lite());
+    CHECK(any.features().subscribe_end);
     CHECK(any.deadline() == t0);
     CHECK(any.allowed().publish.size() == 1);
 }
 
 TEST_CASE("an any_session that holds a session behaves as the session does", "[any_session]") {
     std::optional<any_session> any;
-    REQUIRE(acceptor{role::client}.make("moq-lite-05", {.path = "/x"}, t0, any));
-    CHECK(any->negotiated() == version::lite_05);
+    any.emplace(std::in_place_type<session>, role::client, version::lite_05, session_options{.path = "/x"}, t0);
+    CHECK(any->negotiated().lite() == version::lite_05);
+    CHECK_FALSE(any->negotiated().draft());
+    CHECK(any->features() == features_of(version::lite_05));
     recorder link{role::client};
     CHECK(pump(*any, link));
     CHECK(link.said == list{"open uni", "write 2 01050102022f78 fin"});
@@ -158,12 +163,6 @@ TEST_CASE("an any_session that holds a session behaves as the session does", "[a
     any->stream_received(stream_id{3}, bytes, true, t0);
     CHECK(text(any->poll_event().value()) == "setup_received");
     CHECK_FALSE(any->poll_event());
-}
-
-TEST_CASE("an acceptor makes no session for an unsupported protocol", "[any_session]") {
-    std::optional<any_session> any;
-    CHECK(acceptor{role::server}.make("h3", {}, t0, any).error() == errc::unsupported);
-    CHECK_FALSE(any);
 }
 
 } // namespace moqlite::test::any_session_test

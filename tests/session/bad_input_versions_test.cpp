@@ -110,7 +110,7 @@ TEST_CASE("an announced frame of 32 MiB takes no memory before its bytes arrive"
         const auto stream = server_uni(n + 1);
         const auto sequence = to_hex(std::array{std::byte(n)});
         CHECK(client.receive(stream, "00 02 00" + sequence).size() == 1);
-        auto log = group::make(client->pool(), group_sequence{n}, with_timestamps(v));
+        auto log = group::make(client->pool(), group_sequence{n}, with_timestamps(frames_of(v)));
         REQUIRE(client->collect(group_id{stream}, log));
         CHECK(client.receive(stream, header + "61").empty());
     }

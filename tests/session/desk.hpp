@@ -15,7 +15,7 @@ struct notebook {
         said.push_back("subscribe " + text(track) + (o.ordered ? " ordered " : " ") + range(o));
         return subscribe_id{next++};
     }
-    result<void> update(subscribe_id id, const subscribe_options& o) {
+    result<void> update(subscribe_id id, const subscribe_changes& o) {
         said.push_back("update " + std::to_string(number(id)) + " " + range(o));
         return {};
     }
@@ -31,8 +31,9 @@ struct notebook {
         said.push_back("unsubscribe " + std::to_string(number(id)));
         return {};
     }
-    [[nodiscard]] version negotiated() const { return dialect; }
-    static std::string range(const subscribe_options& o) {
+    [[nodiscard]] protocol_features features() const { return features_of(dialect); }
+    template <class Options>
+    static std::string range(const Options& o) {
         const auto one = [](auto s) { return s ? std::to_string(number(*s)) : std::string(); };
         return one(o.start) + ".." + one(o.end);
     }
@@ -54,11 +55,12 @@ struct desk {
     void dropped(std::uint64_t first, std::uint64_t last) {
         tell(groups_dropped{id, at(first), at(last), app_error::evicted});
     }
-    void opened(std::uint64_t n) { tell(group_opened{group_id{100 + n}, id, at(n)}); }
+    void opened(std::uint64_t n) { tell(group_opened{group_id{100 + n}, id, at(n), {}}); }
     void data(
         std::uint64_t n, std::string_view payload, std::uint64_t frame = 0, std::optional<std::uint64_t> size = {}) {
         const auto bytes = as_bytes(payload);
-        tell(frame_data{group_id{100 + n}, id, at(n), frame, size.value_or(bytes.size()), 0, timestamp{frame}, bytes});
+        tell(frame_data{group_id{100 + n}, id, at(n), {}, object_id{frame}, size.value_or(bytes.size()), 0,
+            timestamp{frame}, bytes});
     }
     void closed(std::uint64_t n, bool complete = true) {
         tell(group_closed{group_id{100 + n}, id, at(n), complete, complete ? app_error::cancel : app_error::old});
@@ -75,7 +77,7 @@ struct desk {
         while (const auto p = reader.next()) {
             std::string bytes;
             for (auto b : p->data) bytes.push_back(static_cast<char>(b));
-            out.push_back(std::to_string(number(p->sequence)) + "." + std::to_string(p->frame) + " " + bytes);
+            out.push_back(std::to_string(number(p->sequence)) + "." + std::to_string(number(p->object)) + " " + bytes);
             reader.consume(p->data.size());
         }
         return out;

@@ -17,7 +17,7 @@ std::string text(const frame_cursor::piece& p) {
     std::string bytes;
     for (auto b : p.data) bytes.push_back(static_cast<char>(b));
     if (bytes.size() > 20) bytes = std::to_string(bytes.size()) + " bytes";
-    return std::to_string(p.frame) + "@" + std::to_string(static_cast<std::uint64_t>(p.time)) + " " +
+    return std::to_string(number(p.object)) + "@" + std::to_string(static_cast<std::uint64_t>(p.time)) + " " +
            std::to_string(p.offset) + "/" + std::to_string(p.size) + " " + bytes;
 }
 
@@ -110,7 +110,7 @@ TEST_CASE("frames over many slabs, and headers across their borders, are read wh
         for (std::uint64_t n = 0; n < 20; ++n) r.write(1000 * n, std::string(size, static_cast<char>('a' + n)));
         std::uint64_t frame = 0;
         while (const auto p = r.cursor.next()) {
-            frame = p->frame;
+            frame = number(p->object);
             CHECK(static_cast<std::uint64_t>(p->time) == 1000 * frame);
             CHECK(p->data.front() == static_cast<std::byte>('a' + frame));
             CHECK(p->data.back() == static_cast<std::byte>('a' + frame));

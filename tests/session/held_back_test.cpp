@@ -322,7 +322,7 @@ TEST_CASE("the Group Start that a subscription named is repeated in each update"
     CHECK(client.outputs() == list{"write 0 05090000081f"});
     const auto other = client->subscribe({"a", "c"}).value();
     static_cast<void>(client.outputs());
-    REQUIRE(client->update(other, {.priority = 9}));
+    REQUIRE(client->update(other, {.priority = 9, .end = no_end}));
     CHECK(client.outputs() == list{"write 4 050900000000"});
 }
 

@@ -35,7 +35,7 @@ struct notebook {
     }
     result<void> finish(request_id id) { return note("finish " + name(id)); }
     [[nodiscard]] std::uint64_t unsent(request_id) const { return waiting; }
-    [[nodiscard]] version negotiated() const { return version::lite_05; }
+    [[nodiscard]] protocol_features features() const { return features_of(version::lite_05); }
 
     std::uint64_t waiting = 0; ///< Bytes, of each subscriber.
     list said;

@@ -17,7 +17,7 @@ struct viewer : subject {
         subscribe_options o{.priority = p};
         if (end) o.end = group_sequence{*end};
         if (start) o.start = group_sequence{*start};
-        REQUIRE((*this)->update(id, o));
+        REQUIRE((*this)->update(id, changes_to(o)));
     }
     subscribe_id id{};
 };
@@ -74,6 +74,25 @@ TEST_CASE("updates before the SUBSCRIBE has a stream follow it as one", "[sessio
     client->streams_available(direction::bidi, client.now);
     CHECK(client.outputs() ==
           list{"open bidi", "write 0 02110004726f6f6d05766964656f0000000000", "write 0 050900000000"});
+}
+
+TEST_CASE("what an update does not set stays as it is, and a Group End goes only by name", "[session][update]") {
+    viewer client{{.priority = 3,
+        .ordered = true,
+        .max_latency = milliseconds{100},
+        .start = group_sequence{7},
+        .end = group_sequence{9}}};
+    const auto sent = [&](const subscribe_changes& u) {
+        REQUIRE(client->update(client.id, u));
+        return client.outputs();
+    };
+    CHECK(sent({}).empty());
+    CHECK(sent({.priority = 4}) == list{"write 0 0604014064080a"});
+    CHECK(sent({.end = group_sequence{10}}) == list{"write 0 0604014064080b"});
+    CHECK(sent({.end = no_end}) == list{"write 0 06040140640800"});
+    CHECK(sent({.ordered = false, .max_latency = milliseconds{0}}) == list{"write 0 050400000800"});
+    CHECK(sent({.start = group_sequence{3}}) == list{"write 0 050400000400"});
+    CHECK(sent({.priority = 4}).empty());
 }
 
 TEST_CASE("an update of an ended subscription is not sent", "[session][update]") {

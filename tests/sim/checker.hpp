@@ -70,7 +70,7 @@ private:
         must(found != groups_.end(), "frame_data belongs to an open group");
         auto& g = found->second;
         must(g.subscription == e.subscription && g.sequence == e.sequence, "a group keeps its names");
-        must(e.frame == g.frame, "frames come in order, none is missing");
+        must(number(e.object) == g.frame, "frames come in order, none is missing");
         must(e.offset == g.offset, "bytes of a frame come in order, none is missing");
         must(!g.inside || g.size == e.size, "a frame keeps its size");
         must(e.offset + e.data.size() <= e.size, "a frame is no larger than it said");

@@ -68,13 +68,15 @@ private:
                 at_ = p->sequence;
                 frame_ = offset_ = 0;
             }
-            must(p->frame == frame_ && p->offset == offset_, "frames and bytes come in order, none is missing");
-            must(p->size == clip_.size_of(p->sequence, p->frame), "a frame has the size that was published");
+            must(
+                number(p->object) == frame_ && p->offset == offset_, "frames and bytes come in order, none is missing");
+            must(p->size == clip_.size_of(p->sequence, number(p->object)), "a frame has the size that was published");
             const auto n = std::min(left, p->data.size());
-            must(clip_.matches(p->sequence, p->frame, p->offset, p->data.first(n)),
+            must(clip_.matches(p->sequence, number(p->object), p->offset, p->data.first(n)),
                 "every byte is the byte that was published");
-            if (has_timestamps(at->negotiated()))
-                must(p->time == clip_.time_of(p->sequence, p->frame), "a frame has the time that was published");
+            if (has_timestamps(at->features().frames))
+                must(p->time == clip_.time_of(p->sequence, number(p->object)),
+                    "a frame has the time that was published");
             offset_ += n;
             if (offset_ == p->size) offset_ = 0, ++frame_;
             bytes += n;

@@ -109,7 +109,7 @@ private:
                 return line{"group_opened"} << x.group << "of" << x.subscription << "sequence" << x.sequence;
             },
             [](const frame_data& x) -> std::string {
-                return line{"frame_data"} << x.group << "frame" << x.frame << "at" << x.offset << "of" << x.size
+                return line{"frame_data"} << x.group << "frame" << x.object << "at" << x.offset << "of" << x.size
                                           << "time" << static_cast<std::uint64_t>(x.time) << to_hex(x.data);
             },
             [](const group_closed& x) -> std::string {
@@ -119,7 +119,7 @@ private:
             },
             [](const group_datagram& x) -> std::string {
                 return line{"group_datagram"} << x.subscription << "sequence" << x.sequence << "time"
-                                                 << static_cast<std::uint64_t>(x.time) << to_hex(x.data);
+                                              << static_cast<std::uint64_t>(x.time) << to_hex(x.data);
             },
             [](const path_reported& x) -> std::string {
                 line out{"path_reported"};

@@ -28,7 +28,7 @@ public:
     }
     void update(const subscribe_options& o) {
         const auto start = o.start ? o.start : asked.start;
-        must(at->update(*id, o).has_value(), "a subscription can be updated");
+        must(at->update(*id, changes_to(o)).has_value(), "a subscription can be updated");
         asked = o;
         asked.start = start;
     }
@@ -101,13 +101,14 @@ private:
     }
     void on(const frame_data& e) {
         if (!mine(e.subscription)) return;
-        must(e.size == clip_.size_of(e.sequence, e.frame), "a frame has the size that was published");
-        must(clip_.matches(e.sequence, e.frame, e.offset, e.data), "every byte is the byte that was published");
+        must(e.size == clip_.size_of(e.sequence, number(e.object)), "a frame has the size that was published");
+        must(
+            clip_.matches(e.sequence, number(e.object), e.offset, e.data), "every byte is the byte that was published");
         auto& before = times_[e.group];
         must(own_times || e.time >= before, "made times do not decrease in a group");
         before = e.time;
-        if (has_timestamps(at->negotiated()) && own_times)
-            must(e.time == clip_.time_of(e.sequence, e.frame), "a frame has the time that was published");
+        if (has_timestamps(at->features().frames) && own_times)
+            must(e.time == clip_.time_of(e.sequence, number(e.object)), "a frame has the time that was published");
         bytes += e.data.size();
         if (e.offset + e.data.size() == e.size) ++frames_[e.group];
         if (asked.end) {

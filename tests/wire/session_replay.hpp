@@ -203,7 +203,8 @@ private:
     }
     void command(const recorded_direction& d, const lite::subscribe_update& m, std::uint64_t) {
         const auto& p = at(d.stream->of[1]);
-        if (p.subscription && !p.over && !p.ended) must(us_->update(*p.subscription, m.options), "to update");
+        if (p.subscription && !p.over && !p.ended)
+            must(us_->update(*p.subscription, changes_to(m.options)), "to update");
     }
     void command(const recorded_direction& d, const lite::track& m, std::uint64_t) {
         const auto made = us_->request_track({m.broadcast, m.name});

@@ -57,7 +57,8 @@ private:
         frame_->data = bytes_;
         heard_.all.push_back(text(event{*frame_}));
         const auto cut = bytes_.size() < frame_->size ? " cut off" : "";
-        say("frame " + std::to_string(frame_->frame) + times(version_, frame_->time) + ": " + to_hex(bytes_) + cut);
+        say("frame " + std::to_string(number(frame_->object)) + times(version_, frame_->time) + ": " + to_hex(bytes_) +
+            cut);
         frame_.reset();
         bytes_.clear();
     }

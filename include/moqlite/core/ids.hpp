@@ -17,6 +17,12 @@ enum class role : std::uint8_t { client, server };
 /// The number of a group within its track. Numbers increase; gaps are normal.
 enum class group_sequence : std::uint64_t {};
 
+/// A part of a group with a stream of its own. In moq-lite each group has one, 0.
+enum class subgroup_id : std::uint64_t {};
+
+/// The number of a frame (moq-transport: object) within its group. In moq-lite from 0, without gaps.
+enum class object_id : std::uint64_t {};
+
 /// One relay or publisher in an announcement's path (moq-lite "Hop ID"); 0: not given.
 enum class hop_id : std::uint64_t {};
 

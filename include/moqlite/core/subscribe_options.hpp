@@ -14,10 +14,42 @@ struct subscribe_options {
     moqlite::priority priority = 0;
     bool ordered = false;                     ///< Oldest group first; else newest first.
     milliseconds max_latency{0};              ///< Older groups may be dropped, but never the latest.
-    std::optional<group_sequence> start = {}; ///< nullopt: the latest; in an update: unchanged.
+    std::optional<group_sequence> start = {}; ///< nullopt: the latest.
     std::optional<group_sequence> end = {};   ///< The last group wanted; nullopt: no end.
 
     friend constexpr bool operator==(const subscribe_options&, const subscribe_options&) = default;
 };
+
+/// As the end of an update: there is no Group End any more.
+inline constexpr group_sequence no_end{UINT64_MAX};
+
+/// What changes of a subscription. What is not set stays as it is.
+struct subscribe_changes {
+    std::optional<moqlite::priority> priority = {};
+    std::optional<bool> ordered = {};
+    std::optional<milliseconds> max_latency = {};
+    std::optional<group_sequence> start = {};
+    std::optional<group_sequence> end = {}; ///< Or no_end.
+
+    /// `before`, changed.
+    [[nodiscard]] constexpr subscribe_options applied_to(const subscribe_options& before) const noexcept {
+        return {.priority = priority.value_or(before.priority),
+            .ordered = ordered.value_or(before.ordered),
+            .max_latency = max_latency.value_or(before.max_latency),
+            .start = start ? start : before.start,
+            .end = end == no_end ? std::nullopt
+                   : end         ? end
+                                 : before.end};
+    }
+};
+
+/// The changes after which a subscription is as `wanted` says; only its start stays where `wanted` has none.
+[[nodiscard]] constexpr subscribe_changes changes_to(const subscribe_options& wanted) noexcept {
+    return {.priority = wanted.priority,
+        .ordered = wanted.ordered,
+        .max_latency = wanted.max_latency,
+        .start = wanted.start,
+        .end = wanted.end.value_or(no_end)};
+}
 
 } // namespace moqlite

@@ -62,7 +62,4 @@ inline constexpr std::array default_versions{version::lite_05, version::lite_04,
 /// One implementation of it finds a name only as "/x/y" and a prefix only as "/x/"; the others read both alike.
 [[nodiscard]] constexpr bool has_slash_dialect(version v) noexcept { return v == version::lite_04; }
 
-/// The same version, or the first whose frames have timestamps: what a group that was received can be kept as.
-[[nodiscard]] constexpr version with_timestamps(version v) noexcept { return has_timestamps(v) ? v : version::lite_05; }
-
 } // namespace moqlite

@@ -136,7 +136,7 @@ public:
     }
     /// Admits a peer, and starts watching its announcements.
     result<void> admit(std::uint64_t key, scope allowed);
-    result<void> refuse(std::uint64_t key, app_error code = app_error::unauthorized);
+    result<void> refuse(std::uint64_t key, app_error code = app_error::unauthorized, std::string_view reason = {});
     /// Removes a session after its session_closed has been handled, or after handling that failed for lack of memory:
     /// the next tick() then cleans up after it.
     void remove(std::uint64_t key) noexcept {
@@ -426,10 +426,10 @@ inline result<void> relay::admit(std::uint64_t key, scope allowed) {
     return {};
 }
 
-inline result<void> relay::refuse(std::uint64_t key, app_error code) {
+inline result<void> relay::refuse(std::uint64_t key, app_error code, std::string_view reason) {
     any_session* s = session(key);
     if (s == nullptr) return errc::not_found;
-    return s->refuse(code);
+    return s->refuse(code, reason);
 }
 
 inline std::optional<time_point> relay::deadline() noexcept {

@@ -1,6 +1,7 @@
 // Either protocol's session in one object, visited here and nowhere else.
 #pragma once
 
+#include <moqlite/core/protocol.hpp>
 #include <moqlite/session/session.hpp>
 #include <utility>
 #include <variant>
@@ -75,8 +76,8 @@ public:
     result<void> admit(scope allowed) {
         return visit([&](auto& s) { return s.admit(std::move(allowed)); });
     }
-    result<void> refuse(app_error code = app_error::unauthorized) {
-        return visit([&](auto& s) { return s.refuse(code); });
+    result<void> refuse(app_error code = app_error::unauthorized, std::string_view reason = {}) {
+        return visit([&](auto& s) { return s.refuse(code, reason); });
     }
     result<watch_id> watch(std::string_view prefix) {
         return visit([&](auto& s) { return s.watch(prefix); });
@@ -87,8 +88,8 @@ public:
     result<subscribe_id> subscribe(const track_ref& track, const subscribe_options& options = {}) {
         return visit([&](auto& s) { return s.subscribe(track, options); });
     }
-    result<void> update(subscribe_id id, const subscribe_options& options) {
-        return visit([&](auto& s) { return s.update(id, options); });
+    result<void> update(subscribe_id id, const subscribe_changes& changes) {
+        return visit([&](auto& s) { return s.update(id, changes); });
     }
     result<void> repeat_update(subscribe_id id) {
         return visit([&](auto& s) { return s.repeat_update(id); });
@@ -132,8 +133,8 @@ public:
     result<void> accept(request_id id, std::optional<group_sequence> start = {}, priority publisher = 0) {
         return visit([&](auto& s) { return s.accept(id, start, publisher); });
     }
-    result<void> reject(request_id id, app_error code) {
-        return visit([&](auto& s) { return s.reject(id, code); });
+    result<void> reject(request_id id, app_error code, std::string_view reason = {}) {
+        return visit([&](auto& s) { return s.reject(id, code, reason); });
     }
     result<void> serve(request_id id, group_ref g) {
         return visit([&](auto& s) { return s.serve(id, std::move(g)); });
@@ -182,8 +183,11 @@ public:
     [[nodiscard]] bool is_closed() const noexcept {
         return std::visit([](const auto& s) { return s.is_closed(); }, is_);
     }
-    [[nodiscard]] version negotiated() const noexcept {
-        return std::visit([](const auto& s) { return s.negotiated(); }, is_);
+    [[nodiscard]] protocol negotiated() const noexcept {
+        return std::visit([](const auto& s) { return protocol{s.negotiated()}; }, is_);
+    }
+    [[nodiscard]] protocol_features features() const noexcept {
+        return std::visit([](const auto& s) { return s.features(); }, is_);
     }
     [[nodiscard]] role side() const noexcept {
         return std::visit([](const auto& s) { return s.side(); }, is_);

@@ -106,6 +106,7 @@ struct group_opened {
     group_id group{};
     subscribe_id subscription{};
     group_sequence sequence{};
+    subgroup_id subgroup{};
     bool operator==(const group_opened&) const = default;
 };
 /// A piece of one frame; a frame without payload comes as one empty piece.
@@ -113,7 +114,8 @@ struct frame_data {
     group_id group{};
     subscribe_id subscription{};
     group_sequence sequence{};
-    std::uint64_t frame = 0;  ///< Its number in the group, from 0.
+    subgroup_id subgroup{};
+    object_id object{};       ///< Its number in the group.
     std::uint64_t size = 0;   ///< Of the whole frame, in bytes.
     std::uint64_t offset = 0; ///< Of `data` in the frame.
     timestamp time{};

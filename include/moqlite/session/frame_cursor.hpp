@@ -16,7 +16,7 @@ class frame_cursor {
 public:
     /// A part of a frame that lies in one piece. A frame without payload comes as one empty piece.
     struct piece {
-        std::uint64_t frame = 0;  ///< Its number in the group, from 0.
+        object_id object{};       ///< Its number in the group.
         std::uint64_t size = 0;   ///< Of the whole frame's payload.
         std::uint64_t offset = 0; ///< Of `data` in it.
         timestamp time{};
@@ -32,7 +32,7 @@ public:
         std::array<byte_view, 1> range;
         const auto left = std::min<std::uint64_t>(size_ - offset_, SIZE_MAX);
         if (left != 0 && reader_.lend(range, static_cast<std::size_t>(left)).bytes == 0) return std::nullopt;
-        return piece{frame_, size_, offset_, time_, range[0]};
+        return piece{object_id{frame_}, size_, offset_, time_, range[0]};
     }
 
     /// The first `n` bytes of the piece have been used; its view is gone. 0 for an empty frame.
@@ -58,7 +58,7 @@ private:
         auto to = bytes.begin();
         for (const auto& r : std::span{ranges}.first(l.ranges)) to = std::copy(r.begin(), r.end(), to);
         const auto header =
-            wire::lite::take_frame_header(source()->dialect(), byte_view{bytes}.first(l.bytes), UINT64_MAX);
+            wire::lite::take_frame_header(source()->format(), byte_view{bytes}.first(l.bytes), UINT64_MAX);
         if (!header) return false;
         advance(header->consumed);
         time_ = wire::lite::apply_delta(time_, header->delta).value_or(time_); // The log wrote it.

@@ -6,16 +6,17 @@
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <moqlite/containers/list.hpp>
 #include <moqlite/core/bytes.hpp>
 #include <moqlite/core/error.hpp>
+#include <moqlite/core/frame_record.hpp>
 #include <moqlite/core/ids.hpp>
 #include <moqlite/core/result.hpp>
 #include <moqlite/core/time.hpp>
 #include <moqlite/core/version.hpp>
 #include <moqlite/session/ready.hpp>
-#include <moqlite/session/slab.hpp>
+#include <moqlite/session/slab_chain.hpp>
+#include <moqlite/wire/frame_format.hpp>
 #include <moqlite/wire/lite/frame.hpp>
 #include <new>
 #include <utility>
@@ -53,19 +54,24 @@ private:
     group* group_ = nullptr;
 };
 
-/// An append-only log of the frames of one group, in the wire image of one dialect (the body of a
-/// group stream after its GROUP message): a subscriber of that dialect is lent it as it stands.
-/// Its memory goes, from the front, when no reader and no pin needs it any more.
+/// An append-only log of the frames of one group, in the wire image of one format (the body of a group stream after
+/// its header): a reader of that format is lent it as it stands. What other formats have in place of its frame headers
+/// is made once a group and format, when the first such reader comes, and kept beside it. Its memory goes, from the
+/// front, when no reader and no pin needs it any more.
 class group {
 public:
     enum class state : std::uint8_t { open, finished, aborted };
 
     /// An empty group whose bytes come from `pool`; an empty reference if there is no memory.
-    [[nodiscard]] static group_ref make(slab_pool& pool, group_sequence sequence, version dialect) {
+    [[nodiscard]] static group_ref make(
+        slab_pool& pool, group_sequence sequence, frame_format format, subgroup_id subgroup = {}) {
         if (!pool.charge(sizeof(group))) return {};
-        auto* made = new (std::nothrow) group(pool, sequence, dialect);
+        auto* made = new (std::nothrow) group(pool, sequence, format, subgroup);
         if (made == nullptr) pool.uncharge(sizeof(group));
         return group_ref{made};
+    }
+    [[nodiscard]] static group_ref make(slab_pool& pool, group_sequence sequence, version v) {
+        return make(pool, sequence, frames_of(v));
     }
     group(const group&) = delete;
     group& operator=(const group&) = delete;
@@ -78,30 +84,18 @@ public:
         return append_payload(payload);
     }
 
-    /// Begins a frame of `size` bytes; append_payload() brings them, as they arrive. Memory is taken by
-    /// how much of it is `at_hand` already: a peer cannot have it for a promise.
+    /// Begins the next frame; append_payload() brings its bytes, as they arrive. Memory is taken by how much of it is
+    /// `at_hand` already: a peer cannot have it for a promise. errc::unsupported: the format cannot express the record.
+    result<void> begin_frame(const frame_record& frame, std::size_t at_hand = SIZE_MAX);
     result<void> begin_frame(timestamp time, std::uint64_t size, std::size_t at_hand = SIZE_MAX) {
-        if (state_ != state::open) return errc::group_ended;
-        if (missing_ != 0) return errc::frame_incomplete;
-        const auto delta = wire::lite::delta(last_time_, time);
-        if (!delta) return errc::value_too_large;
-        std::array<std::byte, wire::lite::frame_header_size_max> header;
-        const auto used = wire::lite::write_frame_header(dialect_, *delta, size, header);
-        if (used == 0) return errc::value_too_large;
-        const auto soon = std::min(size, 4 * std::min<std::uint64_t>(size, at_hand));
-        if (!append(byte_view{header}.first(used), used + static_cast<std::size_t>(soon))) return no_memory();
-        last_time_ = time;
-        missing_ = size;
-        ++frames_;
-        if (size == 0) wake_readers();
-        return {};
+        return begin_frame({.object = object_id{frames_}, .time = time, .size = size, .extensions = {}}, at_hand);
     }
 
     /// Appends to the frame that was begun. errc::out_of_memory_limit, here as above, aborts the group.
     result<void> append_payload(byte_view bytes) {
         if (state_ != state::open) return errc::group_ended;
         if (bytes.size() > missing_) return errc::invalid_argument;
-        if (!append(bytes, bytes.size())) return no_memory();
+        if (!log_.append(pool_, bytes, bytes.size())) return no_memory();
         missing_ -= bytes.size();
         wake_readers();
         return {};
@@ -131,18 +125,23 @@ public:
     // Facts.
 
     [[nodiscard]] group_sequence sequence() const noexcept { return sequence_; }
-    [[nodiscard]] version dialect() const noexcept { return dialect_; }
+    [[nodiscard]] subgroup_id subgroup() const noexcept { return subgroup_; }
+    [[nodiscard]] frame_format format() const noexcept { return format_; }
     [[nodiscard]] state ended() const noexcept { return state_; }
     [[nodiscard]] app_error abort_code() const noexcept { return abort_code_; }
     [[nodiscard]] std::uint64_t frames() const noexcept { return frames_; }
     /// Payload bytes that the last frame still misses.
     [[nodiscard]] std::uint64_t missing() const noexcept { return missing_; }
     /// Bytes of wire image written so far.
-    [[nodiscard]] std::uint64_t size() const noexcept { return tail_ != nullptr ? tail_->end() : 0; }
+    [[nodiscard]] std::uint64_t size() const noexcept { return log_.end(); }
     /// Bytes at the front that are gone; a new reader needs 0.
-    [[nodiscard]] std::uint64_t lost_head() const noexcept { return head_ != nullptr ? head_->begin : 0; }
+    [[nodiscard]] std::uint64_t lost_head() const noexcept { return log_.begin(); }
     /// Bytes of memory that it holds, unused room included.
-    [[nodiscard]] std::size_t memory() const noexcept { return memory_; }
+    [[nodiscard]] std::size_t memory() const noexcept {
+        auto sum = log_.memory();
+        for (const auto& headers : headers_) sum += headers.memory();
+        return sum;
+    }
     [[nodiscard]] bool has_readers() const noexcept { return !readers_.empty(); }
 
 private:
@@ -150,12 +149,13 @@ private:
     friend class group_pin;
     friend class group_reader;
 
-    group(slab_pool& pool, group_sequence sequence, version dialect) noexcept
-        : pool_(pool.store_), sequence_(sequence), dialect_(dialect) {
+    group(slab_pool& pool, group_sequence sequence, frame_format format, subgroup_id subgroup) noexcept
+        : pool_(pool.store_), sequence_(sequence), subgroup_(subgroup), format_(format) {
         pool_.retain();
     }
     ~group() {
-        while (head_ != nullptr) pool_.give_back(std::exchange(head_, head_->next));
+        log_.clear(pool_);
+        for (auto& headers : headers_) headers.clear(pool_);
         pool_.uncharge(sizeof(group));
         pool_.release();
     }
@@ -165,65 +165,40 @@ private:
         abort(wire_code(errc::out_of_memory_limit));
         return errc::out_of_memory_limit;
     }
-    bool append(byte_view bytes, std::size_t expected) noexcept {
-        do {
-            if (tail_ == nullptr || (tail_->room() == 0 && !bytes.empty()))
-                if (!add_slab(expected)) return false;
-            const auto n = std::min<std::size_t>(bytes.size(), tail_->room());
-            if (n != 0) std::memcpy(tail_->data() + tail_->size, bytes.data(), n);
-            tail_->size += static_cast<std::uint32_t>(n);
-            bytes = bytes.subspan(n);
-        } while (!bytes.empty());
-        return true;
-    }
 
-    bool add_slab(std::size_t expected) noexcept {
-        slab* s = pool_.take(expected, tail_);
-        if (s == nullptr) return false;
-        s->begin = size();
-        memory_ += s->capacity;
-        (tail_ != nullptr ? tail_->next : head_) = s;
-        tail_ = s;
-        if (head_ == s) s->pins = std::exchange(early_pins_, 0);
-        if (passing_) free_head();
-        return true;
+    // The headers of other formats; a chain without a slab: nobody asked for them.
+    [[nodiscard]] detail::slab_chain& headers_of(frame_format f) noexcept {
+        return headers_[static_cast<std::size_t>(f)];
     }
+    /// Makes the headers of the frames that are there, from now on with each frame. False: no memory.
+    [[nodiscard]] bool make_headers(frame_format f);
+    /// `step`: bytes of this frame's header in the log.
+    [[nodiscard]] bool add_header(frame_format f, std::int64_t delta, std::uint64_t size, std::size_t step) noexcept;
 
-    // A pin on a group without a slab yet waits for the first.
-    slab* pin_head() noexcept {
-        ++(head_ != nullptr ? head_->pins : early_pins_);
-        return head_;
-    }
-    void unpin(slab* s) noexcept {
-        // A pin taken before the first slab went to that slab, which it keeps in place.
-        --(s != nullptr ? s->pins : head_ != nullptr ? head_->pins : early_pins_);
-    }
-    void free_head() noexcept {
-        passing_ = true;
-        while (head_ != tail_ && head_->pins == 0) {
-            memory_ -= head_->capacity;
-            pool_.give_back(std::exchange(head_, head_->next));
-        }
+    void free_front() noexcept {
+        log_.free_front(pool_);
+        // A reader that may still come reads headers from their beginning.
+        if (lost_head() != 0)
+            for (auto& headers : headers_) headers.free_front(pool_);
     }
     void wake_readers() noexcept;
     void wake_all() noexcept;
 
     detail::slab_store& pool_;
-    slab* head_ = nullptr;
-    slab* tail_ = nullptr;
-    std::size_t memory_ = 0;
+    detail::slab_chain log_;
+    std::array<detail::slab_chain, frame_formats> headers_;
     std::uint64_t missing_ = 0;
     std::uint64_t frames_ = 0;
     group_sequence sequence_;
+    subgroup_id subgroup_;
     timestamp last_time_{};
     detail::list<group_reader, detail::reader_tag> readers_;
     detail::list<group_reader, detail::waiting_tag> waiting_;
     app_error abort_code_ = app_error::cancel;
     std::uint32_t references_ = 0;
-    std::uint32_t early_pins_ = 0;
-    bool passing_ = false; ///< Somebody has let go of its front: what nobody pins is not kept.
-    version dialect_;
+    frame_format format_;
     state state_ = state::open;
+    bool has_headers_ = false; ///< Of another format.
 };
 
 inline group_ref::group_ref(group* g) noexcept : group_(g) {
@@ -237,3 +212,4 @@ inline group_ref::~group_ref() {
 } // namespace moqlite
 
 #include <moqlite/session/group_reader.hpp>
+#include <moqlite/session/impl/group_frames.hpp>

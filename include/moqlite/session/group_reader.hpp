@@ -1,9 +1,10 @@
 // Who reads a group's log: a pin keeps it, a reader goes through it. Part of group.hpp.
 #pragma once
 
+#include <cassert>
 #include <moqlite/core/bytes.hpp>
+#include <moqlite/session/detail/header_record.hpp>
 #include <moqlite/session/group.hpp>
-#include <moqlite/wire/varint.hpp>
 #include <optional>
 #include <span>
 
@@ -13,7 +14,7 @@ namespace moqlite {
 class group_pin {
 public:
     group_pin() noexcept = default;
-    explicit group_pin(group_ref g) noexcept : group_(std::move(g)), at_(group_->pin_head()) {}
+    explicit group_pin(group_ref g) noexcept : group_(std::move(g)), at_(group_->log_.pin_front()) {}
     group_pin(group_pin&& other) noexcept : group_(std::move(other.group_)), at_(std::exchange(other.at_, nullptr)) {}
     group_pin& operator=(group_pin&& other) noexcept {
         release();
@@ -25,8 +26,8 @@ public:
 
     void release() noexcept {
         if (!group_) return;
-        group_->unpin(at_);
-        group_->free_head();
+        group_->log_.unpin(at_);
+        group_->free_front();
         group_ = {};
         at_ = nullptr;
     }
@@ -45,10 +46,10 @@ struct lent {
     bool all = false; ///< Nothing follows, so far.
 };
 
-/// One subscriber's two marks on a group: what has been written to its stream, and what has been
-/// acknowledged. Bytes between them stay where they are. A subscriber of a dialect without timestamps
-/// reads a log that has them by stepping over each frame's Timestamp Delta: what is left is its own
-/// wire image, lent from the same bytes.
+/// One subscriber's two marks on a group: what has been written to its stream, and what has been acknowledged. Bytes
+/// between them stay where they are. A reader of another format than the log's is lent the same payload: one without
+/// timestamps steps over each Timestamp Delta, since what is left is its own image; any other is lent the headers that
+/// the group keeps for its format (group::make_headers) in place of the log's own.
 class group_reader : public detail::list_hook<detail::reader_tag>,
                      public detail::list_hook<detail::waiting_tag>,
                      public detail::list_hook<detail::woken_tag> {
@@ -56,15 +57,27 @@ public:
     group_reader() noexcept = default;
     ~group_reader() { detach(); }
 
-    /// Begins to read from the front, which must not be lost; with or without the timestamps that are
-    /// there. `wake` hears of growth after wait().
-    void attach(group_ref g, wake_queue& wake, bool skip_times = false) noexcept {
-        assert(!group_ && g && g->lost_head() == 0);
-        assert(!skip_times || has_timestamps(g->dialect()));
+    /// Begins to read from the front, which must not be lost, in `format`, which the log must have all that it needs
+    /// for (can_become). `wake` hears of growth after wait(). False, and it is not attached: there was no memory.
+    [[nodiscard]] bool attach(group_ref g, wake_queue& wake, frame_format format) noexcept {
+        assert(!group_ && g && g->lost_head() == 0 && can_become(g->format(), format));
+        image_ = format == g->format()                   ? image::whole
+                 : only_lacks_times(g->format(), format) ? image::without_times
+                                                         : image::own_headers;
+        format_ = format;
+        if (image_ == image::own_headers && !g->make_headers(format)) return false;
         group_ = std::move(g);
         wake_ = &wake;
-        written_ = acked_ = mark{.at = 0, .left = skip_times ? 0 : UINT64_MAX, .in = group_->pin_head()};
+        written_ = {.log = {0, group_->log_.pin_front()}, .left = image_ == image::whole ? UINT64_MAX : 0};
+        if (image_ == image::own_headers) written_.headers.in = headers().pin_front();
+        acked_ = written_;
         group_->readers_.push_back(*this);
+        return true;
+    }
+    /// The same in the format of the log, which needs no memory.
+    void attach(group_ref g, wake_queue& wake) noexcept {
+        const auto format = g->format();
+        static_cast<void>(attach(std::move(g), wake, format));
     }
 
     /// Reads no further, and is not woken any more. What was lent stays until detach().
@@ -78,8 +91,9 @@ public:
     void detach() noexcept {
         if (!group_) return;
         retire();
-        group_->unpin(acked_.in);
-        group_->free_head();
+        group_->log_.unpin(acked_.log.in);
+        if (image_ == image::own_headers) headers().unpin(acked_.headers.in);
+        group_->free_front();
         group_ = {};
         written_ = acked_ = {};
         evicted_.reset();
@@ -90,13 +104,13 @@ public:
         lent l;
         mark m = written_;
         while (l.ranges < out.size() && l.bytes < most && enter(m)) {
-            const auto here = std::min(m.in->end() - m.at, m.left);
-            const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(here, most - l.bytes));
-            out[l.ranges++] = {m.in->data() + (m.at - m.in->begin), n};
+            const auto here = m.here();
+            const auto n = std::min(here.size(), most - l.bytes);
+            out[l.ranges++] = here.first(n);
             l.bytes += n;
             m.pass(n);
         }
-        l.all = m.at == group_->size();
+        l.all = !enter(m);
         return l;
     }
 
@@ -110,15 +124,16 @@ public:
     /// were not written.
     bool acked(std::uint64_t n) noexcept {
         if (n > unacked()) return false;
-        if (acked_.in == nullptr) acked_.in = group_->head_;
+        if (acked_.log.in == nullptr) acked_.log.in = group_->log_.front();
         const mark before = acked_;
         const auto left = advance(acked_, n);
-        if (left != 0 || acked_.at > written_.at) return acked_ = before, false;
-        if (acked_.in == before.in) return true;
-        if (written_.in != nullptr) written_.hop(); // It may have stood at the end of what goes now.
-        --before.in->pins;
-        ++acked_.in->pins;
-        group_->free_head();
+        if (left != 0 || acked_.log.at > written_.log.at || acked_.headers.at > written_.headers.at)
+            return acked_ = before, false;
+        if (acked_.log.in == before.log.in && acked_.headers.in == before.headers.in) return true;
+        written_.hop(); // It may have stood at the end of what goes now.
+        detail::slab_chain::move_pin(before.log.in, acked_.log.in);
+        if (image_ == image::own_headers) detail::slab_chain::move_pin(before.headers.in, acked_.headers.in);
+        group_->free_front();
         return true;
     }
 
@@ -134,67 +149,93 @@ public:
         if (wake_->entry != nullptr) wake_->entry->mark();
     }
 
-    /// Bytes of the log behind the written mark, the timestamps that will be stepped over included.
-    [[nodiscard]] std::uint64_t unsent() const noexcept { return group_->size() - written_.at; }
+    /// Bytes of the log behind the written mark, what is stepped over included, and of headers of its own.
+    [[nodiscard]] std::uint64_t unsent() const noexcept {
+        const auto of_log = group_->size() - written_.log.at;
+        return image_ != image::own_headers ? of_log : of_log + headers().end() - written_.headers.at;
+    }
     /// The same between the two marks.
-    [[nodiscard]] std::uint64_t unacked() const noexcept { return written_.at - acked_.at; }
+    [[nodiscard]] std::uint64_t unacked() const noexcept {
+        return written_.log.at - acked_.log.at + written_.headers.at - acked_.headers.at;
+    }
     [[nodiscard]] const group_ref& source() const noexcept { return group_; }
     /// Set once the group was evicted under this reader.
     [[nodiscard]] std::optional<app_error> evicted() const noexcept { return evicted_; }
 
 private:
     friend class group;
+    /// How its wire image is made of the log.
+    enum class image : std::uint8_t { whole, without_times, own_headers };
+
     struct mark {
-        std::uint64_t at = 0;            ///< Offset in the log.
-        std::uint64_t left = UINT64_MAX; ///< Bytes before the next Timestamp Delta that is stepped over.
-        slab* in = nullptr;              ///< That of the byte at `at`, or before it.
+        detail::chain_position log{};
+        std::uint64_t left = UINT64_MAX;  ///< Bytes of the log before the next header that is stepped over or replaced.
+        detail::chain_position headers{}; ///< Where the image has headers of its own.
+        std::uint64_t header_left = 0;    ///< Bytes of the header at hand.
+
+        /// What is read next, up to the end of a slab.
+        [[nodiscard]] byte_view here() const noexcept {
+            const auto& in = header_left != 0 ? headers : log;
+            const auto most = header_left != 0 ? header_left : left;
+            const auto all = in.here();
+            return all.first(static_cast<std::size_t>(std::min<std::uint64_t>(all.size(), most)));
+        }
         void pass(std::uint64_t n) noexcept {
-            at += n;
-            left -= n;
+            (header_left != 0 ? headers : log).at += n;
+            (header_left != 0 ? header_left : left) -= n;
         }
         void hop() noexcept {
-            while (at >= in->end() && in->next != nullptr) in = in->next;
+            if (log.in != nullptr) log.hop();
+            if (headers.in != nullptr) headers.hop();
         }
     };
 
+    [[nodiscard]] detail::slab_chain& headers() const noexcept { return group_->headers_of(format_); }
+
     /// Comes to the next byte that is to be read; false: there is none yet.
     [[nodiscard]] bool enter(mark& m) const noexcept {
-        if (m.at == group_->size()) return false;
-        if (m.in == nullptr) m.in = group_->head_;
-        m.hop();
-        return m.left != 0 || enter_frame(m);
+        if (image_ == image::own_headers && m.header_left == 0 && m.left == 0 && !enter_header(m)) return false;
+        if (m.header_left != 0) return true;
+        if (m.log.at == group_->size()) return false;
+        if (m.log.in == nullptr) m.log.in = group_->log_.front();
+        m.log.hop();
+        return m.left != 0 || step_over_time(m);
     }
-    /// Steps over the Timestamp Delta. The log takes a frame's header as a whole, or is aborted.
-    [[nodiscard]] bool enter_frame(mark& m) const noexcept {
-        std::array<std::byte, wire::lite::frame_header_size_max> pieces;
-        const auto header = wire::lite::take_frame_header(group_->dialect(), at_front(m, pieces), UINT64_MAX);
-        if (!header) return false;
-        // The log says a size in its shortest form.
-        const auto of_size = wire::varint_size(header->size);
-        m.at += header->consumed - of_size;
-        m.left = of_size + header->size;
-        m.hop();
+    /// Comes to the header that the group keeps for the next frame, and its own mark behind the log's header.
+    [[nodiscard]] bool enter_header(mark& m) const noexcept {
+        if (m.headers.at == headers().end()) return false;
+        m.headers.hop();
+        if (m.log.in == nullptr) m.log.in = group_->log_.front();
+        auto record = m.headers.here();
+        const auto all = record.size();
+        const auto frame = detail::header_record::take(record);
+        m.headers.at += all - record.size();
+        m.header_left = frame.header;
+        m.log.at += frame.step;
+        m.log.hop();
+        m.left = frame.payload;
         return true;
     }
-    /// As much as a frame's header may need; copied to `pieces` where it lies in several slabs.
-    [[nodiscard]] byte_view at_front(mark m, std::span<std::byte> pieces) const noexcept {
-        const byte_view here{m.in->data() + (m.at - m.in->begin), as_size(m.in->end() - m.at)};
-        if (here.size() >= pieces.size() || m.in->next == nullptr) return here;
-        std::size_t n = 0;
-        for (; n != pieces.size() && m.at != group_->size(); ++m.at, ++n) {
-            m.hop();
-            pieces[n] = m.in->data()[m.at - m.in->begin];
-        }
-        return pieces.first(n);
+    /// Steps over the Timestamp Delta.
+    [[nodiscard]] bool step_over_time(mark& m) const noexcept {
+        std::array<std::byte, wire::lite::frame_header_size_max> pieces;
+        const auto header = wire::lite::take_frame_header(group_->format(), m.log.gather(pieces), UINT64_MAX);
+        if (!header) return false;
+        // The log has a size in its shortest form.
+        const auto of_size = wire::varint_size(header->size);
+        m.log.at += header->consumed - of_size;
+        m.left = of_size + header->size;
+        m.log.hop();
+        return true;
     }
     /// How much of `n` is not there.
     std::uint64_t advance(mark& m, std::uint64_t n) noexcept {
         while (n != 0 && enter(m)) {
-            const auto step = std::min(n, m.left);
+            const auto step = std::min<std::uint64_t>(n, image_ == image::whole ? m.left : m.here().size());
             m.pass(step);
             n -= step;
         }
-        if (m.in != nullptr) m.hop();
+        m.hop();
         return n;
     }
 
@@ -202,6 +243,8 @@ private:
     wake_queue* wake_ = nullptr;
     mark written_;
     mark acked_;
+    image image_ = image::whole;
+    frame_format format_{};
     std::optional<app_error> evicted_;
 };
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <cassert>
 #include <cstdint>
+#include <moqlite/core/protocol.hpp>
 #include <moqlite/core/result.hpp>
 #include <moqlite/session/announcements.hpp>
 #include <moqlite/session/detail/announcing.hpp>
@@ -127,7 +128,8 @@ public:
     /// Admits the peer; answers setup_received. errc::bad_utf8, name_too_long, too_many_segments: the root is invalid.
     /// A client's session is admitted from the start.
     result<void> admit(scope allowed);
-    result<void> refuse(app_error code = app_error::unauthorized);
+    /// Closes the session instead; `reason` is the text in CONNECTION_CLOSE or WT_CLOSE_SESSION.
+    result<void> refuse(app_error code = app_error::unauthorized, std::string_view reason = {});
 
     // Commands: subscribe to the peer.
 
@@ -138,9 +140,9 @@ public:
     /// Ends without further events.
     result<void> unwatch(watch_id id) { return watching_.stop(id); }
     result<subscribe_id> subscribe(const track_ref& track, const subscribe_options& options = {});
-    /// Without `start` the start is unchanged; without `end` the end is removed. Updates between two pumps are sent as
-    /// one SUBSCRIBE_UPDATE with the latest options.
-    result<void> update(subscribe_id id, const subscribe_options& options) { return subscribing_.update(id, options); }
+    /// What `changes` does not set is unchanged. Updates between two pumps are sent as one SUBSCRIBE_UPDATE with the
+    /// latest options.
+    result<void> update(subscribe_id id, const subscribe_changes& changes) { return subscribing_.update(id, changes); }
     /// Sends the last update() once more: the peer's acknowledgement shows that it is alive.
     result<void> repeat_update(subscribe_id id) { return subscribing_.repeat_update(id); }
     /// Ends the subscription and its arriving groups without further events.
@@ -179,8 +181,11 @@ public:
     result<void> accept(request_id id, std::optional<group_sequence> start = {}, priority publisher = 0) {
         return publishing_.accept(id, start, publisher);
     }
-    /// Refuses a request, or aborts it.
-    result<void> reject(request_id id, app_error code) { return publishing_.reject(id, code); }
+    /// Refuses a request, or aborts it. moq-lite sends only the code: its requests have no `reason`.
+    result<void> reject(request_id id, app_error code, std::string_view reason = {}) {
+        static_cast<void>(reason);
+        return publishing_.reject(id, code);
+    }
     /// Sends the existing bytes of a group, and the rest as it grows; for a FETCH, the fetched group.
     /// errc::before_group_start and errc::beyond_group_end: the subscriber does not want it, or not yet.
     result<void> serve(request_id id, group_ref g) {
@@ -215,6 +220,7 @@ public:
     // Facts.
 
     [[nodiscard]] version negotiated() const noexcept { return c_.dialect; }
+    [[nodiscard]] protocol_features features() const noexcept { return features_of(c_.dialect); }
     [[nodiscard]] role side() const noexcept { return c_.side; }
     /// Inputs caused by the peer so far, acknowledgements included: while the number grows, the peer is alive.
     [[nodiscard]] std::uint64_t peer_inputs() const noexcept { return peer_inputs_; }
@@ -364,9 +370,9 @@ inline result<void> session::admit(scope allowed) {
     return {};
 }
 
-inline result<void> session::refuse(app_error code) {
+inline result<void> session::refuse(app_error code, std::string_view reason) {
     if (!open()) return errc::closed;
-    c_.close(code, errc::refused, to_string(errc::refused));
+    c_.close(code, errc::refused, reason.empty() ? to_string(errc::refused) : reason);
     return {};
 }
 
@@ -411,7 +417,7 @@ inline result<void> session::unannounce(std::string_view path) {
 }
 
 inline result<group_ref> session::open_group(request_id id, group_sequence sequence) {
-    auto g = group::make(c_.pool, sequence, c_.dialect);
+    auto g = group::make(c_.pool, sequence, c_.frames);
     if (!g) return errc::out_of_memory_limit;
     if (const auto served = serve(id, g); !served) return served.error();
     return g;

@@ -229,13 +229,11 @@ private:
         if (options_.mode != reading::complete || !next_ || !subscription_) return;
         const auto wanted = last_wanted();
         if (cap_ && !ahead_.worth_it(*cap_, wanted)) return;
-        auto raised = requested_;
-        raised.end = wanted;
-        raised.start.reset();                                 // Unchanged.
-        if (!session_.update(*subscription_, raised)) return; // The publisher has already ended at the old Group End.
+        // The publisher may have ended at the old Group End already.
+        if (!session_.update(*subscription_, {.end = wanted})) return;
         if (cap_) ahead_.raised(*cap_, now_);
         cap_ = wanted;
-        requested_ = raised;
+        requested_.end = wanted;
     }
 
     // Events.
@@ -270,7 +268,7 @@ private:
             if (!subscribe()) failed_ = app_error::closed;
             next_ = reading_at;
             // Or it was the end of the track, which this version cannot signal.
-            if (!has_subscribe_end(session_.negotiated())) end_at_ = now_ + options_.bounds.request_timeout;
+            if (!session_.features().subscribe_end) end_at_ = now_ + options_.bounds.request_timeout;
             return;
         }
         if (!next_ && !groups_.empty()) next_ = groups_.begin()->first;
@@ -285,7 +283,7 @@ private:
             if (holds(skipped_, e.sequence)) lost_.push({e.sequence, e.sequence, app_error::old});
             return static_cast<void>(session_.stop(e.group, app_error::cancel));
         }
-        auto log = group::make(pool_, e.sequence, session_.negotiated());
+        auto log = group::make(pool_, e.sequence, session_.features().frames);
         if (!log) return static_cast<void>(session_.stop(e.group, app_error::bounds_exceeded));
         ahead_.group_opened(e.sequence, held_ == 0, now_);
         auto& made = groups_.try_emplace(e.sequence, e.group, std::move(log)).first->second;
@@ -295,7 +293,7 @@ private:
         if (options_.mode == reading::complete && !next_ && !cap_) {
             cap_ = group_sequence{number(e.sequence) + 1};
             requested_.end = cap_;
-            static_cast<void>(session_.update(*subscription_, requested_));
+            static_cast<void>(session_.update(*subscription_, {.end = cap_}));
         }
     }
     void on(const frame_data& e) {

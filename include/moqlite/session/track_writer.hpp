@@ -42,7 +42,7 @@ public:
           track_(track.track),
           pool_(memory),
           options_(options),
-          dialect_(on.negotiated()) {}
+          format_(on.features().frames) {}
 
     /// Handles an event; false: it does not concern this track.
     bool handle(const event& e) {
@@ -126,7 +126,7 @@ private:
     std::string broadcast_, track_;
     slab_pool& pool_;
     track_writer_options options_;
-    version dialect_; ///< Dialect of the first session, in which all groups are held.
+    frame_format format_; ///< Of the first session, in which all groups are held.
     std::map<request_id, subscriber> subscribers_;
     std::map<group_sequence, held_group> held_; ///< Groups that are pinned or in flight.
     group_ref current_;
@@ -239,7 +239,7 @@ void track_writer<Session>::end() {
 
 template <class Session>
 void track_writer<Session>::open_group() {
-    current_ = group::make(pool_, next_, dialect_);
+    current_ = group::make(pool_, next_, format_);
     auto& g = held_[next_];
     next_ = next(next_);
     skipping_ = !current_;

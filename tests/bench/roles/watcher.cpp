@@ -101,8 +101,7 @@ void watcher::raise_cap(time_point now) {
     if (!ahead_.worth_it(*asked_.end, wanted)) return;
     ahead_.raised(*asked_.end, now);
     asked_.end = wanted;
-    asked_.start.reset(); // Stays as it was.
-    static_cast<void>(session_.update(*subscription_, asked_));
+    static_cast<void>(session_.update(*subscription_, {.end = wanted}));
 }
 
 void watcher::on(const group_opened& e, time_point now) {

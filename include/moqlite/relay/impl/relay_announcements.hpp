@@ -111,7 +111,7 @@ inline bool relay::same_publisher(const route& a, const route& b) noexcept {
     const peer* second = find(b.source);
     if (first == second) return true;
     return first != nullptr && second != nullptr &&
-           relaying::same_timestamps(first->session->negotiated(), second->session->negotiated());
+           relaying::same_timestamps(first->session->features().frames, second->session->features().frames);
 }
 
 /// A publisher that announces the name on its own session may have reconnected before an earlier session timed out.

@@ -30,8 +30,7 @@ inline void relay::on(peer& p, const track_requested& e) {
     // answered.
     if (const auto asked = track_queries_.find(query_key{key, source->key}); asked != track_queries_.end())
         return await(p, e.request, **asked);
-    if (has_track_info(source->session->negotiated()) &&
-        !may_ask(*source, p.key, relaying::request_kind::track, e.track))
+    if (source->session->features().track_info && !may_ask(*source, p.key, relaying::request_kind::track, e.track))
         return static_cast<void>(p.session->reject(e.request, app_error::bounds_exceeded));
     const auto query = source->session->request_track(e.track);
     if (!query) {
@@ -238,12 +237,12 @@ inline void relay::on(peer& p, const subscription_ended& e) {
     const auto& ends = t->requested_ends;
     // Where a version has no END, only the latest earlier Group End counts: some publishers ignore Group Ends, and
     // their FIN may come at any group.
-    const auto from = has_subscribe_end(p.session->negotiated()) || ends.empty() ? ends.begin() : std::prev(ends.end());
+    const auto from = p.session->features().subscribe_end || ends.empty() ? ends.begin() : std::prev(ends.end());
     const bool at_one = t->highest && std::find(from, ends.end(), *t->highest) != ends.end();
     const bool at_cap = t->requested.end && t->highest && (*t->highest >= *t->requested.end || at_one);
     if (e.finished && !t->end && at_cap) {
         t->stage = relaying::track_stage::paused;
-        t->end_suspected = !has_subscribe_end(p.session->negotiated());
+        t->end_suspected = !p.session->features().subscribe_end;
         return ask_upstream(*t);
     }
     if (e.finished || t->end_suspected || relaying::has_all_groups(*t, relaying::resets::may_be_cuts))
@@ -299,7 +298,7 @@ inline void relay::on(peer& p, const group_opened& e) {
     if (t == nullptr || t->log.find(e.sequence) != nullptr)
         return static_cast<void>(p.session->stop(e.group, app_error::duplicate));
     if (t->is_draining()) return static_cast<void>(p.session->stop(e.group, app_error::cancel));
-    auto g = group::make(pool_, e.sequence, relaying::log_dialect(p.session->negotiated()));
+    auto g = group::make(pool_, e.sequence, with_timestamps(p.session->features().frames));
     if (!g || !p.session->collect(e.group, g)) {
         static_cast<void>(p.session->stop(e.group, app_error::bounds_exceeded));
         groups_lost_ += t->wanted.readers();

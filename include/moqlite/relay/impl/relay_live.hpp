@@ -143,10 +143,7 @@ inline bool relay::serves_arriving_groups(relaying::track& t) {
 /// Lets the arriving groups finish, and accepts no others.
 inline void relay::drain(relaying::track& live) {
     if (peer* source = find(live.upstream)) {
-        auto last = live.requested;
-        last.start.reset(); // Unchanged.
-        last.end = live.highest;
-        static_cast<void>(source->session->update(*live.subscription, last));
+        static_cast<void>(source->session->update(*live.subscription, {.end = live.highest.value_or(no_end)}));
     }
     // The remaining readers may leave without an event.
     relaying::set_timer(suspected_ends_, live.end_timer, now_ + options_.bounds.request_timeout, live);

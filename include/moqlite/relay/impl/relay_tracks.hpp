@@ -224,9 +224,9 @@ inline void relay::ask_upstream(relaying::track& t) {
     if (t.uncapped) wanted.end.reset();
     wanted.start = t.requested.start;
     if (wanted == t.requested) return;
-    auto changed = wanted;
-    changed.start.reset(); // Unchanged.
-    if (!source->session->update(*t.subscription, changed)) return;
+    auto changes = changes_to(wanted);
+    changes.start.reset(); // Unchanged.
+    if (!source->session->update(*t.subscription, changes)) return;
     if (t.requested.end && t.requested.end != wanted.end) note_requested_end(t);
     // Publishers do not accept a Group End again after it was removed.
     if (t.requested.end && !wanted.end) t.uncapped = true;

@@ -30,6 +30,7 @@ struct context {
     context(role r, version v, const limits& b, slab_pool* p, ready_list* list, std::uint64_t name)
         : side(r),
           dialect(v),
+          frames(frames_of(v)),
           bounds(b),
           own_pool(b.memory),
           pool(p != nullptr ? *p : own_pool),
@@ -43,6 +44,7 @@ struct context {
 
     role side;
     version dialect;
+    frame_format frames; ///< Of our group streams, and of the peer's.
     limits bounds;
     slab_pool own_pool;
     slab_pool& pool;

@@ -43,7 +43,7 @@ public:
         incoming_group* g = group(id);
         if (g == nullptr || g->at == incoming_group::stage::ended) return errc::not_found;
         if (!log || log->size() != 0 || log->ended() != group::state::open) return errc::invalid_argument;
-        if (has_timestamps(c_.dialect) && !has_timestamps(log->dialect())) return errc::unsupported;
+        if (has_timestamps(c_.frames) && !has_timestamps(log->format())) return errc::unsupported;
         if (g->frame != 0 || g->at != incoming_group::stage::header) return errc::invalid_argument;
         g->log = std::move(log);
         return {};
@@ -195,7 +195,7 @@ private:
         g.at = incoming_group::stage::header;
         s->first = std::min(s->first.value_or(g.sequence), g.sequence);
         if (s->answered && !s->start_reported) subscriptions_.report_start(*s, g.sequence);
-        c_.emit(group_opened{g.name, s->id, g.sequence});
+        c_.emit(group_opened{g.name, s->id, g.sequence, {}});
         return true;
     }
 
@@ -204,7 +204,7 @@ private:
         if (g.partial_size == 0) g.began = c_.now;
         std::size_t kept = 0;
         const auto view = g.join(in, kept);
-        const auto header = wire::lite::take_frame_header(c_.dialect, view, c_.bounds.frame);
+        const auto header = wire::lite::take_frame_header(c_.frames, view, c_.bounds.frame);
         if (header.status == wire::progress::error) return reject(g, header.error), in = {}, false;
         if (!header) return credit_read(g, in.size()), g.keep(in), false;
         const auto time = wire::lite::apply_delta(g.time, header->delta);
@@ -218,12 +218,12 @@ private:
         g.offset = 0;
         g.at = incoming_group::stage::payload;
         if (g.log) {
-            if (!has_timestamps(c_.dialect)) g.time = arrival_time(c_.epoch, g.began);
+            if (!has_timestamps(c_.frames)) g.time = arrival_time(c_.epoch, g.began);
             if (const auto begun = g.log->begin_frame(g.time, g.size, in.size()); !begun)
                 return reject(g, begun.error()), in = {}, false;
             if (g.size == 0) next_frame(g);
         } else if (g.size == 0) {
-            c_.emit(frame_data{g.name, g.subscriber(), g.sequence, g.frame, 0, 0, g.time, {}});
+            c_.emit(frame_data{g.name, g.subscriber(), g.sequence, {}, object_id{g.frame}, 0, 0, g.time, {}});
             next_frame(g);
         }
         return true;
@@ -237,7 +237,8 @@ private:
             if (const auto done = g.log->append_payload(data); !done) return reject(g, done.error()), in = {}, false;
             credit_read(g, n);
         } else {
-            c_.emit(frame_data{g.name, g.subscriber(), g.sequence, g.frame, g.size, g.offset, g.time, data});
+            c_.emit(
+                frame_data{g.name, g.subscriber(), g.sequence, {}, object_id{g.frame}, g.size, g.offset, g.time, data});
             if (g.of != nullptr && g.of->options.end)
                 g.unreleased += n;
             else

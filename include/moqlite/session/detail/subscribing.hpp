@@ -35,18 +35,17 @@ public:
         return s.id;
     }
 
-    result<void> update(subscribe_id id, const subscribe_options& options) {
+    result<void> update(subscribe_id id, const subscribe_changes& changes) {
         subscription* s = subscriptions_.find(id);
         // After its FIN the publisher does not read our updates.
         if (s == nullptr || s->stream == nullptr || s->fin_arrived) return errc::not_found;
+        const auto options = changes.applied_to(s->options);
         if (s->options == options) return {};
-        const auto start = options.start ? options.start : s->options.start;
         if (const auto why = c_.encodable(wire::lite::subscribe_update{options}); why != errc::ok) return why;
         s->options = options;
-        s->options.start = start;
-        if (options.start) s->new_start = options.start;
+        if (changes.start) s->new_start = changes.start;
         write_soon(*s);
-        if (s->lowest && options.start) s->lowest = std::min(*s->lowest, *options.start);
+        if (s->lowest && changes.start) s->lowest = std::min(*s->lowest, *changes.start);
         if (!options.end)
             s->highest.reset();
         else if (s->highest)

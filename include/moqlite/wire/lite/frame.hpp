@@ -1,4 +1,4 @@
-// FRAME, moq-lite-05, on a group stream or in the answer to a fetch: Timestamp Delta (where the version has
+// FRAME, moq-lite-05, on a group stream or in the answer to a fetch: Timestamp Delta (where the format has
 // timestamps), Size, Payload.
 #pragma once
 
@@ -8,6 +8,8 @@
 #include <moqlite/core/bytes.hpp>
 #include <moqlite/core/time.hpp>
 #include <moqlite/core/version.hpp>
+#include <moqlite/wire/frame_format.hpp>
+#include <moqlite/wire/leading_ones.hpp>
 #include <moqlite/wire/message.hpp>
 #include <moqlite/wire/varint.hpp>
 #include <optional>
@@ -16,7 +18,7 @@
 namespace moqlite::wire::lite {
 
 /// The most bytes a frame has before its payload.
-inline constexpr std::size_t frame_header_size_max = 2 * varint_size_max;
+inline constexpr std::size_t frame_header_size_max = 2 * leading_ones_size_max;
 
 /// The deltas that can be said are -delta_bound <= delta < delta_bound.
 inline constexpr std::int64_t delta_bound = std::int64_t{1} << 61;
@@ -30,33 +32,66 @@ struct frame_header {
     friend constexpr bool operator==(const frame_header&, const frame_header&) = default;
 };
 
-/// Takes the header that begins `in`. A payload above `max_size` is refused before it has arrived.
+/// The integers that a format's headers are made of.
+struct header_integers {
+    frame_format format;
+
+    [[nodiscard]] constexpr bool leading_ones() const noexcept { return format == frame_format::lite_leading_ones; }
+    [[nodiscard]] constexpr std::optional<std::uint64_t> read(byte_view& in) const noexcept {
+        return leading_ones() ? read_leading_ones(in) : read_varint(in);
+    }
+    [[nodiscard]] constexpr std::uint64_t at_least(byte_view in) const noexcept {
+        return leading_ones() ? leading_ones_at_least(in) : varint_at_least(in);
+    }
+    [[nodiscard]] constexpr std::size_t size(std::uint64_t value) const noexcept {
+        return leading_ones() ? leading_ones_size(value) : varint_size(value);
+    }
+    constexpr std::size_t write(std::uint64_t value, std::span<std::byte> out) const noexcept {
+        return leading_ones() ? write_leading_ones(value, out) : write_varint(value, out);
+    }
+};
+
+/// Takes the header that begins `in`. A payload above `max_size` is refused before it has arrived; a delta that no
+/// timestamp can have is errc::timestamp_out_of_range.
 [[nodiscard]] constexpr taken<frame_header> take_frame_header(
-    version v, byte_view in, std::uint64_t max_size = default_limits.frame) noexcept {
+    frame_format f, byte_view in, std::uint64_t max_size = default_limits.frame) noexcept {
+    const header_integers integers{f};
     frame_header header;
     auto rest = in;
-    if (has_timestamps(v)) {
-        const auto delta = read_varint(rest);
+    if (has_timestamps(f)) {
+        const auto delta = integers.read(rest);
         if (!delta) return {};
+        if (*delta > varint_max) return errc::timestamp_out_of_range;
         header.delta = unzigzag(*delta);
     }
     const auto before_size = rest;
-    const auto size = read_varint(rest);
-    if (size.value_or(varint_at_least(before_size)) > max_size) return errc::frame_too_large;
+    const auto size = integers.read(rest);
+    if (size.value_or(integers.at_least(before_size)) > max_size) return errc::frame_too_large;
     if (!size) return {};
     header.size = *size;
     header.consumed = in.size() - rest.size();
     return header;
 }
 
-/// Writes a frame's header to the front of `out` and returns its size; 0 if it cannot be said.
+[[nodiscard]] constexpr taken<frame_header> take_frame_header(
+    version v, byte_view in, std::uint64_t max_size = default_limits.frame) noexcept {
+    return take_frame_header(frames_of(v), in, max_size);
+}
+
+/// Writes a frame's header to the front of `out` and returns its size; 0 if the format cannot express it.
+constexpr std::size_t write_frame_header(
+    frame_format f, std::int64_t delta, std::uint64_t size, std::span<std::byte, frame_header_size_max> out) noexcept {
+    const header_integers integers{f};
+    if (size > varint_max) return 0;
+    if (!has_timestamps(f)) return integers.write(size, out);
+    if (delta < -delta_bound || delta >= delta_bound) return 0;
+    const auto used = integers.write(zigzag(delta), out);
+    return used + integers.write(size, out.subspan(used));
+}
+
 constexpr std::size_t write_frame_header(
     version v, std::int64_t delta, std::uint64_t size, std::span<std::byte, frame_header_size_max> out) noexcept {
-    if (size > varint_max) return 0;
-    if (!has_timestamps(v)) return write_varint(size, out);
-    if (delta < -delta_bound || delta >= delta_bound) return 0;
-    const auto used = write_varint(zigzag(delta), out);
-    return used + write_varint(size, out.subspan(used));
+    return write_frame_header(frames_of(v), delta, size, out);
 }
 
 /// `base` moved by `delta` ticks, if that is within 0 .. 2^62-1 (else errc::timestamp_out_of_range).

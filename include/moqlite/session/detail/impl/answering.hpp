@@ -53,8 +53,7 @@ inline result<void> publishing::serve(request_id id, group_ref g) {
         s.stream = r->stream->id;
     else
         s.prefix_size = static_cast<std::uint8_t>(wire::lite::write_group_prefix({r->wire_id, sequence}, s.prefix));
-    const bool skip_times = has_timestamps(g->dialect()) && !has_timestamps(c_.dialect);
-    s.attach(std::move(g), c_.wake, skip_times);
+    if (!s.attach(std::move(g), c_.wake, c_.frames)) return free(s), errc::out_of_memory_limit;
     r->groups.push_back(s);
     ++r->group_count;
     r->beyond = std::max(r->beyond, moqlite::next(sequence));
@@ -229,7 +228,7 @@ inline served_group* publishing::on_stream(const control_stream& stream) noexcep
 inline errc publishing::servable(const incoming_request& r, const group& g) const noexcept {
     const auto sequence = g.sequence();
     if (const auto why = wanted(r, sequence); why != errc::ok) return why;
-    if (!has_timestamps(g.dialect()) && has_timestamps(c_.dialect)) return errc::unsupported;
+    if (!can_become(g.format(), c_.frames) || g.subgroup() != subgroup_id{}) return errc::unsupported;
     if (g.lost_head() != 0) return errc::not_found;
     if (g.ended() == group::state::aborted) return errc::group_ended;
     return number(sequence) > wire::varint_max ? errc::value_too_large : errc::ok;

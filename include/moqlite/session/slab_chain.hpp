@@ -1,0 +1,121 @@
+// Bytes in a row of slabs: appended at the back, given back from the front.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <moqlite/core/bytes.hpp>
+#include <moqlite/session/slab.hpp>
+#include <span>
+#include <utility>
+
+namespace moqlite::detail {
+
+/// An append-only string of bytes with offsets that never change. Its owner gives the store that its slabs come from.
+class slab_chain {
+public:
+    /// nullptr: nothing was appended yet.
+    [[nodiscard]] slab* front() const noexcept { return front_; }
+    /// The offset of the first byte that is still there.
+    [[nodiscard]] std::uint64_t begin() const noexcept { return front_ != nullptr ? front_->begin : 0; }
+    /// The offset behind the last byte.
+    [[nodiscard]] std::uint64_t end() const noexcept { return back_ != nullptr ? back_->end() : 0; }
+    /// Bytes of its slabs, unused room included.
+    [[nodiscard]] std::size_t memory() const noexcept { return memory_; }
+
+    /// Copies `bytes` to the back; `expected` bytes are about to come, these included. False: there was no memory, and
+    /// some of them may have been appended.
+    [[nodiscard]] bool append(slab_store& store, byte_view bytes, std::size_t expected) noexcept {
+        do {
+            if (back_ == nullptr || (back_->room() == 0 && !bytes.empty()))
+                if (!grow(store, expected)) return false;
+            const auto n = std::min<std::size_t>(bytes.size(), back_->room());
+            if (n != 0) std::memcpy(back_->data() + back_->size, bytes.data(), n);
+            back_->size += static_cast<std::uint32_t>(n);
+            bytes = bytes.subspan(n);
+        } while (!bytes.empty());
+        return true;
+    }
+
+    /// Makes the next `n` bytes lie in one slab. Precondition: the smallest slab has room for them. False: no memory.
+    [[nodiscard]] bool keep_together(slab_store& store, std::size_t n) noexcept {
+        return (back_ != nullptr && back_->room() >= n) || grow(store, n);
+    }
+
+    /// Keeps the bytes from the front on; a pin on an empty chain keeps its first slab.
+    slab* pin_front() noexcept {
+        ++(front_ != nullptr ? front_->pins : early_pins_);
+        return front_;
+    }
+    /// `s`: what pin_front() returned, or the slab that the pin was moved to.
+    void unpin(slab* s) noexcept {
+        // An early pin went to the first slab, which it keeps in place.
+        --(s != nullptr ? s->pins : front_ != nullptr ? front_->pins : early_pins_);
+    }
+    static void move_pin(slab* from, slab* to) noexcept {
+        --from->pins;
+        ++to->pins;
+    }
+    /// Gives back the slabs at the front that nothing pins, now and whenever it grows. The last one stays.
+    void free_front(slab_store& store) noexcept {
+        passing_ = true;
+        while (front_ != back_ && front_->pins == 0) {
+            memory_ -= front_->capacity;
+            store.give_back(std::exchange(front_, front_->next));
+        }
+    }
+    /// Precondition: nothing pins it.
+    void clear(slab_store& store) noexcept {
+        while (front_ != nullptr) store.give_back(std::exchange(front_, front_->next));
+        back_ = nullptr;
+        memory_ = 0;
+    }
+
+private:
+    bool grow(slab_store& store, std::size_t expected) noexcept {
+        slab* s = store.take(expected, back_);
+        if (s == nullptr) return false;
+        s->begin = end();
+        memory_ += s->capacity;
+        (back_ != nullptr ? back_->next : front_) = s;
+        back_ = s;
+        if (front_ == s) s->pins = std::exchange(early_pins_, 0);
+        if (passing_) free_front(store);
+        return true;
+    }
+
+    slab* front_ = nullptr;
+    slab* back_ = nullptr;
+    std::size_t memory_ = 0;
+    std::uint32_t early_pins_ = 0;
+    bool passing_ = false;
+};
+
+/// A place in a chain.
+struct chain_position {
+    std::uint64_t at = 0;
+    slab* in = nullptr; ///< That of the byte at `at`, or of the one before it; nullptr: the chain was empty.
+
+    /// Goes on to the next slab at the end of one.
+    void hop() noexcept {
+        while (at >= in->end() && in->next != nullptr) in = in->next;
+    }
+    /// What follows in the same slab.
+    [[nodiscard]] byte_view here() const noexcept {
+        return {in->data() + (at - in->begin), static_cast<std::size_t>(in->end() - at)};
+    }
+    /// What follows, as many bytes as `pieces` has, or more; copied there if it lies in several slabs.
+    [[nodiscard]] byte_view gather(std::span<std::byte> pieces) const noexcept {
+        if (here().size() >= pieces.size() || in->next == nullptr) return here();
+        std::size_t n = 0;
+        for (chain_position p = *this; n != pieces.size(); ++n, ++p.at) {
+            p.hop();
+            if (p.at == p.in->end()) break;
+            pieces[n] = p.here().front();
+        }
+        return pieces.first(n);
+    }
+};
+
+} // namespace moqlite::detail

@@ -1,0 +1,40 @@
+// How frames are written on a stream, whatever the protocol.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <moqlite/core/version.hpp>
+
+namespace moqlite {
+
+/// What stands before each payload on a group stream. A group's log is kept in one of them.
+enum class frame_format : std::uint8_t {
+    lite_size,         ///< Size (moq-lite-03, 04).
+    lite_time,         ///< Timestamp Delta, Size (05, 06).
+    lite_leading_ones, ///< The same in leading-ones integers (07-wip).
+};
+
+inline constexpr std::size_t frame_formats = 3;
+
+[[nodiscard]] constexpr frame_format frames_of(version v) noexcept {
+    return has_timestamps(v) ? frame_format::lite_time : frame_format::lite_size;
+}
+
+[[nodiscard]] constexpr bool has_timestamps(frame_format f) noexcept { return f != frame_format::lite_size; }
+
+/// False: a frame kept as `from` lacks what `to` must say of it.
+[[nodiscard]] constexpr bool can_become(frame_format from, frame_format to) noexcept {
+    return has_timestamps(from) || !has_timestamps(to);
+}
+
+/// Without its Timestamp Deltas a frame of `from` is one of `to`: nothing has to be written anew.
+[[nodiscard]] constexpr bool only_lacks_times(frame_format from, frame_format to) noexcept {
+    return from == frame_format::lite_time && to == frame_format::lite_size;
+}
+
+/// The same format, or the first with timestamps: in it a group is kept for readers of every format.
+[[nodiscard]] constexpr frame_format with_timestamps(frame_format f) noexcept {
+    return has_timestamps(f) ? f : frame_format::lite_time;
+}
+
+} // namespace moqlite

@@ -1,0 +1,238 @@
+// One log, readers of several formats: the payload is shared, the headers of each format are made once.
+#include "hex.hpp"
+
+#include <algorithm>
+#include <array>
+#include <catch2/catch_test_macros.hpp>
+#include <memory>
+#include <moqlite/session/group.hpp>
+#include <string>
+#include <vector>
+
+namespace moqlite::test::group_formats_test {
+
+namespace {
+
+constexpr std::array formats{frame_format::lite_size, frame_format::lite_time, frame_format::lite_leading_ones};
+
+std::string take(group_reader& reader, std::size_t most = SIZE_MAX) {
+    std::string out;
+    while (most != 0) {
+        std::array<byte_view, 3> ranges;
+        const auto l = reader.lend(ranges, most);
+        if (l.bytes == 0) break;
+        for (auto range : std::span{ranges}.first(l.ranges)) out += to_hex(range);
+        reader.wrote(l.bytes);
+        most -= l.bytes;
+    }
+    return out;
+}
+
+/// A group, and the bytes that a reader of each format has to get of it.
+struct studio {
+    explicit studio(frame_format kept) : log(group::make(pool, group_sequence{7}, kept)) {}
+    void frame(std::uint64_t time, const std::string& payload) {
+        REQUIRE(log->write_frame(timestamp{time}, as_bytes(payload)));
+        const auto delta = wire::lite::delta(timestamp{last}, timestamp{time}).value();
+        for (std::size_t i = 0; i < formats.size(); ++i) {
+            std::array<std::byte, wire::lite::frame_header_size_max> header;
+            const auto used = wire::lite::write_frame_header(formats[i], delta, payload.size(), header);
+            expected[i] += to_hex(byte_view{header}.first(used)) + to_hex(as_bytes(payload));
+        }
+        last = time;
+    }
+    slab_pool pool;
+    wake_queue wake;
+    group_ref log;
+    std::array<std::string, 3> expected;
+    std::uint64_t last = 0;
+};
+
+} // namespace
+
+TEST_CASE("a log of moq-lite-05 is served to moq-lite-07 with that version's headers", "[group][formats]") {
+    slab_pool pool;
+    wake_queue wake;
+    auto g = group::make(pool, group_sequence{7}, version::lite_05);
+    REQUIRE(g->write_frame(timestamp{90000}, as_bytes("hello")));
+    REQUIRE(g->write_frame(timestamp{93000}, {}));
+    REQUIRE(g->write_frame(timestamp{91500}, as_bytes("b-frame")));
+    group_reader reader;
+    REQUIRE(reader.attach(g, wake, frame_format::lite_leading_ones));
+    // FRAMES of moq-lite-07-wip in the vectors.
+    CHECK(take(reader) == "c2bf200568656c6c6f"
+                          "977000"
+                          "8bb707622d6672616d65");
+    CHECK(reader.lend({}, 0).all);
+    CHECK(reader.unsent() == 0);
+}
+
+TEST_CASE("a reader of any format gets its own image of any log that can be served to it", "[group][formats]") {
+    for (const auto kept : {frame_format::lite_time, frame_format::lite_leading_ones}) {
+        studio s{kept};
+        std::array<group_reader, 3> early;
+        std::array<group_reader, 3> late;
+        std::array<std::string, 3> got;
+        for (std::size_t i = 0; i < 3; ++i) REQUIRE(early[i].attach(s.log, s.wake, formats[i]));
+        for (std::uint64_t n = 0; n < 300; ++n) {
+            const std::size_t size = n % 7 == 0 ? 0 : n % 11 == 0 ? 3000 : n % 90;
+            s.frame(n * n * 1000 % 7777777, std::string(size, static_cast<char>('a' + n % 26)));
+            if (n == 150)
+                for (std::size_t i = 0; i < 3; ++i) REQUIRE(late[i].attach(s.log, s.wake, formats[i]));
+            for (std::size_t i = 0; i < 3; ++i) got[i] += take(early[i], 1 + n % 200);
+        }
+        for (std::size_t i = 0; i < 3; ++i) {
+            CHECK(got[i] + take(early[i]) == s.expected[i]);
+            CHECK(take(late[i]) == s.expected[i]);
+            CHECK(late[i].unsent() == 0);
+        }
+        // Half acknowledged is half given back, and all of it is one slab of each kind.
+        for (auto* readers : {&early, &late})
+            for (std::size_t i = 0; i < 3; ++i) {
+                CHECK_FALSE((*readers)[i].acked(s.expected[i].size() / 2 + 1));
+                for (auto left = s.expected[i].size() / 2; left != 0;) {
+                    const auto n = std::min<std::size_t>(left, 777);
+                    REQUIRE((*readers)[i].acked(n));
+                    left -= n;
+                }
+                CHECK((*readers)[i].unacked() == 0);
+            }
+        CHECK(s.log->lost_head() != 0);
+        for (auto* readers : {&early, &late})
+            for (auto& r : *readers) r.detach();
+        s.log = {};
+        CHECK(s.pool.in_use() == 0);
+        CHECK(s.pool.charged() == 0);
+    }
+}
+
+TEST_CASE("the headers of a format are made once, however many read them", "[group][formats]") {
+    studio s{frame_format::lite_time};
+    for (std::uint64_t n = 0; n < 100; ++n) s.frame(n, "payload");
+    const auto alone = s.log->memory();
+    std::vector<std::unique_ptr<group_reader>> readers;
+    const auto add = [&](frame_format f) {
+        readers.push_back(std::make_unique<group_reader>());
+        REQUIRE(readers.back()->attach(s.log, s.wake, f));
+    };
+    add(frame_format::lite_size);
+    CHECK(s.log->memory() == alone); // Part of the log itself.
+    add(frame_format::lite_leading_ones);
+    const auto with_headers = s.log->memory();
+    CHECK(with_headers > alone);
+    for (int n = 0; n < 50; ++n) add(frame_format::lite_leading_ones);
+    CHECK(s.log->memory() == with_headers);
+    std::array<byte_view, 8> first;
+    std::array<byte_view, 8> other;
+    static_cast<void>(readers[1]->lend(first, SIZE_MAX));
+    static_cast<void>(readers[2]->lend(other, SIZE_MAX));
+    for (std::size_t i = 0; i < first.size(); ++i) CHECK(first[i].data() == other[i].data());
+}
+
+TEST_CASE("what a reader of another format was lent stays until it is acknowledged", "[group][formats]") {
+    studio s{frame_format::lite_time};
+    group_reader slow;
+    REQUIRE(slow.attach(s.log, s.wake, frame_format::lite_leading_ones));
+    std::array<byte_view, 1> lent;
+    s.frame(90000, "first");
+    REQUIRE(slow.lend(lent, SIZE_MAX).bytes == 4); // Its header: the payload is in another range.
+    const auto header = lent[0];
+    slow.wrote(4);
+    group_reader quick;
+    REQUIRE(quick.attach(s.log, s.wake, frame_format::lite_leading_ones));
+    for (std::uint64_t n = 0; n < 2000; ++n) s.frame(90000 + n, std::string(100, 'x'));
+    const auto all = take(quick).size() / 2;
+    REQUIRE(quick.acked(all));
+    quick.detach();
+    CHECK(s.log->lost_head() == 0);
+    CHECK(to_hex(header) == "c2bf2005");
+    const auto held = s.pool.in_use();
+    CHECK(to_hex(header) + take(slow) == s.expected[2]);
+    REQUIRE(slow.acked(all));
+    CHECK(s.pool.in_use() < held / 2);
+}
+
+TEST_CASE("a frame that arrives in pieces is served as far as it is there, in each format", "[group][formats]") {
+    slab_pool pool;
+    wake_queue wake;
+    auto g = group::make(pool, group_sequence{0}, version::lite_05);
+    group_reader reader;
+    REQUIRE(reader.attach(g, wake, frame_format::lite_leading_ones));
+    reader.wait();
+    REQUIRE(g->begin_frame(timestamp{64}, 200));
+    CHECK(take(reader) == "8080"
+                          "80c8");
+    CHECK(reader.lend({}, 0).all);
+    REQUIRE(g->append_payload(as_bytes("a")));
+    CHECK(wake.woken.pop_front() == &reader);
+    CHECK(take(reader) == "61");
+    REQUIRE(g->append_payload(as_bytes(std::string(199, 'b'))));
+    CHECK(take(reader).size() == 2 * 199);
+    REQUIRE(g->finish());
+    CHECK(reader.unsent() == 0);
+    REQUIRE(reader.acked(4 + 200));
+    CHECK_FALSE(reader.acked(1));
+}
+
+TEST_CASE("without memory for headers a reader is not attached, and a group that cannot keep them on ends",
+    "[group][formats]") {
+    slab_pool pool{3000};
+    wake_queue wake;
+    auto g = group::make(pool, group_sequence{0}, version::lite_05);
+    REQUIRE(g->write_frame(timestamp{0}, as_bytes(std::string(900, 'x'))));
+    group_reader reader;
+    {
+        auto other = group::make(pool, group_sequence{1}, version::lite_05);
+        REQUIRE(other->write_frame(timestamp{0}, as_bytes("x")));
+        CHECK_FALSE(reader.attach(g, wake, frame_format::lite_leading_ones));
+        CHECK(g->ended() == group::state::open);
+        CHECK_FALSE(g->has_readers());
+    }
+    REQUIRE(reader.attach(g, wake, frame_format::lite_leading_ones));
+    result<void> written;
+    std::uint64_t frames = 1;
+    for (; frames < 1000 && written; ++frames) written = g->write_frame(timestamp{0}, {});
+    CHECK(written.error() == errc::out_of_memory_limit);
+    CHECK(g->ended() == group::state::aborted);
+    reader.detach();
+    g = {};
+    CHECK(pool.in_use() == 0);
+}
+
+TEST_CASE("a log refuses what its format cannot express", "[group][formats]") {
+    slab_pool pool;
+    auto g = group::make(pool, group_sequence{0}, version::lite_05);
+    const auto refused = [&](frame_record r) { return g->begin_frame(r).error() == errc::unsupported; };
+    const auto extension = hex("02 01");
+    CHECK(refused({.object = object_id{1}, .extensions = {}})); // A gap.
+    CHECK(refused({.status = object_status::end_of_group, .extensions = {}}));
+    CHECK(refused({.extensions = extension}));
+    CHECK(g->size() == 0);
+    CHECK(g->begin_frame({.object = object_id{0}, .size = 0, .extensions = {}}));
+    CHECK(g->begin_frame({.object = object_id{1}, .size = 0, .extensions = {}}));
+    CHECK(g->frames() == 2);
+}
+
+TEST_CASE("headers in small pieces of memory are the same bytes, and go with what they belong to", "[group][formats]") {
+    // Many short frames: the headers of a format are longer than the log.
+    studio s{frame_format::lite_time};
+    group_pin cache{s.log};
+    group_reader reader;
+    REQUIRE(reader.attach(s.log, s.wake, frame_format::lite_leading_ones));
+    for (std::uint64_t n = 0; n < 20'000; ++n) s.frame(n, n % 3 == 0 ? "" : "x");
+    CHECK(s.log->memory() <= 12 * s.log->size());
+    CHECK(take(reader, 10'000) + take(reader) == s.expected[2]);
+    const auto all = s.expected[2].size() / 2;
+    REQUIRE(reader.acked(all));
+    const auto kept = s.log->memory();
+    // While the front is kept, another reader may come.
+    group_reader second;
+    REQUIRE(second.attach(s.log, s.wake, frame_format::lite_leading_ones));
+    CHECK(take(second) == s.expected[2]);
+    CHECK(s.log->memory() == kept);
+    cache.release();
+    REQUIRE(second.acked(all));
+    CHECK(s.log->memory() < kept);
+}
+
+} // namespace moqlite::test::group_formats_test
