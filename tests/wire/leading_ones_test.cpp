@@ -7,10 +7,9 @@
 #include <string>
 #include <vector>
 
-namespace moqlite::wire::test::leading_ones_test {
+namespace moqlite::test::leading_ones_test {
 
-using moqlite::test::hex;
-using moqlite::test::to_hex;
+using namespace moqlite::wire;
 
 namespace {
 
@@ -68,4 +67,4 @@ TEST_CASE("an integer with leading ones that has not all arrived is left where i
     CHECK(leading_ones_at_least(hex("fe80")) == std::uint64_t{0x80} << 48);
 }
 
-} // namespace moqlite::wire::test::leading_ones_test
+} // namespace moqlite::test::leading_ones_test
