@@ -122,13 +122,13 @@ void report::add(const lite::inspected& message) {
 
 void report::add_json(const lite::inspected& message) {
     auto fields = json::object();
-    lite::for_each_field(head_.what.dialect, message, [&](std::string_view name, const auto& value) {
+    lite::for_each_field(head_.what.dialect, message, [&](std::string_view field, const auto& value) {
         if constexpr (std::is_same_v<std::decay_t<decltype(value)>, byte_view>) {
             const auto shown = value.first(std::min(value.size(), payload_shown));
             fields["payload_hex"] = hex_of(shown);
             fields["payload_text"] = ascii_of(shown);
         } else {
-            fields[std::string{name}] = json_of(value);
+            fields[std::string{field}] = json_of(value);
         }
     });
     const json line{{"offset", message.offset}, {"length", message.size},
@@ -138,14 +138,14 @@ void report::add_json(const lite::inspected& message) {
 
 void report::add_text(const lite::inspected& message) {
     out_ << fmt::format("{:>8} {:>6}  {}", message.offset, message.size, lite::name_of(head_.what.dialect, message));
-    lite::for_each_field(head_.what.dialect, message, [&](std::string_view name, const auto& value) {
+    lite::for_each_field(head_.what.dialect, message, [&](std::string_view field, const auto& value) {
         if constexpr (std::is_same_v<std::decay_t<decltype(value)>, byte_view>) {
             if (value.empty()) return;
             const auto shown = value.first(std::min(value.size(), payload_shown));
             const auto* more = shown.size() < value.size() ? "..." : "";
             out_ << fmt::format(" payload={}{} \"{}\"{}", hex_of(shown), more, ascii_of(shown), more);
         } else {
-            out_ << ' ' << name << '=' << text_of(value);
+            out_ << ' ' << field << '=' << text_of(value);
         }
     });
     out_ << '\n';

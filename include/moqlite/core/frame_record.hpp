@@ -1,4 +1,4 @@
-// What is known of one frame besides its payload.
+// The fields of one frame besides its payload.
 #pragma once
 
 #include <cstdint>

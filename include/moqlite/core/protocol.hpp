@@ -1,4 +1,4 @@
-// What two ends agreed to speak, and what of it a user of either protocol's session has to know.
+// The negotiated protocol, and the features of it that users of an any_session ask for.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,8 @@
 
 namespace moqlite {
 
-/// A protocol and its version. The capabilities of moq-lite are asked of a `version`, which only lite() gives: they
-/// cannot be asked of another protocol by accident.
+/// A protocol and its version. The capabilities of moq-lite are predicates of `version`, which only lite() returns, so
+/// that they cannot be applied to another protocol by accident.
 class protocol {
 public:
     /// moq-lite.
@@ -33,11 +33,11 @@ private:
     std::uint8_t number_;
 };
 
-/// What a session of either protocol can do, as its version has it: for users that hold an any_session.
+/// What the protocol and version of a session can do; for users of an any_session.
 struct protocol_features {
     frame_format frames{};      ///< Of its group streams.
-    bool track_info = false;    ///< request_track() has an answer.
-    bool subscribe_end = false; ///< A publisher reports where a track ends, before the subscription does.
+    bool track_info = false;    ///< request_track() is supported.
+    bool subscribe_end = false; ///< A publisher sends the end of a track before the end of the subscription.
     bool operator==(const protocol_features&) const = default;
 };
 

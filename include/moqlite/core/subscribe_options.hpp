@@ -20,10 +20,10 @@ struct subscribe_options {
     friend constexpr bool operator==(const subscribe_options&, const subscribe_options&) = default;
 };
 
-/// As the end of an update: there is no Group End any more.
+/// The `end` of subscribe_changes that removes the Group End.
 inline constexpr group_sequence no_end{UINT64_MAX};
 
-/// What changes of a subscription. What is not set stays as it is.
+/// The changes of an update. Members that are not set leave the option unchanged.
 struct subscribe_changes {
     std::optional<moqlite::priority> priority = {};
     std::optional<bool> ordered = {};
@@ -43,7 +43,7 @@ struct subscribe_changes {
     }
 };
 
-/// The changes after which a subscription is as `wanted` says; only its start stays where `wanted` has none.
+/// The changes that turn any options into `wanted`; only the start is unchanged where `wanted` has none.
 [[nodiscard]] constexpr subscribe_changes changes_to(const subscribe_options& wanted) noexcept {
     return {.priority = wanted.priority,
         .ordered = wanted.ordered,

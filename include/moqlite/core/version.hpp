@@ -11,7 +11,7 @@ namespace moqlite {
 enum class version : std::uint8_t { lite_03, lite_04, lite_05, lite_06_wip };
 
 inline constexpr std::array all_versions{version::lite_03, version::lite_04, version::lite_05, version::lite_06_wip};
-/// What is offered and accepted where nobody names anything else, best first. Work in progress is only by name.
+/// Versions offered and accepted by default, best first. Works in progress must be requested by name.
 inline constexpr std::array default_versions{version::lite_05, version::lite_04, version::lite_03};
 
 /// The ALPN of native QUIC, and the WebTransport sub-protocol.
@@ -31,16 +31,16 @@ inline constexpr std::array default_versions{version::lite_05, version::lite_04,
     return std::nullopt;
 }
 
-// What a later version keeps it inherits; what it drops is said with `<`.
+// `>=`: later versions keep the feature; `<`: they have dropped it.
 [[nodiscard]] constexpr bool has_setup(version v) noexcept { return v >= version::lite_05; }
-/// On native QUIC a client can say the path and query of its URL.
+/// On native QUIC a client can send the path and query of its URL.
 [[nodiscard]] constexpr bool has_native_path(version v) noexcept { return has_setup(v); }
 [[nodiscard]] constexpr bool has_announce_ok(version v) noexcept { return v >= version::lite_05; }
 [[nodiscard]] constexpr bool has_exclude_hop(version v) noexcept {
     return v == version::lite_04 || v == version::lite_05;
 }
 [[nodiscard]] constexpr bool has_hop_ids(version v) noexcept { return v >= version::lite_04; }
-/// The sender's own hop closes the list (or is counted in it); later the receiver adds it.
+/// The sender adds its own hop to the end of the list (or counts it); in later versions the receiver does.
 [[nodiscard]] constexpr bool hops_include_sender(version v) noexcept { return v < version::lite_05; }
 /// Announcements have a type and an implicit id (START, END, UPDATE) instead of a status byte.
 [[nodiscard]] constexpr bool has_typed_announces(version v) noexcept { return v >= version::lite_06_wip; }
@@ -50,7 +50,7 @@ inline constexpr std::array default_versions{version::lite_05, version::lite_04,
 /// SUBSCRIBE_OK carries the publisher's options, not the first group.
 [[nodiscard]] constexpr bool has_options_in_ok(version v) noexcept { return v < version::lite_05; }
 [[nodiscard]] constexpr bool has_subscribe_end(version v) noexcept { return v >= version::lite_05; }
-/// Whoever sees the FIN of a subscribe stream has every group (ours), or has begun to receive it.
+/// The FIN of a subscribe stream arrives after every group (from us), or at least after its beginning.
 [[nodiscard]] constexpr bool has_fin_after_groups(version v) noexcept { return v >= version::lite_05; }
 [[nodiscard]] constexpr bool has_track_info(version v) noexcept { return v >= version::lite_05; }
 [[nodiscard]] constexpr bool has_timestamps(version v) noexcept { return v >= version::lite_05; }
@@ -59,7 +59,7 @@ inline constexpr std::array default_versions{version::lite_05, version::lite_04,
 [[nodiscard]] constexpr bool has_probe_rtt(version v) noexcept { return v >= version::lite_04; }
 [[nodiscard]] constexpr bool has_goaway(version v) noexcept { return v >= version::lite_04; }
 
-/// One implementation of it finds a name only as "/x/y" and a prefix only as "/x/"; the others read both alike.
+/// One implementation accepts names only as "/x/y" and prefixes only as "/x/"; the others accept both forms.
 [[nodiscard]] constexpr bool has_slash_dialect(version v) noexcept { return v == version::lite_04; }
 
 } // namespace moqlite

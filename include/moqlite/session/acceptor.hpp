@@ -1,4 +1,4 @@
-// Which protocol a new connection speaks: from its ALPN or WebTransport sub-protocol, or else from its first bytes.
+// Chooses the session of a new connection, by its ALPN or WebTransport sub-protocol, or else by its first bytes.
 #pragma once
 
 #include <cstddef>
@@ -14,16 +14,16 @@
 
 namespace moqlite {
 
-/// What a protocol makes of the first bytes that a client sent on its first bidirectional stream.
+/// Whether the first bytes of the client's first bidirectional stream are those of a protocol.
 enum class recognition : std::uint8_t { no, needs_more, yes };
 
 /// Makes the session of a connection. `Protocols`, in the order of preference, each have
 ///   static bool speaks(std::string_view name);           the name alone decides for it
-///   static recognition recognises(std::string_view name, byte_view first);   with no bytes: could they decide for it?
+///   static recognition recognises(std::string_view name, byte_view first);   needs_more of no bytes: they can decide
 ///   static void make(role, std::string_view name, session_options, time_point now, std::optional<Any>& into);
 ///
-/// Where the name decides, make() makes the session. Else a server's acceptor takes the connection's inputs in its
-/// place, until decide() makes it; replay() then gives the session what was taken:
+/// Where the name decides, make() makes the session. Else a server's acceptor takes the connection's inputs until
+/// decide() makes the session; replay() then gives them to it:
 ///
 ///     if (!acceptor.make(name, options, now, session)) refuse();
 ///     // ... each input, while acceptor.is_waiting():
@@ -35,7 +35,7 @@ class basic_acceptor {
 public:
     explicit basic_acceptor(role side) noexcept : side_(side) {}
 
-    /// `into` stays empty where the first bytes decide. errc::unsupported: nobody here speaks it.
+    /// `into` stays empty where the first bytes decide. errc::unsupported: `name` is unknown.
     result<void> make(std::string_view name, session_options options, time_point now, std::optional<Any>& into) {
         if ((make_if<Protocols>(Protocols::speaks(name), name, options, now, into) || ...)) return {};
         const bool bytes_decide = ((Protocols::recognises(name, {}) == recognition::needs_more) || ...);
@@ -46,7 +46,7 @@ public:
         return {};
     }
 
-    // In place of the session.
+    // Inputs, in place of the session.
 
     [[nodiscard]] bool is_waiting() const noexcept { return options_.has_value(); }
     /// When to call decide() at the latest.
@@ -61,7 +61,7 @@ public:
         auto* last = taken_.empty() ? nullptr : std::get_if<received>(&taken_.back().what);
         if (last == nullptr || last->id != id || last->fin) {
             take(received{id, bytes_.size(), data.size(), fin}, now);
-        } else { // One input of both.
+        } else { // The same input, longer.
             last->size += data.size();
             last->fin = fin;
         }
@@ -78,9 +78,9 @@ public:
         bytes_.insert(bytes_.end(), data.begin(), data.end());
     }
 
-    /// Makes the session once the bytes decide; after each input, and at the deadline. errc::unsupported: they decide
-    /// for nobody. errc::setup_timeout, errc::message_too_large (limits.control_message in all) and
-    /// errc::too_many_streams: they did not come in time, or too much came before them. Precondition: is_waiting().
+    /// Makes the session once the bytes decide. Call it after each input, and at the deadline. errc::unsupported: the
+    /// bytes are of no protocol. errc::setup_timeout: they did not arrive in time. errc::message_too_large (more than
+    /// limits.control_message) and errc::too_many_streams: too much arrived before them. Precondition: is_waiting().
     result<void> decide(time_point now, std::optional<Any>& into) {
         const byte_view first{first_bytes_};
         const auto is = [&](recognition r, recognition other) { return r == other; };
@@ -96,7 +96,7 @@ public:
         return now < deadline_ ? result<void>{} : errc::setup_timeout;
     }
 
-    /// Gives the session the next input that was taken for it; drain its events before the next. False: there is none.
+    /// Gives the session the next input that was taken; drain its events before the next. False: there is none.
     bool replay(Any& to) {
         if (replayed_ == taken_.size()) return false;
         const auto& next = taken_[replayed_++];
@@ -141,7 +141,7 @@ private:
         if (chosen) P::make(side_, name, std::move(options), now, into);
         return chosen;
     }
-    /// What overflows ends the connection: decide() tells.
+    /// An overflow is reported by decide().
     [[nodiscard]] bool has_room(std::size_t more) {
         if (overflow_ == errc::ok && bytes_.size() + more > options_->bounds.control_message)
             overflow_ = errc::message_too_large;
@@ -176,7 +176,7 @@ private:
     errc overflow_ = errc::ok;
 };
 
-/// moq-lite: every version has a name of its own, which decides.
+/// moq-lite: each version has a name of its own, which decides.
 struct lite_protocol {
     [[nodiscard]] static bool speaks(std::string_view name) noexcept { return version_from_alpn(name).has_value(); }
     [[nodiscard]] static recognition recognises(std::string_view, byte_view) noexcept { return recognition::no; }

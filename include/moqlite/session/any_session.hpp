@@ -1,4 +1,4 @@
-// Either protocol's session in one object, visited here and nowhere else.
+// A session of any protocol in one object; the variant is visited only here.
 #pragma once
 
 #include <moqlite/core/protocol.hpp>
@@ -8,8 +8,8 @@
 
 namespace moqlite {
 
-/// One of several kinds of session, with the members that they share and that mean the same in each.
-/// What each member does is said at session.
+/// A session of one of several kinds, with the members that all share and that mean the same in each. They are
+/// documented at session.
 template <class... Sessions>
 class basic_any_session {
 public:
@@ -198,7 +198,7 @@ public:
     [[nodiscard]] const scope& allowed() const noexcept {
         return std::visit([](const auto& s) -> const scope& { return s.allowed(); }, is_);
     }
-    /// nullptr: it is another kind.
+    /// nullptr: it is of another kind.
     template <class S>
     [[nodiscard]] S* as() noexcept {
         return std::get_if<S>(&is_);

@@ -1,5 +1,5 @@
-// What a session reports to its application. Views in an event stay until the next input, or the end of the next pump;
-// frame_data and group_datagram alias the bytes of the input itself.
+// What a session reports to its application. Views in an event are valid until the next input, or the end of the next
+// pump; frame_data and group_datagram alias the bytes of the input itself.
 #pragma once
 
 #include <chrono>
@@ -24,7 +24,7 @@ struct track_ref {
     bool operator==(const track_ref&) const = default;
 };
 
-/// What the peer's SETUP says of itself; empty on versions that have none. Answer with admit() or refuse().
+/// The peer's SETUP; empty on versions that have none. Answer with admit() or refuse().
 struct setup_received {
     std::string_view path;             ///< Path and query, as the client gave them.
     std::optional<std::uint64_t> role; ///< 1 publishes, 2 subscribes; a hint.
@@ -38,20 +38,20 @@ struct broadcast_available {
     watch_id watch{};
     std::string_view path;
     std::span<const hop_id> hops; ///< Origin first, the peer last.
-    bool restart = false;         ///< Replaces the one that was there.
-    std::uint64_t cost = 0;       ///< Of the way to it; where the version has none, one a hop.
+    bool restart = false;         ///< Replaces an earlier one.
+    std::uint64_t cost = 0;       ///< Cost of the route; one per hop where the version has no costs.
 };
 struct broadcast_ended {
     watch_id watch{};
     std::string_view path;
     bool operator==(const broadcast_ended&) const = default;
 };
-/// All that was there when we asked has been told.
+/// All broadcasts that were active when we asked have been reported.
 struct announcements_synced {
     watch_id watch{};
     bool operator==(const announcements_synced&) const = default;
 };
-/// The peer announces no more; its broadcasts ended before this.
+/// The peer announces nothing more; its broadcasts were reported as ended before.
 struct watch_ended {
     watch_id watch{};
     app_error code = app_error::cancel;
@@ -70,14 +70,14 @@ struct track_refused {
     app_error code = app_error::cancel;
     bool operator==(const track_refused&) const = default;
 };
-/// `start` is the first group that will be served; on versions whose publishers need not say it, the
-/// one that was asked for, or else the first to come.
+/// `start` is the first group that will be served; on versions whose publishers need not report it, the one that was
+/// requested, or else the first to arrive.
 struct subscription_accepted {
     subscribe_id subscription{};
     group_sequence start{};
     bool operator==(const subscription_accepted&) const = default;
 };
-/// No group at or after `end` will ever come.
+/// No group at or after `end` will exist.
 struct subscription_end_known {
     subscribe_id subscription{};
     group_sequence end{};
@@ -90,18 +90,18 @@ struct groups_dropped {
     app_error code = app_error::cancel;
     bool operator==(const groups_dropped&) const = default;
 };
-/// The last event of a subscription. `finished`: the peer ended it cleanly, so every group stream
-/// has been acknowledged or reset (05 and later), or nothing came for a while (design: end of track).
+/// The last event of a subscription. `finished`: the peer ended it cleanly, so every group stream has been acknowledged
+/// or reset (05 and later), or nothing has arrived for a while (design: end of track).
 struct subscription_ended {
     subscribe_id subscription{};
     bool finished = false;
     app_error code = app_error::cancel;
     bool operator==(const subscription_ended&) const = default;
 };
-/// In place of a subscription, where a group was fetched.
+/// Stands for the subscription of a group that was fetched.
 inline constexpr subscribe_id no_subscription{UINT64_MAX};
 
-/// collect() now to have it in a log, or take the frame_data that follows.
+/// Call collect() now to store it in a log, or handle the frame_data that follows.
 struct group_opened {
     group_id group{};
     subscribe_id subscription{};
@@ -109,15 +109,15 @@ struct group_opened {
     subgroup_id subgroup{};
     bool operator==(const group_opened&) const = default;
 };
-/// A piece of one frame; a frame without payload comes as one empty piece.
+/// A piece of one frame; a frame without payload is reported as one empty piece.
 struct frame_data {
     group_id group{};
     subscribe_id subscription{};
     group_sequence sequence{};
     subgroup_id subgroup{};
-    object_id object{};       ///< Its number in the group.
-    std::uint64_t size = 0;   ///< Of the whole frame, in bytes.
-    std::uint64_t offset = 0; ///< Of `data` in the frame.
+    object_id object{};       ///< The frame's number in the group.
+    std::uint64_t size = 0;   ///< Bytes of the whole frame.
+    std::uint64_t offset = 0; ///< Offset of `data` in the frame.
     timestamp time{};
     byte_view data;
 };
@@ -131,20 +131,20 @@ struct group_closed {
     bool operator==(const group_closed&) const = default;
 };
 
-/// A group of one frame that came as a datagram: without order, and only perhaps.
+/// A group of one frame that arrived as a datagram: unordered and unreliable.
 struct group_datagram {
     subscribe_id subscription{};
     group_sequence sequence{};
     timestamp time{};
     byte_view data;
 };
-/// What the publisher has measured of the path to us; none: it does not know, or cannot say.
+/// The publisher's measurements of the path to us; nullopt: not known, or not in this version.
 struct path_reported {
-    std::optional<std::uint64_t> bitrate; ///< Bits a second.
+    std::optional<std::uint64_t> bitrate; ///< Bits per second.
     std::optional<std::chrono::milliseconds> rtt;
     bool operator==(const path_reported&) const = default;
 };
-/// The publisher reports no more, or never did.
+/// The publisher sends no further reports, or never did.
 struct probe_ended {
     app_error code = app_error::cancel;
     bool operator==(const probe_ended&) const = default;
@@ -152,8 +152,8 @@ struct probe_ended {
 
 // Requests of the peer.
 
-/// The peer cut off a request for what we announce below `prefix`, with a code other than cancel: it may have refused
-/// an announcement, and gets no more until it asks again.
+/// The peer cut off its request for our announcements below `prefix`, with a code other than cancel: it may have
+/// refused one of them, and gets no more until it asks again.
 struct announcements_cut_off {
     std::string_view prefix; ///< Whole: the session's root in front.
     app_error code = app_error::cancel;
@@ -184,15 +184,15 @@ struct subscribe_updated {
     request_id request{};
     subscribe_options options;
 };
-/// The subscriber takes groups up to this one, inclusive; nullopt: without bound. Follows each
-/// subscribe_requested and each update that changes it.
+/// The subscriber accepts groups up to this one, inclusive; nullopt: without bound. Follows each subscribe_requested
+/// and each update that changes it.
 struct groups_wanted {
     request_id request{};
     std::optional<group_sequence> up_to;
     bool operator==(const groups_wanted&) const = default;
 };
-/// The last event of a request: the peer left, or all that was served has been delivered after finish(),
-/// or after serve() of what was fetched.
+/// The last event of a request: the peer cancelled it, or everything served has been delivered, after finish() or for a
+/// FETCH.
 struct request_ended {
     request_id request{};
     bool delivered = false;
@@ -214,13 +214,13 @@ struct group_lost {
 
 // The session itself.
 
-/// The peer will end the session: connect again, to `uri` or, if that is empty, to the same place.
+/// The peer will end the session: reconnect, to `uri` or, if that is empty, to the same address.
 struct goaway_received {
     std::string_view uri;
     bool operator==(const goaway_received&) const = default;
 };
 /// The peer broke a rule on one stream, which was ended; or in one announcement, which was refused alone; or it has our
-/// own origin (errc::same_origin, once), so that neither hears of what the other announces. For the log.
+/// own origin (errc::same_origin, once), so that neither accepts the other's announcements. For the log.
 struct stream_rejected {
     stream_id stream{};
     errc why = errc::ok;

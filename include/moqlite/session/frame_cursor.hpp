@@ -1,4 +1,4 @@
-// Takes a group's log apart into frames again.
+// Splits a group's log into frames.
 #pragma once
 
 #include <algorithm>
@@ -11,22 +11,22 @@
 
 namespace moqlite {
 
-/// Reads the frames of a group in order, as far as they are there; frees what it has read.
+/// Reads the available frames of a group in order, and frees the bytes that it has read.
 class frame_cursor {
 public:
-    /// A part of a frame that lies in one piece. A frame without payload comes as one empty piece.
+    /// A contiguous part of a frame. A frame without payload is one empty piece.
     struct piece {
-        object_id object{};       ///< Its number in the group.
-        std::uint64_t size = 0;   ///< Of the whole frame's payload.
-        std::uint64_t offset = 0; ///< Of `data` in it.
+        object_id object{};       ///< The frame's number in the group.
+        std::uint64_t size = 0;   ///< Size of the frame's whole payload.
+        std::uint64_t offset = 0; ///< Offset of `data` in the payload.
         timestamp time{};
         byte_view data;
     };
 
-    /// Precondition: nothing of the group is lost.
+    /// Precondition: the group has lost no bytes.
     explicit frame_cursor(group_ref g) noexcept { reader_.attach(std::move(g), nobody_); }
 
-    /// The next piece; the same until consume(). nullopt: no more is there (yet).
+    /// The next piece; the same until consume(). nullopt: nothing more has arrived, or nothing will.
     [[nodiscard]] std::optional<piece> next() noexcept {
         if (!inside_ && !enter()) return std::nullopt;
         std::array<byte_view, 1> range;
@@ -35,7 +35,7 @@ public:
         return piece{object_id{frame_}, size_, offset_, time_, range[0]};
     }
 
-    /// The first `n` bytes of the piece have been used; its view is gone. 0 for an empty frame.
+    /// The first `n` bytes of the piece have been consumed; its view is invalid. 0 for an empty frame.
     void consume(std::size_t n) noexcept {
         advance(n);
         offset_ += n;
@@ -45,7 +45,7 @@ public:
     }
 
     [[nodiscard]] const group_ref& source() const noexcept { return reader_.source(); }
-    /// All that the group will ever hold has been read.
+    /// The group has ended and everything has been read.
     [[nodiscard]] bool at_end() const noexcept {
         return !inside_ && reader_.unsent() == 0 && reader_.source()->ended() != group::state::open;
     }
@@ -61,7 +61,8 @@ private:
             wire::lite::take_frame_header(source()->format(), byte_view{bytes}.first(l.bytes), UINT64_MAX);
         if (!header) return false;
         advance(header->consumed);
-        time_ = wire::lite::apply_delta(time_, header->delta).value_or(time_); // The log wrote it.
+        time_ =
+            wire::lite::apply_delta(time_, header->delta).value_or(time_); // The log has written it, so it is valid.
         size_ = header->size;
         offset_ = 0;
         inside_ = true;

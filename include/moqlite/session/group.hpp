@@ -1,4 +1,4 @@
-// The only owner of payload: the log of one group, written once and read by every subscriber.
+// The log of one group, the only owner of payload: written once and read by every subscriber.
 #pragma once
 
 #include <algorithm>
@@ -55,9 +55,9 @@ private:
 };
 
 /// An append-only log of the frames of one group, in the wire image of one format (the body of a group stream after
-/// its header): a reader of that format is lent it as it stands. What other formats have in place of its frame headers
-/// is made once a group and format, when the first such reader comes, and kept beside it. Its memory goes, from the
-/// front, when no reader and no pin needs it any more.
+/// its header); it is lent unchanged to readers of that format. The frame headers of another format are made once per
+/// group and format, for the first such reader, and kept beside the log. Memory is freed from the front once no reader
+/// and no pin needs it.
 class group {
 public:
     enum class state : std::uint8_t { open, finished, aborted };
@@ -84,14 +84,15 @@ public:
         return append_payload(payload);
     }
 
-    /// Begins the next frame; append_payload() brings its bytes, as they arrive. Memory is taken by how much of it is
-    /// `at_hand` already: a peer cannot have it for a promise. errc::unsupported: the format cannot express the record.
+    /// Begins the next frame, whose payload append_payload() adds as it arrives. Memory is allocated in proportion to
+    /// the bytes `at_hand`, so that a peer cannot claim it by announcing a size. errc::unsupported: the format cannot
+    /// express the record.
     result<void> begin_frame(const frame_record& frame, std::size_t at_hand = SIZE_MAX);
     result<void> begin_frame(timestamp time, std::uint64_t size, std::size_t at_hand = SIZE_MAX) {
         return begin_frame({.object = object_id{frames_}, .time = time, .size = size, .extensions = {}}, at_hand);
     }
 
-    /// Appends to the frame that was begun. errc::out_of_memory_limit, here as above, aborts the group.
+    /// Appends to the frame in progress. errc::out_of_memory_limit, here as above, aborts the group.
     result<void> append_payload(byte_view bytes) {
         if (state_ != state::open) return errc::group_ended;
         if (bytes.size() > missing_) return errc::invalid_argument;
@@ -110,7 +111,7 @@ public:
         return {};
     }
 
-    /// Cut off: subscribers that have not been sent all of it see a reset with `code`.
+    /// Aborts the group: subscribers that have not been sent everything see a reset with `code`.
     void abort(app_error code) {
         if (state_ != state::open) return;
         state_ = state::aborted;
@@ -118,8 +119,8 @@ public:
         wake_all();
     }
 
-    /// Resets every reader that waits for more, or for more than `least` bytes to be acknowledged, with
-    /// `code`, so that the memory can go. False: there is none.
+    /// Resets, with `code`, every reader that has at least `least` bytes to send or to be acknowledged, and in an open
+    /// group those that wait for growth, so that memory can be freed. False: there is none.
     bool evict_readers(app_error code, std::uint64_t least = 0);
 
     // Facts.
@@ -130,11 +131,11 @@ public:
     [[nodiscard]] state ended() const noexcept { return state_; }
     [[nodiscard]] app_error abort_code() const noexcept { return abort_code_; }
     [[nodiscard]] std::uint64_t frames() const noexcept { return frames_; }
-    /// Payload bytes that the last frame still misses.
+    /// Payload bytes that the last frame still lacks.
     [[nodiscard]] std::uint64_t missing() const noexcept { return missing_; }
     /// Bytes of wire image written so far.
     [[nodiscard]] std::uint64_t size() const noexcept { return log_.end(); }
-    /// Bytes at the front that are gone; a new reader needs 0.
+    /// Bytes freed at the front; a new reader needs 0.
     [[nodiscard]] std::uint64_t lost_head() const noexcept { return log_.begin(); }
     /// Bytes of memory that it holds, unused room included.
     [[nodiscard]] std::size_t memory() const noexcept {
@@ -160,24 +161,24 @@ private:
         pool_.release();
     }
 
-    /// Some of the bytes may be in the log: what follows them would be read as the rest.
+    /// Part of the bytes may be in the log, so that later ones would be misread as their rest.
     errc no_memory() {
         abort(wire_code(errc::out_of_memory_limit));
         return errc::out_of_memory_limit;
     }
 
-    // The headers of other formats; a chain without a slab: nobody asked for them.
+    // The headers of other formats; a chain without a slab: none are kept.
     [[nodiscard]] detail::slab_chain& headers_of(frame_format f) noexcept {
         return headers_[static_cast<std::size_t>(f)];
     }
-    /// Makes the headers of the frames that are there, from now on with each frame. False: no memory.
+    /// Makes the headers of all frames so far; from now on each new frame adds one. False: no memory.
     [[nodiscard]] bool make_headers(frame_format f);
-    /// `step`: bytes of this frame's header in the log.
+    /// `step`: bytes of the frame's header in the log.
     [[nodiscard]] bool add_header(frame_format f, std::int64_t delta, std::uint64_t size, std::size_t step) noexcept;
 
     void free_front() noexcept {
         log_.free_front(pool_);
-        // A reader that may still come reads headers from their beginning.
+        // A later reader would need the headers from their beginning.
         if (lost_head() != 0)
             for (auto& headers : headers_) headers.free_front(pool_);
     }
@@ -198,7 +199,7 @@ private:
     std::uint32_t references_ = 0;
     frame_format format_;
     state state_ = state::open;
-    bool has_headers_ = false; ///< Of another format.
+    bool has_headers_ = false; ///< Of any other format.
 };
 
 inline group_ref::group_ref(group* g) noexcept : group_(g) {

@@ -1,4 +1,4 @@
-// Who reads a group's log: a pin keeps it, a reader goes through it. Part of group.hpp.
+// A pin keeps a group's log in memory, a reader sends it. Part of group.hpp.
 #pragma once
 
 #include <cassert>
@@ -10,7 +10,7 @@
 
 namespace moqlite {
 
-/// Keeps a group and its bytes, from the first that is still there when the pin is made.
+/// Keeps a group and its bytes, from the first that is available when the pin is made.
 class group_pin {
 public:
     group_pin() noexcept = default;
@@ -39,17 +39,17 @@ private:
     slab* at_ = nullptr;
 };
 
-/// What a reader is lent of a log.
+/// The ranges of a log lent to a reader.
 struct lent {
     std::size_t ranges = 0;
     std::size_t bytes = 0;
-    bool all = false; ///< Nothing follows, so far.
+    bool all = false; ///< They reach the present end of the log.
 };
 
-/// One subscriber's two marks on a group: what has been written to its stream, and what has been acknowledged. Bytes
-/// between them stay where they are. A reader of another format than the log's is lent the same payload: one without
-/// timestamps steps over each Timestamp Delta, since what is left is its own image; any other is lent the headers that
-/// the group keeps for its format (group::make_headers) in place of the log's own.
+/// One subscriber's two positions in a group: written to its stream, and acknowledged. Bytes between them stay in
+/// place. A reader of another format shares the payload of the log. A format that only lacks the timestamps skips each
+/// Timestamp Delta, and the remaining bytes are its wire image; any other is lent the headers that the group keeps for
+/// it (group::make_headers) in place of the log's own.
 class group_reader : public detail::list_hook<detail::reader_tag>,
                      public detail::list_hook<detail::waiting_tag>,
                      public detail::list_hook<detail::woken_tag> {
@@ -57,8 +57,8 @@ public:
     group_reader() noexcept = default;
     ~group_reader() { detach(); }
 
-    /// Begins to read from the front, which must not be lost, in `format`, which the log must have all that it needs
-    /// for (can_become). `wake` hears of growth after wait(). False, and it is not attached: there was no memory.
+    /// Starts at the front, which must not be lost, in `format`; precondition: can_become(the log's format, `format`).
+    /// After wait(), growth is reported on `wake`. False, and it is not attached: there was no memory.
     [[nodiscard]] bool attach(group_ref g, wake_queue& wake, frame_format format) noexcept {
         assert(!group_ && g && g->lost_head() == 0 && can_become(g->format(), format));
         image_ = format == g->format()                   ? image::whole
@@ -74,20 +74,20 @@ public:
         group_->readers_.push_back(*this);
         return true;
     }
-    /// The same in the format of the log, which needs no memory.
+    /// The same in the log's own format, which needs no memory.
     void attach(group_ref g, wake_queue& wake) noexcept {
         const auto format = g->format();
         static_cast<void>(attach(std::move(g), wake, format));
     }
 
-    /// Reads no further, and is not woken any more. What was lent stays until detach().
+    /// Stops reading and waking. Lent bytes stay until detach().
     void retire() noexcept {
         detail::list_hook<detail::reader_tag>::unlink();
         detail::list_hook<detail::waiting_tag>::unlink();
         detail::list_hook<detail::woken_tag>::unlink();
     }
 
-    /// Lets go of everything; what was lent must not be read any more.
+    /// Releases everything; lent bytes must not be read any more.
     void detach() noexcept {
         if (!group_) return;
         retire();
@@ -99,7 +99,7 @@ public:
         evicted_.reset();
     }
 
-    /// Fills `out` with what follows the written mark, at most `most` bytes in all.
+    /// Fills `out` with the ranges after the written position, at most `most` bytes in total.
     [[nodiscard]] lent lend(std::span<byte_view> out, std::size_t most) const noexcept {
         lent l;
         mark m = written_;
@@ -120,8 +120,7 @@ public:
         assert(left == 0);
     }
 
-    /// The next `n` of the written bytes have arrived and are no longer needed. False, and nothing has changed: so many
-    /// were not written.
+    /// The next `n` of the written bytes were acknowledged. False, without any change: fewer bytes were written.
     bool acked(std::uint64_t n) noexcept {
         if (n > unacked()) return false;
         if (acked_.log.in == nullptr) acked_.log.in = group_->log_.front();
@@ -130,14 +129,14 @@ public:
         if (left != 0 || acked_.log.at > written_.log.at || acked_.headers.at > written_.headers.at)
             return acked_ = before, false;
         if (acked_.log.in == before.log.in && acked_.headers.in == before.headers.in) return true;
-        written_.hop(); // It may have stood at the end of what goes now.
+        written_.hop(); // It may be at the end of a slab that is freed now.
         detail::slab_chain::move_pin(before.log.in, acked_.log.in);
         if (image_ == image::own_headers) detail::slab_chain::move_pin(before.headers.in, acked_.headers.in);
         group_->free_front();
         return true;
     }
 
-    /// Puts it on its wake queue when the group next grows or ends.
+    /// Queues it on its wake queue when the group next grows or ends.
     void wait() noexcept {
         if (!detail::list_hook<detail::waiting_tag>::linked()) group_->waiting_.push_back(*this);
     }
@@ -149,12 +148,12 @@ public:
         if (wake_->entry != nullptr) wake_->entry->mark();
     }
 
-    /// Bytes of the log behind the written mark, what is stepped over included, and of headers of its own.
+    /// Bytes of the log after the written position, skipped ones included, and of headers of its own format.
     [[nodiscard]] std::uint64_t unsent() const noexcept {
         const auto of_log = group_->size() - written_.log.at;
         return image_ != image::own_headers ? of_log : of_log + headers().end() - written_.headers.at;
     }
-    /// The same between the two marks.
+    /// The same between the two positions.
     [[nodiscard]] std::uint64_t unacked() const noexcept {
         return written_.log.at - acked_.log.at + written_.headers.at - acked_.headers.at;
     }
@@ -164,16 +163,16 @@ public:
 
 private:
     friend class group;
-    /// How its wire image is made of the log.
+    /// How the wire image is made from the log.
     enum class image : std::uint8_t { whole, without_times, own_headers };
 
     struct mark {
         detail::chain_position log{};
-        std::uint64_t left = UINT64_MAX;  ///< Bytes of the log before the next header that is stepped over or replaced.
-        detail::chain_position headers{}; ///< Where the image has headers of its own.
-        std::uint64_t header_left = 0;    ///< Bytes of the header at hand.
+        std::uint64_t left = UINT64_MAX;  ///< Bytes of the log before the next header to skip or to replace.
+        detail::chain_position headers{}; ///< In the headers of its own format.
+        std::uint64_t header_left = 0;    ///< Bytes left of the current header.
 
-        /// What is read next, up to the end of a slab.
+        /// The next bytes, up to the end of their slab.
         [[nodiscard]] byte_view here() const noexcept {
             const auto& in = header_left != 0 ? headers : log;
             const auto most = header_left != 0 ? header_left : left;
@@ -192,16 +191,16 @@ private:
 
     [[nodiscard]] detail::slab_chain& headers() const noexcept { return group_->headers_of(format_); }
 
-    /// Comes to the next byte that is to be read; false: there is none yet.
+    /// Moves to the next byte to send; false: there is none yet.
     [[nodiscard]] bool enter(mark& m) const noexcept {
         if (image_ == image::own_headers && m.header_left == 0 && m.left == 0 && !enter_header(m)) return false;
         if (m.header_left != 0) return true;
         if (m.log.at == group_->size()) return false;
         if (m.log.in == nullptr) m.log.in = group_->log_.front();
         m.log.hop();
-        return m.left != 0 || step_over_time(m);
+        return m.left != 0 || skip_time(m);
     }
-    /// Comes to the header that the group keeps for the next frame, and its own mark behind the log's header.
+    /// Moves to the next header of its own format, and in the log behind the header that it replaces.
     [[nodiscard]] bool enter_header(mark& m) const noexcept {
         if (m.headers.at == headers().end()) return false;
         m.headers.hop();
@@ -216,19 +215,19 @@ private:
         m.left = frame.payload;
         return true;
     }
-    /// Steps over the Timestamp Delta.
-    [[nodiscard]] bool step_over_time(mark& m) const noexcept {
+    /// Skips the Timestamp Delta.
+    [[nodiscard]] bool skip_time(mark& m) const noexcept {
         std::array<std::byte, wire::lite::frame_header_size_max> pieces;
         const auto header = wire::lite::take_frame_header(group_->format(), m.log.gather(pieces), UINT64_MAX);
         if (!header) return false;
-        // The log has a size in its shortest form.
+        // The log encodes sizes in their shortest form.
         const auto of_size = wire::varint_size(header->size);
         m.log.at += header->consumed - of_size;
         m.left = of_size + header->size;
         m.log.hop();
         return true;
     }
-    /// How much of `n` is not there.
+    /// Returns how many of `n` bytes are missing.
     std::uint64_t advance(mark& m, std::uint64_t n) noexcept {
         while (n != 0 && enter(m)) {
             const auto step = std::min<std::uint64_t>(n, image_ == image::whole ? m.left : m.here().size());

@@ -12,20 +12,20 @@
 
 namespace moqlite::detail {
 
-/// An append-only string of bytes with offsets that never change. Its owner gives the store that its slabs come from.
+/// Append-only bytes with fixed offsets. Its owner passes the store that the slabs come from.
 class slab_chain {
 public:
-    /// nullptr: nothing was appended yet.
+    /// nullptr: nothing has been appended yet.
     [[nodiscard]] slab* front() const noexcept { return front_; }
-    /// The offset of the first byte that is still there.
+    /// The offset of the first byte that has not been freed.
     [[nodiscard]] std::uint64_t begin() const noexcept { return front_ != nullptr ? front_->begin : 0; }
     /// The offset behind the last byte.
     [[nodiscard]] std::uint64_t end() const noexcept { return back_ != nullptr ? back_->end() : 0; }
     /// Bytes of its slabs, unused room included.
     [[nodiscard]] std::size_t memory() const noexcept { return memory_; }
 
-    /// Copies `bytes` to the back; `expected` bytes are about to come, these included. False: there was no memory, and
-    /// some of them may have been appended.
+    /// Copies `bytes` to the back; `expected`: bytes about to be appended, these included. False: no memory, and part
+    /// of them may have been appended.
     [[nodiscard]] bool append(slab_store& store, byte_view bytes, std::size_t expected) noexcept {
         do {
             if (back_ == nullptr || (back_->room() == 0 && !bytes.empty()))
@@ -38,12 +38,13 @@ public:
         return true;
     }
 
-    /// Makes the next `n` bytes lie in one slab. Precondition: the smallest slab has room for them. False: no memory.
+    /// Ensures that the next `n` bytes lie in one slab. Precondition: the smallest slab has room for them. False: no
+    /// memory.
     [[nodiscard]] bool keep_together(slab_store& store, std::size_t n) noexcept {
         return (back_ != nullptr && back_->room() >= n) || grow(store, n);
     }
 
-    /// Keeps the bytes from the front on; a pin on an empty chain keeps its first slab.
+    /// Keeps all bytes from the front; a pin on an empty chain keeps its first slab.
     slab* pin_front() noexcept {
         ++(front_ != nullptr ? front_->pins : early_pins_);
         return front_;
@@ -57,7 +58,7 @@ public:
         --from->pins;
         ++to->pins;
     }
-    /// Gives back the slabs at the front that nothing pins, now and whenever it grows. The last one stays.
+    /// Frees unpinned slabs at the front, now and whenever the chain grows. The last slab stays.
     void free_front(slab_store& store) noexcept {
         passing_ = true;
         while (front_ != back_ && front_->pins == 0) {
@@ -95,17 +96,18 @@ private:
 /// A place in a chain.
 struct chain_position {
     std::uint64_t at = 0;
-    slab* in = nullptr; ///< That of the byte at `at`, or of the one before it; nullptr: the chain was empty.
+    slab* in = nullptr; ///< The slab of the byte at `at`, or of the byte before; nullptr: the chain was empty.
 
-    /// Goes on to the next slab at the end of one.
+    /// At the end of a slab, moves to the next.
     void hop() noexcept {
         while (at >= in->end() && in->next != nullptr) in = in->next;
     }
-    /// What follows in the same slab.
+    /// The bytes that follow in the same slab.
     [[nodiscard]] byte_view here() const noexcept {
         return {in->data() + (at - in->begin), static_cast<std::size_t>(in->end() - at)};
     }
-    /// What follows, as many bytes as `pieces` has, or more; copied there if it lies in several slabs.
+    /// At least as many of the following bytes as `pieces` holds, if there are; copied there if they lie in several
+    /// slabs.
     [[nodiscard]] byte_view gather(std::span<std::byte> pieces) const noexcept {
         if (here().size() >= pieces.size() || in->next == nullptr) return here();
         std::size_t n = 0;

@@ -1,4 +1,4 @@
-// How frames are written on a stream, whatever the protocol.
+// The layouts of a frame on a stream, of every protocol.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +7,7 @@
 
 namespace moqlite {
 
-/// What stands before each payload on a group stream. A group's log is kept in one of them.
+/// The header before each payload on a group stream. A group's log is kept in one of these formats.
 enum class frame_format : std::uint8_t {
     lite_size,         ///< Size (moq-lite-03, 04).
     lite_time,         ///< Timestamp Delta, Size (05, 06).
@@ -22,17 +22,17 @@ inline constexpr std::size_t frame_formats = 3;
 
 [[nodiscard]] constexpr bool has_timestamps(frame_format f) noexcept { return f != frame_format::lite_size; }
 
-/// False: a frame kept as `from` lacks what `to` must say of it.
+/// False: a frame kept as `from` lacks a field of `to`.
 [[nodiscard]] constexpr bool can_become(frame_format from, frame_format to) noexcept {
     return has_timestamps(from) || !has_timestamps(to);
 }
 
-/// Without its Timestamp Deltas a frame of `from` is one of `to`: nothing has to be written anew.
+/// A frame of `from` without its Timestamp Delta is a frame of `to`: no header has to be made.
 [[nodiscard]] constexpr bool only_lacks_times(frame_format from, frame_format to) noexcept {
     return from == frame_format::lite_time && to == frame_format::lite_size;
 }
 
-/// The same format, or the first with timestamps: in it a group is kept for readers of every format.
+/// The same format, or the first with timestamps: in it a relay keeps a group, for readers of every format.
 [[nodiscard]] constexpr frame_format with_timestamps(frame_format f) noexcept {
     return has_timestamps(f) ? f : frame_format::lite_time;
 }

@@ -14,7 +14,7 @@
 
 namespace moqlite::wire {
 
-/// The most bytes such an integer takes: the longest form holds 64 bits.
+/// The largest encoded size: the longest form holds 64 bits.
 inline constexpr std::size_t leading_ones_size_max = 9;
 
 /// Bytes that write_leading_ones() needs. The 7-byte form is read but never written, as the reference implementation
@@ -25,8 +25,8 @@ inline constexpr std::size_t leading_ones_size_max = 9;
     return size < 7 ? size : bits <= 56 ? 8 : 9;
 }
 
-/// Takes one integer, of any form, off the front of `in`. If it has not all arrived, `in` is left untouched. A value
-/// above varint_max is returned as it is: the caller refuses it.
+/// Reads one integer, of any form, from the front of `in`. If it is incomplete, `in` is unchanged. Values above
+/// varint_max are returned: the caller refuses them.
 [[nodiscard]] constexpr std::optional<std::uint64_t> read_leading_ones(byte_view& in) noexcept {
     if (in.empty()) return std::nullopt;
     const auto first = std::to_integer<std::uint8_t>(in[0]);
@@ -39,7 +39,7 @@ inline constexpr std::size_t leading_ones_size_max = 9;
     return value;
 }
 
-/// The least value that the integer at the front of `in` can have, however little of it has arrived.
+/// A lower bound of the integer at the front of `in`, which may be incomplete.
 [[nodiscard]] constexpr std::uint64_t leading_ones_at_least(byte_view in) noexcept {
     if (in.empty()) return 0;
     std::array<std::byte, leading_ones_size_max> whole{};

@@ -10,10 +10,10 @@
 
 namespace moqlite::wire {
 
-/// The largest value a varint can carry.
+/// The largest value of a varint.
 inline constexpr std::uint64_t varint_max = (std::uint64_t{1} << 62) - 1;
 
-/// The most bytes a varint takes.
+/// The largest encoded size of a varint.
 inline constexpr std::size_t varint_size_max = 8;
 
 /// Bytes needed to encode `value`: 1, 2, 4 or 8. Precondition: value <= varint_max.
@@ -21,7 +21,7 @@ inline constexpr std::size_t varint_size_max = 8;
     return value < 1u << 6 ? 1 : value < 1u << 14 ? 2 : value < 1u << 30 ? 4 : 8;
 }
 
-/// Takes one varint off the front of `in`. If it has not all arrived, `in` is left untouched.
+/// Reads one varint from the front of `in`. If it is incomplete, `in` is unchanged.
 [[nodiscard]] constexpr std::optional<std::uint64_t> read_varint(byte_view& in) noexcept {
     if (in.empty()) return std::nullopt;
     const auto first = std::to_integer<std::uint64_t>(in[0]);
@@ -34,7 +34,7 @@ inline constexpr std::size_t varint_size_max = 8;
     return value;
 }
 
-/// The least that the varint at the front of `in` can turn out to be, however little has arrived.
+/// A lower bound of the varint at the front of `in`, which may be incomplete.
 [[nodiscard]] constexpr std::uint64_t varint_at_least(byte_view in) noexcept {
     if (in.empty()) return 0;
     const auto first = std::to_integer<std::uint64_t>(in[0]);
@@ -56,7 +56,7 @@ constexpr std::size_t write_varint(std::uint64_t value, std::span<std::byte> out
     return size;
 }
 
-/// Small numbers of either sign as small numbers: 0, -1, 1, -2 become 0, 1, 2, 3.
+/// Maps numbers of small magnitude to small numbers: 0, -1, 1, -2 become 0, 1, 2, 3.
 [[nodiscard]] constexpr std::uint64_t zigzag(std::int64_t value) noexcept {
     return static_cast<std::uint64_t>(value) << 1 ^ static_cast<std::uint64_t>(value >> 63);
 }

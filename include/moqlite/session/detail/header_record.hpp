@@ -1,4 +1,4 @@
-// What a group keeps beside its log for readers of another format: one record and one header a frame.
+// The entries of a group's header log: for each frame a record and the header of another format.
 #pragma once
 
 #include <cstddef>
@@ -9,10 +9,10 @@
 
 namespace moqlite::detail {
 
-/// Precedes each header of another format: where its frame lies in the log.
+/// Precedes each header of another format, and locates its frame in the log.
 struct header_record {
-    std::uint64_t step = 0;    ///< Bytes of the log's own header, which a reader of the other format passes over.
-    std::uint64_t header = 0;  ///< Bytes of the header, which follow.
+    std::uint64_t step = 0;    ///< Bytes of the log's own header, which this header replaces.
+    std::uint64_t header = 0;  ///< Bytes of the header that follows.
     std::uint64_t payload = 0; ///< Bytes of the log behind `step`.
 
     static constexpr std::size_t size_max = 3 * wire::varint_size_max;
@@ -23,7 +23,7 @@ struct header_record {
             used += wire::write_varint(value, std::span{out}.subspan(used));
         return used;
     }
-    /// `in` is moved behind it.
+    /// Removes the record from the front of `in`.
     [[nodiscard]] static header_record take(byte_view& in) noexcept {
         header_record r;
         for (auto* value : {&r.step, &r.header, &r.payload}) *value = wire::read_varint(in).value_or(0);

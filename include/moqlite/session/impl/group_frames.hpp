@@ -1,4 +1,4 @@
-// How a frame enters a group's log, and the headers of other formats beside it. Part of group.hpp.
+// Frames enter a group's log, and the headers of other formats beside it. Part of group.hpp.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +11,7 @@ namespace moqlite {
 inline result<void> group::begin_frame(const frame_record& frame, std::size_t at_hand) {
     if (state_ != state::open) return errc::group_ended;
     if (missing_ != 0) return errc::frame_incomplete;
-    // The formats of moq-lite know nothing else.
+    // The formats of moq-lite have no field for it.
     if (number(frame.object) != frames_ || frame.status != object_status::normal || !frame.extensions.empty())
         return errc::unsupported;
     const auto delta = wire::lite::delta(last_time_, frame.time);
@@ -48,7 +48,7 @@ inline bool group::make_headers(frame_format f) {
     has_headers_ = true;
     for (detail::chain_position p{0, log_.front()}; p.at != log_.end(); p.hop()) {
         std::array<std::byte, wire::lite::frame_header_size_max> pieces;
-        // The log takes a header as a whole, or is aborted.
+        // The log always contains a frame's whole header, or is aborted.
         const auto frame = wire::lite::take_frame_header(format_, p.gather(pieces), UINT64_MAX);
         if (!frame || !add_header(f, frame->delta, frame->size, frame->consumed)) return headers.clear(pool_), false;
         p.at += frame->consumed;

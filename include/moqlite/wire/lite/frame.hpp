@@ -17,22 +17,22 @@
 
 namespace moqlite::wire::lite {
 
-/// The most bytes a frame has before its payload.
+/// Maximum bytes before a frame's payload.
 inline constexpr std::size_t frame_header_size_max = 2 * leading_ones_size_max;
 
-/// The deltas that can be said are -delta_bound <= delta < delta_bound.
+/// Deltas that can be encoded: -delta_bound <= delta < delta_bound.
 inline constexpr std::int64_t delta_bound = std::int64_t{1} << 61;
 
-/// What precedes a frame's payload. `delta` is in ticks, from the frame before or, in the first, from 0.
+/// A frame's header. `delta` is in ticks, from the previous frame or, in the first frame, from 0.
 struct frame_header {
     std::int64_t delta = 0;   ///< 0 where the version has no timestamps.
-    std::uint64_t size = 0;   ///< Of the payload.
-    std::size_t consumed = 0; ///< Bytes of the header itself.
+    std::uint64_t size = 0;   ///< Bytes of payload.
+    std::size_t consumed = 0; ///< Bytes of the header.
 
     friend constexpr bool operator==(const frame_header&, const frame_header&) = default;
 };
 
-/// The integers that a format's headers are made of.
+/// The integer encoding of a format's headers.
 struct header_integers {
     frame_format format;
 
@@ -51,8 +51,8 @@ struct header_integers {
     }
 };
 
-/// Takes the header that begins `in`. A payload above `max_size` is refused before it has arrived; a delta that no
-/// timestamp can have is errc::timestamp_out_of_range.
+/// Parses the header at the front of `in`. A payload above `max_size` is refused before it arrives; a delta above 62
+/// bits is errc::timestamp_out_of_range.
 [[nodiscard]] constexpr taken<frame_header> take_frame_header(
     frame_format f, byte_view in, std::uint64_t max_size = default_limits.frame) noexcept {
     const header_integers integers{f};
@@ -78,7 +78,7 @@ struct header_integers {
     return take_frame_header(frames_of(v), in, max_size);
 }
 
-/// Writes a frame's header to the front of `out` and returns its size; 0 if the format cannot express it.
+/// Writes a frame's header to the front of `out` and returns its size; 0 if it cannot be encoded.
 constexpr std::size_t write_frame_header(
     frame_format f, std::int64_t delta, std::uint64_t size, std::span<std::byte, frame_header_size_max> out) noexcept {
     const header_integers integers{f};
@@ -102,7 +102,7 @@ constexpr std::size_t write_frame_header(
     return timestamp{sum};
 }
 
-/// The delta that leads from one timestamp to another, if both are in range and it can be said.
+/// The delta from one timestamp to another, if both are in range and it can be encoded.
 [[nodiscard]] constexpr std::optional<std::int64_t> delta(timestamp from, timestamp to) noexcept {
     const auto a = static_cast<std::uint64_t>(from);
     const auto b = static_cast<std::uint64_t>(to);
