@@ -11,7 +11,7 @@ namespace moqlite::test::bounds_test {
 namespace {
 
 std::size_t kept_for(const recorder* r) { return ngtcp2::detail::state_of(r->connection).memory.used(); }
-std::size_t bound_of(const recorder* r) { return ngtcp2::detail::state_of(r->connection).home.memory_bound; }
+std::size_t bound_of(const recorder* r) { return ngtcp2::detail::state_of(r->connection).endpoint.memory_bound; }
 
 /// One-byte STREAM frames with a gap before each, as many as fit; packets below 1000 bytes stay as they are. ngtcp2
 /// itself ends a connection at 4000 gaps of one stream.

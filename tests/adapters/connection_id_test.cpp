@@ -10,7 +10,7 @@ namespace moqlite::test::connection_id_test {
 
 namespace {
 
-ngtcp2::detail::endpoint_state& home_of(const recorder* r) { return ngtcp2::detail::state_of(r->connection).home; }
+ngtcp2::detail::endpoint_state& home_of(const recorder* r) { return ngtcp2::detail::state_of(r->connection).endpoint; }
 
 /// The client moves to another port, and to another connection id; false: it has none yet.
 bool migrate(memory_pair& pair, recorder* client, std::uint16_t port) {
