@@ -51,8 +51,7 @@ TEST_CASE("a peer that sends every other byte is closed before its gaps take mor
     CHECK((*told)->code == static_cast<std::uint64_t>(app_error::bounds_exceeded));
 }
 
-TEST_CASE(
-    "a stream of which only later bytes come is stopped like one that says nothing", "[regression][ngtcp2-1.24]") {
+TEST_CASE("a stream whose first byte never arrives is stopped like a silent one", "[regression][ngtcp2-1.24]") {
     memory_pair pair;
     const auto [client, server] = pair.connected();
     pair.run_for(1s);

@@ -212,7 +212,7 @@ TEST_CASE("datagrams are sent when they fit, and dropped when they do not") {
     CHECK(server->datagrams[0] == std::string(size, 'd'));
 }
 
-TEST_CASE("close() tells the peer code and reason, once, whoever closes") {
+TEST_CASE("close() sends the peer code and reason, once, from either end") {
     memory_pair pair;
     const auto [client, server] = pair.connected();
     const auto client_end = client->ended, server_end = server->ended;

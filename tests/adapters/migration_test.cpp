@@ -100,7 +100,7 @@ TEST_CASE("active migration is allowed, and followed") {
     CHECK(server->connection.remote().port() == new_port);
 }
 
-TEST_CASE("a token comes with a new IP address") {
+TEST_CASE("a client gets a token for its new IP address") {
     pair_options options;
     options.server.retry = true;
     int retries = 0;

@@ -32,8 +32,8 @@ TEST_CASE("a client whose last handshake packet is always lost and its server gi
     CHECK(pair.client.endpoint.connections() == 0);
 }
 
-TEST_CASE("no more handshakes are under way than the options say, and the oldest yields to whoever comes half a second "
-          "later") {
+TEST_CASE(
+    "the number of handshakes is limited by the options, and the oldest yields to a new one after half a second") {
     pair_options options;
     options.server.handshakes = 3;
     options.client.handshake_timeout = options.client.idle_timeout = 60s;

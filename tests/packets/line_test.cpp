@@ -54,7 +54,7 @@ TEST_CASE("a wire without faults delivers everything once, in order, after its l
     CHECK(e.marks == std::vector<std::uint8_t>(500, 2));
 }
 
-TEST_CASE("a wire loses, doubles, holds back and damages as often as its plan says", "[packets]") {
+TEST_CASE("a wire loses, duplicates, delays and damages as often as planned", "[packets]") {
     experiment lossy{{.loss = 100}};
     lossy.send(2000);
     CHECK(lossy.arrived.size() > 1700);

@@ -3,7 +3,7 @@
 
 url=moqt://127.0.0.1:9
 
-# refuses <exit code> <what it says> <program> [flag...]
+# refuses <exit code> <message> <program> [flag...]
 refuses() {
     local code=$1 pattern=$2
     shift 2
@@ -90,7 +90,7 @@ say "a port that is taken"
 start_relay relay
 refuses 1 "cannot listen on $at: Address already in use" relay --listen "$at" --tls-generate a
 
-say "a certificate that nobody vouches for, and another one than the one that was asked for"
+say "an untrusted certificate, and a wrong fingerprint"
 refuses 1 'cannot connect to .*certificate' watch "moqt://$at" b t
 refuses 1 'cannot connect to .*(certificate|fingerprint)' watch --fingerprint "${print//[0-9]/0}" "moqt://$at" b t
 
@@ -102,7 +102,7 @@ finished publish 1 3
 said_once watch 'cannot connect to moqt://127.0.0.1:9: .*Connection refused'
 said_once publish 'cannot connect to moqt://127.0.0.1:9: .*Connection refused'
 
-say "nobody answers for 10 s: a hint"
+say "no answer for 10 s: a hint"
 kill -STOP "${pid_of[relay]}"
 start watch watch --quiet "moqt://$at" b t
 finished watch 1 13
@@ -114,7 +114,7 @@ start watch watch --quiet --protocol moq-lite-06-wip --fingerprint "$print" "htt
 finished watch 1 5
 said_once watch 'cannot connect to .*common protocol: moq-lite-06-wip was offered'
 
-say "a disk that is full, a reader that has gone, a broadcast that nobody announces"
+say "a full disk, a closed pipe, a broadcast that is not announced"
 start_publish publish b --wait-subscriber --input noise
 start_watch watch b --from 0 --quiet --output /dev/full
 finished watch 1

@@ -30,7 +30,7 @@ finished unpinned 1
 said_once unpinned 'cannot connect to .*expired'
 [ "$(warnings expired)" = 1 ] || fail "that is not said once"
 
-say "and again when it is read again, by SIGHUP; not when a good one came"
+say "and again after a reload by SIGHUP; not when the new one is valid"
 kill -HUP "${pid_of[expired]}"
 warned_twice() { [ "$(warnings expired)" = 2 ]; }
 until_true 5 warned_twice || fail "SIGHUP says nothing of the date"
@@ -44,7 +44,7 @@ until_true 5 has_said expired 'certificate renewed.*valid until 2051-01-01T00:00
 kill "${pid_of[expired]}"
 finished expired 0
 
-say "one whose end comes while the relay runs"
+say "one that expires while the relay runs"
 certify cert.pem 20200101000000Z "$(date -u -d '+4 seconds' +%Y%m%d%H%M%SZ)"
 start_relay ending --cert cert.pem --key key.pem
 [ "$(warnings ending)" = 0 ] || fail "warned too early"

@@ -63,7 +63,7 @@ try_relay() {
     finished relay 0 6
 }
 
-# A publisher: it comes to its end, and what it sends comes to a watcher; a file without a rate does not wait for one.
+# A publisher: it ends, and a watcher receives its data; a file without a rate does not wait for one.
 try_publish() {
     local command=$1 target
     read -ra target < <(target_of "$command")
@@ -81,7 +81,7 @@ try_publish() {
     [ -s watch.out ] || fail "nothing came: $command"
 }
 
-# A watcher: it gets what is published under that name, to the end.
+# A watcher: it receives what is published under that name, to the end.
 try_watch() {
     local command=$1 target
     read -ra target < <(target_of "$command")
@@ -138,7 +138,7 @@ for command in "${commands[@]}"; do
 done
 [ $tried = ${#commands[@]} ] || fail "$tried of ${#commands[@]} commands were tried"
 
-say "what README.md has ./dev do is what ./dev lists"
+say "./dev lists every command of it in README.md"
 bash "$sources/dev" help >dev-list 2>&1 || true
 while read -r _ name; do
     grep -qE "^ +$name\\b" dev-list || fail "./dev $name is not listed"

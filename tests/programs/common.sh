@@ -1,4 +1,4 @@
-# What the tests of the programs share: start one, wait for it with a bound, look at what it said.
+# Shared by the tests of the programs: start one, wait for it with a time limit, check its output.
 # shellcheck shell=bash
 set -euo pipefail
 : "${MOQLITE_BIN:?is the directory of moqlite-relay, moqlite-publish and moqlite-watch}"
@@ -9,7 +9,7 @@ done
 work=$(mktemp -d "${TMPDIR:-/tmp}/moqlite-test.XXXXXX")
 declare -A pid_of=()
 cd "$work"
-# Nothing of the caller's may turn our flags around.
+# The caller's environment must not change our flags.
 while IFS= read -r name; do unset "$name"; done < <(compgen -v MOQLITE_ | grep -v '^MOQLITE_BIN$')
 
 clean_up() {
@@ -28,7 +28,7 @@ trap 'exit 143' TERM
 
 say() { printf '%s\n' "- $*"; }
 
-# fail <what>: with what every program said, newest last.
+# fail <what>: with the output of every program, newest last.
 fail() {
     local file
     echo "FAILED: $*"
@@ -50,7 +50,7 @@ until_true() {
     done
 }
 
-# start <name> <program> [flag...]: in the background; NAME.out and NAME.err are what it says. Its input is
+# start <name> <program> [flag...]: in the background; its output is in NAME.out and NAME.err. Its input is
 # $input, or nothing. Descriptor 3 is the test's own.
 start() {
     local name=$1 program=$2

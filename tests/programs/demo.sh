@@ -3,7 +3,7 @@
 
 step() { if [ -t 1 ]; then printf '\n\033[1m%s\033[0m\n' "$*"; else printf '\n%s\n' "$*"; fi; }
 show() { sed 's/^/    /' "$1"; }
-# figure <name> <key>: a number out of what --stats said.
+# figure <name> <key>: a number from the output of --stats.
 figure() { grep -oE "\"$2\":[0-9.]+" "$1.err" | head -1 | cut -d: -f2; }
 
 step "1. A relay, with a certificate made for this occasion"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A relay that is stopped with --drain asks its sessions to leave, takes no new ones, and lets those there are go on.
+# A relay stopped with --drain sends GOAWAY, refuses new sessions, and lets existing ones continue.
 # shellcheck source=tests/programs/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -17,7 +17,7 @@ kill -TERM "${pid_of[relay]}"
 until_true 10 has_said watch 'asks its clients to reconnect' || fail "watch was not asked to leave"
 until_true 10 has_said publish 'asks its clients to reconnect' || fail "publish was not asked to leave"
 
-say "and nobody new comes in"
+say "new connections are refused"
 start_watch late film --timeout 5
 finished late 1
 said_once late 'cannot connect to .*'
@@ -41,7 +41,7 @@ kill -TERM "${pid_of[relay]}"
 finished watch 1
 finished relay 0 6
 
-say "asked twice, it ends the sessions at once; clients are told, and need no time-out to find out"
+say "after a second signal it closes the sessions at once; clients get the close, without a timeout"
 start_relay relay --drain 20
 start_watch watch film --reconnect 0
 until_true 10 has_said watch 'connected to' || fail "watch is not connected"
@@ -103,7 +103,7 @@ for scheme in moqt https; do
     finished c 0 6
 done
 
-say "--reconnect 0 ends with the session; otherwise a successor that does not come is given up in time"
+say "--reconnect 0 ends with the session; otherwise reconnecting has a time limit"
 start_relay relay --drain 0.5
 start_watch stays film --reconnect 0
 start_watch looks film --reconnect 2

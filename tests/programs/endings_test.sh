@@ -1,7 +1,7 @@
-# How programs end: by signals, by the loss of a peer, and what they say then.
+# How programs end: by signals, by the loss of a peer, and their messages.
 . "$(dirname "$0")/common.sh"
 
-# flows <name> <bytes>: a program's output has come so far.
+# flows <name> <bytes>: a program has written that much output.
 flows() { [ "$(size_of "$1.out")" -gt "$2" ]; }
 
 # catches_int <name>: a program has its handler of SIGINT, which a shell's background processes ignore until then. The
@@ -25,7 +25,7 @@ finished publish 143 5
 said publish 'error: terminated'
 until_true 5 has_said relay 'no longer announces film' || fail "the relay was not told"
 
-say "SIGTERM ends a relay within 5 s, with exit code 0; its clients are told"
+say "SIGTERM ends a relay within 5 s, with exit code 0; its clients get the close"
 start_publish publish film --wait-subscriber --input /dev/zero --rate 200
 start_watch watch film
 until_true 10 flows watch 100000 || fail "nothing flows"
@@ -67,7 +67,7 @@ finished watch 1 10
 said publish 'session connection lost'
 said watch 'session connection lost.*; (no group is complete|the last complete group is [0-9]+)'
 
-say "a watcher that is stopped costs the others nothing, and is gone after the idle timeout"
+say "a stopped watcher does not affect the others, and is dropped after the idle timeout"
 start_relay relay --idle-timeout 2
 for n in 1 2 3; do start_watch watch$n film --from 0 --stats --output out$n; done
 start_publish publish film --wait-subscriber --input /dev/zero --rate 200 --frame-size 8K --group-frames 20
@@ -84,7 +84,7 @@ for n in 1 2; do
     said watch$n '"lost":0,'
 done
 
-say "a signal while nobody answers yet"
+say "a signal before there is an answer"
 start_relay deaf
 kill -STOP "${pid_of[deaf]}" # A port that is closed would be reported at once.
 start early watch "moqt://$at" film data
@@ -95,7 +95,7 @@ said_once early 'interrupted'
 kill -KILL "${pid_of[deaf]}"
 finished deaf 137
 
-say "a relay that nobody uses ends at once"
+say "a relay without clients ends at once"
 start_relay idle
 kill -INT "${pid_of[idle]}"
 finished idle 0 2

@@ -1,6 +1,6 @@
-# Strangers at the relay's door: 20 000 datagrams a second from many addresses, a few seconds long, or
-# MOQLITE_FLOOD_SECONDS; meanwhile files go through it, slowed down at most four times, and it grows by no
-# more than 32 MiB, which it gives back.
+# A flood of unvalidated clients: 20 000 datagrams a second from many addresses, for a few seconds, or
+# MOQLITE_FLOOD_SECONDS; meanwhile files are transferred, slowed down at most four times, and the relay grows by
+# at most 32 MiB, which it frees.
 seconds=${MOQLITE_FLOOD_SECONDS:-5}
 . "$(dirname "$0")/common.sh"
 [ -x "$MOQLITE_BIN/moqlite-flood" ] || fail "moqlite-flood is not there"
@@ -35,7 +35,7 @@ transfers() {
     echo "  $1: $count files of $size MiB, $rate MiB/s, relay $(resident) KiB"
 }
 
-# flood <name> <datagrams a second>: begins it, and stop_flood ends it; what it says then is in $report.
+# flood <name> <datagrams a second>: starts it, and stop_flood ends it; its report is in $report.
 flood() {
     : >"$1.out" >"$1.err"
     "$MOQLITE_BIN/moqlite-flood" "$at" "$2" >"$1.out" 2>"$1.err" 3>&- &
@@ -56,7 +56,7 @@ must_be_within_its_memory() {
     fi
 }
 
-say "files while nobody disturbs"
+say "files without a flood"
 start_relay relay --cache-bytes 16M
 transfers quiet 2000
 quiet=$rate before=$(resident)
@@ -70,14 +70,14 @@ said relay 'clients must prove their address first'
 [ $((rate * 4)) -ge "$quiet" ] || fail "$rate MiB/s is less than a quarter of $quiet MiB/s"
 must_be_within_its_memory
 
-say "as many as there can be: it survives, within its memory"
+say "as many as possible: the relay survives, within its memory"
 flood full 0
 sleep 2
 stop_flood full
 must_be_within_its_memory
 transfer after
 
-say "when the handshakes that came to nothing are over, their memory is free again"
+say "when the incomplete handshakes have timed out, their memory is freed"
 fallen() { [ $(($(resident) - before)) -lt $((4 * 1024)) ]; }
 if is_sanitized; then
     echo "  not looked at: sanitizers keep memory of their own"

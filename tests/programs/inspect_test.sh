@@ -1,4 +1,4 @@
-# moqlite-inspect: what recorded bytes mean, and how it says that they do not.
+# moqlite-inspect: decodes recorded bytes, and reports malformed ones.
 . "$(dirname "$0")/common.sh"
 
 # inspects <exit code> <last line> <protocol> <bidi|uni|datagram> <publisher|subscriber> [flag or hex...]
@@ -11,7 +11,7 @@ inspects() {
 }
 # tells <offset> <length> <message and fields>
 tells() { sed -E 's/ +/ /g; s/^ //' it.out | grep -qxF -- "$1 $2 $3" || fail "it did not tell of $*, but: $(cat it.out)"; }
-# refuses <what it says> [flag...]
+# refuses <message> [flag...]
 refuses() {
     start it inspect "${@:2}"
     finished it 2 5
@@ -62,7 +62,7 @@ inspects 0 'whole: 7 bytes' 03 bidi publisher 06 01 03 63616d 01
 tells 0 7 'ANNOUNCE status="active" suffix="cam" hop_count=1'
 inspects 0 'whole: 11 bytes' 03 uni publisher 00 02 00 07 05 68656c6c6f 00
 
-say "what an answer answers is found out, or told"
+say "the request of an answer is guessed, or given by --type"
 inspects 0 'whole: 4 bytes' 05 bidi publisher 03 6222 01
 grep -qxF 'assumed: a stream of type probe; announce would also fit (see --type)' it.out || fail "it did not say what it assumed"
 inspects 0 'whole: 4 bytes' 05 bidi publisher --type announce 03 6222 01

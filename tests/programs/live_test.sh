@@ -1,10 +1,10 @@
-# Sources that wait for nobody, subscribers that come and go, input that is read only when it is wanted.
+# Live sources, subscribers that join and leave, input that is read only on demand.
 . "$(dirname "$0")/common.sh"
 
 start_relay relay
 random_file file 1M
 
-say "a live source that nobody watches ends by itself and says what nobody took"
+say "a live source without subscribers ends by itself and reports the undelivered groups"
 start_publish publish alone --input file
 finished publish 0
 said publish 'nobody received 1 of 1 groups'

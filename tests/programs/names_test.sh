@@ -3,7 +3,7 @@
 
 random_file file 100K
 
-# passes: what publish sends under one name comes to watch under another. Each argument is a list of flags, URL and name.
+# passes: data published under one name is received under another. Each argument is a list of flags, URL and name.
 passes() {
     local -a from to
     read -ra from <<<"$1"

@@ -50,7 +50,7 @@ finished publish 0
 finished watch 0
 same file out
 
-say "a watcher that leaves in the middle: the relay stops what it was sent, and the next one gets all of it"
+say "a watcher that leaves in the middle: the relay stops its groups, and the next watcher gets all of them"
 random_file large 24M
 mkfifo unread # Who writes into it does not get far.
 exec 4<>unread
@@ -108,7 +108,7 @@ finished publish 0
 finished server 0
 same file out
 
-say "what goes wrong is one line, and in time"
+say "errors are one line, within a time limit"
 example usage talk cert.pem publish film file
 finished usage 2 5
 said usage '^usage: '

@@ -31,7 +31,7 @@ for id in ids:
         assert {"transport:packet_sent", "transport:packet_received"} <= {t.get("name") for t in texts[1:]}
 END
 
-say "a directory that is not there is refused; one that goes away costs a line and no connection"
+say "a missing directory is refused; one that is removed costs a log line and no connection"
 start it relay --listen 127.0.0.1:0 --tls-generate a --qlog nowhere
 finished it 2
 said_once it 'nowhere'

@@ -1,5 +1,5 @@
-# A server that cuts off the request for announcements with a code has refused what moqlite-publish announces, and
-# nobody would ever subscribe; one that takes its request back (cancel) has refused nothing.
+# A server that resets its request for announcements with a code has refused moqlite-publish's announcement, which
+# would never get a subscriber; one that cancels its request (code cancel) has refused nothing.
 . "$(dirname "$0")/common.sh"
 [ -x "$MOQLITE_BIN/moqlite-refuser" ] || fail "moqlite-refuser is not there"
 random_file file 100K

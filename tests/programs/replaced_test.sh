@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A publisher that is cut off and replaced: its viewers go on with the next one. One that answers nothing: they are told.
+# A publisher that is cut off and replaced: its viewers continue with the next one. One that is silent: a timeout.
 # shellcheck source=tests/programs/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -36,7 +36,7 @@ for mode in --live "--from 0" ""; do
     rm source next out
 done
 
-say "and one that says goodbye; its successor comes within --timeout"
+say "and one that closes cleanly, with a successor within --timeout"
 start_publish first film --input /dev/zero --rate 200 --frame-size 1K
 start_watch watch film --live --timeout 5 --output out
 until_true 10 grows_past out 20000 || fail "nothing flows"

@@ -4,7 +4,7 @@ command -v openssl >/dev/null || { echo "openssl is not there to make a certific
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
     -addext subjectAltName=DNS:localhost -keyout key.pem -out cert.pem 2>/dev/null
 
-say "who sends is told at once, who only listens by its keep-alive"
+say "a sending client is reset at once, an idle one at its keep-alive"
 start_relay relay # Finds a free port. One that is not said by name has another key each time.
 kill "${pid_of[relay]}"
 finished relay 0

@@ -8,7 +8,7 @@ mkfifo slow
 start_watch watch film --from 0 --read-ahead 1M --output slow
 start_publish publish film --wait-subscriber --input file --group-frames 16
 
-say "while nobody reads, the publisher reads no further than the read-ahead reaches"
+say "while the reader is blocked, the publisher reads no further than the read-ahead"
 stands_still() {
     local before=${position:-0}
     position=$(read_so_far publish "$PWD/file")
@@ -28,7 +28,7 @@ finished publish2 0
 finished watch2 0
 same small watch2.out
 
-say "drained at some 30 MB/s, all of it comes"
+say "drained at about 30 MB/s, everything arrives"
 drain() {
     local piece=1
     while [ -s piece ] || [ $piece = 1 ]; do

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A source that pauses: what it gave is sent after --max-delay, whether or not it fills a frame.
+# A source that pauses: its data is sent after --max-delay, even if it does not fill a frame.
 # shellcheck source=tests/programs/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -8,7 +8,7 @@ mkfifo chat
 now_ms() { date +%s%3N; }
 has_line() { grep -q "^$1\$" watch.out; }
 
-say "a line of a chat is there at once, though frames hold 16 KiB"
+say "a line of chat arrives at once, though frames hold 16 KiB"
 for mode in "" --wait-subscriber; do
     start_watch watch "room$mode"
     until_true 10 has_said watch 'connected to' || fail "watch is not connected"
@@ -29,7 +29,7 @@ for mode in "" --wait-subscriber; do
     finished watch 1
 done
 
-say "--max-delay says how long; a frame that is full in time is not cut"
+say "--max-delay sets the delay; a frame that fills in time is not cut"
 start_watch watch film --stats
 until_true 10 has_said watch 'connected to' || fail "watch is not connected"
 (head -c 700 /dev/zero; sleep 0.3; head -c 324 /dev/zero) >chat &

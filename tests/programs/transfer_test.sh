@@ -1,8 +1,8 @@
-# A file goes in at a publisher and comes out of two watchers, byte for byte; caches and windows are far smaller.
+# A file from a publisher to two watchers, byte for byte; caches and windows are far smaller.
 . "$(dirname "$0")/common.sh"
 
 random_file file 32M
-say "32 MiB to two watchers that read ahead 512 KiB; what the slower one has not read yet, the relay keeps"
+say "32 MiB to two watchers that read ahead 512 KiB; the relay keeps what the slower one has not read yet"
 start_relay relay --cache-bytes 64M
 for n in 1 2; do start_watch watch$n film --from 0 --read-ahead 512K --output out$n --stats; done
 until_true 10 has_said relay '#2 admitted' || fail "the watchers are not there"
@@ -54,7 +54,7 @@ input=<(cat five) start_publish publish pipe --wait-subscriber
 finished publish 0
 same five piped
 
-say "a watcher that comes late gets it from the relay's cache, as long as the broadcast is announced"
+say "a late watcher gets the file from the relay's cache, while the broadcast is announced"
 mkfifo slow
 start_publish publish late --wait-subscriber --input slow --group-frames 1
 start_watch first late --from 0 --output first
@@ -71,7 +71,7 @@ head -c 64K file >expected
 same expected first
 same expected second.out
 
-say "a watcher that asks for groups that are gone begins with the oldest that there is, says so, and has lost none"
+say "a watcher that requests evicted groups begins with the oldest available, reports that, and has lost none"
 start_relay tiny --cache-bytes 64K
 mkfifo slower
 start_publish publish old --wait-subscriber --input slower --group-frames 1

@@ -58,7 +58,7 @@ start_watch watch none --timeout 0.2
 finished watch 1
 said watch 'connected to .*, moq-lite-03$'
 
-say "a path is said by versions that can carry it, or not at all"
+say "a path is offered only to versions that can carry it"
 root=/tenant start_watch watch none
 finished watch 1
 said watch 'no common ALPN'

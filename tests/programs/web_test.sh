@@ -1,4 +1,4 @@
-# What the relay says over plain HTTP, and what it does not.
+# The relay's pages over plain HTTP.
 . "$(dirname "$0")/common.sh"
 command -v curl >/dev/null || { echo "curl is not there"; exit 77; }
 
@@ -19,7 +19,7 @@ printf 'x = 1' >pages/deep/app.js
 printf 'secret' >pages/.hidden
 printf 'secret' >beside
 
-say "its ready line comes last, on IPv6 as well"
+say "its ready line is the last one, also on IPv6"
 start_web relay --web '[::1]:0' --web-root pages --tls-generate localhost,127.0.0.1
 [ "$(sed -n 's/ .*//p' relay.out | tr '\n' ' ')" = "listening web " ] || fail "the ready lines are others"
 
@@ -30,7 +30,7 @@ has 'Access-Control-Allow-Origin: \*'
 has 'Cache-Control: no-store'
 [ "$(cat body)" = "$print" ] && [ "$(size_of body)" = 64 ] || fail "the hash is another one"
 
-say "a new certificate is told at once, and the one before it as well"
+say "a new certificate is listed at once, with the previous one"
 kill -HUP "${pid_of[relay]}"
 until_true 5 has_said relay 'certificate renewed, sha256 [0-9a-f]{64}, valid until 20.*Z' || fail "it is not renewed"
 get /certificate.sha256
@@ -85,7 +85,7 @@ exec 4>&-
 # Sockets that the relay has open.
 connections_of() { find "/proc/${pid_of[relay]}/fd" -lname 'socket:*' 2>/dev/null | wc -l; }
 
-say "a hundred who say nothing, or half a request, keep nobody out, and no more than 64 stay"
+say "a hundred silent or incomplete connections block no other, and no more than 64 stay"
 before=$(connections_of)
 for n in {10..109}; do eval "exec $n<>/dev/tcp/::1/${web##*:}"; done
 for n in {60..80}; do printf 'GET /hea' >&"$n" || true; done 2>/dev/null
@@ -116,7 +116,7 @@ else
     finished few 0
 fi
 
-say "without the page's files the rest works, and one line says what is missing"
+say "without the page's files the rest works, and one line names what is missing"
 start_web relay --web 127.0.0.1:0 --web-root nowhere
 get /
 status 200
@@ -124,14 +124,14 @@ status 200
 get /certificate.sha256
 [ "$(cat body)" = "$print" ] || fail "the hash is another one"
 
-say "a port that is taken is told"
+say "a port in use is reported"
 start second relay --listen 127.0.0.1:0 --tls-generate localhost --web "${web#http://}"
 finished second 1
 said_once second 'cannot listen on TCP port [0-9]+: Address already in use'
 kill "${pid_of[relay]}"
 finished relay 0
 
-say "--cert and --key are read again when both have changed, or at SIGHUP; what does not fit changes nothing"
+say "--cert and --key are reloaded when both have changed, or on SIGHUP; a pair that does not match changes nothing"
 command -v openssl >/dev/null || { echo "openssl is not there to make certificates"; exit 77; }
 make() {
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \

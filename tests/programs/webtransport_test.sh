@@ -33,7 +33,7 @@ root=/tenant/one?token=x carried named https https --protocol moq-lite-03
 said relay 'admitted to /tenant/one$'
 said relay 'announces tenant/one/named$'
 
-say "who is not let in is told why"
+say "rejected clients get the reason"
 scheme=https start_watch watch none --protocol moq-lite-06-wip
 finished watch 1
 said watch 'refused|400'
@@ -43,7 +43,7 @@ scheme=https start_watch watch none
 finished watch 1
 said watch 'no common ALPN'
 
-say "when the relay is stopped, its guests are told"
+say "when the relay is stopped, its clients get the close"
 start_relay stopped
 scheme=https start_watch watch none
 until_true 10 has_said stopped 'by WebTransport' || fail "nobody came"

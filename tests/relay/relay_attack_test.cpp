@@ -224,8 +224,7 @@ TEST_CASE(
     CHECK(s.r.stats().broadcasts * 512 <= o.bounds.announced_by_all);
 }
 
-TEST_CASE(
-    "a TRACK that was asked of who took over for a moment does not hold up the others", "[relay][attack][track]") {
+TEST_CASE("a TRACK sent to a publisher that took over briefly does not delay others", "[relay][attack][track]") {
     scene s;
     auto& camera = s.publisher("room/cam", hop_id{1});
     auto& hostile = s.publisher("room/cam", hop_id{2});

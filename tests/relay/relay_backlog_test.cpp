@@ -54,7 +54,7 @@ TEST_CASE(
 }
 
 TEST_CASE(
-    "a complete reader that falls behind the cache is told once of each group that it loses", "[relay][backlog]") {
+    "a complete reader that falls behind the cache gets one event for each group that it loses", "[relay][backlog]") {
     relay_options o;
     o.bounds.cache = 200 * 1024;
     scene s{o};

@@ -311,8 +311,8 @@ TEST_CASE(
     CHECK(asks.heard()[0].starts_with("track_info_received 0"));
 }
 
-TEST_CASE("a track of which a group may still come is not complete when its last reader leaves",
-    "[relay][end of track][log]") {
+TEST_CASE(
+    "a track that may still get a group is not complete when its last reader leaves", "[relay][end of track][log]") {
     with_track s;
     const auto what = GENERATE(as<std::string>{}, "one is missing", "the last one is missing", "one is arriving",
         "drops leave a hole", "the end is not known");
@@ -351,8 +351,8 @@ TEST_CASE("a track of which a group may still come is not complete when its last
         [](const auto& line) { return line.starts_with("subscribe_requested 1 room/cam video"); }));
 }
 
-TEST_CASE("before moq-lite-05 a track that may have ended at a Group End is served from the log once nobody is there "
-          "who could send more",
+TEST_CASE(
+    "before moq-lite-05 a track that may have ended at a Group End is served from the log once it has no publisher",
     "[relay][end of track][log]") {
     scene s;
     auto& camera = s.join({}, version::lite_04);

@@ -187,8 +187,7 @@ TEST_CASE("a live reader is moved once, however often complete ones arrive and l
     CHECK(live.heard() == list{"subscription_accepted 0 from 0"});
 }
 
-TEST_CASE(
-    "where its publisher refuses a second subscription, a live reader gets what comes by the first", "[relay][live]") {
+TEST_CASE("if the publisher refuses a second subscription, a live reader is served by the first", "[relay][live]") {
     scene s;
     auto& camera = s.publisher();
     auto& recorder = s.viewer(complete(1, 0));

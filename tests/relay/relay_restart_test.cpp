@@ -89,8 +89,7 @@ TEST_CASE("a broadcast that begins anew on the same session does not serve its o
     CHECK(second.groups() == list{"0: new"});
 }
 
-TEST_CASE(
-    "another publisher of the name takes over for those who come next, and nobody is cut off", "[relay][restart]") {
+TEST_CASE("another publisher of the name serves later readers, and no reader is cut off", "[relay][restart]") {
     scene s;
     auto& first = s.publisher("room/cam", hop_id{1});
     auto& reader = s.viewer();

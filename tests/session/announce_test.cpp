@@ -153,7 +153,7 @@ TEST_CASE("an announcement that ends before it could be sent is not sent", "[ses
 }
 
 TEST_CASE(
-    "a peer is not told of what came through it, nor of what lies outside its scope or root", "[session][announce]") {
+    "a peer gets no announcements that came through it, or are outside its scope or root", "[session][announce]") {
     subject server{role::server};
     begin(server, {.root = "tenant", .publish = {""}, .subscribe = {"room"}});
     CHECK(server.receive(0, "01 02 00 05").empty());
@@ -203,7 +203,7 @@ TEST_CASE("a peer that does not read gets states, not a history, and no more tha
 }
 
 TEST_CASE(
-    "a name that is too long only with its prefix is refused, for nobody could be told of it", "[session][announce]") {
+    "a name that is too long only with its prefix is refused, as it could not be announced", "[session][announce]") {
     watcher client;
     client.receive(0, "03 6222 00");
     std::string deep = "1";

@@ -63,8 +63,7 @@ TEST_CASE(
     CHECK(server.receive(8, "06 05 01 61 01 62 00") == list{"stream_rejected 8 message_too_long"});
 }
 
-TEST_CASE(
-    "the version in progress says so in its name, and is offered only where it is named", "[session][dialects §12.2]") {
+TEST_CASE("the version in progress has that in its name, and is offered only on request", "[session][dialects §12.2]") {
     CHECK(alpn(version::lite_06_wip) == "moq-lite-06-wip");
     CHECK_FALSE(version_from_alpn("moq-lite-06"));
     CHECK_FALSE(version_from_alpn("moq-lite-xx"));

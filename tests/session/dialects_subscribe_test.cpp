@@ -58,8 +58,8 @@ struct publisher : subject {
 
 } // namespace
 
-TEST_CASE(
-    "a DROP is a hint: what it names is taken when it comes, here one too far", "[session][dialects §12.6][gomoqt]") {
+TEST_CASE("a DROP is a hint: a group that it names is accepted when it arrives, here one too many",
+    "[session][dialects §12.6][gomoqt]") {
     const auto v = any_version();
     CAPTURE(alpn(v));
     viewer client{v};

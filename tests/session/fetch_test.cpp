@@ -55,7 +55,7 @@ TEST_CASE("a FETCH is reported with its track, group and priority", "[session][f
 }
 
 TEST_CASE(
-    "the frames of a fetched group follow on the request's stream, as they come, and then FIN", "[session][fetch]") {
+    "the frames of a fetched group follow on the request's stream, as they arrive, and then FIN", "[session][fetch]") {
     publisher server{GENERATE(false, true)};
     const auto g = server.seven();
     publisher::frame(g, 90000, "hello");

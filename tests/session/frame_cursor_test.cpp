@@ -42,7 +42,7 @@ struct reading {
 
 } // namespace
 
-TEST_CASE("frames come out as they went in, with their times", "[session][cursor]") {
+TEST_CASE("frames are read as written, with their timestamps", "[session][cursor]") {
     reading r;
     r.write(5, "hello");
     r.write(3, "");

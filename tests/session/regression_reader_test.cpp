@@ -100,7 +100,7 @@ TEST_CASE("a complete reader waits two seconds for a missing group", "[session][
 }
 
 TEST_CASE(
-    "a complete reader whose first number never comes goes on with the next", "[session][reader][gap][regression]") {
+    "a complete reader whose first group never arrives continues with the next", "[session][reader][gap][regression]") {
     desk d{from(0)};
     d.accepted(0);
     d.partial(1);
@@ -179,8 +179,7 @@ TEST_CASE("a group without memory leaves the accounting correct", "[reader][regr
     CHECK(d.reader.held() == 30'000'000);
 }
 
-TEST_CASE(
-    "a gap that is reached by reading is waited out, though nothing more is told", "[session][reader][regression]") {
+TEST_CASE("a gap that is reached by reading is waited out, without further events", "[session][reader][regression]") {
     desk d{from(0)};
     d.accepted(0);
     d.whole(0);

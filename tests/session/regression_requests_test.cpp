@@ -80,8 +80,7 @@ TEST_CASE("stopping the last open group after the FIN ends the subscription", "[
     CHECK(client.stream_closed(0).empty());
 }
 
-TEST_CASE(
-    "a connection that dies with groups open did not end well, though the FIN had come", "[session][regression]") {
+TEST_CASE("a connection that is lost with open groups is no clean end, even after the FIN", "[session][regression]") {
     subscriber client;
     client.half_a_group(server_uni(1), "00");
     client.half_a_group(server_uni(2), "01");

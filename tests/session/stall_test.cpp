@@ -259,8 +259,7 @@ TEST_CASE("a capped subscription may hold back stream credit for ever", "[sessio
     }
 }
 
-TEST_CASE(
-    "bytes in flight that nobody acknowledges end the session of a capped reader too", "[session][stall][group end]") {
+TEST_CASE("unacknowledged bytes in flight end the session of a capped reader, too", "[session][stall][group end]") {
     publisher server{"00 01 00 01 0a"};
     server.link.stream_room[stream_id{7}] = 1000;
     static_cast<void>(server.add(0, 5000));

@@ -90,8 +90,7 @@ TEST_CASE("a track has finished when all of it was read", "[session][reader][end
     CHECK_FALSE(d.reader.failed());
 }
 
-TEST_CASE(
-    "a track ends though its publisher said no OK, or names no groups", "[session][reader][end of track][regression]") {
+TEST_CASE("a track ends even without an OK, or without groups", "[session][reader][end of track][regression]") {
     desk d;
     SECTION("with a group") {
         d.whole(4);

@@ -172,8 +172,7 @@ TEST_CASE("a group that grows beyond the bound without a subscriber is aborted, 
     CHECK(s.writer.groups() == 2);
 }
 
-TEST_CASE(
-    "the end of a track is said at once and finishes each subscription, also of who comes later", "[session][writer]") {
+TEST_CASE("the end of a track is sent at once and finishes each subscription, also later ones", "[session][writer]") {
     studio s{complete};
     s.write(1);
     s.subscribed(1, 0);

@@ -141,8 +141,8 @@ TEST_CASE("a group served without its timestamps is delivered and freed", "[sess
     CHECK(server->pool().in_use() == 0);
 }
 
-TEST_CASE(
-    "frames that come without a time get that of their first byte, in a log that has times", "[session][versions]") {
+TEST_CASE("frames without a timestamp get the arrival time of their first byte, in a log with timestamps",
+    "[session][versions]") {
     viewer client{without_setup(), {}, {.epoch = t0 - 1500us}};
     CHECK(client.receive(3, "00 02 00 07").size() == 1);
     auto log = group::make(client->pool(), group_sequence{7}, version::lite_05);
@@ -252,8 +252,7 @@ TEST_CASE("on versions where a FIN may overtake groups, a track has ended after 
     }
 }
 
-TEST_CASE(
-    "later too, if a group is missing that its publisher has said to be there", "[session][versions][end of track]") {
+TEST_CASE("on later versions, too, if an announced group is missing", "[session][versions][end of track]") {
     viewer client{GENERATE(version::lite_05, version::lite_06_wip)};
     static_cast<void>(client.receive(3, "00 02 00 07", true));
     // From 7 on, before 9; @moq/net sends its FIN before its last groups.
@@ -271,8 +270,7 @@ TEST_CASE(
     }
 }
 
-TEST_CASE(
-    "a group that will not come, as its publisher has said, is not waited for", "[session][versions][end of track]") {
+TEST_CASE("a group announced as dropped is not awaited", "[session][versions][end of track]") {
     viewer client{version::lite_05};
     static_cast<void>(client.receive(3, "00 02 00 07", true));
     CHECK(client.receive(0, "00 01 07 02 03 08 08 05 01 01 09", true).back() == "subscription_ended 0 finished");
