@@ -112,7 +112,7 @@ TEST_CASE("a pair that does not match is reported once, and the previous one sta
     CHECK(files.refresh() == same);
     CHECK(files.store.current().who == first);
 
-    SECTION("until somebody asks") { CHECK(files.store.load(start, files.why) == failed); }
+    SECTION("until a manual reload") { CHECK(files.store.load(start, files.why) == failed); }
     SECTION("and again when it was mended meanwhile") {
         files.write(first);
         CHECK(files.refresh() == same);

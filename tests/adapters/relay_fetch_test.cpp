@@ -78,7 +78,7 @@ TEST_CASE("FETCH, PROBE and datagrams work through the relay over real QUIC, bes
     stage s{program};
     asker visitor{s};
 
-    SECTION("a group is fetched from the publisher, and one that is not there is refused") {
+    SECTION("a group is fetched from the publisher, and a missing one is refused") {
         radio source{s};
         for (const std::uint64_t n : {7u, 3u}) {
             visitor.fetch({"radio", "talk"}, n);
@@ -97,7 +97,7 @@ TEST_CASE("FETCH, PROBE and datagrams work through the relay over real QUIC, bes
         CHECK(visitor.closed->complete);
         CHECK(visitor.bytes.size() == transfer::frame_size * transfer::frames);
     }
-    SECTION("the relay tells what it measures of the path") {
+    SECTION("the relay reports its measurements of the path") {
         REQUIRE(visitor.who.session->probe());
         visitor.who.connection->wake();
         REQUIRE(s.run([&] { return visitor.path.has_value(); }));

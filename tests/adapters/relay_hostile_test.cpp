@@ -349,7 +349,7 @@ TEST_CASE(
         answer_to_subscribe(s, "07 01 00", "unknown_message_type", app_error::unexpected_message);
     }
     SECTION("RESET_STREAM before the first byte of a request") { reset_before_the_first_byte(s); }
-    SECTION("STOP_SENDING for announcements, asked and answered") { stop_sending_announcements(s); }
+    SECTION("STOP_SENDING for announcements, before and after the answer") { stop_sending_announcements(s); }
     SECTION("as many requests before SETUP") { requests_before_setup(s); }
     SECTION("a thousand streams of an unknown type") { a_thousand_missteps(s); }
     SECTION("a root and a name that have 64 segments together") {
@@ -364,7 +364,7 @@ TEST_CASE(
     SECTION("a root of 5 KiB") { root_is_refused(s, std::string(5 * 1024, 'r')); }
     SECTION("no SETUP for ten seconds") { silence_is_closed(s); }
     SECTION("a hundred first packets, and nothing more") { first_packets_are_forgotten(s); }
-    SECTION("as many streams as are allowed, none of which says what it is for") { idleness_is_stopped(s); }
+    SECTION("as many streams as allowed, none with a type") { idleness_is_stopped(s); }
     INFO(s.relay.last_words());
     s.must_be_undisturbed();
     SECTION("SIGTERM after all that") { end_of_the_relay(s); }

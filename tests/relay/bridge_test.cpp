@@ -42,7 +42,7 @@ TEST_CASE("frames without timestamps leave with the time of their arrival, in mi
     s.settle();
     CHECK(viewer.groups() == list{"3: onetwo"});
     CHECK(viewer.times() == std::vector<std::uint64_t>{5, 25});
-    SECTION("and so for whoever comes later") {
+    SECTION("and for later readers") {
         s.pass(20ms);
         auto& late = s.viewer({}, to);
         CHECK(late.times() == std::vector<std::uint64_t>{5, 25});

@@ -205,7 +205,7 @@ TEST_CASE("a track whose publisher waits at a Group End continues with a reader 
     s.settle();
     static_cast<void>(camera.heard());
     static_cast<void>(reader.heard());
-    SECTION("a live viewer comes") {
+    SECTION("a live viewer arrives") {
         auto& live = s.viewer();
         CHECK(camera.heard() ==
               list{"subscribe_requested 1 room/cam video priority 0 latency 0 ..", "groups_wanted 1 all"});
@@ -223,7 +223,7 @@ TEST_CASE("a track whose publisher waits at a Group End continues with a reader 
         CHECK(camera.heard() ==
               list{"subscribe_requested 1 room/cam video priority 0 latency 0 ..", "groups_wanted 1 all"});
     }
-    SECTION("its publisher goes, and the reader is told when it wants more") {
+    SECTION("its publisher leaves, which its reader learns when it wants more") {
         s.cut(camera);
         CHECK(reader.heard().empty());
         reader.update(up_to(4));
@@ -251,7 +251,7 @@ TEST_CASE("a publisher that ends at a Group End while a higher one is in flight 
     s.settle();
     CHECK(camera.heard().back() == "groups_wanted 1 to 4");
     CHECK(reader.heard() == list{"subscription_accepted 0 from 0"});
-    SECTION("and if nothing follows, that was all") {
+    SECTION("and if nothing follows, the track has ended") {
         REQUIRE(camera->finish(request_id{1}));
         s.settle();
         CHECK(reader.heard() == list{"subscription_end_known 0 before 2", "subscription_ended 0 finished"});
@@ -272,26 +272,26 @@ TEST_CASE("on versions without END a FIN at a Group End ends the track if nothin
     s.pass_for_all(300ms);
     CHECK(reader.heard() == list{"subscription_accepted 0 from 0"});
     const list all{"subscription_end_known 0 before 2", "subscription_ended 0 finished"};
-    SECTION("its publisher has gone") {
+    SECTION("its publisher has left") {
         s.cut(camera);
         reader.update(up_to(4));
         s.settle();
         CHECK(reader.heard() == all);
     }
-    SECTION("its publisher goes in the moment in which more is asked for") {
+    SECTION("its publisher leaves at the moment of the request") {
         reader.update(up_to(4));
         s.settle();
         s.cut(camera);
         CHECK(reader.heard() == all);
     }
-    SECTION("its publisher knows it no more") {
+    SECTION("its publisher no longer has it") {
         reader.update(up_to(4));
         s.settle();
         REQUIRE(camera->reject(request_id{1}, app_error::not_found));
         s.settle();
         CHECK(reader.heard() == all);
     }
-    SECTION("but not if its publisher goes on, and is lost then") {
+    SECTION("but not if its publisher continues, and is then lost") {
         reader.update(up_to(4));
         s.settle();
         camera.accept(1, 2);
@@ -323,7 +323,7 @@ TEST_CASE(
     if (accepts) camera.accept(1, 2);
     s.settle();
     const list end{"subscription_end_known 0 before 2", "subscription_ended 0 finished"};
-    SECTION("and is asked no more") {
+    SECTION("and gets no more requests") {
         CHECK(s.r.deadline() <= s.now + 1s);
         s.pass(999ms);
         CHECK(reader.heard().empty());
@@ -335,14 +335,14 @@ TEST_CASE(
         CHECK(s.r.stats().tracks == 0);
         CHECK_FALSE(s.r.deadline());
     }
-    SECTION("or three round trips, on a long way") {
+    SECTION("or three round trips, on a long path") {
         s.session_of(camera).path_measured({.rtt = 700ms}, s.now);
         s.pass(2099ms);
         CHECK(reader.heard().empty());
         s.pass(1ms);
         CHECK(reader.heard() == end);
     }
-    SECTION("but not where a group has come in that time") {
+    SECTION("but not if a group has arrived in that time") {
         s.pass(999ms);
         camera.send(1, 2, "2");
         s.settle();
@@ -350,7 +350,7 @@ TEST_CASE(
         CHECK(reader.groups() == list{"2: 2"});
         CHECK(reader.heard().empty());
     }
-    SECTION("and nothing is left behind where its readers leave first") {
+    SECTION("and nothing is left if its readers leave first") {
         reader.unsubscribe();
         s.settle();
         CHECK(s.r.stats().tracks == 0);

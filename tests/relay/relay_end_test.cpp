@@ -93,13 +93,13 @@ TEST_CASE("an ended track is served from the log while it is cached", "[relay][e
     with_track s;
     s.end();
     static_cast<void>(s.camera.heard());
-    SECTION("to who wants all of it") {
+    SECTION("to a complete reader") {
         auto& late = s.viewer({.ordered = true, .start = at(0)});
         CHECK(late.groups() == list{"0: a", "1: b"});
         CHECK(late.heard() == list{"subscription_accepted 0 from 0", "subscription_end_known 0 before 2",
                                   "subscription_ended 0 finished"});
     }
-    SECTION("to who wants the newest") {
+    SECTION("to a live reader") {
         auto& late = s.viewer();
         CHECK(late.groups() == list{"1: b"});
         CHECK(late.heard() == list{"subscription_accepted 0 from 1", "subscription_end_known 0 before 2",
@@ -110,7 +110,7 @@ TEST_CASE("an ended track is served from the log while it is cached", "[relay][e
         s.settle();
         CHECK(s.viewer({.start = at(0)}).groups().size() == 2);
     }
-    SECTION("also after its publisher has gone") {
+    SECTION("also after its publisher has left") {
         s.cut(s.camera);
         CHECK(s.viewer({.start = at(0)}).groups().size() == 2);
     }
@@ -159,12 +159,12 @@ TEST_CASE("an ended track is forgotten after the cache's age", "[relay][end of t
     CHECK(s.r.stats().cached_bytes == 0);
     CHECK(s.r.stats().memory == 0);
     CHECK_FALSE(s.r.deadline());
-    SECTION("its publisher is asked again") {
+    SECTION("its publisher is subscribed again") {
         static_cast<void>(s.camera.heard());
         static_cast<void>(s.viewer());
         CHECK(s.camera.heard()[0] == "subscribe_requested 1 room/cam video priority 0 latency 0 ..");
     }
-    SECTION("and where there is none it is not found") {
+    SECTION("and without a publisher it is not found") {
         s.camera.unannounce();
         s.settle();
         CHECK(s.viewer().heard() == list{"subscription_ended 0 not_found"});
@@ -196,7 +196,7 @@ TEST_CASE("un-announcing ends no subscription", "[relay][end of track]") {
     s.settle();
     CHECK(s.reader.groups() == list{"0: a", "1: b", "2: c"});
     CHECK(s.reader.heard().empty());
-    SECTION("and who comes now is still served") { CHECK(s.viewer().groups() == list{"2: c"}); }
+    SECTION("and a new reader is still served") { CHECK(s.viewer().groups() == list{"2: c"}); }
 }
 
 TEST_CASE("a publisher's DROP reaches the readers that want those groups, also later ones", "[relay][end of track]") {

@@ -66,7 +66,7 @@ TEST_CASE("a viewer of two tracks is served however many SUBSCRIBEs of others a 
         s.pass(1s);
         CHECK(honest.heard().empty());
     }
-    SECTION("and those who lose a place are told a code, and it is logged and counted") {
+    SECTION("and those that lose a place get a code, which is reported and counted") {
         s.notices();
         const auto before = s.r.stats().requests_refused;
         for (auto* g : hostile) g->heard();

@@ -98,7 +98,7 @@ TEST_CASE("a fetch that the publisher refuses or does not support is refused", "
         s.settle();
         CHECK(one.groups() == list{"2:  cut not_found"});
     }
-    SECTION("nobody has it") {
+    SECTION("no publisher has it") {
         fetch(one, 2);
         s.settle();
         CHECK(one.groups() == list{"2:  cut not_found"});
@@ -110,7 +110,7 @@ TEST_CASE("a fetch that the publisher refuses or does not support is refused", "
         s.settle();
         CHECK(one.groups() == list{"2:  cut unsupported"});
     }
-    SECTION("it goes away meanwhile") {
+    SECTION("it leaves meanwhile") {
         auto& camera = s.publisher();
         fetch(one, 2);
         s.settle();
@@ -236,7 +236,7 @@ TEST_CASE("a FETCH for a group whose beginning has been dropped fetches it again
         CHECK(one.groups() == list{"2: 2097152 bytes"});
         CHECK(two.groups() == list{"2: 2097152 bytes"});
     }
-    SECTION("and one who leaves takes nothing from the other") {
+    SECTION("and one that leaves does not affect the other") {
         s.cut(one);
         CHECK(camera.heard() == list{"request_ended 0"});
         REQUIRE(second->finish());
@@ -313,7 +313,7 @@ TEST_CASE(
         CHECK(s.r.stats().requests_overdue == 0);
         CHECK_FALSE(s.r.deadline());
     }
-    SECTION("and nothing is left where those who wait, or the publisher, leave first") {
+    SECTION("and nothing is left if the requesters or the publisher leave first") {
         const int who = GENERATE(0, 1);
         if (who == 0) {
             s.cut(one);

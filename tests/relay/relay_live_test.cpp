@@ -126,13 +126,13 @@ TEST_CASE("a live reader costs a slow complete one no group, and stays near the 
     }
     CHECK(from.most() == 2);
     CHECK(from.subscribed() == 2);
-    SECTION("and the complete one goes on when it leaves") {
+    SECTION("and the complete one continues when it leaves") {
         live->unsubscribe();
         CHECK(from.serve() == 1);
         slow.finish(from);
         CHECK(s.r.stats().groups_lost == 0);
     }
-    SECTION("and goes on when the complete one leaves") {
+    SECTION("and continues when the complete one leaves") {
         slow.g.unsubscribe();
         CHECK(from.serve() == 1);
         for (int n = 0; n < 10; ++n) {
@@ -385,7 +385,7 @@ TEST_CASE(
     s.settle();
     camera.heard();
     live.groups();
-    SECTION("and what its subscription brings beyond that group is refused") {
+    SECTION("and groups of its subscription beyond that one are refused") {
         camera.send(1, 3, std::string(100'000, 'x'));
         s.settle();
         CHECK(s.r.stats().memory < 50'000);

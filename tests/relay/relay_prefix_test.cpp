@@ -136,7 +136,7 @@ TEST_CASE("readers after a narrower announcement get no groups of the broader on
     auto& first = viewer_of_alice(s);
     room.accept(0, 0);
     room.send(0, 0, "the room's");
-    SECTION("while it goes on") {}
+    SECTION("while it continues") {}
     SECTION("after it ended") { room.end_track(0, 1); }
     SECTION("after its publisher went, too") {
         room.end_track(0, 1);

@@ -107,7 +107,7 @@ TEST_CASE("another publisher of the name serves later readers, and no reader is 
     CHECK(reader.groups() == list{"0: first", "1: still"});
     CHECK(next.groups() == list{"0: second"});
     CHECK(s.r.stats().tracks == 2);
-    SECTION("the old one's track goes with its last reader") {
+    SECTION("the old one's track ends with its last reader") {
         reader.unsubscribe();
         s.settle();
         CHECK(s.r.stats().tracks == 1);
@@ -169,7 +169,7 @@ TEST_CASE("when the nearer of two publishers leaves, later readers get the other
     near.accept(0, 0);
     near.send(0, 0, "near");
     s.settle();
-    SECTION("while its track goes on") {}
+    SECTION("while its track continues") {}
     SECTION("after its track has ended") { near.end_track(0, 1); }
     s.settle();
     near.unannounce();
@@ -356,7 +356,7 @@ TEST_CASE(
     CHECK(reader.groups() == list{"0: old"});
     reader.heard();
     camera.heard();
-    SECTION("that wait for what is sparse") {
+    SECTION("that wait for rare groups") {
         reader.update({.ordered = true, .max_latency = relaying::complete_latency, .end = at(9)});
     }
     SECTION("that are held back at their Group End") {}

@@ -50,7 +50,7 @@ TEST_CASE("one viewer that requests more tracks than a publisher accepts leaves 
     }
     s.pass_for_all(20s);
     CHECK(s.r.session(camera.key) != nullptr);
-    SECTION("and may ask for others when it has left some") {
+    SECTION("and may request others after leaving some") {
         s.cut(greedy);
         auto& next = s.join();
         for (unsigned n = 0; n < 40; ++n) next.subscribe({"room/cam", std::to_string(n)});
@@ -213,7 +213,7 @@ TEST_CASE("relays that ask each other for a group do not wait for each other in 
     // The third relay's route is longer than our own: it may go through this neighbour.
     CHECK(third.heard().empty());
     CHECK(neighbour.groups() == list{"7:  cut not_found"});
-    SECTION("but a viewer has every way tried, and no relay waits for what is asked of it") {
+    SECTION("but a viewer's request tries every route, and no relay waits for its own request") {
         auto& viewer = s.join();
         REQUIRE(viewer->fetch({"room/cam", "video"}, at(8)));
         s.settle();

@@ -41,7 +41,7 @@ TEST_CASE("a request for an unknown broadcast is refused at once", "[relay][subs
     scene s;
     auto& viewer = s.viewer();
     CHECK(viewer.heard() == list{"subscription_ended 0 not_found"});
-    SECTION("and so is what only the asker itself has") {
+    SECTION("as is a broadcast of the requester itself") {
         viewer.announce("room/cam");
         s.settle();
         viewer.subscribe({"room/cam", "video"});
@@ -104,10 +104,10 @@ TEST_CASE("the upstream subscription is the union of what all readers want", "[r
         CHECK(
             camera.heard() == list{"subscribe_updated 0 priority 5 ordered latency 100 ..30", "groups_wanted 0 to 30"});
     }
-    SECTION("of complete readers, whoever else takes what comes") {
+    SECTION("of complete readers, whatever live readers there are") {
         auto& second = s.viewer({.ordered = true});
         CHECK(camera.heard().empty());
-        SECTION("none where only live ones are left, for good: what was sent is not asked for again") {
+        SECTION("none once only live ones are left: sent groups are not requested again") {
             first.unsubscribe();
             s.settle();
             CHECK(camera.heard() == list{"subscribe_updated 0 priority 0 ordered latency 0 ..", "groups_wanted 0 all"});
@@ -118,7 +118,7 @@ TEST_CASE("the upstream subscription is the union of what all readers want", "[r
             CHECK(camera.heard().empty());
         }
     }
-    SECTION("an update of one that changes nothing in sum is not passed on") {
+    SECTION("an update that does not change the union is not forwarded") {
         static_cast<void>(s.viewer({.priority = 9, .ordered = true, .max_latency = ms(200), .end = at(9)}));
         static_cast<void>(camera.heard());
         first.update({.priority = 6, .ordered = true, .max_latency = ms(150), .end = at(9)});
@@ -268,7 +268,7 @@ TEST_CASE("a group that its publisher cuts off is cut off for every reader", "[r
     s.settle();
     CHECK(viewer.groups() == list{"0: some cut old"});
     CHECK(viewer.heard() == list{"subscription_accepted 0 from 0", "groups_dropped 0 0 to 0 old"});
-    SECTION("and dropped for who comes later") {
+    SECTION("and dropped for late joiners") {
         auto& late = s.viewer({.start = at(0)});
         CHECK(late.heard() == list{"subscription_accepted 0 from 0", "groups_dropped 0 0 to 0 old"});
     }

@@ -27,14 +27,14 @@ TEST_CASE("a TRACK is forwarded once and answered to every requester", "[relay][
     s.settle();
     CHECK(first.heard() == answer);
     CHECK(second.heard() == answer);
-    SECTION("and remembered while the broadcast is there") {
+    SECTION("and cached while the broadcast exists") {
         auto& third = s.join();
         ask(third);
         s.settle();
         CHECK(third.heard() == answer);
         CHECK(camera.heard().empty());
     }
-    SECTION("and asked again when it has begun anew") {
+    SECTION("and requested again after it has restarted") {
         camera.unannounce();
         s.settle();
         camera.announce("room/cam");
@@ -43,7 +43,7 @@ TEST_CASE("a TRACK is forwarded once and answered to every requester", "[relay][
         s.settle();
         CHECK(camera.heard() == list{"track_requested 1 room/cam video"});
     }
-    SECTION("and asked again when another publishes it") {
+    SECTION("and requested again from another publisher") {
         auto& other = s.publisher();
         ask(first);
         s.settle();

@@ -130,7 +130,7 @@ TEST_CASE("a peer that stops reading announcements is disconnected when too many
         static_cast<void>(server.outputs());
         while (ready.pop()) static_cast<void>(server.outputs());
     }
-    SECTION("it takes its request back") { CHECK(server.reset(0).empty()); }
+    SECTION("it cancels its request") { CHECK(server.reset(0).empty()); }
     SECTION("it leaves") {
         server->connection_closed({app_error::cancel, true, ""}, server.now);
         static_cast<void>(server.events());

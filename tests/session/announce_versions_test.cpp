@@ -141,7 +141,7 @@ TEST_CASE("a route's cost is the announced cost plus that of the link", "[sessio
         CHECK(client.receive(0, "02 09 00" + start("cam", "00 02")).back() ==
               "broadcast_available 0 room/cam hops 9 cost 12");
     }
-    SECTION("or as the peer's SETUP says") {
+    SECTION("or from the peer's SETUP") {
         subject server{role::server, with_ids};
         static_cast<void>(server.outputs());
         static_cast<void>(server.receive(2, "01 04 01 04 01 07", true));
@@ -151,11 +151,11 @@ TEST_CASE("a route's cost is the announced cost plus that of the link", "[sessio
         CHECK(
             server.receive(1, "02 09 00" + start("cam", "00 02")).back() == "broadcast_available 0 cam hops 9 cost 9");
     }
-    SECTION("or one a hop, where the version knows no costs") {
+    SECTION("or one per hop, on versions without costs") {
         watcher client{version::lite_04};
         CHECK(client.receive(0, active("cam", "02 07 08")) == list{"broadcast_available 0 room/cam hops 7 8"});
     }
-    SECTION("and never more than can be said") {
+    SECTION("and never more than can be encoded") {
         watcher client;
         CHECK(client.receive(0, "02 09 00" + start("cam", "00 ffffffffffffffff")).back() ==
               "broadcast_available 0 room/cam hops 9 cost 4611686018427387903");

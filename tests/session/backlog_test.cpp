@@ -154,12 +154,12 @@ TEST_CASE("a session stays on its ready list until everything has been sent", "[
         CHECK(pump_while_ready() == 4);
         CHECK(server->unsent(request_id{0}) == 0);
     }
-    SECTION("but not where there is none to be had") {
+    SECTION("but not if none are granted") {
         server.link.uni_streams = 4;
         for (std::uint64_t n = 0; n < 10; ++n) REQUIRE(server->open_group(request_id{0}, group_sequence{n}));
         CHECK(pump_while_ready() == 2);
     }
-    SECTION("nor where the connection takes nothing more") {
+    SECTION("nor if the connection takes nothing more") {
         server.link.budget = 5;
         for (std::uint64_t n = 0; n < 10; ++n) REQUIRE(server->open_group(request_id{0}, group_sequence{n}));
         CHECK(pump_while_ready() == 1);

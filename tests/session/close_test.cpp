@@ -94,11 +94,11 @@ TEST_CASE("a peer without acknowledgements for the stall timeout is disconnected
     CHECK(s.tick_after(0s).empty());
     CHECK(s->deadline() == s.now + 15s);
 
-    SECTION("if none comes") {
+    SECTION("if none arrives") {
         CHECK(s.tick_after(15s - 1ns).empty());
         CHECK(s.tick_after(1ns) == list{"subscription_ended 0 lagged", "session_closed lagged lagged"});
     }
-    SECTION("if one comes and then none") {
+    SECTION("if one arrives and then none") {
         CHECK(s.tick_after(10s).empty());
         CHECK(s.acked(0, 3).empty());
         CHECK(s->deadline() == s.now + 15s);

@@ -227,7 +227,7 @@ TEST_CASE("the end of the connection may be found inside any output", "[session]
     }
     SECTION("open()") { m.on_open = end; }
     SECTION("flush()") { m.on_flush = end; }
-    SECTION("write(), and its events are taken there") {
+    SECTION("write(), and its events are polled there") {
         m.on_write = [&](auto&, auto) {
             end();
             while (server->poll_event()) {

@@ -298,7 +298,7 @@ TEST_CASE("a fetched group can be collected into a log", "[session][fetch]") {
 
 TEST_CASE("a fetched group that is aborted reports the code", "[session][fetch]") {
     subscriber client;
-    SECTION("reset: there is none") {
+    SECTION("reset: not found") {
         CHECK(short_of(client.reset(0, app_error::not_found)) ==
               list{"group_closed of 18446744073709551615 sequence 7 not_found"});
         CHECK(client.outputs() == list{"write 0 fin"});

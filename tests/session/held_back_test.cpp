@@ -299,12 +299,12 @@ TEST_CASE("END is always sent before FIN, on versions that have it", "[session][
         static_cast<void>(server.all_acked(server_uni(n + 1)));
         static_cast<void>(server.stream_closed(server_uni(n + 1)));
     }
-    SECTION("that the application has said") {
+    SECTION("by drop() of the application") {
         REQUIRE(server->end_track(request_id{0}, group_sequence{10}));
         REQUIRE(server->finish(request_id{0}));
         CHECK(server.outputs() == list{"write 0 01010a fin"});
     }
-    SECTION("or of what was served") {
+    SECTION("or of served groups") {
         REQUIRE(server->finish(request_id{0}));
         CHECK(server.outputs() == list{groups == 0 ? "write 0 010100 fin" : "write 0 01010a fin"});
     }

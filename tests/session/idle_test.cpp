@@ -98,7 +98,7 @@ TEST_CASE(
         server.settle();
         REQUIRE(server.closed == "");
     }
-    SECTION("and 15 s later who has not acknowledged it is let go") {
+    SECTION("and 15 s without an acknowledgement later the peer is disconnected") {
         CHECK(server.tick_after(1h).empty());
         static_cast<void>(server.outputs());
         CHECK(server.tick_after(0s).empty());
@@ -118,7 +118,7 @@ TEST_CASE("timeouts of requests made after hours of silence start at the request
     if (!commands[which].run(server)) return; // The version has no such message.
     SECTION("where the transport is pumped before it tells the time") { static_cast<void>(server.outputs()); }
     SECTION("or after") {}
-    SECTION("or where an input came just before") {
+    SECTION("or with an input just before") {
         server.tell(server.tick_after(0s));
         static_cast<void>(server.outputs());
     }

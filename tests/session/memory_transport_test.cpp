@@ -219,7 +219,7 @@ TEST_CASE("resets and stops reach the other side", "[session][memory transport]"
         s.run();
         CHECK(s.client.count("group_closed 7 of 0 sequence 0 old") == 1);
     }
-    SECTION("a group is aborted before what was written has arrived") {
+    SECTION("a group is aborted before its written bytes arrive") {
         REQUIRE(g->write_frame(timestamp{1}, as_bytes("y")));
         s.server.send();
         g->abort(app_error::old);
@@ -233,7 +233,7 @@ TEST_CASE("resets and stops reach the other side", "[session][memory transport]"
         s.run();
         CHECK(s.server.count("group_lost 0 sequence 0 cancel") == 1);
     }
-    SECTION("a group is stopped while more of it is on its way") {
+    SECTION("a group is stopped while more of it is in flight") {
         REQUIRE(g->write_frame(timestamp{1}, as_bytes("y")));
         REQUIRE(g->finish());
         s.server.send();

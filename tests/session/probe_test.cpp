@@ -100,7 +100,7 @@ TEST_CASE("a requester that stops reading or leaves gets no more reports", "[ses
         CHECK(server.measure(5, 40ms).empty());
         CHECK_FALSE(server->deadline());
     }
-    SECTION("asked again elsewhere") {
+    SECTION("requested again elsewhere") {
         CHECK(server.receive(4, "04").empty());
         CHECK(server.measure(5, 40ms) == list{"credit 4 1", "write 0 fin", "write 4 020528"});
     }
@@ -126,7 +126,7 @@ TEST_CASE("probe() is sent once the publisher is known to support it", "[session
     SECTION("it cannot") {
         CHECK(subscriber { cannot_tell } -> probe().error() == errc::unsupported);
     }
-    SECTION("it has not said so yet") {
+    SECTION("its SETUP has not arrived yet") {
         subscriber client{""};
         REQUIRE(client->probe());
         CHECK(client.outputs().empty());

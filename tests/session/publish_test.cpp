@@ -57,18 +57,18 @@ TEST_CASE("OK names the first group as soon as it is known", "[session][publish]
         REQUIRE(server->accept(server.id));
         CHECK(server.written()[0] == "write 0 000108");
     }
-    SECTION("moq-lite-03 is told the options") {
+    SECTION("moq-lite-03 gets the options") {
         publisher old{"05 01 40fa 00 00", version::lite_03};
         REQUIRE(old->accept(old.id, group_sequence{7}));
         CHECK(old.outputs() == list{"write 0 0006000140fa0800"});
     }
-    SECTION("moq-lite-03 is told at once that there will be one, and what comes before it is dropped") {
+    SECTION("moq-lite-03 gets OK at once, and a DROP for earlier groups") {
         publisher old{"05 01 40fa 06 00", version::lite_03};
-        SECTION("where it is not known") {
+        SECTION("if it is unknown") {
             REQUIRE(old->accept(old.id, {}, 9));
             CHECK(old.outputs() == list{"write 0 0006090140fa0000"});
         }
-        SECTION("where it is not the one that was asked for") {
+        SECTION("if it is not the requested one") {
             REQUIRE(old->accept(old.id, group_sequence{7}, 9));
             CHECK(old.outputs() == list{"write 0 0006090140fa0800"
                                         "010305060d"});
@@ -247,7 +247,7 @@ TEST_CASE("a TRACK is answered once, and its stream finished", "[session][track]
         REQUIRE(server->reject(request_id{0}, app_error::not_found));
         CHECK(without(server.outputs(), "credit") == list{"reset 0 not_found"});
     }
-    SECTION("unless who asked is gone") {
+    SECTION("unless the requester has left") {
         CHECK(server.stopped(0) == list{"request_ended 0"});
         CHECK(server->answer_track(request_id{0}, {}).error() == errc::not_found);
     }

@@ -88,8 +88,8 @@ TEST_CASE(
     SECTION("of a track subscribed to") {
         CHECK(server.receive(0, subscribe_bytes("00", "b", longer)) == list{rejected});
     }
-    SECTION("of a track asked about") { CHECK(server.receive(0, track_bytes("b", longer)) == list{rejected}); }
-    SECTION("of a broadcast asked about") { CHECK(server.receive(0, track_bytes(longer, "b")) == list{rejected}); }
+    SECTION("of a requested track") { CHECK(server.receive(0, track_bytes("b", longer)) == list{rejected}); }
+    SECTION("of a requested broadcast") { CHECK(server.receive(0, track_bytes(longer, "b")) == list{rejected}); }
     SECTION("of a prefix") { CHECK(server.receive(0, "01 " + sized(wire_text(longer) + "00")) == list{rejected}); }
     CHECK(without(server.outputs(), "credit") == list{"stop 0 bounds_exceeded", "reset 0 bounds_exceeded"});
     CHECK(server.receive(4, subscribe_bytes("01", longest, longest)).size() == 2);
@@ -116,7 +116,7 @@ TEST_CASE("incomplete messages are bounded over all streams", "[session][regress
     SECTION("while they arrive") {
         begin(server);
         for (std::uint64_t n = 0; n < 4; ++n) CHECK(server.receive(client_bidi(n), "02 4fff" + kilobyte).empty());
-        SECTION("what is done with counts no longer") {
+        SECTION("ended ones no longer count") {
             for (std::uint64_t n = 0; n < 4; ++n) CHECK(server.reset(client_bidi(n)).empty());
             for (std::uint64_t n = 0; n < 4; ++n)
                 CHECK(server.stream_closed(client_bidi(n), app_error::cancel).empty());
@@ -124,7 +124,7 @@ TEST_CASE("incomplete messages are bounded over all streams", "[session][regress
         }
         CHECK(server.receive(client_bidi(8), "02 4fff" + kilobyte) == list{"session_closed lagged control_backlog"});
     }
-    SECTION("and while they wait to be let in") {
+    SECTION("and while they wait for admission") {
         static_cast<void>(server.outputs());
         for (std::uint64_t n = 0; n < 4; ++n)
             CHECK(server.receive(client_bidi(n), subscribe_bytes("00", std::string(1000, 'a'), "b")).empty());

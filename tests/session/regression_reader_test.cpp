@@ -92,7 +92,7 @@ TEST_CASE("a complete reader waits two seconds for a missing group", "[session][
         CHECK(d.lost().empty());
         CHECK_FALSE(d.reader.deadline());
     }
-    SECTION("unless it comes after all") {
+    SECTION("unless it arrives after all") {
         d.whole(1);
         CHECK(d.lost() == list{"1 to 1 old"});
         CHECK(d.said().back() == "stop 101 cancel");

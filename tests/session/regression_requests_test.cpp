@@ -156,7 +156,7 @@ TEST_CASE("a request's FIN waits for the answer where it could be taken for a ca
             CHECK(client.reset(0, app_error::not_found) == list{"track_refused 0 not_found"});
             CHECK(writes() == list{"write 0 fin"});
         }
-        SECTION("or after a FIN that says nothing") {
+        SECTION("or after a FIN without bytes") {
             CHECK(client.receive(0, "", true) == list{"track_refused 0 cancel"});
             CHECK(writes() == list{"write 0 fin"});
         }

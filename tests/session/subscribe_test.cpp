@@ -87,7 +87,7 @@ TEST_CASE("a subscription stays open while groups sent before the FIN arrive", "
                                                          "subscription_ended 0 finished"});
         CHECK(without(client.outputs(), "credit") == list{"write 0 fin"});
     }
-    SECTION("unless we leave, though the stream may be gone") {
+    SECTION("unless we unsubscribe, even if the stream has closed") {
         CHECK(client.stopped(0).empty());
         CHECK(client.stream_closed(0, app_error::cancel).empty());
         CHECK(client->update(client.id, {.priority = 5}).error() == errc::not_found);

@@ -80,7 +80,7 @@ TEST_CASE("without an announcement a reader waits for one, for a limited time", 
     }
     CHECK_FALSE(d.subscribed());
     CHECK(d.reader.deadline() == d.now + 5s);
-    SECTION("which comes") {
+    SECTION("which arrives") {
         d.pass(4s);
         d.announced("room/other");
         CHECK_FALSE(d.subscribed());

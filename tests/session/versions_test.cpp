@@ -184,7 +184,7 @@ TEST_CASE("without a requested start, it is the first group to arrive", "[sessio
               list{"subscription_accepted 0 from 9", "group_opened 3 of 0 sequence 9"});
         CHECK(client.receive(7, "00 02 00 0a") == list{"group_opened 7 of 0 sequence 10"});
     }
-    SECTION("or came before") {
+    SECTION("or arrived before") {
         CHECK(client.receive(3, "00 02 00 09") == list{"group_opened 3 of 0 sequence 9"});
         CHECK(client.receive(7, "00 02 00 08") == list{"group_opened 7 of 0 sequence 8"});
         CHECK(client.receive(0, "00 05 00 00 00 00 00") == list{"subscription_accepted 0 from 8"});
@@ -244,7 +244,7 @@ TEST_CASE("on versions where a FIN may overtake groups, a track has ended after 
         CHECK(client.tick_after(1s).empty());
         CHECK_FALSE(client->deadline());
     }
-    SECTION("though its stream is gone") {
+    SECTION("even if its stream has closed") {
         CHECK(client->update(client.id, {.priority = 1}).error() == errc::not_found); // It would not be read.
         CHECK(client.stopped(0).empty());
         CHECK(client.stream_closed(0, app_error::cancel).empty());
@@ -258,7 +258,7 @@ TEST_CASE("on later versions, too, if an announced group is missing", "[session]
     // From 7 on, before 9; @moq/net sends its FIN before its last groups.
     CHECK(client.receive(0, "00 01 07 01 01 09", true) ==
           list{"subscription_accepted 0 from 7", "subscription_end_known 0 before 9"});
-    SECTION("until it is there") {
+    SECTION("until it arrives") {
         CHECK(client.receive(7, "00 02 00 08") == list{"group_opened 7 of 0 sequence 8"});
         CHECK(client.tick_after(5s).empty());
         CHECK(client.receive(7, "", true) ==
