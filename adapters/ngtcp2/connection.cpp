@@ -30,7 +30,7 @@ std::optional<std::size_t> connection_state::write(const write_stream& w) {
     return endpoint.writer.write(w);
 }
 
-// Both may come while a packet is open; ngtcp2 allows it.
+// Both may be called while a packet is open, which ngtcp2 allows.
 void connection_state::reset(stream_id id, app_error code) {
     ngtcp2_conn_shutdown_stream_write(conn, 0, raw(id), wire_code(code));
 }

@@ -71,10 +71,10 @@ private:
     std::uint64_t bytes_ = 0;
     speed speed_;
     bool scheduled_ = false;             ///< step() will be called.
-    bool blocked_ = false;               ///< By flow control, or because nobody is subscribed.
-    bool idle_ = false;                  ///< Nobody is subscribed, or there was no input.
+    bool blocked_ = false;               ///< By flow control, or without a subscriber.
+    bool idle_ = false;                  ///< There was no subscriber or no input.
     bool at_end_ = false;                ///< Of the input.
-    bool awaits_resubscription_ = false; ///< Subscribers left with their session, and may come back.
+    bool awaits_resubscription_ = false; ///< Subscribers left with their session, and may return.
 };
 
 } // namespace moqlite::programs

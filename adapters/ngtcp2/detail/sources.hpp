@@ -30,7 +30,7 @@ struct source_hash {
     }
 };
 
-/// Incoming connections by where they came from, and the half-open ones by age. Every operation is O(1).
+/// Incoming connections by source, and the half-open ones by age. Every operation is O(1).
 class source_table {
 public:
     /// Counts the half-open ones in `half_open`.

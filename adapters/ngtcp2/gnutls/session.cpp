@@ -110,7 +110,7 @@ bool configure_client(gnutls_session_t session, const tls::state& from, const st
 }
 
 bool configure_server(gnutls_session_t session, const tls::state& from, std::string& why) {
-    // A client that has none of them is told so; one that offers nothing is found out afterwards.
+    // A client without any of them gets an alert; one that offers nothing is detected after the handshake.
     const int rv = offer_alpn(session, from.alpn, GNUTLS_ALPN_MANDATORY | GNUTLS_ALPN_SERVER_PRECEDENCE);
     if (rv != 0) why = gnutls_error("this ALPN cannot be offered", rv);
     return rv == 0 && ngtcp2_crypto_gnutls_configure_server_session(session) == 0;

@@ -63,7 +63,7 @@ bool use_identity(SSL_CTX* to, const identity& who, std::string& why) {
     }
     while (X509* next = PEM_read_bio_X509(chain.get(), nullptr, no_pass_phrase, nullptr))
         if (SSL_CTX_add_extra_chain_cert(to, next) != 1) X509_free(next);
-    ERR_clear_error(); // The end of the chain is told as an error.
+    ERR_clear_error(); // The end of the chain is reported as an error.
 
     if (detail::is_encrypted(who.key)) {
         why = "the private key is encrypted, which is not supported";

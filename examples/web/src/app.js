@@ -171,7 +171,7 @@ function refresh() {
     if (pre.textContent !== text) {
         const atEnd = pre.scrollTop + pre.clientHeight >= pre.scrollHeight - 8;
         pre.textContent = text;
-        if (atEnd) pre.scrollTop = pre.scrollHeight; // Who has scrolled up wants to read.
+        if (atEnd) pre.scrollTop = pre.scrollHeight; // Do not scroll while the user reads.
     }
     draw($("plot"), meter);
     $("plot").setAttribute("aria-label", meter.frames

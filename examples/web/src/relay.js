@@ -1,8 +1,8 @@
 // What a relay says of itself over HTTP, and a connection to it.
 import { Connection } from "@moq/net";
 
-/// The relay that this page comes from: its URL, and the hash of its certificate where that has to be pinned.
-/// Undefined where the page comes from somewhere else.
+/// The relay that serves this page: its URL, and the hash of its certificate if that has to be pinned.
+/// Undefined if the page is served from elsewhere.
 export async function homeRelay() {
     try {
         const health = await (await fetch("/health", { cache: "no-store" })).json();

@@ -1,4 +1,4 @@
-// Reads one track, group by group, as the groups come.
+// Reads one track, group by group, as they arrive.
 
 /// Calls `seen.group()` and `seen.frame(payload, milliseconds)` until the track ends; the returned function ends it
 /// before. `ended(error)` is called once.
