@@ -19,7 +19,7 @@ client_link::client_link(const client_options& options, session_options for_sess
 
 int client_link::run() {
     std::string why;
-    auto tls = ngtcp2::tls::client(options_.trust(), why);
+    auto tls = asio::tls::client(options_.trust(), why);
     if (!tls) {
         spdlog::error("{}", why);
         return exit_failure;

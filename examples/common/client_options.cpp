@@ -121,10 +121,10 @@ bool client_options::check(std::string& why) {
     return true;
 }
 
-ngtcp2::trust client_options::trust() const {
-    if (tls_insecure) return ngtcp2::trust::insecure();
-    if (!fingerprint.empty()) return ngtcp2::trust::fingerprint(fingerprint);
-    return ca.empty() ? ngtcp2::trust::system_roots() : ngtcp2::trust::ca_file(ca);
+asio::trust client_options::trust() const {
+    if (tls_insecure) return asio::trust::insecure();
+    if (!fingerprint.empty()) return asio::trust::fingerprint(fingerprint);
+    return ca.empty() ? asio::trust::system_roots() : asio::trust::ca_file(ca);
 }
 
 } // namespace moqlite::programs

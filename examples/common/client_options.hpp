@@ -3,8 +3,8 @@
 
 #include "command_line.hpp"
 
+#include <moqlite/asio/tls.hpp>
 #include <moqlite/asio/url.hpp>
-#include <moqlite/ngtcp2/tls.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,7 +33,7 @@ struct client_options {
 
     asio::url where; ///< Set by check().
 
-    [[nodiscard]] ngtcp2::trust trust() const;
+    [[nodiscard]] asio::trust trust() const;
     [[nodiscard]] std::string level() const { return quiet ? "error" : log_level; }
 };
 

@@ -12,7 +12,7 @@
 #include <fcntl.h>
 #include <iostream>
 #include <memory>
-#include <moqlite/ngtcp2/tls.hpp>
+#include <moqlite/asio/tls.hpp>
 #include <unistd.h>
 
 namespace moqlite::programs {
@@ -54,7 +54,7 @@ public:
 command_line::command_line(const std::string& name, const std::string& purpose, const std::string& examples)
     : app_{purpose, name}, name_{name} {
     app_.set_version_flag(
-        "--version", [name] { return name + " " MOQLITE_VERSION " (" + ngtcp2::library_versions() + ")"; },
+        "--version", [name] { return name + " " MOQLITE_VERSION " (" + asio::library_versions() + ")"; },
         "Print the version and exit");
     const auto file = value_of("MOQLITE_CONFIG");
     app_.set_config(

@@ -76,7 +76,7 @@ void add_options(command_line& line, relay_program_options& o) {
     line.option("--per-address", o.per_address,
             "Maximum connections per client address (an IPv4 address or an IPv6 /64) and listener")
         ->capture_default_str()
-        ->check(between<std::uint64_t>(1, ngtcp2::endpoint_options{}.connections))
+        ->check(between<std::uint64_t>(1, asio::endpoint_options{}.connections))
         ->type_name("N");
     line.option("--web", o.web,
             "Serve over plain HTTP: a demo page, /health, and /certificate.sha256 for browsers that pin it")

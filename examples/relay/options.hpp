@@ -2,8 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <moqlite/asio/tls.hpp>
 #include <moqlite/core/limits.hpp>
-#include <moqlite/ngtcp2/endpoint.hpp>
 #include <string>
 #include <vector>
 
@@ -22,8 +22,8 @@ struct relay_program_options {
     double idle_timeout = 8; ///< Seconds.
     double drain = 0;        ///< Seconds between asking sessions to leave and ending them.
     bool retry = false;
-    std::uint64_t per_address = ngtcp2::endpoint_options{}.connections / 4; ///< Connections.
-    std::string web; ///< Where to listen for HTTP; empty: nowhere.
+    std::uint64_t per_address = asio::endpoint_options{}.connections / 4; ///< Connections.
+    std::string web;                                                      ///< Where to listen for HTTP; empty: nowhere.
     std::string web_root;
     std::string qlog; ///< A directory, or empty.
     std::string log_level = "info";

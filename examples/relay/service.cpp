@@ -24,9 +24,9 @@ constexpr const char* no_page = "The demo page was not built, or is not in --web
 constexpr auto memory_retry_delay = std::chrono::milliseconds{50}; ///< Between two attempts to recover.
 constexpr std::size_t trim_threshold = 64; ///< Ended connections after which memory is returned.
 
-ngtcp2::certificate_store store_for(const relay_program_options& o) {
-    if (o.tls_generate.empty()) return ngtcp2::certificate_store::reading(o.cert, o.key, o.protocols);
-    return ngtcp2::certificate_store::generating(o.tls_generate, o.protocols);
+asio::certificate_store store_for(const relay_program_options& o) {
+    if (o.tls_generate.empty()) return asio::certificate_store::reading(o.cert, o.key, o.protocols);
+    return asio::certificate_store::generating(o.tls_generate, o.protocols);
 }
 
 } // namespace
@@ -68,14 +68,14 @@ bool service::recover() {
 }
 
 bool service::start(std::string& why) {
-    if (certificates_.load(wall_clock(), why) == ngtcp2::certificate_store::outcome::failed) return false;
+    if (certificates_.load(wall_clock(), why) == asio::certificate_store::outcome::failed) return false;
     check_dates();
     const auto listeners = resolve_listeners(options_.listen, 443, why);
     if (!listeners) return false;
     for (const auto& each : *listeners)
         if (!shard_.listen(each, certificates_.current(), [this] { return own_names(); }, why)) return false;
     if (!options_.web.empty() && !open_web(why)) return false;
-    spdlog::info("moqlite-relay " MOQLITE_VERSION ", {}", ngtcp2::library_versions());
+    spdlog::info("moqlite-relay " MOQLITE_VERSION ", {}", asio::library_versions());
     const auto protocols = CLI::detail::join(options_.protocols, ",");
     for (const auto& address : shard_.addresses())
         std::printf("listening %s protocols %s sha256 %s\n", to_string(address).c_str(), protocols.c_str(),

@@ -8,14 +8,14 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <moqlite/ngtcp2/certificate_store.hpp>
+#include <moqlite/asio/tls.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace moqlite::programs {
 
-[[nodiscard]] inline ngtcp2::wall_time wall_clock() {
+[[nodiscard]] inline asio::wall_time wall_clock() {
     return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
 }
 
@@ -46,7 +46,7 @@ private:
     /// Reloads or regenerates it.
     void reload_certificate();
     /// Passes a new certificate to the listeners, and logs the outcome.
-    void certificate_changed(ngtcp2::certificate_store::outcome, const std::string& why);
+    void certificate_changed(asio::certificate_store::outcome, const std::string& why);
     /// Warns once of a certificate that is not valid yet or has expired.
     void check_dates();
     /// Periodically: checks the certificate, and returns memory to the system after many connections have ended.
@@ -62,7 +62,7 @@ private:
     boost::asio::steady_timer housekeeping_timer_{io_};
     std::size_t peak_connections_ = 0; ///< Since memory was last returned.
     std::size_t last_connections_ = 0; ///< At the last check.
-    ngtcp2::certificate_store certificates_;
+    asio::certificate_store certificates_;
     std::string date_warning_; ///< The last warning; empty: it is valid.
     std::optional<web_server> web_;
     bool stopped_ = false;

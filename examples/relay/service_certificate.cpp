@@ -9,14 +9,14 @@ namespace moqlite::programs {
 
 namespace {
 
-std::string date(ngtcp2::wall_time at) {
+std::string date(asio::wall_time at) {
     return fmt::format("{:%FT%TZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(at)));
 }
 
 } // namespace
 
-void service::certificate_changed(ngtcp2::certificate_store::outcome what, const std::string& why) {
-    using enum ngtcp2::certificate_store::outcome;
+void service::certificate_changed(asio::certificate_store::outcome what, const std::string& why) {
+    using enum asio::certificate_store::outcome;
     if (what == same) return;
     if (what == failed) return spdlog::error("cannot reload the certificate, keeping the old one: {}", why);
     const auto& certificate = certificates_.current();
@@ -28,7 +28,7 @@ void service::certificate_changed(ngtcp2::certificate_store::outcome what, const
 void service::reload_certificate() {
     std::string why;
     const auto what = certificates_.load(wall_clock(), why);
-    if (what == ngtcp2::certificate_store::outcome::same) spdlog::info("SIGHUP: the certificate has not changed");
+    if (what == asio::certificate_store::outcome::same) spdlog::info("SIGHUP: the certificate has not changed");
     certificate_changed(what, why);
     date_warning_.clear(); // Repeat the warning after a manual reload.
     check_dates();

@@ -10,7 +10,7 @@ namespace moqlite::programs {
 namespace {
 
 /// Browsers accept a certificate by its hash only if its validity is at most 14 days.
-bool is_pinnable(const ngtcp2::validity& good) { return good.until - good.from <= std::chrono::days{14}; }
+bool is_pinnable(const asio::validity& good) { return good.until - good.from <= std::chrono::days{14}; }
 
 } // namespace
 

@@ -57,7 +57,7 @@ shard::shard(boost::asio::any_io_executor on, const relay_program_options& optio
       relay_{for_relay(options)},
       qlog_{qlog_into(options.qlog)} {}
 
-bool shard::listen(const listener& what, const ngtcp2::certificate& certificate,
+bool shard::listen(const listener& what, const asio::certificate& certificate,
     std::function<std::vector<std::string>()> own_names, std::string& why) {
     auto address = what.where;
     if (what.follows_port) // All addresses of a name share a port.
@@ -69,7 +69,7 @@ bool shard::listen(const listener& what, const ngtcp2::certificate& certificate,
     o.quic.per_address = options_.per_address;
     // A free port differs after a restart, and may then be another server's.
     if (!what.where.ends_with(":0")) {
-        o.quic.reset_key = ngtcp2::reset_key(certificate.who, address, why);
+        o.quic.reset_key = asio::reset_key(certificate.who, address, why);
         if (!o.quic.reset_key) spdlog::warn("no stateless resets after a restart of this relay: {}", why);
     }
     o.quic.log = adapter_log(log_style::service);
@@ -92,7 +92,7 @@ std::size_t shard::connections() const {
     return all;
 }
 
-void shard::renew(const ngtcp2::tls& configuration) {
+void shard::renew(const asio::tls& configuration) {
     for (const auto& server : servers_) server->renew(configuration);
 }
 

@@ -10,9 +10,9 @@
 #include <functional>
 #include <memory>
 #include <moqlite/asio/server.hpp>
+#include <moqlite/asio/tls.hpp>
 #include <moqlite/link/accept.hpp>
 #include <moqlite/nghttp3/stats.hpp>
-#include <moqlite/ngtcp2/certificate_store.hpp>
 #include <moqlite/relay/relay.hpp>
 #include <optional>
 #include <string>
@@ -31,12 +31,12 @@ public:
     shard& operator=(const shard&) = delete;
 
     /// `own_names`: our host names, which pages may have as origin; called for each request.
-    [[nodiscard]] bool listen(const listener&, const ngtcp2::certificate&,
+    [[nodiscard]] bool listen(const listener&, const asio::certificate&,
         std::function<std::vector<std::string>()> own_names, std::string& why);
     /// The address of each listener.
     [[nodiscard]] std::vector<link::address> addresses() const;
     /// Later handshakes use this configuration.
-    void renew(const ngtcp2::tls&);
+    void renew(const asio::tls&);
     /// After std::bad_alloc: restores waits that were lost.
     void resume();
 

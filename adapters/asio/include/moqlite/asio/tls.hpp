@@ -1,0 +1,21 @@
+// TLS of servers and clients: identities, trust, and certificates that are renewed. Here the QUIC stack is chosen.
+#pragma once
+
+#include <moqlite/ngtcp2/certificate_store.hpp>
+#include <moqlite/ngtcp2/endpoint.hpp>
+#include <moqlite/ngtcp2/tls.hpp>
+
+namespace moqlite::asio {
+
+using ngtcp2::certificate;
+using ngtcp2::certificate_store;
+using ngtcp2::endpoint_options;
+using ngtcp2::identity;
+using ngtcp2::library_versions;
+using ngtcp2::reset_key;
+using ngtcp2::tls;
+using ngtcp2::trust;
+using ngtcp2::validity;
+using ngtcp2::wall_time;
+
+} // namespace moqlite::asio
