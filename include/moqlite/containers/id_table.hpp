@@ -28,11 +28,11 @@ public:
     void make_room() {
         if ((size_ + 1) * 4 > slots_.size() * 3) grow();
     }
-    /// Precondition: the key is absent.
-    void insert(std::uint64_t key, V value) {
+    /// Precondition: the key is absent. The reference is valid until the next insert or erase.
+    V& insert(std::uint64_t key, V value) {
         make_room();
-        place(key, std::move(value));
         ++size_;
+        return place(key, std::move(value));
     }
     bool erase(std::uint64_t key) noexcept {
         V* found = find(key);
@@ -67,10 +67,11 @@ private:
         return as_size(((key * 0x9e3779b97f4a7c15u) >> 20) & (slots_.size() - 1));
     }
     [[nodiscard]] std::size_t after(std::size_t i) const noexcept { return (i + 1) & (slots_.size() - 1); }
-    void place(std::uint64_t key, V value) {
+    V& place(std::uint64_t key, V value) {
         auto i = home(key);
         while (slots_[i].used) i = after(i);
         slots_[i] = {key, std::move(value), true};
+        return slots_[i].value;
     }
     void grow() {
         block<slot> old(slots_.empty() ? 4 : slots_.size() * 2);

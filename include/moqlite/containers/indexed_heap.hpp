@@ -41,6 +41,8 @@ public:
     [[nodiscard]] bool empty() const noexcept { return items_.size() == 0; }
     [[nodiscard]] std::size_t size() const noexcept { return items_.size(); }
     [[nodiscard]] T* top() const noexcept { return empty() ? nullptr : at(0); }
+    /// The top. Precondition: it is not empty.
+    [[nodiscard]] T& front() const noexcept { return *at(0); }
 
     /// After this the next push() does not allocate.
     void make_room() { items_.make_room(); }

@@ -56,11 +56,12 @@ public:
         root_.prev_->next_ = &h;
         root_.prev_ = &h;
     }
-    T* pop_front() noexcept {
-        if (empty()) return nullptr;
+    T* pop_front() noexcept { return empty() ? nullptr : &take_front(); }
+    /// Precondition: it is not empty.
+    T& take_front() noexcept {
         T& item = front();
         static_cast<hook&>(item).unlink();
-        return &item;
+        return item;
     }
     /// Calls f(T&) on each; f may unlink its argument, and no other element.
     template <class F>

@@ -72,7 +72,7 @@ private:
     void forget_one(Needed& needed) {
         auto* of_one = of_.largest();
         if (of_one == nullptr) return static_cast<void>(forget(infos_.begin()));
-        for (int i = 0; i != spared_max && needed(of_one->front().about); ++i) of_one->push_back(*of_one->pop_front());
+        for (int i = 0; i != spared_max && needed(of_one->front().about); ++i) of_one->push_back(of_one->take_front());
         forget(infos_.find(of_one->front().about));
     }
 

@@ -187,7 +187,7 @@ public:
         entry* e = l.changed_.pop();
         --*l.waiting;
         if (l.changed_.empty()) l.changed_ = {}; // Frees the memory of past changes.
-        l.known_.find(e->slot)->changed = false;
+        if (auto* known = l.known_.find(e->slot)) known->changed = false;
         return e;
     }
     /// Calls f(const entry&) on the entries that next() would return if nothing changed, until f returns false.
@@ -317,11 +317,11 @@ private:
             return wake(l);
         }
         if (found == nullptr) {
-            l.known_.insert(e.slot, {0, false});
+            found = &l.known_.insert(e.slot, {0, false});
             ++e.known_by;
         }
         l.changed_.push(&e);
-        l.known_.find(e.slot)->changed = true;
+        found->changed = true;
         ++*l.waiting;
         wake(l);
     }

@@ -102,9 +102,9 @@ public:
         if (bound == nullptr) return unbound->lanes_[1].top();
         if (unbound == nullptr) return bound->lanes_[0].top();
         if (bound != unbound) return before{}(*unbound, *bound) ? unbound->lanes_[1].top() : bound->lanes_[0].top();
-        send_item* a = bound->lanes_[0].top();
-        send_item* b = bound->lanes_[1].top();
-        return flow::before{}(*b, *a) ? b : a;
+        send_item& a = bound->lanes_[0].front();
+        send_item& b = bound->lanes_[1].front();
+        return flow::before{}(b, a) ? &b : &a;
     }
     /// Serves the flows of equal rank before this one's next group.
     void served(send_item& item) noexcept {

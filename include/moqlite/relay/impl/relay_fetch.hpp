@@ -172,7 +172,7 @@ inline void relay::fetch_ended(peer& source, const group_closed& e) {
 /// since the waiting requests already have the beginning.
 inline void relay::end_silent_fetches(time_point now) {
     while (!moving_.empty() && moving_.front().moved_at + options_.bounds.request_timeout <= now) {
-        relaying::group_fetch& f = *moving_.pop_front();
+        relaying::group_fetch& f = moving_.take_front();
         peer* source = find(f.upstream);
         if (source == nullptr) continue;
         ++requests_overdue_;

@@ -134,7 +134,7 @@ inline void relay::note_delivery(relaying::upstream_request& p, relaying::delive
 /// Ends TRACKs and FETCHes that a publisher has left unanswered for too long.
 inline void relay::end_overdue(time_point now) {
     while (!unanswered_.empty() && unanswered_.front().since + options_.bounds.request_timeout <= now) {
-        auto& p = *unanswered_.pop_front();
+        auto& p = unanswered_.take_front();
         peer* source = find(p.upstream);
         if (source == nullptr) continue;
         ++requests_overdue_;

@@ -63,7 +63,7 @@ public:
     /// The one that has waited longest. Precondition: there is one.
     control_stream& take_opening() noexcept {
         --opening_count_;
-        return *opening_.pop_front();
+        return opening_.take_front();
     }
     /// Removes a stream that ends before it gets an id.
     void forget_opening(control_stream& s) noexcept {

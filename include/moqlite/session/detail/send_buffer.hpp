@@ -23,16 +23,17 @@ public:
 
     /// Appends all of `bytes`, or nothing if an allocation throws.
     void append(byte_view bytes) {
-        const auto room = tail_ != nullptr ? std::min<std::size_t>(bytes.size(), tail_->capacity - tail_->size) : 0;
+        block* const last = tail_;
+        const auto room = last != nullptr ? std::min<std::size_t>(bytes.size(), last->capacity - last->size) : 0;
         send_buffer rest; // Kept apart until all its blocks have been allocated.
         rest.end_ = rest.written_ = rest.acked_ = end_ + room;
         for (auto left = bytes.subspan(room); !left.empty();) {
-            rest.add_block(left.size());
-            left = left.subspan(rest.fill(left));
+            block& b = rest.add_block(left.size());
+            left = left.subspan(rest.fill(b, left));
         }
-        if (room != 0) {
-            if (next_ == nullptr) next_ = tail_;
-            fill(bytes.first(room));
+        if (last != nullptr && room != 0) {
+            if (next_ == nullptr) next_ = last;
+            fill(*last, bytes.first(room));
         }
         take_blocks(rest);
     }
@@ -93,11 +94,11 @@ private:
         unpoison(b->data(), b->capacity);
         ::operator delete(static_cast<void*>(b));
     }
-    /// Copies as much of `bytes` as fits the last block.
-    std::size_t fill(byte_view bytes) noexcept {
-        const auto n = std::min<std::size_t>(bytes.size(), tail_->capacity - tail_->size);
-        std::memcpy(tail_->data() + tail_->size, bytes.data(), n);
-        tail_->size += static_cast<std::uint32_t>(n);
+    /// Copies as much of `bytes` as fits `b`, the last block.
+    std::size_t fill(block& b, byte_view bytes) noexcept {
+        const auto n = std::min<std::size_t>(bytes.size(), b.capacity - b.size);
+        std::memcpy(b.data() + b.size, bytes.data(), n);
+        b.size += static_cast<std::uint32_t>(n);
         end_ += n;
         return n;
     }
@@ -110,12 +111,13 @@ private:
         end_ = rest.end_;
         rest.head_ = nullptr;
     }
-    void add_block(std::size_t wanted) {
+    block& add_block(std::size_t wanted) {
         const auto capacity = std::clamp<std::size_t>(wanted, 104, 4072);
         void* memory = ::operator new(sizeof(block) + capacity);
         auto* b = new (memory) block{nullptr, end_, 0, static_cast<std::uint32_t>(capacity)};
         (tail_ != nullptr ? tail_->next : head_) = b;
         tail_ = b;
+        return *b;
     }
     block* head_ = nullptr;
     block* tail_ = nullptr;

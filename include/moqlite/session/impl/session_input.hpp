@@ -243,7 +243,7 @@ inline void session::become_setup(detail::incoming_group& g) {
     s.kind = detail::control_kind::setup_in;
     s.writing = detail::write_state::closed;
     const auto credit = g.credit_due;
-    *c_.streams.find(s.id) = s;
+    if (auto* found = c_.streams.find(s.id)) *found = s;
     g.at = detail::incoming_group::stage::ended;
     subscribing_.groups().destroy(g);
     c_.out.give_credit(s, credit + input_.rest.size());

@@ -116,7 +116,7 @@ inline void session::tick(time_point now) {
     if (!begin_input(now)) return;
     if (const auto due = handshake_.deadline(); due && now >= *due) return c_.fail(errc::setup_timeout);
     while (!c_.streams.silent.empty() && now >= c_.streams.silent.front().since + c_.bounds.handshake_timeout)
-        end_silent(*c_.streams.silent.pop_front());
+        end_silent(c_.streams.silent.take_front());
     subscribing_.end_quiet();
     probing_.report();
     check_stall();

@@ -21,7 +21,7 @@ inline void publishing::account(served_group& s) {
 /// each pump after an acknowledgement, so that a request with many of them costs no more than others.
 inline void publishing::account_growing(incoming_request& r) {
     for (std::size_t i = std::min(r.growing_count, growing_at_once); i != 0; --i) {
-        auto& s = *r.growing.pop_front();
+        auto& s = r.growing.take_front();
         if (s.source()->ended() == group::state::open && !s.lost)
             r.growing.push_back(s);
         else
@@ -37,7 +37,7 @@ inline void publishing::bound_backlog(incoming_request& r) {
     account_growing(r);
     const auto most = bounds_of(r);
     while ((r.unsent > most.bytes || r.waiting.size() > most.groups) && !r.waiting.empty()) {
-        auto& oldest = *r.waiting.top();
+        auto& oldest = r.waiting.front();
         if (r.waiting.size() == 1 && is_latest(oldest)) return;
         lose(oldest, app_error::lagged, true);
     }
