@@ -104,7 +104,7 @@ struct chain_position {
     }
     /// The bytes that follow in the same slab.
     [[nodiscard]] byte_view here() const noexcept {
-        return {in->data() + (at - in->begin), static_cast<std::size_t>(in->end() - at)};
+        return {in->data() + (at - in->begin), as_size(in->end() - at)};
     }
     /// At least as many of the following bytes as `pieces` holds, if there are; copied there if they lie in several
     /// slabs.

@@ -20,7 +20,7 @@ inline constexpr std::size_t leading_ones_size_max = 9;
 /// Bytes that write_leading_ones() needs. The 7-byte form is read but never written, as the reference implementation
 /// does. Precondition: value <= varint_max.
 [[nodiscard]] constexpr std::size_t leading_ones_size(std::uint64_t value) noexcept {
-    const auto bits = static_cast<std::size_t>(std::bit_width(value));
+    const std::size_t bits = 64u - static_cast<unsigned>(std::countl_zero(value));
     const auto size = bits <= 7 ? 1 : (bits + 6) / 7;
     return size < 7 ? size : bits <= 56 ? 8 : 9;
 }
