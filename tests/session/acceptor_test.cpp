@@ -13,7 +13,7 @@ namespace {
 /// named "open", is its own where the first bytes are 20 and a version, 1 or 2.
 class listener {
 public:
-    explicit listener(int version) : version_(version) {}
+    explicit listener(int version, time_point made = {}) : version_(version), made_(made) {}
     void stream_received(stream_id id, byte_view data, bool fin, time_point) {
         said.push_back(std::to_string(number(id)) + " " + to_hex(data) + (fin ? " fin" : ""));
     }
@@ -30,10 +30,12 @@ public:
         said.push_back("path " + std::to_string(path.rate) + " at " + std::to_string((now - t0).count()));
     }
     [[nodiscard]] int version() const { return version_; }
+    [[nodiscard]] time_point made() const { return made_; }
     list said;
 
 private:
     int version_;
+    time_point made_;
 };
 
 struct in_band {
@@ -43,8 +45,8 @@ struct in_band {
         if (first.size() < 2 && (first.empty() || first[0] == std::byte{0x20})) return recognition::needs_more;
         return first[0] == std::byte{0x20} && first[1] <= std::byte{2} ? recognition::yes : recognition::no;
     }
-    static void make(role, std::string_view name, session_options, time_point, std::optional<listener>& into) {
-        into.emplace(static_cast<int>(name.size()));
+    static void make(role, std::string_view name, session_options, time_point now, std::optional<listener>& into) {
+        into.emplace(static_cast<int>(name.size()), now);
     }
 };
 struct by_name {
@@ -169,6 +171,25 @@ TEST_CASE("a peer that does not say in time what it speaks, or says too much bef
     result<void> last;
     for (std::uint64_t n = 0; n < 1000 && last; ++n) last = busy.receive(stream_id{4 * n + 2}, "00");
     CHECK(last.error() == errc::too_many_streams);
+}
+
+TEST_CASE("first bytes for which there is no more room make no session without them", "[acceptor]") {
+    connection c;
+    REQUIRE(c.receive(first_bidi, "20"));
+    for (std::uint64_t n = 1; n < 256; ++n) REQUIRE(c.receive(stream_id{4 * n + 2}, "00"));
+    CHECK(c.receive(first_bidi, "01").error() == errc::too_many_streams);
+    CHECK_FALSE(c.session);
+}
+
+TEST_CASE(
+    "a session that first bytes made is as old as its connection, and so no younger than its inputs", "[acceptor]") {
+    connection c;
+    c.accept.path_measured({.rate = 7}, t0 + milliseconds{1});
+    c.accept.stream_received(first_bidi, hex("2001"), false, t0 + milliseconds{2});
+    REQUIRE(c.accept.decide(t0 + milliseconds{3}, c.session));
+    REQUIRE(c.session);
+    CHECK(c.session->made() == t0);
+    CHECK(c.replayed() == list{"path 7 at 1000000", "0 2001"});
 }
 
 } // namespace moqlite::test::acceptor_test

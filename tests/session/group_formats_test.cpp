@@ -235,4 +235,17 @@ TEST_CASE("headers in small pieces of memory are the same bytes, and go with wha
     CHECK(s.log->memory() < kept);
 }
 
+TEST_CASE("the headers of a format whose readers have left go with the front of the log", "[group][formats]") {
+    slab_pool pool;
+    wake_queue wake;
+    auto g = group::make(pool, group_sequence{7}, version::lite_05);
+    REQUIRE(g->write_frame(timestamp{0}, as_bytes("x")));
+    group_reader reader;
+    REQUIRE(reader.attach(g, wake, frame_format::lite_leading_ones));
+    reader.detach(); // Before there is anything to free.
+    for (std::uint64_t n = 0; n < 100'000; ++n) REQUIRE(g->write_frame(timestamp{n}, as_bytes("x")));
+    CHECK(g->lost_head() != 0);
+    CHECK(g->memory() < 256 * 1024); // The last slabs of the log and of the headers.
+}
+
 } // namespace moqlite::test::group_formats_test

@@ -41,7 +41,7 @@ public:
         const bool bytes_decide = ((Protocols::recognises(name, {}) == recognition::needs_more) || ...);
         if (side_ == role::client || !bytes_decide) return errc::unsupported;
         name_ = name;
-        deadline_ = now + options.bounds.handshake_timeout;
+        begun_ = now;
         options_ = std::move(options);
         return {};
     }
@@ -51,7 +51,7 @@ public:
     [[nodiscard]] bool is_waiting() const noexcept { return options_.has_value(); }
     /// When to call decide() at the latest.
     [[nodiscard]] std::optional<time_point> deadline() const noexcept {
-        return is_waiting() ? std::optional{deadline_} : std::nullopt;
+        return is_waiting() ? std::optional{begun_ + options_->bounds.handshake_timeout} : std::nullopt;
     }
     void stream_received(stream_id id, byte_view data, bool fin, time_point now) {
         if (!has_room(data.size())) return;
@@ -82,18 +82,19 @@ public:
     /// bytes are of no protocol. errc::setup_timeout: they did not arrive in time. errc::message_too_large (more than
     /// limits.control_message) and errc::too_many_streams: too much arrived before them. Precondition: is_waiting().
     result<void> decide(time_point now, std::optional<Any>& into) {
+        if (overflow_ != errc::ok) return overflow_; // An input is missing.
         const byte_view first{first_bytes_};
         const auto is = [&](recognition r, recognition other) { return r == other; };
+        // The session begins with the connection: its inputs, and its timeout, are counted from there.
         if ((make_if<Protocols>(
-                 is(Protocols::recognises(name_, first), recognition::yes), name_, *options_, now, into) ||
+                 is(Protocols::recognises(name_, first), recognition::yes), name_, *options_, begun_, into) ||
                 ...)) {
             options_.reset();
             return {};
         }
         const bool undecided = (is(Protocols::recognises(name_, first), recognition::needs_more) || ...);
         if (!undecided) return errc::unsupported;
-        if (overflow_ != errc::ok) return overflow_;
-        return now < deadline_ ? result<void>{} : errc::setup_timeout;
+        return now < *deadline() ? result<void>{} : errc::setup_timeout;
     }
 
     /// Gives the session the next input that was taken; drain its events before the next. False: there is none.
@@ -167,7 +168,7 @@ private:
     role side_;
     std::string name_;
     std::optional<session_options> options_; ///< Of the session that is still to be made.
-    time_point deadline_{};
+    time_point begun_{};                     ///< When the connection began.
     std::optional<stream_id> first_;
     std::vector<std::byte> first_bytes_;
     std::vector<std::byte> bytes_; ///< Of all inputs.

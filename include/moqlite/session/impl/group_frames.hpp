@@ -21,6 +21,8 @@ inline result<void> group::begin_frame(const frame_record& frame, std::size_t at
     if (used == 0) return errc::value_too_large;
     const auto soon = std::min(frame.size, 4 * std::min<std::uint64_t>(frame.size, at_hand));
     if (!log_.append(pool_, byte_view{header}.first(used), used + static_cast<std::size_t>(soon))) return no_memory();
+    // The log may have lost its front as it grew, without a reader.
+    if (has_headers_ && lost_head() != 0) free_front();
     for (std::size_t i = 0; has_headers_ && i != headers_.size(); ++i)
         if (headers_[i].front() != nullptr && !add_header(static_cast<frame_format>(i), *delta, frame.size, used))
             return no_memory();
