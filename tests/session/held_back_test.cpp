@@ -201,6 +201,23 @@ TEST_CASE("ranges of drops meet, overlap and contain each other in any order", "
     CHECK(said == model);
 }
 
+TEST_CASE("a drop that no message can express is refused, whether it could be written now or not",
+    "[session][held back][regression]") {
+    publisher server;
+    const auto drop_rest = [&] {
+        return server->drop(request_id{0}, group_sequence{9000}, group_sequence{UINT64_MAX}, app_error::old).error();
+    };
+    CHECK(drop_rest() == errc::value_too_large);
+    server.link.stream_room[stream_id{0}] = 0;
+    for (std::uint64_t n = 0; n < 1000; ++n) server.drop(2 * n, 2 * n);
+    for (int n = 0; n < 20; ++n) CHECK(drop_rest() == errc::value_too_large);
+    server.link.stream_room.clear();
+    server.writable(0);
+    static_cast<void>(server.events());
+    CHECK(server.drops().size() == 1000);
+    CHECK_FALSE(server->is_closed());
+}
+
 TEST_CASE("too many separate drops end the request of the peer that has not read them, and no other",
     "[session][held back][regression]") {
     publisher server;

@@ -81,6 +81,7 @@ inline result<void> publishing::drop(request_id id, group_sequence first, group_
     incoming_request* r = subscriber(id);
     if (r == nullptr) return errc::not_found;
     if (last < first) return errc::invalid_argument;
+    if (number(last) > wire::varint_max) return errc::value_too_large;
     write_drop(*r, first, last, code);
     return {};
 }
