@@ -339,4 +339,32 @@ TEST_CASE("near the limit of memory the groups themselves count, though they are
     CHECK(s.a.newest()->group->sequence() == group_sequence{n - 1});
 }
 
+TEST_CASE("headers that are made for a reader of another format count as part of the cached group", "[relay][cache]") {
+    shelf s{2 * smallest};
+    auto& first = s.whole(s.a, 0);
+    s.whole(s.a, 1);
+    s.enforce(t0);
+    REQUIRE(shelf::numbers(s.a) == std::vector<std::uint64_t>{0, 1});
+    wake_queue wake;
+    group_reader reader;
+    REQUIRE(reader.attach(first.group, wake, frame_format::lite_leading_ones));
+    s.kept.recount(first);
+    CHECK(s.kept.bytes() == 3 * smallest);
+    s.enforce(t0);
+    CHECK(shelf::numbers(s.a) == std::vector<std::uint64_t>{1});
+    CHECK(s.kept.bytes() == smallest);
+    // The newest of its track, where the largest goes first.
+    auto& newest = s.whole(s.b, 0);
+    group_reader other;
+    REQUIRE(other.attach(newest.group, wake, frame_format::lite_leading_ones));
+    s.kept.recount(newest);
+    s.enforce(t0);
+    CHECK(shelf::numbers(s.b).empty());
+    CHECK(shelf::numbers(s.a) == std::vector<std::uint64_t>{1});
+    // One that is arriving counts when it is complete.
+    auto& open = s.arriving(s.b, 1);
+    s.kept.recount(open);
+    CHECK(s.kept.bytes() == smallest);
+}
+
 } // namespace moqlite::test::cache_test

@@ -108,6 +108,14 @@ public:
         bytes_ += e.counted;
         queue(e);
     }
+    /// A group was served, and may have got the headers of another format.
+    void recount(log_entry& e) noexcept {
+        const auto now = e.group->memory();
+        if (e.arriving() || now == e.counted) return;
+        bytes_ += now - e.counted;
+        e.counted = now;
+        if (e.size_place != by_size::npos) largest_.fix(e);
+    }
     /// Tracks a group that is read but not cached, so that its readers can be evicted near the memory limit.
     void track_uncached(group_ref g) {
         forget_released();

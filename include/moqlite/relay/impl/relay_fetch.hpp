@@ -13,8 +13,8 @@ inline void relay::on(peer& p, const fetch_requested& e) {
     const track_key key{e.track.broadcast, e.track.track};
     if (relaying::track* known = known_track(key)) {
         for (relaying::track* t : {known, known->live}) {
-            const auto* entry = t != nullptr ? t->log.find(e.sequence) : nullptr;
-            if (entry != nullptr && p.session->serve(e.request, entry->group)) return;
+            auto* entry = t != nullptr ? t->log.find(e.sequence) : nullptr;
+            if (entry != nullptr && p.session->serve(e.request, entry->group)) return cache_.recount(*entry);
         }
     }
     const fetch_key wanted{key, e.sequence};

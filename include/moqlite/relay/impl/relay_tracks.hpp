@@ -96,7 +96,7 @@ inline void relay::serve(relaying::reader& r, relaying::log_entry& e) {
     any_session* s = session(r.session);
     if (s == nullptr || must_wait(r, *s, sequence)) return;
     r.highest = std::max(r.highest.value_or(sequence), sequence);
-    if (s->serve(r.request, e.group)) return;
+    if (s->serve(r.request, e.group)) return cache_.recount(e);
     // It was cut off, or its head is gone.
     const bool cut = e.group->ended() == group::state::aborted;
     auto& t = *r.of;
