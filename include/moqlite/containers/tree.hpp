@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cassert>
 #include <cstddef>
 #include <utility>
 
@@ -184,6 +185,7 @@ private:
         tree_hook** link = &root_;
         for (path.descend(*link); *link != nullptr && !(inside && *link == &e); path.descend(*link))
             link = KeyOf{}(e) < key_of(**link) ? &(*link)->lower_ : &(*link)->higher_;
+        assert((*link != nullptr) == inside && "two elements with one key");
         return path;
     }
     template <class Before, class F>

@@ -44,7 +44,7 @@ public:
 private:
     /// Whether `b` begins in `a` or directly after it.
     static bool touches(const range& a, const range& b) noexcept {
-        return a.first <= b.first && number(b.first) <= number(a.last) + 1;
+        return a.first <= b.first && (b.first <= a.last || number(b.first) == number(a.last) + 1);
     }
     struct dropped : tree_hook {
         explicit dropped(const range& r) noexcept : what(r) {}
