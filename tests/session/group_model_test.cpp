@@ -54,7 +54,11 @@ public:
         case 0:
         case 1:
         case 2:
-        case 3: begin(); [[fallthrough]];
+        case 3:
+            // Headers of several slabs.
+            for (auto n = small_frames_ ? below(40) : 0; n != 0; --n) begin(), append();
+            begin();
+            [[fallthrough]];
         case 4:
         case 5: append(); break;
         case 6: attach(); break;
@@ -65,7 +69,8 @@ public:
             for (auto& s : subscribers_) write(*s, below(4) == 0 ? SIZE_MAX : below(3000));
             break;
         case 11:
-            for (auto& s : subscribers_) acknowledge(*s, below(s->written - s->acked + 1));
+            for (auto& s : subscribers_)
+                acknowledge(*s, below(2) == 0 ? s->written - s->acked : below(s->written - s->acked + 1));
         }
         for (auto& s : subscribers_) check_loans(*s);
     }
@@ -91,7 +96,7 @@ private:
     void begin() {
         if (missing_ != 0 || aborted()) return;
         const auto time = below(3) != 0 ? last_ + below(100) : below(5'000'000);
-        const auto size = below(4) == 0 ? 0 : small_frames_ ? below(80) : below(5) == 0 ? below(40'000) : below(1500);
+        const auto size = below(4) == 0 ? 0 : small_frames_ ? below(12) : below(5) == 0 ? below(40'000) : below(1500);
         if (!log_->begin_frame(timestamp{time}, size, below(2) != 0 ? below(2000) : SIZE_MAX)) return expect(scarce_);
         const auto delta = wire::lite::delta(timestamp{last_}, timestamp{time}).value();
         for (std::size_t i = 0; i != formats.size(); ++i) {
@@ -104,7 +109,7 @@ private:
     }
     void append() {
         if (aborted()) return;
-        std::string part(below(3) == 0 ? below(missing_ + 1) : missing_, '\0');
+        std::string part(below(9) == 0 ? below(missing_ + 1) : missing_, '\0');
         for (auto& c : part) c = static_cast<char>(dice_());
         if (!log_->append_payload(as_bytes(part))) return expect(scarce_);
         for (auto& i : images_) i += part;
