@@ -33,6 +33,7 @@ struct subscriber {
     std::size_t format = 0;
     std::size_t written = 0;
     std::size_t acked = 0;
+    bool starved = false; ///< There was no memory for a header.
     std::vector<loan> loans;
 };
 
@@ -76,7 +77,7 @@ public:
     }
     void end() {
         for (auto& s : subscribers_) {
-            while (!aborted() && s->written != image(*s).size() && holds_) write(*s, 5000);
+            while (!aborted() && s->written != image(*s).size() && holds_ && !s->starved) write(*s, 5000);
             acknowledge(*s, s->written - s->acked);
             expect(!s->reader.acked(1));
         }
@@ -119,10 +120,8 @@ private:
         if (log_->lost_head() != 0 || subscribers_.size() == 8) return;
         auto s = std::make_unique<subscriber>();
         s->format = below(3);
-        if (s->reader.attach(log_, wake_, formats[s->format]))
-            subscribers_.push_back(std::move(s));
-        else
-            expect(scarce_);
+        s->reader.attach(log_, wake_, formats[s->format]);
+        subscribers_.push_back(std::move(s));
     }
     void leave() {
         if (subscribers_.empty() || below(4) != 0) return;
@@ -140,6 +139,8 @@ private:
     void write(subscriber& s, std::size_t most) {
         std::array<byte_view, 5> ranges;
         const auto lent = s.reader.lend(std::span{ranges}.first(1 + below(5)), most);
+        s.starved = most != 0 && lent.bytes == 0 && s.written != image(s).size() && !aborted();
+        if (s.starved) expect(scarce_);
         const auto n = below(3) == 0 ? below(lent.bytes + 1) : lent.bytes;
         std::size_t sum = 0;
         for (const auto range : std::span{ranges}.first(lent.ranges)) {

@@ -56,8 +56,8 @@ private:
 
 /// An append-only log of the frames of one group, in the wire image of one format (the body of a group stream after
 /// its header); it is lent unchanged to readers of that format. The frame headers of another format are made once per
-/// group and format, for the first such reader, and kept beside the log. Memory is freed from the front once no reader
-/// and no pin needs it.
+/// group and format, by the first reader that comes to them, and kept beside the log. Memory is freed from the front
+/// once no reader and no pin needs it.
 class group {
 public:
     enum class state : std::uint8_t { open, finished, aborted };
@@ -171,10 +171,8 @@ private:
     [[nodiscard]] detail::slab_chain& headers_of(frame_format f) noexcept {
         return headers_[static_cast<std::size_t>(f)];
     }
-    /// Makes the headers of all frames so far; from now on each new frame adds one. False: no memory.
-    [[nodiscard]] bool make_headers(frame_format f);
-    /// `step`: bytes of the frame's header in the log.
-    [[nodiscard]] bool add_header(frame_format f, std::int64_t delta, std::uint64_t size, std::size_t step) noexcept;
+    /// Adds the header of the frame at `at` in the log, the first that has none yet. False: no memory.
+    [[nodiscard]] bool make_header(frame_format f, const detail::chain_position& at) noexcept;
 
     void free_front() noexcept {
         log_.free_front(pool_);
@@ -199,7 +197,6 @@ private:
     std::uint32_t references_ = 0;
     frame_format format_;
     state state_ = state::open;
-    bool has_headers_ = false; ///< Of any other format.
 };
 
 inline group_ref::group_ref(group* g) noexcept : group_(g) {

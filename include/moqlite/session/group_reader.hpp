@@ -49,7 +49,7 @@ struct lent {
 /// One subscriber's two positions in a group: written to its stream, and acknowledged. Bytes between them stay in
 /// place. A reader of another format shares the payload of the log. A format that only lacks the timestamps skips each
 /// Timestamp Delta, and the remaining bytes are its wire image; any other is lent the headers that the group keeps for
-/// it (group::make_headers) in place of the log's own.
+/// it in place of the log's own, and makes those that no reader has come to yet.
 class group_reader : public detail::list_hook<detail::reader_tag>,
                      public detail::list_hook<detail::waiting_tag>,
                      public detail::list_hook<detail::woken_tag> {
@@ -58,26 +58,24 @@ public:
     ~group_reader() { detach(); }
 
     /// Starts at the front, which must not be lost, in `format`; precondition: can_become(the log's format, `format`).
-    /// After wait(), growth is reported on `wake`. False, and it is not attached: there was no memory.
-    [[nodiscard]] bool attach(group_ref g, wake_queue& wake, frame_format format) noexcept {
+    /// After wait(), growth is reported on `wake`.
+    void attach(group_ref g, wake_queue& wake, frame_format format) noexcept {
         assert(!group_ && g && g->lost_head() == 0 && can_become(g->format(), format));
         image_ = format == g->format()                   ? image::whole
                  : only_lacks_times(g->format(), format) ? image::without_times
                                                          : image::own_headers;
         format_ = format;
-        if (image_ == image::own_headers && !g->make_headers(format)) return false;
         group_ = std::move(g);
         wake_ = &wake;
         written_ = {.log = {0, group_->log_.pin_front()}, .left = image_ == image::whole ? UINT64_MAX : 0};
         if (image_ == image::own_headers) written_.headers.in = headers().pin_front();
         acked_ = written_;
         group_->readers_.push_back(*this);
-        return true;
     }
-    /// The same in the log's own format, which needs no memory.
+    /// The same in the log's own format.
     void attach(group_ref g, wake_queue& wake) noexcept {
         const auto format = g->format();
-        static_cast<void>(attach(std::move(g), wake, format));
+        attach(std::move(g), wake, format);
     }
 
     /// Stops reading and waking. Lent bytes stay until detach().
@@ -99,7 +97,8 @@ public:
         evicted_.reset();
     }
 
-    /// Fills `out` with the ranges after the written position, at most `most` bytes in total.
+    /// Fills `out` with the ranges after the written position, at most `most` bytes in total. Nothing, though unsent()
+    /// is not 0: there was no memory for a header.
     [[nodiscard]] lent lend(std::span<byte_view> out, std::size_t most) const noexcept {
         lent l;
         mark m = written_;
@@ -110,7 +109,7 @@ public:
             l.bytes += n;
             m.pass(n);
         }
-        l.all = !enter(m);
+        l.all = !enter(m) && m.log.at == group_->size();
         return l;
     }
 
@@ -124,6 +123,7 @@ public:
     bool acked(std::uint64_t n) noexcept {
         if (n > unacked()) return false;
         if (acked_.log.in == nullptr) acked_.log.in = group_->log_.front();
+        if (image_ == image::own_headers && acked_.headers.in == nullptr) acked_.headers.in = headers().front();
         const mark before = acked_;
         const auto left = advance(acked_, n);
         if (left != 0 || acked_.log.at > written_.log.at || acked_.headers.at > written_.headers.at)
@@ -202,9 +202,13 @@ private:
     }
     /// Moves to the next header of its own format, and in the log behind the header that it replaces.
     [[nodiscard]] bool enter_header(mark& m) const noexcept {
-        if (m.headers.at == headers().end()) return false;
-        m.headers.hop();
+        const bool is_first = m.headers.at == headers().end(); // Of the readers of its format.
+        if (is_first && m.log.at == group_->size()) return false;
         if (m.log.in == nullptr) m.log.in = group_->log_.front();
+        m.log.hop();
+        if (is_first && !group_->make_header(format_, m.log)) return false;
+        if (m.headers.in == nullptr) m.headers.in = headers().front();
+        m.headers.hop();
         auto record = m.headers.here();
         const auto all = record.size();
         const auto frame = detail::header_record::take(record);

@@ -61,6 +61,8 @@ public:
     served_group* next(ring<stream_id>& ids);
     /// The ranges to write for a group, and whether FIN follows.
     write_stream lend(served_group& s, std::span<byte_view> out);
+    /// There was no memory for what it has to write.
+    void starved(served_group& s) { lose(s, wire_code(errc::out_of_memory_limit), true); }
     void written(served_group& s, std::size_t offered, std::size_t n, bool fin);
     [[nodiscard]] bool acked(served_group& s, std::uint64_t n);
     void writable(served_group& s);

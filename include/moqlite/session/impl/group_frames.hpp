@@ -21,11 +21,6 @@ inline result<void> group::begin_frame(const frame_record& frame, std::size_t at
     if (used == 0) return errc::value_too_large;
     const auto soon = std::min(frame.size, 4 * std::min<std::uint64_t>(frame.size, at_hand));
     if (!log_.append(pool_, byte_view{header}.first(used), used + static_cast<std::size_t>(soon))) return no_memory();
-    // The log may have lost its front as it grew, without a reader.
-    if (has_headers_ && lost_head() != 0) free_front();
-    for (std::size_t i = 0; has_headers_ && i != headers_.size(); ++i)
-        if (headers_[i].front() != nullptr && !add_header(static_cast<frame_format>(i), *delta, frame.size, used))
-            return no_memory();
     last_time_ = frame.time;
     missing_ = frame.size;
     ++frames_;
@@ -33,30 +28,18 @@ inline result<void> group::begin_frame(const frame_record& frame, std::size_t at
     return {};
 }
 
-inline bool group::add_header(frame_format f, std::int64_t delta, std::uint64_t size, std::size_t step) noexcept {
+inline bool group::make_header(frame_format f, const detail::chain_position& at) noexcept {
+    std::array<std::byte, wire::lite::frame_header_size_max> pieces;
+    // The log always contains a frame's whole header, or is aborted.
+    const auto frame = wire::lite::take_frame_header(format_, at.gather(pieces), UINT64_MAX);
+    if (!frame) return false;
     std::array<std::byte, wire::lite::frame_header_size_max> header;
-    const auto used = wire::lite::write_frame_header(f, delta, size, header);
+    const auto used = wire::lite::write_frame_header(f, frame->delta, frame->size, header);
     std::array<std::byte, detail::header_record::size_max> record;
-    const auto before = detail::header_record{step, used, size}.write(record);
+    const auto before = detail::header_record{frame->consumed, used, frame->size}.write(record);
     auto& headers = headers_of(f);
     return headers.keep_together(pool_, before + used) && headers.append(pool_, byte_view{record}.first(before), 0) &&
            headers.append(pool_, byte_view{header}.first(used), 0);
-}
-
-inline bool group::make_headers(frame_format f) {
-    auto& headers = headers_of(f);
-    if (headers.front() != nullptr) return true;
-    if (!headers.keep_together(pool_, 0)) return false;
-    has_headers_ = true;
-    for (detail::chain_position p{0, log_.front()}; p.at != log_.end(); p.hop()) {
-        std::array<std::byte, wire::lite::frame_header_size_max> pieces;
-        // The log always contains a frame's whole header, or is aborted.
-        const auto frame = wire::lite::take_frame_header(format_, p.gather(pieces), UINT64_MAX);
-        if (!frame || !add_header(f, frame->delta, frame->size, frame->consumed)) return headers.clear(pool_), false;
-        p.at += frame->consumed;
-        p.at += std::min(frame->size, log_.end() - p.at);
-    }
-    return true;
 }
 
 } // namespace moqlite

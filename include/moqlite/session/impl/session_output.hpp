@@ -71,20 +71,23 @@ inline std::optional<output> session::next_write() {
         unanswered_ = writing_ = true;
         return detail::as_output(write_stream{s.id, {ranges_.data(), count}, write_.size, write_.fin});
     }
-    auto* s = publishing_.next(ids_);
-    if (s == nullptr) {
-        // Ids are requested only at the start of a pump: groups that still wait for one need another pump.
-        if (publishing_.unbound() != 0 && !uni_blocked_) c_.ready.mark();
-        return std::nullopt;
+    while (auto* s = publishing_.next(ids_)) {
+        const auto w = publishing_.lend(*s, ranges_);
+        if (w.size == 0 && !w.fin) {
+            publishing_.starved(*s);
+            continue;
+        }
+        write_.group = s;
+        write_.due = !s->request->options.end;
+        write_.size = w.size;
+        write_.fin = w.fin;
+        write_.stream = w.stream;
+        unanswered_ = writing_ = true;
+        return detail::as_output(w);
     }
-    const auto w = publishing_.lend(*s, ranges_);
-    write_.group = s;
-    write_.due = !s->request->options.end;
-    write_.size = w.size;
-    write_.fin = w.fin;
-    write_.stream = w.stream;
-    unanswered_ = writing_ = true;
-    return detail::as_output(w);
+    // Ids are requested only at the start of a pump: groups that still wait for one need another pump.
+    if (publishing_.unbound() != 0 && !uni_blocked_) c_.ready.mark();
+    return std::nullopt;
 }
 
 inline void session::stream_written(stream_id, std::size_t taken) {

@@ -53,7 +53,7 @@ inline result<void> publishing::serve(request_id id, group_ref g) {
         s.stream = r->stream->id;
     else
         s.prefix_size = static_cast<std::uint8_t>(wire::lite::write_group_prefix({r->wire_id, sequence}, s.prefix));
-    if (!s.attach(std::move(g), c_.wake, c_.frames)) return free(s), errc::out_of_memory_limit;
+    s.attach(std::move(g), c_.wake, c_.frames);
     r->groups.push_back(s);
     ++r->group_count;
     r->beyond = std::max(r->beyond, moqlite::next(sequence));
