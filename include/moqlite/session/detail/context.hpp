@@ -17,6 +17,7 @@
 #include <moqlite/session/ready.hpp>
 #include <moqlite/session/slab.hpp>
 #include <moqlite/session/transport.hpp>
+#include <moqlite/wire/frame_format.hpp>
 #include <moqlite/wire/lite/codec.hpp>
 #include <moqlite/wire/lite/stream_type.hpp>
 #include <optional>
