@@ -45,6 +45,10 @@ void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
     note();
     return std::malloc(size != 0 ? size : 1);
 }
+// Those of the standard library call the above, those of a sanitizer do not.
+void* operator new[](std::size_t size) { return operator new(size); }
+void operator delete[](void* p) noexcept { std::free(p); }
+void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
 void operator delete(void* p) noexcept { std::free(p); }
 void operator delete(void* p, std::size_t) noexcept { std::free(p); }
 #endif
