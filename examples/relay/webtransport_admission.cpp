@@ -26,8 +26,8 @@ nghttp3::answer webtransport_admission::operator()(const nghttp3::request& r) co
     // DNS rebinding: a page whose own name resolves to us has a matching Origin, but the wrong host.
     if (!r.origin.empty() && origins.empty() && !webtransport::is_own_host(r.authority, own_names(), loopback))
         return refuse(403, printable(r.authority) + " is not a name of this relay (--host)");
-    const auto spoken = [this](const std::string& name) {
-        return name != http3 && std::ranges::count(protocols, name) != 0;
+    const auto spoken = [this](const std::string& protocol) {
+        return protocol != http3 && std::ranges::count(protocols, protocol) != 0;
     };
     const auto chosen = std::ranges::find_if(r.protocols, spoken); // The client's preference.
     if (chosen == r.protocols.end()) {
