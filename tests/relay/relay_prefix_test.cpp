@@ -86,6 +86,25 @@ TEST_CASE("a request beneath an announced path reaches its publisher", "[relay][
     }
 }
 
+TEST_CASE("a hidden broadcast is not discovered, and is requested by its name", "[relay][prefix][hidden]") {
+    scene s;
+    auto& camera = s.publisher("room/.backstage/cam");
+    static_cast<void>(camera.heard());
+    auto& viewer = s.join();
+    REQUIRE(viewer->watch("room"));
+    s.settle();
+    CHECK(viewer.heard().empty());
+    REQUIRE(viewer->watch("room/.backstage"));
+    s.settle();
+    CHECK(viewer.heard() == list{"broadcast_available 1 room/.backstage/cam hops 0 0"});
+    viewer.subscribe({"room/.backstage/cam", "video"});
+    s.settle();
+    camera.accept(0, 0);
+    camera.send(0, 0, "hello");
+    s.settle();
+    CHECK(viewer.groups() == list{"0: hello"});
+}
+
 TEST_CASE("an announcement covers whole segments, and an empty one everything", "[relay][prefix]") {
     scene s;
     auto& publisher = s.publisher("room/al");

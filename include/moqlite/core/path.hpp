@@ -45,6 +45,24 @@ inline void normalise(std::string_view p, std::string& out) {
     return p.substr(1);
 }
 
+/// Whether a segment begins with '.'. Such a path is hidden from discovery above that segment, but can be requested by
+/// name (moq-lite-wire §6.1). `p` is normalised.
+[[nodiscard]] constexpr bool is_hidden(std::string_view p) noexcept {
+    return p.starts_with('.') || p.find("/.") != std::string_view::npos;
+}
+
+/// Whether a whole segment is a wildcard, "*" or "**", which other implementations use in local patterns and refuse in
+/// announcements. `p` is normalised.
+[[nodiscard]] constexpr bool has_wildcard(std::string_view p) noexcept {
+    for (auto at = p.find('*'); at != std::string_view::npos; at = p.find('*', at)) {
+        const bool begins = at == 0 || p[at - 1] == '/';
+        const auto end = std::min(p.find('/', at), p.size());
+        if (begins && end - at <= 2 && p[end - 1] == '*') return true;
+        at = end;
+    }
+    return false;
+}
+
 /// Writes `root` / `name` to `out`; either may be empty. Both are normalised.
 inline void join(std::string_view root, std::string_view name, std::string& out) {
     out.assign(root);

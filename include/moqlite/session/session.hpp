@@ -171,8 +171,10 @@ public:
     // Commands: publish to the peer.
 
     /// Announces a broadcast, or its new route, to every session on the table. Refuses what a conforming peer would
-    /// refuse: a name that is not UTF-8 or, with the root or the URL's path in front, too long (limits.name,
-    /// limits.path_segments), and hops that together with our own are too many or contain a duplicate.
+    /// refuse: a name that is not UTF-8, has a segment "*" or "**" or, with the root or the URL's path in front, is too
+    /// long (limits.name, limits.path_segments), and hops that together with our own are too many or contain a
+    /// duplicate. A segment that begins with '.' hides the broadcast from watches above that segment, except that a
+    /// client announces its own to its server.
     result<void> announce(std::string_view path, std::vector<hop_id> hops = {});
     result<void> unannounce(std::string_view path);
     result<void> answer_track(request_id id, const track_info& info) { return publishing_.answer_track(id, info); }

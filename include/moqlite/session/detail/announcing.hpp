@@ -73,6 +73,7 @@ public:
     [[nodiscard]] errc announceable(std::string_view name, const std::vector<hop_id>& hops) const {
         if (!c_.names.relative(name)) return errc::out_of_scope;
         if (!wire::is_utf8(name)) return errc::bad_utf8;
+        if (path::has_wildcard(name)) return errc::invalid_argument;
         if (path::segments(c_.names.url_root) + path::segments(name) > c_.bounds.path_segments)
             return errc::too_many_segments;
         const auto there = name.size() + (c_.names.url_root.empty() || name.empty() ? 0 : 1) + c_.names.url_root.size();
@@ -121,9 +122,16 @@ private:
         const auto name = c_.names.relative(e.path);
         if (!name || !wire_names::covered(c_.names.allowed.subscribe, is_above(r, e) ? r.prefix : *name))
             return nullptr;
-        if (!is_above(r, e) && !path::strip(*name, r.prefix)) return nullptr;
+        bool hidden = false;
+        if (!is_above(r, e)) {
+            const auto suffix = path::strip(*name, r.prefix);
+            if (!suffix) return nullptr;
+            hidden = path::is_hidden(*suffix);
+        }
         for (const auto& way : e.routes) {
             if (way.source != 0 && way.source == r.source) continue;
+            // A client's own broadcasts are announced all the same: its server has no other way to learn of them.
+            if (hidden && (way.source != 0 || c_.side != role::client)) continue;
             const auto leads_back = [&](hop_id peer) {
                 return peer != hop_id{} && std::find(way.hops.begin(), way.hops.end(), peer) != way.hops.end();
             };

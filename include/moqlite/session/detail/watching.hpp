@@ -282,6 +282,7 @@ private:
         if (hops_.size() > c_.bounds.hops) return false; // Too many hops to be passed on.
         // A route through ourselves is a loop.
         if (c_.origin != hop_id{} && std::find(hops_.begin(), hops_.end(), c_.origin) != hops_.end()) return false;
+        if (path::has_wildcard(c_.path_scratch)) return false;
         const auto name = c_.names.relative(c_.path_scratch);
         return name && wire_names::covered(c_.names.allowed.publish,
                            *name); // Otherwise the peer may not publish it, and it is ignored.
