@@ -6,11 +6,13 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { browserCases } from "./cases/browser.js";
 import { demoCases } from "./cases/demo.js";
-import { goCases, problem as goProblem } from "./cases/go.js";
+import { goCases } from "./cases/go.js";
 import { lifeCases } from "./cases/life.js";
+import { nativeCases } from "./cases/native.js";
 import { nodeCases, problem as nodeProblem } from "./cases/node.js";
 import { problem as pythonProblem, pythonCases } from "./cases/python.js";
 import { executable, launch } from "./lib/chromium.js";
+import { unoffered } from "./lib/native.js";
 import { Peer } from "./lib/peer.js";
 import { servePage } from "./lib/page_server.js";
 import { certificate, client, Program, startRelay } from "./lib/programs.js";
@@ -130,6 +132,25 @@ async function runPeers(group, problem, cases) {
     for (const one of cases) await run(one);
 }
 
+/// Peers in other languages: a program that is not there, or a version that our relay does not know, is one skip for all of its cases.
+/// `pending` says why a case cannot pass yet.
+async function runNative(cases) {
+    const skipped = new Set();
+    const without = (group, what, why) => {
+        if (!skipped.has(what)) skip(group, `${what}: ${why}`);
+        skipped.add(what);
+    };
+    for (const one of cases) {
+        const { peer, version, pending } = one;
+        const why = version && (await unoffered(version));
+        if (!peer.program) without(peer.group, peer.name, peer.problem);
+        else if (why) without("versions", version, why);
+        else if (pending) without("pending", one.name, pending);
+        else await run(one);
+    }
+    killAll();
+}
+
 function end(code) {
     killAll();
     rmSync(work, { recursive: true, force: true });
@@ -141,16 +162,16 @@ const wanted = (cases) => cases.filter(({ name, quick = true }) => (quick || !op
 const inBrowser = wanted([...browserCases, ...lifeCases, ...demoCases]);
 const inNode = wanted(nodeCases);
 const inPython = wanted(pythonCases);
-const inGo = wanted(goCases);
+const inNative = wanted([...nativeCases, ...goCases]);
 if (options.list) {
-    for (const { name } of [...inBrowser, ...inNode, ...inPython, ...inGo]) console.log(name);
+    for (const { name } of [...inBrowser, ...inNode, ...inPython, ...inNative]) console.log(name);
     end(0);
 }
 try {
     await runBrowser(inBrowser);
     await runPeers("node", nodeProblem, inNode);
     await runPeers("python", pythonProblem, inPython);
-    await runPeers("go", goProblem, inGo);
+    await runNative(inNative);
 } catch (error) {
     ++outcomes.failed;
     console.log(`FAILED   ${error.stack}`);

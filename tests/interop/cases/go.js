@@ -1,67 +1,97 @@
-// gomoqt, through the relay: moq-lite-04 with names that begin with a slash, and stream codes that QUIC carries as they are.
-import { peerToPeer, peerToWatch, publishToPeer } from "../lib/media.js";
-import { Peer } from "../lib/peer.js";
+// What is gomoqt's own, beside the cases of native.js: its codes, how it closes, and its server.
+import { createHash, X509Certificate } from "node:crypto";
+import { createSocket } from "node:dgram";
+import { readFileSync, writeFileSync } from "node:fs";
+import { file, leave, nativePeer, runClient } from "../lib/native.js";
+import { noise } from "../lib/noise.js";
+import { Program } from "../lib/programs.js";
 import { same } from "../lib/same.js";
+import { until } from "../lib/time.js";
 
-/// Set by `run`: the peer as a program, or the reason why there is none.
-const program = process.env.MOQLITE_GO_PEER;
+const peer = nativePeer("go");
+const size = 500_000;
 
-/// Undefined: Go peers can be had.
-export const problem = () => (program ? undefined : process.env.MOQLITE_NO_GO ?? "MOQLITE_GO_PEER names no program");
-
-async function peers(relay, scheme, count) {
-    const made = Array.from({ length: count }, () => new Peer(program));
-    await Promise.all(made.map((peer) => peer.moq("connect", { url: `${scheme}://${relay.at}/`, hash: relay.hash })));
-    return made;
+function makeFilm(stage) {
+    writeFileSync(file(stage, "film"), noise(size, 32));
+    return file(stage, "film");
 }
 
-async function toAnother(stage, scheme) {
-    const [from, to] = await peers(await stage.relay(), scheme, 2);
-    await peerToPeer(stage, from, to, "/room/film");
-}
-
-async function toWatch(stage, scheme) {
-    const relay = await stage.relay();
-    const [from] = await peers(relay, scheme, 1);
-    await peerToWatch(stage, relay, from, "/room/film", 1); // Its groups begin with 1.
-}
-
-async function fromPublish(stage, scheme) {
-    const relay = await stage.relay();
-    const [to] = await peers(relay, scheme, 1);
-    await publishToPeer(stage, relay, to, "/room/film");
+function compare(stage) {
+    same(readFileSync(file(stage, "watched")).equals(noise(size, 32)), true, "what arrived is what was sent");
 }
 
 /// The relay's own code, and that of a publisher of the same kind behind it.
 async function refusals(stage, scheme) {
-    const [from, to] = await peers(await stage.relay(), scheme, 2);
-    const code = (broadcast) => to.moq("refused", { broadcast, track: "none" });
-    same(await code("/nowhere"), 13, "the code of what nobody announces");
-    void from.moq("publish", { broadcast: "/room", track: "data", size: 1, seed: 1, rate: 1 });
-    await to.moq("hear", { broadcast: "/room" });
-    same(await code("/room"), 3, "the code with which the publisher refuses a track");
+    const relay = await stage.relay();
+    const client = (...words) => runClient(peer.program, relay, { scheme }, ...words);
+    const code = async (broadcast) => {
+        const asked = client("refused", broadcast, "none");
+        const found = (await asked.printed(/^refused (.*)$/m))[1];
+        await asked.finished(0);
+        return found;
+    };
+    same(await code("nowhere"), "13", "the code of what nobody announces");
+    const publish = client("publish", "room", "data", makeFilm(stage), "--hold");
+    await relay.said(/announces room/);
+    same(await code("room"), "3", "the code with which the publisher refuses a track");
+    await leave(publish);
 }
 
 async function closes(stage, scheme) {
     const relay = await stage.relay();
-    const [one, other] = await peers(relay, scheme, 2);
-    await one.moq("disconnect", { code: 77, reason: "bye" });
+    const client = (...words) => runClient(peer.program, relay, { scheme }, ...words);
+    await client("close", 77, "bye").finished(0);
     // By WebTransport this peer may close its connection before its capsule has left.
     await relay.said(scheme === "moqt" ? /closed by the peer with code 77: bye/ : /closed by the peer with (code 77: bye|cancel \(0\))/);
-    const closed = other.moq("closed");
+    const other = client("announcements", "");
+    await other.printed(/^version/m);
     stage.relays.pop();
     relay.signal("SIGTERM");
-    await closed;
+    await other.printed(/^closed /m);
     await relay.finished(0, 8);
 }
 
-const each = (what, body) =>
-    ["moqt", "https"].map((scheme) => ({ name: `moq-lite-04, gomoqt by ${scheme}:// ${what}`, body: (stage) => body(stage, scheme) }));
+/// gomoqt's server on a free port, with the hash by which our clients trust it.
+async function server(stage, command, ...words) {
+    const socket = createSocket("udp4");
+    const port = await new Promise((resolve) => socket.bind(0, "127.0.0.1", () => resolve(socket.address().port)));
+    await new Promise((resolve) => socket.close(resolve));
+    const [, chain, , key] = stage.certificate();
+    const at = `127.0.0.1:${port}`;
+    const program = new Program(peer.program, command, at, ...words.map(String), "--certificate", chain, "--key", key);
+    const bound = new RegExp(`0100007F:${port.toString(16).toUpperCase().padStart(4, "0")}`);
+    await until(10, "the server has its port", () => bound.test(readFileSync("/proc/net/udp", "utf8")));
+    return { at, program, hash: createHash("sha256").update(new X509Certificate(readFileSync(chain)).raw).digest("hex") };
+}
+
+const ours = (stage, name, there, scheme, ...flags) =>
+    stage.client(name, there, { broadcast: "room/film", url: `${scheme}://${there.at}` }, "--protocol", "moq-lite-04", ...flags);
+
+async function serverToWatch(stage, scheme) {
+    const there = await server(stage, "serve", "room/film", "data", makeFilm(stage));
+    await ours(stage, "watch", there, scheme, "--from", "1", "--output", file(stage, "watched")).finished(0);
+    compare(stage);
+    await leave(there.program);
+}
+
+async function publishToServer(stage, scheme) {
+    const input = makeFilm(stage);
+    const there = await server(stage, "collect", "room/film", "data", file(stage, "watched"), "--size", size);
+    const publish = ours(stage, "publish", there, scheme, "--wait-subscriber", "--input", input);
+    await there.program.finished(0);
+    await publish.finished(0);
+    compare(stage);
+}
+
+const each = (what, body, pending) =>
+    ["moqt", "https"].map((scheme) => ({
+        name: `moq-lite-04, gomoqt by ${scheme}:// ${what}`, peer: { name: "gomoqt", group: "go", ...peer }, quick: false, pending,
+        body: (stage) => body(stage, scheme),
+    }));
 
 export const goCases = [
-    ...each("publishes, another one receives", toAnother),
-    ...each("publishes, moqlite-watch receives", toWatch),
-    ...each("receives what moqlite-publish publishes", fromPublish),
     ...each("reads with which code it is refused", refusals),
     ...each("closes with a code, and sees that the relay closes", closes),
+    ...each("as server is watched by moqlite-watch", serverToWatch, "our client does not ask such a server for the parent prefix yet"),
+    ...each("as server watches moqlite-publish", publishToServer),
 ];

@@ -1,224 +1,286 @@
-// gomoqt as a peer: reads lines of JSON {id, name, argument}, answers {id, answer} or {id, error}.
+// A peer that is gomoqt, which speaks moq-lite-04, by native QUIC and by WebTransport. Its command line is that of ../rust/shared/arguments.rs,
+// and beside it:
+//
+//	close URL CODE REASON                    closes the session so
+//	serve ADDRESS BROADCAST TRACK FILE       a server that publishes to everyone, until standard input ends
+//	collect ADDRESS BROADCAST TRACK FILE     a server that watches what the first client announces
+//
+// Servers take --certificate FILE and --key FILE.
+// `watch` takes --size BYTES, for this library does not report the end of a track.
 package main
 
 import (
-	"bufio"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
-	"sync"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/okdaichi/webtransport-go"
 	"github.com/qumo-dev/gomoqt/moqt"
 )
 
-type call struct {
-	ID       int    `json:"id"`
-	Name     string `json:"name"`
-	Argument struct {
-		URL       string  `json:"url"`
-		Hash      string  `json:"hash"`
-		Broadcast string  `json:"broadcast"`
-		Track     string  `json:"track"`
-		Size      int     `json:"size"`
-		Seed      uint32  `json:"seed"`
-		Rate      float64 `json:"rate"`
-		Code      uint32  `json:"code"`
-		Reason    string  `json:"reason"`
-	} `json:"argument"`
-}
-
-const (
-	frameSize   = 16384
-	groupFrames = 32
-	patience    = 15 * time.Second
-)
+const patience = 20 * time.Second
 
 var (
+	words   []string
+	options = map[string]string{}
 	mux     = moqt.NewTrackMux(0)
-	session *moqt.Session
 )
 
-// noise makes the bytes of lib/noise.js.
-func noise(size int, seed uint32) []byte {
-	bytes := make([]byte, 0, size+3)
-	x := (seed*0x9e3779b9 ^ 0x5bd1e995) | 1
-	for len(bytes) < size {
-		x ^= x << 13
-		x ^= x >> 17
-		x ^= x << 5
-		bytes = append(bytes, byte(x), byte(x>>8), byte(x>>16), byte(x>>24))
+func readArguments() {
+	for at := 1; at < len(os.Args); at++ {
+		name, isOption := strings.CutPrefix(os.Args[at], "--")
+		switch {
+		case !isOption:
+			words = append(words, name)
+		case name == "hold" || name == "defaults":
+			options[name] = "yes"
+		default:
+			at++
+			options[name] = os.Args[at]
+		}
 	}
-	return bytes[:size]
 }
 
-func connect(c call) (any, error) {
+func number(name string, otherwise float64) float64 {
+	text, given := options[name]
+	if !given {
+		return otherwise
+	}
+	value, err := strconv.ParseFloat(text, 64)
+	check(err)
+	return value
+}
+
+func check(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "Error:", err)
+		os.Exit(1)
+	}
+}
+
+func broadcast() moqt.BroadcastPath { return moqt.BroadcastPath("/" + words[2]) }
+func toldToLeave()                  { io.Copy(io.Discard, os.Stdin) }
+
+func connect(fetches moqt.FetchHandler) *moqt.Session {
 	trust := &tls.Config{
-		InsecureSkipVerify: true, // Replaced by the check of the hash.
+		InsecureSkipVerify: true, // Replaced by the check of the fingerprint.
 		VerifyPeerCertificate: func(chain [][]byte, _ [][]*x509.Certificate) error {
-			if hash := sha256.Sum256(chain[0]); hex.EncodeToString(hash[:]) != c.Argument.Hash {
+			if hash := sha256.Sum256(chain[0]); hex.EncodeToString(hash[:]) != options["fingerprint"] {
 				return errors.New("another certificate")
 			}
 			return nil
 		},
 	}
-	var err error
-	session, err = (&moqt.Dialer{TLSConfig: trust}).Dial(context.Background(), c.Argument.URL, mux)
-	return nil, err
+	session, err := (&moqt.Dialer{TLSConfig: trust, FetchHandler: fetches}).Dial(context.Background(), words[1], mux)
+	check(err)
+	fmt.Println("version", session.ConnectionState().Version)
+	return session
 }
 
-// publish announces a broadcast and writes noise to the first that subscribes; it ends with that track.
-func publish(c call) (any, error) {
-	content := noise(c.Argument.Size, c.Argument.Seed)
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	written := make(chan error, 1)
-	mux.PublishFunc(ctx, moqt.BroadcastPath(c.Argument.Broadcast), func(track *moqt.TrackWriter) {
-		if string(track.TrackName) != c.Argument.Track {
-			track.CloseWithError(moqt.SubscribeErrorCodeNotFound)
-			return
-		}
-		written <- write(track, content, c.Argument.Rate)
-	})
-	select {
-	case err := <-written:
-		return nil, err
-	case <-time.After(patience):
-		return nil, errors.New("nobody has subscribed")
-	}
-}
-
-func write(track *moqt.TrackWriter, content []byte, rate float64) error {
-	begin := time.Now()
-	for first := 0; first < len(content); first += frameSize * groupFrames {
-		group, err := track.OpenGroup(track.Context())
-		if err != nil {
-			return err
-		}
-		for at := first; at < min(first+frameSize*groupFrames, len(content)); at += frameSize {
-			time.Sleep(time.Until(begin.Add(time.Duration(float64(at) / rate * float64(time.Second)))))
-			frame := moqt.NewFrame(frameSize)
-			frame.Write(content[at:min(at+frameSize, len(content))])
-			if err := group.WriteFrame(frame); err != nil {
-				return err
-			}
-		}
-		if err := group.Close(); err != nil {
-			return err
+func publish() {
+	film, served := readFilm(words[4]), make(chan error, 16)
+	ctx, unannounce := context.WithCancel(context.Background())
+	film.publish(ctx, served)
+	session := connect(film)
+	if options["hold"] == "" {
+		select {
+		case err := <-served:
+			check(err)
+		case <-time.After(patience):
+			check(errors.New("nobody has subscribed"))
 		}
 	}
-	// Its FIN ends the subscription of a reader of this library, groups in flight or not.
+	fmt.Println("written")
+	toldToLeave()
+	unannounce()
 	time.Sleep(300 * time.Millisecond)
-	return track.Close()
+	session.CloseWithError(0, "")
 }
 
-// hear returns once this broadcast is announced.
-func hear(c call) (any, error) {
+func listen(handler func(*moqt.Session), fetches moqt.FetchHandler) {
+	certificate, err := tls.LoadX509KeyPair(options["certificate"], options["key"])
+	check(err)
+	server := &moqt.Server{
+		Addr:         words[1],
+		TLSConfig:    &tls.Config{Certificates: []tls.Certificate{certificate}},
+		TrackMux:     mux,
+		FetchHandler: fetches,
+		Handler:      moqt.HandleFunc(handler), // Its return closes the session.
+	}
+	check(server.ListenAndServe())
+}
+
+func serve() {
+	film := readFilm(words[4])
+	film.publish(context.Background(), make(chan error, 1024))
+	go listen(func(session *moqt.Session) { <-session.Context().Done() }, film)
+	toldToLeave()
+}
+
+func collect() {
+	done := make(chan error)
+	go listen(func(session *moqt.Session) {
+		find(session)
+		done <- collectFrom(session)
+	}, nil)
+	check(<-done)
+	time.Sleep(300 * time.Millisecond)
+}
+
+// find waits until the broadcast is announced on this session.
+func find(session *moqt.Session) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	reader, err := session.AcceptAnnounce("/")
-	if err != nil {
-		return nil, err
-	}
+	check(err)
 	for {
 		one, err := reader.ReceiveAnnouncement(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if string(one.BroadcastPath()) == c.Argument.Broadcast {
-			return nil, nil
+		check(err)
+		if one.BroadcastPath() == broadcast() {
+			return
 		}
 	}
 }
 
-func subscribe(c call) (*moqt.TrackReader, error) {
+func subscribe(session *moqt.Session) (*moqt.TrackReader, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	return session.Subscribe(ctx, moqt.BroadcastPath(c.Argument.Broadcast), moqt.TrackName(c.Argument.Track), nil)
+	return session.Subscribe(ctx, broadcast(), moqt.TrackName(words[3]), nil)
 }
 
-// refused tells with which code a subscription was refused.
-func refused(c call) (any, error) {
-	_, err := subscribe(c)
-	var native *moqt.SubscribeError
-	if errors.As(err, &native) && native.Remote {
-		return uint64(native.ErrorCode), nil
+func readGroup(group *moqt.GroupReader) ([]byte, int, error) {
+	content, frames := []byte{}, 0
+	for frame := moqt.NewFrame(0); ; frames++ {
+		if err := group.ReadFrame(frame); err == io.EOF {
+			return content, frames, nil
+		} else if err != nil {
+			return nil, 0, err
+		}
+		content = append(content, frame.Body()...)
 	}
-	var web *webtransport.StreamError
-	if errors.As(err, &web) {
-		return uint64(web.ErrorCode), nil
-	}
-	return nil, fmt.Errorf("not refused: %v", err)
 }
 
-func receive(c call) (any, error) {
-	track, err := subscribe(c)
+// collectFrom writes the groups in their order; unread groups would use up this library's flow control, thus each is read as it comes.
+func collectFrom(session *moqt.Session) error {
+	size := int(number("size", 0))
+	track, err := subscribe(session)
 	if err != nil {
-		return nil, err
+		return err
 	}
+	fmt.Println("subscribed")
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	groups := map[moqt.GroupSequence][]byte{}
 	first, total := ^moqt.GroupSequence(0), 0
-	for total < c.Argument.Size {
+	for total < size {
 		group, err := track.AcceptGroup(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("after %d bytes of %d groups: %w", total, len(groups), err)
+			return fmt.Errorf("after %d bytes of %d groups: %w", total, len(groups), err)
 		}
-		content := []byte{}
-		for frame := range group.Frames(nil) {
-			content = append(content, frame.Body()...)
+		content, _, err := readGroup(group)
+		if err != nil {
+			return err
 		}
 		groups[group.GroupSequence()] = content
 		first, total = min(first, group.GroupSequence()), total+len(content)
 	}
-	digest := sha256.New()
+	count, output := len(groups), []byte{}
 	for sequence := first; len(groups) > 0; sequence++ {
-		digest.Write(groups[sequence])
+		output = append(output, groups[sequence]...)
 		delete(groups, sequence)
 	}
-	return map[string]any{"bytes": total, "sha256": hex.EncodeToString(digest.Sum(nil))}, nil
+	fmt.Printf("ended after %d groups, %d bytes\n", count, total)
+	track.Close()
+	return os.WriteFile(words[4], output, 0o644)
 }
 
-// disconnect closes the session with this code, and is back when the connection has ended.
-func disconnect(c call) (any, error) {
-	return nil, session.CloseWithError(moqt.SessionErrorCode(c.Argument.Code), c.Argument.Reason)
+func watch() {
+	session := connect(nil)
+	find(session)
+	check(collectFrom(session))
+	session.CloseWithError(0, "")
 }
 
-// closed waits until the peer has closed the session.
-func closed(call) (any, error) {
-	<-session.Context().Done()
-	return fmt.Sprint(context.Cause(session.Context())), nil
+func announcements() {
+	session := connect(nil)
+	prefix := "/"
+	if words[2] != "" {
+		prefix = "/" + words[2] + "/"
+	}
+	reader, err := session.AcceptAnnounce(prefix)
+	check(err)
+	go func() {
+		<-session.Context().Done()
+		fmt.Println("closed", context.Cause(session.Context()))
+		os.Exit(0)
+	}()
+	go func() {
+		for one := range reader.Announcements(context.Background()) {
+			path := strings.TrimPrefix(string(one.BroadcastPath()), "/")
+			fmt.Println("announced", path)
+			one.AfterFunc(func() { fmt.Println("unannounced", path) })
+		}
+	}()
+	toldToLeave()
+	session.CloseWithError(0, "")
+}
+
+func fetch() {
+	session := connect(nil)
+	find(session)
+	sequence, err := strconv.ParseUint(words[4], 10, 62)
+	check(err)
+	request := &moqt.FetchRequest{BroadcastPath: broadcast(), TrackName: moqt.TrackName(words[3]), GroupSequence: moqt.GroupSequence(sequence)}
+	group, err := session.Fetch(request)
+	check(err)
+	content, frames, err := readGroup(group)
+	check(err)
+	check(os.WriteFile(words[5], content, 0o644))
+	fmt.Printf("fetched %d frames\n", frames)
+	session.CloseWithError(0, "")
+}
+
+// refused prints the code with which a subscription is refused: of a broadcast that nobody announces, too.
+func refused() {
+	session := connect(nil)
+	_, err := subscribe(session)
+	var native *moqt.SubscribeError
+	var web *webtransport.StreamError
+	switch {
+	case errors.As(err, &native) && native.Remote:
+		fmt.Println("refused", uint64(native.ErrorCode))
+	case errors.As(err, &web):
+		fmt.Println("refused", uint64(web.ErrorCode))
+	default:
+		check(fmt.Errorf("not refused: %v", err))
+	}
+	session.CloseWithError(0, "")
+}
+
+func closeSession() {
+	code, err := strconv.ParseUint(words[2], 10, 32)
+	check(err)
+	connect(nil).CloseWithError(moqt.SessionErrorCode(code), words[3])
 }
 
 func main() {
-	functions := map[string]func(call) (any, error){
-		"connect": connect, "publish": publish, "hear": hear, "refused": refused, "receive": receive, "disconnect": disconnect, "closed": closed,
+	readArguments()
+	commands := map[string]func(){
+		"publish": publish, "watch": watch, "announcements": announcements, "fetch": fetch, "refused": refused,
+		"close": closeSession, "serve": serve, "collect": collect,
 	}
-	var output sync.Mutex
-	answer := func(c call) {
-		said := map[string]any{"id": c.ID}
-		if found, err := functions[c.Name](c); err != nil {
-			said["error"] = err.Error()
-		} else {
-			said["answer"] = found
-		}
-		output.Lock()
-		defer output.Unlock()
-		json.NewEncoder(os.Stdout).Encode(said)
+	command, known := commands[words[0]]
+	if !known {
+		check(fmt.Errorf("there is no command %s", words[0]))
 	}
-	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
-		var c call
-		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
-			panic(err)
-		}
-		go answer(c)
-	}
+	command()
 }

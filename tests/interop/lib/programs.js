@@ -1,24 +1,30 @@
-// Our programs as processes, which end with us.
+// Programs as processes, ours and other implementations' clients; they end with us.
 import { spawn, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { until, within } from "./time.js";
 
 const bin = process.env.MOQLITE_BIN;
 const running = new Set();
 
 /// Nothing of the caller's may turn a program's flags around.
-const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("MOQLITE_")));
+const environment = {
+    ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("MOQLITE_"))),
+    NO_COLOR: "1", RUST_BACKTRACE: "0",
+};
 
 export class Program {
     out = "";
     err = "";
 
+    /// `name` is one of our programs without its "moqlite-", or the path of another one, whose standard input stays open.
     constructor(name, ...flags) {
-        this.name = name;
+        const path = name.includes("/") ? name : join(bin, `moqlite-${name}`);
+        this.name = basename(path);
         // Also where we are killed: nobody is left behind.
-        const command = ["--pdeathsig", "KILL", "--", join(bin, `moqlite-${name}`), ...flags];
-        this.child = spawn("setpriv", command, { env: environment, stdio: ["ignore", "pipe", "pipe"] });
+        const command = ["--pdeathsig", "KILL", "--", path, ...flags];
+        this.child = spawn("setpriv", command, { env: environment, stdio: [path === name ? "pipe" : "ignore", "pipe", "pipe"] });
+        this.child.stdin?.on("error", () => {}); // One that has ended says so by `close`.
         this.child.stdout.on("data", (data) => (this.out += data));
         this.child.stderr.on("data", (data) => (this.err += data));
         this.ended = new Promise((resolve) => this.child.on("close", (code, signal) => resolve(code ?? signal)));
@@ -32,16 +38,28 @@ export class Program {
 
     /// Waits for its end, which must be this one.
     async finished(code = 0, seconds = 20) {
-        const found = await within(seconds, `the end of moqlite-${this.name}`, this.ended);
-        if (found !== code) throw new Error(`moqlite-${this.name} ended with ${found}: ${this.lastWords()}`);
+        const found = await within(seconds, `the end of ${this.name}`, this.ended);
+        if (found !== code) throw new Error(`${this.name} ended with ${found}: ${this.lastWords()}`);
     }
 
     async said(pattern, seconds = 10) {
-        await until(seconds, `moqlite-${this.name} says ${pattern}`, () => pattern.test(this.err));
+        await until(seconds, `${this.name} says ${pattern}`, () => pattern.test(this.err));
+    }
+
+    /// Waits for a line of its standard output that matches, and returns the match; fails at once when the program ends without one.
+    async printed(pattern, seconds = 20) {
+        let ended = false;
+        void this.ended.then(() => (ended = true));
+        return until(seconds, `${this.name} prints ${pattern}`, () => {
+            const found = pattern.exec(this.out);
+            if (!found && ended) throw new Error(`${this.name} has ended without ${pattern}: ${this.lastWords()}`);
+            return found;
+        });
     }
 
     lastWords() {
-        return this.err.trimEnd().split("\n").slice(-12).join("\n      ");
+        const lines = this.err.trimEnd().split("\n").filter((line) => !line.includes("buffer is smaller than requested"));
+        return lines.slice(-12).join("\n      ");
     }
 
     /// KiB of memory that it has.
@@ -54,7 +72,7 @@ export class Program {
     }
     /// What each that still runs has said, for a case that failed.
     static lastWords() {
-        return [...running].map((program) => `moqlite-${program.name}: ${program.lastWords()}`).join("\n      ");
+        return [...running].map((program) => `${program.name}: ${program.lastWords()}`).join("\n      ");
     }
 }
 

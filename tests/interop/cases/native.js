@@ -1,0 +1,190 @@
+// Clients of other implementations in their own languages, through the relay: each version, both transports, all ways round.
+import { readFileSync, writeFileSync } from "node:fs";
+import { file, leave, nativePeer, runClient } from "../lib/native.js";
+import { noise } from "../lib/noise.js";
+import { same } from "../lib/same.js";
+
+const track = "data";
+const frame = 16384;
+const groupFrames = 32;
+const rate = 4_000_000; // Bytes a second: an unpaced publisher overruns a subscriber without Group End, who then loses the oldest groups.
+
+/// `fetches`: the versions on which it can ask for a group and serve one.
+const peers = [
+    { name: "moq-net 0.3", group: "rust", firstGroup: 0, ...nativePeer("rust-current"),
+        versions: ["moq-lite-06", "moq-lite-05", "moq-lite-04", "moq-lite-03", "moq-lite-07-wip"],
+        fetches: ["moq-lite-07-wip", "moq-lite-06", "moq-lite-05"] },
+    { name: "moq-net 0.2", group: "rust", firstGroup: 0, ...nativePeer("rust-older"),
+        versions: ["moq-lite-05", "moq-lite-04", "moq-lite-03"], fetches: ["moq-lite-05"] },
+    { name: "gomoqt", group: "go", firstGroup: 1, ...nativePeer("go"), versions: ["moq-lite-04"], fetches: [] },
+];
+
+/// What a case needs to start clients: `theirs` as in runClient, `ours` as in stage.client.
+async function meet(stage, { peer, version, scheme }, ...flags) {
+    const relay = await stage.relay("--protocols", `${version},h3`, ...flags);
+    return {
+        relay,
+        theirs: (command, ...words) => runClient(peer.program, relay, { scheme, version }, command, ...words),
+        ours: (name, ...more) =>
+            stage.client(name, relay, { broadcast: "room/film", track, url: `${scheme}://${relay.at}` }, "--protocol", version, ...more),
+    };
+}
+
+function makeFilm(stage, size = stage.size) {
+    const content = noise(size, 31);
+    writeFileSync(file(stage, "film"), content);
+    return content;
+}
+
+/// Compares every byte; with what a case sent, or with what it should not have.
+function compare(stage, content) {
+    const watched = readFileSync(file(stage, "watched"));
+    same(watched.length, content.length, "bytes that arrived");
+    if (!watched.equals(content)) throw new Error(`what arrived differs from byte ${watched.findIndex((byte, at) => byte !== content[at])} on`);
+}
+
+const cut = ["--frame-size", String(frame), "--group-frames", String(groupFrames)];
+const theirFilm = (stage) => ["room/film", track, file(stage, "film"), ...cut, "--rate", rate];
+const theirWatch = (stage) => ["room/film", track, file(stage, "watched"), "--size", stage.size];
+
+async function themToThem(stage, one) {
+    const content = makeFilm(stage);
+    const { theirs } = await meet(stage, one);
+    const watch = theirs("watch", ...theirWatch(stage));
+    const publish = theirs("publish", ...theirFilm(stage));
+    same((await watch.printed(/^version (.*)$/m))[1], one.version, "the version");
+    await watch.finished(0);
+    await leave(publish);
+    compare(stage, content);
+}
+
+async function themToUs(stage, one) {
+    const content = makeFilm(stage);
+    const { theirs, ours } = await meet(stage, one);
+    const watch = ours("watch", "--from", String(one.peer.firstGroup), "--output", file(stage, "watched"));
+    const publish = theirs("publish", ...theirFilm(stage));
+    await watch.finished(0);
+    await leave(publish);
+    compare(stage, content);
+}
+
+async function usToThem(stage, one) {
+    const content = makeFilm(stage);
+    const { theirs, ours } = await meet(stage, one);
+    const watch = theirs("watch", ...theirWatch(stage));
+    const publish = ours("publish", "--wait-subscriber", "--input", file(stage, "film"), ...cut, "--rate", String(Math.round(rate / frame)));
+    await watch.finished(0);
+    await publish.finished(0);
+    compare(stage, content);
+}
+
+/// A broadcast of theirs comes and goes twice, then one of ours.
+async function comesAndGoes(stage, one) {
+    makeFilm(stage, frame);
+    const { relay, theirs, ours } = await meet(stage, one);
+    const list = theirs("announcements", "room");
+    const heard = (word, times) => list.printed(new RegExp(`(^${word} room/film\\n[^]*){${times}}`, "m"));
+    await list.printed(/^version/m);
+    for (const times of [1, 2]) {
+        const publish = theirs("publish", ...theirFilm(stage), "--hold");
+        await heard("announced", times);
+        await relay.said(/announces room\/film/);
+        await leave(publish);
+        await heard("unannounced", times);
+    }
+    const publish = ours("publish", "--wait-subscriber", "--input", file(stage, "film"));
+    await heard("announced", 3);
+    publish.signal("SIGTERM");
+    await heard("unannounced", 3);
+    await leave(list);
+}
+
+/// Groups that one client holds, asked for by another: the relay has them from nowhere else.
+async function fetches(stage, one) {
+    const content = makeFilm(stage, frame * 10);
+    const { theirs } = await meet(stage, one);
+    const publish = theirs("publish", "room/film", track, file(stage, "film"), "--frame-size", frame, "--group-frames", 2, "--hold");
+    await publish.printed(/^written$/m);
+    for (const index of [1, 0, 4, 1]) {
+        const fetch = theirs("fetch", "room/film", track, index + one.peer.firstGroup, file(stage, "watched"));
+        await fetch.finished(0);
+        same(/^fetched (.*)$/m.exec(fetch.out)?.[1], "2 frames", "what was fetched");
+        compare(stage, content.subarray(2 * index * frame, 2 * (index + 1) * frame));
+    }
+    await leave(publish);
+}
+
+async function isRefused(stage, one) {
+    makeFilm(stage, frame);
+    const { theirs } = await meet(stage, one);
+    const publish = theirs("publish", ...theirFilm(stage), "--hold");
+    await publish.printed(/^version/m);
+    const asked = theirs("refused", "room/film", "none");
+    await asked.printed(/^refused /m);
+    await asked.finished(0);
+    await leave(publish);
+}
+
+/// One bit of one frame is another one on the way: the comparison must fail, for nothing else would show that it can.
+async function isNoticed(stage, one) {
+    const content = makeFilm(stage);
+    const damaged = Uint8Array.from(content);
+    damaged[Math.floor(content.length / 2)] ^= 1;
+    writeFileSync(file(stage, "film"), damaged);
+    const { theirs } = await meet(stage, one);
+    const watch = theirs("watch", ...theirWatch(stage));
+    const publish = theirs("publish", ...theirFilm(stage));
+    await watch.finished(0);
+    await leave(publish);
+    const found = (() => { try { compare(stage, content); } catch (error) { return error.message; } })();
+    same(found, `what arrived differs from byte ${Math.floor(content.length / 2)} on`, "the result of the comparison");
+}
+
+/// Neither client names a version or an age: the newest version that both have, and a Max Age of 0, by which a frame may be lost that is not
+/// read before the next group begins. What arrives is whole frames in their order, most of them.
+async function byDefault(stage, { peer, scheme }) {
+    const [size, count] = [4000, 100];
+    const content = makeFilm(stage, size * count);
+    const relay = await stage.relay();
+    const theirs = (command, ...words) => runClient(peer.program, relay, { scheme }, command, "room/film", track, ...words);
+    const watch = theirs("watch", file(stage, "watched"), "--defaults");
+    const publish = theirs("publish", file(stage, "film"), "--frame-size", size, "--group-frames", 10, "--rate", 200_000);
+    const newest = relay.protocols.split(",").find((version) => peer.versions.includes(version));
+    for (const one of [watch, publish]) same((await one.printed(/^version (.*)$/m))[1], newest, "the version");
+    await watch.finished(0);
+    await leave(publish);
+    const frames = Array.from({ length: count }, (_, at) => content.subarray(at * size, (at + 1) * size));
+    const watched = readFileSync(file(stage, "watched"));
+    let next = 0;
+    let found = 0;
+    for (let at = 0; at < watched.length; at += size, ++found, ++next) {
+        while (next < count && !watched.subarray(at, at + size).equals(frames[next])) ++next;
+        if (next === count) throw new Error(`frame ${found} of what arrived is none that was sent, or not in its order`);
+    }
+    if (found < count * 0.8) throw new Error(`${found} of ${count} frames have arrived`);
+}
+
+/// --quick has of all cases those for which `quick(peer, version, scheme)`.
+function each(what, body, quick, versionsOf = (peer) => peer.versions) {
+    return peers.flatMap((peer) => versionsOf(peer).flatMap((version) => ["moqt", "https"].map((scheme) => ({
+        name: `${version}, ${peer.name} by ${scheme}:// ${what}`, peer, version,
+        quick: peer.name !== "moq-net 0.2" && quick(peer, version, scheme),
+        body: (stage) => body(stage, { peer, version, scheme }),
+    }))));
+}
+
+export const nativeCases = [
+    ...each("to another one of its kind, byte for byte", themToThem, (peer, version, scheme) => version === peer.versions[0] && scheme === "moqt"),
+    ...each("to moqlite-watch, byte for byte", themToUs, (peer, version, scheme) => version === "moq-lite-05" && scheme === "https"),
+    ...each("from moqlite-publish, byte for byte", usToThem, (peer, version, scheme) => version === "moq-lite-04" && scheme === "https"),
+    ...each("announces, un-announces and hears of it", comesAndGoes, (_, version, scheme) => version === "moq-lite-04" && scheme === "https"),
+    ...each("fetches groups that another one of its kind holds", fetches, (_, version, scheme) => version === "moq-lite-05" && scheme === "moqt",
+        (peer) => peer.fetches),
+    ...each("is refused a track that the publisher does not have", isRefused, (_, version, scheme) => version === "moq-lite-05" && scheme === "moqt"),
+    ...each("notices one bit that has changed on the way", isNoticed, (peer, _, scheme) => peer.group === "go" && scheme === "moqt",
+        () => ["moq-lite-04"]),
+    ...["moqt", "https"].map((scheme) => ({
+        name: `moq-net 0.3 by ${scheme}://, with default settings, to another one through a relay with default settings`, peer: peers[0],
+        quick: scheme === "https", body: (stage) => byDefault(stage, { peer: peers[0], scheme }),
+    })),
+];

@@ -1,0 +1,165 @@
+//! A client of the generation before: moq-net 0.2 over quinn. See arguments.rs for its command line.
+#[path = "../../shared/arguments.rs"]
+mod arguments;
+
+use anyhow::{Context, bail};
+use arguments::{Arguments, Film, told_to_leave};
+use moq_net::{Origin, Timestamp, broadcast, track};
+use std::{io::Write, time::Duration};
+use tokio::time::{Instant, sleep_until, timeout};
+
+/// How long a group may be late: far longer than any case takes.
+const MAX_LATENCY: Duration = Duration::from_secs(60);
+
+async fn connect(arguments: &Arguments, role: impl FnOnce(moq_native::Client) -> moq_native::Client) -> anyhow::Result<moq_net::Session> {
+    let mut config = moq_native::ClientConfig::default();
+    config.tls.fingerprint = arguments.option("fingerprint")?.into_iter().collect();
+    config.version = arguments.option("version")?.into_iter().collect();
+    let client = role(config.init()?);
+    let url = arguments.word(1, "URL")?.parse()?;
+    let session = timeout(Duration::from_secs(15), client.connect(url))
+        .await
+        .context("no session")??;
+    println!("version {}", session.version());
+    Ok(session)
+}
+
+async fn write(track: &mut track::Producer, film: &Film) -> anyhow::Result<()> {
+    let begin = Instant::now();
+    for frames in film.groups() {
+        let mut group = track.append_group()?;
+        for (due, frame) in frames {
+            sleep_until(begin + due).await;
+            group.write_frame(Timestamp::now(), frame)?;
+        }
+        group.finish()?;
+    }
+    Ok(())
+}
+
+/// Waits for a subscription: a request for the track's properties is none.
+async fn subscribed(track: &mut track::Producer) -> anyhow::Result<()> {
+    while track.subscription().is_none() {
+        track.subscription_changed().await?;
+    }
+    Ok(())
+}
+
+async fn publish(arguments: &Arguments) -> anyhow::Result<()> {
+    let film = Film::read(arguments, arguments.word(4, "FILE")?)?;
+    let origin = Origin::random().produce();
+    let mut broadcast = origin.create_broadcast(arguments.word(2, "BROADCAST")?, broadcast::Route::announced())?;
+    let mut track = broadcast.create_track(arguments.word(3, "TRACK")?, track::Info::default().with_latency_max(MAX_LATENCY))?;
+    let session = connect(arguments, |client| client.with_publisher(&origin)).await?;
+    if !arguments.has("hold") {
+        timeout(Duration::from_secs(20), subscribed(&mut track))
+            .await
+            .context("nobody has subscribed")??;
+    }
+    write(&mut track, &film).await?;
+    if !arguments.has("hold") {
+        track.finish()?;
+    }
+    println!("written");
+    told_to_leave().await;
+    broadcast.finish();
+    tokio::time::sleep(Duration::from_millis(300)).await; // Dropping the session would be quicker than the un-announcement.
+    drop(session);
+    Ok(())
+}
+
+/// A session that subscribes, and a broadcast once it is announced.
+async fn find(arguments: &Arguments) -> anyhow::Result<(moq_net::Session, broadcast::Consumer)> {
+    let origin = Origin::random().produce();
+    let session = connect(arguments, |client| client.with_subscriber(origin.clone())).await?;
+    let consumer = origin.consume();
+    let broadcast = consumer.announced_broadcast(arguments.word(2, "BROADCAST")?);
+    let found = timeout(Duration::from_secs(20), broadcast).await.context("it is not announced")?;
+    Ok((session, found.context("no more announcements")?))
+}
+
+async fn watch(arguments: &Arguments) -> anyhow::Result<()> {
+    let (_session, broadcast) = find(arguments).await?;
+    let mut output = std::fs::File::create(arguments.word(4, "FILE")?)?;
+    let everything = track::Subscription::default().with_latency_max(MAX_LATENCY).with_group_start(0);
+    let subscription = if arguments.has("defaults") { None } else { Some(everything) };
+    let mut track = broadcast.track(arguments.word(3, "TRACK")?)?.subscribe(subscription).await?;
+    println!("subscribed");
+    let (mut groups, mut bytes) = (0, 0);
+    while let Some(mut group) = track.next_group().await.context("the track")? {
+        while let Some(frame) = group.read_frame().await.with_context(|| format!("group {}", group.sequence))? {
+            output.write_all(&frame.payload)?;
+            bytes += frame.payload.len();
+        }
+        groups += 1;
+    }
+    println!("ended after {groups} groups, {bytes} bytes");
+    Ok(())
+}
+
+async fn announcements(arguments: &Arguments) -> anyhow::Result<()> {
+    let origin = Origin::random().produce();
+    let prefix = arguments.word(2, "PREFIX")?.into();
+    let mut announced = origin.consume().scope(&[prefix]).context("not allowed")?.announced();
+    let session = connect(arguments, |client| client.with_subscriber(origin.clone())).await?;
+    let follow = async {
+        while let Some(update) = announced.next().await {
+            println!(
+                "{} {}",
+                if update.broadcast.is_some() { "announced" } else { "unannounced" },
+                update.path
+            );
+        }
+    };
+    tokio::select! {
+        _ = follow => bail!("no more announcements"),
+        reason = session.closed() => println!("closed {reason:?}"),
+        _ = told_to_leave() => {}
+    }
+    Ok(())
+}
+
+async fn fetch(arguments: &Arguments) -> anyhow::Result<()> {
+    let (_session, broadcast) = find(arguments).await?;
+    let sequence = arguments.word(4, "GROUP")?.parse()?;
+    let mut output = std::fs::File::create(arguments.word(5, "FILE")?)?;
+    let mut group = broadcast.track(arguments.word(3, "TRACK")?)?.fetch_group(sequence, None).await?;
+    let mut frames = 0;
+    while let Some(frame) = group.read_frame().await? {
+        output.write_all(&frame.payload)?;
+        frames += 1;
+    }
+    println!("fetched {frames} frames");
+    Ok(())
+}
+
+/// Before moq-lite-05 a subscription is refused only after it has begun for this library.
+async fn refused(arguments: &Arguments) -> anyhow::Result<()> {
+    let (_session, broadcast) = find(arguments).await?;
+    let subscribed = broadcast.track(arguments.word(3, "TRACK")?)?.subscribe(None).await;
+    let error = match subscribed {
+        Err(error) => error,
+        Ok(mut track) => match track.next_group().await {
+            Err(error) => error,
+            Ok(group) => bail!("not refused: {}", if group.is_some() { "a group" } else { "an empty track" }),
+        },
+    };
+    println!("refused {error:?}");
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let mut log = moq_native::Log::default();
+    log.level = "warn".parse()?;
+    log.init()?;
+    let arguments = Arguments::read()?;
+    match arguments.word(0, "the command")? {
+        "publish" => publish(&arguments).await,
+        "watch" => watch(&arguments).await,
+        "announcements" => announcements(&arguments).await,
+        "fetch" => fetch(&arguments).await,
+        "refused" => refused(&arguments).await,
+        other => bail!("there is no command {other}"),
+    }
+}
