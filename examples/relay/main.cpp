@@ -78,6 +78,11 @@ void add_options(command_line& line, relay_program_options& o) {
         ->capture_default_str()
         ->check(between<std::uint64_t>(1, asio::endpoint_options{}.connections))
         ->type_name("N");
+    line.option("--max-hops", o.max_hops,
+            "Longest route to a publisher, in hops: longer ones are dropped, and one of this length is not forwarded")
+        ->capture_default_str()
+        ->check(between<std::uint64_t>(1, limits{}.hops))
+        ->type_name("N");
     line.option("--web", o.web,
             "Serve over plain HTTP: a demo page, /health, and /certificate.sha256 for browsers that pin it")
         ->type_name("HOST:PORT");

@@ -108,6 +108,29 @@ TEST_CASE("a looping route keeps its id, and is reported once it no longer loops
     CHECK(client.receive(0, "", true) == list{"broadcast_ended 0 room/mic", "watch_ended 0 cancel"});
 }
 
+TEST_CASE("a route longer than the operator's bound is dropped, not refused, and one of that length is not forwarded",
+    "[session][announce][versions]") {
+    const session_options three{.bounds = {.route_hops = 3}, .origin = hop_id{5}};
+    watcher client{with_ids, three};
+    // Its publisher, another relay, and the peer.
+    CHECK(client.receive(0, "02 09 01" + start("cam", "02 01 02 00")).front() ==
+          "broadcast_available 0 room/cam hops 1 2 9 cost 1");
+    CHECK(client.receive(0, start("mic", "03 01 02 03 00")).empty());
+    CHECK(client.receive(0, update("01", "02 01 02 00")) == list{"broadcast_available 0 room/mic hops 1 2 9 cost 1"});
+    CHECK(client.receive(0, update("01", "03 01 02 03 00")) == list{"broadcast_ended 0 room/mic"});
+
+    announcements table;
+    subject relay{role::server, version::lite_05, {.bounds = {.route_hops = 3}, .table = &table, .key = 1}};
+    begin(relay);
+    CHECK(relay.receive(0, "01 02 00 00").empty());
+    static_cast<void>(relay.outputs());
+    table.set("cam", {{hop_id{1}, hop_id{2}, hop_id{3}}, 7});
+    CHECK(relay.outputs().empty());
+    table.set("cam", {{hop_id{1}, hop_id{4}}, 8});
+    CHECK(relay.outputs().size() == 1);
+    CHECK(relay->announce("own", {hop_id{1}, hop_id{2}, hop_id{3}}).error() == errc::too_many_hops);
+}
+
 TEST_CASE("a route with 33 hops is not forwarded", "[session][announce][versions]") {
     std::string hops;
     std::vector<hop_id> all;

@@ -14,12 +14,15 @@ struct limits {
     std::size_t control_message = 64 * 1024; ///< Body of one control message.
     std::size_t path_segments = 32;
     std::size_t name = 4096; ///< Bytes of a broadcast path or track name.
-    std::size_t hops = 32;
+    std::size_t hops = 32;   ///< In the hop list of one message; longer ones are malformed.
     std::size_t setup_parameters = 64;
     std::uint64_t frame = 32 * 1024 * 1024;
 
     // State of one peer.
-    std::size_t requests = 4096;                   ///< Bidirectional streams that one peer may have open.
+    std::size_t requests = 4096; ///< Bidirectional streams that one peer may have open.
+    /// Hops of a route, its publisher and the peer that announces it included, at most `hops`: a longer one is dropped
+    /// when it is received, and one of this length is not forwarded.
+    std::size_t route_hops = 32;
     std::size_t watches = 256;                     ///< ANNOUNCE_REQUESTs among them.
     std::size_t announcements = 65536;             ///< Paths that one peer may announce.
     std::size_t announced_bytes = 8 * 1024 * 1024; ///< Total bytes of these paths.

@@ -78,7 +78,7 @@ public:
             return errc::too_many_segments;
         const auto there = name.size() + (c_.names.url_root.empty() || name.empty() ? 0 : 1) + c_.names.url_root.size();
         if (there > c_.bounds.name) return errc::name_too_long;
-        if (hops.size() >= c_.bounds.hops) return errc::too_many_hops; // Our own hop is added to the list.
+        if (hops.size() >= c_.bounds.route_hops) return errc::too_many_hops; // Our own hop is added to the list.
         for (auto hop = hops.begin(); hop != hops.end(); ++hop) {
             if (number(*hop) > wire::varint_max) return errc::value_too_large;
             const bool twice = *hop == c_.origin || std::find(hops.begin(), hop, *hop) != hop;
@@ -135,7 +135,7 @@ private:
             const auto leads_back = [&](hop_id peer) {
                 return peer != hop_id{} && std::find(way.hops.begin(), way.hops.end(), peer) != way.hops.end();
             };
-            if (way.hops.size() >= c_.bounds.hops) continue; // There is no room for our hop, or for the peer's.
+            if (way.hops.size() >= c_.bounds.route_hops) continue; // There is no room for our hop.
             if (leads_back(r.exclude) || leads_back(c_.peer_origin) || leads_back(c_.origin)) continue;
             return &way;
         }
