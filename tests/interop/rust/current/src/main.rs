@@ -5,7 +5,7 @@ mod arguments;
 use anyhow::{Context, bail};
 use arguments::{Arguments, Film, told_to_leave};
 use moq_net::{Timestamp, broadcast, origin, track};
-use std::{io::Write, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 use tokio::time::{Instant, sleep_until, timeout};
 
 /// How long a group may be late: far longer than any case takes.
@@ -95,24 +95,20 @@ async fn find(arguments: &Arguments) -> anyhow::Result<(Peer, broadcast::Consume
 
 async fn watch(arguments: &Arguments) -> anyhow::Result<()> {
     let (peer, broadcast) = find(arguments).await?;
-    let mut output = std::fs::File::create(arguments.word(4, "FILE")?)?;
     let everything = track::Subscription::default().with_max_age(MAX_AGE).with_groups(0..);
     let subscription = if arguments.has("defaults") { None } else { Some(everything) };
-    let mut track = broadcast
-        .track(arguments.word(3, "TRACK")?)?
-        .subscribe(subscription)
-        .await?
-        .ordered();
+    let mut track = broadcast.track(arguments.word(3, "TRACK")?)?.subscribe(subscription).await?;
     println!("subscribed");
-    let (mut groups, mut bytes) = (0, 0);
-    while let Some(mut group) = track.next_group().await.context("the track")? {
+    let mut groups = BTreeMap::new(); // They come in any order.
+    while let Some(mut group) = track.recv_group().await.context("the track")? {
+        let content: &mut Vec<u8> = groups.entry(group.sequence).or_default();
         while let Some(frame) = group.read_frame().await.with_context(|| format!("group {}", group.sequence))? {
-            output.write_all(&frame.payload)?;
-            bytes += frame.payload.len();
+            content.extend_from_slice(&frame.payload);
         }
-        groups += 1;
     }
-    println!("ended after {groups} groups, {bytes} bytes");
+    let content: Vec<u8> = groups.values().flatten().copied().collect();
+    std::fs::write(arguments.word(4, "FILE")?, &content)?;
+    println!("ended after {} groups, {} bytes", groups.len(), content.len());
     drop(track);
     peer.close().await;
     Ok(())
@@ -143,14 +139,13 @@ async fn announcements(arguments: &Arguments) -> anyhow::Result<()> {
 async fn fetch(arguments: &Arguments) -> anyhow::Result<()> {
     let (peer, broadcast) = find(arguments).await?;
     let sequence = arguments.word(4, "GROUP")?.parse()?;
-    let mut output = std::fs::File::create(arguments.word(5, "FILE")?)?;
     let mut group = broadcast.track(arguments.word(3, "TRACK")?)?.fetch_group(sequence, None).await?;
-    let mut frames = 0;
+    let mut frames = vec![];
     while let Some(frame) = group.read_frame().await? {
-        output.write_all(&frame.payload)?;
-        frames += 1;
+        frames.push(frame.payload);
     }
-    println!("fetched {frames} frames");
+    std::fs::write(arguments.word(5, "FILE")?, frames.concat())?;
+    println!("fetched {} frames", frames.len());
     peer.close().await;
     Ok(())
 }
