@@ -43,7 +43,12 @@ link::closed to_closed(const webtransport::session_ended& e) {
 
 session::session(
     link::connection& quic, stream_table& streams, stream_id id, std::string protocol, webtransport::session&& state)
-    : quic_{quic}, streams_{streams}, id_{id}, protocol_{std::move(protocol)}, state_{std::move(state)} {
+    : quic_{quic},
+      streams_{streams},
+      id_{id},
+      protocol_{std::move(protocol)},
+      resets_reliably_{quic.can_reset_reliably()},
+      state_{std::move(state)} {
     for (const auto kind : {direction::bidi, direction::uni}) {
         auto& p = prefixes_[index_of(kind)];
         p.size = webtransport::write_stream_prefix(kind, id, p.bytes);
@@ -54,7 +59,8 @@ std::optional<stream_id> session::open(direction kind) {
     const auto made = quic_.open(kind);
     if (!made) return std::nullopt;
     const auto size = static_cast<std::uint8_t>(prefixes_[index_of(kind)].size);
-    streams_[number(*made)] = {.owned_by = stream::owner::session, .unwritten = size, .unacked = size};
+    streams_[number(*made)] = {
+        .owned_by = stream::owner::session, .unwritten = size, .unacked = size, .lends = !resets_reliably_};
     return made;
 }
 
@@ -63,18 +69,35 @@ byte_view session::rest_of_prefix(stream_id id, const stream& s) const noexcept 
     return byte_view{p.bytes}.first(p.size).last(s.unwritten);
 }
 
+/// In the stream's own room, behind the bytes that QUIC has from there. Precondition: they fit.
+byte_view session::copy_of(const write_stream& w, stream& s) noexcept {
+    const auto room = std::span{s.first}.subspan(s.copied, w.size);
+    auto at = room.begin();
+    for (const auto piece : w.data) at = std::ranges::copy(piece, at).out;
+    return room;
+}
+
 std::optional<std::size_t> session::write(const write_stream& w) {
     const auto found = streams_.find(number(w.stream));
-    if (found == streams_.end() || found->second.unwritten == 0) return quic_.write(w);
+    if (found == streams_.end() || (found->second.unwritten == 0 && found->second.lends)) return quic_.write(w);
     if (w.size == 0 && !w.fin) return 0;
+    auto& s = found->second;
     // The prefix is sent with the first byte.
-    const auto rest = rest_of_prefix(w.stream, found->second);
+    const auto rest = rest_of_prefix(w.stream, s);
     pieces_.assign(1, rest);
-    pieces_.insert(pieces_.end(), w.data.begin(), w.data.end());
+    const bool copies = !s.lends && w.size <= s.first.size() - s.copied;
+    if (copies)
+        pieces_.push_back(copy_of(w, s));
+    else
+        pieces_.insert(pieces_.end(), w.data.begin(), w.data.end());
     const auto taken = quic_.write({w.stream, pieces_, rest.size() + w.size, w.fin});
     if (!taken) return std::nullopt;
     const auto ours = std::min(*taken, rest.size());
-    found->second.unwritten = static_cast<std::uint8_t>(rest.size() - ours);
+    s.unwritten = static_cast<std::uint8_t>(rest.size() - ours);
+    if (copies)
+        s.copied = static_cast<std::uint8_t>(s.copied + *taken - ours);
+    else if (*taken > ours)
+        s.lends = true;
     // The handler takes 0 of 0 bytes as a written FIN; we write it with the rest of the prefix.
     if (w.size == 0 && ours < rest.size()) pending_fins_.push_back(w.stream);
     return *taken - ours;
@@ -108,11 +131,16 @@ void session::acked(stream_id id, stream& s, std::uint64_t n, time_point now) {
     if (n > ours && active_handler() != nullptr) handler_->stream_acked(id, n - ours, now);
 }
 
-// At once, though the prefix may be lost with it: a peer drops a stream that is reset before its prefix names a
-// session. Waiting until the prefix has arrived would retransmit bytes that the handler frees once this pump is over.
+// Reliably, so that the prefix arrives, only while QUIC has no bytes of the handler, which frees them once this pump is
+// over: ngtcp2 delivers all that was written, and not the prefix alone. Otherwise the prefix may be lost, and the peer
+// drops the stream.
 void session::reset(stream_id id, app_error code) {
     std::erase(pending_fins_, id);
-    quic_.reset(id, on_the_wire(code));
+    const auto found = streams_.find(number(id));
+    if (found != streams_.end() && !found->second.lends)
+        quic_.reset_reliably(id, on_the_wire(code));
+    else
+        quic_.reset(id, on_the_wire(code));
 }
 
 void session::stop(stream_id id, app_error code) { quic_.stop(id, on_the_wire(code)); }

@@ -35,6 +35,15 @@ void connection_state::reset(stream_id id, app_error code) {
     ngtcp2_conn_shutdown_stream_write(conn, 0, raw(id), wire_code(code));
 }
 
+bool connection_state::can_reset_reliably() const noexcept {
+    const auto* theirs = ngtcp2_conn_get_remote_transport_params(conn);
+    return theirs != nullptr && takes_reset_stream_at(*theirs);
+}
+
+void connection_state::reset_reliably(stream_id id, app_error code) {
+    ngtcp2_conn_shutdown_stream_write(conn, keep_written, raw(id), wire_code(code));
+}
+
 void connection_state::stop(stream_id id, app_error code) {
     ngtcp2_conn_set_stream_user_data(conn, raw(id), this); // Not null: the peer's reset may repeat our code.
     ngtcp2_conn_shutdown_stream_read(conn, 0, raw(id), wire_code(code));

@@ -46,6 +46,7 @@ ngtcp2_transport_params parameters_for(const endpoint_options& o) {
     p.max_datagram_frame_size = 65535;
     p.active_connection_id_limit = 4;
     p.grease_quic_bit = 1;
+    announce_reset_stream_at(p);
     return p;
 }
 

@@ -57,6 +57,7 @@ private:
     };
     /// The part of the prefix that is not written yet.
     [[nodiscard]] byte_view rest_of_prefix(stream_id, const stream&) const noexcept;
+    [[nodiscard]] static byte_view copy_of(const write_stream&, stream&) noexcept;
     void flush_pending_fins();
     void reset_streams();
     void finish(const link::closed&, time_point);
@@ -65,6 +66,7 @@ private:
     stream_table& streams_;
     stream_id id_;
     std::string protocol_;
+    const bool resets_reliably_;
     std::unique_ptr<link::handler> handler_;
     webtransport::session state_;
     std::array<prefix, 2> prefixes_;        ///< By direction.

@@ -39,6 +39,34 @@ inline void allow_repeated_frames([[maybe_unused]] ngtcp2_settings& s) {
 #endif
 }
 
+// RESET_STREAM_AT (draft-ietf-quic-reliable-stream-reset): in no release up to 1.25, but proposed upstream; found by
+// its names, because the version that will have it is not known.
+#ifdef NGTCP2_SHUT_STREAM_FLAG_FLUSH
+inline constexpr std::uint32_t keep_written = NGTCP2_SHUT_STREAM_FLAG_FLUSH;
+#else
+inline constexpr std::uint32_t keep_written = 0;
+#endif
+
+template <class Parameters>
+inline constexpr bool has_reset_stream_at_in = keep_written != 0 && requires(Parameters p) { p.reset_stream_at; };
+/// ngtcp2 sends and receives RESET_STREAM_AT.
+inline constexpr bool has_reset_stream_at = has_reset_stream_at_in<ngtcp2_transport_params>;
+
+/// Announces that we receive RESET_STREAM_AT.
+template <class Parameters>
+void announce_reset_stream_at([[maybe_unused]] Parameters& ours) {
+    if constexpr (has_reset_stream_at_in<Parameters>) ours.reset_stream_at = 1;
+}
+
+/// Whether a peer with these parameters receives RESET_STREAM_AT, and ngtcp2 can send it.
+template <class Parameters>
+[[nodiscard]] bool takes_reset_stream_at([[maybe_unused]] const Parameters& theirs) {
+    if constexpr (has_reset_stream_at_in<Parameters>)
+        return theirs.reset_stream_at != 0;
+    else
+        return false;
+}
+
 struct packet_counts {
     std::uint64_t packets_sent, packets_received, packets_lost;
     std::uint64_t bytes_sent, bytes_received, bytes_lost;

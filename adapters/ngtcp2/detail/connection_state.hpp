@@ -78,6 +78,8 @@ struct connection_state final : link::connection,
     [[nodiscard]] std::optional<stream_id> open(direction) override;
     [[nodiscard]] std::optional<std::size_t> write(const write_stream&) override;
     void reset(stream_id, app_error) override;
+    [[nodiscard]] bool can_reset_reliably() const noexcept override;
+    void reset_reliably(stream_id, app_error) override;
     void stop(stream_id, app_error) override;
     void credit(stream_id, std::uint64_t bytes) override;
     void close(app_error, std::string_view reason) override;

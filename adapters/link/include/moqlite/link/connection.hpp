@@ -40,6 +40,11 @@ public:
     /// The tri-state of moqlite::transport; fills as many packets as the quantum allows.
     [[nodiscard]] virtual std::optional<std::size_t> write(const write_stream&) = 0;
     virtual void reset(stream_id, app_error) = 0;
+    /// Both stacks have RESET_STREAM_AT. Constant in the life of a handler.
+    [[nodiscard]] virtual bool can_reset_reliably() const noexcept { return false; }
+    /// reset() that still delivers all bytes written: they stay lent until stream_closed(). Precondition:
+    /// can_reset_reliably().
+    virtual void reset_reliably(stream_id id, app_error code) { reset(id, code); }
     virtual void stop(stream_id, app_error) = 0;
     virtual void credit(stream_id, std::uint64_t bytes) = 0;
     /// May be called anywhere, once; takes effect at the end of the turn. In pump() lent bytes are not read afterwards.
