@@ -134,7 +134,7 @@ TEST_CASE("names are relative to a peer's root, and nothing outside is visible",
         camera.heard() == list{"subscribe_requested 0 room/cam video priority 0 latency 0 ..", "groups_wanted 0 all"});
     stranger.subscribe({"room/cam", "video"});
     s.settle();
-    CHECK(stranger.heard() == list{"subscription_ended 0 not_found"});
+    CHECK(stranger.heard() == list{"subscription_ended 0 unroutable"});
 }
 
 TEST_CASE("a peer publishes and subscribes below its prefixes only", "[relay][admission]") {

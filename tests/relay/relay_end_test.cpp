@@ -141,7 +141,7 @@ TEST_CASE("the TRACK_INFO of an ended track is answered while the log has it", "
     CHECK(ask(s.reader)[0].substr(22) == answer[0].substr(22));
     SECTION("and no longer") {
         s.pass(31s);
-        CHECK(ask(s.join()) == list{"track_refused 0 not_found"});
+        CHECK(ask(s.join()) == list{"track_refused 0 unroutable"});
     }
     SECTION("and not where it has begun anew") {
         auto& other = s.publisher();
@@ -167,7 +167,7 @@ TEST_CASE("an ended track is forgotten after the cache's age", "[relay][end of t
     SECTION("and without a publisher it is not found") {
         s.camera.unannounce();
         s.settle();
-        CHECK(s.viewer().heard() == list{"subscription_ended 0 not_found"});
+        CHECK(s.viewer().heard() == list{"subscription_ended 0 unroutable"});
     }
 }
 
@@ -339,7 +339,7 @@ TEST_CASE(
     if (vanishes) {
         s.cut(s.camera);
         CHECK(s.reader.heard().back() == "subscription_ended 0 timeout");
-        CHECK(s.viewer().heard() == list{"subscription_ended 0 not_found"});
+        CHECK(s.viewer().heard() == list{"subscription_ended 0 unroutable"});
         return;
     }
     s.reader.unsubscribe();

@@ -101,7 +101,7 @@ TEST_CASE("a fetch that the publisher refuses or does not support is refused", "
     SECTION("no publisher has it") {
         fetch(one, 2);
         s.settle();
-        CHECK(one.groups() == list{"2:  cut not_found"});
+        CHECK(one.groups() == list{"2:  cut unroutable"});
     }
     SECTION("its version has none") {
         s.join({}, version::lite_04).announce("room/cam");
@@ -254,7 +254,7 @@ TEST_CASE("a publisher that requests the same group is not awaited", "[relay][fe
     s.settle();
     fetch(camera, 2);
     s.settle();
-    CHECK(camera.groups() == list{"2:  cut not_found"});
+    CHECK(camera.groups() == list{"2:  cut unroutable"});
     camera.send(0, 2, "two");
     s.settle();
     CHECK(one.groups() == list{"2: two"});

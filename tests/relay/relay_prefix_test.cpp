@@ -110,7 +110,7 @@ TEST_CASE("an announcement covers whole segments, and an empty one everything", 
     auto& publisher = s.publisher("room/al");
     static_cast<void>(publisher.heard());
     auto& viewer = viewer_of_alice(s);
-    CHECK(viewer.heard() == list{"subscription_ended 0 not_found"});
+    CHECK(viewer.heard() == list{"subscription_ended 0 unroutable"});
     CHECK(publisher.heard().empty());
 }
 
@@ -219,7 +219,47 @@ TEST_CASE("a request is not sent back to its requester, whose narrower announcem
     static_cast<void>(room.heard());
     room.subscribe(alice);
     s.settle();
-    CHECK(room.heard() == list{"subscription_ended 0 not_found"});
+    CHECK(room.heard() == list{"subscription_ended 0 unroutable"});
+}
+
+TEST_CASE("a request takes no route that passes its requester", "[relay][prefix]") {
+    scene s;
+    constexpr hop_id a{11};
+    auto& through = s.join();
+    through.announce("room", {hop_id{1}, a});
+    auto& asker = s.join({}, version::lite_05, a);
+    s.settle();
+    static_cast<void>(through.heard());
+    asker.subscribe(alice);
+    REQUIRE(asker->request_track(alice));
+    s.settle();
+    CHECK(asker.heard() == list{"subscription_ended 0 unroutable", "track_refused 0 unroutable"});
+    CHECK(through.heard().empty());
+    // The next best one does not pass it.
+    auto& longer = s.join();
+    longer.announce("room", {hop_id{1}, hop_id{2}, hop_id{3}});
+    s.settle();
+    asker.subscribe(alice);
+    s.settle();
+    CHECK(through.heard().empty());
+    CHECK(longer.heard().size() == 2);
+}
+
+TEST_CASE("what nothing covers is refused as unroutable, what its publisher lacks as that says", "[relay][prefix]") {
+    scene s;
+    auto& viewer = viewer_of_alice(s);
+    REQUIRE(viewer->request_track(alice));
+    REQUIRE(viewer->fetch(alice, at(3)));
+    s.settle();
+    CHECK(viewer.heard() == list{"subscription_ended 0 unroutable", "track_refused 0 unroutable"});
+    CHECK(viewer.groups() == list{"3:  cut unroutable"});
+    CHECK(wire_code(errc::unroutable) == app_error{30});
+    auto& room = s.publisher("room");
+    viewer.subscribe(alice);
+    s.settle();
+    REQUIRE(room->reject(request_id{0}, app_error::not_found));
+    s.settle();
+    CHECK(viewer.heard() == list{"subscription_ended 1 not_found"});
 }
 
 TEST_CASE("flapping a broad announcement costs nothing for the tracks of narrower ones", "[relay][prefix]") {

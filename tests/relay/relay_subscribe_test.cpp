@@ -40,13 +40,13 @@ TEST_CASE("a frame is forwarded before its last byte has arrived", "[relay][subs
 TEST_CASE("a request for an unknown broadcast is refused at once", "[relay][subscribe]") {
     scene s;
     auto& viewer = s.viewer();
-    CHECK(viewer.heard() == list{"subscription_ended 0 not_found"});
+    CHECK(viewer.heard() == list{"subscription_ended 0 unroutable"});
     SECTION("as is a broadcast of the requester itself") {
         viewer.announce("room/cam");
         s.settle();
         viewer.subscribe({"room/cam", "video"});
         s.settle();
-        CHECK(viewer.heard() == list{"subscription_ended 1 not_found"});
+        CHECK(viewer.heard() == list{"subscription_ended 1 unroutable"});
     }
     CHECK(s.r.stats().tracks == 0);
 }

@@ -221,6 +221,7 @@ errc provoked(errc rule) {
     case errc::closed: return after_close();
     case errc::not_found: return server {
         } -> accept(request_id{99}).error();
+    case errc::unroutable: return rule; // Only a relay's: relay/relay_prefix_test.cpp.
     case errc::out_of_scope: return out_of_scope();
     case errc::already_answered: return answered_twice();
     case errc::beyond_group_end: return served(5);

@@ -86,6 +86,7 @@ enum class errc : std::uint8_t {
     more_than_written,   ///< The transport accepted or acknowledged more bytes than it was given.
     closed,
     not_found,
+    unroutable,   ///< No announcement covers the name, or only ones that lead back to the peer that requests it.
     out_of_scope, ///< The name is not below the session's root.
     already_answered,
     beyond_group_end,   ///< The subscriber has not asked for this group yet.
@@ -156,6 +157,7 @@ inline constexpr std::array error_table{
     error_row{errc::more_than_written, "more_than_written", app_error::protocol_violation},
     error_row{errc::closed, "closed", app_error::closed},
     error_row{errc::not_found, "not_found", app_error::not_found},
+    error_row{errc::unroutable, "unroutable", app_error::unroutable},
     error_row{errc::out_of_scope, "out_of_scope", app_error::protocol_violation},
     error_row{errc::already_answered, "already_answered", app_error::protocol_violation},
     error_row{errc::beyond_group_end, "beyond_group_end", app_error::protocol_violation},

@@ -303,6 +303,7 @@ private:
 
     // impl/relay_tracks.hpp: readers of tracks
     peer* source_of(std::string_view broadcast, std::uint64_t asker);
+    [[nodiscard]] static bool leads_back(const route& way, const peer& to) noexcept;
     relaying::track* known_track(const track_key& about);
     relaying::track* find_or_open(std::string_view broadcast, std::string_view name, std::uint64_t asker,
         const subscribe_options& options, errc& why);

@@ -30,7 +30,7 @@ async function refusals(stage, scheme) {
         await asked.finished(0);
         return found;
     };
-    same(await code("nowhere"), "13", "the code of what nobody announces");
+    same(await code("nowhere"), "30", "the code of what nobody announces");
     const publish = client("publish", "room", "data", makeFilm(stage), "--hold");
     await relay.said(/announces room/);
     same(await code("room"), "3", "the code with which the publisher refuses a track");

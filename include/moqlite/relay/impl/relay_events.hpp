@@ -25,7 +25,7 @@ inline void relay::on(peer& p, const track_requested& e) {
         source = t != nullptr && t->upstream != p.key ? find(t->upstream) : nullptr;
         if (source != nullptr && !track_queries_.contains(query_key{key, source->key})) source = nullptr;
     }
-    if (source == nullptr) return static_cast<void>(p.session->reject(e.request, app_error::not_found));
+    if (source == nullptr) return static_cast<void>(p.session->reject(e.request, wire_code(errc::unroutable)));
     // Only a query to the same publisher is shared: an earlier one may be of another publisher, and may never be
     // answered.
     if (const auto asked = track_queries_.find(query_key{key, source->key}); asked != track_queries_.end())

@@ -82,7 +82,7 @@ inline relay::peer* relay::next_source(relaying::group_fetch& f) {
 /// Asks the next publisher for a group.
 inline errc relay::ask_next(relaying::group_fetch& f) {
     const auto& [broadcast, name] = f.about.first;
-    auto why = errc::not_found;
+    auto why = errc::unroutable;
     f.upstream = 0;
     while (peer* source = f.tried.size() < tried_max ? next_source(f) : nullptr) {
         f.tried.push_back(source->key);

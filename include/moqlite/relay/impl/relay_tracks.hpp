@@ -6,14 +6,23 @@
 
 namespace moqlite {
 
-/// The publisher to ask for a broadcast; nullptr: no session other than `asker` has it.
+/// The publisher to ask for a broadcast: the best route of the most specific announcement that does not lead back to
+/// `asker`. nullptr: there is none.
 inline relay::peer* relay::source_of(std::string_view broadcast, std::uint64_t asker) {
     const auto* e = table_.covering(broadcast);
     if (e == nullptr) return nullptr;
+    const peer* its = find(asker);
     for (const auto& way : e->routes)
-        if (way.source != asker)
+        if (its == nullptr || !leads_back(way, *its))
             if (peer* p = find(way.source)) return p;
     return nullptr;
+}
+
+/// Whether a route comes from a peer or passes it: a request along it could wait for itself.
+inline bool relay::leads_back(const route& way, const peer& to) noexcept {
+    const auto& hops = way.hops;
+    return way.source == to.key ||
+           (to.origin != hop_id{} && std::find(hops.begin(), hops.end(), to.origin) != hops.end());
 }
 
 /// The track that new subscribers find; nullptr: none. Retires tracks that a narrower announcement now covers.
@@ -32,7 +41,7 @@ inline relaying::track* relay::find_or_open(std::string_view broadcast, std::str
     if (auto* known = known_track({std::string(broadcast), std::string(name)}))
         return track_for(*known, asker, options, why);
     peer* source = source_of(broadcast, asker);
-    if (source == nullptr) return why = errc::not_found, nullptr;
+    if (source == nullptr) return why = errc::unroutable, nullptr;
     auto* t = open({broadcast, name}, *source, asker, options, why);
     if (t != nullptr) index_.emplace(track_key{broadcast, name}, t);
     return t;
