@@ -13,6 +13,9 @@ namespace {
 std::size_t kept_for(const recorder* r) { return ngtcp2::detail::state_of(r->connection).memory.used(); }
 std::size_t bound_of(const recorder* r) { return ngtcp2::detail::state_of(r->connection).endpoint.memory_bound; }
 
+/// A variable-length integer of two bytes.
+std::string varint2(std::uint32_t n) { return {static_cast<char>(0x40 | n >> 8), static_cast<char>(n)}; }
+
 /// One-byte STREAM frames with a gap before each, as many as fit; packets below 1000 bytes stay as they are. ngtcp2
 /// itself ends a connection at 4000 gaps of one stream.
 forgery::function gaps(std::uint32_t stream) {
@@ -20,8 +23,8 @@ forgery::function gaps(std::uint32_t stream) {
         constexpr std::uint32_t a_stream = 3900;
         if (size < 1000) return std::nullopt;
         std::string frames;
-        for (; frames.size() + 14 <= size; ++sent)
-            frames += stream_frame(stream + 4 * (sent / a_stream), 1 + 2 * (sent % a_stream), "x");
+        for (; frames.size() + 7 <= size; ++sent)
+            frames += '\x0e' + varint2(stream + 4 * (sent / a_stream)) + varint2(1 + 2 * (sent % a_stream)) + "\1x";
         return frames;
     };
 }
