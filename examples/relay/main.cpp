@@ -50,8 +50,7 @@ void add_options(command_line& line, relay_program_options& o) {
     cert->needs(key);
     key->needs(cert);
     line.option("--protocols", o.protocols,
-            "Protocols to accept, comma-separated, preferred first. h3 accepts WebTransport, which carries the\n"
-            "others; moq-lite-06-wip is not in the default list")
+            "Protocols to accept, comma-separated, preferred first. h3 accepts WebTransport, which carries the others")
         ->delimiter(',')
         ->default_str(CLI::detail::join(o.protocols, ","))
         ->type_name("LIST");

@@ -97,7 +97,7 @@ void requests_in_one_flight_with_setup(stage& s) {
     REQUIRE(count == s.write_all(who, direction::bidi, raw("01 02 00 00"), count));
     const auto answered = [&] {
         return std::ranges::count_if(peer.sent, [&](const auto& stream) {
-            const auto answer = wire::take_message(as_bytes(peer.received[stream.first].bytes));
+            const auto answer = wire::take_message(wire::integers::quic, as_bytes(peer.received[stream.first].bytes));
             if (!answer) return false;
             const auto ok = wire::lite::decode<wire::lite::announce_ok>(version::lite_05, answer->body);
             return ok && ok->active_count == 1;

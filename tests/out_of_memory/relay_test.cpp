@@ -259,7 +259,7 @@ const deed deeds[] = {
     {"join", nothing, [](play& p) { p.actor.subscribe(video); }, true},
     {"join as a complete reader", nothing,
         [](play& p) {
-            p.actor.subscribe(video, {.ordered = true, .max_latency = 86'400'000ms, .start = at(0), .end = at(50)});
+            p.actor.subscribe(video, {.ordered = true, .max_age = 86'400'000ms, .start = at(0), .end = at(50)});
         }},
     {"fetch what is here", nothing, [](play& p) { static_cast<void>(p.actor->fetch(video, at(0))); }},
     {"fetch what is not here", nothing, [](play& p) { static_cast<void>(p.actor->fetch(video, at(77))); }},

@@ -58,7 +58,7 @@ void seed_openssl(std::uint64_t seed) {
 const ngtcp2::tls& server_tls() {
     static const auto made = [] {
         std::vector<std::string> names{"h3"};
-        for (auto v : {version::lite_06_wip, version::lite_05, version::lite_04, version::lite_03})
+        for (auto v : {version::lite_07_wip, version::lite_06, version::lite_05, version::lite_04, version::lite_03})
             names.emplace_back(alpn(v));
         std::string why;
         auto tls = ngtcp2::tls::server({certificate, key}, names, why);

@@ -110,9 +110,9 @@ said_once watch "cannot connect to moqt://$at: no answer .*: is a relay listenin
 kill -CONT "${pid_of[relay]}"
 
 say "no version in common, by WebTransport"
-start watch watch --quiet --protocol moq-lite-06-wip --fingerprint "$print" "https://$at" b t
+start watch watch --quiet --protocol moq-lite-07-wip --fingerprint "$print" "https://$at" b t
 finished watch 1 5
-said_once watch 'cannot connect to .*common protocol: moq-lite-06-wip was offered'
+said_once watch 'cannot connect to .*common protocol: moq-lite-07-wip was offered'
 
 say "a full disk, a closed pipe, a broadcast that is not announced"
 start_publish publish b --wait-subscriber --input noise

@@ -51,10 +51,11 @@ inspects 0 'whole: 6 bytes' 05 bidi publisher 05 800f4240 28
 tells 0 6 'PROBE bitrate=1000000 rtt_ms=40'
 
 say "the same as other versions write it"
-inspects 0 'whole: 7 bytes' 06-wip bidi subscriber 01 05 04 726f6f6d
-inspects 0 'whole: 15 bytes' 06-wip bidi publisher 03 6222 01 00 06 03 63616d 00 00 01 01 00
-tells 4 8 'ANNOUNCE_START announce_id=0 suffix="cam" hop_ids=[] route_cost=0'
-tells 12 3 'ANNOUNCE_END announce_id=0'
+inspects 0 'whole: 7 bytes' 06 bidi subscriber 01 05 04 726f6f6d
+inspects 0 'whole: 19 bytes' 06 bidi publisher 03 6222 01 00 07 03 63616d 00 00 01 07 01 78 01 01 00
+tells 4 9 'ANNOUNCE_START announce_id=0 suffix="cam" hop_ids=[] warm_cost=0 cold_cost=1'
+tells 13 3 'ANNOUNCE_UNKNOWN type=7 size=1 payload=78 "x"'
+tells 16 3 'ANNOUNCE_END announce_id=0'
 inspects 0 'whole: 9 bytes' 04 bidi publisher 08 01 03 63616d 01 6222
 tells 0 9 'ANNOUNCE status="active" suffix="cam" hop_ids=[8738]'
 inspects 0 'whole: 8 bytes' 04 bidi publisher 00 06 03 00 40fa 00 00

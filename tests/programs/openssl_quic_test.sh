@@ -112,7 +112,7 @@ say "errors are one line, within a time limit"
 example usage talk cert.pem publish film file
 finished usage 2 5
 said usage '^usage: '
-start_relay other --cert cert.pem --key key.pem --protocols moq-lite-06-wip
+start_relay other --cert cert.pem --key key.pem --protocols moq-lite-07-wip
 example alpn connect cert.pem publish film file
 finished alpn 1 5
 said_once alpn '^moqlite-openssl_quic: .*'

@@ -24,7 +24,7 @@ for version in 03 04 05; do
 done
 
 say "the client's favourite of those that both know is spoken"
-scheme=https start_watch watch none --protocol moq-lite-06-wip,moq-lite-03,moq-lite-05 --timeout 0.2
+scheme=https start_watch watch none --protocol moq-lite-03,moq-lite-05 --timeout 0.2
 finished watch 1
 said watch 'connected to .*, moq-lite-03$'
 
@@ -34,10 +34,11 @@ said relay 'admitted to /tenant/one$'
 said relay 'announces tenant/one/named$'
 
 say "rejected clients get the reason"
-scheme=https start_watch watch none --protocol moq-lite-06-wip
+start_relay old --protocols moq-lite-03,h3
+scheme=https start_watch watch none --protocol moq-lite-06
 finished watch 1
 said watch 'refused|400'
-said relay 'no common protocol: the client offers moq-lite-06-wip'
+said old 'no common protocol: the client offers moq-lite-06'
 start_relay native --protocols moq-lite-05
 scheme=https start_watch watch none
 finished watch 1

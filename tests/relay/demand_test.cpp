@@ -16,7 +16,7 @@ subscribe_options sum_of(const std::vector<subscribe_options>& readers) {
     for (const auto& o : readers) {
         sum.priority = std::max(sum.priority, o.priority);
         sum.ordered = sum.ordered && o.ordered;
-        sum.max_latency = std::max(sum.max_latency, o.max_latency);
+        sum.max_age = std::max(sum.max_age, o.max_age);
         if (o.end) sum.end = std::max(sum.end.value_or(*o.end), *o.end);
     }
     return sum;
@@ -40,7 +40,7 @@ TEST_CASE("the sum of all readers is the same as by looking at each of them", "[
         } else {
             subscribe_options o{.priority = static_cast<priority>(roll(4)),
                 .ordered = roll(5) != 0,
-                .max_latency = milliseconds{roll(3) * 100}};
+                .max_age = milliseconds{roll(3) * 100}};
             if (roll(4) != 0) o.end = group_sequence{roll(6)};
             d.add(o);
             readers.push_back(o);

@@ -10,7 +10,7 @@ namespace moqlite::test::regression_relay_test {
 namespace {
 
 subscribe_options complete_up_to(std::uint64_t end) {
-    return {.ordered = true, .max_latency = milliseconds{86'400'000}, .start = at(0), .end = at(end)};
+    return {.ordered = true, .max_age = milliseconds{86'400'000}, .start = at(0), .end = at(end)};
 }
 bool any_begins(const list& lines, std::string_view what) {
     return std::any_of(lines.begin(), lines.end(), [&](const auto& line) { return line.starts_with(what); });

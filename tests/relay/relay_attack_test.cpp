@@ -118,7 +118,7 @@ TEST_CASE(
     auto& greedy = s.join();
     auto& capped = s.join();
     greedy.subscribe({"room/cam", "video"});
-    capped.subscribe({"room/cam", "video"}, {.ordered = true, .max_latency = relaying::complete_latency, .end = at(0)});
+    capped.subscribe({"room/cam", "video"}, {.ordered = true, .max_age = complete_age, .end = at(0)});
     s.settle();
     camera.accept(0, 0);
     camera.send(0, 0, "x"); // The live reader is delayed, and gets a subscription of its own.
@@ -131,7 +131,7 @@ TEST_CASE(
     CHECK(greedy.arriving() == list{"1: half"});
     greedy.relay_end.takes = false;
     // It sets a Group End, and returns to the first; arriving groups are completed.
-    greedy.update({.ordered = true, .max_latency = relaying::complete_latency, .end = at(5)});
+    greedy.update({.ordered = true, .max_age = complete_age, .end = at(5)});
     s.settle();
     CHECK(s.r.stats().tracks == 2);
     for (unsigned n = 100; n < 160; ++n) greedy.subscribe({"room/cam", std::to_string(n)});
@@ -167,8 +167,7 @@ TEST_CASE(
         auto& greedy = s.join();
         auto& capped = s.join();
         greedy.subscribe({"room/cam", "video"});
-        capped.subscribe(
-            {"room/cam", "video"}, {.ordered = true, .max_latency = relaying::complete_latency, .end = at(0)});
+        capped.subscribe({"room/cam", "video"}, {.ordered = true, .max_age = complete_age, .end = at(0)});
         s.settle();
         serve_all();
         camera.accept(id, 1);
@@ -179,7 +178,7 @@ TEST_CASE(
         s.settle();
         if (drains) {
             greedy.relay_end.takes = false;
-            greedy.update({.ordered = true, .max_latency = relaying::complete_latency, .end = at(5)});
+            greedy.update({.ordered = true, .max_age = complete_age, .end = at(5)});
             s.settle();
         }
         for (unsigned n = 100; n < 160; ++n) greedy.subscribe({"room/cam", std::to_string(n)});

@@ -16,7 +16,7 @@ std::size_t count(const list& lines, std::string_view what) {
 
 /// Subscribes like implementations without Group End, or with one that is never reached.
 subscribe_options complete(bool capped) {
-    subscribe_options o{.ordered = true, .max_latency = relaying::complete_latency, .start = at(0)};
+    subscribe_options o{.ordered = true, .max_age = complete_age, .start = at(0)};
     if (capped) o.end = at(1'000'000);
     return o;
 }

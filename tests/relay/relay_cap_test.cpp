@@ -128,7 +128,7 @@ TEST_CASE("a Group End that is lowered, or raised again, serves no group twice",
 TEST_CASE("a first Group End after none serves no group again, and later ones in their turn",
     "[relay][group end][regression]") {
     with_groups s;
-    auto& reader = s.viewer({.ordered = true, .max_latency = relaying::complete_latency, .start = at(0)});
+    auto& reader = s.viewer({.ordered = true, .max_age = complete_age, .start = at(0)});
     CHECK(reader.groups().size() == 5);
     reader.update(up_to(1));
     s.settle();

@@ -53,7 +53,7 @@ TEST_CASE(
     auto& viewer = s.viewer();
     camera.accept(0, 7);
     auto& one = s.join();
-    auto& two = s.join({}, version::lite_06_wip);
+    auto& two = s.join({}, version::lite_06);
     camera.heard();
     fetch(one, 2);
     fetch(two, 2);

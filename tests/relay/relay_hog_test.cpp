@@ -17,8 +17,8 @@ TEST_CASE("capped readers that grant no streams do not take the memory of all ot
         auto& hog = s.join();
         hog.relay_end.takes = false;
         for (int n = 0; n < 16; ++n)
-            hog.subscribe({"hostile/x", "t"},
-                {.ordered = true, .max_latency = relaying::complete_latency, .start = at(0), .end = at(100000)});
+            hog.subscribe(
+                {"hostile/x", "t"}, {.ordered = true, .max_age = complete_age, .start = at(0), .end = at(100000)});
         hogs.push_back(&hog);
     }
     s.settle();

@@ -15,7 +15,7 @@ const std::string payload(10'000, 'x');
 
 subscribe_options complete(std::optional<std::uint64_t> end, std::optional<std::uint64_t> start = {}) {
     return {.ordered = true,
-        .max_latency = relaying::complete_latency,
+        .max_age = complete_age,
         .start = start ? std::optional{at(*start)} : std::nullopt,
         .end = end ? std::optional{at(*end)} : std::nullopt};
 }

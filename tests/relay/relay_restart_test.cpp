@@ -349,16 +349,14 @@ TEST_CASE(
     "a replaced publisher without data keeps its viewers as long as it acknowledges", "[relay][restart][regression]") {
     scene s;
     auto& camera = s.publisher("room/cam", hop_id{1});
-    auto& reader = s.viewer({.ordered = true, .max_latency = relaying::complete_latency, .start = at(0), .end = at(0)});
+    auto& reader = s.viewer({.ordered = true, .max_age = complete_age, .start = at(0), .end = at(0)});
     camera.accept(0, 0);
     camera.send(0, 0, "old");
     s.settle();
     CHECK(reader.groups() == list{"0: old"});
     reader.heard();
     camera.heard();
-    SECTION("that wait for rare groups") {
-        reader.update({.ordered = true, .max_latency = relaying::complete_latency, .end = at(9)});
-    }
+    SECTION("that wait for rare groups") { reader.update({.ordered = true, .max_age = complete_age, .end = at(9)}); }
     SECTION("that are held back at their Group End") {}
     SECTION("that it has ended at their Group End") { REQUIRE(camera->finish(request_id{0})); }
     s.settle();
@@ -366,7 +364,7 @@ TEST_CASE(
     for (int i = 0; i < 120; ++i) s.pass(500ms);
     CHECK(reader.heard().empty());
     CHECK(other.heard().empty());
-    reader.update({.ordered = true, .max_latency = relaying::complete_latency, .end = at(19)});
+    reader.update({.ordered = true, .max_age = complete_age, .end = at(19)});
     s.settle();
     const auto asked = camera.heard();
     const auto request = std::ranges::any_of(asked, [](const auto& l) { return l.starts_with("subscribe_req"); });

@@ -82,11 +82,11 @@ TEST_CASE("the upstream subscription is the union of what all readers want", "[r
     scene s;
     auto& camera = s.publisher();
     const auto ms = [](unsigned n) { return milliseconds{n}; };
-    auto& first = s.viewer({.priority = 5, .ordered = true, .max_latency = ms(100), .end = at(9)});
+    auto& first = s.viewer({.priority = 5, .ordered = true, .max_age = ms(100), .end = at(9)});
     CHECK(camera.heard() ==
           list{"subscribe_requested 0 room/cam video priority 5 ordered latency 100 ..9", "groups_wanted 0 to 9"});
     SECTION("the highest priority, the longest latency, and ordered only if all are") {
-        auto& second = s.viewer({.priority = 9, .max_latency = ms(50), .end = at(9)});
+        auto& second = s.viewer({.priority = 9, .max_age = ms(50), .end = at(9)});
         CHECK(camera.heard() == list{"subscribe_updated 0 priority 9 latency 100 ..9"});
         second.unsubscribe();
         s.settle();
@@ -96,10 +96,10 @@ TEST_CASE("the upstream subscription is the union of what all readers want", "[r
         static_cast<void>(s.viewer({.priority = 1, .ordered = true, .end = at(20)}));
         CHECK(
             camera.heard() == list{"subscribe_updated 0 priority 5 ordered latency 100 ..20", "groups_wanted 0 to 20"});
-        first.update({.priority = 5, .ordered = true, .max_latency = ms(100), .end = at(15)});
+        first.update({.priority = 5, .ordered = true, .max_age = ms(100), .end = at(15)});
         s.settle();
         CHECK(camera.heard().empty());
-        first.update({.priority = 5, .ordered = true, .max_latency = ms(100), .end = at(30)});
+        first.update({.priority = 5, .ordered = true, .max_age = ms(100), .end = at(30)});
         s.settle();
         CHECK(
             camera.heard() == list{"subscribe_updated 0 priority 5 ordered latency 100 ..30", "groups_wanted 0 to 30"});
@@ -119,9 +119,9 @@ TEST_CASE("the upstream subscription is the union of what all readers want", "[r
         }
     }
     SECTION("an update that does not change the union is not forwarded") {
-        static_cast<void>(s.viewer({.priority = 9, .ordered = true, .max_latency = ms(200), .end = at(9)}));
+        static_cast<void>(s.viewer({.priority = 9, .ordered = true, .max_age = ms(200), .end = at(9)}));
         static_cast<void>(camera.heard());
-        first.update({.priority = 6, .ordered = true, .max_latency = ms(150), .end = at(9)});
+        first.update({.priority = 6, .ordered = true, .max_age = ms(150), .end = at(9)});
         s.settle();
         CHECK(camera.heard().empty());
     }

@@ -16,7 +16,7 @@ struct teller {
         CHECK(server.receive(0, v == version::lite_04 || v == version::lite_05 ? "01 02 00 00" : "01 01 00").empty());
         static_cast<void>(server.outputs());
     }
-    void set(std::vector<hop_id> hops, std::uint64_t source, std::uint64_t cost = 0) {
+    void set(std::vector<hop_id> hops, std::uint64_t source, route_cost cost = {}) {
         table.set("cam", {std::move(hops), source, cost});
     }
     /// Number of announcements since then.
@@ -36,23 +36,23 @@ struct teller {
 TEST_CASE("a route's cost is announced only to peers whose version has costs", "[session][announce]") {
     const auto v = GENERATE(version::lite_03, version::lite_04, version::lite_05);
     teller old{v};
-    old.set({hop_id{3}}, 1, 5);
+    old.set({hop_id{3}}, 1, {5, 9});
     CHECK(old.told() == 1);
-    old.set({hop_id{3}}, 1, 0);
+    old.set({hop_id{3}}, 1, {});
     CHECK(old.told() == 0);
-    teller with_costs{version::lite_06_wip};
-    with_costs.set({hop_id{3}}, 1, 5);
+    teller with_costs{version::lite_06};
+    with_costs.set({hop_id{3}}, 1, {5, 9});
     CHECK(with_costs.told() == 1);
-    with_costs.set({hop_id{3}}, 1, 0);
-    CHECK(with_costs.server.outputs() == list{"write 0 020400010300"});
+    with_costs.set({hop_id{3}}, 1, {5, 8});
+    CHECK(with_costs.server.outputs() == list{"write 0 02050001030508"});
 }
 
 TEST_CASE("routes that are not the announced one may begin, change and end silently", "[session][announce]") {
     teller s;
     s.set({hop_id{3}}, 1);
     CHECK(s.told() == 1);
-    s.set({hop_id{4}, hop_id{5}}, 2, 7);
-    s.set({hop_id{4}, hop_id{6}}, 2, 8);
+    s.set({hop_id{4}, hop_id{5}}, 2, {7, 7});
+    s.set({hop_id{4}, hop_id{6}}, 2, {8, 8});
     CHECK(s.told() == 0);
     s.table.remove("cam", 2);
     CHECK(s.told() == 0);

@@ -142,7 +142,7 @@ TEST_CASE("announce ids are not reused when paths end and begin again", "[sessio
     announcements table;
     ready_list ready;
     put(table, "a");
-    answerer server{table, ready, {}, {}, version::lite_06_wip};
+    answerer server{table, ready, {}, {}, version::lite_06};
     CHECK(server.receive(0, "01 01 00").empty());
     static_cast<void>(server.outputs());
     table.remove("a", 1);
@@ -159,14 +159,14 @@ TEST_CASE("announce ids are not reused when paths end and begin again", "[sessio
 
 TEST_CASE("a path above the prefix is announced as the prefix itself, the most specific only",
     "[session][announce][tables]") {
-    const auto v = GENERATE(version::lite_04, version::lite_05, version::lite_06_wip);
+    const auto v = GENERATE(version::lite_04, version::lite_05, version::lite_06);
     CAPTURE(alpn(v));
     announcements table;
     ready_list ready;
     put(table, "room");
     put(table, "room/camera");
     answerer server{table, ready, {}, {}, v};
-    CHECK(server.receive(0, "01 " + sized(wire_text("room/cam") + (v == version::lite_06_wip ? "" : "00"))).empty());
+    CHECK(server.receive(0, "01 " + sized(wire_text("room/cam") + (v == version::lite_06 ? "" : "00"))).empty());
     struct {
         std::string begins, changes, ends;
     } says;
@@ -176,7 +176,7 @@ TEST_CASE("a path above the prefix is announced as the prefix itself, the most s
     } else if (v == version::lite_05) {
         says = {announced(""), announced(""), ended("")};
     } else {
-        says = {to_hex(hex("00 03 00 00 00")), to_hex(hex("02 03 00 00 00")), to_hex(hex("01 01 00"))};
+        says = {to_hex(hex("00 04 00 00 00 00")), to_hex(hex("02 04 00 00 00 00")), to_hex(hex("01 01 00"))};
     }
     const auto ok = v == version::lite_04 ? "" : "020001";
     CHECK(server.pumped(0) == ok + says.begins);

@@ -9,7 +9,7 @@ namespace moqlite::test::announce_versions_test {
 
 namespace {
 
-constexpr auto with_ids = version::lite_06_wip;
+constexpr auto with_ids = version::lite_06;
 
 /// A client that watches "room", with the request sent on stream 0.
 struct watcher : subject {
@@ -32,12 +32,12 @@ struct announcer : subject {
     }
 };
 
-// `route` is the count of hops, the hops, and the cost.
-std::string start(std::string_view suffix, std::string_view route = "00 00") {
+// `route` is the count of hops, the hops, and the costs, warm and cold.
+std::string start(std::string_view suffix, std::string_view route = "00 00 00") {
     return "00" + sized(wire_text(suffix) + std::string(route));
 }
 std::string end(std::string_view id) { return "01" + sized(id); }
-std::string update(std::string_view id, std::string_view route = "00 00") {
+std::string update(std::string_view id, std::string_view route = "00 00 00") {
     return "02" + sized(std::string(id) + std::string(route));
 }
 /// The same as the session writes it.
@@ -53,20 +53,21 @@ std::string active(std::string_view suffix, std::string_view hops = "00") {
 TEST_CASE("announcements with ids begin, change their route, and end", "[session][announce][versions]") {
     watcher client;
     CHECK(client.request == list{"open bidi", "write 0 010504726f6f6d"});
-    CHECK(client.receive(0, "03 6222 01" + start("cam", "01 07 05")) ==
-          list{"broadcast_available 0 room/cam hops 7 8738 cost 6", "announcements_synced 0"});
+    CHECK(client.receive(0, "03 6222 01" + start("cam", "01 07 05 09")) ==
+          list{"broadcast_available 0 room/cam hops 7 8738 cost 6 10", "announcements_synced 0"});
     CHECK(client.receive(0, start("mic")) == list{"broadcast_available 0 room/mic hops 8738"});
-    CHECK(client.receive(0, update("00", "00 00")) == list{"broadcast_available 0 room/cam hops 8738 restart"});
+    CHECK(client.receive(0, update("00")) == list{"broadcast_available 0 room/cam hops 8738 restart"});
     CHECK(client.receive(0, end("00")) == list{"broadcast_ended 0 room/cam"});
-    CHECK(client.receive(0, start("cam") + update("02", "01 07 01")) ==
+    CHECK(client.receive(0, start("cam") + update("02", "01 07 01 01")) ==
           list{"broadcast_available 0 room/cam hops 8738",
-              "broadcast_available 0 room/cam hops 7 8738 restart"}); // It has a new id.
+              "broadcast_available 0 room/cam hops 7 8738 cost 2 2 restart"}); // It has a new id.
 }
 
 TEST_CASE("announcements with ids may arrive one byte at a time", "[session][announce][versions]") {
     watcher client;
     list all;
-    for (const auto* byte : {"03", "62", "22", "01", "00", "06", "03", "63", "61", "6d", "00", "00", "01", "01", "00"})
+    for (const auto* byte :
+        {"03", "62", "22", "01", "00", "07", "03", "63", "61", "6d", "00", "00", "00", "01", "01", "00"})
         for (auto& line : client.receive(0, byte)) all.push_back(line);
     CHECK(all ==
           list{"broadcast_available 0 room/cam hops 8738", "announcements_synced 0", "broadcast_ended 0 room/cam"});
@@ -82,7 +83,7 @@ TEST_CASE("an announce id that is unknown or retired closes the session", "[sess
 
 TEST_CASE("a live path that is announced again is a restart on moq-lite-05, and closes the session on all others",
     "[session][announce][versions]") {
-    const auto v = GENERATE(from_range(all_versions));
+    const auto v = GENERATE(from_range(quic_versions));
     CAPTURE(alpn(v));
     watcher client{v};
     const auto* hops = !hops_include_sender(v) ? "00" : has_hop_ids(v) ? "01 07" : "01";
@@ -99,12 +100,12 @@ TEST_CASE("a live path that is announced again is a restart on moq-lite-05, and 
 
 TEST_CASE("a looping route keeps its id, and is reported once it no longer loops", "[session][announce][versions]") {
     watcher client{with_ids, {.origin = hop_id{5}}};
-    CHECK(client.receive(0, "02 09 00" + start("cam", "01 05 00")) == list{"announcements_synced 0"});
+    CHECK(client.receive(0, "02 09 00" + start("cam", "01 05 00 00")) == list{"announcements_synced 0"});
     CHECK(client.receive(0, start("mic")) == list{"broadcast_available 0 room/mic hops 9"});
-    CHECK(client.receive(0, update("01", "01 05 00")) == list{"broadcast_ended 0 room/mic"});
+    CHECK(client.receive(0, update("01", "01 05 00 00")) == list{"broadcast_ended 0 room/mic"});
     CHECK(client.receive(0, update("00")) == list{"broadcast_available 0 room/cam hops 9"});
     CHECK(client.receive(0, update("01")) == list{"broadcast_available 0 room/mic hops 9"});
-    CHECK(client.receive(0, update("00", "01 05 00") + end("00")) == list{"broadcast_ended 0 room/cam"});
+    CHECK(client.receive(0, update("00", "01 05 00 00") + end("00")) == list{"broadcast_ended 0 room/cam"});
     CHECK(client.receive(0, "", true) == list{"broadcast_ended 0 room/mic", "watch_ended 0 cancel"});
 }
 
@@ -140,8 +141,8 @@ TEST_CASE("a route with 33 hops is not forwarded", "[session][announce][versions
         all.push_back(hop_id{i});
     }
     watcher client;
-    CHECK(client.receive(0, "02 09 01" + start("cam", "20" + hops + "00")) == list{"announcements_synced 0"});
-    CHECK(client.receive(0, update("00", "1f" + hops.substr(2) + "20")).size() == 1);
+    CHECK(client.receive(0, "02 09 01" + start("cam", "20" + hops + "00 00")) == list{"announcements_synced 0"});
+    CHECK(client.receive(0, update("00", "1f" + hops.substr(2) + "20 20")).size() == 1);
     // With our own hop it is as long.
     announcer server{version::lite_05};
     CHECK(server->announce("cam", all).error() == errc::too_many_hops);
@@ -161,8 +162,8 @@ TEST_CASE("a route with 33 hops is not forwarded", "[session][announce][versions
 TEST_CASE("a route's cost is the announced cost plus that of the link", "[session][announce][versions]") {
     SECTION("as it is configured") {
         watcher client{with_ids, {.cost = 10}};
-        CHECK(client.receive(0, "02 09 00" + start("cam", "00 02")).back() ==
-              "broadcast_available 0 room/cam hops 9 cost 12");
+        CHECK(client.receive(0, "02 09 00" + start("cam", "00 02 03")).back() ==
+              "broadcast_available 0 room/cam hops 9 cost 12 13");
     }
     SECTION("or from the peer's SETUP") {
         subject server{role::server, with_ids};
@@ -171,17 +172,20 @@ TEST_CASE("a route's cost is the announced cost plus that of the link", "[sessio
         REQUIRE(server->admit({}));
         REQUIRE(server->watch(""));
         static_cast<void>(server.outputs());
-        CHECK(
-            server.receive(1, "02 09 00" + start("cam", "00 02")).back() == "broadcast_available 0 cam hops 9 cost 9");
+        CHECK(server.receive(1, "02 09 00" + start("cam", "00 02 04")).back() ==
+              "broadcast_available 0 cam hops 9 cost 9 11");
     }
-    SECTION("or one per hop, on versions without costs") {
+    SECTION("and on versions without costs, only that of the link is known") {
         watcher client{version::lite_04};
         CHECK(client.receive(0, active("cam", "02 07 08")) == list{"broadcast_available 0 room/cam hops 7 8"});
+        watcher priced{version::lite_05, {.cost = 4}};
+        CHECK(priced.receive(0, "02 09 00" + active("cam")).back() ==
+              "broadcast_available 0 room/cam hops 9 cost 4 4611686018427387903");
     }
     SECTION("and never more than can be encoded") {
         watcher client;
-        CHECK(client.receive(0, "02 09 00" + start("cam", "00 ffffffffffffffff")).back() ==
-              "broadcast_available 0 room/cam hops 9 cost 4611686018427387903");
+        CHECK(client.receive(0, "02 09 00" + start("cam", "00 ffffffffffffffff ffffffffffffffff")).back() ==
+              "broadcast_available 0 room/cam hops 9 cost 4611686018427387903 4611686018427387903");
     }
 }
 
@@ -195,8 +199,25 @@ TEST_CASE("an endless series of names exceeds the limit, whether used or not", "
     small.announcements = 4;
     watcher client{with_ids, {.bounds = small, .origin = hop_id{5}}};
     CHECK(client.receive(0, "02 09 00").size() == 1);
-    for (const auto* name : {"a", "b", "c", "d"}) CHECK(client.receive(0, start(name, "01 05 00")).empty());
+    for (const auto* name : {"a", "b", "c", "d"}) CHECK(client.receive(0, start(name, "01 05 00 00")).empty());
     CHECK(client.receive(0, start("e")).back() == "session_closed bounds_exceeded too_many_announcements");
+}
+
+TEST_CASE(
+    "an announcement of an unknown type is skipped by its length and has no id", "[session][announce][versions]") {
+    watcher client;
+    CHECK(client.receive(0, "02 09 00" + std::string("07 02 6869") + start("cam") + "3f 00" + start("mic")) ==
+          list{"announcements_synced 0", "broadcast_available 0 room/cam hops 9",
+              "broadcast_available 0 room/mic hops 9"});
+    CHECK(client.receive(0, end("01")) == list{"broadcast_ended 0 room/mic"});
+    CHECK(without(client.outputs(), "credit").empty());
+}
+
+TEST_CASE("a path that is live at the peer is no other's, even if its first announcement was dropped",
+    "[session][announce][versions]") {
+    watcher client{with_ids, {.origin = hop_id{5}}};
+    CHECK(client.receive(0, "02 09 00" + start("cam", "01 05 00 00")).size() == 1); // A loop.
+    CHECK(client.receive(0, start("cam")).back() == "session_closed protocol_violation duplicate_announce");
 }
 
 // Sent.
@@ -213,7 +234,7 @@ TEST_CASE(
         row{version::lite_04, active("cam", "02 07 09"),
             sized("00" + wire_text("cam") + "00") + active("cam", "02 08 09"), sized("00" + wire_text("cam") + "00")},
         row{version::lite_05, active("cam", "01 07"), active("cam", "01 08"), sized("00" + wire_text("cam") + "00")},
-        row{version::lite_06_wip, start("cam", "01 07 00"), update("00", "01 08 00"), end("00")});
+        row{version::lite_06, start("cam", "01 07 00 00"), update("00", "01 08 00 00"), end("00")});
     CAPTURE(alpn(r.v));
     announcer server{r.v};
     REQUIRE(server->announce("cam", {hop_id{7}}));
@@ -252,7 +273,7 @@ TEST_CASE(
     CHECK(server.receive(0, "01 01 00").empty());
     REQUIRE(server->announce("a", {hop_id{3}}));
     REQUIRE(server->announce("b", {hop_id{4}}));
-    CHECK(without(server.outputs(), "credit").back() == "write 0 " + plain("02 00 01" + start("b", "01 04 00")));
+    CHECK(without(server.outputs(), "credit").back() == "write 0 " + plain("02 00 01" + start("b", "01 04 00 00")));
 }
 
 } // namespace moqlite::test::announce_versions_test

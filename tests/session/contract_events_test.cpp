@@ -37,8 +37,8 @@ TEST_CASE("the views of all events of an input stay until the next one", "[sessi
         for (int i = 0; i != 200; i += 2) a.bytes += sized("00" + wire_text("name" + std::to_string(i)) + "00");
     }
     SECTION("announcements with ids") {
-        a = {.bytes = "02 09 00", .side = role::client, .v = version::lite_06_wip};
-        for (int i = 0; i != 60; ++i) a.bytes += "00" + sized(wire_text("n" + std::to_string(i)) + "01 07 05");
+        a = {.bytes = "02 09 00", .side = role::client, .v = version::lite_06};
+        for (int i = 0; i != 60; ++i) a.bytes += "00" + sized(wire_text("n" + std::to_string(i)) + "01 07 05 06");
         for (int i = 0; i != 60; ++i) a.bytes += "01 01" + to_hex(std::vector{std::byte(i)});
     }
     SECTION("a subscription") { a.bytes = subscribe_bytes("00", "room", "video"); }

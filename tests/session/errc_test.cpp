@@ -66,6 +66,18 @@ errc twice_announced() {
     client c{version::lite_04};
     return named(c.receive(4, sized("01 01 61 00") + sized("01 01 61 00")));
 }
+/// On moq-lite-07.
+errc on_announce(std::string_view request) {
+    subject s{role::server, version::lite_07_wip};
+    begin(s);
+    return named(s.receive(0, "01" + std::string(request)));
+}
+errc announced(std::string_view answer) { return named(client{version::lite_07_wip}.receive(4, answer)); }
+errc reversed_frames() {
+    subject s{role::server, version::lite_06};
+    begin(s);
+    return named(s.receive(0, "03 08 01 61 01 62 00 07 06 03"));
+}
 errc one_too_many_groups() {
     client c{version::lite_05, with([](limits& l) { l.incoming_groups = 1; })};
     static_cast<void>(c.receive(7, "00"));
@@ -187,6 +199,8 @@ errc provoked(errc rule) {
     case errc::zero_timescale: return named(client{}.receive(8, "04 00 00 00 00"));
     case errc::timestamp_out_of_range: return on_group("01 00");
     case errc::frame_too_large: return on_group("00 82000001");
+    case errc::bad_flag: return on_announce("06 04 726f6f6d 02");
+    case errc::bad_frame_range: return reversed_frames();
     case errc::value_too_large: return client {
         } -> subscribe({"a", "b"}, {.start = group_sequence{UINT64_MAX}}).error();
     // The session's rules.
@@ -195,7 +209,11 @@ errc provoked(errc rule) {
     case errc::setup_timeout: return late();
     case errc::stream_timeout: return silent_stream();
     case errc::duplicate_announce: return twice_announced();
-    case errc::unknown_announce: return named(client{version::lite_06_wip}.receive(4, "01 01 00"));
+    case errc::bad_announce_base:
+        return announced("00 09 00 00 01 78 00 00 00 00 00  00 09 01 02 01 79 00 00 00 00 00");
+    case errc::base_refused: return announced("00 09 00 00 01 ff 00 00 00 00 00  00 09 01 01 01 79 00 00 00 00 00");
+    case errc::end_missing: return named(client{version::lite_06}.receive(0, "00 01 00", true));
+    case errc::unknown_announce: return named(client{version::lite_06}.receive(4, "01 01 00"));
     case errc::response_before_ok: return named(client{version::lite_03}.receive(0, "01 03 00 00 00"));
     case errc::unexpected_message: return on_request("01 02 00 00 00");
     case errc::unknown_subscription: return named(client{}.receive(3, "00 02 05 00"));

@@ -135,7 +135,8 @@ TEST_CASE("more groups than streams in hand are all sent, without further input"
 
 TEST_CASE("a request's FIN waits for the answer where it could be taken for a cancellation",
     "[session][request][regression]") {
-    subject client{role::client, GENERATE(version::lite_05, version::lite_06_wip)};
+    const auto v = GENERATE(version::lite_05, version::lite_06);
+    subject client{role::client, v};
     begin(client);
     const auto writes = [&] {
         list out;
@@ -148,7 +149,7 @@ TEST_CASE("a request's FIN waits for the answer where it could be taken for a ca
         REQUIRE(client->request_track({"room", "video"}));
         CHECK_FALSE(has_fin(writes()));
         SECTION("but after a TRACK_INFO") {
-            CHECK(client.receive(0, "06 00 00 53 88 43e8").size() == 1);
+            CHECK(client.receive(0, sized(std::string(has_ordered(v) ? "00" : "") + "00 5388 43e8")).size() == 1);
             CHECK(writes() == list{"write 0 fin"});
             CHECK(client.receive(0, "", true).empty());
         }

@@ -6,11 +6,13 @@
 #include "sim/print.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <map>
 #include <moqlite/session/checking_transport.hpp>
 #include <moqlite/session/session.hpp>
 #include <moqlite/session/transport.hpp>
+#include <moqlite/wire/lite/subscribe.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,6 +25,10 @@ using namespace std::chrono_literals;
 using list = std::vector<std::string>;
 
 inline constexpr time_point t0{1s};
+
+/// The versions whose integers are those of QUIC, as the bytes in most tests are. Of moq-lite-07 there are tests of its
+/// own.
+inline constexpr std::array quic_versions{version::lite_03, version::lite_04, version::lite_05, version::lite_06};
 
 /// The lines without those that begin with `word`.
 [[nodiscard]] inline list without(list lines, std::string_view word) {
@@ -203,6 +209,32 @@ inline void begin(subject& s, scope allowed = {}) {
     std::string_view track, std::string_view options = "00 00 00 00 00") {
     return "02 " + sized(std::string(id) + wire_text(broadcast) + wire_text(track) + std::string(options));
 }
+/// The same in the layout of a version.
+[[nodiscard]] inline std::string options_bytes(version v, const subscribe_options& o = {}) {
+    std::vector<std::byte> message;
+    sim::must(wire::lite::encode(v, wire::lite::subscribe_update{o}, message) == errc::ok, "these options are encoded");
+    return to_hex(byte_view{message}.subspan(1)); // Without its length.
+}
+[[nodiscard]] inline std::string subscribe_bytes(version v, std::string_view id, std::string_view broadcast,
+    std::string_view track, const subscribe_options& o = {}) {
+    return subscribe_bytes(id, broadcast, track, options_bytes(v, o));
+}
+/// SUBSCRIBE_UPDATE.
+[[nodiscard]] inline std::string update_bytes(version v, const subscribe_options& o) {
+    return sized(options_bytes(v, o));
+}
+/// A FETCH stream's first bytes.
+[[nodiscard]] inline std::string fetch_bytes(
+    version v, std::string_view broadcast, std::string_view track, std::string_view sequence) {
+    return "03 " + sized(wire_text(broadcast) + wire_text(track) + "00" + std::string(sequence) +
+                         (has_frame_ranges(v) ? "00 00" : ""));
+}
+/// A group stream's first bytes.
+[[nodiscard]] inline std::string group_bytes(version v, std::string_view id, std::string_view sequence) {
+    return "00 " + sized(std::string(id) + std::string(sequence) + (has_frame_ranges(v) ? "00" : ""));
+}
+/// The same as the session writes it.
+[[nodiscard]] inline std::string compact(std::string_view spaced) { return to_hex(hex(spaced)); }
 [[nodiscard]] inline std::string track_bytes(std::string_view broadcast, std::string_view track) {
     return "06 " + sized(wire_text(broadcast) + wire_text(track));
 }

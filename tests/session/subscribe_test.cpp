@@ -24,11 +24,8 @@ using ms = milliseconds;
 } // namespace
 
 TEST_CASE("a SUBSCRIBE carries all options", "[session][subscribe]") {
-    const viewer client{{.priority = 3,
-        .ordered = true,
-        .max_latency = ms{250},
-        .start = group_sequence{6},
-        .end = group_sequence{99}}};
+    const viewer client{
+        {.priority = 3, .ordered = true, .max_age = ms{250}, .start = group_sequence{6}, .end = group_sequence{99}}};
     CHECK(client.request == list{"open bidi", "write 0 021700"
                                               "08726f6f6d2f63616d05766964656f"
                                               "030140fa074064"});

@@ -79,7 +79,7 @@ TEST_CASE("updates before the SUBSCRIBE has a stream follow it as one", "[sessio
 TEST_CASE("what an update does not set stays as it is, and a Group End goes only by name", "[session][update]") {
     viewer client{{.priority = 3,
         .ordered = true,
-        .max_latency = milliseconds{100},
+        .max_age = milliseconds{100},
         .start = group_sequence{7},
         .end = group_sequence{9}}};
     const auto sent = [&](const subscribe_changes& u) {
@@ -90,7 +90,7 @@ TEST_CASE("what an update does not set stays as it is, and a Group End goes only
     CHECK(sent({.priority = 4}) == list{"write 0 0604014064080a"});
     CHECK(sent({.end = group_sequence{10}}) == list{"write 0 0604014064080b"});
     CHECK(sent({.end = no_end}) == list{"write 0 06040140640800"});
-    CHECK(sent({.ordered = false, .max_latency = milliseconds{0}}) == list{"write 0 050400000800"});
+    CHECK(sent({.ordered = false, .max_age = milliseconds{0}}) == list{"write 0 050400000800"});
     CHECK(sent({.start = group_sequence{3}}) == list{"write 0 050400000400"});
     CHECK(sent({.priority = 4}).empty());
 }

@@ -11,7 +11,7 @@
 namespace moqlite::sim {
 
 [[nodiscard]] inline version any_version(chance& dice) {
-    return dice.one_of({version::lite_03, version::lite_04, version::lite_05, version::lite_06_wip});
+    return dice.one_of({version::lite_03, version::lite_04, version::lite_05, version::lite_06, version::lite_07_wip});
 }
 
 /// Session options for a transport whose connections take time to establish.

@@ -43,7 +43,7 @@ public:
     line& operator<<(const subscribe_options& o) {
         *this << "priority" << std::uint64_t{o.priority};
         if (o.ordered) *this << "ordered";
-        *this << "latency" << o.max_latency.count();
+        *this << "latency" << o.max_age.count();
         return *this << (o.start ? std::to_string(number(*o.start)) : std::string()) + ".." +
                             (o.end ? std::to_string(number(*o.end)) : std::string());
     }
@@ -75,7 +75,8 @@ private:
                 line out{"broadcast_available"};
                 out << x.watch << x.path << "hops";
                 for (auto hop : x.hops) out << hop;
-                if (x.cost != x.hops.size()) out << "cost" << x.cost;
+                const bool plain = x.cost == route_cost{}.plus(1) || x.cost == route_cost::unknown().plus(1);
+                if (!plain) out << "cost" << x.cost.warm << x.cost.cold;
                 if (x.restart) out << "restart";
                 return out;
             },
@@ -88,7 +89,7 @@ private:
             [](const track_info_received& x) -> std::string {
                 return line{"track_info_received"} << x.query << "priority" << std::uint64_t{x.info.priority}
                                                    << (x.info.ordered ? "ordered" : "unordered") << "latency"
-                                                   << x.info.max_latency.count() << "timescale" << x.info.timescale;
+                                                   << x.info.max_age.count() << "timescale" << x.info.timescale;
             },
             [](const track_refused& x) -> std::string { return line{"track_refused"} << x.query << x.code; },
             [](const subscription_accepted& x) -> std::string {

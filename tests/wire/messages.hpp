@@ -26,7 +26,8 @@ struct Catch::StringMaker<moqlite::errc> {
 
 namespace moqlite::test {
 
-inline constexpr auto all_versions = {version::lite_03, version::lite_04, version::lite_05, version::lite_06_wip};
+inline constexpr auto all_versions = {
+    version::lite_03, version::lite_04, version::lite_05, version::lite_06, version::lite_07_wip};
 
 /// The whole message in hexadecimal, or the name of the error.
 template <class M>
@@ -41,14 +42,14 @@ template <class M>
 
 /// The front of `in` up to the end of its first message, framed as M is; or need_more, or an error.
 template <class M>
-[[nodiscard]] wire::taken<wire::framed> take(byte_view in) {
+[[nodiscard]] wire::taken<wire::framed> take(version v, byte_view in) {
     if constexpr (wire::lite::typed_message<M>) {
-        const auto message = wire::take_typed_message(in);
+        const auto message = wire::lite::take_typed_message(v, in);
         if (message.status == wire::progress::error) return message.error;
         if (!message) return {};
         return wire::framed{message->body, message->size};
     } else {
-        return wire::take_message(in);
+        return wire::lite::take_message(v, in);
     }
 }
 
@@ -56,7 +57,7 @@ template <class M>
 template <class M>
 [[nodiscard]] errc refusal(version v, std::string_view text, const limits& bounds = wire::default_limits) {
     const auto bytes = hex(text);
-    const auto message = take<M>(bytes);
+    const auto message = take<M>(v, bytes);
     if (message.status == wire::progress::error) return message.error;
     REQUIRE(message);
     REQUIRE(message->size == bytes.size());
@@ -70,7 +71,7 @@ void check_both_ways(version v, const M& m, std::string_view text) {
     CAPTURE(alpn(v), text);
     CHECK(encoded(v, m) == to_hex(bytes));
 
-    const auto message = take<M>(bytes);
+    const auto message = take<M>(v, bytes);
     REQUIRE(message);
     CHECK(message->size == bytes.size());
     const auto decoded = wire::lite::decode<M>(v, message->body);
@@ -78,7 +79,7 @@ void check_both_ways(version v, const M& m, std::string_view text) {
     CHECK(*decoded == m);
 
     for (std::size_t cut = 0; cut < bytes.size(); ++cut)
-        CHECK(take<M>(byte_view{bytes}.first(cut)).status == wire::progress::need_more);
+        CHECK(take<M>(v, byte_view{bytes}.first(cut)).status == wire::progress::need_more);
     for (std::size_t cut = 0; cut < message->body.size(); ++cut)
         CHECK(wire::lite::decode<M>(v, message->body.first(cut)).error() != errc::ok);
 

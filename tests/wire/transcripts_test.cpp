@@ -45,8 +45,8 @@ std::string draft_name(const std::string& message, const std::string& field) {
     static const std::map<std::string, std::string> names{{"maxLatency", "max_latency_ms"},
         {"latencyMax", "max_latency_ms"}, {"startGroup", "start_group"}, {"endGroup", "end_group"},
         {"excludeHop", "exclude_hop"}, {"active", "active_count"}, {"subscribe", "subscribe_id"}, {"sequence", "group"},
-        {"payloadBytes", "size"}, {"timestampDelta", "timestamp_delta"}, {"rtt", "rtt_ms"}, {"cost", "route_cost"},
-        {"hops", "hop_ids"}};
+        {"payloadBytes", "size"}, {"timestampDelta", "timestamp_delta"}, {"rtt", "rtt_ms"}, {"warmCost", "warm_cost"},
+        {"coldCost", "cold_cost"}, {"maxAge", "max_latency_ms"}, {"hops", "hop_ids"}};
     const auto found = names.find(field);
     return found != names.end() ? found->second : field;
 }

@@ -62,13 +62,13 @@ result<M> decode_whole(const entry& e) {
     if constexpr (std::is_same_v<M, lite::datagram>) {
         return lite::decode<M>(e.v, e.bytes);
     } else if constexpr (lite::typed_message<M>) {
-        const auto message = take_typed_message(e.bytes);
+        const auto message = lite::take_typed_message(e.v, e.bytes);
         if (!message) return at_end(message);
         if (message->type != message_type(e.v, M{})) return errc::unknown_message_type;
         if (message->size != e.bytes.size()) return errc::message_too_long;
         return lite::decode<M>(e.v, message->body);
     } else {
-        const auto message = take_message(e.bytes);
+        const auto message = lite::take_message(e.v, e.bytes);
         if (!message) return at_end(message);
         if (message->size != e.bytes.size()) return errc::message_too_long;
         return lite::decode<M>(e.v, message->body);
@@ -95,7 +95,7 @@ outcome run_message(const entry& e) {
 /// SUBSCRIBE_OK, _END and _DROP, which only the type distinguishes.
 inline outcome run_subscribe_response(const entry& e) {
     const auto types = lite::subscribe_response_types(e.v);
-    const auto message = take_typed_message(e.bytes, default_limits.control_message, types);
+    const auto message = lite::take_typed_message(e.v, e.bytes, default_limits.control_message, types);
     if (!message) return {at_end(message), false, {}, {}};
     return {lite::decode_subscribe_response(e.v, *message).error(), false, {}, {}};
 }
@@ -103,36 +103,37 @@ inline outcome run_subscribe_response(const entry& e) {
 /// ANNOUNCE in the form of the version.
 inline outcome run_announce(const entry& e) {
     if (!has_typed_announces(e.v)) return run_message<lite::announce>(e);
-    const auto message = take_typed_message(e.bytes, default_limits.control_message, lite::announcement_types);
+    const auto message = lite::take_typed_message(e.v, e.bytes);
     if (!message) return {at_end(message), false, {}, {}};
     return {lite::decode_announcement(e.v, *message).error(), false, {}, {}};
 }
 
-inline void put_varint(std::uint64_t value, std::string& out) {
-    std::array<std::byte, varint_size_max> form{};
-    out += to_hex(byte_view{form}.first(write_varint(value, form)));
+inline void put_integer(version v, std::uint64_t value, std::string& out) {
+    std::array<std::byte, integer_size_max> form{};
+    out += to_hex(byte_view{form}.first(write_integer(integers_of(v), value, form)));
 }
 
 inline outcome run_varint(const entry& e, const std::function<std::uint64_t(const json&)>& folded) {
     outcome out;
     byte_view in = e.bytes;
-    const auto value = read_varint(in);
+    const auto value = read_integer(integers_of(e.v), in);
     if (!value || !in.empty()) out.error = value ? errc::message_too_long : errc::message_too_short;
-    if (e.is_positive()) put_varint(folded(e.data.at("fields").at("value")), out.encoded);
+    if (value > varint_max) out.error = errc::value_too_large;
+    if (e.is_positive()) put_integer(e.v, folded(e.data.at("fields").at("value")), out.encoded);
     if (out.error != errc::ok) return out;
-    put_varint(*value, out.reencoded);
+    put_integer(e.v, *value, out.reencoded);
     out.as_told = e.is_told() && *value == folded(e.data.at("fields").at("value"));
     return out;
 }
 
 inline outcome run_string(const entry& e) {
     outcome out;
-    reader in{e.bytes};
+    reader in{e.bytes, integers_of(e.v)};
     const auto text = in.string();
     out.error = in.finish();
-    const auto written = [](std::string_view value) {
+    const auto written = [&](std::string_view value) {
         std::vector<std::byte> bytes;
-        writer{bytes}.string(value);
+        writer{bytes, integers_of(e.v)}.string(value);
         return to_hex(bytes);
     };
     if (e.is_positive()) out.encoded = written(e.data.at("fields").at("value").get<std::string>());

@@ -49,7 +49,7 @@ public:
         if constexpr (requires { m.suffix; }) m.suffix = normal(m.suffix);
         if constexpr (requires { m.broadcast; }) m.broadcast = normal(m.broadcast);
         // SETUP's entries omit the cost, which some implementations ignore.
-        if constexpr (requires { m.cost; })
+        if constexpr (requires { m.cost.reset(); })
             if (!fields_.contains("cost")) m.cost.reset();
         return m;
     }
@@ -65,10 +65,17 @@ private:
         if (!fields_.contains(name) || fields_.at(name).is_null()) return std::nullopt;
         return number(name);
     }
-    [[nodiscard]] std::optional<group_sequence> optional_group(const char* name) const {
+    template <class Id>
+    [[nodiscard]] std::optional<Id> optional_id(const char* name) const {
         const auto n = optional(name);
-        return n ? std::optional{group_sequence{*n}} : std::nullopt;
+        return n ? std::optional{Id{*n}} : std::nullopt;
     }
+    /// Where Max Age decides about the start, 0 is no floor.
+    [[nodiscard]] std::optional<group_sequence> start() const {
+        if (has_start_by_age(version_) && number("start_group") == 0) return std::nullopt;
+        return optional_id<group_sequence>("start_group");
+    }
+    [[nodiscard]] route_cost cost() const { return {number("warm_cost"), number("cold_cost")}; }
     [[nodiscard]] bool boolean(const char* name) const { return fields_.at(name).get<bool>(); }
     [[nodiscard]] std::uint8_t byte(const char* name) const { return static_cast<std::uint8_t>(number(name)); }
 
@@ -82,10 +89,12 @@ private:
 
     [[nodiscard]] subscribe_options options() const {
         return {.priority = byte("priority"),
-            .ordered = boolean("ordered"),
-            .max_latency = milliseconds{number("max_latency_ms")},
-            .start = optional_group("start_group"),
-            .end = optional_group("end_group")};
+            .ordered = has_ordered(version_) && boolean("ordered"),
+            .max_age = milliseconds{number("max_latency_ms")},
+            .start = start(),
+            .end = optional_id<group_sequence>("end_group"),
+            .frame_start = object_id{number_or_0("start_frame")},
+            .frame_end = optional_id<object_id>("end_frame")};
     }
 
     [[nodiscard]] std::string_view normal(std::string_view path) { return kept_.emplace_back(path::normalise(path)); }
@@ -97,7 +106,9 @@ private:
         m.cost = optional("cost");
         m.origin = hop_id{number_or_0("origin")};
     }
-    void fill(wire::lite::announce_request& m) { m = {text("prefix"), hop_id{number_or_0("exclude_hop")}}; }
+    void fill(wire::lite::announce_request& m) {
+        m = {text("prefix"), hop_id{number_or_0("exclude_hop")}, has_hidden(version_) && boolean("hidden")};
+    }
     void fill(wire::lite::announce_ok& m) { m = {hop_id{number("hop_id")}, number("active_count")}; }
     void fill(wire::lite::announce& m) {
         const auto status = text("status");
@@ -107,9 +118,16 @@ private:
         m.suffix = active || status == "ended" ? text("suffix") : "unknown status";
         m.hops = hops();
     }
-    void fill(wire::lite::announce_start& m) { m = {text("suffix"), hops(), number("route_cost")}; }
+    [[nodiscard]] wire::lite::announce_base base(const char* distance, const char* keep) const {
+        return {number_or_0(distance), number_or_0(keep)};
+    }
+    void fill(wire::lite::announce_start& m) {
+        m = {text("suffix"), hops(), cost(), base("path_base", "path_keep"), base("hop_base", "hop_keep")};
+    }
     void fill(wire::lite::announce_end& m) { m = {number("announce_id")}; }
-    void fill(wire::lite::announce_update& m) { m = {number("announce_id"), hops(), number("route_cost")}; }
+    void fill(wire::lite::announce_update& m) {
+        m = {number("announce_id"), hops(), cost(), base("hop_base", "hop_keep")};
+    }
     void fill(wire::lite::subscribe& m) { m = {number("subscribe_id"), text("broadcast"), text("track"), options()}; }
     void fill(wire::lite::subscribe_update& m) { m = {options()}; }
     void fill(wire::lite::subscribe_ok& m) {
@@ -118,7 +136,7 @@ private:
         else
             m.group = group_sequence{number("group")};
     }
-    void fill(wire::lite::subscribe_end& m) { m = {group_sequence{number("group")}}; }
+    void fill(wire::lite::subscribe_end& m) { m = {group_sequence{number("group")}, number_or_0("streams")}; }
     void fill(wire::lite::subscribe_drop& m) {
         // gomoqt writes the number after the group where all others write the group.
         const bool after = fields_.contains("start_group_plus_one");
@@ -127,12 +145,16 @@ private:
     }
     void fill(wire::lite::track& m) { m = {text("broadcast"), text("track")}; }
     void fill(wire::lite::track_info& m) {
-        m = {byte("priority"), boolean("ordered"), milliseconds{number("max_latency_ms")}, number("timescale")};
+        m = {byte("priority"), has_ordered(version_) && boolean("ordered"), milliseconds{number("max_latency_ms")},
+            number("timescale")};
     }
     void fill(wire::lite::fetch& m) {
-        m = {text("broadcast"), text("track"), byte("priority"), group_sequence{number("group")}};
+        m = {text("broadcast"), text("track"), byte("priority"), group_sequence{number("group")},
+            object_id{number_or_0("start_frame")}, optional_id<object_id>("end_frame")};
     }
-    void fill(wire::lite::group_header& m) { m = {number("subscribe_id"), group_sequence{number("group")}}; }
+    void fill(wire::lite::group_header& m) {
+        m = {number("subscribe_id"), group_sequence{number("group")}, object_id{number_or_0("start_frame")}};
+    }
     void fill(wire::lite::datagram& m) {
         payload_ = hex(text("payload"));
         m = {number("subscribe_id"), group_sequence{number("group")}, timestamp{number("timestamp")}, payload_};

@@ -111,7 +111,7 @@ public:
     }
     static std::string info(const track_info& x) {
         return "info priority " + std::to_string(x.priority) + (x.ordered ? " ordered" : "") + " latency " +
-               std::to_string(x.max_latency.count()) + " timescale " + std::to_string(x.timescale);
+               std::to_string(x.max_age.count()) + " timescale " + std::to_string(x.timescale);
     }
     static std::string dropped(group_sequence first, group_sequence last, app_error code) {
         return "dropped " + std::to_string(number(first)) + " to " + std::to_string(number(last)) + " code " +

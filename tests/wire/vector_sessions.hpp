@@ -6,12 +6,14 @@
 #include "vector_streams.hpp"
 
 #include <algorithm>
+#include <catch2/catch_test_macros.hpp>
 #include <cstddef>
 #include <map>
 #include <moqlite/core/path.hpp>
 #include <moqlite/session/session.hpp>
 #include <optional>
 #include <session/subject.hpp>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -114,10 +116,29 @@ private:
         m.status == lite::announce_status::active ? came(path, m.hops) : went(path);
     }
     void follow(const lite::announce_start& m, std::uint64_t id) {
-        paths_[id] = whole(m.suffix);
-        came(paths_[id], m.hops);
+        std::string suffix;
+        if (m.path_base.distance != 0) {
+            std::istringstream segments{suffixes_[id - m.path_base.distance]};
+            std::string one;
+            for (auto n = m.path_base.keep; n != 0 && std::getline(segments, one, '/'); --n)
+                suffix = path::join(suffix, one);
+        }
+        suffixes_[id] = path::join(suffix, path::normalise(m.suffix));
+        paths_[id] = whole(suffixes_[id]);
+        next_ = id + 1;
+        came(paths_[id], chains_[id] = chain(m.hops, m.hop_base, id));
     }
-    void follow(const lite::announce_update& m, std::uint64_t) { came(paths_[m.id], m.hops); }
+    void follow(const lite::announce_update& m, std::uint64_t) {
+        const auto hops = chain(m.hops, m.hop_base, next_);
+        came(paths_[m.id], chains_[m.id] = hops);
+    }
+    /// With the last hops of its base.
+    lite::hop_list chain(lite::hop_list hops, const lite::announce_base& base, std::uint64_t from) {
+        if (base.distance == 0) return hops;
+        const auto& of = chains_[from - base.distance];
+        for (auto i = of.size() - base.keep; i != of.size(); ++i) REQUIRE(hops.push_back(of[i]));
+        return hops;
+    }
     void follow(const lite::announce_end& m, std::uint64_t) { went(paths_[m.id]); }
     void follow(const lite::subscribe_ok& m, std::uint64_t) {
         auto start = has_options_in_ok(s_.dialect) ? m.options.start : std::optional{m.group};
@@ -192,7 +213,9 @@ private:
     hop_id publisher_{};
     std::uint64_t promised_ = 0;
     std::map<std::string, bool> live_;
-    std::map<std::uint64_t, std::string> paths_;
+    std::map<std::uint64_t, std::string> paths_, suffixes_;
+    std::map<std::uint64_t, lite::hop_list> chains_;
+    std::uint64_t next_ = 0; ///< The next announce id.
     bool accepted_ = false;
     bool answered_ = false; ///< With TRACK_INFO.
     std::uint64_t frames_ = 0;

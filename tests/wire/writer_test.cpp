@@ -23,7 +23,7 @@ TEST_CASE("a length prefix has as many bytes as needed", "[writer]") {
         std::vector<std::byte> out;
         writer to{out};
         to.prefixed([&] { to.bytes(std::vector<std::byte>(size)); });
-        const auto message = wire::take_message(out);
+        const auto message = wire::take_message(wire::integers::quic, out);
         REQUIRE(message);
         CHECK(message->body.size() == size);
         CHECK(message->size == out.size());

@@ -46,6 +46,7 @@ enum class errc : std::uint8_t {
     unknown_message_type, ///< The version does not define this message type.
     unknown_stream_type,  ///< The version does not define this stream type.
     bad_utf8,
+    bad_flag,   ///< A flag that is neither 0 nor 1, where that matters.
     bad_status, ///< The version does not define this ANNOUNCE status.
     too_many_hops,
     duplicate_hop, ///< A hop id, other than 0, twice in one list.
@@ -55,6 +56,7 @@ enum class errc : std::uint8_t {
     duplicate_parameter,
     parameter_size, ///< A varint parameter whose size differs from its Length.
     zero_timescale,
+    bad_frame_range,        ///< A range of frames that is reversed, or ends in a group that is not named.
     timestamp_out_of_range, ///< The running timestamp leaves 0 .. 2^62-1.
     frame_too_large,
     value_too_large, ///< Above 2^62-1: cannot be encoded.
@@ -64,6 +66,9 @@ enum class errc : std::uint8_t {
     setup_timeout,
     stream_timeout, ///< A stream brought no stream type or request in time.
     duplicate_announce,
+    bad_announce_base,  ///< An announcement keeps more of an earlier one than there is, or than may be.
+    base_refused,       ///< An announcement keeps a part of one that was refused.
+    end_missing,        ///< A subscription ended without SUBSCRIBE_END.
     unknown_announce,   ///< An announce id that was never assigned, or whose broadcast has ended.
     response_before_ok, ///< Another response before the SUBSCRIBE_OK, which must be first (before moq-lite-05).
     unexpected_message, ///< A message that is not allowed here, such as a second request.
@@ -119,6 +124,7 @@ inline constexpr std::array error_table{
     error_row{errc::unknown_message_type, "unknown_message_type", app_error::unexpected_message},
     error_row{errc::unknown_stream_type, "unknown_stream_type", app_error::unsupported},
     error_row{errc::bad_utf8, "bad_utf8", app_error::decode},
+    error_row{errc::bad_flag, "bad_flag", app_error::decode},
     error_row{errc::bad_status, "bad_status", app_error::decode},
     error_row{errc::too_many_hops, "too_many_hops", app_error::bounds_exceeded},
     error_row{errc::duplicate_hop, "duplicate_hop", app_error::decode},
@@ -128,6 +134,7 @@ inline constexpr std::array error_table{
     error_row{errc::duplicate_parameter, "duplicate_parameter", app_error::decode},
     error_row{errc::parameter_size, "parameter_size", app_error::wrong_size},
     error_row{errc::zero_timescale, "zero_timescale", app_error::decode},
+    error_row{errc::bad_frame_range, "bad_frame_range", app_error::decode},
     error_row{errc::timestamp_out_of_range, "timestamp_out_of_range", app_error::bounds_exceeded},
     error_row{errc::frame_too_large, "frame_too_large", app_error::frame_too_large},
     error_row{errc::value_too_large, "value_too_large", app_error::bounds_exceeded},
@@ -136,6 +143,9 @@ inline constexpr std::array error_table{
     error_row{errc::setup_timeout, "setup_timeout", app_error::timeout},
     error_row{errc::stream_timeout, "stream_timeout", app_error::timeout},
     error_row{errc::duplicate_announce, "duplicate_announce", app_error::protocol_violation},
+    error_row{errc::bad_announce_base, "bad_announce_base", app_error::protocol_violation},
+    error_row{errc::base_refused, "base_refused", app_error::decode},
+    error_row{errc::end_missing, "end_missing", app_error::protocol_violation},
     error_row{errc::unknown_announce, "unknown_announce", app_error::protocol_violation},
     error_row{errc::response_before_ok, "response_before_ok", app_error::protocol_violation},
     error_row{errc::unexpected_message, "unexpected_message", app_error::unexpected_message},

@@ -87,7 +87,7 @@ struct limits {
     /// A publisher whose broadcast another has taken over counts as dead when it has been silent for this time, and for
     /// three round trips; its readers are cut off.
     duration takeover_grace = std::chrono::milliseconds{500};
-    duration latency_min = std::chrono::milliseconds{500}; ///< A lower Subscriber Max Latency counts as this.
+    duration latency_min = std::chrono::milliseconds{500}; ///< A lower Subscriber Max Age counts as this.
 };
 
 } // namespace moqlite

@@ -14,6 +14,13 @@ namespace moqlite::path {
     return p.empty() ? 0 : static_cast<std::size_t>(std::count(p.begin(), p.end(), '/')) + 1;
 }
 
+/// The first `n` segments of a normalised path, or all if it has fewer.
+[[nodiscard]] constexpr std::string_view first_segments(std::string_view p, std::size_t n) noexcept {
+    std::size_t end = 0;
+    for (; n != 0 && end < p.size(); --n) end = std::min(p.find('/', end + (end != 0)), p.size());
+    return p.substr(0, end);
+}
+
 /// True if `p` has no leading, trailing or repeated slash.
 [[nodiscard]] constexpr bool is_normal(std::string_view p) noexcept {
     if (p.empty()) return true;

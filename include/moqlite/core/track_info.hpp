@@ -11,7 +11,7 @@ namespace moqlite {
 struct track_info {
     moqlite::priority priority = 0;
     bool ordered = false;
-    milliseconds max_latency{5000}; ///< How long groups other than the latest are kept.
+    milliseconds max_age{5000};     ///< How long groups other than the latest are kept.
     std::uint64_t timescale = 1000; ///< Ticks per second; never 0.
 
     friend constexpr bool operator==(const track_info&, const track_info&) = default;

@@ -43,13 +43,10 @@ private:
     std::map<T, std::size_t> counts_;
 };
 
-/// Max Latency of a reader that accepts no loss.
-inline constexpr milliseconds complete_latency{86'400'000};
-
 /// A live reader accepts loss when it is too slow. A complete reader that does not know its start yet has no Group End
-/// in its first SUBSCRIBE either, but is identified by its latency.
+/// in its first SUBSCRIBE either, but is identified by its Max Age.
 [[nodiscard]] inline bool is_live(const subscribe_options& o) noexcept {
-    return !o.end && !(o.ordered && o.max_latency >= complete_latency);
+    return !o.end && !(o.ordered && o.max_age >= complete_age);
 }
 
 /// The sum of subscriptions without iterating over them: O(log n) for each one added or removed.
@@ -58,7 +55,7 @@ public:
     /// Adds completely, or not at all if an allocation throws.
     void add(const subscribe_options& o) {
         counted<priority>::addition its_priority{priorities_, o.priority};
-        counted<milliseconds>::addition its_latency{latencies_, o.max_latency};
+        counted<milliseconds>::addition its_latency{latencies_, o.max_age};
         if (o.end) ends_.add(*o.end);
         its_priority.keep();
         its_latency.keep();
@@ -71,7 +68,7 @@ public:
         --readers_;
         if (o.ordered) --ordered_;
         priorities_.remove(o.priority);
-        latencies_.remove(o.max_latency);
+        latencies_.remove(o.max_age);
         if (o.end) ends_.remove(*o.end);
         if (is_live(o)) --live_;
     }
@@ -86,13 +83,13 @@ public:
     [[nodiscard]] std::optional<group_sequence> highest_end() const noexcept {
         return ends_.empty() ? std::nullopt : std::optional{ends_.highest()};
     }
-    /// The highest priority, ordered if every reader is, the longest latency, and the highest Group End, which readers
+    /// The highest priority, ordered if every reader is, the largest Max Age, and the highest Group End, which readers
     /// without one do not remove. No Group Start.
     [[nodiscard]] subscribe_options sum() const noexcept {
         subscribe_options all{.priority = 0, .ordered = ordered_ == readers_};
         if (readers_ == 0) return all;
         all.priority = priorities_.highest();
-        all.max_latency = latencies_.highest();
+        all.max_age = latencies_.highest();
         all.end = highest_end();
         return all;
     }

@@ -13,6 +13,7 @@
 #include <moqlite/core/bytes.hpp>
 #include <moqlite/core/ids.hpp>
 #include <moqlite/core/path.hpp>
+#include <moqlite/core/route_cost.hpp>
 #include <moqlite/session/ready.hpp>
 #include <string>
 #include <string_view>
@@ -31,7 +32,7 @@ struct ended_tag;
 struct route {
     std::vector<hop_id> hops; ///< Origin first; empty for our own broadcast.
     std::uint64_t source = 0; ///< Key of the session that announced it; 0 for our own broadcast.
-    std::uint64_t cost = 0;   ///< Sum of the link costs.
+    route_cost cost{};        ///< With all links so far.
     std::uint64_t since = 0; ///< Set by the table: the number of the change with which its source began to announce it.
     bool operator==(const route& other) const noexcept {
         return hops == other.hops && source == other.source && cost == other.cost;

@@ -7,6 +7,7 @@
 #include <moqlite/core/bytes.hpp>
 #include <moqlite/core/error.hpp>
 #include <moqlite/core/ids.hpp>
+#include <moqlite/core/route_cost.hpp>
 #include <moqlite/core/subscribe_options.hpp>
 #include <moqlite/core/time.hpp>
 #include <moqlite/core/track_info.hpp>
@@ -39,7 +40,7 @@ struct broadcast_available {
     std::string_view path;
     std::span<const hop_id> hops; ///< Origin first, the peer last.
     bool restart = false;         ///< Replaces an earlier one.
-    std::uint64_t cost = 0;       ///< Cost of the route; one per hop where the version has no costs.
+    route_cost cost{};            ///< Of the route, with the link to the peer.
 };
 struct broadcast_ended {
     watch_id watch{};

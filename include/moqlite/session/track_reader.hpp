@@ -211,7 +211,7 @@ private:
         requested_ = {.priority = options_.priority, .start = next_};
         if (options_.mode == reading::complete) {
             requested_.ordered = true;
-            requested_.max_latency = milliseconds{86'400'000};
+            requested_.max_age = complete_age;
             if (next_) requested_.end = cap_ = last_wanted();
         }
         const auto id = session_.subscribe({broadcast_, track_}, requested_);

@@ -17,7 +17,9 @@ enum class frame_format : std::uint8_t {
 inline constexpr std::size_t frame_formats = 3;
 
 [[nodiscard]] constexpr frame_format frames_of(version v) noexcept {
-    return has_timestamps(v) ? frame_format::lite_time : frame_format::lite_size;
+    return has_leading_ones(v) ? frame_format::lite_leading_ones
+           : has_timestamps(v) ? frame_format::lite_time
+                               : frame_format::lite_size;
 }
 
 [[nodiscard]] constexpr bool has_timestamps(frame_format f) noexcept { return f != frame_format::lite_size; }

@@ -7,7 +7,7 @@
 #include <moqlite/core/bytes.hpp>
 #include <moqlite/core/error.hpp>
 #include <moqlite/core/limits.hpp>
-#include <moqlite/wire/varint.hpp>
+#include <moqlite/wire/integers.hpp>
 
 namespace moqlite::wire {
 
@@ -47,24 +47,24 @@ struct typed_framed {
 
 /// Parses the message at the front of `in`. A body above `max_body` is refused before it arrives.
 [[nodiscard]] constexpr taken<framed> take_message(
-    byte_view in, std::size_t max_body = default_limits.control_message) noexcept {
+    integers form, byte_view in, std::size_t max_body = default_limits.control_message) noexcept {
     auto rest = in;
-    const auto length = read_varint(rest);
-    if (length.value_or(varint_at_least(in)) > max_body) return errc::message_too_large;
+    const auto length = read_integer(form, rest);
+    if (length.value_or(integer_at_least(form, in)) > max_body) return errc::message_too_large;
     if (!length || rest.size() < *length) return {};
     const auto size = static_cast<std::size_t>(*length);
     return framed{rest.first(size), in.size() - rest.size() + size};
 }
 
 /// The same for a message with a type. A type of `types` or above is refused at once.
-[[nodiscard]] constexpr taken<typed_framed> take_typed_message(byte_view in,
+[[nodiscard]] constexpr taken<typed_framed> take_typed_message(integers form, byte_view in,
     std::size_t max_body = default_limits.control_message,
     std::uint64_t types = std::numeric_limits<std::uint64_t>::max()) noexcept {
     auto rest = in;
-    const auto type = read_varint(rest);
-    if (type.value_or(varint_at_least(in)) >= types) return errc::unknown_message_type;
+    const auto type = read_integer(form, rest);
+    if (type.value_or(integer_at_least(form, in)) >= types) return errc::unknown_message_type;
     if (!type) return {};
-    const auto message = take_message(rest, max_body);
+    const auto message = take_message(form, rest, max_body);
     if (message.status == progress::error) return message.error;
     if (!message) return {};
     return typed_framed{*type, message->body, in.size() - rest.size() + message->size};

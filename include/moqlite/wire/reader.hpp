@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <moqlite/core/bytes.hpp>
 #include <moqlite/core/error.hpp>
+#include <moqlite/wire/integers.hpp>
 #include <moqlite/wire/utf8.hpp>
-#include <moqlite/wire/varint.hpp>
 #include <string_view>
 
 namespace moqlite::wire {
@@ -15,12 +15,14 @@ namespace moqlite::wire {
 /// as 0 or empty. Call finish() once at the end. Returned views alias the body.
 class reader {
 public:
-    constexpr explicit reader(byte_view body) noexcept : in_(body) {}
+    constexpr explicit reader(byte_view body, integers form = integers::quic) noexcept : in_(body), form_(form) {}
 
+    /// An integer, of which the session can count on 62 bits.
     [[nodiscard]] constexpr std::uint64_t varint() noexcept {
-        const auto value = read_varint(in_);
+        const auto value = read_integer(form_, in_);
         if (!value) fail(errc::message_too_short);
-        return value.value_or(0);
+        if (value > varint_max) fail(errc::value_too_large);
+        return error_ == errc::ok ? *value : 0;
     }
 
     [[nodiscard]] constexpr std::uint8_t u8() noexcept {
@@ -75,6 +77,7 @@ private:
     }
 
     byte_view in_;
+    integers form_;
     errc error_ = errc::ok;
 };
 

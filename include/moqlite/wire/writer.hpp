@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <moqlite/core/bytes.hpp>
 #include <moqlite/core/error.hpp>
-#include <moqlite/wire/varint.hpp>
+#include <moqlite/wire/integers.hpp>
 #include <string_view>
 #include <vector>
 
@@ -15,12 +15,13 @@ namespace moqlite::wire {
 /// Appends to `out`, whose memory is reused. The first error sticks; rollback() then removes the rest.
 class writer {
 public:
-    explicit writer(std::vector<std::byte>& out) noexcept : out_(out), start_(out.size()) {}
+    explicit writer(std::vector<std::byte>& out, integers form = integers::quic) noexcept
+        : out_(out), start_(out.size()), form_(form) {}
 
     void varint(std::uint64_t value) {
         if (value > varint_max) return fail(errc::value_too_large);
-        std::array<std::byte, varint_size_max> form{};
-        bytes(byte_view{form}.first(write_varint(value, form)));
+        std::array<std::byte, integer_size_max> encoded{};
+        bytes(byte_view{encoded}.first(write_integer(form_, value, encoded)));
     }
 
     void u8(std::uint8_t value) { out_.push_back(std::byte{value}); }
@@ -38,8 +39,8 @@ public:
     void prefixed(Body&& body) {
         const auto at = out_.size();
         body();
-        std::array<std::byte, varint_size_max> form{};
-        const auto length = byte_view{form}.first(write_varint(out_.size() - at, form));
+        std::array<std::byte, integer_size_max> encoded{};
+        const auto length = byte_view{encoded}.first(write_integer(form_, out_.size() - at, encoded));
         out_.insert(out_.begin() + static_cast<std::ptrdiff_t>(at), length.begin(), length.end());
     }
 
@@ -55,6 +56,7 @@ public:
 private:
     std::vector<std::byte>& out_;
     std::size_t start_;
+    integers form_;
     errc error_ = errc::ok;
 };
 

@@ -99,7 +99,7 @@ const scenes ours{
     {"B4 ANNOUNCE_REQUEST for one of N broadcasts", 2000, 1.2,
         [](std::size_t n) { requests_beside(n, version::lite_05); }},
     {"B4 ANNOUNCE_REQUEST for one of N broadcasts, version 06", 2000, 1.2,
-        [](std::size_t n) { requests_beside(n, version::lite_06_wip); }},
+        [](std::size_t n) { requests_beside(n, version::lite_06); }},
     {"B4 a change beside N requests for other prefixes", 1000, 1.2, change_beside_listeners},
     {"a change of one of N sessions that announce the same broadcast", 100, 2.2, change_among_sources},
 };

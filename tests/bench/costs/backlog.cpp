@@ -80,8 +80,8 @@ void ends_of_draining(std::size_t n) {
     auto& whole = w.join();
     const auto its = live->subscribe({"room", "video"}).value();
     w.settle();
-    static_cast<void>(whole->subscribe(
-        {"room", "video"}, {.ordered = true, .max_latency = relaying::complete_latency, .end = group_sequence{0}}));
+    static_cast<void>(
+        whole->subscribe({"room", "video"}, {.ordered = true, .max_age = complete_age, .end = group_sequence{0}}));
     w.settle();
     const auto begin = [&](std::size_t by, std::uint64_t sequence) {
         const auto g = camera->open_group(asked.at(by), group_sequence{sequence});
@@ -102,8 +102,8 @@ void ends_of_draining(std::size_t n) {
     for (; next <= n + 51; ++next) unfinished.push_back(begin(1, next));
     w.settle();
     live.relay_end.takes = false;
-    static_cast<void>(live->update(
-        its, {.ordered = true, .max_latency = relaying::complete_latency, .end = group_sequence{SIZE_MAX / 8}}));
+    static_cast<void>(
+        live->update(its, {.ordered = true, .max_age = complete_age, .end = group_sequence{SIZE_MAX / 8}}));
     w.settle();
     expect(w.r.stats().tracks == 2, "nothing is drained");
     unfinished.pop_back(); // The last one frees the log.

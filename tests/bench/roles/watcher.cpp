@@ -27,7 +27,7 @@ watcher::watcher(const watcher_role& plan, const std::vector<std::byte>& expecte
     if (has_options_in_ok(session_.negotiated())) asked_.start = group_sequence{0};
     if (plan.how == watching::capped) {
         asked_.ordered = true;
-        asked_.max_latency = milliseconds{86'400'000};
+        asked_.max_age = milliseconds{86'400'000};
         // From the first group on, so that there is a Group End from the beginning.
         asked_.start = group_sequence{0};
         asked_.end = group_sequence{ahead_.distance() - 1};

@@ -67,7 +67,7 @@ void control_message(report& out, version dialect) {
     });
     const double read = nanoseconds([&] {
         benchmark::DoNotOptimize(bytes.data());
-        const auto message = wire::take_message(bytes);
+        const auto message = take_message(dialect, bytes);
         benchmark::DoNotOptimize(decode<subscribe>(dialect, message->body, bounds));
     });
     row(out, dialect, "SUBSCRIBE", bytes.size(), write, read, 60);
@@ -75,19 +75,19 @@ void control_message(report& out, version dialect) {
 
 void group_message(report& out, version dialect) {
     using namespace wire::lite;
-    group_header m{7, group_sequence{12345}};
+    group_header m{7, group_sequence{12345}, {}};
     std::array<std::byte, group_prefix_size_max> prefix;
     std::size_t size = 0;
     const double write = nanoseconds([&] {
         benchmark::DoNotOptimize(m);
-        size = write_group_prefix(m, prefix);
+        size = write_group_prefix(dialect, m, prefix);
         benchmark::DoNotOptimize(prefix);
     });
     const double read = nanoseconds([&] {
         benchmark::DoNotOptimize(prefix);
         const byte_view in = byte_view{prefix}.first(size);
         const auto type = take_uni_type(dialect, in);
-        const auto message = wire::take_message(in.subspan(type->size), 16);
+        const auto message = take_message(dialect, in.subspan(type->size), group_size_max(dialect));
         benchmark::DoNotOptimize(decode<group_header>(dialect, message->body, bounds));
     });
     row(out, dialect, "GROUP", size, write, read, 15);

@@ -7,7 +7,7 @@ using namespace moqlite::wire::lite;
 namespace {
 
 constexpr auto v = version::lite_05;
-constexpr auto wip = version::lite_06_wip;
+constexpr auto typed = version::lite_06;
 
 /// A hop list of `n` hops: 1, 2, and so on.
 hop_list hops(std::size_t n) {
@@ -28,23 +28,23 @@ std::pair<std::string, std::string> path(std::size_t n) {
 } // namespace
 
 TEST_CASE("an ANNOUNCE_REQUEST has a prefix and the hop to exclude", "[announce]") {
-    check_both_ways(v, announce_request{"room", hop_id{0x1111}}, "07 04 726f6f6d 5111");
+    check_both_ways(v, announce_request{"room", hop_id{0x1111}, false}, "07 04 726f6f6d 5111");
     check_both_ways(v, announce_request{}, "02 00 00");
-    check_both_ways(version::lite_04, announce_request{"room", hop_id{0x1111}}, "07 04 726f6f6d 5111");
+    check_both_ways(version::lite_04, announce_request{"room", hop_id{0x1111}, false}, "07 04 726f6f6d 5111");
 }
 
 TEST_CASE("an ANNOUNCE_REQUEST of lite-03 and lite-06 has no hop to exclude", "[announce]") {
-    check_both_ways(version::lite_03, announce_request{"room", {}}, "05 04 726f6f6d");
-    check_both_ways(wip, announce_request{"room", {}}, "05 04 726f6f6d");
+    check_both_ways(version::lite_03, announce_request{"room", {}, false}, "05 04 726f6f6d");
+    check_both_ways(typed, announce_request{"room", {}, false}, "05 04 726f6f6d");
 }
 
 TEST_CASE("a path is read as on the wire, with its slashes", "[announce]") {
-    check_both_ways(v, announce_request{"//room/", {}}, "09 07 2f2f726f6f6d2f 00");
+    check_both_ways(v, announce_request{"//room/", {}, false}, "09 07 2f2f726f6f6d2f 00");
 }
 
 TEST_CASE("ANNOUNCE_OK carries the sender's hop and the number of announcements that follow", "[announce]") {
     check_both_ways(v, announce_ok{hop_id{0x2222}, 1}, "03 6222 01");
-    check_both_ways(wip, announce_ok{hop_id{0}, 0}, "02 00 00");
+    check_both_ways(typed, announce_ok{hop_id{0}, 0}, "02 00 00");
     CHECK(refusal<announce_ok>(version::lite_04, "02 00 00") == errc::unsupported);
     CHECK(encoded(version::lite_04, announce_ok{}) == "unsupported");
 }
@@ -110,28 +110,47 @@ TEST_CASE("a name that is not UTF-8 is refused", "[announce]") {
     CHECK(refusal<announce>(v, "05 01 02 c328 00") == errc::bad_utf8);
 }
 
-TEST_CASE("announcements of lite-06 have types, ids and a cost", "[announce]") {
-    check_both_ways(wip, announce_start{"cam", {hop_id{7}}, 12}, "00 07 03 63616d 01 07 0c");
-    check_both_ways(wip, announce_end{0x4000}, "01 04 80004000");
-    check_both_ways(wip, announce_update{3, {hop_id{7}}, 12}, "02 04 03 01 07 0c");
+TEST_CASE("announcements of lite-06 have types, ids and costs", "[announce]") {
+    check_both_ways(typed, announce_start{"cam", {hop_id{7}}, {12, 30}, {}, {}}, "00 08 03 63616d 01 07 0c 1e");
+    check_both_ways(typed, announce_end{0x4000}, "01 04 80004000");
+    check_both_ways(typed, announce_update{3, {hop_id{7}}, {12, 30}, {}}, "02 05 03 01 07 0c 1e");
+}
+
+TEST_CASE("a request of lite-07 says whether it wants hidden broadcasts", "[announce]") {
+    constexpr auto v7 = version::lite_07_wip;
+    check_both_ways(v7, announce_request{"room", {}, true}, "06 04 726f6f6d 01");
+    check_both_ways(v7, announce_request{"room", {}, false}, "06 04 726f6f6d 00");
+    CHECK(refusal<announce_request>(v7, "06 04 726f6f6d 02") == errc::bad_flag);
+}
+
+TEST_CASE("announcements of lite-07 may keep parts of earlier ones", "[announce]") {
+    constexpr auto v7 = version::lite_07_wip;
+    check_both_ways(v7, announce_start{"cam", {}, {}, {}, {}}, "00 0b 00 00 03 63616d 00 00 00 00 00");
+    check_both_ways(v7, announce_start{"low", {hop_id{70000}}, {1, 2}, {2, 3}, {1, 4}},
+        "00 0e 02 03 03 6c6f77 01 01 c11170 04 01 02");
+    check_both_ways(v7, announce_update{3, {hop_id{7}}, {1, 2}, {1, 4}}, "02 07 03 01 01 07 04 01 02");
+    CHECK(refusal<announce_start>(v7, "00 09 00 01 01 78 00 00 00 00 00") == errc::bad_announce_base);
+    CHECK(refusal<announce_start>(v7, "00 09 00 00 01 78 00 00 01 00 00") == errc::bad_announce_base);
+    CHECK(encoded(typed, announce_start{"low", {}, {}, {1, 1}, {}}) == "unsupported");
+    CHECK(encoded(typed, announce_update{0, {}, {}, {1, 1}}) == "unsupported");
 }
 
 TEST_CASE("announcements are distinguished by their type", "[announce]") {
     const auto decoded = [](std::string_view text) {
         const auto bytes = hex(text);
-        return decode_announcement(wip, *moqlite::wire::take_typed_message(bytes));
+        return decode_announcement(typed, *take_typed_message(typed, bytes));
     };
-    CHECK(std::holds_alternative<announce_start>(*decoded("00 03 00 00 00")));
+    CHECK(std::holds_alternative<announce_start>(*decoded("00 04 00 00 00 00")));
     CHECK(std::get<announce_end>(*decoded("01 01 05")) == announce_end{5});
-    CHECK(std::get<announce_update>(*decoded("02 03 05 00 09")) == announce_update{5, {}, 9});
+    CHECK(std::get<announce_update>(*decoded("02 04 05 00 09 0a")) == announce_update{5, {}, {9, 10}, {}});
     CHECK(decoded("03 00").error() == errc::unknown_message_type);
-    CHECK(decoded("00 02 00 00").error() == errc::message_too_short);
+    CHECK(decoded("00 03 00 00 00").error() == errc::message_too_short);
     CHECK(decoded("01 02 00 00").error() == errc::message_too_long);
 }
 
 TEST_CASE("each version has one form of announcements and refuses the other", "[announce]") {
-    CHECK(encoded(wip, announce{}) == "unsupported");
-    CHECK(refusal<announce>(wip, "03 01 00 00") == errc::unsupported);
+    CHECK(encoded(typed, announce{}) == "unsupported");
+    CHECK(refusal<announce>(typed, "03 01 00 00") == errc::unsupported);
     CHECK(encoded(v, announce_start{}) == "unsupported");
     CHECK(encoded(v, announce_end{}) == "unsupported");
     CHECK(encoded(v, announce_update{}) == "unsupported");

@@ -31,7 +31,7 @@ std::size_t check_survives(version v, const bytes& body) {
     if (!first) return 0;
     bytes again;
     REQUIRE(encode(v, *first, again) == errc::ok);
-    const auto message = test::take<M>(again);
+    const auto message = test::take<M>(v, again);
     REQUIRE(message);
     CHECK(message->size == again.size());
     const auto second = decode<M>(v, message->body);

@@ -41,7 +41,7 @@ TEST_CASE("a frame begins with its time since the last one and its size", "[fram
     check_header(v, {.delta = 90000, .size = 5}, "8002bf20 05");
     check_header(v, {.delta = 3000, .size = 0}, "5770 00");
     check_header(v, {.delta = -1500, .size = 7}, "4bb7 07");
-    check_header(version::lite_06_wip, {.delta = 0, .size = 32 * 1024 * 1024}, "00 82000000");
+    check_header(version::lite_06, {.delta = 0, .size = 32 * 1024 * 1024}, "00 82000000");
 }
 
 TEST_CASE("a frame of lite-03 and lite-04 begins with its size alone", "[frame]") {

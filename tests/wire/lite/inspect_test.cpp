@@ -45,7 +45,7 @@ list uni(version v, std::string_view text, sender from = sender::publisher) {
 constexpr auto v3 = version::lite_03;
 constexpr auto v4 = version::lite_04;
 constexpr auto v5 = version::lite_05;
-constexpr auto v6 = version::lite_06_wip;
+constexpr auto v6 = version::lite_06;
 
 } // namespace
 
@@ -88,13 +88,14 @@ TEST_CASE("the answers of a publisher are shown with their fields", "[inspect]")
     CHECK(answer(v3, bidi_type::probe, "04 800f4240") == list{"0+5 PROBE bitrate=1000000", "whole 5"});
 }
 
-TEST_CASE("implicit announce ids are counted", "[inspect]") {
-    CHECK(
-        answer(v6, bidi_type::announce, "03 6222 01 00 04 01 61 00 00 01 01 00 00 04 01 62 00 05 02 04 01 01 07 03") ==
-        list{"0+4 ANNOUNCE_OK hop_id=8738 active_count=1",
-            "4+6 ANNOUNCE_START announce_id=0 suffix=a hop_ids= route_cost=0", "10+3 ANNOUNCE_END announce_id=0",
-            "13+6 ANNOUNCE_START announce_id=1 suffix=b hop_ids= route_cost=5",
-            "19+6 ANNOUNCE_UPDATE announce_id=1 hop_ids=7. route_cost=3", "whole 25"});
+TEST_CASE("implicit announce ids are counted, and unknown types have none", "[inspect]") {
+    CHECK(answer(v6, bidi_type::announce,
+              "03 6222 01 00 05 01 61 00 00 00 01 01 00 07 02 6869 00 05 01 62 00 05 06 02 05 01 01 07 03 04") ==
+          list{"0+4 ANNOUNCE_OK hop_id=8738 active_count=1",
+              "4+7 ANNOUNCE_START announce_id=0 suffix=a hop_ids= warm_cost=0 cold_cost=0",
+              "11+3 ANNOUNCE_END announce_id=0", "14+4 ANNOUNCE_UNKNOWN type=7 size=2 payload=6869",
+              "18+7 ANNOUNCE_START announce_id=1 suffix=b hop_ids= warm_cost=5 cold_cost=6",
+              "25+7 ANNOUNCE_UPDATE announce_id=1 hop_ids=7. warm_cost=3 cold_cost=4", "whole 32"});
 }
 
 TEST_CASE("the frames of a group carry the sum of their deltas, those before moq-lite-05 none", "[inspect]") {
@@ -111,6 +112,23 @@ TEST_CASE("the frames of a group carry the sum of their deltas, those before moq
         uni(v3, "00 02 00 07 02 6869") == list{"0+1 STREAM_TYPE type=0 name=Group", "1+3 GROUP subscribe_id=0 group=7",
                                               "4+3 FRAME size=2 payload=6869", "whole 7"});
     CHECK(uni(v5, "00 02 00 08").back() == "whole 4");
+}
+
+TEST_CASE("the messages of lite-06 are shown with their ranges of frames", "[inspect]") {
+    CHECK(request(v6, "02 0c 00 01 62 01 74 03 40fa 07 0a 04 03 06 09 00 00 00 00 00") ==
+          list{"0+1 STREAM_TYPE type=2 name=Subscribe",
+              "1+13 SUBSCRIBE subscribe_id=0 broadcast=b track=t priority=3 max_latency_ms=250 start_group=7 "
+              "end_group=9 start_frame=4 end_frame=2",
+              "14+7 SUBSCRIBE_UPDATE priority=9 max_latency_ms=0 start_group=0 end_group=none start_frame=0 "
+              "end_frame=none",
+              "whole 21"});
+    CHECK(request(v6, "03 08 01 61 01 62 03 07 02 07") ==
+          list{"0+1 STREAM_TYPE type=3 name=Fetch",
+              "1+9 FETCH broadcast=a track=b priority=3 group=7 start_frame=2 end_frame=6", "whole 10"});
+    CHECK(uni(v6, "00 03 00 07 04") ==
+          list{"0+1 STREAM_TYPE type=0 name=Group", "1+4 GROUP subscribe_id=0 group=7 start_frame=4", "whole 5"});
+    CHECK(answer(v6, bidi_type::track, "07 05 47d0 80015f90") ==
+          list{"0+8 TRACK_INFO priority=5 max_latency_ms=2000 timescale=90000", "whole 8"});
 }
 
 TEST_CASE("a datagram is one message, whatever its length", "[inspect]") {
@@ -204,7 +222,7 @@ TEST_CASE("more bytes do not change the meaning of a prefix", "[inspect]") {
     const std::vector<std::pair<inspection, std::string>> samples{
         {{v5, carrier::bidi, sender::subscriber, {}}, "02 0b 00 01 62 01 74 03 00 40fa 00 00 07 09 01 41f4 08 4065"},
         {{v4, carrier::bidi, sender::publisher, bidi_type::announce}, "06 01 01 63 01 6222 04 00 01 63 00"},
-        {{v6, carrier::bidi, sender::publisher, bidi_type::announce}, "03 6222 01 00 04 01 61 00 00 01 01 00"},
+        {{v6, carrier::bidi, sender::publisher, bidi_type::announce}, "03 6222 01 00 05 01 61 00 00 00 01 01 00"},
         {{v5, carrier::bidi, sender::publisher, bidi_type::subscribe}, "00 01 07 02 03 07 08 02 01 01 09"},
         {{v5, carrier::uni, sender::publisher, {}}, "00 02 00 07 8002bf20 02 6865 5770 00 4bb7 01 62"},
         {{v5, carrier::uni, sender::subscriber, {}}, "01 08 02 01 01 01 05 02 5111"},

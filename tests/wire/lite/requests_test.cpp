@@ -14,9 +14,13 @@ constexpr auto v = version::lite_05;
 TEST_CASE("a TRACK names a track and TRACK_INFO describes it", "[track]") {
     check_both_ways(v, track{"room/cam", "video"}, "0f 08 726f6f6d2f63616d 05 766964656f");
     check_both_ways(v,
-        wire::lite::track_info{
-            {.priority = 5, .ordered = false, .max_latency = milliseconds{2000}, .timescale = 90000}},
+        wire::lite::track_info{{.priority = 5, .ordered = false, .max_age = milliseconds{2000}, .timescale = 90000}},
         "08 05 00 47d0 80015f90");
+}
+
+TEST_CASE("a TRACK_INFO of lite-06 has no Ordered", "[track]") {
+    check_both_ways(version::lite_06, wire::lite::track_info{{.priority = 127}}, "05 7f 5388 43e8");
+    CHECK(encoded(version::lite_06, wire::lite::track_info{{.ordered = true}}) == "0500538843e8");
 }
 
 TEST_CASE("the default TRACK_INFO is that of other implementations", "[track]") {
@@ -37,9 +41,19 @@ TEST_CASE("there is no TRACK before lite-05", "[track]") {
 }
 
 TEST_CASE("a FETCH names one group", "[fetch]") {
-    check_in_all_versions(
-        fetch{"room/cam", "video", 4, group_sequence{7}}, "11 08 726f6f6d2f63616d 05 766964656f 04 07");
+    for (const auto old : {version::lite_03, version::lite_04, version::lite_05})
+        check_both_ways(old, fetch{"room/cam", "video", 4, group_sequence{7}, {}, {}},
+            "11 08 726f6f6d2f63616d 05 766964656f 04 07");
     CHECK(refusal<fetch>(v, "0a 04 726f6f6d 05 7669646f") == errc::message_too_short);
+}
+
+TEST_CASE("a FETCH of lite-06 may name a range of frames", "[fetch]") {
+    check_both_ways(version::lite_06, fetch{"a", "b", 3, group_sequence{7}, {}, {}}, "08 01 61 01 62 03 07 00 00");
+    check_both_ways(version::lite_06, fetch{"a", "b", 3, group_sequence{7}, object_id{2}, object_id{6}},
+        "08 01 61 01 62 03 07 02 07");
+    CHECK(refusal<fetch>(version::lite_06, "08 01 61 01 62 03 07 06 03") == errc::bad_frame_range);
+    CHECK(encoded(version::lite_06, fetch{"a", "b", 3, {}, object_id{6}, object_id{2}}) == "bad_frame_range");
+    CHECK(encoded(v, fetch{"a", "b", 3, {}, object_id{6}, {}}) == "unsupported");
 }
 
 TEST_CASE("a PROBE reports bitrate and round trip", "[probe]") {

@@ -42,9 +42,9 @@ TEST_CASE("a stream without a complete type needs more bytes", "[stream_type]") 
 
 TEST_CASE("an unknown stream type is refused with a named error", "[stream_type]") {
     for (auto v : test::all_versions) {
-        for (const auto* text : {"00", "07", "20", "3f", "ffffffffffffffff"})
+        for (const auto* text : {"00", "07", "20", "3f", "ffffffffffffffffff"})
             CHECK(take_bidi_type(v, hex(text)).error == errc::unknown_stream_type);
-        for (const auto* text : {"02", "3f", "ffffffffffffffff"})
+        for (const auto* text : {"02", "3f", "ffffffffffffffffff"})
             CHECK(take_uni_type(v, hex(text)).error == errc::unknown_stream_type);
     }
 }

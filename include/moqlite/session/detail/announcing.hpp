@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <moqlite/session/announcements.hpp>
+#include <moqlite/session/detail/announce_bases.hpp>
 #include <moqlite/session/detail/context.hpp>
 #include <moqlite/wire/lite/announce.hpp>
 #include <moqlite/wire/utf8.hpp>
@@ -26,6 +27,8 @@ struct announce_reply : announcements::listener, list_hook<owned_tag> {
     std::size_t announced = 0;     ///< Broadcasts that are active at the peer.
     id_table<std::uint64_t> ids{}; ///< Announce ids by slot, where the version has them.
     std::uint64_t next_id = 0;
+    announce_bases bases; ///< Where the version has them.
+    bool hidden = true;   ///< It wants hidden broadcasts, too.
 };
 
 class announcing {
@@ -50,6 +53,7 @@ public:
         r.prefix = path::normalise(m->prefix);
         r.whole = path::join(c_.names.allowed.root, r.prefix);
         r.exclude = m->exclude_hop;
+        r.hidden = has_hidden(c_.dialect) && m->hidden;
         c_.peer_hop(stream.id, m->exclude_hop);
         stream.owner = next_id_++;
         by_stream_.insert(stream.owner, r);
@@ -260,7 +264,7 @@ private:
             if (!has_hop_ids(c_.dialect))
                 break; // Hops are only counted; but another first hop means another publisher.
         }
-        if (has_route_cost(c_.dialect)) add(way.cost);
+        if (has_route_cost(c_.dialect)) add(way.cost.warm), add(way.cost.cold);
         return static_cast<std::uint32_t>(sum >> 32) | 1;
     }
     void write_by_name(const announce_reply& r, bool known, std::string_view suffix, const route* way) {
@@ -276,14 +280,26 @@ private:
     }
     void write_by_id(announce_reply& r, std::uint64_t slot, std::string_view suffix, const route* way) {
         const auto* id = r.ids.find(slot);
-        if (way == nullptr) {
-            if (id != nullptr) static_cast<void>(c_.send(*r.stream, wire::lite::announce_end{*id}));
-            r.ids.erase(slot);
-        } else if (id != nullptr) {
-            static_cast<void>(c_.send(*r.stream, wire::lite::announce_update{*id, hops_of(*way), way->cost}));
-        } else if (c_.send(*r.stream, wire::lite::announce_start{suffix, hops_of(*way), way->cost}) == errc::ok) {
-            r.ids.insert(slot, r.next_id++); // Ids count the announcements that the peer receives.
+        if (way != nullptr) return id != nullptr ? update_by_id(r, *id, *way) : start_by_id(r, slot, suffix, *way);
+        if (id != nullptr) {
+            static_cast<void>(c_.send(*r.stream, wire::lite::announce_end{*id}));
+            r.bases.ended(*id);
         }
+        r.ids.erase(slot);
+    }
+    void update_by_id(announce_reply& r, std::uint64_t id, const route& way) {
+        wire::lite::announce_update m{id, hops_of(way), way.cost, {}};
+        const auto hops = m.hops;
+        if (has_announce_bases(c_.dialect)) r.bases.shorten(m, r.next_id);
+        if (c_.send(*r.stream, m) == errc::ok) r.bases.updated(id, hops);
+    }
+    void start_by_id(announce_reply& r, std::uint64_t slot, std::string_view suffix, const route& way) {
+        wire::lite::announce_start m{suffix, hops_of(way), way.cost, {}, {}};
+        const auto hops = m.hops;
+        if (has_announce_bases(c_.dialect)) r.bases.shorten(m, r.next_id);
+        if (c_.send(*r.stream, m) != errc::ok) return;
+        if (has_announce_bases(c_.dialect)) r.bases.started(r.next_id, suffix, hops);
+        r.ids.insert(slot, r.next_id++); // Ids count the announcements that the peer receives.
     }
     static wire::lite::hop_list hops_of(const route& way) noexcept {
         wire::lite::hop_list out;

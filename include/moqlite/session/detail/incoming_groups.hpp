@@ -22,7 +22,7 @@ public:
         if (!has_fetch(c_.dialect)) return errc::unsupported;
         const auto broadcast = c_.names.relative(track.broadcast);
         if (!broadcast) return errc::out_of_scope;
-        const wire::lite::fetch message{*broadcast, track.track, priority, sequence};
+        const wire::lite::fetch message{*broadcast, track.track, priority, sequence, {}, {}};
         if (const auto why = c_.encodable(message); why != errc::ok) return why;
         if (!c_.out.may_open()) return errc::too_many_requests;
         groups_.make_room();
@@ -167,7 +167,8 @@ private:
             setup = true;
             return false;
         }
-        const auto message = wire::take_message(view.subspan(type->size), 16);
+        const auto message =
+            wire::lite::take_message(c_.dialect, view.subspan(type->size), wire::lite::group_size_max(c_.dialect));
         if (message.status == wire::progress::error) return reject(g, message.error), in = {}, false;
         if (!message) return credit_read(g, in.size()), g.keep(in), false;
         const auto header = wire::lite::decode<wire::lite::group_header>(c_.dialect, message->body, c_.bounds);
@@ -184,7 +185,9 @@ private:
         if (s == nullptr && header.subscription < subscriptions_.next_id())
             return refuse(g, app_error::cancel), true; // We have unsubscribed.
         if (s == nullptr) return reject(g, errc::unknown_subscription), true;
+        ++s->opened;
         if (!subscription_table::covers(*s, header.sequence)) return reject(g, errc::group_out_of_range), true;
+        if (header.frame_start != object_id{}) return reject(g, errc::bad_frame_range), true;
         if (s->by_sequence.find(number(header.sequence)) != nullptr) return reject(g, errc::duplicate_group), true;
         g.of = s;
         g.sequence = header.sequence;
@@ -193,6 +196,7 @@ private:
         s->by_sequence.insert(number(g.sequence), g);
         s->list_hook<quiet_tag>::unlink();
         g.at = incoming_group::stage::header;
+        s->beyond = std::max(s->beyond, next(g.sequence));
         s->first = std::min(s->first.value_or(g.sequence), g.sequence);
         if (s->answered && !s->start_reported) subscriptions_.report_start(*s, g.sequence);
         c_.emit(group_opened{g.name, s->id, g.sequence, {}});

@@ -35,8 +35,11 @@ struct incoming_request : list_hook<owned_tag>, list_hook<dropping_tag>, list_ho
     bool accepted = false;
     bool ok_written = false;
     bool end_written = false;
-    bool finishing = false; ///< The application serves nothing more.
-    bool capped = false;    ///< A Group End was set; since then it may only be raised.
+    std::optional<group_sequence> end; ///< As the application gave it; written once the count of streams is final.
+    std::uint64_t streams = 0;         ///< Group streams opened.
+    std::uint64_t unbound = 0;         ///< Groups that wait for a stream.
+    bool finishing = false;            ///< The application serves nothing more.
+    bool capped = false;               ///< A Group End was set; since then it may only be raised.
     std::uint64_t wire_id = 0;
     subscribe_options options; ///< For a FETCH, start and end are its group.
     moqlite::priority publisher = 0;

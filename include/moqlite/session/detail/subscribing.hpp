@@ -107,8 +107,8 @@ public:
 
     /// Parses one answer from the front of `in`.
     wire::taken<std::size_t> parse(control_stream& stream, byte_view in) {
-        const auto message =
-            wire::take_typed_message(in, c_.bounds.control_message, wire::lite::subscribe_response_types(c_.dialect));
+        const auto message = wire::lite::take_typed_message(
+            c_.dialect, in, c_.bounds.control_message, wire::lite::subscribe_response_types(c_.dialect));
         if (message.status == wire::progress::error) return message.error;
         if (!message) return {};
         if (const auto why = response(stream, *message); why != errc::ok) return why;
@@ -124,7 +124,9 @@ public:
         } else if (has_options_in_ok(c_.dialect) && !s->answered) {
             return errc::response_before_ok;
         } else if (const auto* end = std::get_if<wire::lite::subscribe_end>(&*decoded)) {
+            if (must_send_end(c_.dialect) && s->beyond > end->group) return errc::group_out_of_range;
             s->end = end->group;
+            if (has_stream_count(c_.dialect)) s->streams = end->streams;
             c_.emit(subscription_end_known{s->id, end->group});
         } else if (const auto* drop = std::get_if<wire::lite::subscribe_drop>(&*decoded)) {
             if (drop->end < drop->start) return errc::group_out_of_range;
@@ -136,6 +138,10 @@ public:
     /// The peer's side of a subscribe stream of ours has ended.
     void stream_ended(control_stream& stream, bool finished, app_error code) {
         if (subscription* s = subscriptions_.find(subscribe_id{stream.owner})) {
+            if (finished && must_send_end(c_.dialect) && !s->end) {
+                c_.emit(stream_rejected{stream.id, errc::end_missing});
+                return end(*s, false, wire_code(errc::end_missing));
+            }
             s->fin_arrived = finished;
             // Groups that still arrive were sent before the FIN.
             if (finished && !s->groups.empty()) return;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <moqlite/session/detail/context.hpp>
 #include <moqlite/session/group.hpp>
+#include <moqlite/wire/lite/group.hpp>
 #include <optional>
 
 namespace moqlite::detail {
@@ -28,11 +29,14 @@ struct subscription : list_hook<owned_tag>, list_hook<quiet_tag>, list_hook<upda
     std::optional<group_sequence> lowest;  ///< nullopt: any.
     std::optional<group_sequence> highest; ///< nullopt: any.
     std::optional<group_sequence> first;   ///< The lowest group that has arrived.
+    group_sequence beyond{};               ///< One past the highest group that has arrived.
     std::optional<group_sequence> start;   ///< As reported by the publisher.
     std::optional<group_sequence>
         end; ///< End of the track, as reported by the publisher: the first group that will not exist.
-    std::uint64_t accounted = 0; ///< Groups that have arrived, or that the publisher has reported as dropped.
-    bool answered = false;       ///< SUBSCRIBE_OK has arrived.
+    std::optional<std::uint64_t> streams; ///< Group streams that the publisher opened, as SUBSCRIBE_END reports.
+    std::uint64_t opened = 0;             ///< Group streams that have arrived.
+    std::uint64_t accounted = 0;          ///< Groups that have arrived, or that the publisher has reported as dropped.
+    bool answered = false;                ///< SUBSCRIBE_OK has arrived.
     bool start_reported = false;
     bool fin_arrived = false;
     time_point quiet_since{};                         ///< Start of the wait for groups that the FIN may have overtaken.
@@ -56,7 +60,7 @@ struct incoming_group : receiving, list_hook<owned_tag>, list_hook<of_subscripti
     std::uint64_t offset = 0;     ///< Offset of the next byte in it.
     std::uint64_t unreleased = 0; ///< Bytes of a capped subscription that the application holds.
     group_ref log;
-    std::array<std::byte, 40> partial; ///< An incomplete prefix or frame header.
+    std::array<std::byte, 5 * wire::integer_size_max> partial; ///< An incomplete prefix or frame header.
     std::size_t partial_size = 0;
 
     /// The kept bytes of a prefix or header, followed by `in`; the first `kept` bytes of the view are old.

@@ -82,6 +82,7 @@ private:
     /// Whether, according to its publisher, groups are missing: some publishers send FIN before their last groups.
     static bool lacks_groups(const subscription& s) noexcept {
         if (!s.end) return false;
+        if (s.streams) return s.opened < *s.streams;
         const auto from = s.start ? s.start : s.first ? s.first : s.options.start; // A track without groups has no OK.
         if (!from) return number(*s.end) != 0;
         const auto end = s.highest ? std::min(number(*s.end), number(*s.highest) + 1) : number(*s.end);

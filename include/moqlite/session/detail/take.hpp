@@ -13,7 +13,7 @@ namespace moqlite::detail {
 /// Parses one message. `arrived(body)` returns the rule that it broke, or errc::ok.
 template <class F>
 wire::taken<std::size_t> take_one(const context& c, byte_view in, F&& arrived) {
-    const auto message = wire::take_message(in, c.bounds.control_message);
+    const auto message = wire::lite::take_message(c.dialect, in, c.bounds.control_message);
     if (message.status == wire::progress::error) return message.error;
     if (!message) return {};
     if (const errc why = arrived(message->body); why != errc::ok) return why;

@@ -7,15 +7,18 @@
 #include <moqlite/session/detail/context.hpp>
 #include <moqlite/wire/lite/announce.hpp>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 namespace moqlite::detail {
 
 /// A path that the peer has announced and not ended.
 struct announced_path : tree_hook {
     explicit announced_path(std::string n) noexcept : name(std::move(n)) {}
-    std::string name;      ///< Relative to the root.
-    bool reported = false; ///< As available.
+    std::string name;          ///< Relative to the root.
+    bool reported = false;     ///< As available.
+    std::vector<hop_id> chain; ///< Its hops without the peer, where later announcements may build on them.
 };
 struct name_of_path {
     std::string_view operator()(const announced_path& p) const noexcept { return p.name; }
@@ -45,7 +48,8 @@ public:
     result<watch_id> start(std::string_view prefix) {
         const auto wanted = c_.names.relative(prefix);
         if (!wanted) return errc::out_of_scope;
-        const wire::lite::announce_request message{c_.names.written_prefix(*wanted), c_.origin};
+        // Hidden broadcasts, too: others may ask us for them.
+        const wire::lite::announce_request message{c_.names.written_prefix(*wanted), c_.origin, true};
         if (const auto why = c_.encodable(message); why != errc::ok) return why;
         if (!c_.out.may_open()) return errc::too_many_requests;
         auto normal = path::normalise(*wanted);
@@ -77,7 +81,7 @@ public:
         if (w == nullptr) return in.empty() ? wire::taken<std::size_t>{} : wire::taken<std::size_t>{in.size()};
         if (has_announce_ok(c_.dialect) && !w->answered) return parse_ok(*w, in);
         if (has_typed_announces(c_.dialect)) return parse_typed(*w, in);
-        const auto message = wire::take_message(in, c_.bounds.control_message);
+        const auto message = wire::lite::take_message(c_.dialect, in, c_.bounds.control_message);
         if (message.status == wire::progress::error) return message.error;
         if (!message) return {};
         if (const auto why = announced(*w, message->body); why != errc::ok) {
@@ -121,7 +125,7 @@ public:
 private:
     watch* find(std::uint64_t id) noexcept { return by_id_.find(id); }
     wire::taken<std::size_t> parse_ok(watch& w, byte_view in) {
-        const auto message = wire::take_message(in, c_.bounds.control_message);
+        const auto message = wire::lite::take_message(c_.dialect, in, c_.bounds.control_message);
         if (message.status == wire::progress::error) return message.error;
         if (!message) return {};
         const auto ok = wire::lite::decode<wire::lite::announce_ok>(c_.dialect, message->body, c_.bounds);
@@ -142,7 +146,8 @@ private:
     // later announcements could not be interpreted, because its broadcasts would be silently wrong.
 
     static bool is_fatal(errc why) noexcept {
-        return why == errc::duplicate_announce || why == errc::unknown_announce || why == errc::too_many_announcements;
+        return why == errc::duplicate_announce || why == errc::unknown_announce ||
+               why == errc::too_many_announcements || why == errc::bad_announce_base;
     }
     void refuse_named(watch& w, byte_view body, errc why) {
         c_.emit(stream_rejected{w.stream->id, why});
@@ -167,9 +172,7 @@ private:
             ++announced_;
             return count_initial(w), errc::ok;
         }
-        if (message.type >= wire::lite::announcement_types) // It is skipped, and has no id.
-            return c_.emit(stream_rejected{w.stream->id, why}), errc::ok;
-        wire::reader in{message.body};
+        wire::reader in{message.body, wire::integers_of(c_.dialect)};
         auto* at = w.ids.find(in.varint());
         if (message.type != 2 || in.error() != errc::ok) return why;
         if (at == nullptr) return errc::unknown_announce;
@@ -201,7 +204,7 @@ private:
         }
         auto& here = at == nullptr ? remember(w, std::move(name)) : *at;
         if (usable)
-            set_available(w, here, hops_.size() - 1);
+            set_available(w, here, route_cost::unknown());
         else
             set_ended(w, here);
         return count_initial(w), errc::ok;
@@ -210,9 +213,10 @@ private:
     // Announcements with an id.
 
     wire::taken<std::size_t> parse_typed(watch& w, byte_view in) {
-        const auto message = wire::take_typed_message(in, c_.bounds.control_message);
+        const auto message = wire::lite::take_typed_message(c_.dialect, in, c_.bounds.control_message);
         if (message.status == wire::progress::error) return message.error;
         if (!message) return {};
+        if (message->type >= wire::lite::announcement_types) return message->size; // Skipped: it has no id.
         const auto m = wire::lite::decode_announcement(c_.dialect, *message, c_.bounds);
         auto why = m ? std::visit([&](const auto& what) { return announced(w, what); }, *m) : m.error();
         if (why != errc::ok) why = refuse_typed(w, *message, why);
@@ -220,24 +224,32 @@ private:
         return message->size;
     }
     errc announced(watch& w, const wire::lite::announce_start& m) {
+        std::string_view suffix = m.suffix;
+        if (const auto why = resolve_path(w, m, suffix); why != errc::ok) return why;
         std::string name;
-        if (const auto why = name_of(w, m.suffix, name); why != errc::ok) return why;
+        if (const auto why = name_of(w, suffix, name); why != errc::ok) return why;
         if (w.live.find(name) != nullptr) return errc::duplicate_announce;
+        auto hops = m.hops;
+        if (const auto why = resolve_hops(w, m.hop_base, hops); why != errc::ok) return why;
         if (is_full()) return errc::too_many_announcements;
         // An unusable route has its id too: an update may make it usable.
         w.ids.make_room();
         auto& at = remember(w, std::move(name));
         w.ids.insert(w.next_announce++, at);
-        if (is_usable(w, m.hops)) set_available(w, at, m.route_cost);
+        keep_chain(w, at, hops);
+        if (is_usable(w, hops)) set_available(w, at, m.cost);
         return count_initial(w), errc::ok;
     }
     errc announced(watch& w, const wire::lite::announce_update& m) {
         auto* at = w.ids.find(m.id);
         if (at == nullptr) return errc::unknown_announce;
+        auto hops = m.hops;
+        if (const auto why = resolve_hops(w, m.hop_base, hops); why != errc::ok) return why;
         if (at == &w.refused_path) return errc::ok; // A refused announcement was never reported.
+        keep_chain(w, *at, hops);
         path::join(c_.names.allowed.root, at->name, c_.path_scratch);
-        if (is_usable(w, m.hops))
-            set_available(w, *at, m.route_cost);
+        if (is_usable(w, hops))
+            set_available(w, *at, m.cost);
         else if (std::exchange(at->reported, false))
             c_.emit(broadcast_ended{w.id, c_.views.keep(c_.path_scratch)});
         return errc::ok;
@@ -254,6 +266,49 @@ private:
         path::join(c_.names.allowed.root, at->name, c_.path_scratch);
         set_ended(w, *at);
         return errc::ok;
+    }
+
+    // Bases.
+
+    /// The live announcement that a base names; why: there is none, or it was refused.
+    errc find_base(watch& w, std::uint64_t distance, announced_path*& at) {
+        at = distance <= w.next_announce ? w.ids.find(w.next_announce - distance) : nullptr;
+        if (at == nullptr) return errc::unknown_announce;
+        return at == &w.refused_path ? errc::base_refused : errc::ok;
+    }
+    /// Puts the segments kept before `suffix`, which then aliases based_.
+    errc resolve_path(watch& w, const wire::lite::announce_start& m, std::string_view& suffix) {
+        if (m.path_base.distance == 0) return errc::ok;
+        announced_path* at = nullptr;
+        if (const auto why = find_base(w, m.path_base.distance, at); why != errc::ok) return why;
+        auto kept = path::strip(at->name, w.prefix).value_or(std::string_view{});
+        if (m.path_base.keep > path::segments(kept)) return errc::bad_announce_base;
+        kept = path::first_segments(kept, static_cast<std::size_t>(m.path_base.keep));
+        path::normalise(suffix, normal_);
+        path::join(kept, normal_, based_);
+        if (path::segments(based_) > c_.bounds.path_segments) return errc::bad_announce_base;
+        suffix = based_;
+        return errc::ok;
+    }
+    /// Appends the hops kept.
+    errc resolve_hops(watch& w, const wire::lite::announce_base& base, wire::lite::hop_list& hops) {
+        if (base.distance == 0) return errc::ok;
+        announced_path* at = nullptr;
+        if (const auto why = find_base(w, base.distance, at); why != errc::ok) return why;
+        if (base.keep > at->chain.size()) return errc::bad_announce_base;
+        for (auto i = at->chain.size() - static_cast<std::size_t>(base.keep); i != at->chain.size(); ++i) {
+            const auto hop = at->chain[i];
+            const bool twice = hop != hop_id{} && hops.contains(hop);
+            if (twice || hops.size() >= c_.bounds.hops || !hops.push_back(hop)) return errc::bad_announce_base;
+        }
+        return errc::ok;
+    }
+    void keep_chain(watch& w, announced_path& at, const wire::lite::hop_list& hops) {
+        if (!has_announce_bases(c_.dialect)) return;
+        const auto before = weight(at);
+        at.chain.assign(hops.begin(), hops.end());
+        w.live_bytes += weight(at) - before;
+        announced_bytes_ += weight(at) - before;
     }
 
     // Names and routes.
@@ -287,12 +342,11 @@ private:
         return name && wire_names::covered(c_.names.allowed.publish,
                            *name); // Otherwise the peer may not publish it, and it is ignored.
     }
-    void set_available(watch& w, announced_path& at, std::uint64_t said) {
+    void set_available(watch& w, announced_path& at, const route_cost& said) {
         const auto price = c_.own_cost.value_or(has_route_cost(c_.dialect) ? c_.peer_cost.value_or(1) : 1);
-        const auto cost = std::min(said, wire::varint_max) + std::min(price, wire::varint_max);
         const bool known = std::exchange(at.reported, true);
-        c_.emit(broadcast_available{
-            w.id, c_.views.keep(c_.path_scratch), c_.views.keep(hops_), known, std::min(cost, wire::varint_max)});
+        c_.emit(
+            broadcast_available{w.id, c_.views.keep(c_.path_scratch), c_.views.keep(hops_), known, said.plus(price)});
     }
     void set_ended(watch& w, announced_path& at) {
         if (at.reported) c_.emit(broadcast_ended{w.id, c_.views.keep(c_.path_scratch)});
@@ -308,18 +362,19 @@ private:
     [[nodiscard]] bool is_full() const noexcept {
         return announced_ >= c_.bounds.announcements || announced_bytes_ >= c_.bounds.announced_bytes;
     }
-    [[nodiscard]] std::size_t weight(const std::string& name) const noexcept {
-        return c_.names.allowed.root.size() + name.size();
+    [[nodiscard]] std::size_t weight(const announced_path& at) const noexcept {
+        return c_.names.allowed.root.size() + at.name.size() + at.chain.size() * sizeof(hop_id);
     }
     announced_path& remember(watch& w, std::string name) {
-        w.live_bytes += weight(name);
-        announced_bytes_ += weight(name);
+        auto& at = w.live.make(std::move(name));
+        w.live_bytes += weight(at);
+        announced_bytes_ += weight(at);
         ++announced_;
-        return w.live.make(std::move(name));
+        return at;
     }
     void forget(watch& w, announced_path& at) {
-        w.live_bytes -= weight(at.name);
-        announced_bytes_ -= weight(at.name);
+        w.live_bytes -= weight(at);
+        announced_bytes_ -= weight(at);
         --announced_;
         w.live.erase(at);
     }
@@ -333,6 +388,7 @@ private:
     std::size_t announced_bytes_ = 0;
     std::vector<hop_id> hops_;
     std::string normal_; ///< Scratch: a normalised suffix.
+    std::string based_;  ///< Scratch: a suffix with the segments kept of its base.
     std::uint64_t next_id_ = 0;
 };
 

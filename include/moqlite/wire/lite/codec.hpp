@@ -8,6 +8,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <moqlite/core/ids.hpp>
 #include <moqlite/core/limits.hpp>
 #include <moqlite/core/result.hpp>
@@ -27,10 +28,22 @@ concept typed_message = requires(version v, const M& m) {
     { message_type(v, m) } -> std::same_as<std::uint64_t>;
 };
 
+/// wire::take_message() with the integers of a version.
+[[nodiscard]] constexpr taken<framed> take_message(
+    version v, byte_view in, std::size_t max_body = default_limits.control_message) noexcept {
+    return wire::take_message(integers_of(v), in, max_body);
+}
+/// wire::take_typed_message(), likewise.
+[[nodiscard]] constexpr taken<typed_framed> take_typed_message(version v, byte_view in,
+    std::size_t max_body = default_limits.control_message,
+    std::uint64_t types = std::numeric_limits<std::uint64_t>::max()) noexcept {
+    return wire::take_typed_message(integers_of(v), in, max_body, types);
+}
+
 /// Decodes the message in `body`, which its views alias. The caller checks a typed message's type.
 template <class M>
 [[nodiscard]] result<M> decode(version v, byte_view body, const limits& bounds = default_limits) noexcept {
-    reader in{body};
+    reader in{body, integers_of(v)};
     M message{};
     read(in, v, message, bounds);
     if (const auto error = in.finish(); error != errc::ok) return error;
@@ -40,7 +53,7 @@ template <class M>
 /// Appends the whole message, type and length included, or nothing at all.
 template <class M>
 [[nodiscard]] errc encode(version v, const M& message, std::vector<std::byte>& out) {
-    writer to{out};
+    writer to{out, integers_of(v)};
     if constexpr (typed_message<M>) to.varint(message_type(v, message));
     to.prefixed([&] { write(to, v, message); });
     if (to.error() != errc::ok) to.rollback();
@@ -64,17 +77,19 @@ namespace detail {
     return path;
 }
 
-/// An optional group: 0 is none, n + 1 is group n.
-[[nodiscard]] inline std::optional<group_sequence> read_optional_group(reader& in) noexcept {
+/// An optional group or frame: 0 is none, n + 1 is number n.
+template <class Id>
+[[nodiscard]] std::optional<Id> read_optional(reader& in) noexcept {
     const auto value = in.varint();
     if (value == 0) return std::nullopt;
-    return group_sequence{value - 1};
+    return Id{value - 1};
 }
 
-inline void write_optional_group(writer& out, std::optional<group_sequence> group) {
-    if (!group) return out.varint(0);
-    if (number(*group) >= varint_max) return out.fail(errc::value_too_large);
-    out.varint(number(*group) + 1);
+template <class Id>
+void write_optional(writer& out, std::optional<Id> id) {
+    if (!id) return out.varint(0);
+    if (number(*id) >= varint_max) return out.fail(errc::value_too_large);
+    out.varint(number(*id) + 1);
 }
 
 } // namespace detail

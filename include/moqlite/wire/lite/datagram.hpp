@@ -35,7 +35,7 @@ inline void read(reader& in, version v, datagram& m, const limits&) noexcept {
 /// Appends the whole datagram, which has no length of its own, or nothing at all.
 [[nodiscard]] inline errc encode(version v, const datagram& m, std::vector<std::byte>& out) {
     if (!has_datagrams(v)) return errc::unsupported;
-    writer to{out};
+    writer to{out, integers_of(v)};
     to.varint(m.subscription);
     to.varint(number(m.sequence));
     to.varint(static_cast<std::uint64_t>(m.timestamp));

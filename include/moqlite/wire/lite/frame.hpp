@@ -9,7 +9,7 @@
 #include <moqlite/core/time.hpp>
 #include <moqlite/core/version.hpp>
 #include <moqlite/wire/frame_format.hpp>
-#include <moqlite/wire/leading_ones.hpp>
+#include <moqlite/wire/integers.hpp>
 #include <moqlite/wire/message.hpp>
 #include <moqlite/wire/varint.hpp>
 #include <optional>
@@ -18,7 +18,7 @@
 namespace moqlite::wire::lite {
 
 /// Maximum bytes before a frame's payload.
-inline constexpr std::size_t frame_header_size_max = 2 * leading_ones_size_max;
+inline constexpr std::size_t frame_header_size_max = 2 * integer_size_max;
 
 /// Deltas that can be encoded: -delta_bound <= delta < delta_bound.
 inline constexpr std::int64_t delta_bound = std::int64_t{1} << 61;
@@ -32,41 +32,22 @@ struct frame_header {
     friend constexpr bool operator==(const frame_header&, const frame_header&) = default;
 };
 
-/// The integer encoding of a format's headers.
-struct header_integers {
-    frame_format format;
-
-    [[nodiscard]] constexpr bool leading_ones() const noexcept { return format == frame_format::lite_leading_ones; }
-    [[nodiscard]] constexpr std::optional<std::uint64_t> read(byte_view& in) const noexcept {
-        return leading_ones() ? read_leading_ones(in) : read_varint(in);
-    }
-    [[nodiscard]] constexpr std::uint64_t at_least(byte_view in) const noexcept {
-        return leading_ones() ? leading_ones_at_least(in) : varint_at_least(in);
-    }
-    [[nodiscard]] constexpr std::size_t size(std::uint64_t value) const noexcept {
-        return leading_ones() ? leading_ones_size(value) : varint_size(value);
-    }
-    constexpr std::size_t write(std::uint64_t value, std::span<std::byte> out) const noexcept {
-        return leading_ones() ? write_leading_ones(value, out) : write_varint(value, out);
-    }
-};
-
 /// Parses the header at the front of `in`. A payload above `max_size` is refused before it arrives; a delta above 62
 /// bits is errc::timestamp_out_of_range.
 [[nodiscard]] constexpr taken<frame_header> take_frame_header(
     frame_format f, byte_view in, std::uint64_t max_size = default_limits.frame) noexcept {
-    const header_integers integers{f};
+    const auto form = integers_of(f);
     frame_header header;
     auto rest = in;
     if (has_timestamps(f)) {
-        const auto delta = integers.read(rest);
+        const auto delta = read_integer(form, rest);
         if (!delta) return {};
         if (*delta > varint_max) return errc::timestamp_out_of_range;
         header.delta = unzigzag(*delta);
     }
     const auto before_size = rest;
-    const auto size = integers.read(rest);
-    if (size.value_or(integers.at_least(before_size)) > max_size) return errc::frame_too_large;
+    const auto size = read_integer(form, rest);
+    if (size.value_or(integer_at_least(form, before_size)) > max_size) return errc::frame_too_large;
     if (!size) return {};
     header.size = *size;
     header.consumed = in.size() - rest.size();
@@ -81,12 +62,12 @@ struct header_integers {
 /// Writes a frame's header to the front of `out` and returns its size; 0 if it cannot be encoded.
 constexpr std::size_t write_frame_header(
     frame_format f, std::int64_t delta, std::uint64_t size, std::span<std::byte, frame_header_size_max> out) noexcept {
-    const header_integers integers{f};
+    const auto form = integers_of(f);
     if (size > varint_max) return 0;
-    if (!has_timestamps(f)) return integers.write(size, out);
+    if (!has_timestamps(f)) return write_integer(form, size, out);
     if (delta < -delta_bound || delta >= delta_bound) return 0;
-    const auto used = integers.write(zigzag(delta), out);
-    return used + integers.write(size, out.subspan(used));
+    const auto used = write_integer(form, zigzag(delta), out);
+    return used + write_integer(form, size, out.subspan(used));
 }
 
 constexpr std::size_t write_frame_header(

@@ -41,8 +41,8 @@ struct frame {
 };
 
 using any_message = std::variant<bidi_type, uni_type, setup, announce_request, announce_ok, announce, announce_start,
-    announce_end, announce_update, subscribe, subscribe_update, subscribe_ok, subscribe_end, subscribe_drop, track,
-    track_info, fetch, group_header, frame, probe, goaway, datagram>;
+    announce_end, announce_update, unknown_announcement, subscribe, subscribe_update, subscribe_ok, subscribe_end,
+    subscribe_drop, track, track_info, fetch, group_header, frame, probe, goaway, datagram>;
 
 /// One message, or the stream's type. Views in it alias the input.
 struct inspected {
@@ -163,16 +163,20 @@ private:
 
     template <class M>
     [[nodiscard]] taken<inspected> take_one(byte_view in) noexcept {
-        const auto message = take_message(in, bounds_.control_message);
+        const auto message = take_message(what_.dialect, in, bounds_.control_message);
         if (message.status == progress::error) return message.error;
         if (!message) return {};
         return done(decode<M>(what_.dialect, message->body, bounds_), message->size);
     }
 
     [[nodiscard]] taken<inspected> take_announcement(byte_view in) noexcept {
-        const auto message = take_typed_message(in, bounds_.control_message, announcement_types);
+        const auto message = take_typed_message(what_.dialect, in, bounds_.control_message);
         if (message.status == progress::error) return message.error;
         if (!message) return {};
+        if (message->type >= announcement_types) {
+            ++messages_;
+            return inspected{.size = message->size, .message = unknown_announcement{message->type, message->body}};
+        }
         auto out = done(decode_announcement(what_.dialect, *message, bounds_), message->size);
         if (out && std::holds_alternative<announce_start>(out->message)) out.value.announce_id = started_++;
         return out;
@@ -180,7 +184,7 @@ private:
 
     [[nodiscard]] taken<inspected> take_subscribe_response(byte_view in) noexcept {
         const auto types = subscribe_response_types(what_.dialect);
-        const auto message = take_typed_message(in, bounds_.control_message, types);
+        const auto message = take_typed_message(what_.dialect, in, bounds_.control_message, types);
         if (message.status == progress::error) return message.error;
         if (!message) return {};
         const auto response = decode_subscribe_response(what_.dialect, *message, bounds_);

@@ -31,9 +31,9 @@ namespace detail {
 
 /// The drafts' names, in the order of any_message. ANNOUNCE had other names; from 05 on it is ANNOUNCE_BROADCAST.
 inline constexpr std::string_view message_names[] = {"STREAM_TYPE", "STREAM_TYPE", "SETUP", "ANNOUNCE_REQUEST",
-    "ANNOUNCE_OK", "ANNOUNCE", "ANNOUNCE_START", "ANNOUNCE_END", "ANNOUNCE_UPDATE", "SUBSCRIBE", "SUBSCRIBE_UPDATE",
-    "SUBSCRIBE_OK", "SUBSCRIBE_END", "SUBSCRIBE_DROP", "TRACK", "TRACK_INFO", "FETCH", "GROUP", "FRAME", "PROBE",
-    "GOAWAY", "DATAGRAM"};
+    "ANNOUNCE_OK", "ANNOUNCE", "ANNOUNCE_START", "ANNOUNCE_END", "ANNOUNCE_UPDATE", "ANNOUNCE_UNKNOWN", "SUBSCRIBE",
+    "SUBSCRIBE_UPDATE", "SUBSCRIBE_OK", "SUBSCRIBE_END", "SUBSCRIBE_DROP", "TRACK", "TRACK_INFO", "FETCH", "GROUP",
+    "FRAME", "PROBE", "GOAWAY", "DATAGRAM"};
 static_assert(std::size(message_names) == std::variant_size_v<any_message>);
 
 /// Passes the fields of a message to `f`, in wire order.
@@ -54,6 +54,7 @@ public:
     void visit(const announce_request& m) {
         f_("prefix", m.prefix);
         if (has_exclude_hop(version_)) f_("exclude_hop", number(m.exclude_hop));
+        if (has_hidden(version_)) f_("hidden", m.hidden);
     }
     void visit(const announce_ok& m) {
         f_("hop_id", number(m.hop));
@@ -65,15 +66,22 @@ public:
         hops(m.hops);
     }
     void visit(const announce_start& m) {
+        base("path_base", "path_keep", m.path_base);
         f_("suffix", m.suffix);
         hops(m.hops);
-        f_("route_cost", m.route_cost);
+        base("hop_base", "hop_keep", m.hop_base);
+        cost(m.cost);
     }
     void visit(const announce_end& m) { f_("announce_id", m.id); }
     void visit(const announce_update& m) {
         f_("announce_id", m.id);
         hops(m.hops);
-        f_("route_cost", m.route_cost);
+        base("hop_base", "hop_keep", m.hop_base);
+        cost(m.cost);
+    }
+    void visit(const unknown_announcement& m) {
+        f_("type", m.type);
+        payload(m.body);
     }
     void visit(const subscribe& m) {
         f_("subscribe_id", m.id);
@@ -86,7 +94,10 @@ public:
         if (has_options_in_ok(version_)) return options(m.options);
         f_("group", number(m.group));
     }
-    void visit(const subscribe_end& m) { f_("group", number(m.group)); }
+    void visit(const subscribe_end& m) {
+        f_("group", number(m.group));
+        if (has_stream_count(version_)) f_("streams", m.streams);
+    }
     void visit(const subscribe_drop& m) {
         f_("start_group", number(m.start));
         f_("end_group", number(m.end));
@@ -98,8 +109,8 @@ public:
     }
     void visit(const track_info& m) {
         f_("priority", std::uint64_t{m.priority});
-        f_("ordered", m.ordered);
-        f_("max_latency_ms", m.max_latency.count());
+        if (has_ordered(version_)) f_("ordered", m.ordered);
+        f_("max_latency_ms", m.max_age.count());
         f_("timescale", m.timescale);
     }
     void visit(const fetch& m) {
@@ -107,10 +118,12 @@ public:
         f_("track", m.track);
         f_("priority", std::uint64_t{m.priority});
         f_("group", number(m.group));
+        if (has_frame_ranges(version_)) frames(m.frame_start, m.frame_end);
     }
     void visit(const group_header& m) {
         f_("subscribe_id", m.subscription);
         f_("group", number(m.sequence));
+        if (has_frame_ranges(version_)) f_("start_frame", number(m.frame_start));
     }
     void visit(const frame& m) {
         if (has_timestamps(version_)) {
@@ -141,18 +154,34 @@ private:
     void optional(std::string_view name, const std::optional<T>& value) {
         value ? f_(name, *value) : f_(name, std::nullopt);
     }
-    void group(std::string_view name, std::optional<group_sequence> value) {
+    template <class Id>
+    void optional_id(std::string_view name, std::optional<Id> value) {
         value ? f_(name, number(*value)) : f_(name, std::nullopt);
     }
     void hops(const hop_list& list) {
         has_hop_ids(version_) ? f_("hop_ids", list) : f_("hop_count", std::uint64_t{list.size()});
     }
+    void base(std::string_view distance, std::string_view keep, const announce_base& b) {
+        if (!has_announce_bases(version_)) return;
+        f_(distance, b.distance);
+        f_(keep, b.keep);
+    }
+    void cost(const route_cost& c) {
+        f_("warm_cost", c.warm);
+        f_("cold_cost", c.cold);
+    }
     void options(const subscribe_options& o) {
         f_("priority", std::uint64_t{o.priority});
-        f_("ordered", o.ordered);
-        f_("max_latency_ms", o.max_latency.count());
-        group("start_group", o.start);
-        group("end_group", o.end);
+        if (has_ordered(version_)) f_("ordered", o.ordered);
+        f_("max_latency_ms", o.max_age.count());
+        has_start_by_age(version_) ? f_("start_group", number(o.start.value_or(group_sequence{})))
+                                   : optional_id("start_group", o.start);
+        optional_id("end_group", o.end);
+        if (has_frame_ranges(version_)) frames(o.frame_start, o.frame_end);
+    }
+    void frames(object_id first, std::optional<object_id> last) {
+        f_("start_frame", number(first));
+        optional_id("end_frame", last);
     }
     void payload(byte_view bytes) {
         f_("size", std::uint64_t{bytes.size()});

@@ -38,9 +38,11 @@ public:
     printer& field(const subscribe_options& o) {
         return field("priority", o.priority)
             .field("ordered", o.ordered)
-            .field("max_latency", o.max_latency)
+            .field("max_age", o.max_age)
             .field("start", o.start)
-            .field("end", o.end);
+            .field("end", o.end)
+            .field("frame_start", o.frame_start)
+            .field("frame_end", o.frame_end);
     }
 
     [[nodiscard]] std::string done() { return text_ + '}'; }
@@ -62,6 +64,9 @@ private:
         text_ += "none";
     }
 
+    void put(const announce_base& base) {
+        text_.append(std::to_string(base.distance)).append(1, ':') += std::to_string(base.keep);
+    }
     void put(milliseconds value) { text_.append(std::to_string(value.count())) += "ms"; }
     void put(byte_view value) { text_.append(std::to_string(value.size())) += " bytes"; }
 
@@ -96,7 +101,11 @@ private:
 }
 
 [[nodiscard]] inline std::string to_string(const announce_request& m) {
-    return detail::printer("ANNOUNCE_REQUEST").field("prefix", m.prefix).field("exclude_hop", m.exclude_hop).done();
+    return detail::printer("ANNOUNCE_REQUEST")
+        .field("prefix", m.prefix)
+        .field("exclude_hop", m.exclude_hop)
+        .field("hidden", m.hidden)
+        .done();
 }
 
 [[nodiscard]] inline std::string to_string(const announce_ok& m) {
@@ -115,7 +124,10 @@ private:
     return detail::printer("ANNOUNCE_START")
         .field("suffix", m.suffix)
         .field("hops", m.hops)
-        .field("route_cost", m.route_cost)
+        .field("path_base", m.path_base)
+        .field("hop_base", m.hop_base)
+        .field("warm_cost", m.cost.warm)
+        .field("cold_cost", m.cost.cold)
         .done();
 }
 
@@ -127,7 +139,9 @@ private:
     return detail::printer("ANNOUNCE_UPDATE")
         .field("id", m.id)
         .field("hops", m.hops)
-        .field("route_cost", m.route_cost)
+        .field("hop_base", m.hop_base)
+        .field("warm_cost", m.cost.warm)
+        .field("cold_cost", m.cost.cold)
         .done();
 }
 
@@ -149,7 +163,7 @@ private:
 }
 
 [[nodiscard]] inline std::string to_string(const subscribe_end& m) {
-    return detail::printer("SUBSCRIBE_END").field("group", m.group).done();
+    return detail::printer("SUBSCRIBE_END").field("group", m.group).field("streams", m.streams).done();
 }
 
 [[nodiscard]] inline std::string to_string(const subscribe_drop& m) {
@@ -164,7 +178,7 @@ private:
     return detail::printer("TRACK_INFO")
         .field("priority", m.priority)
         .field("ordered", m.ordered)
-        .field("max_latency", m.max_latency)
+        .field("max_age", m.max_age)
         .field("timescale", m.timescale)
         .done();
 }
@@ -175,11 +189,17 @@ private:
         .field("track", m.track)
         .field("priority", m.priority)
         .field("group", m.group)
+        .field("frame_start", m.frame_start)
+        .field("frame_end", m.frame_end)
         .done();
 }
 
 [[nodiscard]] inline std::string to_string(const group_header& m) {
-    return detail::printer("GROUP").field("subscription", m.subscription).field("sequence", m.sequence).done();
+    return detail::printer("GROUP")
+        .field("subscription", m.subscription)
+        .field("sequence", m.sequence)
+        .field("frame_start", m.frame_start)
+        .done();
 }
 
 [[nodiscard]] inline std::string to_string(const frame_header& m) {

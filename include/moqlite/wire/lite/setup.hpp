@@ -39,18 +39,18 @@ enum class setup_parameter : std::uint64_t { probe = 1, path, role, cost, origin
 inline constexpr std::size_t setup_parameters_max = 64;
 
 /// A varint that fills `value` exactly.
-[[nodiscard]] constexpr std::uint64_t sole_varint(reader& in, byte_view value) noexcept {
-    reader inside{value};
+[[nodiscard]] constexpr std::uint64_t sole_varint(reader& in, version v, byte_view value) noexcept {
+    reader inside{value, integers_of(v)};
     const auto out = inside.varint();
     if (inside.finish() != errc::ok) in.fail(errc::parameter_size);
     return out;
 }
 
-inline void read_parameter(reader& in, setup& m, std::uint64_t id, byte_view value) noexcept {
+inline void read_parameter(reader& in, version v, setup& m, std::uint64_t id, byte_view value) noexcept {
     switch (static_cast<setup_parameter>(id)) {
     case setup_parameter::probe:
         m.probe = static_cast<probe_level>(
-            std::min(sole_varint(in, value), static_cast<std::uint64_t>(probe_level::increase)));
+            std::min(sole_varint(in, v, value), static_cast<std::uint64_t>(probe_level::increase)));
         break;
     case setup_parameter::path: {
         reader inside{value};
@@ -59,13 +59,13 @@ inline void read_parameter(reader& in, setup& m, std::uint64_t id, byte_view val
         break;
     }
     case setup_parameter::role: {
-        const auto role = sole_varint(in, value);
+        const auto role = sole_varint(in, v, value);
         const bool known = role <= static_cast<std::uint64_t>(peer_role::subscriber);
         m.role = known ? static_cast<peer_role>(role) : peer_role::both;
         break;
     }
-    case setup_parameter::cost: m.cost = sole_varint(in, value); break;
-    case setup_parameter::origin: m.origin = hop_id{sole_varint(in, value)}; break;
+    case setup_parameter::cost: m.cost = sole_varint(in, v, value); break;
+    case setup_parameter::origin: m.origin = hop_id{sole_varint(in, v, value)}; break;
     }
 }
 
@@ -88,7 +88,7 @@ inline void read(reader& in, version v, setup& m, const limits& bounds) noexcept
         if (std::find(seen.begin(), end, id) != end) return in.fail(errc::duplicate_parameter);
         *end = id;
         const auto value = in.bytes(in.varint());
-        if (in.error() == errc::ok) detail::read_parameter(in, m, id, value);
+        if (in.error() == errc::ok) detail::read_parameter(in, v, m, id, value);
     }
 }
 

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <moqlite/core/bytes.hpp>
 #include <moqlite/core/version.hpp>
+#include <moqlite/wire/integers.hpp>
 #include <moqlite/wire/message.hpp>
-#include <moqlite/wire/varint.hpp>
 #include <moqlite/wire/writer.hpp>
 #include <optional>
 #include <vector>
@@ -50,7 +50,7 @@ struct stream_prefix {
 /// Parses the type that begins a bidirectional stream, or errc::unknown_stream_type.
 [[nodiscard]] constexpr taken<stream_prefix<bidi_type>> take_bidi_type(version v, byte_view in) noexcept {
     auto rest = in;
-    const auto value = read_varint(rest);
+    const auto value = read_integer(integers_of(v), rest);
     if (!value) return {};
     const auto type = bidi_type_from(v, *value);
     if (!type) return errc::unknown_stream_type;
@@ -60,13 +60,14 @@ struct stream_prefix {
 /// Parses the type that begins a unidirectional stream, or errc::unknown_stream_type.
 [[nodiscard]] constexpr taken<stream_prefix<uni_type>> take_uni_type(version v, byte_view in) noexcept {
     auto rest = in;
-    const auto value = read_varint(rest);
+    const auto value = read_integer(integers_of(v), rest);
     if (!value) return {};
     const auto type = uni_type_from(v, *value);
     if (!type) return errc::unknown_stream_type;
     return stream_prefix<uni_type>{*type, in.size() - rest.size()};
 }
 
+/// One byte in every version.
 inline void encode(bidi_type type, std::vector<std::byte>& out) {
     writer{out}.varint(static_cast<std::uint64_t>(type));
 }

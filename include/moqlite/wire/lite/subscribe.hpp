@@ -1,4 +1,4 @@
-// SUBSCRIBE and SUBSCRIBE_UPDATE, moq-lite-05.
+// SUBSCRIBE and SUBSCRIBE_UPDATE, moq-lite-06.
 #pragma once
 
 #include <cstdint>
@@ -25,42 +25,61 @@ struct subscribe_update {
 
 namespace detail {
 
-inline void read_options(reader& in, subscribe_options& o) noexcept {
-    o.priority = in.u8();
-    o.ordered = in.boolean();
-    o.max_latency = milliseconds{in.varint()};
-    o.start = read_optional_group(in);
-    o.end = read_optional_group(in);
+/// Where Max Age decides about the start, Group Start is a floor: 0 is none.
+[[nodiscard]] inline std::optional<group_sequence> read_floor(reader& in) noexcept {
+    const auto floor = in.varint();
+    return floor == 0 ? std::nullopt : std::optional{group_sequence{floor}};
 }
 
-inline void write_options(writer& out, const subscribe_options& o) {
+inline void read_options(reader& in, version v, subscribe_options& o) noexcept {
+    o.priority = in.u8();
+    if (has_ordered(v)) o.ordered = in.boolean();
+    o.max_age = milliseconds{in.varint()};
+    o.start = has_start_by_age(v) ? read_floor(in) : read_optional<group_sequence>(in);
+    o.end = read_optional<group_sequence>(in);
+    if (!has_frame_ranges(v)) return;
+    o.frame_start = object_id{in.varint()};
+    o.frame_end = read_optional<object_id>(in);
+    if (o.frame_end && !o.end) in.fail(errc::bad_frame_range);
+    const bool one_group = o.end && *o.end == o.start.value_or(group_sequence{});
+    if (one_group && o.frame_end && *o.frame_end < o.frame_start) in.fail(errc::bad_frame_range);
+}
+
+inline void write_options(writer& out, version v, const subscribe_options& o) {
     out.u8(o.priority);
-    out.boolean(o.ordered);
-    out.varint(o.max_latency.count());
-    write_optional_group(out, o.start);
-    write_optional_group(out, o.end);
+    if (has_ordered(v)) out.boolean(o.ordered);
+    out.varint(o.max_age.count());
+    has_start_by_age(v) ? out.varint(number(o.start.value_or(group_sequence{}))) : write_optional(out, o.start);
+    write_optional(out, o.end);
+    if (!has_frame_ranges(v)) {
+        if (o.frame_start != object_id{} || o.frame_end) out.fail(errc::unsupported);
+        return;
+    }
+    if (o.frame_end && !o.end) out.fail(errc::bad_frame_range);
+    out.varint(number(o.frame_start));
+    write_optional(out, o.frame_end);
 }
 
 } // namespace detail
 
-inline void read(reader& in, version, subscribe& m, const limits& bounds) noexcept {
+inline void read(reader& in, version v, subscribe& m, const limits& bounds) noexcept {
     m.id = in.varint();
     m.broadcast = detail::read_path(in, bounds);
     m.track = in.string();
-    detail::read_options(in, m.options);
+    detail::read_options(in, v, m.options);
 }
 
-inline void write(writer& out, version, const subscribe& m) {
+inline void write(writer& out, version v, const subscribe& m) {
     out.varint(m.id);
     out.string(m.broadcast);
     out.string(m.track);
-    detail::write_options(out, m.options);
+    detail::write_options(out, v, m.options);
 }
 
-inline void read(reader& in, version, subscribe_update& m, const limits&) noexcept {
-    detail::read_options(in, m.options);
+inline void read(reader& in, version v, subscribe_update& m, const limits&) noexcept {
+    detail::read_options(in, v, m.options);
 }
 
-inline void write(writer& out, version, const subscribe_update& m) { detail::write_options(out, m.options); }
+inline void write(writer& out, version v, const subscribe_update& m) { detail::write_options(out, v, m.options); }
 
 } // namespace moqlite::wire::lite

@@ -20,6 +20,7 @@ struct subscribe_ok {
 
 struct subscribe_end {
     group_sequence group = {}; ///< The first group that will never exist; 0 if there was none.
+    std::uint64_t streams = 0; ///< Group streams opened for the subscription. From moq-lite-07 on.
 
     friend constexpr bool operator==(const subscribe_end&, const subscribe_end&) = default;
 };
@@ -34,32 +35,36 @@ struct subscribe_drop {
 };
 
 inline void read(reader& in, version v, subscribe_ok& m, const limits&) noexcept {
-    if (has_options_in_ok(v)) return detail::read_options(in, m.options);
+    if (has_options_in_ok(v)) return detail::read_options(in, v, m.options);
     m.group = group_sequence{in.varint()};
 }
 
 inline void write(writer& out, version v, const subscribe_ok& m) {
-    if (has_options_in_ok(v)) return detail::write_options(out, m.options);
+    if (has_options_in_ok(v)) return detail::write_options(out, v, m.options);
     out.varint(number(m.group));
 }
 
 inline void read(reader& in, version v, subscribe_end& m, const limits&) noexcept {
     if (!has_subscribe_end(v)) return in.fail(errc::unsupported);
     m.group = group_sequence{in.varint()};
+    if (has_stream_count(v)) m.streams = in.varint();
 }
 
 inline void write(writer& out, version v, const subscribe_end& m) {
     if (!has_subscribe_end(v)) return out.fail(errc::unsupported);
     out.varint(number(m.group));
+    if (has_stream_count(v)) out.varint(m.streams);
 }
 
-inline void read(reader& in, version, subscribe_drop& m, const limits&) noexcept {
+inline void read(reader& in, version v, subscribe_drop& m, const limits&) noexcept {
+    if (has_stream_count(v)) return in.fail(errc::unsupported);
     m.start = group_sequence{in.varint()};
     m.end = group_sequence{in.varint()};
     m.code = app_error{in.varint()};
 }
 
-inline void write(writer& out, version, const subscribe_drop& m) {
+inline void write(writer& out, version v, const subscribe_drop& m) {
+    if (has_stream_count(v)) return out.fail(errc::unsupported);
     out.varint(number(m.start));
     out.varint(number(m.end));
     out.varint(static_cast<std::uint64_t>(m.code));
@@ -73,7 +78,7 @@ inline void write(writer& out, version, const subscribe_drop& m) {
 
 /// The number of message types, for take_typed_message().
 [[nodiscard]] constexpr std::uint64_t subscribe_response_types(version v) noexcept {
-    return message_type(v, subscribe_drop{}) + 1;
+    return has_stream_count(v) ? 2 : message_type(v, subscribe_drop{}) + 1;
 }
 
 using subscribe_response = std::variant<subscribe_ok, subscribe_end, subscribe_drop>;
@@ -84,10 +89,10 @@ using subscribe_response = std::variant<subscribe_ok, subscribe_end, subscribe_d
         if (!decoded) return decoded.error();
         return subscribe_response{*decoded};
     };
+    if (message.type >= subscribe_response_types(v)) return errc::unknown_message_type;
     if (message.type == message_type(v, subscribe_ok{})) return as(decode<subscribe_ok>(v, message.body, bounds));
     if (message.type == message_type(v, subscribe_drop{})) return as(decode<subscribe_drop>(v, message.body, bounds));
-    if (message.type == message_type(v, subscribe_end{})) return as(decode<subscribe_end>(v, message.body, bounds));
-    return errc::unknown_message_type;
+    return as(decode<subscribe_end>(v, message.body, bounds));
 }
 
 } // namespace moqlite::wire::lite

@@ -1,4 +1,4 @@
-// TRACK and its answer TRACK_INFO, moq-lite-05.
+// TRACK and its answer TRACK_INFO, moq-lite-06.
 #pragma once
 
 #include <moqlite/core/track_info.hpp>
@@ -35,8 +35,8 @@ inline void write(writer& out, version v, const track& m) {
 inline void read(reader& in, version v, track_info& m, const limits&) noexcept {
     if (!has_track_info(v)) return in.fail(errc::unsupported);
     m.priority = in.u8();
-    m.ordered = in.boolean();
-    m.max_latency = milliseconds{in.varint()};
+    if (has_ordered(v)) m.ordered = in.boolean();
+    m.max_age = milliseconds{in.varint()};
     m.timescale = in.varint();
     if (m.timescale == 0) in.fail(errc::zero_timescale);
 }
@@ -45,8 +45,8 @@ inline void write(writer& out, version v, const track_info& m) {
     if (!has_track_info(v)) return out.fail(errc::unsupported);
     if (m.timescale == 0) return out.fail(errc::zero_timescale);
     out.u8(m.priority);
-    out.boolean(m.ordered);
-    out.varint(m.max_latency.count());
+    if (has_ordered(v)) out.boolean(m.ordered);
+    out.varint(m.max_age.count());
     out.varint(m.timescale);
 }
 

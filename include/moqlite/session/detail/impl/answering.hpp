@@ -52,10 +52,12 @@ inline result<void> publishing::serve(request_id id, group_ref g) {
     if (r->kind == request_kind::fetch)
         s.stream = r->stream->id;
     else
-        s.prefix_size = static_cast<std::uint8_t>(wire::lite::write_group_prefix({r->wire_id, sequence}, s.prefix));
+        s.prefix_size =
+            static_cast<std::uint8_t>(wire::lite::write_group_prefix(c_.dialect, {r->wire_id, sequence, {}}, s.prefix));
     s.attach(std::move(g), c_.wake, c_.frames);
     r->groups.push_back(s);
     ++r->group_count;
+    r->unbound += !s.stream;
     r->beyond = std::max(r->beyond, moqlite::next(sequence));
     r->growing.push_back(s);
     ++r->growing_count;
@@ -89,11 +91,20 @@ inline result<void> publishing::drop(request_id id, group_sequence first, group_
 inline result<void> publishing::end_track(request_id id, group_sequence end) {
     incoming_request* r = subscriber(id);
     if (r == nullptr) return errc::not_found;
-    if (r->end_written) return errc::already_answered;
-    if (has_subscribe_end(c_.dialect))
-        if (const auto why = c_.send(*r->stream, wire::lite::subscribe_end{end}); why != errc::ok) return why;
-    r->end_written = true;
+    if (r->end) return errc::already_answered;
+    if (number(end) > wire::varint_max) return errc::value_too_large;
+    r->end = end;
+    write_end(*r);
     return {};
+}
+
+/// Writes SUBSCRIBE_END, once it is known: with the number of streams only after the last has been opened.
+inline void publishing::write_end(incoming_request& r) {
+    if (!r.end || r.end_written) return;
+    if (has_stream_count(c_.dialect) && (!r.finishing || has_unbound(r))) return;
+    r.end_written = true;
+    if (has_subscribe_end(c_.dialect))
+        static_cast<void>(c_.send(*r.stream, wire::lite::subscribe_end{*r.end, r.streams}));
 }
 
 inline result<void> publishing::finish(request_id id) {
@@ -104,9 +115,10 @@ inline result<void> publishing::finish(request_id id) {
     // Some subscribers treat a FIN without END as a failure. But a subscription that ends at its Group End may continue
     // after it.
     const bool at_cap = r->options.end && *r->options.end < r->beyond;
-    if (!r->end_written && !at_cap)
+    if (!r->end && !at_cap)
         static_cast<void>(end_track(id, std::max(r->beyond, r->options.start.value_or(group_sequence{}))));
     r->finishing = true;
+    write_end(*r);
     finish_if_delivered(*r);
     return {};
 }
@@ -127,10 +139,11 @@ inline errc publishing::subscribe_arrived(control_stream& stream, byte_view body
     auto& r = make(stream, request_kind::subscribe);
     r.wire_id = m->id;
     r.options = m->options;
+    infer_order(r.options);
     r.capped = r.options.end.has_value();
     by_wire_id_.insert(r.wire_id, r);
     rank(r);
-    c_.emit(subscribe_requested{r.id, c_.kept(m->broadcast, m->track), m->options});
+    c_.emit(subscribe_requested{r.id, c_.kept(m->broadcast, m->track), r.options});
     c_.emit(groups_wanted{r.id, m->options.end});
     return errc::ok;
 }
@@ -148,6 +161,7 @@ inline errc publishing::update_arrived(control_stream& stream, byte_view body) {
         return r->options.end ? std::max(r->options.end, m->options.end) : std::nullopt;
     }();
     r->options = m->options;
+    infer_order(r->options);
     r->options.start = start;
     r->options.end = raised;
     r->capped = r->capped || raised.has_value();

@@ -72,7 +72,7 @@ inline void publishing::forget_backlog(served_group& s) noexcept {
 // SUBSCRIBE_DROP.
 
 inline void publishing::write_drop(incoming_request& r, group_sequence first, group_sequence last, app_error code) {
-    if (r.too_many_drops) return;
+    if (r.too_many_drops || has_stream_count(c_.dialect)) return; // The number of streams says it.
     if (!r.ok_written) write_ok(r, first);
     if (r.drops.empty() && stream_has_room(r) && has_room())
         return static_cast<void>(c_.send(*r.stream, wire::lite::subscribe_drop{first, last, code}));

@@ -34,6 +34,9 @@ inline served_group* publishing::next(ring<stream_id>& ids) {
         s.stream = ids.pop();
         c_.streams.insert(*s.stream, s);
         scheduler_.add(s, scheduler::lane::bound);
+        --s.request->unbound;
+        ++s.request->streams;
+        write_end(*s.request);
     }
     return &s;
 }
@@ -160,6 +163,7 @@ inline void publishing::orphan(served_group& s) {
     forget_backlog(s);
     s.list_hook<of_request_tag>::unlink();
     --s.request->group_count;
+    s.request->unbound -= !s.stream;
     s.request = nullptr;
     s.retire();
 }
