@@ -89,7 +89,7 @@ TEST_CASE("FETCH, PROBE and datagrams work through the relay over real QUIC, bes
         CHECK_FALSE(visitor.closed->complete);
         CHECK(visitor.closed->code == app_error::not_found);
         visitor.fetch({"nobody", "talk"}, 1);
-        CHECK(visitor.closed->code == app_error::not_found);
+        CHECK(visitor.closed->code == app_error::unroutable);
         CHECK(source.fetches == 3);
     }
     SECTION("a group that passed a moment ago is fetched from the log") {

@@ -200,7 +200,7 @@ TEST_CASE("un-announcing a broadcast ends no subscription", "[conformance][relay
             viewer nobody{t.join(net::good(w.dice)).at, {.broadcast = "no", .track = "such"}};
             nobody.subscribe();
             w.run_until([&] { return nobody.ended.has_value(); }, 60s);
-            must(!nobody.ended->finished && nobody.ended->code == app_error::not_found, "what nobody has is refused");
+            must(!nobody.ended->finished && nobody.ended->code == app_error::unroutable, "what nobody has is refused");
             return w.hash();
         },
         5);

@@ -114,11 +114,11 @@ TEST_CASE("a route longer than the operator's bound is dropped, not refused, and
     const session_options three{.bounds = {.route_hops = 3}, .origin = hop_id{5}};
     watcher client{with_ids, three};
     // Its publisher, another relay, and the peer.
-    CHECK(client.receive(0, "02 09 01" + start("cam", "02 01 02 00")).front() ==
-          "broadcast_available 0 room/cam hops 1 2 9 cost 1");
-    CHECK(client.receive(0, start("mic", "03 01 02 03 00")).empty());
-    CHECK(client.receive(0, update("01", "02 01 02 00")) == list{"broadcast_available 0 room/mic hops 1 2 9 cost 1"});
-    CHECK(client.receive(0, update("01", "03 01 02 03 00")) == list{"broadcast_ended 0 room/mic"});
+    CHECK(client.receive(0, "02 09 01" + start("cam", "02 01 02 00 00")).front() ==
+          "broadcast_available 0 room/cam hops 1 2 9");
+    CHECK(client.receive(0, start("mic", "03 01 02 03 00 00")).empty());
+    CHECK(client.receive(0, update("01", "02 01 02 00 00")) == list{"broadcast_available 0 room/mic hops 1 2 9"});
+    CHECK(client.receive(0, update("01", "03 01 02 03 00 00")) == list{"broadcast_ended 0 room/mic"});
 
     announcements table;
     subject relay{role::server, version::lite_05, {.bounds = {.route_hops = 3}, .table = &table, .key = 1}};

@@ -135,7 +135,7 @@ private:
         for (const auto& way : e.routes) {
             if (way.source != 0 && way.source == r.source) continue;
             // A client's own broadcasts are announced all the same: its server has no other way to learn of them.
-            if (hidden && (way.source != 0 || c_.side != role::client)) continue;
+            if (hidden && !r.hidden && (way.source != 0 || c_.side != role::client)) continue;
             const auto leads_back = [&](hop_id peer) {
                 return peer != hop_id{} && std::find(way.hops.begin(), way.hops.end(), peer) != way.hops.end();
             };
