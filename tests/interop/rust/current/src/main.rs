@@ -4,7 +4,7 @@ mod arguments;
 
 use anyhow::{Context, bail};
 use arguments::{Arguments, Film, told_to_leave};
-use moq_net::{Timestamp, broadcast, origin, track};
+use moq_net::{Timestamp, announce, broadcast, origin, track};
 use std::{collections::BTreeMap, time::Duration};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -121,11 +121,11 @@ async fn announcements(arguments: &Arguments) -> anyhow::Result<()> {
     let peer = Peer::connect(arguments, |client| client.with_subscriber(origin.clone())).await?;
     let follow = async {
         while let Some(update) = announced.next().await {
-            println!(
-                "{} {}",
-                if update.kind.is_active() { "announced" } else { "unannounced" },
-                update.prefix
-            );
+            match update.kind {
+                announce::Kind::Announced => println!("announced {}", update.prefix),
+                announce::Kind::Retracted => println!("unannounced {}", update.prefix),
+                announce::Kind::Updated => {} // Another route, or another cost of it.
+            }
         }
     };
     tokio::select! {
