@@ -141,11 +141,12 @@ async function runNative(cases) {
         skipped.add(what);
     };
     for (const one of cases) {
-        const { peer, version, pending } = one;
-        const why = version && (await unoffered(version));
-        if (!peer.program) without(peer.group, peer.name, peer.problem);
-        else if (why) without("versions", version, why);
-        else if (pending) without("pending", one.name, pending);
+        const absent = [one.peer, one.toPeer].find((peer) => peer && !peer.program);
+        let unknown;
+        for (const version of [one.version, one.to]) if (version && (await unoffered(version))) unknown ??= version;
+        if (absent) without(absent.group, absent.name, absent.problem);
+        else if (unknown) without("versions", unknown, await unoffered(unknown));
+        else if (one.pending) without("pending", one.name, one.pending);
         else await run(one);
     }
     killAll();

@@ -7,7 +7,7 @@ import { same } from "../lib/same.js";
 const track = "data";
 const frame = 16384;
 const groupFrames = 32;
-const rate = 4_000_000; // Bytes a second: an unpaced publisher overruns a subscriber without Group End, who then loses the oldest groups.
+const rate = 4_000_000; // Bytes a second: an unpaced publisher overruns a subscriber without Group End, which loses the oldest groups.
 
 /// `fetches`: the versions on which it can ask for a group and serve one.
 const peers = [
@@ -19,14 +19,18 @@ const peers = [
     { name: "gomoqt", group: "go", firstGroup: 1, ...nativePeer("go"), versions: ["moq-lite-04"], fetches: [] },
 ];
 
-/// What a case needs to start clients: `theirs` as in runClient, `ours` as in stage.client.
-async function meet(stage, { peer, version, scheme }, ...flags) {
-    const relay = await stage.relay("--protocols", `${version},h3`, ...flags);
+/// The publisher is `peer` or moqlite-publish, on `version`; the subscriber `toPeer` or moqlite-watch, on `to`.
+async function meet(stage, { peer, version, scheme, to = version, toPeer = peer }) {
+    const relay = await stage.relay("--protocols", `${[...new Set([version, to])]},h3`);
+    const url = `${scheme}://${relay.at}`;
+    const ours = (name, protocol) => (...flags) =>
+        stage.client(name, relay, { broadcast: "room/film", track, url }, "--protocol", protocol, ...flags);
     return {
         relay,
-        theirs: (command, ...words) => runClient(peer.program, relay, { scheme, version }, command, ...words),
-        ours: (name, ...more) =>
-            stage.client(name, relay, { broadcast: "room/film", track, url: `${scheme}://${relay.at}` }, "--protocol", version, ...more),
+        publisher: (command, ...words) => runClient(peer.program, relay, { scheme, version }, command, ...words),
+        subscriber: (command, ...words) => runClient(toPeer.program, relay, { scheme, version: to }, command, ...words),
+        ourPublish: ours("publish", version),
+        ourWatch: ours("watch", to),
     };
 }
 
@@ -49,10 +53,11 @@ const theirWatch = (stage) => ["room/film", track, file(stage, "watched"), "--si
 
 async function themToThem(stage, one) {
     const content = makeFilm(stage);
-    const { theirs } = await meet(stage, one);
-    const watch = theirs("watch", ...theirWatch(stage));
-    const publish = theirs("publish", ...theirFilm(stage));
-    same((await watch.printed(/^version (.*)$/m))[1], one.version, "the version");
+    const { publisher, subscriber } = await meet(stage, one);
+    const watch = subscriber("watch", ...theirWatch(stage));
+    const publish = publisher("publish", ...theirFilm(stage));
+    same((await watch.printed(/^version (.*)$/m))[1], one.to ?? one.version, "the version of the subscriber");
+    same((await publish.printed(/^version (.*)$/m))[1], one.version, "the version of the publisher");
     await watch.finished(0);
     await leave(publish);
     compare(stage, content);
@@ -60,9 +65,9 @@ async function themToThem(stage, one) {
 
 async function themToUs(stage, one) {
     const content = makeFilm(stage);
-    const { theirs, ours } = await meet(stage, one);
-    const watch = ours("watch", "--from", String(one.peer.firstGroup), "--output", file(stage, "watched"));
-    const publish = theirs("publish", ...theirFilm(stage));
+    const { publisher, ourWatch } = await meet(stage, one);
+    const watch = ourWatch("--from", String(one.peer.firstGroup), "--output", file(stage, "watched"));
+    const publish = publisher("publish", ...theirFilm(stage));
     await watch.finished(0);
     await leave(publish);
     compare(stage, content);
@@ -70,9 +75,9 @@ async function themToUs(stage, one) {
 
 async function usToThem(stage, one) {
     const content = makeFilm(stage);
-    const { theirs, ours } = await meet(stage, one);
-    const watch = theirs("watch", ...theirWatch(stage));
-    const publish = ours("publish", "--wait-subscriber", "--input", file(stage, "film"), ...cut, "--rate", String(Math.round(rate / frame)));
+    const { subscriber, ourPublish } = await meet(stage, one);
+    const watch = subscriber("watch", ...theirWatch(stage));
+    const publish = ourPublish("--wait-subscriber", "--input", file(stage, "film"), ...cut, "--rate", String(Math.round(rate / frame)));
     await watch.finished(0);
     await publish.finished(0);
     compare(stage, content);
@@ -81,18 +86,18 @@ async function usToThem(stage, one) {
 /// A broadcast of theirs comes and goes twice, then one of ours.
 async function comesAndGoes(stage, one) {
     makeFilm(stage, frame);
-    const { relay, theirs, ours } = await meet(stage, one);
-    const list = theirs("announcements", "room");
+    const { relay, publisher, subscriber, ourPublish } = await meet(stage, one);
+    const list = subscriber("announcements", "room");
     const heard = (word, times) => list.printed(new RegExp(`(^${word} room/film\\n[^]*){${times}}`, "m"));
     await list.printed(/^version/m);
     for (const times of [1, 2]) {
-        const publish = theirs("publish", ...theirFilm(stage), "--hold");
+        const publish = publisher("publish", ...theirFilm(stage), "--hold");
         await heard("announced", times);
         await relay.said(/announces room\/film/);
         await leave(publish);
         await heard("unannounced", times);
     }
-    const publish = ours("publish", "--wait-subscriber", "--input", file(stage, "film"));
+    const publish = ourPublish("--wait-subscriber", "--input", file(stage, "film"));
     await heard("announced", 3);
     publish.signal("SIGTERM");
     await heard("unannounced", 3);
@@ -102,11 +107,11 @@ async function comesAndGoes(stage, one) {
 /// Groups that one client holds, asked for by another: the relay has them from nowhere else.
 async function fetches(stage, one) {
     const content = makeFilm(stage, frame * 10);
-    const { theirs } = await meet(stage, one);
-    const publish = theirs("publish", "room/film", track, file(stage, "film"), "--frame-size", frame, "--group-frames", 2, "--hold");
+    const { publisher, subscriber } = await meet(stage, one);
+    const publish = publisher("publish", "room/film", track, file(stage, "film"), "--frame-size", frame, "--group-frames", 2, "--hold");
     await publish.printed(/^written$/m);
     for (const index of [1, 0, 4, 1]) {
-        const fetch = theirs("fetch", "room/film", track, index + one.peer.firstGroup, file(stage, "watched"));
+        const fetch = subscriber("fetch", "room/film", track, index + one.peer.firstGroup, file(stage, "watched"));
         await fetch.finished(0);
         same(/^fetched (.*)$/m.exec(fetch.out)?.[1], "2 frames", "what was fetched");
         compare(stage, content.subarray(2 * index * frame, 2 * (index + 1) * frame));
@@ -116,10 +121,10 @@ async function fetches(stage, one) {
 
 async function isRefused(stage, one) {
     makeFilm(stage, frame);
-    const { theirs } = await meet(stage, one);
-    const publish = theirs("publish", ...theirFilm(stage), "--hold");
+    const { publisher, subscriber } = await meet(stage, one);
+    const publish = publisher("publish", ...theirFilm(stage), "--hold");
     await publish.printed(/^version/m);
-    const asked = theirs("refused", "room/film", "none");
+    const asked = subscriber("refused", "room/film", "none");
     await asked.printed(/^refused /m);
     await asked.finished(0);
     await leave(publish);
@@ -131,17 +136,17 @@ async function isNoticed(stage, one) {
     const damaged = Uint8Array.from(content);
     damaged[Math.floor(content.length / 2)] ^= 1;
     writeFileSync(file(stage, "film"), damaged);
-    const { theirs } = await meet(stage, one);
-    const watch = theirs("watch", ...theirWatch(stage));
-    const publish = theirs("publish", ...theirFilm(stage));
+    const { publisher, subscriber } = await meet(stage, one);
+    const watch = subscriber("watch", ...theirWatch(stage));
+    const publish = publisher("publish", ...theirFilm(stage));
     await watch.finished(0);
     await leave(publish);
     const found = (() => { try { compare(stage, content); } catch (error) { return error.message; } })();
     same(found, `what arrived differs from byte ${Math.floor(content.length / 2)} on`, "the result of the comparison");
 }
 
-/// Neither client names a version or an age: the newest version that both have, and a Max Age of 0, by which a frame may be lost that is not
-/// read before the next group begins. What arrives is whole frames in their order, most of them.
+/// Neither client names a version or an age: the newest version that both have, and a Max Age of 0, which drops a frame that is not read
+/// before the next group begins. What arrives is whole frames in their order, most of them.
 async function byDefault(stage, { peer, scheme }) {
     const [size, count] = [4000, 100];
     const content = makeFilm(stage, size * count);
@@ -164,26 +169,49 @@ async function byDefault(stage, { peer, scheme }) {
     if (found < count * 0.8) throw new Error(`${found} of ${count} frames have arrived`);
 }
 
+const by = (body) => ["moqt", "https"].flatMap(body);
+
 /// --quick has of all cases those for which `quick(peer, version, scheme)`.
 function each(what, body, quick, versionsOf = (peer) => peer.versions) {
-    return peers.flatMap((peer) => versionsOf(peer).flatMap((version) => ["moqt", "https"].map((scheme) => ({
+    return peers.flatMap((peer) => versionsOf(peer).flatMap((version) => by((scheme) => ({
         name: `${version}, ${peer.name} by ${scheme}:// ${what}`, peer, version,
         quick: peer.name !== "moq-net 0.2" && quick(peer, version, scheme),
         body: (stage) => body(stage, { peer, version, scheme }),
     }))));
 }
 
+/// All pairs of two versions of the newest library; with `toPeers`, all pairs of two libraries, each by the newest version that it has.
+function bridged(what, body, toPeers = false) {
+    const ends = peers.flatMap((peer) => peer.versions.slice(0, 4).map((version) => ({ peer, version })));
+    const isNewest = ({ peer, version }) => version === peer.versions[0];
+    const isPair = (from, to) => toPeers ? from.peer !== to.peer && isNewest(from) && isNewest(to)
+        : from.peer === peers[0] && to.peer === peers[0] && from.version !== to.version;
+    return ends.flatMap((from) => ends.filter((to) => isPair(from, to)).flatMap((to) => by((scheme) => ({
+        name: `${from.version} to ${to.version} by ${scheme}://, ${what.replace("FROM", from.peer.name).replace("TO", to.peer.name)}`,
+        peer: from.peer, toPeer: to.peer, version: from.version, to: to.version,
+        quick: !toPeers && body === themToThem && scheme === "https" && from.version === "moq-lite-06" && to.version === "moq-lite-04",
+        body: (stage) => body(stage, { ...from, scheme, to: to.version, toPeer: to.peer }),
+    }))));
+}
+
 export const nativeCases = [
-    ...each("to another one of its kind, byte for byte", themToThem, (peer, version, scheme) => version === peer.versions[0] && scheme === "moqt"),
-    ...each("to moqlite-watch, byte for byte", themToUs, (peer, version, scheme) => version === "moq-lite-05" && scheme === "https"),
-    ...each("from moqlite-publish, byte for byte", usToThem, (peer, version, scheme) => version === "moq-lite-04" && scheme === "https"),
-    ...each("announces, un-announces and hears of it", comesAndGoes, (_, version, scheme) => version === "moq-lite-04" && scheme === "https"),
-    ...each("fetches groups that another one of its kind holds", fetches, (_, version, scheme) => version === "moq-lite-05" && scheme === "moqt",
-        (peer) => peer.fetches),
-    ...each("is refused a track that the publisher does not have", isRefused, (_, version, scheme) => version === "moq-lite-05" && scheme === "moqt"),
-    ...each("notices one bit that has changed on the way", isNoticed, (peer, _, scheme) => peer.group === "go" && scheme === "moqt",
-        () => ["moq-lite-04"]),
-    ...["moqt", "https"].map((scheme) => ({
+    ...each("to another one of its kind, byte for byte", themToThem,
+        (peer, version, scheme) => version === peer.versions[0] && scheme === "moqt"),
+    ...each("to moqlite-watch, byte for byte", themToUs, (_, version, scheme) => version === "moq-lite-05" && scheme === "https"),
+    ...each("from moqlite-publish, byte for byte", usToThem, (_, version, scheme) => version === "moq-lite-04" && scheme === "https"),
+    ...bridged("FROM to another one of its kind, byte for byte", themToThem),
+    ...bridged("FROM to moqlite-watch, byte for byte", themToUs),
+    ...bridged("moqlite-publish to TO, byte for byte", usToThem),
+    ...bridged("FROM to TO, byte for byte", themToThem, true),
+    ...each("announces, un-announces and hears of it", comesAndGoes,
+        (_, version, scheme) => version === "moq-lite-04" && scheme === "https"),
+    ...each("fetches groups that another one of its kind holds", fetches,
+        (_, version, scheme) => version === "moq-lite-05" && scheme === "moqt", (peer) => peer.fetches),
+    ...each("is refused a track that the publisher does not have", isRefused,
+        (_, version, scheme) => version === "moq-lite-05" && scheme === "moqt"),
+    ...each("notices one bit that has changed on the way", isNoticed,
+        (peer, _, scheme) => peer.group === "go" && scheme === "moqt", () => ["moq-lite-04"]),
+    ...by((scheme) => ({
         name: `moq-net 0.3 by ${scheme}://, with default settings, to another one through a relay with default settings`, peer: peers[0],
         quick: scheme === "https", body: (stage) => byDefault(stage, { peer: peers[0], scheme }),
     })),
