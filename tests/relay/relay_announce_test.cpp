@@ -59,8 +59,10 @@ TEST_CASE("of two routes to a broadcast the shorter is announced, and the other 
     auto& near = s.join();
     near.announce("room/cam", {hop_id{1}});
     s.settle();
+    s.pass_for_all(300ms); // A change is held back as long.
     near.unannounce("room/cam");
     s.settle();
+    s.pass_for_all(300ms);
     CHECK(viewer.heard() == list{"broadcast_available 0 room/cam hops 1 2 0 77",
                                 "broadcast_available 0 room/cam hops 1 0 77 restart",
                                 "broadcast_available 0 room/cam hops 1 2 0 77 restart"});

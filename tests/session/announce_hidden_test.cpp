@@ -74,6 +74,19 @@ TEST_CASE("a prefix that names the segment lists what is below it", "[session][a
     CHECK(contains(s.sent(), "late"));
 }
 
+TEST_CASE("from moq-lite-07 on a request says whether it wants hidden broadcasts, too", "[session][announce][hidden]") {
+    announcements table;
+    subject server{role::server, version::lite_07_wip, {.origin = hop_id{9}, .table = &table, .key = 50}};
+    begin(server);
+    table.set("a/.b", {{hop_id{3}}, 1});
+    CHECK(server.receive(client_bidi(0), "01 02 00 00").empty());
+    CHECK(without(server.outputs(), "credit") == list{"write 0 020900"});
+    CHECK(server.receive(client_bidi(1), "01 02 00 01").empty());
+    const auto said = without(server.outputs(), "credit");
+    REQUIRE(said.size() == 1);
+    CHECK(contains(said[0], "a/.b"));
+}
+
 TEST_CASE("a client announces its own hidden broadcasts to its server, and no others", "[session][announce][hidden]") {
     const auto side = GENERATE(role::client, role::server);
     announcements table;

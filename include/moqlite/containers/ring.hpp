@@ -30,6 +30,10 @@ public:
         --size_;
         return item;
     }
+    [[nodiscard]] const T& front() const noexcept {
+        assert(!empty());
+        return items_[first_];
+    }
     void clear() noexcept { first_ = size_ = 0; }
     /// After this the next `n` pushes do not allocate.
     void make_room(std::size_t n) {

@@ -14,7 +14,12 @@
 #include <moqlite/core/ids.hpp>
 #include <moqlite/core/path.hpp>
 #include <moqlite/core/route_cost.hpp>
+#include <moqlite/core/time.hpp>
+#include <moqlite/session/detail/held_changes.hpp>
+#include <moqlite/session/detail/retractions.hpp>
+#include <moqlite/session/detail/route_hash.hpp>
 #include <moqlite/session/ready.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -43,7 +48,7 @@ struct route {
 /// announcement covers every path beneath it. First it reads the initial set: the one above, then those below in path
 /// order. Then it reads changes: one state per path, no history. A change costs O(log n) plus the listeners that it
 /// concerns; a listener takes memory for what it has been sent. A broadcast that ended is kept until every listener
-/// that knows it has read its end.
+/// that knows it has read its end. Its clock is the latest input of the sessions that share it.
 class announcements {
 public:
     struct entry : detail::list_hook<detail::ended_tag>, detail::tree_hook {
@@ -54,6 +59,14 @@ public:
     private:
         friend class announcements;
         std::size_t known_by = 0; ///< Number of listeners that know it, or are about to.
+    };
+
+    /// What a listener has made of an entry.
+    struct known_state {
+        std::uint32_t digest = 0;                ///< As set_known() recorded it; 0: not known to exist.
+        detail::hold_id held = detail::not_held; ///< Its change is held back; or has been, and may be passed on.
+        bool changed = false;                    ///< It is waiting to be read again.
+        bool retracted = false;                  ///< Since then it has had no route for a time.
     };
 
     /// A reader of the table.
@@ -73,10 +86,6 @@ public:
     private:
         friend class announcements;
         std::size_t own_waiting_ = 0;
-        struct known_state {
-            std::uint32_t digest = 0; ///< As set_known() recorded it; 0: not known to exist.
-            bool changed = false;     ///< It is waiting to be read again.
-        };
         struct interest : detail::list_hook<detail::listener_tag> {
             listener* of = nullptr;
             std::size_t rank = 0; ///< Index of the prefix among the listener's.
@@ -87,6 +96,7 @@ public:
             std::string at; ///< The last path read.
         };
         announcements* table_ = nullptr;
+        time_point born_{}; ///< When it began to listen.
         std::vector<std::string> prefixes_;
         detail::block<interest> interests_;   ///< One per prefix.
         cursor initial_;                      ///< Its position in the initial set.
@@ -127,10 +137,17 @@ public:
         entry* const found = by_path_.find(path);
         if (found == nullptr) return false;
         entry& e = *found;
-        if (std::erase_if(e.routes, [&](const route& r) { return r.source == source; }) == 0) return false;
+        const auto gone = std::find_if(e.routes.begin(), e.routes.end(), [&](auto& r) { return r.source == source; });
+        if (gone == e.routes.end()) return false;
+        if (gone == e.routes.begin())
+            withdrawn_.add(detail::route_hash(path, {}), facts(*gone), last_change_ + 1, now_);
+        e.routes.erase(gone);
         changed(e);
         return true;
     }
+    /// The time of the latest input.
+    void note_time(time_point now) noexcept { now_ = std::max(now_, now); }
+    [[nodiscard]] time_point now() const noexcept { return now_; }
     /// Completes a change that a failed allocation interrupted.
     void finish_change() {
         if (unfinished_ != nullptr) changed(*unfinished_);
@@ -165,6 +182,7 @@ public:
     /// Starts reading what is below `prefixes`: normalised, and none below another. Once for each listener.
     void listen(listener& l, std::vector<std::string> prefixes) {
         if (!prefixes.empty()) l.table_ = this;
+        l.born_ = now_;
         l.prefixes_ = std::move(prefixes);
         l.interests_ = detail::block<listener::interest>(l.prefixes_.size());
         for (std::size_t rank = 0; rank != l.prefixes_.size(); ++rank) {
@@ -198,21 +216,42 @@ public:
         while (const entry* e = advance(l, c))
             if (!f(*e)) return;
     }
-    /// The digest under which the listener knows an entry; 0: it does not know it.
-    [[nodiscard]] static std::uint32_t known_digest(listener& l, const entry& e) noexcept {
+    /// What the listener has made of an entry.
+    [[nodiscard]] static known_state known(listener& l, const entry& e) noexcept {
         const auto* found = l.known_.find(e.slot);
-        return found != nullptr ? found->digest : 0;
+        return found != nullptr ? *found : known_state{};
+    }
+    /// Until when a route of an entry that the listener does not know is held back, since it may be a stale one to a
+    /// publisher that has retracted its announcement; nullopt: it is not.
+    [[nodiscard]] std::optional<time_point> held_until(const listener& l, const entry& e, const route& way) noexcept {
+        return withdrawn_.held_until(detail::route_hash(e.path, {}), facts(way), l.born_, now_);
+    }
+    /// The listener holds the entry's change back under this id, until end_hold() or set_known().
+    static void hold(listener& l, entry& e, detail::hold_id id) {
+        if (auto* found = l.known_.find(e.slot)) {
+            found->held = id;
+            return;
+        }
+        l.known_.insert(e.slot, {.held = id});
+        ++e.known_by;
+    }
+    /// It has been held back for long enough: the listener reads the entry again, unless its hold was superseded.
+    void end_hold(listener& l, std::size_t slot, detail::hold_id id) {
+        auto* found = l.known_.find(slot);
+        if (found == nullptr || found->held != id) return;
+        found->held = detail::hold_passed;
+        if (!found->changed) queue(l, *slots_[slot], found);
     }
     /// The listener now knows an entry under `digest`; 0: it knows that there is none. This may destroy the entry.
     void set_known(listener& l, entry& e, std::uint32_t digest) {
         auto* found = l.known_.find(e.slot);
         if (found == nullptr) {
             if (digest == 0) return;
-            l.known_.insert(e.slot, {digest, false});
+            l.known_.insert(e.slot, {.digest = digest});
             ++e.known_by;
             return;
         }
-        found->digest = digest;
+        *found = {.digest = digest, .changed = found->changed};
         if (digest != 0 || found->changed) return;
         l.known_.erase(e.slot);
         if (l.known_.empty()) l.known_ = {};
@@ -231,6 +270,9 @@ private:
         std::string_view operator()(const watched_prefix& p) const noexcept { return p.prefix; }
     };
 
+    static detail::retractions::route facts(const route& r) noexcept {
+        return {r.hops.empty() ? hop_id{} : r.hops.front(), {r.cost, r.hops.size()}, r.since};
+    }
     /// The first entry, at `path` or above it, for which pred(entry) holds; nullptr: none.
     template <class F>
     [[nodiscard]] entry* first_above(std::string_view path, F&& pred) const noexcept {
@@ -311,20 +353,22 @@ private:
         const auto& c = l.initial_;
         if (i.rank > c.rank || (i.rank == c.rank && (!c.begun || c.at < e.path))) return;
         auto* found = l.known_.find(e.slot);
+        if (found != nullptr) found->retracted = found->retracted || e.routes.empty();
         if (found != nullptr ? found->changed : e.routes.empty())
             return; // It is queued, or the listener never knew it.
-        if (*l.waiting >= waiting_max()) {
-            l.missed_ = true;
-            return wake(l);
-        }
-        if (found == nullptr) {
-            found = &l.known_.insert(e.slot, {0, false});
+        if (found == nullptr && *l.waiting < waiting_max()) {
+            found = &l.known_.insert(e.slot, {});
             ++e.known_by;
         }
-        l.changed_.push(&e);
-        found->changed = true;
-        ++*l.waiting;
+        queue(l, e, found);
+    }
+    /// The listener is to read an entry again. If too many wait, it reads the whole table.
+    void queue(listener& l, entry& e, known_state* its) {
         wake(l);
+        if (its == nullptr || *l.waiting >= waiting_max()) return static_cast<void>(l.missed_ = true);
+        l.changed_.push(&e);
+        its->changed = true;
+        ++*l.waiting;
     }
     static void wake(listener& l) {
         if (l.queue != nullptr && !l.linked()) l.queue->push_back(l);
@@ -365,7 +409,7 @@ private:
         l.changed_ = {};
         l.missed_ = false;
         auto known = std::exchange(l.known_, {});
-        known.for_each([&](std::uint64_t slot, listener::known_state&) { release(*slots_[as_size(slot)]); });
+        known.for_each([&](std::uint64_t slot, known_state&) { release(*slots_[as_size(slot)]); });
     }
     /// While too many ended entries are kept, drops the listeners that keep the oldest one.
     void bound_ended() {
@@ -405,6 +449,8 @@ private:
     std::size_t most_ = 0;       ///< Largest number announced at once since ended ones are kept,
     std::size_t most_bytes_ = 0; ///< and the bytes of their paths.
     std::uint64_t last_change_ = 0;
+    time_point now_{}; ///< Of the latest input.
+    detail::retractions withdrawn_;
 };
 
 } // namespace moqlite

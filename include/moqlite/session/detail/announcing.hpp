@@ -5,6 +5,7 @@
 #include <moqlite/session/announcements.hpp>
 #include <moqlite/session/detail/announce_bases.hpp>
 #include <moqlite/session/detail/context.hpp>
+#include <moqlite/session/detail/held_changes.hpp>
 #include <moqlite/wire/lite/announce.hpp>
 #include <moqlite/wire/utf8.hpp>
 #include <string>
@@ -24,6 +25,7 @@ struct announce_reply : announcements::listener, list_hook<owned_tag> {
     announcements::entry* cover = nullptr;
     /// Digest of what the peer has received of it; 0: nothing, it only hides those above it.
     std::uint32_t cover_digest = 0;
+    hold_id cover_held = not_held; ///< A change of it is held back.
     std::size_t announced = 0;     ///< Broadcasts that are active at the peer.
     id_table<std::uint64_t> ids{}; ///< Announce ids by slot, where the version has them.
     std::uint64_t next_id = 0;
@@ -103,6 +105,23 @@ public:
             if (how == progress::too_many) refuse(r);
         }
     }
+    /// An input has brought the current time: changes that have been held back for long enough go out.
+    void note_time() {
+        table_->note_time(c_.now);
+        while (const auto due = held_.take_due(c_.now)) {
+            auto* const found = by_stream_.find(due->request);
+            if (found == nullptr) continue;
+            if (due->slot != cover_of_prefix) {
+                table_->end_hold(*found, due->slot, due->id);
+            } else if (found->cover_held == due->id) {
+                found->cover_held = hold_passed;
+                if (!found->list_hook<pending_tag>::linked()) pending_.push_back(*found);
+                c_.ready.mark();
+            }
+        }
+    }
+    /// When the first change that is held back is due.
+    [[nodiscard]] std::optional<time_point> deadline() const noexcept { return held_.deadline(); }
     void pump_ended() noexcept { entries_left_ = entries_per_pump; }
     /// Changes remain to be written.
     [[nodiscard]] bool is_behind() const noexcept { return !pending_.empty(); }
@@ -168,6 +187,8 @@ private:
     [[nodiscard]] bool has_room() const noexcept { return c_.out.has_room(); }
     progress write_some(announce_reply& r) {
         if (!r.begun && !begin(r)) return progress::too_many;
+        r.begun = true;
+        if (r.cover_held == hold_passed && !update_cover(r, nullptr)) return progress::too_many;
         for (std::size_t i = 0; i != most_at_once && entries_left_ != 0 && has_room(); ++i) {
             auto* e = table_->next(r);
             if (e == nullptr) return progress::done;
@@ -178,7 +199,6 @@ private:
     }
     /// ANNOUNCE_OK gives the number of announcements that follow at once: all, or as many as fit. False: too many.
     bool begin(announce_reply& r) {
-        r.begun = true;
         if (!has_announce_ok(c_.dialect)) return true;
         std::uint64_t count = 0;
         std::size_t bytes = 0;
@@ -201,32 +221,61 @@ private:
     }
     /// Brings the peer up to date on one broadcast. False: too many are announced to it.
     bool update_peer(announce_reply& r, announcements::entry& e) {
-        if (is_above(r, e)) return update_cover(r, e);
+        if (is_above(r, e)) return update_cover(r, &e);
         const route* way = visible(r, e);
-        const auto before = announcements::known_digest(r, e);
-        const auto now = way != nullptr ? digest(*way) : 0;
+        const auto known = announcements::known(r, e);
+        const auto before = known.digest;
+        auto now = way != nullptr ? digest(*way) : 0;
+        const auto due = now != before ? held_until(r, e, way, known) : std::nullopt;
+        if (due && (before == 0 || !known.retracted)) return hold(r, e, known.held, *due), true;
+        if (due) now = 0, way = nullptr; // The retraction goes out at once, and only the new route is held back.
         const auto name = c_.names.relative(e.path).value_or(std::string_view{});
         const auto suffix = path::strip(name, r.prefix).value_or(std::string_view{});
         if (before != now && !write_change(r, before, now, e.slot, suffix, way)) return false;
         table_->set_known(r, e, now);
+        if (due) hold(r, e, not_held, *due);
         return true;
     }
-    /// The same for the entries at the prefix and above it, of which `e` has changed: only the most specific one is
-    /// announced, as if it were at the prefix.
-    bool update_cover(announce_reply& r, announcements::entry& e) {
+    /// Until when a route that differs from what the peer knows is held back; nullopt: it is not. New announcements and
+    /// retractions go out at once, changed routes later, in case more changes follow (moq-lite-wire §10), except those
+    /// of our own broadcasts: a command makes them, and has no time.
+    [[nodiscard]] std::optional<time_point> held_until(const announce_reply& r, const announcements::entry& e,
+        const route* way, const announcements::known_state& known) noexcept {
+        if (way == nullptr || way->source == 0 || !r.begun || known.held == hold_passed) return std::nullopt;
+        if (known.held == not_held && held_.size() >= std::max(held_max, table_->size())) return std::nullopt;
+        if (known.digest != 0 && !known.retracted) return table_->now() + change_hold;
+        return table_->held_until(r, e, *way);
+    }
+    void hold(announce_reply& r, announcements::entry& e, hold_id held, time_point due) {
+        if (held == not_held)
+            announcements::hold(r, e, held_.add(due, r.stream->owner, static_cast<std::uint32_t>(e.slot)));
+    }
+    /// The same for the entries at the prefix and above it, of which `e` may have changed: only the most specific one
+    /// is announced, as if it were at the prefix.
+    bool update_cover(announce_reply& r, announcements::entry* e) {
         auto* const old = r.cover;
         auto* best = cover_of(r);
         const route* way = best != nullptr ? visible(r, *best) : nullptr;
         const auto before = r.cover_digest;
         const auto now = way != nullptr ? digest(*way) : 0;
-        if (before != now && !write_change(r, before, now, cover_slot, {}, way)) return false;
-        r.cover_digest = now;
+        if (before == now || !holds_cover(r, best, way)) {
+            if (before != now && !write_change(r, before, now, cover_slot, {}, way)) return false;
+            r.cover_digest = now;
+            r.cover_held = not_held;
+        }
         // Also one that is hidden from the peer: when it ends, the one above it has to be announced.
         if (best != nullptr) table_->set_known(r, *best, now | 1);
         r.cover = best;
         if (old != nullptr && old != best) table_->set_known(r, *old, 0);
-        if (&e != old && &e != best) table_->set_known(r, e, 0);
+        if (e != nullptr && e != old && e != best) table_->set_known(r, *e, 0);
         return true;
+    }
+    /// Whether a new cover of the prefix, or a new route of it, is held back.
+    bool holds_cover(announce_reply& r, const announcements::entry* best, const route* way) {
+        if (best == nullptr) return false;
+        const auto due = held_until(r, *best, way, {.digest = r.cover_digest, .held = r.cover_held});
+        if (due && r.cover_held == not_held) r.cover_held = held_.add(*due, r.stream->owner, cover_of_prefix);
+        return due.has_value();
     }
     /// False: too many are announced to the peer.
     bool write_change(announce_reply& r, std::uint32_t before, std::uint32_t now, std::uint64_t slot,
@@ -307,13 +356,16 @@ private:
         return out;
     }
 
-    static constexpr std::uint64_t cover_slot = UINT64_MAX; ///< Key in `ids` of the entry that covers the prefix.
-    static constexpr std::size_t entries_per_pump = 1024;   ///< Entries examined in one pump.
-    static constexpr std::size_t most_at_once = 64;         ///< Entries of one request before the next request's turn.
+    static constexpr std::uint64_t cover_slot = UINT64_MAX;      ///< Key in `ids` of the entry that covers the prefix.
+    static constexpr std::uint32_t cover_of_prefix = UINT32_MAX; ///< The same among held changes.
+    static constexpr std::size_t held_max = 4096; ///< Or the number of broadcasts; beyond it changes go out at once.
+    static constexpr std::size_t entries_per_pump = 1024; ///< Entries examined in one pump.
+    static constexpr std::size_t most_at_once = 64;       ///< Entries of one request before the next request's turn.
     context& c_;
     announcements own_;
     announcements* table_;
     list<announcements::listener, pending_tag> pending_; ///< Requests with changes to write.
+    held_changes held_;                                  ///< Of all requests.
     std::size_t waiting_ = 0;                            ///< Changes that all of them have yet to read.
     object_pool<announce_reply> replies_;
     pointer_table<announce_reply> by_stream_;

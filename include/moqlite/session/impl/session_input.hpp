@@ -13,6 +13,7 @@ inline bool session::stamp(time_point now) {
     if (input_.active || viewing_) c_.fail(errc::undrained_input);
     if (!c_.views.empty()) c_.forget_views();
     c_.note_time();
+    announcing_.note_time();
     return open();
 }
 

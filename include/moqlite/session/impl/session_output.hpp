@@ -170,6 +170,7 @@ inline std::optional<time_point> session::deadline() const noexcept {
     }
     if (!c_.streams.undated.empty()) at = c_.now; // A tick dates them at once.
     if (const auto report = probing_.deadline()) at = at ? std::min(*at, *report) : report;
+    if (const auto held = announcing_.deadline()) at = at ? std::min(*at, *held) : held;
     if (const auto quiet = subscribing_.quiet_until()) at = at ? std::min(*at, *quiet) : quiet;
     if (const auto stalled = c_.out.stall.deadline(c_.path.rtt)) at = at ? std::min(*at, *stalled) : stalled;
     return at;
