@@ -77,6 +77,73 @@ TEST_CASE("the best route is the shortest, then the newest", "[announcements]") 
     CHECK(table.size() == 0);
 }
 
+// The order of moq-lite-wire §10, row by row.
+
+TEST_CASE("a named route is better than an anonymous one, whatever they cost", "[announcements][order]") {
+    announcements table;
+    table.set("a", {{hop_id{1}, hop_id{0}}, 1, {0, 0}});
+    table.set("a", {{hop_id{1}, hop_id{2}, hop_id{3}}, 2, {9, 9}});
+    CHECK(table.find("a")->routes.front().source == 2);
+    table.set("a", {{hop_id{0}}, 3, {0, 0}});
+    CHECK(table.find("a")->routes.front().source == 2);
+    CHECK(table.find("a")->routes[1].source == 3); // Shorter than the other anonymous one.
+}
+
+TEST_CASE("costs are compared by the warm one, then by the cold one", "[announcements][order]") {
+    announcements table;
+    table.set("a", {hops(1), 1, {2, 0}});
+    table.set("a", {hops(1), 2, {1, 9}});
+    CHECK(table.find("a")->routes.front().source == 2);
+    table.set("a", {hops(1), 3, {1, 8}});
+    CHECK(table.find("a")->routes.front().source == 3);
+}
+
+TEST_CASE("of equal cost, our own broadcast is better than any other", "[announcements][order]") {
+    announcements table;
+    table.set("a", {hops(2), 0, {1, 1}});
+    table.set("a", {hops(1), 1, {1, 1}});
+    CHECK(table.find("a")->routes.front().source == 0);
+}
+
+TEST_CASE("of equal routes through other relays a hash chooses, the same at every relay", "[announcements][order]") {
+    const std::vector<hop_id> one{hop_id{5}, hop_id{7}};
+    const std::vector<hop_id> two{hop_id{5}, hop_id{8}};
+    std::size_t ones = 0;
+    for (int n = 0; n != 64; ++n) {
+        const auto path = "p" + std::to_string(n);
+        announcements here;
+        announcements there;
+        here.set(path, {one, 1});
+        here.set(path, {two, 2});
+        there.set(path, {two, 1});
+        there.set(path, {one, 2});
+        const auto& best = here.find(path)->routes.front().hops;
+        CHECK(there.find(path)->routes.front().hops == best);
+        CHECK((best == one) == (detail::route_hash(path, one) < detail::route_hash(path, two)));
+        if (best == one) ++ones;
+    }
+    CHECK(ones > 8); // Both are used.
+    CHECK(ones < 56);
+    // FNV-1a with the reference's seed, of "a" and one hop.
+    const std::vector<hop_id> hop{hop_id{0x0102}};
+    std::uint64_t sum = 0x420c0decb00b;
+    for (const std::uint64_t byte : {0x61, 2, 1, 0, 0, 0, 0, 0, 0}) sum = (sum ^ byte) * 0x100000001b3;
+    CHECK(detail::route_hash("a", hop) == sum);
+}
+
+TEST_CASE("of equal publishers that announced here the newest is best, also after another has changed",
+    "[announcements][order]") {
+    announcements table;
+    table.set("a", {{hop_id{4}}, 1});
+    table.set("a", {{hop_id{3}}, 2});
+    CHECK(table.find("a")->routes.front().source == 2);
+    table.set("a", {{hop_id{6}}, 1}); // It began earlier.
+    CHECK(table.find("a")->routes.front().source == 2);
+    table.remove("a", 1);
+    table.set("a", {{hop_id{6}}, 1});
+    CHECK(table.find("a")->routes.front().source == 1);
+}
+
 TEST_CASE("an identical route is no change, so that it does not circulate in a loop of relays", "[announcements]") {
     announcements table;
     table.set("a", {hops(1), 1});

@@ -22,6 +22,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -54,7 +55,7 @@ public:
     struct entry : detail::list_hook<detail::ended_tag>, detail::tree_hook {
         explicit entry(std::string_view p) : path(p) { routes.reserve(1); }
         std::string path;
-        std::vector<route> routes; ///< Best first: cheapest, fewest hops, newest. Empty: the broadcast has ended.
+        std::vector<route> routes; ///< Best first. Empty: the broadcast has ended.
         std::size_t slot = 0;      ///< A small number, unique to the entry while any listener knows it.
     private:
         friend class announcements;
@@ -125,10 +126,8 @@ public:
             if (old.source == r.source) r.since = old.since;
             return old.source == r.source;
         });
-        const auto better = [&](const route& old) {
-            return old.cost != r.cost ? old.cost > r.cost : old.hops.size() >= r.hops.size();
-        };
-        e.routes.insert(std::find_if(e.routes.begin(), e.routes.end(), better), std::move(r));
+        const auto worse = [&](const route& old) { return is_better(path, r, old); };
+        e.routes.insert(std::find_if(e.routes.begin(), e.routes.end(), worse), std::move(r));
         changed(e);
     }
     /// False: there was no such route.
@@ -270,6 +269,24 @@ private:
         std::string_view operator()(const watched_prefix& p) const noexcept { return p.prefix; }
     };
 
+    /// The order of moq-lite-wire §10. A route with a hop that has no id is anonymous: it may be a loop. Among equal
+    /// routes that have passed another relay a hash decides, so that all relays choose alike; of publishers that have
+    /// announced here the newest wins, since it may have reconnected.
+    static bool is_better(std::string_view path, const route& a, const route& b) noexcept {
+        const auto facts = [](const route& r) {
+            const bool anonymous = std::find(r.hops.begin(), r.hops.end(), hop_id{}) != r.hops.end();
+            return std::tuple{anonymous, r.cost, r.source != 0, r.hops.size()};
+        };
+        const auto of_a = facts(a);
+        const auto of_b = facts(b);
+        if (of_a != of_b) return of_a < of_b;
+        if (a.hops.size() > 1 && a.hops != b.hops) {
+            const auto hash_a = detail::route_hash(path, a.hops);
+            const auto hash_b = detail::route_hash(path, b.hops);
+            if (hash_a != hash_b) return hash_a < hash_b;
+        }
+        return a.since > b.since;
+    }
     static detail::retractions::route facts(const route& r) noexcept {
         return {r.hops.empty() ? hop_id{} : r.hops.front(), {r.cost, r.hops.size()}, r.since};
     }
