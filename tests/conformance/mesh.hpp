@@ -17,10 +17,10 @@ struct mesh {
             relays.push_back(std::make_unique<relay_node>(w, relay_options_for<net>({}, hop_id{1 + i})));
         }
     }
-    void join(std::size_t from, std::size_t to, const net::network_link& l) {
-        wires.push_back(std::make_unique<net::connection>(world_, *homes[from], *homes[to], l, version::lite_05));
-        relays[from]->take(wires.back()->client);
-        relays[to]->take(wires.back()->server);
+    void join(std::size_t from, std::size_t to, const net::network_link& l, version v = version::lite_05) {
+        wires.push_back(std::make_unique<net::connection>(world_, *homes[from], *homes[to], l, v));
+        relays[from]->take(wires.back()->client, v);
+        relays[to]->take(wires.back()->server, v);
     }
     void announced(const std::string& path, bool is = true) {
         world_.run_until(
@@ -109,6 +109,51 @@ TEST_CASE("announcements do not circulate in a loop of relays, and end everywher
             const auto before = w.said.value();
             w.run(60s);
             must(w.said.value() == before, "a mesh comes to rest");
+            return w.hash();
+        },
+        10);
+}
+
+TEST_CASE("a publisher that flaps is announced as often as it comes, and its last retraction leaves no stale path",
+    "[conformance][relay][mesh][damping]") {
+    for_each_seed<net>(
+        [](std::uint64_t seed) {
+            world w{seed};
+            constexpr std::size_t n = 4;
+            const auto v = w.dice.coin() ? version::lite_05 : version::lite_06;
+            const bool near = w.dice.coin();
+            const auto wire = [&] { return near ? net::near() : net::narrow(w.dice, 1'000'000); };
+            mesh m{w, n};
+            for (std::size_t i = 0; i < n; ++i) m.join(i, (i + 1) % n, wire(), v);
+            m.join(0, 2, wire(), v);
+            const auto there = 1 + w.dice.below(n - 1);
+            guest source{w, *m.relays[0], *m.homes[0], wire(), hop_id{100}, v};
+            guest watcher{w, *m.relays[there], *m.homes[there], wire(), hop_id{101}, v};
+            belief all{watcher.at};
+            std::size_t heard = 0;
+            watcher.at.on<broadcast_available>([&](const broadcast_available& e) { heard += e.restart ? 0 : 1; });
+            all.watch("");
+            w.run(1s);
+            std::size_t came = 0;
+            for (auto flaps = 3 + w.dice.below(20); flaps != 0; --flaps) {
+                must(source.at->announce("a").has_value(), "a path can be announced");
+                ++came;
+                w.run(w.dice.up_to(600ms));
+                must(source.at->unannounce("a").has_value(), "what was announced can be unannounced");
+                w.run(w.dice.up_to(600ms));
+            }
+            must(source.at->announce("a").has_value(), "a path can be announced");
+            ++came;
+            m.announced("a");
+            w.run(10s);
+            must(all.paths == std::set<std::string>{"a"}, "the watcher knows what is there");
+            const auto before = heard;
+            must(!near || before <= came, "each announcement is passed on at most once");
+            must(source.at->unannounce("a").has_value(), "what was announced can be unannounced");
+            m.announced("a", false);
+            w.run(10s);
+            must(all.paths.empty(), "and that it is gone");
+            must(!near || heard == before, "a retraction leaves no stale path");
             return w.hash();
         },
         10);
