@@ -138,7 +138,7 @@ public:
         entry& e = *found;
         const auto gone = std::find_if(e.routes.begin(), e.routes.end(), [&](auto& r) { return r.source == source; });
         if (gone == e.routes.end()) return false;
-        if (gone == e.routes.begin())
+        if (gone == e.routes.begin() && source != 0)
             withdrawn_.add(detail::route_hash(path, {}), facts(*gone), last_change_ + 1, now_);
         e.routes.erase(gone);
         changed(e);
