@@ -107,8 +107,8 @@ void http3_connection::abort_streams(time_point now) {
 }
 
 void http3_connection::leave(link::connection& from, app_error code, std::string_view reason) {
-    if (active_handler() != nullptr)
-        session_->close(code, reason);
+    if (auto* h = active_handler())
+        h->leave(*session_, code, reason);
     else if (!session_)
         from.close(to_code(http3_code::no_error), reason);
 }

@@ -175,7 +175,7 @@ void session::reset_streams() {
 // that is over.
 void session::close(app_error code, std::string_view reason) {
     if (closing_) return;
-    const auto n = static_cast<std::uint64_t>(std::min(code, webtransport::app_error_max));
+    const auto n = std::min(static_cast<std::uint64_t>(code), static_cast<std::uint64_t>(webtransport::app_error_max));
     closing_ =
         std::make_unique<link::closed>(link::closed{n, true, false, std::string{reason.empty() ? "closed" : reason}});
     if (pumping_) reset_streams();

@@ -22,14 +22,14 @@ std::size_t memory_bound_for(const endpoint_options& o) noexcept {
 void endpoint_state::bound_memory(connection_state& c) {
     if (c.memory.used() <= memory_bound || c.ending) return;
     const auto code = c.protocol == "h3" ? static_cast<std::uint64_t>(webtransport::http3_code::excessive_load)
-                                         : static_cast<std::uint64_t>(app_error::bounds_exceeded);
+                                         : c.close_code(app_error::bounds_exceeded);
     end(c, {code, true, false,
                "bounds_exceeded: its fragments take more than " + std::to_string(memory_bound >> 20) + " MiB"});
 }
 
 void endpoint_state::stop_unheard(connection_state& c) {
     const auto code = c.protocol == "h3" ? static_cast<std::uint64_t>(webtransport::http3_code::request_cancelled)
-                                         : c.wire_code(app_error::timeout);
+                                         : c.stream_code(app_error::timeout);
     while (const auto id = c.unheard.overdue(now)) {
         const auto raw = static_cast<std::int64_t>(number(*id));
         ngtcp2_conn_shutdown_stream_read(c.conn, 0, raw, code);

@@ -49,8 +49,7 @@ int handshake_completed(ngtcp2_conn*, void* user) {
         c.handshake = std::move(opening); // The failure must be reported.
         throw;
     }
-    if (!c.handler)
-        c.endpoint.end(c, {static_cast<std::uint64_t>(app_error::unauthorized), true, false, "not accepted"});
+    if (!c.handler) c.endpoint.end(c, {c.close_code(app_error::unauthorized), true, false, "not accepted"});
     return 0;
 }
 

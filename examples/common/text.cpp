@@ -54,8 +54,12 @@ std::string printable(std::string_view text) {
 
 std::string to_text(app_error code) {
     const auto name = to_string(code);
-    return name.empty() ? fmt::format("code {}", static_cast<std::uint64_t>(code))
-                        : fmt::format("{} ({})", name, static_cast<std::uint64_t>(code));
+    if (code.registry() == code_registry::ours) return std::string{name};
+    const auto n = static_cast<std::uint64_t>(code);
+    // The registries of moq-lite-06 and of gomoqt are written in hexadecimal.
+    const auto number =
+        code.registry() > code_registry::lite && n < 64 ? fmt::format("{:#x}", n) : fmt::format("{}", n);
+    return name.empty() ? "code " + number : fmt::format("{} ({})", name, number);
 }
 
 std::string to_text(const session_closed& how) {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <moqlite/asio/host_port.hpp>
+#include <moqlite/asio/url.hpp>
 
 namespace moqlite::programs {
 
@@ -66,9 +67,13 @@ void add_options(command_line& line, relay_program_options& o) {
     line.seconds("--idle-timeout", o.idle_timeout, "Idle timeout: close a connection after this long without a packet",
             1, 3600)
         ->capture_default_str();
-    line.seconds(
-            "--drain", o.drain, "On shutdown, send GOAWAY and wait up to this long for the sessions to end", 0, 86400)
-        ->capture_default_str();
+    auto* drain = line.seconds(
+        "--drain", o.drain, "On shutdown, send GOAWAY and wait up to this long for the sessions to end", 0, 86400);
+    drain->capture_default_str();
+    line.option("--drain-uri", o.drain_uri,
+            "The relay that this GOAWAY asks the sessions to move to. Default: whichever then answers at this address")
+        ->needs(drain)
+        ->type_name("URI");
     line.flag("--retry", o.retry,
         "Make every client prove its address (QUIC Retry) before its handshake. Without this flag only while\n"
         "very many handshakes are in progress");
@@ -104,6 +109,8 @@ std::string check(const relay_program_options& o) {
         return "--protocols: h3 carries other protocols, and none is listed";
     for (const auto& where : o.listen)
         if (!asio::parse_host_port(where, 0, why)) return "--listen: " + why;
+    if (!o.drain_uri.empty() && !asio::parse_url(o.drain_uri, why)) return "--drain-uri: " + why;
+    if (o.drain_uri.size() > limits{}.uri) return "--drain-uri: longer than 8192 bytes";
     if (!o.web.empty() && !asio::parse_host_port(o.web, 0, why)) return "--web: " + why;
     return {};
 }

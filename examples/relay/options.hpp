@@ -21,7 +21,8 @@ struct relay_program_options {
     double cache_age = 30;   ///< Seconds.
     double idle_timeout = 8; ///< Seconds.
     std::uint64_t max_hops = limits{}.route_hops;
-    double drain = 0; ///< Seconds between asking sessions to leave and ending them.
+    double drain = 0;      ///< Seconds between asking sessions to leave and ending them.
+    std::string drain_uri; ///< Where these sessions should go; empty: to this address.
     bool retry = false;
     std::uint64_t per_address = asio::endpoint_options{}.connections / 4; ///< Connections.
     std::string web;                                                      ///< Where to listen for HTTP; empty: nowhere.

@@ -131,7 +131,7 @@ void service::stop(int signal) {
     const auto* why = signal == SIGINT ? "SIGINT" : "SIGTERM";
     if (options_.drain <= 0 || shard_.sessions() == 0) {
         spdlog::info("{}: ending {} sessions", why, shard_.sessions());
-        return end_sessions();
+        return end_sessions(app_error::cancel);
     }
     spdlog::info("{}: asking {} sessions to leave within {} s", why, shard_.sessions(), options_.drain);
     drain();
@@ -141,14 +141,14 @@ void service::stop(int signal) {
 void service::drain() {
     shard_.drain();
     drain_timer_.expires_after(std::chrono::duration_cast<std::chrono::nanoseconds>(to_duration(options_.drain)));
-    drain_timer_.async_wait([this](const boost::system::error_code&) {
+    drain_timer_.async_wait([this](const boost::system::error_code& cancelled) {
         spdlog::info("ending {} sessions", shard_.sessions());
-        end_sessions();
+        end_sessions(cancelled ? app_error::cancel : app_error::goaway_timeout);
     });
 }
 
-void service::end_sessions() {
-    shard_.end_sessions([this] { io_.stop(); });
+void service::end_sessions(app_error code) {
+    shard_.end_sessions(code, [this] { io_.stop(); });
 }
 
 void service::housekeeping() {

@@ -41,7 +41,7 @@ private:
     void on_signal(int signal);
     void stop(int signal);
     void drain();
-    void end_sessions();
+    void end_sessions(app_error code);
     void log_statistics();
     /// Reloads or regenerates it.
     void reload_certificate();

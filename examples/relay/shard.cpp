@@ -105,13 +105,13 @@ void shard::resume() {
 void shard::drain() {
     for (const auto& server : servers_) server->refuse();
     for (const auto& [key, connection] : connections_)
-        if (relay_.session(key)->goaway()) connection->wake(); // moq-lite-03 has no GOAWAY.
+        if (relay_.session(key)->goaway(options_.drain_uri)) connection->wake(); // moq-lite-03 has no GOAWAY.
 }
 
-void shard::end_sessions(std::function<void()> done) {
+void shard::end_sessions(app_error code, std::function<void()> done) {
     const auto left = std::make_shared<std::size_t>(servers_.size());
     for (const auto& server : servers_)
-        server->shutdown(app_error::cancel, "the relay is shutting down", shutdown_grace, [left, done] {
+        server->shutdown(code, "the relay is shutting down", shutdown_grace, [left, done] {
             if (--*left == 0) done();
         });
 }

@@ -42,8 +42,8 @@ public:
 
     /// Refuses new connections, and sends GOAWAY to existing sessions.
     void drain();
-    /// Closes every session, then calls `done`, in bounded time.
-    void end_sessions(std::function<void()> done);
+    /// Closes every session with this code, then calls `done`, in bounded time.
+    void end_sessions(app_error code, std::function<void()> done);
 
     [[nodiscard]] std::size_t sessions() const noexcept { return connections_.size(); }
     [[nodiscard]] std::size_t connections() const; ///< Including handshakes.

@@ -119,7 +119,8 @@ void watcher::limit_request() {
 
 void watcher::on(const broadcast_available& e) {
     // Subscribe only when announced: the relay's cache may still have an earlier broadcast of that name.
-    if (reader_ || e.path != options_.client.broadcast) return;
+    // A session whose peer has sent GOAWAY takes no request; its successor reports the broadcast, too.
+    if (reader_ || link_.moving() || e.path != options_.client.broadcast) return;
     wait_timer_.cancel();
     subscribe();
 }
@@ -145,7 +146,8 @@ void watcher::subscribe() {
 }
 
 void watcher::on(const watch_ended& e) {
-    if (reader_ || link_.get().is_closed()) return; // session_closed reports the reason.
+    // session_closed reports the reason; the successor of a session is asked again.
+    if (reader_ || link_.moving() || link_.get().is_closed()) return;
     link_.finish(exit_failure, fmt::format("the relay refused to report whether {} is announced: {}",
                                    printable(options_.client.broadcast), to_text(e.code)));
 }

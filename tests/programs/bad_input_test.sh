@@ -47,6 +47,8 @@ refuses 2 '--tls-generate NAME, or --cert and --key' relay --listen 127.0.0.1:0
 refuses 2 '--cert requires --key' relay --listen 127.0.0.1:0 --cert x
 refuses 2 '--tls-generate excludes --key' relay --listen 127.0.0.1:0 --tls-generate a --key x
 refuses 2 "protocol 'moq-lite-99' is not supported" relay --listen 127.0.0.1:0 --tls-generate a --protocols moq-lite-05,moq-lite-99
+refuses 2 '--drain-uri requires --drain' relay --listen 127.0.0.1:0 --tls-generate a --drain-uri moqt://b
+refuses 2 "--drain-uri: 'b' is not a URL" relay --listen 127.0.0.1:0 --tls-generate a --drain 1 --drain-uri b
 refuses 2 'port is not a number' relay --listen 127.0.0.1:http --tls-generate a
 
 say "variables and configuration files that are wrong: exit code 2"

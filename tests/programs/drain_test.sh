@@ -103,6 +103,21 @@ for scheme in moqt https; do
     finished c 0 6
 done
 
+say "--drain-uri names the relay that takes over"
+start_relay b --cert cert.pem --key key.pem
+successor=moqt://$at/
+start_relay a --cert cert.pem --key key.pem --drain 20 --drain-uri "$successor"
+start_watch watch film
+until_true 10 has_said watch 'connected to' || fail "watch is not connected"
+kill -TERM "${pid_of[a]}"
+until_true 10 has_said watch "asks its clients to reconnect \(GOAWAY\), to $successor" || fail "watch was not told where"
+finished a 0 5
+until_true 10 has_said b 'connected from' || fail "watch has not come"
+kill "${pid_of[watch]}"
+finished watch 143
+kill "${pid_of[b]}"
+finished b 0 6
+
 say "--reconnect 0 ends with the session; otherwise reconnecting has a time limit"
 start_relay relay --drain 0.5
 start_watch stays film --reconnect 0
@@ -110,7 +125,7 @@ start_watch looks film --reconnect 2
 for n in stays looks; do until_true 10 has_said $n 'connected to' || fail "$n is not connected"; done
 kill -TERM "${pid_of[relay]}"
 finished stays 1 5
-said stays 'closed by the peer with cancel \(0\): the relay is shutting down'
+said stays 'closed by the peer with (cancel \(0\)|goaway_timeout \(0x10\)): the relay is shutting down'
 finished relay 0 6
 finished looks 1 10
 said looks 'cannot reconnect within 2 s: '

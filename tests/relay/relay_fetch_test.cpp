@@ -350,24 +350,6 @@ TEST_CASE("of several fetched groups only those of the silent publisher end", "[
     CHECK(one.groups() == list{"0: ab cut timeout"});
 }
 
-TEST_CASE("a peer that sends GOAWAY repeatedly is reported once", "[relay]") {
-    scene s;
-    auto& camera = s.publisher();
-    s.notices();
-    for (int i = 0; i < 3; ++i) REQUIRE(camera->goaway("https://b"));
-    s.settle();
-    CHECK(s.notices() == list{"peer_leaving 1 https://b"});
-}
-
-TEST_CASE("a peer that sends GOAWAY is reported to the operator", "[relay]") {
-    scene s;
-    auto& camera = s.publisher();
-    s.notices();
-    REQUIRE(camera->goaway("https://b"));
-    s.settle();
-    CHECK(s.notices() == list{"peer_leaving 1 https://b"});
-}
-
 TEST_CASE("a datagram is forwarded as one, to all whose version has them, and is not cached", "[relay][datagram]") {
     scene s;
     auto& camera = s.publisher();

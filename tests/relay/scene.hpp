@@ -117,7 +117,7 @@ private:
     void take(const group_closed& e) {
         arriving_[e.group].sequence = e.sequence; // A fetched group has no group_opened.
         auto line = shown(arriving_[e.group]);
-        if (!e.complete) line.append(" cut ").append(to_string(e.code));
+        if (!e.complete) line.append(" cut ").append(to_string(e.code.means()));
         groups_.push_back(std::move(line));
         arriving_.erase(e.group);
     }

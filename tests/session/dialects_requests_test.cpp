@@ -123,7 +123,7 @@ TEST_CASE(
     client_of client{GENERATE(version::lite_04, version::lite_05, version::lite_06)};
     CHECK(client.receive(server_bidi(0), "05 0a 09 68747470733a2f2f62", true) == list{"goaway_received https://b"});
     CHECK(without(client.outputs(), "credit") == list{"write 1 fin"});
-    CHECK(client->subscribe({"a", "b"}));
+    CHECK(client->subscribe({"a", "b"}).error() == errc::going_away);
     CHECK_FALSE(client->is_closed());
 }
 

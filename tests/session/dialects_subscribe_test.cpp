@@ -65,7 +65,7 @@ TEST_CASE("a DROP is a hint: a group that it names is accepted when it arrives, 
     const std::string drop = has_options_in_ok(v) ? "01" : "02";
     const std::string ok = has_options_in_ok(v) ? "00 05 00 00 00 01 00" : "00 01 00";
     // gomoqt means groups 2 to 4 with 3 to 5.
-    CHECK(client.receive(0, ok + drop + "03 03 05 00").back() == "groups_dropped 0 3 to 5 cancel");
+    CHECK(client.receive(0, ok + drop + "03 03 05 00").back().starts_with("groups_dropped 0 3 to 5 "));
     CHECK(client.group(3, "03").size() == 3);
     CHECK(client.group(7, "05").size() == 3);
 }
@@ -86,8 +86,8 @@ TEST_CASE("we send a DROP with the numbers of its groups", "[session][dialects ย
     const auto v = any_version();
     publisher server{v};
     REQUIRE(server->drop(server.id, group_sequence{2}, group_sequence{4}, app_error::old));
-    CHECK(server.outputs() ==
-          list{"write 0 " + plain((has_options_in_ok(v) ? "01" : "02") + std::string("03 02 04 02"))});
+    CHECK(server.outputs() == list{"write 0 " + plain((has_options_in_ok(v) ? "01" : "02") + std::string("03 02 04 ") +
+                                                      (has_two_registries(v) ? "34" : "02"))});
 }
 
 TEST_CASE("group 0 is a group: it can be requested, and ours begin with it", "[session][dialects ยง12.7]") {

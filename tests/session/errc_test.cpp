@@ -141,6 +141,16 @@ errc after_close() {
     c->close(app_error::cancel);
     return c->subscribe({"a", "b"}).error();
 }
+errc second_goaway() {
+    client c;
+    static_cast<void>(c.receive(server_bidi(0), "05 01 00"));
+    return named(c.receive(server_bidi(1), "05 01 00"));
+}
+errc after_goaway() {
+    client c;
+    static_cast<void>(c.receive(server_bidi(0), "05 01 00"));
+    return c->subscribe({"a", "c"}).error();
+}
 errc refused() {
     subject s{role::server};
     REQUIRE(s->refuse());
@@ -227,6 +237,7 @@ errc provoked(errc rule) {
             client{version::lite_05, with([](limits& l) { l.announcements = 0; })}.receive(4, sized("01 01 61 00")));
     case errc::control_backlog: return half_messages();
     case errc::unexpected_stream: return own_uni();
+    case errc::duplicate_goaway: return second_goaway();
     case errc::unauthorized:
         return named(server{{}, {.root = {}, .subscribe = {"mine"}}}.receive(4, track_bytes("a", "b")));
     case errc::same_origin: return twin();
@@ -237,6 +248,7 @@ errc provoked(errc rule) {
     case errc::input_inside_output: return out_of_turn();
     case errc::more_than_written: return acked_too_much();
     case errc::closed: return after_close();
+    case errc::going_away: return after_goaway();
     case errc::not_found: return server {
         } -> accept(request_id{99}).error();
     case errc::unroutable: return rule; // Only a relay's: relay/relay_prefix_test.cpp.

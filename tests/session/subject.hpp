@@ -70,17 +70,23 @@ public:
     }
     void reset(stream_id id, app_error code) {
         said.push_back(text(reset_stream{id, code}));
+        codes.push_back(static_cast<std::uint64_t>(code));
         lent.reset(id);
     }
-    void stop(stream_id id, app_error code) { said.push_back(text(stop_sending{id, code})); }
+    void stop(stream_id id, app_error code) {
+        said.push_back(text(stop_sending{id, code}));
+        codes.push_back(static_cast<std::uint64_t>(code));
+    }
     void credit(stream_id id, std::uint64_t n) { said.push_back(text(moqlite::credit{id, n})); }
     void close(app_error code, std::string_view reason) {
         said.push_back(text(close_connection{code, reason}));
+        codes.push_back(static_cast<std::uint64_t>(code));
         lent.close();
     }
     void flush() { lent.executed(); }
 
     list said;
+    std::vector<std::uint64_t> codes; ///< Numbers of resets, stops and closes.
     std::size_t bidi_streams = 1000;
     std::size_t uni_streams = 1000;
     std::size_t budget = SIZE_MAX;                ///< What the connection takes.

@@ -31,7 +31,7 @@ public:
     line& operator<<(const char* word) { return *this << std::string_view{word}; }
     line& operator<<(std::uint64_t value) { return *this << std::string_view{std::to_string(value)}; }
     line& operator<<(app_error code) {
-        const auto name = to_string(code);
+        const auto name = to_string(code.means()); // The same in all dialects.
         return name.empty() ? *this << static_cast<std::uint64_t>(code) : *this << name;
     }
     line& operator<<(errc why) { return *this << to_string(why); }

@@ -127,6 +127,16 @@ struct connection_state final : link::connection,
     [[nodiscard]] std::uint64_t wire_code(app_error code) const noexcept {
         return link::to_wire_code(code, implied_codes ? shown_codes.value_or(*implied_codes) : link::code_form::raw);
     }
+    /// The code of a close that no session asked for.
+    [[nodiscard]] std::uint64_t close_code(app_error code) const noexcept {
+        const auto spoken = version_from_alpn(protocol);
+        return static_cast<std::uint64_t>(spoken ? code.in(session_codes(*spoken)) : code);
+    }
+    /// The code of a reset or stop that no session asked for.
+    [[nodiscard]] std::uint64_t stream_code(app_error code) const noexcept {
+        const auto spoken = version_from_alpn(protocol);
+        return wire_code(spoken ? code.in(stream_codes(*spoken)) : code);
+    }
     void code_received(std::uint64_t wire) noexcept {
         if (const auto form = link::form_of(wire)) shown_codes = form;
     }

@@ -1,39 +1,13 @@
-// Errors: every rule that can be broken, and the codes that report it on the wire.
+// Errors: every rule that can be broken, and the code that reports it to the peer.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <moqlite/core/app_error.hpp>
 #include <string_view>
 
 namespace moqlite {
-
-/// A code in RESET_STREAM, STOP_SENDING or CONNECTION_CLOSE. The draft leaves the numbers open: we send those of
-/// moq-net. Of a peer's code only 0, cancelled, has a meaning.
-enum class app_error : std::uint64_t {
-    cancel = 0,
-    required_extension = 1,
-    old = 2,
-    timeout = 3,
-    transport = 4,
-    decode = 5,
-    unauthorized = 6,
-    version = 9,
-    unexpected_stream = 10,
-    bounds_exceeded = 11,
-    duplicate = 12,
-    not_found = 13,
-    wrong_size = 14,
-    protocol_violation = 15,
-    unexpected_message = 16,
-    unsupported = 17,
-    dropped = 24,
-    closed = 25,
-    lagged = 26,
-    frame_too_large = 27,
-    unroutable = 30,
-    evicted = 31,
-};
 
 /// Every rule that we or the peer can break, one name each.
 enum class errc : std::uint8_t {
@@ -81,6 +55,7 @@ enum class errc : std::uint8_t {
     too_many_announcements,
     control_backlog,   ///< The peer does not read our replies.
     unexpected_stream, ///< A stream of ours that we did not open, or data on one that only we send on.
+    duplicate_goaway,
     unauthorized,
     same_origin, ///< The peer has our hop id. Origins must be unique, or all announcements look like loops.
     refused,     ///< The application refused the session.
@@ -90,6 +65,7 @@ enum class errc : std::uint8_t {
     input_inside_output, ///< An input from inside the transport's open() or write(), before the output was answered.
     more_than_written,   ///< The transport accepted or acknowledged more bytes than it was given.
     closed,
+    going_away, ///< The peer has sent GOAWAY: it gets no new request.
     not_found,
     unroutable,   ///< No announcement covers the name, or only ones that lead back to the peer that requests it.
     out_of_scope, ///< The name is not below the session's root.
@@ -107,12 +83,10 @@ enum class errc : std::uint8_t {
 
 namespace detail {
 
-/// A row of the error table. It has a column of codes for each registry: so far moq-lite has one in all versions, which
-/// streams and sessions share.
 struct error_row {
     errc rule;
     std::string_view name;
-    app_error lite;
+    app_error::meaning code;
 };
 
 inline constexpr std::array error_table{
@@ -158,6 +132,7 @@ inline constexpr std::array error_table{
     error_row{errc::too_many_announcements, "too_many_announcements", app_error::bounds_exceeded},
     error_row{errc::control_backlog, "control_backlog", app_error::lagged},
     error_row{errc::unexpected_stream, "unexpected_stream", app_error::unexpected_stream},
+    error_row{errc::duplicate_goaway, "duplicate_goaway", app_error::protocol_violation},
     error_row{errc::unauthorized, "unauthorized", app_error::unauthorized},
     error_row{errc::same_origin, "same_origin", app_error::protocol_violation},
     error_row{errc::refused, "refused", app_error::unauthorized},
@@ -166,6 +141,7 @@ inline constexpr std::array error_table{
     error_row{errc::input_inside_output, "input_inside_output", app_error::protocol_violation},
     error_row{errc::more_than_written, "more_than_written", app_error::protocol_violation},
     error_row{errc::closed, "closed", app_error::closed},
+    error_row{errc::going_away, "going_away", app_error::going_away},
     error_row{errc::not_found, "not_found", app_error::not_found},
     error_row{errc::unroutable, "unroutable", app_error::unroutable},
     error_row{errc::out_of_scope, "out_of_scope", app_error::protocol_violation},
@@ -189,36 +165,6 @@ inline constexpr std::array error_table{
 }
 static_assert(has_all_rows());
 
-struct code_row {
-    app_error code;
-    std::string_view name;
-};
-
-inline constexpr std::array code_table{
-    code_row{app_error::cancel, "cancel"},
-    code_row{app_error::required_extension, "required_extension"},
-    code_row{app_error::old, "old"},
-    code_row{app_error::timeout, "timeout"},
-    code_row{app_error::transport, "transport"},
-    code_row{app_error::decode, "decode"},
-    code_row{app_error::unauthorized, "unauthorized"},
-    code_row{app_error::version, "version"},
-    code_row{app_error::unexpected_stream, "unexpected_stream"},
-    code_row{app_error::bounds_exceeded, "bounds_exceeded"},
-    code_row{app_error::duplicate, "duplicate"},
-    code_row{app_error::not_found, "not_found"},
-    code_row{app_error::wrong_size, "wrong_size"},
-    code_row{app_error::protocol_violation, "protocol_violation"},
-    code_row{app_error::unexpected_message, "unexpected_message"},
-    code_row{app_error::unsupported, "unsupported"},
-    code_row{app_error::dropped, "dropped"},
-    code_row{app_error::closed, "closed"},
-    code_row{app_error::lagged, "lagged"},
-    code_row{app_error::frame_too_large, "frame_too_large"},
-    code_row{app_error::unroutable, "unroutable"},
-    code_row{app_error::evicted, "evicted"},
-};
-
 } // namespace detail
 
 /// A stable lower-case name, for logs.
@@ -227,17 +173,10 @@ inline constexpr std::array code_table{
     return row < detail::error_table.size() ? detail::error_table[row].name : "unknown";
 }
 
-/// The code that we send to a peer that breaks the rule.
+/// The code that we send to a peer that breaks the rule; app_error::in() has its number.
 [[nodiscard]] constexpr app_error wire_code(errc e) noexcept {
     const auto row = static_cast<std::size_t>(e);
-    return row < detail::error_table.size() ? detail::error_table[row].lite : app_error::protocol_violation;
-}
-
-/// The bare name, or "" for an unknown code. A log adds the number itself.
-[[nodiscard]] constexpr std::string_view to_string(app_error code) noexcept {
-    for (const auto& row : detail::code_table)
-        if (row.code == code) return row.name;
-    return {};
+    return row < detail::error_table.size() ? detail::error_table[row].code : app_error::protocol_violation;
 }
 
 } // namespace moqlite

@@ -15,6 +15,7 @@ struct limits {
     std::size_t path_segments = 32;
     std::size_t name = 4096; ///< Bytes of a broadcast path or track name.
     std::size_t hops = 32;   ///< In the hop list of one message; longer ones are malformed.
+    std::size_t uri = 8192;  ///< Bytes of the URI in a GOAWAY.
     std::size_t setup_parameters = 64;
     std::uint64_t frame = 32 * 1024 * 1024;
 

@@ -15,6 +15,8 @@ struct route_cost {
 
     /// Of a route whose announcement carries none.
     [[nodiscard]] static constexpr route_cost unknown() noexcept { return {0, max}; }
+    /// Of a route that is used only where there is no other.
+    [[nodiscard]] static constexpr route_cost highest() noexcept { return {max, max}; }
     /// With the price of one more link; saturates at `max`.
     [[nodiscard]] constexpr route_cost plus(std::uint64_t price) const noexcept {
         const auto sum = [&](std::uint64_t cost) { return std::min(cost, max) + std::min(price, max); };

@@ -195,6 +195,13 @@ public:
     [[nodiscard]] bool reads_raw_codes() const noexcept {
         return std::visit([](const auto& s) { return s.reads_raw_codes(); }, is_);
     }
+    template <class F>
+    void for_each_available(F&& f) {
+        visit([&](auto& s) { s.for_each_available(f); });
+    }
+    [[nodiscard]] app_error close_code(app_error code) const noexcept {
+        return std::visit([&](const auto& s) { return s.close_code(code); }, is_);
+    }
     [[nodiscard]] const scope& allowed() const noexcept {
         return std::visit([](const auto& s) -> const scope& { return s.allowed(); }, is_);
     }

@@ -213,8 +213,8 @@ public:
 
     // Commands: the session itself.
 
-    /// Asks the peer to reconnect, to `uri` or, if empty, to the same address, and to leave. errc::unsupported on
-    /// moq-lite-03.
+    /// Asks the peer, once, to reconnect, to `uri` or, if empty, to the same address, and to leave. errc::unsupported
+    /// on moq-lite-03, errc::value_too_large above limits.uri.
     result<void> goaway(std::string_view uri = {});
     /// Ends the session; poll_event() reports what ended with it.
     void close(app_error code, std::string_view reason = {}) { c_.close(code, errc::closed, reason); }
@@ -239,6 +239,13 @@ public:
     /// The peer's implementation reads stream codes on native QUIC only unmapped: it is the one that writes paths with
     /// leading slashes. The others read codes mapped into HTTP/3's range, or both forms.
     [[nodiscard]] bool reads_raw_codes() const noexcept { return c_.names.slashes; }
+    /// The code as close() sends it: for a transport that ends the connection by itself.
+    [[nodiscard]] app_error close_code(app_error code) const noexcept { return code.in(c_.codes.of_session()); }
+    /// Calls f(path) for each broadcast of the peer that was reported as available; f must not command this session.
+    template <class F>
+    void for_each_available(F&& f) {
+        watching_.for_each_available(f);
+    }
     [[nodiscard]] slab_pool& pool() noexcept { return c_.pool; }
     [[nodiscard]] const scope& allowed() const noexcept { return c_.names.allowed; }
     /// Bytes waiting to be written for one subscription.
@@ -302,6 +309,7 @@ private:
     [[nodiscard]] bool must_wait(const detail::control_stream& s) noexcept;
     void park(detail::control_stream& s);
     bool unpark_one();
+    bool end_unsent();
     detail::served_group* served_on(const detail::any_stream& stream) noexcept;
     void control_failed(detail::control_stream& s, errc why);
     void control_finished(detail::control_stream& s);
@@ -332,10 +340,11 @@ private:
     bool bidi_blocked_ = false;
     std::uint64_t peer_inputs_ = 0;
     bool writing_ = false;
-    bool unanswered_ = false; ///< An open_stream or write_stream was polled.
-    bool ended_ = false;      ///< session_closed was reported.
-    bool viewing_ = false;    ///< Events that alias the last input may be waiting.
-    bool inside_ = false;     ///< Catches overlapping calls.
+    bool unanswered_ = false;    ///< An open_stream or write_stream was polled.
+    bool ended_ = false;         ///< session_closed was reported.
+    bool told_to_leave_ = false; ///< We have sent GOAWAY.
+    bool viewing_ = false;       ///< Events that alias the last input may be waiting.
+    bool inside_ = false;        ///< Catches overlapping calls.
 };
 
 inline session::session(role side, version v, session_options options, time_point now)
@@ -398,10 +407,12 @@ inline result<group_id> session::fetch(const track_ref& track, group_sequence se
 
 inline result<void> session::goaway(std::string_view uri) {
     if (!open()) return errc::closed;
-    if (uri.size() >= c_.bounds.control_message / 2) return errc::value_too_large;
+    if (uri.size() > std::min(c_.bounds.uri, c_.bounds.control_message / 2)) return errc::value_too_large;
     const wire::lite::goaway message{uri};
     if (const auto why = c_.encodable(message); why != errc::ok) return why;
+    if (told_to_leave_) return errc::already_answered;
     c_.out.finish(c_.open_control(detail::control_kind::goaway_out, wire::lite::bidi_type::goaway, message));
+    told_to_leave_ = true;
     return {};
 }
 

@@ -43,8 +43,11 @@
 // Urgency  write() is called with the most urgent stream first, whenever there is room. A stack that buffers sends in
 //          order of arrival: let it buffer little (answer nullopt when its congestion window is full), or priorities
 //          have no effect.
-// Codes    app_error is the number of moq-lite. Native QUIC carries it unchanged, or mapped into HTTP/3's range if the
-//          peer reads it so (session::reads_raw_codes()); WebTransport always maps (webtransport/error_code.hpp).
+// Codes    Outputs have the number of the peer's dialect. Native QUIC carries it unchanged, or mapped into HTTP/3's
+//          range if the peer reads it so (session::reads_raw_codes()); WebTransport always maps
+//          (webtransport/error_code.hpp). Inputs take the peer's number as app_error{n}, without its meaning; a failure
+//          that the transport found itself is app_error::transport. A transport that closes by itself sends
+//          session::close_code().
 // Weak     A transport may lack: datagrams (groups served as datagrams are lost); stop (unwanted bytes arrive and are
 //          dropped); notices of acknowledgement (call stream_acked when copied, stream_closed when both FINs were
 //          passed on: group_delivered then means "sent", and finish() ends before everything has arrived); notices of

@@ -10,7 +10,8 @@ inline void relay::on(peer& p, const broadcast_available& e) {
     p.is_relay = p.is_relay || e.hops.size() > 1;
     if (!is_announced_by(e.path, p.key) && !count_announcement(p, e.path)) return;
     const auto before = best_route(e.path);
-    table_.set(e.path, {{e.hops.begin(), e.hops.end()}, p.key, e.cost});
+    const auto cost = p.leaving ? route_cost::highest() : e.cost;
+    table_.set(e.path, {{e.hops.begin(), e.hops.end()}, p.key, cost});
     notice(broadcast_changed{p.key, std::string(e.path), true});
     take_over(e.path, before, p.key);
 }
@@ -22,6 +23,26 @@ inline void relay::on(peer& p, const broadcast_ended& e) {
     announced_ -= weight(e.path);
     notice(broadcast_changed{p.key, std::string(e.path), false});
     take_over(e.path, before, p.key);
+}
+
+/// A peer that leaves takes no new request: its routes are used where there is no other.
+inline void relay::on(peer& p, const goaway_received& e) {
+    p.leaving = true;
+    notice(peer_leaving{p.key, std::string(e.uri)});
+    std::vector<std::string> paths;
+    p.session->for_each_available([&](std::string_view path) { paths.emplace_back(path); });
+    for (const auto& path : paths) {
+        const auto before = best_route(path);
+        const auto* announced = table_.find(path);
+        if (announced == nullptr) continue;
+        const auto its = std::find_if(
+            announced->routes.begin(), announced->routes.end(), [&](const route& way) { return way.source == p.key; });
+        if (its == announced->routes.end()) continue;
+        auto costly = *its;
+        costly.cost = route_cost::highest();
+        table_.set(path, std::move(costly));
+        take_over(path, before, p.key);
+    }
 }
 
 /// The approximate cost of an announcement: its entry, its route, and the listeners' state.

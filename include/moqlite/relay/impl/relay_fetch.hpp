@@ -221,8 +221,4 @@ inline void relay::on(peer& p, const group_datagram& e) {
     });
 }
 
-inline void relay::on(peer& p, const goaway_received& e) {
-    if (!std::exchange(p.leaving, true)) notice(peer_leaving{p.key, std::string(e.uri)});
-}
-
 } // namespace moqlite

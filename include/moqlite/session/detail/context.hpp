@@ -8,6 +8,7 @@
 #include <moqlite/core/limits.hpp>
 #include <moqlite/core/path.hpp>
 #include <moqlite/core/version.hpp>
+#include <moqlite/session/detail/code_lists.hpp>
 #include <moqlite/session/detail/control_stream.hpp>
 #include <moqlite/session/detail/event_names.hpp>
 #include <moqlite/session/detail/outgoing.hpp>
@@ -38,8 +39,9 @@ struct context {
           ready(list, name),
           key(name),
           names(v, b.name),
+          codes(v),
           streams(b),
-          out(r, bounds, ready) {
+          out(r, bounds, ready, codes) {
         wake.entry = &ready;
     }
 
@@ -59,10 +61,12 @@ struct context {
     time_point epoch{};                     ///< Epoch of synthesised timestamps.
     path_facts path;
     bool admitted = false;
+    bool peer_leaves = false; ///< It has sent GOAWAY: we open no further request.
     time_point now{};
     bool now_is_current = false; ///< The last input is being drained, so `now` is the current time.
 
     wire_names names;
+    code_lists codes;
     stream_table streams;
     outgoing out;
     ring<event> events;
@@ -114,7 +118,7 @@ struct context {
     /// Ends the session, on an error of the peer or by request of the application.
     void close(app_error code, errc why, std::string_view reason) {
         if (closing) return;
-        end({code, why, false, reason});
+        end({code.in(codes.of_session()), why, false, reason});
         out.connection = connection_state::close_due;
         ready.mark();
     }
@@ -152,6 +156,11 @@ struct context {
 
     // Control streams.
 
+    /// errc::ok: a new request of ours may be sent, or wait for a stream.
+    [[nodiscard]] errc may_request() const noexcept {
+        if (peer_leaves) return errc::going_away;
+        return out.may_open() ? errc::ok : errc::too_many_requests;
+    }
     /// A new stream of ours that waits for its id, with its type and `message`, whose encoding was checked before. If
     /// an allocation throws, no stream exists: a type alone would be an incomplete request.
     template <class M>
@@ -185,7 +194,7 @@ struct context {
         s.list_hook<silent_tag>::unlink();
         streams.forget_partial(s);
         streams.unpark(s);
-        if (stops) out.stop(s.id, code);
+        if (stops) out.stop(s, code);
     }
     /// Ends both directions and reports why.
     void reject(control_stream& s, errc why) {

@@ -24,7 +24,7 @@ public:
         if (!broadcast) return errc::out_of_scope;
         const wire::lite::fetch message{*broadcast, track.track, priority, sequence, {}, {}};
         if (const auto why = c_.encodable(message); why != errc::ok) return why;
-        if (!c_.out.may_open()) return errc::too_many_requests;
+        if (const auto why = c_.may_request(); why != errc::ok) return why;
         groups_.make_room();
         fetches_.make_room();
         auto& stream = c_.open_control(control_kind::fetch_out, wire::lite::bidi_type::fetch, message);

@@ -9,6 +9,7 @@
 #include <moqlite/core/error.hpp>
 #include <moqlite/core/ids.hpp>
 #include <moqlite/core/limits.hpp>
+#include <moqlite/session/detail/code_lists.hpp>
 #include <moqlite/session/detail/control_stream.hpp>
 #include <moqlite/session/detail/stall_clock.hpp>
 #include <moqlite/session/output.hpp>
@@ -34,8 +35,8 @@ template <class O>
 
 class outgoing {
 public:
-    outgoing(role side, const limits& bounds, ready_entry& ready) noexcept
-        : stall(bounds), side_(side), bounds_(bounds), ready_(ready) {}
+    outgoing(role side, const limits& bounds, ready_entry& ready, const code_lists& codes) noexcept
+        : stall(bounds), side_(side), bounds_(bounds), ready_(ready), codes_(codes) {}
 
     stall_clock stall;
     connection_state connection = connection_state::open;
@@ -64,6 +65,10 @@ public:
     control_stream& take_opening() noexcept {
         --opening_count_;
         return opening_.take_front();
+    }
+    /// A request of ours that waits for a stream; nullptr: none does.
+    [[nodiscard]] control_stream* waiting_request() noexcept {
+        return opening_.find_first(opening_count_, [](auto& s) { return s.kind != control_kind::goaway_out; });
     }
     /// Removes a stream that ends before it gets an id.
     void forget_opening(control_stream& s) noexcept {
@@ -103,7 +108,7 @@ public:
         withdraw(s);
         s.writing = write_state::closed;
         const bool ours = direction_of(s.id) == direction::bidi || initiator_of(s.id) == side_;
-        if (s.is_bound() && ours) reset(s.id, code);
+        if (s.is_bound() && ours) push({s.id, code.in(codes_.of(s)), true});
         if (!s.out.is_lent() || !await_reset(s, resetting_)) s.out.clear();
     }
     /// Its unsent bytes no longer count in any bound.
@@ -146,8 +151,10 @@ public:
 
     // Resets and stops.
 
-    void reset(stream_id id, app_error code) { push({id, code, true}); }
-    void stop(stream_id id, app_error code) { push({id, code, false}); }
+    /// Both of a group's own stream.
+    void reset(stream_id id, app_error code) { push({id, code.in(codes_.of_group()), true}); }
+    void stop(stream_id id, app_error code) { push({id, code.in(codes_.of_group()), false}); }
+    void stop(const control_stream& s, app_error code) { push({s.id, code.in(codes_.of(s)), false}); }
     /// After this the next `n` of them do not allocate.
     void make_room(std::size_t n) { stops_.make_room(n); }
     [[nodiscard]] std::optional<output> next_stop() {
@@ -209,6 +216,7 @@ private:
     role side_;
     const limits& bounds_;
     ready_entry& ready_;
+    const code_lists& codes_;
     list<control_stream, send_tag> sendable_;
     list<control_stream, opening_tag> opening_;
     std::size_t unsent_ = 0; ///< Bytes of control streams that have an id.

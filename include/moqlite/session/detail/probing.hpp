@@ -56,6 +56,7 @@ public:
     /// Asks, once it is known that the publisher reports; errc::unsupported: it does not.
     result<void> start() {
         if (our_probe_ != nullptr || start_pending_) return errc::already_answered;
+        if (c_.peer_leaves) return errc::going_away;
         if (!has_setup(c_.dialect) || peer_reports_.value_or(false)) return open(), result<void>{};
         if (peer_reports_.has_value()) return errc::unsupported;
         start_pending_ = true;
@@ -72,7 +73,8 @@ public:
     void set_peer_level(wire::lite::probe_level level) {
         peer_reports_ = level != wire::lite::probe_level::none;
         if (!start_pending_) return;
-        *peer_reports_ ? open() : c_.emit(probe_ended{app_error::unsupported});
+        const bool opens = *peer_reports_ && !c_.peer_leaves;
+        opens ? open() : c_.emit(probe_ended{*peer_reports_ ? app_error::going_away : app_error::unsupported});
         start_pending_ = false;
     }
     errc report_arrived(byte_view body) {

@@ -17,7 +17,7 @@ public:
         if (!broadcast) return errc::out_of_scope;
         const wire::lite::track message{*broadcast, track.track};
         if (const auto why = c_.encodable(message); why != errc::ok) return why;
-        if (!c_.out.may_open()) return errc::too_many_requests;
+        if (const auto why = c_.may_request(); why != errc::ok) return why;
         by_id_.make_room();
         auto& stream = c_.open_control(control_kind::track_out, wire::lite::bidi_type::track, message);
         stream.owner = next_id_;

@@ -150,11 +150,16 @@ struct probe_in : stream_handler {
 };
 
 struct goaway_in : stream_handler {
+    static constexpr bool ends_session(errc why) noexcept { return why == errc::duplicate_goaway; }
+
     parsed parse(control_stream& s, byte_view in) {
         return take_first(c, s, in, [&](byte_view body) {
             const auto m = wire::lite::decode<wire::lite::goaway>(c.dialect, body, c.bounds);
-            if (m) c.emit(goaway_received{c.views.keep(m->uri)});
-            return m ? errc::ok : m.error();
+            if (!m) return m.error();
+            if (c.peer_leaves) return errc::duplicate_goaway;
+            c.emit(goaway_received{c.views.keep(m->uri)});
+            c.peer_leaves = true;
+            return errc::ok;
         });
     }
     void finished(control_stream& s) { c.out.finish(s); }

@@ -26,7 +26,7 @@ public:
         const wire::lite::subscribe message{
             subscriptions_.next_id(), c_.names.written_path(*broadcast), track.track, options};
         if (const auto why = c_.encodable(message); why != errc::ok) return why;
-        if (!c_.out.may_open()) return errc::too_many_requests;
+        if (const auto why = c_.may_request(); why != errc::ok) return why;
         subscriptions_.make_room();
         auto& stream = c_.open_control(control_kind::subscribe_out, wire::lite::bidi_type::subscribe, message);
         auto& s = subscriptions_.add(options);
@@ -131,7 +131,7 @@ public:
         } else if (const auto* drop = std::get_if<wire::lite::subscribe_drop>(&*decoded)) {
             if (drop->end < drop->start) return errc::group_out_of_range;
             s->accounted += number(drop->end) - number(drop->start) + 1;
-            c_.emit(groups_dropped{s->id, drop->start, drop->end, drop->code});
+            c_.emit(groups_dropped{s->id, drop->start, drop->end, drop->code.received(c_.codes.of(stream))});
         }
         return errc::ok;
     }

@@ -51,7 +51,7 @@ public:
         // Hidden broadcasts, too: others may ask us for them.
         const wire::lite::announce_request message{c_.names.written_prefix(*wanted), c_.origin, true};
         if (const auto why = c_.encodable(message); why != errc::ok) return why;
-        if (!c_.out.may_open()) return errc::too_many_requests;
+        if (const auto why = c_.may_request(); why != errc::ok) return why;
         auto normal = path::normalise(*wanted);
         watches_.make_room();
         by_id_.make_room();
@@ -120,6 +120,16 @@ public:
         by_id_.for_each([&](std::uint64_t, watch& w) { ending_.push_back(&w); });
         by_id_ = {};
         ending_code_ = code;
+    }
+
+    /// Calls f(path) for each broadcast that is reported as available; the path is whole.
+    template <class F>
+    void for_each_available(F&& f) {
+        by_id_.for_each([&](std::uint64_t, watch& w) {
+            w.live.for_each([&](const announced_path& each) {
+                if (each.reported) f(c_.names.whole(each.name, c_.path_scratch));
+            });
+        });
     }
 
 private:
@@ -197,6 +207,7 @@ private:
             return errc::ok;
         }
         if (at != nullptr && !has_announce_restart(c_.dialect)) return errc::duplicate_announce;
+        c_.codes.saw_announce(m->hops.size());
         const bool usable = is_usable(w, m->hops);
         if (at == nullptr) {
             if (!usable) return count_initial(w), errc::ok;

@@ -68,12 +68,12 @@ inline void session::stream_reset(stream_id id, app_error code, time_point now) 
     if (!begin_peer_input(now)) return;
     auto* found = find_or_accept(id); // It may be the first input of the stream.
     if (found == nullptr) return;
-    if (auto* g = found->incoming()) return subscribing_.groups().was_reset(*g, code);
+    if (auto* g = found->incoming()) return subscribing_.groups().was_reset(*g, code.received(c_.codes.of_group()));
     auto* s = found->control();
     if (s == nullptr || !s->is_read()) return;
     s->read_ended();
     c_.streams.unpark(*s);
-    handled(*s, [&](auto h) { h.cut_off(*s, code); });
+    handled(*s, [&](auto h) { h.cut_off(*s, code.received(c_.codes.of(*s))); });
 }
 
 inline void session::stream_stopped(stream_id id, app_error code, time_point now) {
@@ -82,9 +82,10 @@ inline void session::stream_stopped(stream_id id, app_error code, time_point now
     // For a request it may be the first input.
     auto* found = direction_of(id) == direction::bidi ? find_or_accept(id) : c_.streams.find(id);
     if (found == nullptr) return;
-    if (auto* g = found->served()) return publishing_.stopped(*g, code);
+    if (auto* g = found->served()) return publishing_.stopped(*g, code.received(c_.codes.of_group()));
     auto* s = found->control();
     if (s == nullptr) return;
+    code = code.received(c_.codes.of(*s));
     c_.out.abandon(*s, code);
     if (s->reading == detail::read_state::abandoned) return;
     // A peer that reads no answer has cancelled its request.
@@ -139,7 +140,7 @@ inline void session::stream_closed(stream_id id, std::optional<app_error> code, 
     const auto stream = *found;
     c_.streams.erase(id);
     if (auto* served = stream.served()) {
-        publishing_.closed(*served, code);
+        publishing_.closed(*served, code ? std::optional{code->received(c_.codes.of_group())} : std::nullopt);
     } else if (auto* g = stream.incoming()) {
         subscribing_.groups().destroy(*g);
     } else if (auto* s = stream.control()) {
@@ -186,7 +187,8 @@ inline void session::connection_closed(const closed_by& how, time_point now) {
     release_lent();
     unanswered_ = false; // A pending open or write is void.
     if (!open()) return;
-    c_.end({how.code, how.by_peer ? errc::peer_closed : errc::transport_closed, how.by_peer, how.reason});
+    const auto code = how.code.received(c_.codes.of_session());
+    c_.end({code, how.by_peer ? errc::peer_closed : errc::transport_closed, how.by_peer, how.reason});
 }
 
 inline std::optional<event> session::poll_event() {
@@ -209,13 +211,24 @@ inline std::optional<event> session::poll_event() {
         } else if (input_.control != nullptr) {
             viewing_ = true;
             parse_control();
-        } else if (!watching_.end_one() && !unpark_one()) {
+        } else if (!end_unsent() && !watching_.end_one() && !unpark_one()) {
             // Commands issued while draining count as at the input's time.
             if (std::exchange(c_.now_is_current, false)) c_.out.stall.note_time(c_.now);
             return std::nullopt;
         }
     }
     return std::nullopt;
+}
+
+/// After the peer's GOAWAY: ends a request of ours that has no stream, and gets none. False: there is none.
+inline bool session::end_unsent() {
+    auto* s = c_.peer_leaves ? c_.out.waiting_request() : nullptr;
+    if (s == nullptr) return false;
+    c_.events.make_room(2); // Allocates first: the stream must not be left on no list.
+    c_.out.forget_opening(*s);
+    handled(*s, [&](auto h) { h.cut_off(*s, wire_code(errc::going_away)); });
+    control_closed(*s, false);
+    return true;
 }
 
 /// Reports one more request that ended with the session; false: all have been reported.

@@ -12,9 +12,10 @@ struct goaway {
     friend constexpr bool operator==(const goaway&, const goaway&) = default;
 };
 
-inline void read(reader& in, version v, goaway& m, const limits&) noexcept {
+inline void read(reader& in, version v, goaway& m, const limits& bounds) noexcept {
     if (!has_goaway(v)) return in.fail(errc::unsupported);
     m.uri = in.string();
+    if (m.uri.size() > bounds.uri) in.fail(errc::name_too_long);
 }
 
 inline void write(writer& out, version v, const goaway& m) {

@@ -52,6 +52,8 @@ private:
     void put(const T& value) {
         if constexpr (std::is_same_v<T, bool>)
             text_ += value ? "true" : "false";
+        else if constexpr (std::is_same_v<T, app_error>)
+            text_ += std::to_string(static_cast<std::uint64_t>(value));
         else if constexpr (std::is_enum_v<T>)
             text_ += std::to_string(static_cast<std::underlying_type_t<T>>(value));
         else

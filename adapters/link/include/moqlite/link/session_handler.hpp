@@ -61,6 +61,10 @@ public:
         moqlite::pump(*session_, to);
         drain();
     }
+    void leave(connection& from, app_error code, std::string_view reason) override {
+        if constexpr (requires { session_->close_code(code); }) code = session_->close_code(code);
+        from.close(code, reason);
+    }
     std::optional<time_point> deadline() const override { return session_->deadline(); }
     void tick(time_point now) override {
         session_->tick(now);

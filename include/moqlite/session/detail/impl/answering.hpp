@@ -134,6 +134,7 @@ inline errc publishing::subscribe_arrived(control_stream& stream, byte_view body
     if (!m) return m.error();
     if (!c_.names.fits_path(m->broadcast) || !c_.names.fits(m->track)) return errc::name_too_long;
     c_.names.saw_path(m->broadcast);
+    c_.codes.saw_subscribe(m->broadcast, number(m->id));
     if (by_wire_id_.find(m->id) != nullptr) return errc::duplicate_subscription;
     if (!may_read(m->broadcast)) return errc::unauthorized;
     auto& r = make(stream, request_kind::subscribe);

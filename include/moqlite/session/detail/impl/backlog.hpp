@@ -75,7 +75,8 @@ inline void publishing::write_drop(incoming_request& r, group_sequence first, gr
     if (r.too_many_drops || has_stream_count(c_.dialect)) return; // The number of streams says it.
     if (!r.ok_written) write_ok(r, first);
     if (r.drops.empty() && stream_has_room(r) && has_room())
-        return static_cast<void>(c_.send(*r.stream, wire::lite::subscribe_drop{first, last, code}));
+        return static_cast<void>(
+            c_.send(*r.stream, wire::lite::subscribe_drop{first, last, code.in(c_.codes.of(*r.stream))}));
     pending_drops_ -= r.drops.size();
     r.drops.add({first, last, code});
     pending_drops_ += r.drops.size();
@@ -112,7 +113,8 @@ inline void publishing::write_drops() {
         while (!r.drops.empty() && stream_has_room(r) && has_room()) {
             const auto d = r.drops.take();
             --pending_drops_;
-            static_cast<void>(c_.send(*r.stream, wire::lite::subscribe_drop{d.first, d.last, d.code}));
+            static_cast<void>(
+                c_.send(*r.stream, wire::lite::subscribe_drop{d.first, d.last, d.code.in(c_.codes.of(*r.stream))}));
         }
         if (!r.drops.empty() && stream_has_room(r)) return;
         r.list_hook<dropping_tag>::unlink(); // Otherwise control_written() queues it again.
