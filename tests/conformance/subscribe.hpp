@@ -91,7 +91,10 @@ TEST_CASE("Group End is credit: the publisher gets it, sends nothing beyond, and
     });
 }
 
-TEST_CASE("a range of groups is served from its start to its end", "[conformance]") {
+TEST_CASE(
+    "a range of groups is served from its start to its end, and where the version has ranges of frames from and to "
+    "the frame",
+    "[conformance]") {
     for_each_seed<net>([](std::uint64_t seed) {
         world w{seed};
         auto c = any_clip(w.dice);
@@ -101,7 +104,13 @@ TEST_CASE("a range of groups is served from its start to its end", "[conformance
         viewer sink{p.client, c};
         const auto from = c.first + 1 + w.dice.below(2);
         const auto to = from + w.dice.below(2);
-        sink.subscribe({.start = group_sequence{from}, .end = group_sequence{to}});
+        subscribe_options o{.start = group_sequence{from}, .end = group_sequence{to}};
+        if (p.client->features().frame_ranges) {
+            const auto first = w.dice.below(c.frames_of(*o.start));
+            if (w.dice.coin()) o.frame_start = object_id{first};
+            if (w.dice.coin()) o.frame_end = object_id{w.dice.below(c.frames) + (from == to ? first : 0)};
+        }
+        sink.subscribe(o);
         w.run_until([&] { return sink.has_all(group_sequence{from}, group_sequence{to + 1}); }, 600s);
         w.run(30s);
         must(sink.opened.size() == to - from + 1, "nothing outside of the range comes");

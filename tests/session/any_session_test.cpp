@@ -42,7 +42,9 @@ public:
     result<void> unsubscribe(subscribe_id) { return done("unsubscribe"); }
     result<query_id> request_track(const track_ref&) { return note("request_track"), query_id{3}; }
     result<void> cancel(query_id) { return done("cancel"); }
-    result<group_id> fetch(const track_ref&, group_sequence, priority) { return note("fetch"), group_id{4}; }
+    result<group_id> fetch(const track_ref&, group_sequence, priority, const frame_range&) {
+        return note("fetch"), group_id{4};
+    }
     result<void> collect(group_id, group_ref) { return done("collect"); }
     result<void> release(group_id, std::uint64_t) { return done("release"); }
     result<void> stop(group_id, app_error) { return done("stop"); }

@@ -30,6 +30,9 @@ struct subscriber {
         byte_view bytes;
     };
     group_reader reader;
+    frame_range wanted;
+    bool started = true;  ///< The first frame wanted has arrived.
+    std::size_t base = 0; ///< The offset in the image at which it reads.
     std::size_t format = 0;
     std::size_t written = 0;
     std::size_t acked = 0;
@@ -92,7 +95,13 @@ private:
     void expect(bool what) { holds_ = holds_ && what; }
     std::size_t below(std::size_t n) { return static_cast<std::size_t>(dice_() % n); }
     [[nodiscard]] bool aborted() const { return log_->ended() == group::state::aborted; }
-    [[nodiscard]] const std::string& image(const subscriber& s) const { return images_[s.format]; }
+    [[nodiscard]] std::string_view image(const subscriber& s) const {
+        if (!s.started) return {};
+        const std::string_view all = images_[s.format];
+        const auto behind = s.wanted.last ? number(*s.wanted.last) + 1 : frames_.size();
+        const auto end = behind < frames_.size() ? frames_[behind].at[s.format] : all.size();
+        return all.substr(s.base, end - s.base);
+    }
 
     void begin() {
         if (missing_ != 0 || aborted()) return;
@@ -100,6 +109,7 @@ private:
         const auto size = below(4) == 0 ? 0 : small_frames_ ? below(12) : below(5) == 0 ? below(40'000) : below(1500);
         if (!log_->begin_frame(timestamp{time}, size, below(2) != 0 ? below(2000) : SIZE_MAX)) return expect(scarce_);
         const auto delta = wire::lite::delta(timestamp{last_}, timestamp{time}).value();
+        frames_.push_back({time, size, {images_[0].size(), images_[1].size(), images_[2].size()}});
         for (std::size_t i = 0; i != formats.size(); ++i) {
             std::array<std::byte, wire::lite::frame_header_size_max> header;
             const auto used = wire::lite::write_frame_header(formats[i], delta, size, header);
@@ -117,11 +127,38 @@ private:
         missing_ -= part.size();
     }
     void attach() {
-        if (log_->lost_head() != 0 || subscribers_.size() == 8) return;
+        if (subscribers_.size() == 8) return;
         auto s = std::make_unique<subscriber>();
         s->format = below(3);
-        s->reader.attach(log_, wake_, formats[s->format]);
+        if (below(2) != 0 && s->format != 0) {
+            const auto first = below(frames_.size() + 3);
+            s->wanted.first = object_id{first};
+            if (below(2) != 0) s->wanted.last = object_id{first + below(6)};
+        }
+        if (log_->lost_head() == 0) expect(group_reader::can_read(*log_, formats[s->format], s->wanted));
+        if (!group_reader::can_read(*log_, formats[s->format], s->wanted)) return;
+        s->started = s->wanted.first == object_id{};
+        s->reader.attach(log_, wake_, formats[s->format], s->wanted);
         subscribers_.push_back(std::move(s));
+    }
+    /// Goes to the first frame wanted, if it has arrived.
+    void start(subscriber& s) {
+        if (s.started || aborted()) return;
+        std::array<std::byte, wire::lite::frame_header_size_max> header;
+        const auto used = s.reader.start(header);
+        const auto first = number(s.wanted.first);
+        if (first >= frames_.size()) return expect(used.error() == errc::frame_incomplete);
+        if (!used) return s.starved = true, expect(scarce_ && used.error() == errc::out_of_memory_limit);
+        const auto& its_frame = frames_[first];
+        std::array<std::byte, wire::lite::frame_header_size_max> its;
+        const auto before = first == 0 ? 0 : frames_[first - 1].time;
+        const auto delta = wire::lite::delta(timestamp{before}, timestamp{its_frame.time}).value();
+        const auto replaced = wire::lite::write_frame_header(formats[s.format], delta, its_frame.size, its);
+        const auto absolute = wire::lite::delta(timestamp{}, timestamp{its_frame.time}).value();
+        const auto size = wire::lite::write_frame_header(formats[s.format], absolute, its_frame.size, its);
+        expect(text(byte_view{header}.first(*used)) == text(byte_view{its}.first(size)));
+        s.base = its_frame.at[s.format] + replaced;
+        s.started = true;
     }
     void leave() {
         if (subscribers_.empty() || below(4) != 0) return;
@@ -137,9 +174,10 @@ private:
         pins_.pop_back();
     }
     void write(subscriber& s, std::size_t most) {
+        start(s);
         std::array<byte_view, 5> ranges;
         const auto lent = s.reader.lend(std::span{ranges}.first(1 + below(5)), most);
-        s.starved = most != 0 && lent.bytes == 0 && s.written != image(s).size() && !aborted();
+        s.starved = s.started && most != 0 && lent.bytes == 0 && s.written != image(s).size() && !aborted();
         if (s.starved) expect(scarce_);
         const auto n = below(3) == 0 ? below(lent.bytes + 1) : lent.bytes;
         std::size_t sum = 0;
@@ -165,7 +203,7 @@ private:
         std::erase_if(s.loans, [&](const auto& l) { return l.at + l.bytes.size() <= s.acked; });
         for (const auto& l : s.loans) {
             const auto from = std::max(l.at, s.acked);
-            const auto whole = std::string_view{image(s)};
+            const auto whole = image(s);
             const auto wanted = from < whole.size() ? whole.substr(from, l.bytes.size() - (from - l.at)) : "";
             expect(text(l.bytes).substr(from - l.at).starts_with(wanted));
             expect(aborted() || wanted.size() == l.bytes.size() - (from - l.at));
@@ -180,6 +218,12 @@ private:
     wake_queue wake_;
     group_ref log_;
     std::array<std::string, 3> images_; ///< Of the log, in each format.
+    struct frame {
+        std::uint64_t time;
+        std::uint64_t size;
+        std::array<std::size_t, 3> at; ///< In each image.
+    };
+    std::vector<frame> frames_;
     std::uint64_t last_ = 0;
     std::size_t missing_ = 0;
     std::vector<std::unique_ptr<subscriber>> subscribers_;

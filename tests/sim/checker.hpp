@@ -29,8 +29,9 @@ public:
     // Commands after which there may be no further event of their object.
     void stopped(group_id id) { groups_.erase(id); }
     /// A fetched group has no group_opened: it was requested.
-    void fetched(group_id id, group_sequence sequence) {
-        must(groups_.emplace(id, group_state{no_subscription, sequence}).second, "a fetch has a name of its own");
+    void fetched(group_id id, group_sequence sequence, object_id first = {}) {
+        const group_state begun{no_subscription, sequence, number(first)};
+        must(groups_.emplace(id, begun).second, "a fetch has a name of its own");
     }
     void unsubscribed(subscribe_id id) {
         std::erase_if(groups_, [&](const auto& g) { return g.second.subscription == id; });
@@ -61,7 +62,7 @@ private:
         must(!ended_subscriptions_.contains(e.subscription), "no group after subscription_ended");
         must(!left(e.subscription), "no group after its subscription was left");
         must(seen_groups_.insert(e.group).second, "a group is opened once");
-        groups_.emplace(e.group, group_state{e.subscription, e.sequence});
+        groups_.emplace(e.group, group_state{e.subscription, e.sequence, number(e.first)});
         said_.add(number(e.sequence));
     }
     void on(const frame_data& e) {

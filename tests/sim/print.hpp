@@ -44,8 +44,16 @@ public:
         *this << "priority" << std::uint64_t{o.priority};
         if (o.ordered) *this << "ordered";
         *this << "latency" << o.max_age.count();
-        return *this << (o.start ? std::to_string(number(*o.start)) : std::string()) + ".." +
-                            (o.end ? std::to_string(number(*o.end)) : std::string());
+        *this << (o.start ? std::to_string(number(*o.start)) : std::string()) + ".." +
+                     (o.end ? std::to_string(number(*o.end)) : std::string());
+        return *this << frame_range{o.frame_start, o.frame_end};
+    }
+    /// Nothing for whole groups.
+    line& operator<<(const frame_range& frames) {
+        if (frames == frame_range{}) return *this;
+        return *this << "frames"
+                     << std::to_string(number(frames.first)) + ".." +
+                            (frames.last ? std::to_string(number(*frames.last)) : std::string());
     }
     [[nodiscard]] operator std::string() const { return text_; }
 
@@ -107,7 +115,8 @@ private:
                 return x.finished ? out << "finished" : out << x.code;
             },
             [](const group_opened& x) -> std::string {
-                return line{"group_opened"} << x.group << "of" << x.subscription << "sequence" << x.sequence;
+                return line{"group_opened"} << x.group << "of" << x.subscription << "sequence" << x.sequence
+                                            << frame_range{x.first, {}};
             },
             [](const frame_data& x) -> std::string {
                 return line{"frame_data"} << x.group << "frame" << x.object << "at" << x.offset << "of" << x.size
@@ -137,7 +146,7 @@ private:
             },
             [](const fetch_requested& x) -> std::string {
                 return line{"fetch_requested"} << x.request << text(x.track) << "sequence" << x.sequence << "priority"
-                                               << std::uint64_t{x.priority};
+                                               << std::uint64_t{x.priority} << x.frames;
             },
             [](const subscribe_updated& x) -> std::string {
                 return line{"subscribe_updated"} << x.request << x.options;

@@ -96,7 +96,9 @@ private:
         must(!asked.end || e.sequence <= *asked.end, "no group beyond what was asked for");
         must(!end_known || e.sequence < *end_known, "no group after the end of the track");
         opened.insert(e.sequence);
-        frames_[e.group] = 0;
+        const auto wanted = frames_wanted(asked, e.sequence);
+        must(e.first == wanted.first, "a group begins with the frame that was asked for");
+        frames_[e.group] = number(e.first);
         if (on_opened) on_opened(e);
     }
     void on(const frame_data& e) {
@@ -123,7 +125,10 @@ private:
     void on(const group_closed& e) {
         if (!mine(e.subscription)) return;
         if (e.complete) {
-            must(frames_[e.group] == clip_.frames_of(e.sequence), "a complete group has every frame");
+            const auto last = frames_wanted(asked, e.sequence).last;
+            const auto all = clip_.frames_of(e.sequence);
+            must(frames_[e.group] == (last ? std::min(all, number(*last) + 1) : all),
+                "a complete group has every frame that was asked for");
             complete.insert(e.sequence);
         } else {
             cut[e.sequence] = e.code;

@@ -174,8 +174,8 @@ private:
     group_ref open_group(const recorded_direction& d) {
         const auto asked = first_of<lite::fetch>(d.stream->of[0]);
         if (!asked || !is_live(d)) return {};
-        auto g = us_->open_group(*at(d.stream->of[0]).request, asked->group);
-        return must(g, "a fetched group") ? *g : group_ref{};
+        auto g = group::make(us_->pool(), asked->group, script_.dialect, asked->frame_start);
+        return must(us_->serve(*at(d.stream->of[0]).request, g), "a fetched group") ? g : group_ref{};
     }
 
     void command(const recorded_direction& d, lite::bidi_type type, std::uint64_t) {
@@ -211,7 +211,7 @@ private:
         if (must(made, "to ask for a track")) queries_[*made] = &d.stream->of[1];
     }
     void command(const recorded_direction& d, const lite::fetch& m, std::uint64_t) {
-        const auto made = us_->fetch({m.broadcast, m.track}, m.group, m.priority);
+        const auto made = us_->fetch({m.broadcast, m.track}, m.group, m.priority, {m.frame_start, m.frame_end});
         if (!must(made, "to fetch")) return;
         at(d.stream->of[1]).group = *made;
         groups_[*made] = &d.stream->of[1];
@@ -268,8 +268,8 @@ private:
         const auto of = subscribers_.find(m.subscription);
         if (of == subscribers_.end()) return problem("a group that nobody asked for: " + to_hex(d.bytes));
         if (at(*of->second).over) return;
-        auto g = us_->open_group(*at(*of->second).request, m.sequence);
-        if (must(g, "a group")) at(d).log = *g;
+        auto g = group::make(us_->pool(), m.sequence, script_.dialect, m.frame_start);
+        if (must(us_->serve(*at(*of->second).request, g), "a group")) at(d).log = g;
     }
     void command(const recorded_direction& d, const lite::frame& m, std::uint64_t) {
         auto& p = at(d);
@@ -305,6 +305,7 @@ private:
         const auto& asked = d.stream->of[0];
         if (d.from_opener) return out;
         if (const auto m = first_of<lite::announce_request>(asked)) out.prefix = path::normalise(m->prefix);
+        if (const auto m = first_of<lite::fetch>(asked)) out.first_frame = m->frame_start;
         if (const auto m = first_of<lite::subscribe>(asked)) {
             out.start = m->options.start;
             for (const auto& s : script_.streams)

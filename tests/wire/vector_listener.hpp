@@ -88,7 +88,7 @@ private:
     void tell(const subscribe_requested& x) { say(requested(x.track, x.options)); }
     void tell(const subscribe_updated& x) { say(updated(x.options)); }
     void tell(const groups_wanted& x) { say(wanted(x.up_to)); }
-    void tell(const fetch_requested& x) { say(fetched(x.track, x.sequence, x.priority)); }
+    void tell(const fetch_requested& x) { say(fetched(x.track, x.sequence, x.priority, x.frames)); }
     void tell(const path_reported& x) { say(report(x.bitrate, x.rtt)); }
     void tell(const probe_ended&) { say("probe ended"); }
     void tell(const announcements_cut_off& x) { say("announcements cut off below '" + std::string{x.prefix} + "'"); }
@@ -123,8 +123,9 @@ public:
     static std::string updated(const subscribe_options& o) {
         return "updated" + std::string{test::detail::line{""} << o};
     }
-    static std::string fetched(const track_ref& track, group_sequence g, priority p) {
-        return "asked for group " + std::to_string(number(g)) + " of " + text(track) + " priority " + std::to_string(p);
+    static std::string fetched(const track_ref& track, group_sequence g, priority p, const frame_range& frames) {
+        return "asked for group " + std::to_string(number(g)) + " of " + text(track) + " priority " +
+               std::to_string(p) + std::string{test::detail::line{""} << frames};
     }
     static std::string report(std::optional<std::uint64_t> bitrate, std::optional<std::chrono::milliseconds> rtt) {
         return "path bitrate " + (bitrate ? std::to_string(*bitrate) : "unknown") + " rtt " +

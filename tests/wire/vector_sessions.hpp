@@ -22,11 +22,18 @@
 
 namespace moqlite::test::vectors {
 
-/// The subscribe id of a recorded group: the session must have made that many subscriptions.
-[[nodiscard]] inline std::uint64_t group_subscription(const recorded_stream& s) {
+/// GROUP of a recorded group.
+[[nodiscard]] inline lite::group_header group_of(const recorded_stream& s) {
     for (const auto& m : s.messages)
-        if (const auto* g = std::get_if<lite::group_header>(&m.message)) return g->subscription;
-    return 0;
+        if (const auto* g = std::get_if<lite::group_header>(&m.message)) return *g;
+    return {};
+}
+/// Its subscribe id: the session must have made that many subscriptions.
+[[nodiscard]] inline std::uint64_t group_subscription(const recorded_stream& s) { return group_of(s).subscription; }
+/// The options of a subscription to which it can belong.
+[[nodiscard]] inline subscribe_options options_for(const lite::group_header& g) {
+    if (g.frame_start == object_id{}) return {};
+    return {.start = g.sequence, .frame_start = g.frame_start};
 }
 /// The maximum number of subscriptions for one entry.
 inline constexpr std::uint64_t subscriptions_max = 1000;
@@ -58,7 +65,7 @@ inline constexpr std::uint64_t subscriptions_max = 1000;
     if (s.is_answer() && s.type == lite::bidi_type::probe) static_cast<void>(us->probe());
     if (!s.is_bidi() && !s.is_setup)
         for (auto n = std::min(group_subscription(s), subscriptions_max) + 1; n > 0; --n)
-            static_cast<void>(us->subscribe({"b", "t"}));
+            static_cast<void>(us->subscribe({"b", "t"}, options_for(group_of(s))));
     static_cast<void>(us.events());
     static_cast<void>(us.outputs());
 
@@ -87,12 +94,14 @@ inline constexpr std::uint64_t subscriptions_max = 1000;
 struct surroundings {
     std::string prefix = {};                  ///< That was watched.
     std::optional<group_sequence> start = {}; ///< The start of an OK without one.
+    object_id first_frame{};                  ///< Of the answer to a FETCH.
 };
 
 /// The events of the messages of one direction.
 class expectation {
 public:
-    explicit expectation(const recorded_stream& s, surroundings around = {}) : s_(s), around_(std::move(around)) {
+    explicit expectation(const recorded_stream& s, surroundings around = {})
+        : s_(s), around_(std::move(around)), frames_(number(around_.first_frame)) {
         for (const auto& m : s.messages) std::visit([&](const auto& x) { follow(x, m.announce_id); }, m.message);
         if (s.end == stream_end::fin) finish(true);
         if (s.end == stream_end::reset) finish(false);
@@ -151,7 +160,10 @@ private:
         answered_ = true;
         say(listener::info(m));
     }
-    void follow(const lite::group_header& m, std::uint64_t) { say("group " + std::to_string(number(m.sequence))); }
+    void follow(const lite::group_header& m, std::uint64_t) {
+        frames_ = number(m.frame_start);
+        say("group " + std::to_string(number(m.sequence)));
+    }
     void follow(const lite::frame& m, std::uint64_t) { say(listener::frame(s_.dialect, frames_++, m)); }
     void follow(const lite::track& m, std::uint64_t) {
         say("asked for track " + text(track_ref{path::normalise(m.broadcast), m.name}));
@@ -163,13 +175,20 @@ private:
     }
     void follow(const lite::subscribe_update& m, std::uint64_t) {
         const auto before = std::exchange(options_, m.options);
-        if (!options_.start) options_.start = before.start;
-        if (before.end && options_.end) options_.end = std::max(before.end, options_.end); // It only rises.
+        if (!options_.start && before.start) options_.start = before.start, options_.frame_start = before.frame_start;
+        if (before.end && options_.end) { // It only rises.
+            if (*options_.end < *before.end || (options_.end == before.end && !before.frame_end))
+                options_.frame_end = before.frame_end;
+            else if (options_.end == before.end && options_.frame_end)
+                options_.frame_end = std::max(before.frame_end, options_.frame_end);
+            options_.end = std::max(before.end, options_.end);
+        }
         say(listener::updated(options_));
         if (before.end != options_.end) say(listener::wanted(options_.end));
     }
     void follow(const lite::fetch& m, std::uint64_t) {
-        say(listener::fetched({path::normalise(m.broadcast), m.track}, m.group, m.priority));
+        say(listener::fetched(
+            {path::normalise(m.broadcast), m.track}, m.group, m.priority, {m.frame_start, m.frame_end}));
     }
     void follow(const lite::probe& m, std::uint64_t) {
         if (s_.is_answer()) say(listener::report(m.bitrate, m.rtt)); // A subscriber's value has no effect.
@@ -218,7 +237,7 @@ private:
     std::uint64_t next_ = 0; ///< The next announce id.
     bool accepted_ = false;
     bool answered_ = false; ///< With TRACK_INFO.
-    std::uint64_t frames_ = 0;
+    std::uint64_t frames_;  ///< The number of the next.
     subscribe_options options_;
 };
 

@@ -58,6 +58,9 @@ template <class Id>
     return (number(id) & 1) != 0 ? role::server : role::client;
 }
 
+/// The frame after `f`.
+[[nodiscard]] constexpr object_id next(object_id f) noexcept { return object_id{number(f) + 1}; }
+
 /// The group after `g`.
 [[nodiscard]] constexpr group_sequence next(group_sequence g) noexcept { return group_sequence{number(g) + 1}; }
 

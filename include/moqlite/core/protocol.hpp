@@ -38,11 +38,15 @@ struct protocol_features {
     frame_format frames{};      ///< Of its group streams.
     bool track_info = false;    ///< request_track() is supported.
     bool subscribe_end = false; ///< A publisher sends the end of a track before the end of the subscription.
+    bool frame_ranges = false;  ///< Some frames of a group can be requested, in fetch() and at the ends of subscribe().
     bool operator==(const protocol_features&) const = default;
 };
 
 [[nodiscard]] constexpr protocol_features features_of(version v) noexcept {
-    return {.frames = frames_of(v), .track_info = has_track_info(v), .subscribe_end = has_subscribe_end(v)};
+    return {.frames = frames_of(v),
+        .track_info = has_track_info(v),
+        .subscribe_end = has_subscribe_end(v),
+        .frame_ranges = has_frame_ranges(v)};
 }
 
 } // namespace moqlite

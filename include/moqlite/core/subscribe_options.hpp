@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <moqlite/core/frame_range.hpp>
 #include <moqlite/core/ids.hpp>
 #include <moqlite/core/time.hpp>
 #include <optional>
@@ -24,6 +25,15 @@ struct subscribe_options {
 
     friend constexpr bool operator==(const subscribe_options&, const subscribe_options&) = default;
 };
+
+/// The frames wanted of one of the groups wanted: its first and its last may be wanted in part. Without a Group Start,
+/// Frame Start is of group 0.
+[[nodiscard]] constexpr frame_range frames_wanted(const subscribe_options& o, group_sequence g) noexcept {
+    frame_range out;
+    if (g == o.start.value_or(group_sequence{})) out.first = o.frame_start;
+    if (g == o.end) out.last = o.frame_end;
+    return out;
+}
 
 /// The Max Age of a subscriber that accepts no loss.
 inline constexpr milliseconds complete_age{86'400'000};

@@ -298,8 +298,15 @@ private:
     void on(peer&, const frame_data&);
     void fetch_ended(peer& source, const group_closed& e);
     void fetch_request_ended(peer& p, request_id request);
-    relaying::group_fetch* shareable_fetch(const fetch_key& wanted, const peer& asker);
+    relaying::group_fetch* shareable_fetch(const fetch_key& wanted, const frame_range& frames, const peer& asker);
     void forget(relaying::group_fetch& f);
+
+    // impl/relay_fill.hpp: groups that a publisher has cut off
+    bool fill(peer& source, relaying::track& t, relaying::log_entry& entry, app_error code);
+    void filled(relaying::group_fetch& f, bool complete);
+    void complete_filled(relaying::group_fetch& f);
+    void stop_filling(relaying::track& t);
+    static void store(group& g, const frame_data& e);
 
     // impl/relay_tracks.hpp: readers of tracks
     peer* source_of(std::string_view broadcast, std::uint64_t asker);
@@ -476,6 +483,7 @@ inline relay_stats relay::stats() const noexcept {
 #include <moqlite/relay/impl/relay_backlog.hpp>
 #include <moqlite/relay/impl/relay_events.hpp>
 #include <moqlite/relay/impl/relay_fetch.hpp>
+#include <moqlite/relay/impl/relay_fill.hpp>
 #include <moqlite/relay/impl/relay_live.hpp>
 #include <moqlite/relay/impl/relay_repair.hpp>
 #include <moqlite/relay/impl/relay_shares.hpp>

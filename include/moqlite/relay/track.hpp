@@ -37,6 +37,7 @@ struct moving_tag;
 struct route_tag;
 struct behind_tag;
 struct ended_tag;
+struct filling_tag;
 
 /// A subscriber of a track.
 struct reader : moqlite::detail::list_hook<moqlite::detail::owned_tag>,
@@ -68,11 +69,16 @@ struct track_query : upstream_request {
     std::set<std::pair<std::uint64_t, request_id>> waiting; ///< Session, request.
 };
 
-/// A group being fetched from a publisher, and the requests waiting for it.
-struct group_fetch : upstream_request, moqlite::detail::list_hook<moving_tag> {
-    explicit group_fetch(fetch_key what) noexcept : upstream_request(request_kind::fetch), about(std::move(what)) {}
+/// A group, or some of its frames, being fetched from a publisher, and the requests waiting for it; or the frames that
+/// a group in the log of a track lacks.
+struct group_fetch : upstream_request, moqlite::detail::list_hook<moving_tag>, moqlite::detail::list_hook<filling_tag> {
+    group_fetch(fetch_key what, const frame_range& which) noexcept
+        : upstream_request(request_kind::fetch), about(std::move(what)), frames(which) {}
     fetch_key about;
-    group_id id{}; ///< Id on the publisher's session; `upstream` is 0 when none is being asked.
+    frame_range frames;
+    track* fills = nullptr;            ///< The track whose group it completes; nullptr: it is for requests.
+    app_error cut = app_error::cancel; ///< The code with which that group was reset.
+    group_id id{};                     ///< Id on the publisher's session; `upstream` is 0 when none is being asked.
     group_ref group;
     bool begun = false;             ///< Its first frame or its end has arrived: the waiting requests are being served.
     time_point moved_at{};          ///< When its latest bytes arrived, once it has begun.
@@ -135,6 +141,7 @@ struct track : upstream_request,
     time_point resubscribed_at{};         ///< When we resubscribed after a FIN that may have been the end of the track.
     std::uint64_t inputs_at_takeover = 0; ///< peer_inputs() of its publisher at superseded_at.
     track_log log;
+    moqlite::detail::list<group_fetch, filling_tag> fills; ///< FETCHes for the rest of its groups.
     std::vector<groups_dropped> gaps; ///< The latest ranges that the publisher reported as dropped, for later readers.
     moqlite::detail::list<reader, of_track_tag> readers;
     demand wanted;                           ///< Combined options of the readers.

@@ -103,8 +103,9 @@ public:
     result<void> cancel(query_id id) {
         return visit([&](auto& s) { return s.cancel(id); });
     }
-    result<group_id> fetch(const track_ref& track, group_sequence sequence, priority urgency = 128) {
-        return visit([&](auto& s) { return s.fetch(track, sequence, urgency); });
+    result<group_id> fetch(
+        const track_ref& track, group_sequence sequence, priority urgency = 128, const frame_range& frames = {}) {
+        return visit([&](auto& s) { return s.fetch(track, sequence, urgency, frames); });
     }
     result<void> collect(group_id id, group_ref log) {
         return visit([&](auto& s) { return s.collect(id, std::move(log)); });

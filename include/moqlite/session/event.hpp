@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <moqlite/core/bytes.hpp>
 #include <moqlite/core/error.hpp>
+#include <moqlite/core/frame_range.hpp>
 #include <moqlite/core/ids.hpp>
 #include <moqlite/core/route_cost.hpp>
 #include <moqlite/core/subscribe_options.hpp>
@@ -108,6 +109,7 @@ struct group_opened {
     subscribe_id subscription{};
     group_sequence sequence{};
     subgroup_id subgroup{};
+    object_id first{}; ///< The first frame that will arrive: 0, or the Frame Start that was requested.
     bool operator==(const group_opened&) const = default;
 };
 /// A piece of one frame; a frame without payload is reported as one empty piece.
@@ -173,12 +175,13 @@ struct subscribe_requested {
     track_ref track;
     subscribe_options options;
 };
-/// Answer with serve() of that group, or reject().
+/// Answer with serve() of that group, or reject(). Of a group with more frames, only those requested are sent.
 struct fetch_requested {
     request_id request{};
     track_ref track;
     group_sequence sequence{};
     moqlite::priority priority = 0;
+    frame_range frames{};
     bool operator==(const fetch_requested&) const = default;
 };
 struct subscribe_updated {

@@ -24,7 +24,9 @@ public:
     };
 
     /// Precondition: the group has lost no bytes.
-    explicit frame_cursor(group_ref g) noexcept { reader_.attach(std::move(g), nobody_); }
+    explicit frame_cursor(group_ref g) noexcept : frame_(number(g->first_object())) {
+        reader_.attach(std::move(g), nobody_);
+    }
 
     /// The next piece; the same until consume(). nullopt: nothing more has arrived, or nothing will.
     [[nodiscard]] std::optional<piece> next() noexcept {
@@ -75,7 +77,7 @@ private:
 
     wake_queue nobody_;
     group_reader reader_;
-    std::uint64_t frame_ = 0;
+    std::uint64_t frame_;
     std::uint64_t size_ = 0;
     std::uint64_t offset_ = 0;
     timestamp time_{};

@@ -9,6 +9,7 @@
 #include <moqlite/containers/list.hpp>
 #include <moqlite/core/bytes.hpp>
 #include <moqlite/core/error.hpp>
+#include <moqlite/core/frame_range.hpp>
 #include <moqlite/core/frame_record.hpp>
 #include <moqlite/core/ids.hpp>
 #include <moqlite/core/result.hpp>
@@ -19,6 +20,7 @@
 #include <moqlite/wire/frame_format.hpp>
 #include <moqlite/wire/lite/frame.hpp>
 #include <new>
+#include <optional>
 #include <utility>
 
 namespace moqlite {
@@ -62,16 +64,17 @@ class group {
 public:
     enum class state : std::uint8_t { open, finished, aborted };
 
-    /// An empty group whose bytes come from `pool`; an empty reference if there is no memory.
-    [[nodiscard]] static group_ref make(
-        slab_pool& pool, group_sequence sequence, frame_format format, subgroup_id subgroup = {}) {
+    /// An empty group whose bytes come from `pool`; an empty reference if there is no memory. `first`: the number of
+    /// the first frame that it will hold.
+    [[nodiscard]] static group_ref make(slab_pool& pool, group_sequence sequence, frame_format format,
+        subgroup_id subgroup = {}, object_id first = {}) {
         if (!pool.charge(sizeof(group))) return {};
-        auto* made = new (std::nothrow) group(pool, sequence, format, subgroup);
+        auto* made = new (std::nothrow) group(pool, sequence, format, subgroup, first);
         if (made == nullptr) pool.uncharge(sizeof(group));
         return group_ref{made};
     }
-    [[nodiscard]] static group_ref make(slab_pool& pool, group_sequence sequence, version v) {
-        return make(pool, sequence, frames_of(v));
+    [[nodiscard]] static group_ref make(slab_pool& pool, group_sequence sequence, version v, object_id first = {}) {
+        return make(pool, sequence, frames_of(v), {}, first);
     }
     group(const group&) = delete;
     group& operator=(const group&) = delete;
@@ -89,7 +92,7 @@ public:
     /// express the record.
     result<void> begin_frame(const frame_record& frame, std::size_t at_hand = SIZE_MAX);
     result<void> begin_frame(timestamp time, std::uint64_t size, std::size_t at_hand = SIZE_MAX) {
-        return begin_frame({.object = object_id{frames_}, .time = time, .size = size, .extensions = {}}, at_hand);
+        return begin_frame({.object = next_object(), .time = time, .size = size, .extensions = {}}, at_hand);
     }
 
     /// Appends to the frame in progress. errc::out_of_memory_limit, here as above, aborts the group.
@@ -111,6 +114,11 @@ public:
         return {};
     }
 
+    /// Takes an abort back: more frames follow. Readers that have not seen it yet read on.
+    void reopen() noexcept {
+        if (state_ == state::aborted) state_ = state::open;
+    }
+
     /// Aborts the group: subscribers that have not been sent everything see a reset with `code`.
     void abort(app_error code) {
         if (state_ != state::open) return;
@@ -130,12 +138,28 @@ public:
     [[nodiscard]] frame_format format() const noexcept { return format_; }
     [[nodiscard]] state ended() const noexcept { return state_; }
     [[nodiscard]] app_error abort_code() const noexcept { return abort_code_; }
+    /// Frames that it has held, the last of which may be incomplete.
     [[nodiscard]] std::uint64_t frames() const noexcept { return frames_; }
+    [[nodiscard]] object_id first_object() const noexcept { return first_; }
+    /// The number of the next frame.
+    [[nodiscard]] object_id next_object() const noexcept { return object_id{number(first_) + frames_}; }
+    /// Frame `last`, and so every frame before it, is complete.
+    [[nodiscard]] bool has_up_to(object_id last) const noexcept {
+        return number(last) + (missing_ != 0 ? 1 : 0) < number(next_object());
+    }
+    /// The frames from `first` on are here, or will be.
+    [[nodiscard]] bool keeps_from(object_id first) const noexcept {
+        if (first < first_) return false;
+        return lost_head() == 0 || first >= next_object() || find_frame(first);
+    }
+    /// The size and timestamp of the last frame.
+    [[nodiscard]] std::uint64_t last_size() const noexcept { return last_size_; }
+    [[nodiscard]] timestamp last_time() const noexcept { return last_time_; }
     /// Payload bytes that the last frame still lacks.
     [[nodiscard]] std::uint64_t missing() const noexcept { return missing_; }
     /// Bytes of wire image written so far.
     [[nodiscard]] std::uint64_t size() const noexcept { return log_.end(); }
-    /// Bytes freed at the front; a new reader needs 0.
+    /// Bytes freed at the front; a new reader needs 0, unless it starts with a later frame.
     [[nodiscard]] std::uint64_t lost_head() const noexcept { return log_.begin(); }
     /// Bytes of memory that it holds, unused room included.
     [[nodiscard]] std::size_t memory() const noexcept {
@@ -150,8 +174,8 @@ private:
     friend class group_pin;
     friend class group_reader;
 
-    group(slab_pool& pool, group_sequence sequence, frame_format format, subgroup_id subgroup) noexcept
-        : pool_(pool.store_), sequence_(sequence), subgroup_(subgroup), format_(format) {
+    group(slab_pool& pool, group_sequence sequence, frame_format format, subgroup_id subgroup, object_id first) noexcept
+        : pool_(pool.store_), sequence_(sequence), subgroup_(subgroup), first_(first), format_(format) {
         pool_.retain();
     }
     ~group() {
@@ -165,6 +189,21 @@ private:
     errc no_memory() {
         abort(wire_code(errc::out_of_memory_limit));
         return errc::out_of_memory_limit;
+    }
+
+    /// Where a frame begins in the log.
+    struct frame_place {
+        detail::chain_position at;
+        timestamp before{}; ///< The timestamp of the frame before it.
+    };
+    /// nullopt: the frame is not there yet, or not any more. O(slabs, and frames that begin in one of them).
+    [[nodiscard]] std::optional<frame_place> find_frame(object_id which) const noexcept;
+    /// The next frame begins at `at`, in slab `s`.
+    void note_frame(slab& s, std::uint64_t at) const noexcept {
+        if (s.frame != slab::no_frame) return;
+        s.frame = number(next_object());
+        s.frame_at = at;
+        s.time_before = last_time_;
     }
 
     // The headers of other formats; a chain without a slab: none are kept.
@@ -187,9 +226,11 @@ private:
     detail::slab_chain log_;
     std::array<detail::slab_chain, frame_formats> headers_;
     std::uint64_t missing_ = 0;
+    std::uint64_t last_size_ = 0;
     std::uint64_t frames_ = 0;
     group_sequence sequence_;
     subgroup_id subgroup_;
+    object_id first_;
     timestamp last_time_{};
     detail::list<group_reader, detail::reader_tag> readers_;
     detail::list<group_reader, detail::waiting_tag> waiting_;

@@ -3,6 +3,8 @@
 
 #include <cassert>
 #include <moqlite/core/bytes.hpp>
+#include <moqlite/core/frame_range.hpp>
+#include <moqlite/core/result.hpp>
 #include <moqlite/session/detail/header_record.hpp>
 #include <moqlite/session/group.hpp>
 #include <optional>
@@ -57,14 +59,24 @@ public:
     group_reader() noexcept = default;
     ~group_reader() { detach(); }
 
-    /// Starts at the front, which must not be lost, in `format`; precondition: can_become(the log's format, `format`).
-    /// After wait(), growth is reported on `wake`.
-    void attach(group_ref g, wake_queue& wake, frame_format format) noexcept {
-        assert(!group_ && g && g->lost_head() == 0 && can_become(g->format(), format));
+    /// Whether those frames of a group can be read in `format`, now or as they arrive.
+    [[nodiscard]] static bool can_read(const group& g, frame_format format, const frame_range& frames) noexcept {
+        if (!can_become(g.format(), format) || !g.keeps_from(frames.first)) return false;
+        return g.lost_head() == 0 || format == g.format(); // Headers are made from the front on.
+    }
+
+    /// Reads the wanted frames in `format`. Precondition: can_read(). Unless they begin with the group's first, start()
+    /// comes next. After wait(), growth is reported on `wake`.
+    void attach(group_ref g, wake_queue& wake, frame_format format, const frame_range& frames) noexcept {
+        assert(!group_ && g && can_read(*g, format, frames));
         image_ = format == g->format()                   ? image::whole
                  : only_lacks_times(g->format(), format) ? image::without_times
                                                          : image::own_headers;
         format_ = format;
+        frames_ = frames;
+        started_ = frames.first == g->first_object();
+        bounded_ = !started_ || frames.last;
+        limit_ = UINT64_MAX;
         group_ = std::move(g);
         wake_ = &wake;
         written_ = {.log = {0, group_->log_.pin_front()}, .left = image_ == image::whole ? UINT64_MAX : 0};
@@ -72,10 +84,27 @@ public:
         acked_ = written_;
         group_->readers_.push_back(*this);
     }
+    /// The same for all frames of the log.
+    void attach(group_ref g, wake_queue& wake, frame_format format) noexcept {
+        const frame_range all{g->first_object(), {}};
+        attach(std::move(g), wake, format, all);
+    }
     /// The same in the log's own format.
     void attach(group_ref g, wake_queue& wake) noexcept {
         const auto format = g->format();
         attach(std::move(g), wake, format);
+    }
+
+    /// Goes to the first frame wanted. Writes that frame's header, with an absolute timestamp, to `header`, and returns
+    /// its size; 0: none has to be sent before the log's bytes. A group that ended before that frame has nothing to
+    /// read. errc::frame_incomplete: the frame has not arrived yet; others: it cannot be read.
+    result<std::size_t> start(std::span<std::byte, wire::lite::frame_header_size_max> header) noexcept;
+    /// Reads up to a later frame than before; nullopt: to the end of the group. False: that is not later.
+    bool raise_last(std::optional<object_id> last) noexcept {
+        if (!frames_.last || (last && *last <= *frames_.last)) return false;
+        frames_.last = last;
+        limit_ = UINT64_MAX;
+        return true;
     }
 
     /// Stops reading and waking. Lent bytes stay until detach().
@@ -102,14 +131,16 @@ public:
     [[nodiscard]] lent lend(std::span<byte_view> out, std::size_t most) const noexcept {
         lent l;
         mark m = written_;
+        const auto behind = end();
         while (l.ranges < out.size() && l.bytes < most && enter(m)) {
-            const auto here = m.here();
+            auto here = m.here();
+            if (m.header_left == 0 && here.size() > behind - m.log.at) here = here.first(as_size(behind - m.log.at));
             const auto n = std::min(here.size(), most - l.bytes);
             out[l.ranges++] = here.first(n);
             l.bytes += n;
             m.pass(n);
         }
-        l.all = !enter(m) && m.log.at == group_->size();
+        l.all = !enter(m) && m.log.at == behind;
         return l;
     }
 
@@ -150,9 +181,16 @@ public:
 
     /// Bytes of the log after the written position, skipped ones included, and of headers of its own format.
     [[nodiscard]] std::uint64_t unsent() const noexcept {
-        const auto of_log = group_->size() - written_.log.at;
-        return image_ != image::own_headers ? of_log : of_log + headers().end() - written_.headers.at;
+        const auto of_log = end() - written_.log.at;
+        if (image_ != image::own_headers || (of_log == 0 && written_.header_left == 0)) return of_log;
+        return of_log + headers().end() - written_.headers.at;
     }
+    /// Nothing will follow the bytes that can be lent now.
+    [[nodiscard]] bool is_final() const noexcept {
+        if (group_->ended() == group::state::finished) return started_;
+        return started_ && frames_.last && group_->has_up_to(*frames_.last);
+    }
+    [[nodiscard]] const frame_range& frames() const noexcept { return frames_; }
     /// The same between the two positions.
     [[nodiscard]] std::uint64_t unacked() const noexcept {
         return written_.log.at - acked_.log.at + written_.headers.at - acked_.headers.at;
@@ -191,19 +229,42 @@ private:
 
     [[nodiscard]] detail::slab_chain& headers() const noexcept { return group_->headers_of(format_); }
 
+    /// The offset behind the last byte of the log that is wanted and has arrived.
+    [[nodiscard]] std::uint64_t end() const noexcept { return bounded_ ? bounded_end() : group_->size(); }
+    [[nodiscard]] std::uint64_t bounded_end() const noexcept {
+        if (!started_) return written_.log.at;
+        if (limit_ != UINT64_MAX) return limit_;
+        if (!frames_.last || group_->next_object() <= next(*frames_.last)) return group_->size();
+        // Not freed: it lies behind the written position.
+        if (const auto behind = group_->find_frame(next(*frames_.last))) limit_ = behind->at.at;
+        return std::min(limit_, group_->size());
+    }
+    /// Moves both positions, before anything is read.
+    void jump(const mark& to) noexcept {
+        const auto move = [](const detail::slab_chain& chain, slab* from, slab* to_slab) {
+            if (to_slab != nullptr) detail::slab_chain::move_pin(from != nullptr ? from : chain.front(), to_slab);
+        };
+        move(group_->log_, acked_.log.in, to.log.in);
+        if (image_ == image::own_headers) move(headers(), acked_.headers.in, to.headers.in);
+        written_ = acked_ = to;
+        started_ = true;
+        group_->free_front();
+    }
+    [[nodiscard]] bool pass_headers(mark& m) noexcept;
+
     /// Moves to the next byte to send; false: there is none yet.
     [[nodiscard]] bool enter(mark& m) const noexcept {
         if (image_ == image::own_headers && m.header_left == 0 && m.left == 0 && !enter_header(m)) return false;
         if (m.header_left != 0) return true;
-        if (m.log.at == group_->size()) return false;
+        if (m.log.at == end()) return false;
         if (m.log.in == nullptr) m.log.in = group_->log_.front();
         m.log.hop();
         return m.left != 0 || skip_time(m);
     }
     /// Moves to the next header of its own format, and in the log behind the header that it replaces.
     [[nodiscard]] bool enter_header(mark& m) const noexcept {
+        if (m.log.at == end()) return false;
         const bool is_first = m.headers.at == headers().end(); // Of the readers of its format.
-        if (is_first && m.log.at == group_->size()) return false;
         if (m.log.in == nullptr) m.log.in = group_->log_.front();
         m.log.hop();
         if (is_first && !group_->make_header(format_, m.log)) return false;
@@ -246,10 +307,56 @@ private:
     wake_queue* wake_ = nullptr;
     mark written_;
     mark acked_;
+    frame_range frames_;
+    mutable std::uint64_t limit_ = UINT64_MAX; ///< Where the last frame wanted ends, once more has arrived.
     image image_ = image::whole;
     frame_format format_{};
+    bool started_ = false; ///< It is past the first frame wanted.
+    bool bounded_ = false; ///< Not all frames of the log are wanted.
     std::optional<app_error> evicted_;
 };
+
+inline result<std::size_t> group_reader::start(
+    std::span<std::byte, wire::lite::frame_header_size_max> header) noexcept {
+    if (started_) return std::size_t{0};
+    if (frames_.first >= group_->next_object()) {
+        if (group_->ended() == group::state::open) return errc::frame_incomplete;
+        jump({.log = {group_->size(), group_->log_.back()},
+            .left = image_ == image::whole ? UINT64_MAX : 0,
+            .headers = {headers().end(), headers().back()}});
+        return std::size_t{0};
+    }
+    const auto place = group_->find_frame(frames_.first);
+    if (!place) return errc::not_found;
+    std::array<std::byte, wire::lite::frame_header_size_max> pieces;
+    const auto frame = wire::lite::take_frame_header(group_->format(), place->at.gather(pieces), UINT64_MAX);
+    const auto time = frame ? wire::lite::apply_delta(place->before, frame->delta) : std::nullopt;
+    const auto absolute = time ? wire::lite::delta({}, *time) : std::nullopt;
+    if (!absolute) return errc::value_too_large;
+    const auto used = wire::lite::write_frame_header(format_, *absolute, frame->size, header);
+    mark m{.log = place->at, .left = image_ == image::whole ? UINT64_MAX : frame->size};
+    m.log.at += frame->consumed;
+    m.log.hop();
+    if (image_ == image::own_headers && !pass_headers(m)) return errc::out_of_memory_limit;
+    jump(m);
+    return used;
+}
+
+/// Makes the headers up to that of the first frame wanted, and moves behind it.
+inline bool group_reader::pass_headers(mark& m) noexcept {
+    mark at = written_;
+    started_ = true; // To read from the front.
+    bool made = true;
+    for (auto n = group_->first_object(); made && n <= frames_.first; n = next(n)) {
+        at.log.at += std::exchange(at.left, 0);
+        made = enter_header(at);
+        at.headers.at += std::exchange(at.header_left, 0);
+    }
+    started_ = false;
+    if (made) at.headers.hop();
+    m.headers = at.headers;
+    return made;
+}
 
 inline void group::wake_readers() noexcept {
     while (!waiting_.empty()) waiting_.front().wake();
@@ -263,7 +370,7 @@ inline bool group::evict_readers(app_error code, std::uint64_t least) {
     bool any = false;
     readers_.for_each([&](group_reader& r) {
         const auto held = r.unsent() + r.unacked();
-        if (held < least || (state_ == state::finished && held == 0)) return;
+        if (held < least || (r.is_final() && held == 0)) return;
         r.evicted_ = code;
         r.wake();
         any = true;

@@ -151,12 +151,14 @@ public:
     result<query_id> request_track(const track_ref& track);
     /// Cancels such a request without further events; errc::not_found: it has been answered.
     result<void> cancel(query_id id) { return querying_.cancel(id); }
-    /// Asks for one group, of any age; frame_data, with `no_subscription`, and group_closed report it.
-    /// errc::unsupported before moq-lite-05.
-    result<group_id> fetch(const track_ref& track, group_sequence sequence, priority urgency = 128);
-    /// Stores the group in `log` (empty, open) instead of reporting frame_data; only in answer to group_opened or after
-    /// fetch(). If the log has timestamps and the group does not, each frame gets the milliseconds from `epoch` to the
-    /// arrival of its first byte.
+    /// Asks for one group, of any age, or for some of its frames; frame_data, with `no_subscription`, and group_closed
+    /// report it. errc::unsupported before moq-lite-05, for a part before moq-lite-06; errc::bad_frame_range: the last
+    /// frame precedes the first.
+    result<group_id> fetch(
+        const track_ref& track, group_sequence sequence, priority urgency = 128, const frame_range& frames = {});
+    /// Stores the group in `log` (empty, open, and made for the first frame that will arrive) instead of reporting
+    /// frame_data; only in answer to group_opened or after fetch(). If the log has timestamps and the group does not,
+    /// each frame gets the milliseconds from `epoch` to the arrival of its first byte.
     result<void> collect(group_id id, group_ref log) { return subscribing_.groups().collect(id, std::move(log)); }
     /// Payload of a capped subscription (one with `end`) has been consumed: returns that much stream credit.
     result<void> release(group_id id, std::uint64_t bytes) { return subscribing_.groups().release(id, bytes); }
@@ -399,10 +401,11 @@ inline result<query_id> session::request_track(const track_ref& track) {
     return querying_.request_track({whole, track.track});
 }
 
-inline result<group_id> session::fetch(const track_ref& track, group_sequence sequence, priority urgency) {
+inline result<group_id> session::fetch(
+    const track_ref& track, group_sequence sequence, priority urgency, const frame_range& frames) {
     if (!open()) return errc::closed;
     const auto whole = path::normalise(track.broadcast);
-    return subscribing_.groups().fetch({whole, track.track}, sequence, urgency);
+    return subscribing_.groups().fetch({whole, track.track}, sequence, urgency, frames);
 }
 
 inline result<void> session::goaway(std::string_view uri) {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <moqlite/core/poison.hpp>
+#include <moqlite/core/time.hpp>
 #include <new>
 
 namespace moqlite {
@@ -18,6 +19,12 @@ struct slab {
     std::uint32_t capacity = 0;
     std::uint32_t pins = 0; ///< Readers whose first unacknowledged byte is here, and caches.
     std::uint32_t kind = 0; ///< Index of its size class.
+    // In a log of frames: the first that begins here, so that frames are found without reading from the front.
+    std::uint64_t frame = no_frame; ///< Its number in the group.
+    std::uint64_t frame_at = 0;     ///< Its offset in the log.
+    timestamp time_before{};        ///< The timestamp of the frame before it.
+
+    static constexpr std::uint64_t no_frame = UINT64_MAX;
 
     [[nodiscard]] std::byte* data() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
     [[nodiscard]] std::uint32_t room() const noexcept { return capacity - size; }

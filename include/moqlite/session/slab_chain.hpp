@@ -17,6 +17,9 @@ class slab_chain {
 public:
     /// nullptr: nothing has been appended yet.
     [[nodiscard]] slab* front() const noexcept { return front_; }
+    [[nodiscard]] slab* back() const noexcept { return back_; }
+    /// The next byte begins a slab.
+    [[nodiscard]] bool is_full() const noexcept { return back_ == nullptr || back_->room() == 0; }
     /// The offset of the first byte that has not been freed.
     [[nodiscard]] std::uint64_t begin() const noexcept { return front_ != nullptr ? front_->begin : 0; }
     /// The offset behind the last byte.
@@ -103,9 +106,7 @@ struct chain_position {
         while (at >= in->end() && in->next != nullptr) in = in->next;
     }
     /// The bytes that follow in the same slab.
-    [[nodiscard]] byte_view here() const noexcept {
-        return {in->data() + (at - in->begin), as_size(in->end() - at)};
-    }
+    [[nodiscard]] byte_view here() const noexcept { return {in->data() + (at - in->begin), as_size(in->end() - at)}; }
     /// At least as many of the following bytes as `pieces` holds, if there are; copied there if they lie in several
     /// slabs.
     [[nodiscard]] byte_view gather(std::span<std::byte> pieces) const noexcept {

@@ -283,7 +283,7 @@ private:
             if (holds(skipped_, e.sequence)) lost_.push({e.sequence, e.sequence, app_error::old});
             return static_cast<void>(session_.stop(e.group, app_error::cancel));
         }
-        auto log = group::make(pool_, e.sequence, session_.features().frames);
+        auto log = group::make(pool_, e.sequence, session_.features().frames, {}, e.first);
         if (!log) return static_cast<void>(session_.stop(e.group, app_error::bounds_exceeded));
         ahead_.group_opened(e.sequence, held_ == 0, now_);
         auto& made = groups_.try_emplace(e.sequence, e.group, std::move(log)).first->second;

@@ -298,7 +298,7 @@ inline void relay::on(peer& p, const group_opened& e) {
     if (t == nullptr || t->log.find(e.sequence) != nullptr)
         return static_cast<void>(p.session->stop(e.group, app_error::duplicate));
     if (t->is_draining()) return static_cast<void>(p.session->stop(e.group, app_error::cancel));
-    auto g = group::make(pool_, e.sequence, with_timestamps(p.session->features().frames));
+    auto g = group::make(pool_, e.sequence, with_timestamps(p.session->features().frames), {}, e.first);
     if (!g || !p.session->collect(e.group, g)) {
         static_cast<void>(p.session->stop(e.group, app_error::bounds_exceeded));
         groups_lost_ += t->wanted.readers();
@@ -319,8 +319,10 @@ inline void relay::on(peer& p, const group_closed& e) {
     if (t == nullptr) return;
     auto* entry = t->log.find(e.sequence);
     // A dropped group may have arrived again, and the second may still be arriving.
-    if (entry != nullptr && entry->arriving() && entry->group->ended() != group::state::open)
+    if (entry != nullptr && entry->arriving() && entry->group->ended() != group::state::open) {
+        if (!e.complete && fill(p, *t, *entry, e.code)) return;
         cache_.complete(*entry, now_);
+    }
     if (t->is_draining() && !serves_arriving_groups(*t)) abandon(*t);
 }
 

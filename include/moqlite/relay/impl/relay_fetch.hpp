@@ -7,8 +7,8 @@
 
 namespace moqlite {
 
-/// Answers from the log, or fetches from a publisher, once for all concurrent requests. A fetched group is not cached,
-/// and not served to subscribers.
+/// Answers from the log, or fetches the frames from a publisher, once for all concurrent requests. A fetched group is
+/// not cached, and not served to subscribers.
 inline void relay::on(peer& p, const fetch_requested& e) {
     const track_key key{e.track.broadcast, e.track.track};
     if (relaying::track* known = known_track(key)) {
@@ -18,11 +18,11 @@ inline void relay::on(peer& p, const fetch_requested& e) {
         }
     }
     const fetch_key wanted{key, e.sequence};
-    relaying::group_fetch* found = shareable_fetch(wanted, p);
+    relaying::group_fetch* found = shareable_fetch(wanted, e.frames, p);
     if (found == nullptr) {
-        auto log = group::make(pool_, e.sequence, version::lite_05);
+        auto log = group::make(pool_, e.sequence, version::lite_05, e.frames.first);
         if (!log) return static_cast<void>(p.session->reject(e.request, wire_code(errc::out_of_memory_limit)));
-        found = group_fetches_.insert(std::make_unique<relaying::group_fetch>(wanted))->get();
+        found = group_fetches_.insert(std::make_unique<relaying::group_fetch>(wanted, e.frames))->get();
         found->group = std::move(log);
         found->priority = e.priority;
         found->asker = p.key;
@@ -39,9 +39,10 @@ inline void relay::on(peer& p, const fetch_requested& e) {
     }
 }
 
-/// A running fetch that `asker` can share: from a publisher that still announces the name, with the group's beginning
-/// still here, and not leading back to `asker`. nullptr: none.
-inline relaying::group_fetch* relay::shareable_fetch(const fetch_key& wanted, const peer& asker) {
+/// A running fetch that `asker` can share: from a publisher that still announces the name, with the first of the frames
+/// still here or to come, and not leading back to `asker`. nullptr: none.
+inline relaying::group_fetch* relay::shareable_fetch(
+    const fetch_key& wanted, const frame_range& frames, const peer& asker) {
     const auto [first, last] = group_fetches_.equal_range(wanted);
     if (first == last) return nullptr;
     const auto* e = table_.covering(wanted.first.first);
@@ -51,7 +52,8 @@ inline relaying::group_fetch* relay::shareable_fetch(const fetch_key& wanted, co
         const bool leads_back =
             f.upstream == asker.key || (asker.is_relay && e != nullptr && f.hops > e->routes.front().hops.size());
         const bool is_a_way = e == nullptr || std::binary_search(ways.begin(), ways.end(), f.upstream);
-        return !leads_back && f.group->lost_head() == 0 && is_a_way;
+        const bool has_frames = f.fills == nullptr && f.frames.covers(frames) && f.group->keeps_from(frames.first);
+        return !leads_back && has_frames && is_a_way;
     });
     return found != last ? found->get() : nullptr;
 }
@@ -79,7 +81,7 @@ inline relay::peer* relay::next_source(relaying::group_fetch& f) {
     return nullptr;
 }
 
-/// Asks the next publisher for a group.
+/// Asks the next publisher for the frames of a group; one without ranges for the whole group.
 inline errc relay::ask_next(relaying::group_fetch& f) {
     const auto& [broadcast, name] = f.about.first;
     auto why = errc::unroutable;
@@ -90,7 +92,8 @@ inline errc relay::ask_next(relaying::group_fetch& f) {
             why = errc::too_many_requests;
             continue;
         }
-        const auto id = source->session->fetch({broadcast, name}, f.about.second, f.priority);
+        const auto frames = source->session->features().frame_ranges ? f.frames : frame_range{};
+        const auto id = source->session->fetch({broadcast, name}, f.about.second, f.priority, frames);
         if (!id) {
             why = id.error();
             continue;
@@ -123,7 +126,7 @@ inline void relay::fetch_failed(relaying::group_fetch& f, app_error code) {
 inline void relay::begin_fetched(relaying::group_fetch& f) {
     if (std::exchange(f.begun, true)) return;
     note_delivery(f, relaying::delivery::groups);
-    cache_.track_uncached(f.group);
+    if (f.fills == nullptr) cache_.track_uncached(f.group);
     for (const auto& [key, request] : f.waiting)
         if (any_session* s = session(key); s != nullptr && !s->serve(request, f.group))
             static_cast<void>(
@@ -141,11 +144,23 @@ inline void relay::on(peer& p, const frame_data& e) {
     f.moved_at = now_;
     f.moqlite::detail::list_hook<relaying::moving_tag>::unlink();
     moving_.push_back(f);
-    if (e.offset == 0 && !f.group->begin_frame(e.time, e.size, e.data.size())) f.group->abort(app_error::evicted);
-    if (e.size != 0 && !e.data.empty()) static_cast<void>(f.group->append_payload(e.data));
-    if (f.group->ended() == group::state::open) return;
-    static_cast<void>(p.session->stop(e.group, app_error::evicted));
-    fetch_ended(p, {.group = e.group, .subscription = no_subscription});
+    if (e.object < f.frames.first) return; // The publisher can only send the whole group.
+    store(*f.group, e);
+    const bool has_more = !p.session->features().frame_ranges && f.frames.last && f.group->has_up_to(*f.frames.last);
+    if (f.group->ended() == group::state::open && !has_more) return;
+    static_cast<void>(p.session->stop(e.group, has_more ? app_error::cancel : app_error::evicted));
+    fetch_ended(p, {.group = e.group, .subscription = no_subscription, .complete = has_more});
+}
+
+/// Appends a piece of a frame, or what the log lacks of it.
+inline void relay::store(group& g, const frame_data& e) {
+    const bool goes_on = g.missing() != 0 && next(e.object) == g.next_object();
+    const bool differs = goes_on && (e.size != g.last_size() || e.time != g.last_time());
+    if (differs) return g.abort(app_error::evicted);
+    if (!goes_on && e.offset == 0 && !g.begin_frame(e.time, e.size, e.data.size())) g.abort(app_error::evicted);
+    const auto here = g.last_size() - g.missing();
+    const auto known = as_size(std::min<std::uint64_t>(here - std::min(here, e.offset), e.data.size()));
+    if (known != e.data.size()) static_cast<void>(g.append_payload(e.data.subspan(known)));
 }
 
 /// A group has ended or failed: the waiting requests are served to its end, and it is no longer tracked.
@@ -154,13 +169,11 @@ inline void relay::fetch_ended(peer& source, const group_closed& e) {
     if (found == nullptr) return;
     auto& f = **found;
     source.fetches.erase(number(e.group));
+    if (f.fills != nullptr) return filled(f, e.complete);
     if (!e.complete && !f.begun) return fetch_failed(f, e.code);
     begin_fetched(f);
-    if (e.complete && f.group->finish()) {
-        // It is complete.
-    } else {
-        f.group->abort(e.code);
-    }
+    const bool too_short = e.complete && f.group->frames() == 0 && f.frames.first != object_id{};
+    if (too_short || !e.complete || !f.group->finish()) f.group->abort(too_short ? app_error::not_found : e.code);
     discharge(f);
     f.upstream = 0;
     for (const auto& [key, request] : f.waiting)

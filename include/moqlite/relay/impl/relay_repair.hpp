@@ -115,14 +115,15 @@ inline void relay::repair_fetches() {
         auto* const* asked = source != nullptr ? source->fetches.find(number(f.id)) : nullptr;
         const bool is_asked = asked != nullptr && *asked == i->get();
         std::erase_if(f.waiting, [&](const auto& one) { return find(one.first) == nullptr; });
-        if (is_asked && !f.waiting.empty()) {
-            if (find(f.asker) == nullptr) f.asker = f.waiting.begin()->first;
+        if (is_asked && (!f.waiting.empty() || f.fills != nullptr)) {
+            if (find(f.asker) == nullptr && !f.waiting.empty()) f.asker = f.waiting.begin()->first;
             ++i;
             continue;
         }
         if (is_asked) source->fetches.erase(number(f.id));
         if (source != nullptr) static_cast<void>(source->session->stop(f.id, app_error::cancel));
         f.group->abort(app_error::dropped);
+        complete_filled(f);
         for (const auto& [key, request] : f.waiting) {
             peer* waits = find(key);
             waits->waiting_fetches.erase(number(request));

@@ -58,7 +58,10 @@ inline relaying::track* relay::open(
     const auto* e = table_.covering(t.broadcast);
     t.upstream = source.key;
     t.requested = options;
-    const auto id = source.session->subscribe(which, options);
+    // Its log holds whole groups.
+    t.requested.frame_start = {};
+    t.requested.frame_end.reset();
+    const auto id = source.session->subscribe(which, t.requested);
     if (!id) {
         tracks_.destroy(t);
         return why = id.error(), nullptr;
@@ -323,6 +326,7 @@ inline void relay::destroy_if_unused(relaying::track& t) {
     relaying::clear_timer(suspected_ends_, t.end_timer);
     if (t.main != nullptr) t.main->live = nullptr;
     if (t.live != nullptr) t.live->main = nullptr;
+    stop_filling(t);
     cache_.forget(t.log);
     tracks_.destroy(t);
 }
@@ -331,6 +335,8 @@ inline void relay::destroy_if_unused(relaying::track& t) {
 inline void relay::stop_arriving(relaying::source from) {
     peer* p = find(from.session);
     if (p == nullptr || !p->session->stop(from.group, wire_code(errc::out_of_memory_limit))) return;
+    // Of a group that is being filled, the FETCH is over when its timer expires.
+    if (auto* const* filling = p->fetches.find(number(from.group))) (*filling)->group->abort((*filling)->cut);
     notice(peer_misbehaved{from.session, stream_id{number(from.group)}, errc::out_of_memory_limit});
 }
 

@@ -18,11 +18,12 @@ public:
     incoming_groups(context& c, subscription_table& subscriptions) noexcept : c_(c), subscriptions_(subscriptions) {}
 
     /// The returned id identifies the group in events.
-    result<group_id> fetch(const track_ref& track, group_sequence sequence, moqlite::priority priority) {
+    result<group_id> fetch(
+        const track_ref& track, group_sequence sequence, moqlite::priority priority, const frame_range& frames) {
         if (!has_fetch(c_.dialect)) return errc::unsupported;
         const auto broadcast = c_.names.relative(track.broadcast);
         if (!broadcast) return errc::out_of_scope;
-        const wire::lite::fetch message{*broadcast, track.track, priority, sequence, {}, {}};
+        const wire::lite::fetch message{*broadcast, track.track, priority, sequence, frames.first, frames.last};
         if (const auto why = c_.encodable(message); why != errc::ok) return why;
         if (const auto why = c_.may_request(); why != errc::ok) return why;
         groups_.make_room();
@@ -33,6 +34,8 @@ public:
         g.name = group_id{fetch_mark | stream.owner};
         g.sequence = sequence;
         g.fetch = &stream;
+        g.frame = g.first = number(frames.first);
+        if (frames.last) g.last = number(*frames.last);
         g.at = incoming_group::stage::header;
         stream.fetching = &g;
         fetches_.insert(stream.owner, g);
@@ -43,8 +46,9 @@ public:
         incoming_group* g = group(id);
         if (g == nullptr || g->at == incoming_group::stage::ended) return errc::not_found;
         if (!log || log->size() != 0 || log->ended() != group::state::open) return errc::invalid_argument;
+        if (number(log->first_object()) != g->first) return errc::invalid_argument;
         if (has_timestamps(c_.frames) && !has_timestamps(log->format())) return errc::unsupported;
-        if (g->frame != 0 || g->at != incoming_group::stage::header) return errc::invalid_argument;
+        if (g->frame != g->first || g->at != incoming_group::stage::header) return errc::invalid_argument;
         g->log = std::move(log);
         return {};
     }
@@ -187,10 +191,11 @@ private:
         if (s == nullptr) return reject(g, errc::unknown_subscription), true;
         ++s->opened;
         if (!subscription_table::covers(*s, header.sequence)) return reject(g, errc::group_out_of_range), true;
-        if (header.frame_start != object_id{}) return reject(g, errc::bad_frame_range), true;
+        if (!s->may_start(header.sequence, header.frame_start)) return reject(g, errc::bad_frame_range), true;
         if (s->by_sequence.find(number(header.sequence)) != nullptr) return reject(g, errc::duplicate_group), true;
         g.of = s;
         g.sequence = header.sequence;
+        g.frame = g.first = number(header.frame_start);
         ++s->accounted;
         s->groups.push_back(g);
         s->by_sequence.insert(number(g.sequence), g);
@@ -199,7 +204,7 @@ private:
         s->beyond = std::max(s->beyond, next(g.sequence));
         s->first = std::min(s->first.value_or(g.sequence), g.sequence);
         if (s->answered && !s->start_reported) subscriptions_.report_start(*s, g.sequence);
-        c_.emit(group_opened{g.name, s->id, g.sequence, {}});
+        c_.emit(group_opened{g.name, s->id, g.sequence, {}, header.frame_start});
         return true;
     }
 
@@ -213,6 +218,7 @@ private:
         if (!header) return credit_read(g, in.size()), g.keep(in), false;
         const auto time = wire::lite::apply_delta(g.time, header->delta);
         if (!time) return reject(g, errc::timestamp_out_of_range), in = {}, false;
+        if (g.frame > g.last) return reject(g, errc::bad_frame_range), in = {}, false;
         const auto fresh = header->consumed - kept;
         in = in.subspan(fresh);
         credit_read(g, fresh);

@@ -143,14 +143,16 @@ private:
         c_.ready.mark();
     }
     [[nodiscard]] static bool nothing_to_write(const served_group& s) noexcept {
-        return s.prefix_written == s.prefix_size && s.unsent() == 0 &&
-               (s.fin_written || s.source()->ended() != group::state::finished);
+        return s.prefix_written == s.prefix_size && s.unsent() == 0 && (s.fin_written || !s.is_final());
     }
     void begin(served_group& s) {
+        const auto why = start(s);
+        if (why != errc::ok && why != errc::frame_incomplete) return lose(s, wire_code(why), true);
         account(s);
-        if (nothing_to_write(s)) return s.wait(); // Only for a FETCH, which has no prefix.
+        if (nothing_to_write(s)) return s.wait(); // For a FETCH, or where the first frame wanted has not arrived.
         schedule(s);
     }
+    errc start(served_group& s);
     /// A peer that has the whole fetched group must end its side within the timeout for a first message.
     void await_end(served_group& s);
     /// More groups wait for this peer than its share allows. All peers together may have objects for a quarter of the
@@ -170,6 +172,7 @@ private:
         return {c_.bounds.live_groups, c_.bounds.live_backlog};
     }
     void recount(incoming_request& r);
+    void raise_last(incoming_request& r, group_sequence sequence);
 
     void write_ok(incoming_request& r, std::optional<group_sequence> first);
     void write_end(incoming_request& r);

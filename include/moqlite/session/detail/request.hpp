@@ -74,10 +74,13 @@ struct served_group : group_reader,
     bool lost = false;                    ///< Its reset was queued; it waits for its stream to close.
     std::uint64_t counted = 0;            ///< Its share of incoming_request::unsent.
     std::size_t place_waiting = SIZE_MAX; ///< Position in incoming_request::waiting.
+    // What precedes the bytes of the log: GROUP on a stream of its own, and the header of the first frame if the log
+    // has it relative to an earlier frame.
+    bool started = false; ///< It is written.
     std::uint8_t prefix_size = 0;
     std::uint8_t prefix_written = 0;
     std::uint8_t prefix_acked = 0;
-    std::array<std::byte, wire::lite::group_prefix_size_max> prefix;
+    std::array<std::byte, wire::lite::group_prefix_size_max + wire::lite::frame_header_size_max> prefix;
 };
 
 inline bool oldest_first::operator()(const served_group& a, const served_group& b) const noexcept {

@@ -43,6 +43,7 @@ public:
         if (s->options == options) return {};
         if (const auto why = c_.encodable(wire::lite::subscribe_update{options}); why != errc::ok) return why;
         s->options = options;
+        s->note_frame_start();
         if (changes.start) s->new_start = changes.start;
         write_soon(*s);
         if (s->lowest && changes.start) s->lowest = std::min(*s->lowest, *changes.start);

@@ -9,6 +9,7 @@
 #include <moqlite/session/group.hpp>
 #include <moqlite/wire/lite/group.hpp>
 #include <optional>
+#include <utility>
 
 namespace moqlite::detail {
 
@@ -23,8 +24,11 @@ struct subscription : list_hook<owned_tag>, list_hook<quiet_tag>, list_hook<upda
     subscribe_options options;               ///< The options that we want now.
     subscribe_options requested;             ///< The options that the publisher last received.
     std::optional<group_sequence> new_start; ///< Set by an update that has not been written yet.
-    bool repeats = false;                    ///< The next update is written even if it changes nothing.
-    bool update_waits = false;               ///< It is written once the previous message has been.
+    /// The Frame Starts requested last, with their groups: a publisher may have acted on any of them.
+    std::array<std::pair<group_sequence, object_id>, 4> frame_starts{};
+    std::uint8_t frame_starts_added = 0;
+    bool repeats = false;      ///< The next update is written even if it changes nothing.
+    bool update_waits = false; ///< It is written once the previous message has been.
     // The widest range ever requested: groups sent before an update arrived are not errors.
     std::optional<group_sequence> lowest;  ///< nullopt: any.
     std::optional<group_sequence> highest; ///< nullopt: any.
@@ -42,6 +46,17 @@ struct subscription : list_hook<owned_tag>, list_hook<quiet_tag>, list_hook<upda
     time_point quiet_since{};                         ///< Start of the wait for groups that the FIN may have overtaken.
     list<incoming_group, of_subscription_tag> groups; ///< Arriving groups.
     pointer_table<incoming_group> by_sequence;        ///< The same, by sequence.
+
+    void note_frame_start() noexcept {
+        if (options.frame_start == object_id{}) return;
+        const std::pair asked{options.start.value_or(group_sequence{}), options.frame_start};
+        if (!may_start(asked.first, asked.second)) frame_starts[frame_starts_added++ % frame_starts.size()] = asked;
+    }
+    /// A group may begin with that frame: its first, or one that was requested.
+    [[nodiscard]] bool may_start(group_sequence g, object_id frame) const noexcept {
+        const std::pair it{g, frame};
+        return frame == object_id{} || std::find(frame_starts.begin(), frame_starts.end(), it) != frame_starts.end();
+    }
 };
 
 /// A group that is arriving on its stream.
@@ -54,11 +69,13 @@ struct incoming_group : receiving, list_hook<owned_tag>, list_hook<of_subscripti
     control_stream* fetch = nullptr; ///< For a FETCH: the request that it answers.
     group_sequence sequence{};
     timestamp time{};
-    time_point began{};           ///< When the first byte of that frame arrived.
-    std::uint64_t frame = 0;      ///< Index of the arriving frame.
-    std::uint64_t size = 0;       ///< Size of its payload.
-    std::uint64_t offset = 0;     ///< Offset of the next byte in it.
-    std::uint64_t unreleased = 0; ///< Bytes of a capped subscription that the application holds.
+    time_point began{};              ///< When the first byte of that frame arrived.
+    std::uint64_t frame = 0;         ///< Number of the arriving frame.
+    std::uint64_t first = 0;         ///< Number of the first.
+    std::uint64_t last = UINT64_MAX; ///< For a FETCH: the last that was requested.
+    std::uint64_t size = 0;          ///< Size of its payload.
+    std::uint64_t offset = 0;        ///< Offset of the next byte in it.
+    std::uint64_t unreleased = 0;    ///< Bytes of a capped subscription that the application holds.
     group_ref log;
     std::array<std::byte, 5 * wire::integer_size_max> partial; ///< An incomplete prefix or frame header.
     std::size_t partial_size = 0;

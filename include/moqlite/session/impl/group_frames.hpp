@@ -12,7 +12,7 @@ inline result<void> group::begin_frame(const frame_record& frame, std::size_t at
     if (state_ != state::open) return errc::group_ended;
     if (missing_ != 0) return errc::frame_incomplete;
     // The formats of moq-lite have no field for it.
-    if (number(frame.object) != frames_ || frame.status != object_status::normal || !frame.extensions.empty())
+    if (frame.object != next_object() || frame.status != object_status::normal || !frame.extensions.empty())
         return errc::unsupported;
     const auto delta = wire::lite::delta(last_time_, frame.time);
     if (!delta) return errc::value_too_large;
@@ -20,12 +20,35 @@ inline result<void> group::begin_frame(const frame_record& frame, std::size_t at
     const auto used = wire::lite::write_frame_header(format_, *delta, frame.size, header);
     if (used == 0) return errc::value_too_large;
     const auto soon = std::min(frame.size, 4 * std::min<std::uint64_t>(frame.size, at_hand));
+    const auto at = log_.end();
+    const bool begins_slab = log_.is_full();
+    if (!begins_slab) note_frame(*log_.back(), at); // The slab may be freed when the next is added.
     if (!log_.append(pool_, byte_view{header}.first(used), used + static_cast<std::size_t>(soon))) return no_memory();
+    if (begins_slab) note_frame(*log_.back(), at);
     last_time_ = frame.time;
-    missing_ = frame.size;
+    missing_ = last_size_ = frame.size;
     ++frames_;
     if (frame.size == 0) wake_readers();
     return {};
+}
+
+inline std::optional<group::frame_place> group::find_frame(object_id which) const noexcept {
+    slab* in = nullptr;
+    for (slab* s = log_.front(); s != nullptr; s = s->next) {
+        if (s->frame == slab::no_frame) continue;
+        if (s->frame > number(which)) break;
+        in = s;
+    }
+    if (in == nullptr || which >= next_object()) return std::nullopt;
+    frame_place place{{in->frame_at, in}, in->time_before};
+    for (auto n = in->frame; n != number(which); ++n) {
+        std::array<std::byte, wire::lite::frame_header_size_max> pieces;
+        const auto frame = wire::lite::take_frame_header(format_, place.at.gather(pieces), UINT64_MAX);
+        if (!frame) return std::nullopt;
+        place.before = wire::lite::apply_delta(place.before, frame->delta).value_or(place.before);
+        place.at.at += frame->consumed + frame->size;
+    }
+    return place;
 }
 
 inline bool group::make_header(frame_format f, const detail::chain_position& at) noexcept {

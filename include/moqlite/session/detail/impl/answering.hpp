@@ -49,12 +49,9 @@ inline result<void> publishing::serve(request_id id, group_ref g) {
         return errc::out_of_memory_limit;
     const auto sequence = g->sequence();
     auto& s = served_.make(*r, sequence);
-    if (r->kind == request_kind::fetch)
-        s.stream = r->stream->id;
-    else
-        s.prefix_size =
-            static_cast<std::uint8_t>(wire::lite::write_group_prefix(c_.dialect, {r->wire_id, sequence, {}}, s.prefix));
-    s.attach(std::move(g), c_.wake, c_.frames);
+    if (r->kind == request_kind::fetch) s.stream = r->stream->id;
+    s.attach(std::move(g), c_.wake, c_.frames, frames_wanted(r->options, sequence));
+    if (const auto why = start(s); why != errc::ok && why != errc::frame_incomplete) return free(s), why;
     r->groups.push_back(s);
     ++r->group_count;
     r->unbound += !s.stream;
@@ -154,23 +151,45 @@ inline errc publishing::update_arrived(control_stream& stream, byte_view body) {
     if (!m) return m.error();
     incoming_request* r = find(request_id{stream.owner});
     if (r == nullptr) return errc::ok;
-    const auto start = m->options.start ? m->options.start : r->options.start;
     const auto before = r->options.end;
+    const auto last_before = r->options.frame_end;
+    const bool keeps_start = !m->options.start && r->options.start;
+    const auto start = keeps_start ? r->options.start : m->options.start;
+    const auto frame_start = keeps_start ? r->options.frame_start : m->options.frame_start;
     // Once there is a Group End it can only be raised: groups sent before are not requested again.
     const auto raised = [&]() -> std::optional<group_sequence> {
         if (!r->capped || !m->options.end) return m->options.end;
         return r->options.end ? std::max(r->options.end, m->options.end) : std::nullopt;
     }();
+    // So can its last frame.
+    const auto raised_frame = [&]() -> std::optional<object_id> {
+        if (!raised || raised != before) return raised ? m->options.frame_end : std::nullopt;
+        if (m->options.end != before || !last_before) return last_before;
+        return m->options.frame_end ? std::max(last_before, m->options.frame_end) : std::nullopt;
+    }();
+    if (raised_frame && *raised == start.value_or(group_sequence{}) && *raised_frame < frame_start)
+        return errc::bad_frame_range;
     r->options = m->options;
     infer_order(r->options);
     r->options.start = start;
+    r->options.frame_start = frame_start;
     r->options.end = raised;
+    r->options.frame_end = raised_frame;
     r->capped = r->capped || raised.has_value();
     rank(*r);
     if (before.has_value() != raised.has_value()) recount(*r);
+    if (last_before && (raised != before || raised_frame != last_before)) raise_last(*r, *before);
     c_.emit(subscribe_updated{r->id, r->options});
     if (before != raised) c_.emit(groups_wanted{r->id, r->options.end});
     return errc::ok;
+}
+
+/// More frames are wanted of the group that was the last.
+inline void publishing::raise_last(incoming_request& r, group_sequence sequence) {
+    const auto last = frames_wanted(r.options, sequence).last;
+    r.groups.for_each([&](served_group& s) {
+        if (s.sequence() == sequence && !s.lost && !s.fin_written && s.raise_last(last)) begin(s);
+    });
 }
 
 inline errc publishing::track_arrived(control_stream& stream, byte_view body) {
@@ -189,9 +208,14 @@ inline errc publishing::fetch_arrived(control_stream& stream, byte_view body) {
     if (!c_.names.fits_path(m->broadcast) || !c_.names.fits(m->track)) return errc::name_too_long;
     if (!may_read(m->broadcast)) return errc::unauthorized;
     auto& r = make(stream, request_kind::fetch);
-    r.options = {.priority = m->priority, .start = m->group, .end = m->group};
+    r.options = {.priority = m->priority,
+        .start = m->group,
+        .end = m->group,
+        .frame_start = m->frame_start,
+        .frame_end = m->frame_end};
     rank(r);
-    c_.emit(fetch_requested{r.id, c_.kept(m->broadcast, m->track), m->group, m->priority});
+    const frame_range frames{m->frame_start, m->frame_end};
+    c_.emit(fetch_requested{r.id, c_.kept(m->broadcast, m->track), m->group, m->priority, frames});
     return errc::ok;
 }
 
@@ -211,7 +235,7 @@ inline void publishing::stream_gone(control_stream& stream, bool clean) {
     incoming_request* r = find(request_id{stream.owner});
     if (r == nullptr) return;
     // Some peers reset their side of a FETCH once they have the whole group.
-    const bool fetched = fetched_whole(*r) && (clean || r->groups.front().unacked() == 0);
+    const bool fetched = fetched_whole(*r) && (clean || !r->groups.front().is_lent());
     const bool delivered = fetched || (clean && r->finishing && r->group_count == 0);
     if (delivered && r->group_count != 0) c_.emit(group_delivered{r->id, r->groups.front().sequence()});
     lose_all(*r, app_error::cancel);
@@ -245,8 +269,10 @@ inline errc publishing::servable(const incoming_request& r, const group& g) cons
     const auto sequence = g.sequence();
     if (const auto why = wanted(r, sequence); why != errc::ok) return why;
     if (!can_become(g.format(), c_.frames) || g.subgroup() != subgroup_id{}) return errc::unsupported;
-    if (g.lost_head() != 0) return errc::not_found;
-    if (g.ended() == group::state::aborted) return errc::group_ended;
+    const auto frames = frames_wanted(r.options, sequence);
+    if (!group_reader::can_read(g, c_.frames, frames)) return errc::not_found;
+    const bool is_here = frames.last && g.has_up_to(*frames.last);
+    if (g.ended() == group::state::aborted && !is_here) return errc::group_ended;
     return number(sequence) > wire::varint_max ? errc::value_too_large : errc::ok;
 }
 

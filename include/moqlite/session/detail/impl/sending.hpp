@@ -14,7 +14,8 @@ inline void publishing::take_woken() {
             lose(s, *s.evicted(), true);
             continue;
         }
-        if (s.source()->ended() == group::state::aborted) {
+        const bool aborted = s.source()->ended() == group::state::aborted;
+        if (aborted && (start(s) != errc::ok || !s.is_final())) {
             lose(s, s.source()->abort_code(), true);
             continue;
         }
@@ -22,6 +23,25 @@ inline void publishing::take_woken() {
     }
     // Groups may grow for a long time without another being served.
     while (incoming_request* r = to_recount_.pop_front()) bound_backlog(*r);
+}
+
+/// Writes what precedes the bytes of the log. errc::frame_incomplete: the first frame wanted has not arrived yet.
+inline errc publishing::start(served_group& s) {
+    if (s.started) return errc::ok;
+    const bool is_fetch = s.request->kind == request_kind::fetch;
+    const auto first = s.frames().first;
+    const bool too_short = s.source()->ended() == group::state::finished && first >= s.source()->next_object();
+    if (is_fetch && too_short && first != object_id{}) return errc::not_found;
+    std::array<std::byte, wire::lite::frame_header_size_max> header;
+    const auto of_header = s.start(header);
+    if (!of_header) return of_header.error();
+    const auto before = std::span{s.prefix}.first<wire::lite::group_prefix_size_max>();
+    const auto of_group =
+        is_fetch ? 0 : wire::lite::write_group_prefix(c_.dialect, {s.request->wire_id, s.sequence(), first}, before);
+    std::copy_n(header.begin(), *of_header, s.prefix.begin() + static_cast<std::ptrdiff_t>(of_group));
+    s.prefix_size = static_cast<std::uint8_t>(of_group + *of_header);
+    s.started = true;
+    return errc::ok;
 }
 
 /// The next group to write, bound to a stream; nullptr: none can be written.
@@ -52,7 +72,7 @@ inline write_stream publishing::lend(served_group& s, std::span<byte_view> out) 
     const auto l = s.lend(out.subspan(count), write_size_max);
     count += l.ranges;
     size += l.bytes;
-    const bool fin = l.all && s.source()->ended() == group::state::finished;
+    const bool fin = l.all && s.is_final();
     return {*s.stream, out.first(count), size, fin};
 }
 
@@ -113,7 +133,7 @@ inline void publishing::closed(served_group& s, std::optional<app_error> code) {
 /// A peer that has the whole fetched group must end its side within the timeout for a first message.
 inline void publishing::await_end(served_group& s) {
     auto& stream = *s.request->stream;
-    if (fetched_whole(*s.request) && s.unacked() == 0 && stream.is_read()) c_.expect_message(stream);
+    if (fetched_whole(*s.request) && !s.is_lent() && stream.is_read()) c_.expect_message(stream);
 }
 
 /// A Group End was added or removed: a reader with one may withhold stream credit for ever.

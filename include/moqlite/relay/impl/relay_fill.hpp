@@ -1,0 +1,67 @@
+// How a relay fills holes: a group that its publisher has cut off is continued by a FETCH of the missing frames. Part
+// of relay.hpp.
+#pragma once
+
+#include <moqlite/relay/relay.hpp>
+
+namespace moqlite {
+
+/// The publisher has cut off a group, and a reader wants every frame: fetches those that are missing, and its readers
+/// read on. Once per group. Live readers accept the loss. False: it is not done.
+inline bool relay::fill(peer& source, relaying::track& t, relaying::log_entry& entry, app_error code) {
+    auto& g = *entry.group;
+    const bool wanted = t.wanted.readers() != t.wanted.live() && !t.is_retired();
+    if (!wanted || !source.session->features().frame_ranges || source.session->is_closed()) return false;
+    const track_ref about{t.broadcast, t.name};
+    if (!may_ask(source, t.asker, relaying::request_kind::fetch, about)) return false;
+    const frame_range missing{object_id{number(g.next_object()) - (g.missing() != 0 ? 1 : 0)}, {}};
+    const auto made = group_fetches_.insert(
+        std::make_unique<relaying::group_fetch>(fetch_key{{t.broadcast, t.name}, g.sequence()}, missing));
+    auto& f = **made;
+    f.group = entry.group;
+    f.cut = code;
+    f.fills = &t;
+    t.fills.push_back(f);
+    const auto id = source.session->fetch(about, g.sequence(), t.requested.priority, missing);
+    if (!id) return group_fetches_.erase(made), false;
+    f.id = *id;
+    f.upstream = source.key;
+    source.fetches.insert(number(*id), &f);
+    charge(source, f, t.asker);
+    entry.from.group = *id;
+    g.reopen();
+    return true;
+}
+
+/// The FETCH has ended, or has failed: then the group stays cut off, with the code that it was reset with.
+inline void relay::filled(relaying::group_fetch& f, bool complete) {
+    auto& t = *f.fills;
+    if (!complete || !f.group->finish()) f.group->abort(f.cut);
+    complete_filled(f);
+    discharge(f);
+    forget(f);
+    if (t.is_draining() && !serves_arriving_groups(t)) abandon(t);
+}
+
+/// The group no longer arrives.
+inline void relay::complete_filled(relaying::group_fetch& f) {
+    if (f.fills == nullptr) return;
+    auto* entry = f.fills->log.find(f.about.second);
+    if (entry != nullptr && entry->group == f.group && entry->arriving()) cache_.complete(*entry, now_);
+}
+
+/// The track is about to go.
+inline void relay::stop_filling(relaying::track& t) {
+    while (!t.fills.empty()) {
+        auto& f = t.fills.take_front();
+        if (peer* source = find(f.upstream)) {
+            static_cast<void>(source->session->stop(f.id, app_error::cancel));
+            source->fetches.erase(number(f.id));
+        }
+        f.group->abort(f.cut);
+        discharge(f);
+        forget(f);
+    }
+}
+
+} // namespace moqlite
