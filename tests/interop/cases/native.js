@@ -7,14 +7,16 @@ import { same } from "../lib/same.js";
 const track = "data";
 const frame = 16384;
 const groupFrames = 32;
-const rate = 4_000_000; // Bytes a second: an unpaced publisher overruns a subscriber without Group End, which loses the oldest groups.
+// Bytes a second: an unpaced publisher overruns a subscriber without Group End, which loses the oldest groups.
+const rateOf = ({ peer, toPeer = peer }) => Math.min(peer.rate ?? 4_000_000, toPeer.rate ?? 4_000_000);
+const seconds = 60; // Of patience with one transfer: the clients are built for debugging.
 
 /// `fetches`: the versions on which it can ask for a group and serve one.
 const peers = [
     { name: "moq-net 0.3", group: "rust", firstGroup: 0, ...nativePeer("rust-current"),
         versions: ["moq-lite-06", "moq-lite-05", "moq-lite-04", "moq-lite-03", "moq-lite-07-wip"],
         fetches: ["moq-lite-07-wip", "moq-lite-06", "moq-lite-05"] },
-    { name: "moq-net 0.2", group: "rust", firstGroup: 0, ...nativePeer("rust-older"),
+    { name: "moq-net 0.2", group: "rust", firstGroup: 0, rate: 2_000_000, ...nativePeer("rust-older"),
         versions: ["moq-lite-05", "moq-lite-04", "moq-lite-03"], fetches: ["moq-lite-05"] },
     { name: "gomoqt", group: "go", firstGroup: 1, ...nativePeer("go"), versions: ["moq-lite-04"], fetches: [] },
 ];
@@ -48,17 +50,17 @@ function compare(stage, content) {
 }
 
 const cut = ["--frame-size", String(frame), "--group-frames", String(groupFrames)];
-const theirFilm = (stage) => ["room/film", track, file(stage, "film"), ...cut, "--rate", rate];
+const theirFilm = (stage, one) => ["room/film", track, file(stage, "film"), ...cut, "--rate", rateOf(one)];
 const theirWatch = (stage) => ["room/film", track, file(stage, "watched"), "--size", stage.size];
 
 async function themToThem(stage, one) {
     const content = makeFilm(stage);
     const { publisher, subscriber } = await meet(stage, one);
     const watch = subscriber("watch", ...theirWatch(stage));
-    const publish = publisher("publish", ...theirFilm(stage));
+    const publish = publisher("publish", ...theirFilm(stage, one));
     same((await watch.printed(/^version (.*)$/m))[1], one.to ?? one.version, "the version of the subscriber");
     same((await publish.printed(/^version (.*)$/m))[1], one.version, "the version of the publisher");
-    await watch.finished(0);
+    await watch.finished(0, seconds);
     await leave(publish);
     compare(stage, content);
 }
@@ -67,8 +69,8 @@ async function themToUs(stage, one) {
     const content = makeFilm(stage);
     const { publisher, ourWatch } = await meet(stage, one);
     const watch = ourWatch("--from", String(one.peer.firstGroup), "--output", file(stage, "watched"));
-    const publish = publisher("publish", ...theirFilm(stage));
-    await watch.finished(0);
+    const publish = publisher("publish", ...theirFilm(stage, one));
+    await watch.finished(0, seconds);
     await leave(publish);
     compare(stage, content);
 }
@@ -77,8 +79,8 @@ async function usToThem(stage, one) {
     const content = makeFilm(stage);
     const { subscriber, ourPublish } = await meet(stage, one);
     const watch = subscriber("watch", ...theirWatch(stage));
-    const publish = ourPublish("--wait-subscriber", "--input", file(stage, "film"), ...cut, "--rate", String(Math.round(rate / frame)));
-    await watch.finished(0);
+    const publish = ourPublish("--wait-subscriber", "--input", file(stage, "film"), ...cut, "--rate", String(Math.round(rateOf(one) / frame)));
+    await watch.finished(0, seconds);
     await publish.finished(0);
     compare(stage, content);
 }
@@ -91,7 +93,7 @@ async function comesAndGoes(stage, one) {
     const heard = (word, times) => list.printed(new RegExp(`(^${word} room/film\\n[^]*){${times}}`, "m"));
     await list.printed(/^version/m);
     for (const times of [1, 2]) {
-        const publish = publisher("publish", ...theirFilm(stage), "--hold");
+        const publish = publisher("publish", ...theirFilm(stage, one), "--hold");
         await heard("announced", times);
         await relay.said(/announces room\/film/);
         await leave(publish);
@@ -122,7 +124,7 @@ async function fetches(stage, one) {
 async function isRefused(stage, one) {
     makeFilm(stage, frame);
     const { publisher, subscriber } = await meet(stage, one);
-    const publish = publisher("publish", ...theirFilm(stage), "--hold");
+    const publish = publisher("publish", ...theirFilm(stage, one), "--hold");
     await publish.printed(/^version/m);
     const asked = subscriber("refused", "room/film", "none");
     await asked.printed(/^refused /m);
@@ -138,8 +140,8 @@ async function isNoticed(stage, one) {
     writeFileSync(file(stage, "film"), damaged);
     const { publisher, subscriber } = await meet(stage, one);
     const watch = subscriber("watch", ...theirWatch(stage));
-    const publish = publisher("publish", ...theirFilm(stage));
-    await watch.finished(0);
+    const publish = publisher("publish", ...theirFilm(stage, one));
+    await watch.finished(0, seconds);
     await leave(publish);
     const found = (() => { try { compare(stage, content); } catch (error) { return error.message; } })();
     same(found, `what arrived differs from byte ${Math.floor(content.length / 2)} on`, "the result of the comparison");
@@ -156,7 +158,7 @@ async function byDefault(stage, { peer, scheme }) {
     const publish = theirs("publish", file(stage, "film"), "--frame-size", size, "--group-frames", 10, "--rate", 200_000);
     const newest = relay.protocols.split(",").find((version) => peer.versions.includes(version));
     for (const one of [watch, publish]) same((await one.printed(/^version (.*)$/m))[1], newest, "the version");
-    await watch.finished(0);
+    await watch.finished(0, seconds);
     await leave(publish);
     const frames = Array.from({ length: count }, (_, at) => content.subarray(at * size, (at + 1) * size));
     const watched = readFileSync(file(stage, "watched"));
@@ -174,7 +176,7 @@ const by = (body) => ["moqt", "https"].flatMap(body);
 /// --quick has of all cases those for which `quick(peer, version, scheme)`.
 function each(what, body, quick, versionsOf = (peer) => peer.versions) {
     return peers.flatMap((peer) => versionsOf(peer).flatMap((version) => by((scheme) => ({
-        name: `${version}, ${peer.name} by ${scheme}:// ${what}`, peer, version,
+        name: `${version}, ${peer.name} by ${scheme}:// ${what}`, peer, version, seconds: seconds + 30,
         quick: peer.name !== "moq-net 0.2" && quick(peer, version, scheme),
         body: (stage) => body(stage, { peer, version, scheme }),
     }))));
@@ -188,7 +190,7 @@ function bridged(what, body, toPeers = false) {
         : from.peer === peers[0] && to.peer === peers[0] && from.version !== to.version;
     return ends.flatMap((from) => ends.filter((to) => isPair(from, to)).flatMap((to) => by((scheme) => ({
         name: `${from.version} to ${to.version} by ${scheme}://, ${what.replace("FROM", from.peer.name).replace("TO", to.peer.name)}`,
-        peer: from.peer, toPeer: to.peer, version: from.version, to: to.version,
+        peer: from.peer, toPeer: to.peer, version: from.version, to: to.version, seconds: seconds + 30,
         quick: !toPeers && body === themToThem && scheme === "https" && from.version === "moq-lite-06" && to.version === "moq-lite-04",
         body: (stage) => body(stage, { ...from, scheme, to: to.version, toPeer: to.peer }),
     }))));

@@ -10,6 +10,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -19,6 +20,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -169,7 +171,28 @@ func readGroup(group *moqt.GroupReader) ([]byte, int, error) {
 	}
 }
 
-// collectFrom writes the groups in their order; unread groups would use up this library's flow control, thus each is read as it comes.
+type wholeGroup struct {
+	sequence moqt.GroupSequence
+	content  []byte
+	err      error
+}
+
+// readGroups reads all groups at once: unread ones would use up this library's flow control.
+func readGroups(ctx context.Context, track *moqt.TrackReader, read chan<- wholeGroup) {
+	for {
+		group, err := track.AcceptGroup(ctx)
+		if err != nil {
+			read <- wholeGroup{err: err}
+			return
+		}
+		go func() {
+			content, _, err := readGroup(group)
+			read <- wholeGroup{group.GroupSequence(), content, err}
+		}()
+	}
+}
+
+// collectFrom writes --size bytes of the track, in the order of its groups.
 func collectFrom(session *moqt.Session) error {
 	size := int(number("size", 0))
 	track, err := subscribe(session)
@@ -177,28 +200,24 @@ func collectFrom(session *moqt.Session) error {
 		return err
 	}
 	fmt.Println("subscribed")
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
-	groups := map[moqt.GroupSequence][]byte{}
-	first, total := ^moqt.GroupSequence(0), 0
+	read := make(chan wholeGroup, 1024)
+	go readGroups(ctx, track, read)
+	groups, total := []wholeGroup{}, 0
 	for total < size {
-		group, err := track.AcceptGroup(ctx)
-		if err != nil {
-			return fmt.Errorf("after %d bytes of %d groups: %w", total, len(groups), err)
+		group := <-read
+		if group.err != nil {
+			return fmt.Errorf("after %d bytes of %d groups: %w", total, len(groups), group.err)
 		}
-		content, _, err := readGroup(group)
-		if err != nil {
-			return err
-		}
-		groups[group.GroupSequence()] = content
-		first, total = min(first, group.GroupSequence()), total+len(content)
+		groups, total = append(groups, group), total+len(group.content)
 	}
-	count, output := len(groups), []byte{}
-	for sequence := first; len(groups) > 0; sequence++ {
-		output = append(output, groups[sequence]...)
-		delete(groups, sequence)
+	slices.SortFunc(groups, func(a, b wholeGroup) int { return cmp.Compare(a.sequence, b.sequence) })
+	output := []byte{}
+	for _, group := range groups {
+		output = append(output, group.content...)
 	}
-	fmt.Printf("ended after %d groups, %d bytes\n", count, total)
+	fmt.Printf("ended after %d groups, %d bytes\n", len(groups), total)
 	track.Close()
 	return os.WriteFile(words[4], output, 0o644)
 }
