@@ -84,8 +84,8 @@ reading read_slowly(const inspection& what, byte_view bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (size < 2) return 0;
-    inspection what{static_cast<version>(data[0] & 3), static_cast<carrier>((data[0] >> 2 & 3) % 3),
-        static_cast<sender>(data[0] >> 4 & 1), {}};
+    const auto v = (data[0] & 0x80) != 0 ? version::lite_07_wip : static_cast<version>(data[0] & 3);
+    inspection what{v, static_cast<carrier>((data[0] >> 2 & 3) % 3), static_cast<sender>(data[0] >> 4 & 1), {}};
     if (data[1] % 7 != 0) what.answers = static_cast<bidi_type>(data[1] % 7);
     const auto bytes = std::as_bytes(std::span{data, size}).subspan(2);
 

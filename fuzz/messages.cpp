@@ -78,7 +78,7 @@ void frame_header_survives(version v, byte_view in) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (size == 0) return 0;
-    const auto v = static_cast<version>(data[0] % 4);
+    const auto v = static_cast<version>(data[0] % all_versions.size());
     const auto body = std::as_bytes(std::span{data, size}).subspan(1);
     all_survive<setup, announce_request, announce_ok, announce, announce_start, announce_end, announce_update,
         subscribe, subscribe_update, subscribe_ok, subscribe_end, subscribe_drop, track, wire::lite::track_info, fetch,

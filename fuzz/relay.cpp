@@ -41,7 +41,7 @@ struct guest {
 /// Sends bytes from the input, on streams of its own.
 class scribbler {
 public:
-    explicit scribbler(wire_end& wire) : wire_(wire) {
+    scribbler(wire_end& wire, version v) : wire_(wire), version_(v) {
         wire_.hear = [this](const fact& f) {
             if (f.what == fact::kind::writable) mute_.erase(f.id);
             // Requests of the relay may be answered, with any bytes.
@@ -74,8 +74,8 @@ private:
     void ask(stream_id id, input& in, bool fin) {
         std::vector<std::byte> bytes;
         wire::lite::encode(wire::lite::bidi_type::fetch, bytes);
-        const wire::lite::fetch message{"a", "x", 0, group_sequence{in.below(16)}};
-        static_cast<void>(wire::lite::encode(version::lite_05, message, bytes));
+        const wire::lite::fetch message{"a", "x", 0, group_sequence{in.below(16)}, {}, {}};
+        static_cast<void>(wire::lite::encode(version_, message, bytes));
         bytes.resize(bytes.size() - in.below(8) % bytes.size());
         say(id, bytes, fin);
     }
@@ -92,6 +92,7 @@ private:
     }
 
     wire_end& wire_;
+    version version_;
     std::vector<stream_id> streams_;
     std::set<stream_id> mute_;
     std::set<stream_id> heard_of_;
@@ -100,12 +101,17 @@ private:
 
 class stage {
 public:
+    static version version_of(std::uint8_t versions, std::size_t guest) noexcept {
+        const auto v = static_cast<version>(versions >> 2 * guest & 3);
+        return v == version::lite_06 && guest % 2 != 0 ? version::lite_07_wip : v;
+    }
     explicit stage(std::uint8_t versions)
-        : relay_({.bounds = small(), .origin = hop_id{33}, .epoch = now_, .reports_path = true}) {
+        : relay_({.bounds = small(), .origin = hop_id{33}, .epoch = now_, .reports_path = true}),
+          scribbler_(guests_[raw].here, version_of(versions, raw)) {
         const bool exact = (versions & 0xaa) == 0xaa; // All have timestamps.
         for (std::size_t i = 0; i < guests_.size(); ++i) {
             auto& g = guests_[i];
-            const auto v = static_cast<version>(versions >> 2 * i & 3);
+            const auto v = version_of(versions, i);
             g.key = *relay_.add(role::server, alpn(v), now_);
             g.there.hear = [this, &g](const fact& f) {
                 if (any_session* s = relay_.session(g.key)) tell(*s, f, now_);
@@ -271,7 +277,7 @@ private:
     ready_list ready_; ///< Of the guests.
     relay relay_;
     std::array<guest, 4> guests_;
-    scribbler scribbler_{guests_[raw].here};
+    scribbler scribbler_;
 };
 
 } // namespace

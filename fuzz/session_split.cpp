@@ -143,7 +143,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     };
     const auto kind = byte();
     const auto side = (kind & 1) != 0 ? role::client : role::server;
-    const auto v = static_cast<version>(kind >> 1 & 3);
+    const auto v = (kind & 8) != 0 ? version::lite_07_wip : static_cast<version>(kind >> 1 & 3);
     subject whole{side, v};
     subject split{side, v};
     std::uint32_t ended = 0;

@@ -51,7 +51,7 @@ void client_options::add_to(command_line& line) {
     protocols = default_protocols();
     line.option("--protocol", protocols,
             "Protocols to offer, comma-separated, preferred first; for a moqt:// URL with a path or query, those that\n"
-            "can carry it")
+            "can carry it. moq-lite-07-wip, a work in progress, is offered only if it is named")
         ->delimiter(',')
         ->default_str(CLI::detail::join(protocols, ","))
         ->type_name("LIST");

@@ -55,7 +55,7 @@ void add_options(command_line& line, inspect_options& o) {
     line.option("HEX,--hex", o.hex, "The bytes, two digits each; white space is ignored. - reads them from stdin")
         ->required()
         ->type_name("");
-    line.option("--protocol", o.protocol, "moq-lite-03, moq-lite-04, moq-lite-05 or moq-lite-06")
+    line.option("--protocol", o.protocol, "moq-lite-03 to moq-lite-06, or moq-lite-07-wip")
         ->required()
         ->type_name("PROTOCOL");
     line.option("--stream", o.stream, "What carried the bytes")
@@ -126,7 +126,7 @@ std::optional<lite::inspection> what_is_meant(const inspect_options& o, std::str
     const auto dialect = version_from_alpn(o.protocol);
     if (!dialect) {
         why = "protocol '" + o.protocol +
-              "' is not supported; supported are moq-lite-03, moq-lite-04, moq-lite-05 and moq-lite-06";
+              "' is not supported; supported are moq-lite-03 to moq-lite-06, and moq-lite-07-wip";
         return std::nullopt;
     }
     lite::inspection out{.dialect = *dialect};

@@ -51,7 +51,8 @@ void add_options(command_line& line, relay_program_options& o) {
     cert->needs(key);
     key->needs(cert);
     line.option("--protocols", o.protocols,
-            "Protocols to accept, comma-separated, preferred first. h3 accepts WebTransport, which carries the others")
+            "Protocols to accept, comma-separated, preferred first. h3 accepts WebTransport, which carries the\n"
+            "others. moq-lite-07-wip, a work in progress, is accepted only if it is named")
         ->delimiter(',')
         ->default_str(CLI::detail::join(o.protocols, ","))
         ->type_name("LIST");

@@ -179,7 +179,7 @@ TEST_CASE("the allocation counter counts", "[allocation]") {
 }
 
 TEST_CASE("from one session to another a frame needs no allocation, a group at most one", "[allocation]") {
-    const auto v = GENERATE(version::lite_03, version::lite_05);
+    const auto v = GENERATE(version::lite_03, version::lite_06, version::lite_07_wip);
     session client{role::client, v, {}, t0};
     session server{role::server, v, {}, t0};
     wire_end from_client{role::client};
@@ -225,8 +225,10 @@ TEST_CASE("from one session to another a frame needs no allocation, a group at m
 
 TEST_CASE(
     "through a relay to ten subscribers a frame needs no allocation, within and between versions", "[allocation]") {
-    const auto from = GENERATE(version::lite_03, version::lite_05);
-    const auto to = GENERATE(version::lite_03, version::lite_05);
+    using enum version;
+    const auto [from, to] = GENERATE(std::pair{lite_03, lite_03}, std::pair{lite_03, lite_06},
+        std::pair{lite_06, lite_03}, std::pair{lite_06, lite_06}, std::pair{lite_06, lite_07_wip},
+        std::pair{lite_07_wip, lite_06}, std::pair{lite_07_wip, lite_07_wip});
     CAPTURE(alpn(from), alpn(to));
     limits bounds; // A cache that is full after the warm-up: filling it for the first time takes memory.
     bounds.cache = 1024 * 1024;

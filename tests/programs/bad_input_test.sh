@@ -30,7 +30,7 @@ for program in publish watch; do
     refuses 2 'names of broadcast and track must be UTF-8' $program $url $'\xff' t
     refuses 2 "'12' is not a fingerprint" $program --fingerprint 12 $url b t
     refuses 2 'fingerprint excludes --tls-insecure' $program --fingerprint 12 --tls-insecure $url b t
-    refuses 2 "protocol 'moq-lite-99' is not supported; supported are moq-lite-05" $program --protocol moq-lite-99 $url b t
+    refuses 2 "protocol 'moq-lite-99' is not supported; supported are moq-lite-06" $program --protocol moq-lite-99 $url b t
     refuses 2 'loud not in' $program --log-level loud $url b t
 done
 refuses 2 "'33M' is not between 1 and 33554432 bytes" publish --frame-size 33M $url b t

@@ -18,7 +18,7 @@ passes() {
 say "the line that a relay prints, for IPv4, IPv6 and every address"
 start relay relay --listen 127.0.0.1:0 --listen '[::1]:0' --listen :0 --tls-generate ::1
 until_true 10 test -s relay.out || fail "the relay is not ready"
-line='protocols moq-lite-05,moq-lite-04,moq-lite-03,h3 sha256 [0-9a-f]{64}'
+line='protocols moq-lite-06,moq-lite-05,moq-lite-04,moq-lite-03,h3 sha256 [0-9a-f]{64}'
 [ "$(wc -l <relay.out)" = 3 ] || fail "not one line a listener"
 for host in '127\.0\.0\.1' '\[::1\]' '\[::\]'; do
     [ "$(grep -cE "^listening $host:[1-9][0-9]* $line\$" relay.out)" = 1 ] || fail "no line for $host"

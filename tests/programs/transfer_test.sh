@@ -79,14 +79,14 @@ start_watch first old --from 0 --output from-0
 exec 3>slower
 head -c 512K file >&3
 until_true 10 eval '[ "$(size_of from-0)" = 524288 ]' || fail "the first watcher has $(size_of from-0) bytes"
-for protocol in moq-lite-03 moq-lite-04 moq-lite-05; do
+for protocol in moq-lite-03 moq-lite-04 moq-lite-05 moq-lite-06; do
     start_watch "late-$protocol" old --from 0 --stats --protocol "$protocol"
     until_true 10 has_said "late-$protocol" 'subscribed to old data from group' || fail "the watcher is not subscribed"
 done
 exec 3>&-
 finished publish 0
 finished first 0
-for protocol in moq-lite-03 moq-lite-04 moq-lite-05; do
+for protocol in moq-lite-03 moq-lite-04 moq-lite-05 moq-lite-06; do
     finished "late-$protocol" 0
     begun=$(sed -nE 's/.*old data begins with group ([0-9]+), the oldest available$/\1/p' "late-$protocol.err")
     [ "${begun:-0}" -gt 0 ] || fail "late-$protocol does not say where it begins"

@@ -14,8 +14,8 @@ carried() {
     same file out
 }
 
-start_relay relay
-for version in 03 04 05; do
+start_relay relay --protocols moq-lite-06,moq-lite-05,moq-lite-04,moq-lite-03,moq-lite-07-wip,h3
+for version in 03 04 05 06 07-wip; do
     say "moq-lite-$version"
     carried "both-$version" https https --protocol "moq-lite-$version"
     said watch "connected to .*, moq-lite-$version\$"

@@ -11,7 +11,7 @@ namespace {
 
 // Each GENERATE iterates over all of its values.
 #define WITHOUT_TIMES GENERATE(version::lite_03, version::lite_04)
-#define WITH_TIMES GENERATE(version::lite_05, version::lite_06)
+#define WITH_TIMES GENERATE(version::lite_05, version::lite_06, version::lite_07_wip)
 #define ANY_VERSION GENERATE(from_range(all_versions))
 
 /// Announces room/cam on version `v`.

@@ -1,6 +1,7 @@
 // Where implementations disagree about subscriptions, a row of moq-lite-wire.md §12 each.
 #include "desk.hpp"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/generators/catch_generators_range.hpp>
@@ -207,6 +208,48 @@ TEST_CASE("SUBSCRIBE_OK carries the publisher's priority on versions that have i
         viewer client{v, {.priority = 9}};
         CHECK(client.receive(0, "00 05" + std::string(echo) + "00 00 08 00") == list{"subscription_accepted 0 from 7"});
     }
+}
+
+TEST_CASE("a subscription that ends without END is complete on moq-lite-05, and has failed since",
+    "[session][dialects §12.38][moq-net]") {
+    const auto v = GENERATE(version::lite_05, version::lite_06, version::lite_07_wip);
+    CAPTURE(alpn(v));
+    viewer client{v};
+    CHECK(client.group(3, "00").size() == 3);
+    const auto said = client.receive(0, "00 01 00", true);
+    if (!must_send_end(v)) {
+        CHECK(said.back() == "subscription_ended 0 finished");
+    } else {
+        CHECK(said == list{"subscription_accepted 0 from 0", "stream_rejected 0 end_missing",
+                          "subscription_ended 0 protocol_violation"});
+        CHECK_FALSE(client->is_closed());
+    }
+    // Ours never does, also if the application does not name the end.
+    publisher server{v};
+    server.group(0);
+    REQUIRE(server->finish(server.id));
+    const auto* end = has_stream_count(v) ? "write 0 01020101" : "write 0 010101";
+    const auto all = server.outputs();
+    CHECK(std::find(all.begin(), all.end(), end) != all.end());
+}
+
+TEST_CASE("an END at or below a group that has arrived fails the subscription since moq-lite-06",
+    "[session][dialects §16.1][bad input]") {
+    const auto v = GENERATE(version::lite_06, version::lite_07_wip);
+    viewer client{v};
+    CHECK(client.group(3, "08").size() == 3);
+    const auto* end = has_stream_count(v) ? "01 02 08 01" : "01 01 08";
+    CHECK(client.receive(0, "00 01 08" + std::string(end)).at(1) == "stream_rejected 0 group_out_of_range");
+    CHECK_FALSE(client->is_closed());
+}
+
+TEST_CASE("an update without a Group Start removes the floor since moq-lite-06, and changes nothing before",
+    "[session][dialects §16.2]") {
+    const auto v = GENERATE(version::lite_04, version::lite_05, version::lite_06, version::lite_07_wip);
+    publisher server{v, {.start = group_sequence{7}}};
+    CHECK(server->open_group(server.id, group_sequence{6}).error() == errc::before_group_start);
+    static_cast<void>(server.receive(0, update_bytes(v, {.priority = 3})));
+    CHECK(server->open_group(server.id, group_sequence{6}).has_value() == has_start_by_age(v));
 }
 
 TEST_CASE("a subscribe stream is finished after its groups are acknowledged, for peers that drop groups in flight",

@@ -19,6 +19,11 @@ public:
 
     /// An integer, of which the session can count on 62 bits.
     [[nodiscard]] constexpr std::uint64_t varint() noexcept {
+        if (!in_.empty() && in_.front() < std::byte{0x40}) { // One byte in every form.
+            const auto value = std::to_integer<std::uint64_t>(in_.front());
+            in_ = in_.subspan(1);
+            return value;
+        }
         const auto value = read_integer(form_, in_);
         if (!value) fail(errc::message_too_short);
         if (value > varint_max) fail(errc::value_too_large);

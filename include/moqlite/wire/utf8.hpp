@@ -44,7 +44,10 @@ namespace detail {
 }
 
 [[nodiscard]] constexpr bool is_utf8(std::string_view text) noexcept {
-    return utf8_prefix(text, text.size()).size() == text.size();
+    // Most names are ASCII.
+    unsigned all = 0;
+    for (const char c : text) all |= static_cast<std::uint8_t>(c);
+    return all < 0x80 || utf8_prefix(text, text.size()).size() == text.size();
 }
 
 /// Whether a terminal or a log viewer interprets `character`, or displays nothing for it, so that two names look alike:

@@ -19,6 +19,7 @@ public:
         : out_(out), start_(out.size()), form_(form) {}
 
     void varint(std::uint64_t value) {
+        if (value < 0x40) return u8(static_cast<std::uint8_t>(value)); // The same in every form.
         if (value > varint_max) return fail(errc::value_too_large);
         std::array<std::byte, integer_size_max> encoded{};
         bytes(byte_view{encoded}.first(write_integer(form_, value, encoded)));
@@ -38,10 +39,13 @@ public:
     template <class Body>
     void prefixed(Body&& body) {
         const auto at = out_.size();
+        u8(0); // Most lengths have one byte.
         body();
         std::array<std::byte, integer_size_max> encoded{};
-        const auto length = byte_view{encoded}.first(write_integer(form_, out_.size() - at, encoded));
-        out_.insert(out_.begin() + static_cast<std::ptrdiff_t>(at), length.begin(), length.end());
+        const auto length = byte_view{encoded}.first(write_integer(form_, out_.size() - at - 1, encoded));
+        out_[at] = length.front();
+        const auto rest = length.subspan(1);
+        out_.insert(out_.begin() + static_cast<std::ptrdiff_t>(at) + 1, rest.begin(), rest.end());
     }
 
     void fail(errc why) noexcept {

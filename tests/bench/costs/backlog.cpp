@@ -12,7 +12,7 @@ constexpr std::size_t few = 20;
 struct lagging : world {
     lagging(std::size_t readers, std::size_t behind)
         : world({.bounds = {.live_groups = behind, .cache = 256 << 20, .memory = SIZE_MAX}}) {
-        camera = &join(version::lite_05, {.live_groups = SIZE_MAX});
+        camera = &join(version::lite_06, {.live_groups = SIZE_MAX});
         static_cast<void>((*camera)->announce("room"));
         camera->hears = [this](const event& e) {
             if (const auto* s = std::get_if<subscribe_requested>(&e)) wanted = s->request;

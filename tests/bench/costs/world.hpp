@@ -42,7 +42,7 @@ public:
     explicit world(relay_options o = {}) : r(std::move(o)) {}
 
     /// An admitted client.
-    guest& join(version v = version::lite_05, limits bounds = {}) {
+    guest& join(version v = version::lite_06, limits bounds = {}) {
         guests_.push_back(std::make_unique<guest>(
             v, session_options{.bounds = bounds, .ready = &ready_, .key = guests_.size()}, busy_, now));
         auto& g = *guests_.back();

@@ -28,7 +28,7 @@ struct track_plan {
 /// Prints {ready}; writes from "go" to "stop"; answers with {live, bulk: frames written, lost: groups}.
 struct publisher_role {
     std::uint16_t port = 0;
-    std::string protocol{alpn(version::lite_05)};
+    std::string protocol{alpn(version::lite_06)};
     track_plan live, bulk;
 };
 int run(const publisher_role&);
@@ -45,7 +45,7 @@ enum class watching : std::uint8_t {
 /// ended, closed, latency: {p50, p99, count} in ms since the last answer}.
 struct watcher_role {
     std::uint16_t port = 0;
-    std::string protocol{alpn(version::lite_05)};
+    std::string protocol{alpn(version::lite_06)};
     unsigned count = 1;
     std::string track = "live";
     watching how = watching::live;

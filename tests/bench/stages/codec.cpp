@@ -116,7 +116,7 @@ void frame_message(report& out, version dialect) {
 
 void bench_codec(report& out, const run_plan&) {
     out.title("codec: one message");
-    for (const auto v : default_versions) {
+    for (const auto v : all_versions) {
         control_message(out, v);
         group_message(out, v);
         frame_message(out, v);

@@ -18,7 +18,7 @@ namespace {
 /// One end; what it sends waits until deliver().
 class memory_end {
 public:
-    memory_end(role side, time_point now) : is{side, version::lite_05, {}, now}, side_{side} {}
+    memory_end(role side, time_point now) : is{side, version::lite_06, {}, now}, side_{side} {}
 
     // The transport.
     std::optional<stream_id> open(direction kind) {

@@ -20,11 +20,11 @@ struct cell {
 
 /// The versions of publisher and watchers, and the watchers' transport.
 struct route {
-    version from = version::lite_05;
-    version to = version::lite_05;
+    version from = version::lite_06;
+    version to = version::lite_06;
     bool webtransport = false;
     bool operator==(const route&) const = default;
-    [[nodiscard]] std::string name() const; ///< "03->05"
+    [[nodiscard]] std::string name() const; ///< "03->06"
 };
 
 /// Throughput and cost. Rates are per second, of all watchers together.

@@ -31,7 +31,7 @@ void bench_in_memory(report&, const run_plan&);
 void bench_raw(report&, const run_plan&);
 /// Every number of watchers and size of frame, at full rate and at a fixed one.
 void bench_relay(report&, const run_plan&);
-/// Publisher and watchers on all versions, also on different ones, in turns with moq-lite-05.
+/// Publisher and watchers on all versions, also on different ones, in turns with moq-lite-06.
 void bench_versions(report&, const run_plan&);
 /// The cost of an idle subscriber, beside an idle connection.
 void bench_idle(report&, const run_plan&);

@@ -1,4 +1,4 @@
-// Through the relay in every version and between them, in turns with moq-lite-05 and with the endpoint alone.
+// Through the relay in every version and between them, in turns with moq-lite-06 and with the endpoint alone.
 #include "scenes.hpp"
 
 #include "../measure.hpp"
@@ -13,16 +13,17 @@ namespace moqlite::bench {
 
 namespace {
 
-constexpr route plain{version::lite_05, version::lite_05};
-constexpr std::array others{route{version::lite_03, version::lite_03}, route{version::lite_04, version::lite_04},
-    route{version::lite_03, version::lite_05}, route{version::lite_05, version::lite_03}};
+constexpr route plain{};
+constexpr std::array others{route{version::lite_03, version::lite_03}, route{version::lite_05, version::lite_05},
+    route{version::lite_05, version::lite_06}, route{version::lite_06, version::lite_04},
+    route{version::lite_06, version::lite_07_wip}, route{version::lite_07_wip, version::lite_07_wip}};
 
 /// The comparisons: many watchers at a fixed rate of at most half of saturation, one at full rate.
 struct comparison {
     cell what;
     double rate;          ///< Frames a second; 0: as many as go through.
     double of_raw;        ///< Maximum relative to the endpoint's own cost, for equal versions.
-    bool has_goal_beside; ///< Maximum cost of other routes relative to 05 to 05.
+    bool has_goal_beside; ///< Maximum cost of other routes relative to 06 to 06.
     [[nodiscard]] const char* divisor() const { return rate != 0 ? "raw fan-out" : "raw forwarder"; }
 };
 constexpr std::array comparisons{comparison{{10, 200}, 500, 1.5, false}, comparison{{100, 4096}, 300, 1.25, false},
@@ -62,14 +63,14 @@ void row(report& out, const comparison& c, const route& way, const series& s) {
             out.goal("relay CPU, of the " + std::string{c.divisor()} + "'s, " + name, raw, bound::at_most, c.of_raw);
     const char* verdict = "-";
     if (c.has_goal_beside && way != plain)
-        verdict = out.goal("relay CPU, of 05->05's, " + name, of, bound::at_most, of_plain);
+        verdict = out.goal("relay CPU, of 06->06's, " + name, of, bound::at_most, of_plain);
     const auto arrived = s.expected > 0 ? s.delivered / s.expected : 0;
     out.line("%4u x %6zu | %-8s | %9.1f MB/s | %7.2f us | %6.3f %-4s | %6.3f %-4s | %8.4f %%", c.what.watchers,
         c.what.size, way.name().c_str(), median(s.bytes) / 1e6, median(s.cpu), raw, raw_verdict, of, verdict,
         arrived * 100);
     out.data()["versions"].push_back({{"watchers", c.what.watchers}, {"frame", c.what.size}, {"route", way.name()},
         {"rate", c.rate}, {"egress", median(s.bytes)}, {"relay_us_per_delivery", median(s.cpu)}, {"of_raw", raw},
-        {"of_05_to_05", of}, {"each_of_05_to_05", s.of_plain}, {"delivered", s.delivered}, {"expected", s.expected}});
+        {"of_06_to_06", of}, {"each_of_06_to_06", s.of_plain}, {"delivered", s.delivered}, {"expected", s.expected}});
 }
 
 void compare(report& out, const run_plan& plan, const comparison& c) {
@@ -94,7 +95,7 @@ void compare(report& out, const run_plan& plan, const comparison& c) {
 void bench_versions(report& out, const run_plan& plan) {
     out.title("through the relay, by the versions of publisher and watchers");
     out.line("%13s | %-8s | %14s | %10s | %11s | %11s | %10s", "n x frame", "from->to", "egress", "CPU/frame", "of raw",
-        "of 05->05", "arrived");
+        "of 06->06", "arrived");
     for (const auto& c : comparisons)
         if (std::find(plan.sizes.begin(), plan.sizes.end(), c.what.size) != plan.sizes.end()) compare(out, plan, c);
 }

@@ -30,7 +30,7 @@ struct announce_reply : announcements::listener, list_hook<owned_tag> {
     id_table<std::uint64_t> ids{}; ///< Announce ids by slot, where the version has them.
     std::uint64_t next_id = 0;
     announce_bases bases; ///< Where the version has them.
-    bool hidden = true;   ///< It wants hidden broadcasts, too.
+    bool hidden = false;  ///< It wants hidden broadcasts, too.
 };
 
 class announcing {

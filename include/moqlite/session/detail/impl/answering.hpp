@@ -153,7 +153,8 @@ inline errc publishing::update_arrived(control_stream& stream, byte_view body) {
     if (r == nullptr) return errc::ok;
     const auto before = r->options.end;
     const auto last_before = r->options.frame_end;
-    const bool keeps_start = !m->options.start && r->options.start;
+    // Before moq-lite-06 an update without a start leaves it; since then it removes the floor.
+    const bool keeps_start = !m->options.start && r->options.start && !has_start_by_age(c_.dialect);
     const auto start = keeps_start ? r->options.start : m->options.start;
     const auto frame_start = keeps_start ? r->options.frame_start : m->options.frame_start;
     // Once there is a Group End it can only be raised: groups sent before are not requested again.
