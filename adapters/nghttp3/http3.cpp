@@ -58,6 +58,7 @@ void http3::check(int result) {
 // Inputs.
 
 void http3::receive(stream_id id, byte_view bytes, bool fin, time_point now) {
+    idle_ = false;
     if (dead_ || (bytes.empty() && !fin)) return;
     now_ = now;
     scan(id, bytes);
@@ -73,16 +74,19 @@ void http3::receive(stream_id id, byte_view bytes, bool fin, time_point now) {
 }
 
 void http3::reset(stream_id id) {
+    idle_ = false;
     headers_.erase(number(id));
     scans_.erase(number(id));
     if (!dead_) check(nghttp3_conn_shutdown_stream_read(conn_, raw(id)));
 }
 
 void http3::stopped(stream_id id) {
+    idle_ = false;
     if (!dead_) nghttp3_conn_shutdown_stream_write(conn_, raw(id));
 }
 
 void http3::writable(stream_id id) {
+    idle_ = false;
     if (dead_) return;
     if (open_ && id == control_.id())
         control_.writable();
@@ -91,6 +95,7 @@ void http3::writable(stream_id id) {
 }
 
 void http3::acked(stream_id id, std::uint64_t n) {
+    idle_ = false;
     if (dead_) return;
     if (id == control_.id())
         control_.acked(n);
@@ -99,6 +104,7 @@ void http3::acked(stream_id id, std::uint64_t n) {
 }
 
 void http3::closed(stream_id id, http3_code code) {
+    idle_ = false;
     headers_.erase(number(id));
     scans_.erase(number(id));
     if (dead_) return;
@@ -117,12 +123,14 @@ void http3::tick(time_point now) {
     std::vector<stream_id> late;
     for (const auto& [id, a] : headers_)
         if (a.since + header_timeout <= now) late.push_back(stream_id{id});
+    if (!late.empty()) idle_ = false;
     for (const auto id : late) refuse(id);
 }
 
 // Commands.
 
 bool http3::open_streams() {
+    idle_ = false;
     if (dead_) return false;
     // The control stream first: some peers expect it first.
     std::array<std::int64_t, 3> ids{};
@@ -158,18 +166,21 @@ nghttp3_data_reader http3::open_body() {
 }
 
 void http3::request(stream_id id, std::span<const field> fields) {
+    idle_ = false;
     const auto body = open_body();
     const auto nv = to_nghttp3(fields);
     if (!dead_) check(nghttp3_conn_submit_request(conn_, raw(id), nv.data(), nv.size(), &body, nullptr));
 }
 
 void http3::respond(stream_id id, std::span<const field> fields, bool open) {
+    idle_ = false;
     const auto body = open_body();
     const auto nv = to_nghttp3(fields);
     if (!dead_) check(nghttp3_conn_submit_response(conn_, raw(id), nv.data(), nv.size(), open ? &body : nullptr));
 }
 
 void http3::send_body(stream_id id, std::vector<std::byte> bytes, bool fin) {
+    idle_ = false;
     if (!bytes.empty()) body_.push_back(std::move(bytes));
     body_ends_ = body_ends_ || fin;
     if (!dead_) check(nghttp3_conn_resume_stream(conn_, raw(id)));
@@ -205,6 +216,7 @@ bool http3::copy_control(std::span<const nghttp3_vec> pieces) {
 }
 
 void http3::write() {
+    if (idle_) return;
     // nghttp3 may return nothing after a stream without data although another has some; twice in a row is final.
     for (int nothing = 0; nothing < 2 && !dead_;) {
         if (!control_.write(quic_)) return;
@@ -233,6 +245,7 @@ void http3::write() {
         if (*taken > 0 || size == 0) check(nghttp3_conn_add_write_offset(conn_, id, *taken));
         if (*taken < size) nghttp3_conn_block_stream(conn_, id);
     }
+    idle_ = true;
 }
 
 } // namespace moqlite::nghttp3::detail
