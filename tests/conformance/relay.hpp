@@ -120,14 +120,14 @@ TEST_CASE("a publisher that serves on demand reaches the end of its track throug
             t.announce(source, c.broadcast);
             viewer reader{sink.at, c};
             reader.own_times = has_timestamps(spoken);
-            reader.subscribe({.start = group_sequence{c.first}});
+            reader.subscribe({.max_age = complete_age, .start = group_sequence{c.first}});
             w.run_until([&] { return reader.ended.has_value(); }, 600s);
             must(reader.ended->finished, "the track ends cleanly");
             must(reader.has_all(group_sequence{c.first}, c.end()), "who sees the end has everything");
             // An ended track is served from the cache.
             viewer again{sink.at, c};
             again.own_times = reader.own_times;
-            again.subscribe({.start = group_sequence{c.first}});
+            again.subscribe({.max_age = complete_age, .start = group_sequence{c.first}});
             w.run_until([&] { return again.ended.has_value(); }, 600s);
             must(again.ended->finished && again.has_all(group_sequence{c.first}, c.end()),
                 "and who comes a little later too");

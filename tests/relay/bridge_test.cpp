@@ -78,9 +78,9 @@ TEST_CASE("from any version to any other every byte arrives, and the end", "[rel
     CAPTURE(alpn(from), alpn(to));
     scene s;
     auto& camera = camera_on(s, from);
-    auto& viewer = s.viewer({.ordered = true, .start = at(3)}, to);
+    auto& viewer = s.viewer({.ordered = true, .max_age = complete_age, .start = at(3)}, to);
     CHECK(camera.heard() ==
-          list{"subscribe_requested 0 room/cam video priority 0 ordered latency 0 3..", "groups_wanted 0 all"});
+          list{"subscribe_requested 0 room/cam video priority 0 ordered latency 86400000 3..", "groups_wanted 0 all"});
     camera.accept(0, 4);
     for (std::uint64_t n = 4; n < 6; ++n) {
         const auto g = camera.begin(0, n);

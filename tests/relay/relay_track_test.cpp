@@ -97,7 +97,7 @@ TEST_CASE("a TRACK of an unknown broadcast is refused, and on versions without T
     auto& asker = s.join();
     ask(asker);
     s.settle();
-    CHECK(asker.heard() == list{"track_refused 0 not_found"});
+    CHECK(asker.heard() == list{"track_refused 0 unroutable"});
     auto& old = s.join({}, version::lite_03);
     old.announce("room/cam");
     s.settle();

@@ -108,9 +108,12 @@ private:
         if (r.options.end && sequence > *r.options.end) return errc::beyond_group_end;
         return r.options.start && sequence < *r.options.start ? errc::before_group_start : errc::ok;
     }
-    /// Where the version has no such flag, a reader that wants every group, however old, wants the oldest first.
+    /// Where the version has no such flag, a reader that wants every group, however old, wants the oldest first; and
+    /// where Max Age decides about the start, it begins with the first.
     void infer_order(subscribe_options& o) const noexcept {
-        if (!has_ordered(c_.dialect)) o.ordered = o.max_age >= complete_age;
+        const bool complete = o.max_age >= complete_age;
+        if (!has_ordered(c_.dialect)) o.ordered = complete;
+        if (has_start_by_age(c_.dialect) && complete && !o.start) o.start = group_sequence{};
     }
     /// Why a group cannot be sent for a request; errc::ok: it can.
     [[nodiscard]] errc servable(const incoming_request& r, const group& g) const noexcept;
@@ -175,7 +178,7 @@ private:
     void raise_last(incoming_request& r, group_sequence sequence);
 
     void write_ok(incoming_request& r, std::optional<group_sequence> first);
-    void write_end(incoming_request& r);
+    void write_end(incoming_request& r, std::optional<group_sequence> end);
     /// Whether a group waits for a stream.
     [[nodiscard]] static bool has_unbound(const incoming_request& r) noexcept { return r.unbound != 0; }
     void write_drop(incoming_request& r, group_sequence first, group_sequence last, app_error code);
@@ -200,7 +203,7 @@ private:
         c_.pool.uncharge(sizeof(served_group));
     }
     void finish_if_delivered(incoming_request& r) {
-        write_end(r);
+        write_end(r, r.end);
         if (r.finishing && r.group_count == 0 && r.drops.empty() && !r.too_many_drops) c_.out.finish(*r.stream);
     }
 

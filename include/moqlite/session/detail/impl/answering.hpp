@@ -90,18 +90,18 @@ inline result<void> publishing::end_track(request_id id, group_sequence end) {
     if (r == nullptr) return errc::not_found;
     if (r->end) return errc::already_answered;
     if (number(end) > wire::varint_max) return errc::value_too_large;
+    write_end(*r, end);
     r->end = end;
-    write_end(*r);
     return {};
 }
 
 /// Writes SUBSCRIBE_END, once it is known: with the number of streams only after the last has been opened.
-inline void publishing::write_end(incoming_request& r) {
-    if (!r.end || r.end_written) return;
+inline void publishing::write_end(incoming_request& r, std::optional<group_sequence> end) {
+    if (!end || r.end_written) return;
     if (has_stream_count(c_.dialect) && (!r.finishing || has_unbound(r))) return;
-    r.end_written = true;
     if (has_subscribe_end(c_.dialect))
-        static_cast<void>(c_.send(*r.stream, wire::lite::subscribe_end{*r.end, r.streams}));
+        static_cast<void>(c_.send(*r.stream, wire::lite::subscribe_end{*end, r.streams}));
+    r.end_written = true;
 }
 
 inline result<void> publishing::finish(request_id id) {
@@ -115,7 +115,7 @@ inline result<void> publishing::finish(request_id id) {
     if (!r->end && !at_cap)
         static_cast<void>(end_track(id, std::max(r->beyond, r->options.start.value_or(group_sequence{}))));
     r->finishing = true;
-    write_end(*r);
+    write_end(*r, r->end);
     finish_if_delivered(*r);
     return {};
 }

@@ -56,7 +56,7 @@ inline served_group* publishing::next(ring<stream_id>& ids) {
         scheduler_.add(s, scheduler::lane::bound);
         --s.request->unbound;
         ++s.request->streams;
-        write_end(*s.request);
+        write_end(*s.request, s.request->end);
     }
     return &s;
 }
