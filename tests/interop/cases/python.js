@@ -113,13 +113,13 @@ const each = (versions, what, body, { always = false, slow = false } = {}) =>
         body: (stage) => body(stage, version, scheme),
     })));
 
-const versions = ["moq-lite-05", "moq-lite-04", "moq-lite-03"];
+const versions = ["moq-lite-06", "moq-lite-05", "moq-lite-04", "moq-lite-03"];
 export const pythonCases = [
     ...each(versions, "publishes, another one receives", toAnother, { always: true }),
     ...each(versions, "publishes, moqlite-watch receives", toWatch),
     ...each(versions, "receives what moqlite-publish publishes", fromPublish),
-    ...each(["moq-lite-05", "moq-lite-04"], "announces and un-announces", comesAndGoes),
-    ...each(["moq-lite-05"], "fetches groups that another one holds", fetches),
-    ...each(["moq-lite-05", "moq-lite-04"], "goes on where a publisher is killed and replaced", replaced),
-    ...each(["moq-lite-05"], "is back within 2 s of the start of a drained relay's successor", drains, { slow: true }),
+    ...each(["moq-lite-06", "moq-lite-05", "moq-lite-04"], "announces and un-announces", comesAndGoes),
+    ...each(["moq-lite-06", "moq-lite-05"], "fetches groups that another one holds", fetches),
+    ...each(["moq-lite-06", "moq-lite-05", "moq-lite-04"], "goes on where a publisher is killed and replaced", replaced),
+    ...each(["moq-lite-06", "moq-lite-05"], "is back within 2 s of the start of a drained relay's successor", drains, { slow: true }),
 ];
