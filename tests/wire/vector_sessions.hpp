@@ -175,7 +175,7 @@ private:
     }
     void follow(const lite::subscribe_update& m, std::uint64_t) {
         const auto before = std::exchange(options_, m.options);
-        if (!options_.start && before.start) options_.start = before.start, options_.frame_start = before.frame_start;
+        if (!options_.start && !has_start_by_age(s_.dialect)) options_.start = before.start;
         if (before.end && options_.end) { // It only rises.
             if (*options_.end < *before.end || (options_.end == before.end && !before.frame_end))
                 options_.frame_end = before.frame_end;

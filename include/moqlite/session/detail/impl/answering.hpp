@@ -156,7 +156,6 @@ inline errc publishing::update_arrived(control_stream& stream, byte_view body) {
     // Before moq-lite-06 an update without a start leaves it; since then it removes the floor.
     const bool keeps_start = !m->options.start && r->options.start && !has_start_by_age(c_.dialect);
     const auto start = keeps_start ? r->options.start : m->options.start;
-    const auto frame_start = keeps_start ? r->options.frame_start : m->options.frame_start;
     // Once there is a Group End it can only be raised: groups sent before are not requested again.
     const auto raised = [&]() -> std::optional<group_sequence> {
         if (!r->capped || !m->options.end) return m->options.end;
@@ -168,12 +167,11 @@ inline errc publishing::update_arrived(control_stream& stream, byte_view body) {
         if (m->options.end != before || !last_before) return last_before;
         return m->options.frame_end ? std::max(last_before, m->options.frame_end) : std::nullopt;
     }();
-    if (raised_frame && *raised == start.value_or(group_sequence{}) && *raised_frame < frame_start)
-        return errc::bad_frame_range;
+    const bool one_group = raised && *raised == start.value_or(group_sequence{});
+    if (one_group && raised_frame && *raised_frame < m->options.frame_start) return errc::bad_frame_range;
     r->options = m->options;
     infer_order(r->options);
     r->options.start = start;
-    r->options.frame_start = frame_start;
     r->options.end = raised;
     r->options.frame_end = raised_frame;
     r->capped = r->capped || raised.has_value();
