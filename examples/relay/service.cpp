@@ -178,12 +178,15 @@ void service::log_statistics() {
     ::malloc_trim(0);
     const auto s = shard_.stats();
     const auto& w = shard_.http3_stats();
-    spdlog::info("{} sessions, {} broadcasts, {} tracks, {} readers; {} cached, {} in use; {} groups not delivered; {} "
-                 "requests refused, {} not answered in time; by WebTransport {} sessions, refused {} requests, {} "
-                 "streams, {} datagrams, {} connections",
+    spdlog::info(
+        "{} sessions, {} broadcasts, {} tracks, {} readers; {} cached, {} in use; {} groups not delivered, {} of "
+        "them too old; {} "
+        "requests refused, {} not answered in time; by WebTransport {} sessions, refused {} requests, {} "
+        "streams, {} datagrams, {} connections",
         s.sessions, s.broadcasts, s.tracks, s.readers, size_text(static_cast<double>(s.cached_bytes)),
-        size_text(static_cast<double>(s.memory)), s.groups_lost, s.requests_refused, s.requests_overdue, w.sessions,
-        w.refused_requests, w.rejected_streams, w.dropped_datagrams, w.failed_connections);
+        size_text(static_cast<double>(s.memory)), s.groups_lost, s.groups_too_old, s.requests_refused,
+        s.requests_overdue, w.sessions, w.refused_requests, w.rejected_streams, w.dropped_datagrams,
+        w.failed_connections);
 }
 
 } // namespace moqlite::programs

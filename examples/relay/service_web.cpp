@@ -32,8 +32,9 @@ web_page service::health() const {
     nlohmann::ordered_json about{{"status", stopped_ ? "draining" : "ok"}, {"version", MOQLITE_VERSION},
         {"sessions", s.sessions}, {"broadcasts", s.broadcasts}, {"tracks", s.tracks}, {"readers", s.readers},
         {"cached_bytes", s.cached_bytes}, {"memory_bytes", s.memory}, {"groups_not_delivered", s.groups_lost},
-        {"requests_refused", s.requests_refused}, {"requests_overdue", s.requests_overdue},
-        {"protocols", options_.protocols}, {"pin_certificate", is_pinnable(certificates_.current().good)},
+        {"groups_too_old", s.groups_too_old}, {"requests_refused", s.requests_refused},
+        {"requests_overdue", s.requests_overdue}, {"protocols", options_.protocols},
+        {"pin_certificate", is_pinnable(certificates_.current().good)},
         {"webtransport", {{"sessions", w.sessions}, {"refused_requests", w.refused_requests},
                              {"refused_streams", w.rejected_streams}, {"dropped_datagrams", w.dropped_datagrams},
                              {"failed_connections", w.failed_connections}}}};

@@ -25,6 +25,11 @@ void add_options(command_line& line, watch_options& o) {
         ->check(between(std::uint64_t{0}, largest))
         ->type_name("GROUP");
     line.flag("--live", o.live, "Skip late groups. Without this flag nothing is skipped: the publisher waits for us");
+    line.option("--max-age", o.max_age,
+            "With --live: skip groups that are older than this, in milliseconds, on a slow network; default: 500. The\n"
+            "sender drops them, and a missing group delays later ones no longer")
+        ->check(between(std::uint64_t{0}, std::uint64_t{3'600'000}))
+        ->type_name("MS");
     line.size("--read-ahead", o.read_ahead, "8M", "How far to request groups ahead of the output", 64 * 1024,
         std::uint64_t{1} << 30);
     line.seconds("--timeout", o.timeout,
@@ -44,6 +49,7 @@ int watch(int argc, char** argv) {
     add_options(line, o);
     if (const auto code = line.parse(argc, argv)) return *code;
     if (std::string why; !o.client.check(why)) return line.refuse(why);
+    if (o.max_age && !o.live) return line.refuse("--max-age needs --live");
     start_log(name, log_style::tool, spdlog::level::from_str(o.client.level()));
     return watcher{o}.run();
 }

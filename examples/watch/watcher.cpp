@@ -132,6 +132,7 @@ void watcher::on(const subscription_accepted& e) {
 
 void watcher::subscribe() {
     track_reader_options o{.mode = options_.live ? reading::live : reading::complete};
+    if (options_.max_age) o.patience = std::chrono::milliseconds{*options_.max_age};
     if (options_.from) o.start = group_sequence{*options_.from};
     if (resume_ && !options_.live) {
         o.start = resume_->sequence;

@@ -19,6 +19,7 @@ struct watch_options {
     std::string output = "-";
     std::optional<std::uint64_t> from;
     bool live = false;
+    std::optional<std::uint64_t> max_age; ///< Milliseconds.
     std::uint64_t read_ahead = limits{}.read_ahead;
     double timeout = 0;          ///< Seconds until the broadcast must be announced; 0: no limit.
     double request_timeout = 10; ///< Seconds until a subscription must be answered; 0: no limit.

@@ -53,6 +53,7 @@ public:
     result<void> announce(std::string_view, std::vector<hop_id>) { return done("announce"); }
     result<void> unannounce(std::string_view) { return done("unannounce"); }
     result<void> answer_track(request_id, const track_info&) { return done("answer_track"); }
+    result<void> set_timescale(request_id, std::uint64_t) { return done("set_timescale"); }
     result<void> accept(request_id, std::optional<group_sequence>, priority) { return done("accept"); }
     result<void> reject(request_id, app_error, std::string_view reason) { return done("reject", reason); }
     result<void> serve(request_id, group_ref) { return done("serve"); }
@@ -128,6 +129,7 @@ TEST_CASE("every input, command and output of an any_session is the inner sessio
     CHECK(any.announce(""));
     CHECK(any.unannounce(""));
     CHECK(any.answer_track({}, {}));
+    CHECK(any.set_timescale({}, {}));
     CHECK(any.accept({}));
     CHECK(any.reject({}, {}, " of no use"));
     CHECK(any.serve({}, {}));
@@ -141,8 +143,9 @@ TEST_CASE("every input, command and output of an any_session is the inner sessio
     CHECK(any.unsent({}) == 5);
     CHECK(notes == list{"admit", "refuse a stranger", "watch", "unwatch", "subscribe", "update", "unsubscribe",
                        "request_track", "cancel", "fetch", "collect", "release", "stop", "probe", "stop_probe",
-                       "announce", "unannounce", "answer_track", "accept", "reject of no use", "serve", "open_group",
-                       "serve_datagram", "drop", "end_track", "finish", "goaway", "close at last", "unsent"});
+                       "announce", "unannounce", "answer_track", "set_timescale", "accept", "reject of no use", "serve",
+                       "open_group", "serve_datagram", "drop", "end_track", "finish", "goaway", "close at last",
+                       "unsent"});
     CHECK(&any.pool() == &any.as<dummy>()->pool());
     CHECK(any.is_closed());
     CHECK(any.negotiated().draft() == 14);

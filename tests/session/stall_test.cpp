@@ -8,9 +8,9 @@ namespace moqlite::test::stall_test {
 
 namespace {
 
-/// A server whose peer has subscribed on stream 0, with nothing outstanding.
+/// A server whose peer has subscribed on stream 0, with nothing outstanding. No group is too old for it.
 struct publisher : subject {
-    explicit publisher(std::string_view options = "00 00 00 00 00") : subject(role::server) {
+    explicit publisher(std::string_view options = "00 00 85265bff 00 00") : subject(role::server) {
         begin(*this);
         CHECK(receive(0, subscribe_bytes("00", "room", "video", options)).size() == 2);
         CHECK((*this)->accept(request_id{0}, group_sequence{0}));

@@ -21,6 +21,7 @@ struct notebook {
     result<void> answer_track(request_id id, const track_info& info) {
         return note("track " + name(id) + std::to_string(info.timescale));
     }
+    result<void> set_timescale(request_id, std::uint64_t) { return {}; }
     result<void> reject(request_id id, app_error code) {
         return note("reject " + name(id) + std::string{to_string(code)});
     }

@@ -143,6 +143,7 @@ private:
     }
     void send(stream_id id, stream& s, const write_stream& w, std::size_t n);
     void send_segment(stream_id id, const shared_segment& piece);
+    void send_after_failure(stream_id id, const shared_segment& piece);
     [[nodiscard]] bool is_lent(stream_id id, const segment& piece);
     void let_go_of(stream& s);
 
@@ -176,6 +177,7 @@ private:
     std::uint64_t in_flight_ = 0;
     std::uint64_t bytes_written_ = 0;
     time_point line_free_{};
+    time_point down_until_{};
     bool starved_ = false; ///< A write found the connection full.
     bool writing_ = false;
     bool ended_ = false;
@@ -200,6 +202,8 @@ public:
             world_.after(s->link_.idle_timeout,
                 [s] { s->on_end({.code = app_error::transport, .by_peer = false, .reason = "idle"}); });
     }
+    /// The network fails for `d`: what is in flight is lost, and sent again afterwards unless its stream was reset.
+    void fail_for(duration d) noexcept { client.down_until_ = server.down_until_ = world_.now() + d; }
     side client;
     side server;
 

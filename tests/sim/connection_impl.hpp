@@ -8,7 +8,7 @@ namespace moqlite::sim {
 template <class F>
 void side::tell_peer(duration d, F what) {
     const auto grid = link_.grid.count();
-    const auto when = (world_.now() + d).time_since_epoch().count();
+    const auto when = (std::max(world_.now(), down_until_) + d).time_since_epoch().count();
     world_.at(time_point{duration{(when + grid - 1) / grid * grid}}, [this, what = std::move(what)] {
         if (!*dead_ && !peer_->ended_) what(*peer_);
     });
@@ -45,7 +45,8 @@ inline side::stream& side::writable_stream(stream_id id) {
 }
 
 inline std::uint64_t side::room() const noexcept {
-    const auto window = in_flight_ < link_.window ? link_.window - in_flight_ : 0;
+    const auto left = in_flight_ < link_.window ? link_.window - in_flight_ : 0;
+    const auto window = link_.full_segments && left < link_.segment ? 0 : left;
     return std::min(window, connection_limit_ - connection_sent_);
 }
 
@@ -92,8 +93,8 @@ inline void side::send(stream_id id, stream& s, const write_stream& w, std::size
         part = part.first(std::min(part.size(), left));
         left -= part.size();
         while (!part.empty()) {
-            const auto size =
-                std::min<std::size_t>(part.size(), static_cast<std::size_t>(world_.dice.between(1, link_.segment)));
+            const auto size = std::min<std::size_t>(part.size(),
+                static_cast<std::size_t>(link_.full_segments ? link_.segment : world_.dice.between(1, link_.segment)));
             auto piece = std::make_shared<segment>();
             piece->offset = s.written;
             piece->bytes.assign(part.begin(), part.begin() + static_cast<std::ptrdiff_t>(size));
@@ -118,6 +119,7 @@ inline void side::send(stream_id id, stream& s, const write_stream& w, std::size
 }
 
 inline void side::send_segment(stream_id id, const shared_segment& piece) {
+    if (world_.now() < down_until_) return send_after_failure(id, piece);
     if (link_.rate != 0) {
         const auto takes =
             duration{static_cast<duration::rep>((piece->bytes.size() + 20) * 1'000'000'000 / link_.rate)};
@@ -133,7 +135,18 @@ inline void side::send_segment(stream_id id, const shared_segment& piece) {
         });
         late = resend + trip();
     }
-    tell_peer(late, [id, piece](side& peer) { peer.on_segment(id, piece); });
+    tell_peer(late, [this, id, piece](side& peer) {
+        if (world_.now() < down_until_) return send_after_failure(id, piece);
+        peer.on_segment(id, piece);
+    });
+}
+
+inline void side::send_after_failure(stream_id id, const shared_segment& piece) {
+    world_.at(down_until_, [this, id, piece] {
+        if (is_lent(id, *piece)) return send_segment(id, piece);
+        in_flight_ -= piece->bytes.size();
+        if (std::exchange(starved_, false) && to != nullptr) to->writable();
+    });
 }
 
 inline bool side::is_lent(stream_id id, const segment& piece) {
@@ -172,7 +185,8 @@ inline void side::reset(stream_id id, app_error code) {
     s->cut = code;
     let_go_of(*s);
     const auto final_size = s->written;
-    tell_peer(trip(), [id, code, final_size](side& peer) {
+    const auto queued = std::max(line_free_, world_.now()) - world_.now();
+    tell_peer(queued + trip(), [id, code, final_size](side& peer) {
         peer.on_reset(id, code, final_size);
         peer.tell_peer(peer.trip(), [id](side& back) {
             if (stream* own = back.find(id)) {

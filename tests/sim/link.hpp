@@ -15,6 +15,7 @@ struct network_link {
     duration jitter = 0ms;             ///< Each segment is late by up to this, so they overtake each other.
     unsigned loss = 0;                 ///< Segments in a thousand that are retransmitted: delay.
     std::size_t segment = 1200;        ///< Largest piece in which bytes are sent and delivered.
+    bool full_segments = false;        ///< Pieces are as large as they can be, and wait for room; else of any size.
     std::size_t packet = 1200;         ///< Most that one write takes.
     std::uint64_t rate = 0;            ///< Bytes a second; 0: no limit.
     std::uint64_t window = 256 * 1024; ///< Congestion: unacknowledged bytes.

@@ -21,15 +21,16 @@ public:
         at.on([this](const event& what) { std::visit([this](const auto& x) { this->on(x); }, what); });
     }
 
+    /// Without a Max Age no group is too old, however slow the link is.
     void subscribe(const subscribe_options& o = {}) {
-        asked = o;
-        id = at->subscribe({clip_.broadcast, clip_.track}, o).value();
+        asked = patient(o);
+        id = at->subscribe({clip_.broadcast, clip_.track}, asked).value();
         ended.reset();
     }
     void update(const subscribe_options& o) {
         const auto start = o.start ? o.start : asked.start;
-        must(at->update(*id, changes_to(o)).has_value(), "a subscription can be updated");
-        asked = o;
+        must(at->update(*id, changes_to(patient(o))).has_value(), "a subscription can be updated");
+        asked = patient(o);
         asked.start = start;
     }
     void unsubscribe() { at.unsubscribe(*std::exchange(id, std::nullopt)); }
@@ -75,6 +76,10 @@ public:
     std::function<void(const frame_data&)> on_data;
 
 private:
+    [[nodiscard]] static subscribe_options patient(subscribe_options o) noexcept {
+        if (o.max_age == milliseconds{0}) o.max_age = 24h - 1ms;
+        return o;
+    }
     [[nodiscard]] bool mine(subscribe_id s) const noexcept { return id && *id == s; }
 
     void on(const subscription_accepted& e) {

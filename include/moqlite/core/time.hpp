@@ -26,6 +26,16 @@ using time_point = caller_clock::time_point;
 /// A frame's media time, in ticks of its track's timescale.
 enum class timestamp : std::uint64_t {};
 
+/// The time that `ticks` of a timescale last, in whole milliseconds; long ones are cut to 2^53. Precondition: timescale
+/// != 0.
+[[nodiscard]] constexpr milliseconds media_time(std::uint64_t ticks, std::uint64_t timescale) noexcept {
+    constexpr std::uint64_t most = std::uint64_t{1} << 53;
+    const auto seconds = ticks / timescale;
+    const auto rest = ticks % timescale;
+    if (seconds >= most / 1000) return milliseconds{most};
+    return milliseconds{seconds * 1000 + (timescale < most ? rest * 1000 / timescale : rest / (timescale / 1000))};
+}
+
 /// The synthesised timestamp of a frame without one: whole milliseconds from `epoch` to its arrival.
 [[nodiscard]] constexpr timestamp arrival_time(time_point epoch, time_point arrived) noexcept {
     const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(arrived - epoch).count();

@@ -100,6 +100,7 @@ struct relay_stats {
     std::size_t cached_bytes = 0;       ///< Complete groups in the cache.
     std::size_t memory = 0;             ///< Bytes of slabs in use: cached, arriving, and held by readers.
     std::uint64_t groups_lost = 0;      ///< Groups not delivered to a reader that wanted them.
+    std::uint64_t groups_too_old = 0;   ///< Those among them that were older than the reader's Max Age.
     std::uint64_t requests_refused = 0; ///< Beyond a session's share of a publisher, or the publisher's limit.
     std::uint64_t requests_overdue = 0; ///< TRACKs and FETCHes that a publisher did not answer, or continue, in time.
     std::uint64_t datagrams_lost = 0;   ///< Not forwarded: the reader's version has none, or the datagram is too large.
@@ -318,6 +319,8 @@ private:
         const track_ref& which, peer& source, std::uint64_t asker, const subscribe_options& options, errc& why);
     void join(relaying::track& t, relaying::reader& r);
     void accept(relaying::track& t, relaying::reader& r);
+    [[nodiscard]] const track_info* info_of(const relaying::track& t) noexcept;
+    void set_timescale(relaying::reader& r, const track_info& info);
     void serve(relaying::reader& r, relaying::log_entry& e);
     void drop(relaying::reader& r, group_sequence first, group_sequence last, app_error code);
     void lose(relaying::track& t, relaying::reader& r, group_sequence first, group_sequence last);
@@ -395,6 +398,7 @@ private:
     std::uint64_t next_key_ = 1;
     std::size_t announced_ = 0; ///< Announcements of all peers, by weight().
     std::uint64_t groups_lost_ = 0;
+    std::uint64_t groups_too_old_ = 0;
     std::uint64_t datagrams_lost_ = 0;
     std::uint64_t requests_refused_ = 0;
     std::uint64_t requests_overdue_ = 0;
@@ -472,6 +476,7 @@ inline relay_stats relay::stats() const noexcept {
         .cached_bytes = cache_.bytes(),
         .memory = pool_.in_use(),
         .groups_lost = groups_lost_,
+        .groups_too_old = groups_too_old_,
         .requests_refused = requests_refused_,
         .requests_overdue = requests_overdue_,
         .datagrams_lost = datagrams_lost_};

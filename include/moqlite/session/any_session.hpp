@@ -131,6 +131,9 @@ public:
     result<void> answer_track(request_id id, const track_info& info) {
         return visit([&](auto& s) { return s.answer_track(id, info); });
     }
+    result<void> set_timescale(request_id id, std::uint64_t timescale) {
+        return visit([&](auto& s) { return s.set_timescale(id, timescale); });
+    }
     result<void> accept(request_id id, std::optional<group_sequence> start = {}, priority publisher = 0) {
         return visit([&](auto& s) { return s.accept(id, start, publisher); });
     }

@@ -155,6 +155,8 @@ public:
     /// The size and timestamp of the last frame.
     [[nodiscard]] std::uint64_t last_size() const noexcept { return last_size_; }
     [[nodiscard]] timestamp last_time() const noexcept { return last_time_; }
+    /// The timestamp of the first frame that it has held; 0 without frames.
+    [[nodiscard]] timestamp first_time() const noexcept { return first_time_; }
     /// Payload bytes that the last frame still lacks.
     [[nodiscard]] std::uint64_t missing() const noexcept { return missing_; }
     /// Bytes of wire image written so far.
@@ -231,6 +233,7 @@ private:
     group_sequence sequence_;
     subgroup_id subgroup_;
     object_id first_;
+    timestamp first_time_{};
     timestamp last_time_{};
     detail::list<group_reader, detail::reader_tag> readers_;
     detail::list<group_reader, detail::waiting_tag> waiting_;

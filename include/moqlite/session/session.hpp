@@ -180,6 +180,11 @@ public:
     result<void> announce(std::string_view path, std::vector<hop_id> hops = {});
     result<void> unannounce(std::string_view path);
     result<void> answer_track(request_id id, const track_info& info) { return publishing_.answer_track(id, info); }
+    /// The unit of the timestamps in a subscription's groups, in ticks per second: with it the ages of groups, which
+    /// the subscriber's Max Age bounds, are media time; without it they count from when their successors were served.
+    result<void> set_timescale(request_id id, std::uint64_t timescale) {
+        return publishing_.set_timescale(id, timescale);
+    }
     /// Accepts a subscription. `start` is the first group that will be served, and is sent at once; nullopt: the first
     /// group passed to serve().
     result<void> accept(request_id id, std::optional<group_sequence> start = {}, priority publisher = 0) {

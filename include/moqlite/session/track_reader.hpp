@@ -28,7 +28,7 @@ struct track_reader_options {
     std::optional<group_sequence> start{}; ///< nullopt: the newest group.
     moqlite::priority priority = 128;
     limits bounds{};
-    /// Live: how long a group may delay later ones.
+    /// Live: how long a group may delay later ones; the subscription's Max Age.
     duration patience = std::chrono::milliseconds{500};
     /// Complete: how long a missing group may delay later, complete ones.
     duration gap_patience = std::chrono::seconds{2};
@@ -213,6 +213,8 @@ private:
             requested_.ordered = true;
             requested_.max_age = complete_age;
             if (next_) requested_.end = cap_ = last_wanted();
+        } else {
+            requested_.max_age = std::chrono::duration_cast<milliseconds>(options_.patience);
         }
         const auto id = session_.subscribe({broadcast_, track_}, requested_);
         if (!id) return id.error();

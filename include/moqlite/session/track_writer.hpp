@@ -150,6 +150,7 @@ bool track_writer<Session>::on(const subscribe_requested& e) {
     }
     if (e.options.start) start = std::max(start, *e.options.start);
     if (!session_->accept(e.request, start)) return true;
+    static_cast<void>(session_->set_timescale(e.request, options_.info.timescale));
     auto& s = subscribers_[e.request];
     s.up_to = e.options.end;
     s.next = start;

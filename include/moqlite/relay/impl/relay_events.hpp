@@ -99,6 +99,9 @@ inline void relay::on(peer& p, const track_info_received& e) {
     if (covering != nullptr && covering->routes.front().source == p.key)
         infos_.set({covering->path, about.first, about.second}, p.key, e.info,
             [&](const relaying::info_key& key) { return index_.contains({key.broadcast, key.name}); });
+    if (const auto known = index_.find(about); known != index_.end() && known->second->upstream == p.key)
+        for (relaying::track* t : {known->second, known->second->live})
+            if (t != nullptr) t->readers.for_each([&](relaying::reader& r) { set_timescale(r, e.info); });
     answer(p, e.query, [&](any_session& s, request_id request) { static_cast<void>(s.answer_track(request, e.info)); });
 }
 
@@ -167,6 +170,7 @@ inline void relay::on(peer& p, const group_lost& e) {
     auto* const* found = p.requests.find(number(e.request));
     if (found == nullptr) return;
     ++groups_lost_;
+    if (e.code == app_error::old) ++groups_too_old_;
     const auto& t = *(*found)->of;
     notice(reader_lost_group{p.key, t.broadcast, t.name, e.sequence, e.code});
 }

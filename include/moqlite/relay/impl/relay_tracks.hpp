@@ -96,9 +96,23 @@ inline void relay::accept(relaying::track& t, relaying::reader& r) {
     const auto there = std::min(t.log.floor.value_or(*t.start), t.log.lowest().value_or(group_sequence{UINT64_MAX}));
     r.first = std::max(r.first.value_or(*t.start), there);
     priority publisher = 0;
-    if (const auto* info = infos_.find({t.announced, t.broadcast, t.name})) publisher = info->priority;
+    const auto* info = info_of(t);
+    if (info != nullptr) publisher = info->priority;
     if (any_session* s = session(r.session)) static_cast<void>(s->accept(r.request, r.first, publisher));
     r.accepted = true;
+    if (info != nullptr) set_timescale(r, *info);
+}
+
+/// nullptr: its publisher has not been asked, or has not answered yet.
+inline const track_info* relay::info_of(const relaying::track& t) noexcept {
+    if (const auto* info = infos_.find({t.announced, t.broadcast, t.name})) return info;
+    const peer* source = find(t.upstream);
+    return source != nullptr && !source->session->features().track_info ? &relaying::default_track_info : nullptr;
+}
+
+/// The timestamps of its groups have a unit from now on.
+inline void relay::set_timescale(relaying::reader& r, const track_info& info) {
+    if (any_session* s = session(r.session)) static_cast<void>(s->set_timescale(r.request, info.timescale));
 }
 
 inline void relay::serve(relaying::reader& r, relaying::log_entry& e) {

@@ -28,6 +28,13 @@
 
 namespace moqlite::detail {
 
+struct undated_age_tag;
+
+/// What has an age: the time at which something newer came.
+struct aged : list_hook<undated_age_tag> {
+    time_point since{}; ///< Unknown until the next input while it is on context::undated_ages.
+};
+
 struct context {
     context(role r, version v, const limits& b, slab_pool* p, ready_list* list, std::uint64_t name)
         : side(r),
@@ -69,6 +76,7 @@ struct context {
     code_lists codes;
     stream_table streams;
     outgoing out;
+    list<aged, undated_age_tag> undated_ages;
     ring<event> events;
     event_names views;        ///< Memory that events alias.
     bool same_origin = false; ///< The peer has our own hop, and that was reported.
@@ -91,7 +99,14 @@ struct context {
     void note_time() {
         now_is_current = true;
         while (receiving* r = streams.undated.pop_front()) expect_message(*r);
+        while (aged* a = undated_ages.pop_front()) a->since = now;
         out.stall.note_time(now);
+    }
+    /// The age of `a` begins now, under the same rule.
+    void begin_age(aged& a) noexcept {
+        a.since = now;
+        a.list_hook<undated_age_tag>::unlink();
+        if (!now_is_current) undated_ages.push_back(a);
     }
 
     // Events, and the end.

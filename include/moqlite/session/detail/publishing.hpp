@@ -14,7 +14,8 @@
 
 namespace moqlite::detail {
 
-/// Bodies: impl/answering.hpp (requests and commands), impl/sending.hpp (groups in flight), impl/backlog.hpp.
+/// Bodies: impl/answering.hpp (requests and commands), impl/sending.hpp (groups in flight), impl/backlog.hpp,
+/// impl/max_age.hpp.
 class publishing {
 public:
     explicit publishing(context& c) noexcept : c_(c), datagrams_(c) {}
@@ -23,6 +24,7 @@ public:
 
     result<void> accept(request_id id, std::optional<group_sequence> start, moqlite::priority publisher);
     result<void> answer_track(request_id id, const track_info& info);
+    result<void> set_timescale(request_id id, std::uint64_t timescale);
     result<void> reject(request_id id, app_error code);
     result<void> serve(request_id id, group_ref g);
     result<void> serve_datagram(request_id id, group_sequence sequence, timestamp time, byte_view payload);
@@ -57,6 +59,12 @@ public:
     std::optional<byte_view> next_datagram() { return datagrams_.pop(); }
     /// Groups that have grown, ended or been evicted since the last pump.
     void take_woken();
+    /// A tick: groups may have become too old.
+    void lose_old();
+    /// When lose_old() has something to do, if media time passes as ours does.
+    [[nodiscard]] std::optional<time_point> deadline() const noexcept {
+        return watched_.empty() ? std::nullopt : std::optional{watched_.front().check_at};
+    }
     /// The next group to write, bound to a stream; nullptr: none can be written.
     served_group* next(ring<stream_id>& ids);
     /// The ranges to write for a group, and whether FIN follows.
@@ -87,6 +95,7 @@ public:
     }
     /// A pump has ended: releases the lent bytes of streams whose reset has been executed.
     void executed() noexcept {
+        ++pumps_;
         while (served_group* s = c_.out.next_reset(resetting_)) s->request != nullptr ? s->detach() : destroy(*s);
     }
     /// The transport sends nothing more: no bytes are lent.
@@ -213,6 +222,22 @@ private:
     void bound_backlog(incoming_request& r);
     [[nodiscard]] static bool is_latest(const served_group& s) noexcept;
     void forget_backlog(served_group& s) noexcept;
+
+    // impl/max_age.hpp
+    [[nodiscard]] std::optional<milliseconds> max_age_of(const incoming_request& r) const noexcept;
+    void enter_order(served_group& s) noexcept;
+    static void leave_order(served_group& s, bool lost) noexcept;
+    [[nodiscard]] static timestamp newest_time(incoming_request& r) noexcept;
+    [[nodiscard]] milliseconds age(const served_group& s) noexcept;
+    [[nodiscard]] bool is_too_old(const served_group& s) noexcept;
+    /// The same of one that the transport could have written before.
+    [[nodiscard]] bool is_stuck_and_old(const served_group& s) noexcept {
+        return s.waits_since != pumps_ && is_too_old(s);
+    }
+    void watch_ages(incoming_request& r, bool changed = false);
+    [[nodiscard]] bool has_ages(const incoming_request& r) const noexcept;
+    [[nodiscard]] time_point next_check(const incoming_request& r) noexcept;
+
     [[nodiscard]] bool has_room() const noexcept { return c_.out.has_room(); }
     [[nodiscard]] static bool stream_has_room(const incoming_request& r) noexcept {
         return r.stream->out.unsent() < drops_at_once;
@@ -226,7 +251,9 @@ private:
     scheduler scheduler_;
     object_pool<incoming_request> requests_;
     object_pool<served_group> served_;
-    std::size_t waiting_ = 0; ///< Groups in the heaps of all requests.
+    std::size_t waiting_ = 0;                                               ///< Groups in the heaps of all requests.
+    std::uint64_t pumps_ = 0;                                               ///< Pumps that have ended.
+    indexed_heap<incoming_request, earliest_check, watched_place> watched_; ///< Requests that may lose old groups.
     list<served_group, resetting_tag>
         resetting_; ///< Groups whose lent bytes stay until their resets have been executed.
     pointer_table<incoming_request> by_id_;
@@ -243,4 +270,5 @@ private:
 
 #include <moqlite/session/detail/impl/answering.hpp>
 #include <moqlite/session/detail/impl/backlog.hpp>
+#include <moqlite/session/detail/impl/max_age.hpp>
 #include <moqlite/session/detail/impl/sending.hpp>

@@ -20,11 +20,19 @@ struct recount_tag;
 
 enum class request_kind : std::uint8_t { subscribe, track, fetch };
 
+struct incoming_request;
+
 struct oldest_first {
     bool operator()(const served_group& a, const served_group& b) const noexcept;
 };
 struct waiting_place {
     std::size_t& operator()(served_group& s) const noexcept;
+};
+struct earliest_check {
+    bool operator()(const incoming_request& a, const incoming_request& b) const noexcept;
+};
+struct watched_place {
+    std::size_t& operator()(incoming_request& r) const noexcept;
 };
 
 /// A SUBSCRIBE, TRACK or FETCH of the peer.
@@ -54,12 +62,20 @@ struct incoming_request : list_hook<owned_tag>, list_hook<dropping_tag>, list_ho
     std::size_t growing_count = 0;
     drop_ranges drops;           ///< SUBSCRIBE_DROPs that had no room.
     bool too_many_drops = false; ///< There were too many drops: the request is about to end.
+    // Max Age (impl/max_age.hpp).
+    std::uint64_t timescale = 0;           ///< Ticks per second of the timestamps of its groups; 0: not known.
+    served_group* latest = nullptr;        ///< The highest group served; nullptr: it is delivered, or lost.
+    std::optional<group_sequence> highest; ///< Its sequence, also once it is delivered.
+    timestamp newest{};                    ///< The last known timestamp of its newest frame.
+    time_point check_at{};                 ///< When its oldest waiting group may be too old.
+    std::size_t place_watched = SIZE_MAX;  ///< Position in publishing::watched_.
 };
 
 /// A group being sent to one subscriber.
 struct served_group : group_reader,
                       send_item,
                       sending,
+                      aged,
                       list_hook<owned_tag>,
                       list_hook<of_request_tag>,
                       list_hook<growing_tag> {
@@ -74,6 +90,12 @@ struct served_group : group_reader,
     bool lost = false;                    ///< Its reset was queued; it waits for its stream to close.
     std::uint64_t counted = 0;            ///< Its share of incoming_request::unsent.
     std::size_t place_waiting = SIZE_MAX; ///< Position in incoming_request::waiting.
+    std::uint64_t waits_since = 0;        ///< The number of pumps before it began to wait.
+    // Max Age. `since` is when its successor was served.
+    bool succeeded = false;                  ///< It has a successor: it is not the latest.
+    std::optional<timestamp> successor_time; ///< Where its successor begins, if that is not a member of the chain.
+    served_group* successor = nullptr; ///< Those that were served in order, and are here and not lost, are a chain.
+    served_group* predecessor = nullptr;
     // What precedes the bytes of the log: GROUP on a stream of its own, and the header of the first frame if the log
     // has it relative to an earlier frame.
     bool started = false; ///< It is written.
@@ -87,5 +109,10 @@ inline bool oldest_first::operator()(const served_group& a, const served_group& 
     return a.sequence() < b.sequence();
 }
 inline std::size_t& waiting_place::operator()(served_group& s) const noexcept { return s.place_waiting; }
+
+inline bool earliest_check::operator()(const incoming_request& a, const incoming_request& b) const noexcept {
+    return a.check_at < b.check_at;
+}
+inline std::size_t& watched_place::operator()(incoming_request& r) const noexcept { return r.place_watched; }
 
 } // namespace moqlite::detail

@@ -29,6 +29,7 @@ inline result<void> group::begin_frame(const frame_record& frame, std::size_t at
     missing_ = last_size_ = frame.size;
     ++frames_;
     if (frame.size == 0) wake_readers();
+    if (frames_ == 1) first_time_ = frame.time;
     return {};
 }
 

@@ -121,6 +121,7 @@ inline void session::tick(time_point now) {
     while (!c_.streams.silent.empty() && now >= c_.streams.silent.front().since + c_.bounds.handshake_timeout)
         end_silent(c_.streams.silent.take_front());
     subscribing_.end_quiet();
+    publishing_.lose_old();
     probing_.report();
     check_stall();
 }
@@ -172,6 +173,7 @@ inline std::optional<time_point> session::deadline() const noexcept {
     if (const auto report = probing_.deadline()) at = at ? std::min(*at, *report) : report;
     if (const auto held = announcing_.deadline()) at = at ? std::min(*at, *held) : held;
     if (const auto quiet = subscribing_.quiet_until()) at = at ? std::min(*at, *quiet) : quiet;
+    if (const auto old = publishing_.deadline()) at = at ? std::min(*at, *old) : old;
     if (const auto stalled = c_.out.stall.deadline(c_.path.rtt)) at = at ? std::min(*at, *stalled) : stalled;
     return at;
 }

@@ -59,6 +59,7 @@ inline result<void> publishing::serve(request_id id, group_ref g) {
     r->growing.push_back(s);
     ++r->growing_count;
     r->finishing = r->kind == request_kind::fetch;
+    enter_order(s);
     begin(s);
     if (r->accepted && !r->ok_written) write_ok(*r, sequence);
     bound_backlog(*r);
@@ -151,6 +152,7 @@ inline errc publishing::update_arrived(control_stream& stream, byte_view body) {
     if (!m) return m.error();
     incoming_request* r = find(request_id{stream.owner});
     if (r == nullptr) return errc::ok;
+    watched_.make_room();
     const auto before = r->options.end;
     const auto last_before = r->options.frame_end;
     // Before moq-lite-06 an update without a start leaves it; since then it removes the floor.
@@ -178,6 +180,7 @@ inline errc publishing::update_arrived(control_stream& stream, byte_view body) {
     rank(*r);
     if (before.has_value() != raised.has_value()) recount(*r);
     if (last_before && (raised != before || raised_frame != last_before)) raise_last(*r, *before);
+    watch_ages(*r, true);
     c_.emit(subscribe_updated{r->id, r->options});
     if (before != raised) c_.emit(groups_wanted{r->id, r->options.end});
     return errc::ok;

@@ -9,12 +9,18 @@ namespace moqlite::detail {
 inline void publishing::account(served_group& s) {
     auto& r = *s.request;
     const bool waits = !s.lost && !nothing_to_write(s);
+    if (waits && s.place_waiting == SIZE_MAX) { // All allocations first.
+        r.waiting.make_room();
+        watched_.make_room();
+    }
     const std::uint64_t now = waits ? s.unsent() : 0;
     r.unsent += now - s.counted;
     s.counted = now;
     if (waits == (s.place_waiting != SIZE_MAX)) return;
     waits ? r.waiting.push(s) : r.waiting.erase(s);
     waits ? ++waiting_ : --waiting_;
+    if (waits) s.waits_since = pumps_;
+    watch_ages(r);
 }
 
 /// The counts of groups whose log grows become outdated. A few of them are recounted whenever a group is served, and at
@@ -64,6 +70,7 @@ inline void publishing::forget_backlog(served_group& s) noexcept {
     auto& r = *s.request;
     r.unsent -= std::exchange(s.counted, 0);
     if (s.place_waiting != SIZE_MAX) r.waiting.erase(s), --waiting_;
+    if (!has_ages(r)) watched_.erase(r);
     if (!s.list_hook<growing_tag>::linked()) return;
     s.list_hook<growing_tag>::unlink();
     --r.growing_count;

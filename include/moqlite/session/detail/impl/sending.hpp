@@ -47,6 +47,11 @@ inline errc publishing::start(served_group& s) {
 /// The next group to write, bound to a stream; nullptr: none can be written.
 inline served_group* publishing::next(ring<stream_id>& ids) {
     auto* item = scheduler_.top(!ids.empty());
+    for (; item != nullptr; item = scheduler_.top(!ids.empty())) {
+        auto& oldest = static_cast<served_group&>(*item);
+        if (!is_stuck_and_old(oldest)) break;
+        lose(oldest, app_error::old, true);
+    }
     if (item == nullptr) return nullptr;
     auto& s = static_cast<served_group&>(*item);
     if (!s.stream) {
@@ -150,6 +155,7 @@ inline void publishing::lose(served_group& s, app_error code, bool report) {
     c_.events.make_room(2);
     if (s.scheduled()) scheduler_.remove(s);
     c_.out.stall.forget(s);
+    leave_order(s, true);
     forget_backlog(s);
     s.lost = true;
     const auto sequence = s.sequence();
@@ -180,6 +186,7 @@ inline void publishing::lose_all(incoming_request& r, app_error code) {
 inline void publishing::orphan(served_group& s) {
     if (s.scheduled()) scheduler_.remove(s);
     c_.out.stall.forget(s);
+    leave_order(s, false);
     forget_backlog(s);
     s.list_hook<of_request_tag>::unlink();
     --s.request->group_count;
