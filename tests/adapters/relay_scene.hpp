@@ -76,7 +76,8 @@ private:
     void watch(const event& e) {
         auto& s = *to_.session;
         if (const auto* b = std::get_if<broadcast_available>(&e); b != nullptr && b->path == "well" && !subscription_)
-            subscription_ = *s.subscribe({b->path, "video"}, {.start = group_sequence{0}});
+            subscription_ =
+                *s.subscribe({b->path, "video"}, {.max_age = milliseconds{60'000}, .start = group_sequence{0}});
         if (const auto* f = std::get_if<frame_data>(&e); f != nullptr && f->subscription == subscription_)
             arriving_[number(f->sequence)].append(as_text(f->data));
         if (const auto* g = std::get_if<group_closed>(&e); g != nullptr && g->subscription == subscription_) {

@@ -12,10 +12,12 @@ namespace moqlite::test {
 /// A session that records commands.
 struct notebook {
     result<subscribe_id> subscribe(const track_ref& track, const subscribe_options& o) {
+        max_age = o.max_age;
         said.push_back("subscribe " + text(track) + (o.ordered ? " ordered " : " ") + range(o));
         return subscribe_id{next++};
     }
     result<void> update(subscribe_id id, const subscribe_changes& o) {
+        max_age = o.max_age.value_or(max_age);
         said.push_back("update " + std::to_string(number(id)) + " " + range(o));
         return {};
     }
@@ -38,6 +40,7 @@ struct notebook {
         return one(o.start) + ".." + one(o.end);
     }
     version dialect = version::lite_05;
+    milliseconds max_age{0}; ///< As last asked for.
     std::uint64_t next = 0;
     list said;
 };

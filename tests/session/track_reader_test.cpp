@@ -213,4 +213,23 @@ TEST_CASE("before moq-lite-05 groups after a FIN at the Group End are still read
     CHECK(d.reader.failed() == app_error::dropped);
 }
 
+TEST_CASE("the Max Age of a reader: its patience, or none; and where that decides about the start, 0 until it is known",
+    "[session][reader]") {
+    for (const auto v : all_versions) {
+        notebook session;
+        session.dialect = v;
+        track_reader<notebook> live_one{session, live};
+        REQUIRE(live_one.start({"room", "video"}));
+        CHECK(session.max_age == milliseconds{500});
+        track_reader<notebook> from_7{session, from(7)};
+        REQUIRE(from_7.start({"room", "video"}));
+        CHECK(session.max_age == complete_age);
+        track_reader<notebook> newest{session, {}};
+        REQUIRE(newest.start({"room", "video"}));
+        CHECK(session.max_age == (has_start_by_age(v) ? milliseconds{0} : complete_age));
+        newest.handle(subscription_accepted{subscribe_id{2}, group_sequence{4}}, t0);
+        CHECK(session.max_age == complete_age);
+    }
+}
+
 } // namespace moqlite::test::track_reader_test

@@ -36,8 +36,9 @@ struct notebook {
     }
     result<void> finish(request_id id) { return note("finish " + name(id)); }
     [[nodiscard]] std::uint64_t unsent(request_id) const { return waiting; }
-    [[nodiscard]] protocol_features features() const { return features_of(version::lite_05); }
+    [[nodiscard]] protocol_features features() const { return features_of(dialect); }
 
+    version dialect = version::lite_05;
     std::uint64_t waiting = 0; ///< Bytes, of each subscriber.
     list said;
 };
@@ -88,6 +89,35 @@ TEST_CASE("a live writer holds only the newest group for new subscribers, and ev
     CHECK(s.said() == list{"serve 7 3"});
     CHECK(s.writer.next_for(request_id{7}) == studio::at(4));
     CHECK_FALSE(s.writer.next_for(request_id{8}));
+}
+
+TEST_CASE("where Max Age decides about the start, a subscription begins with the oldest group held that it allows",
+    "[session][writer]") {
+    studio s{complete};
+    s.session.dialect = version::lite_06;
+    s.writer.keep_recent();
+    // Group n has the times 10 n and 10 n + 1 s.
+    for (std::uint64_t n = 0; n != 5; ++n)
+        for (std::uint64_t frame = 0; frame != 2; ++frame)
+            s.writer.write(timestamp{10'000 * n + 1000 * frame}, as_bytes("x"));
+    std::uint64_t request = 0;
+    const auto start = [&](milliseconds max_age, std::optional<std::uint64_t> floor = {}) {
+        subscribe_options o{.max_age = max_age};
+        if (floor) o.start = studio::at(*floor);
+        REQUIRE(s.writer.handle(subscribe_requested{request_id{++request}, {"room", "video"}, o}));
+        const auto first = s.said().front();
+        CHECK(s.left(request));
+        return first.substr(first.rfind(' ') + 1);
+    };
+    // The newest frame is at 41 s.
+    CHECK(start(milliseconds{0}) == "4");
+    CHECK(start(milliseconds{999}) == "4");
+    CHECK(start(milliseconds{1000}) == "3");
+    CHECK(start(milliseconds{11'000}) == "2");
+    CHECK(start(complete_age) == "0");
+    CHECK(start(complete_age, 2) == "2");
+    CHECK(start(milliseconds{0}, 2) == "4");
+    CHECK(start(milliseconds{0}, 9) == "9");
 }
 
 TEST_CASE("a complete writer holds every group until it is received", "[session][writer]") {

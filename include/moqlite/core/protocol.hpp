@@ -39,6 +39,7 @@ struct protocol_features {
     bool track_info = false;    ///< request_track() is supported.
     bool subscribe_end = false; ///< A publisher sends the end of a track before the end of the subscription.
     bool frame_ranges = false;  ///< Some frames of a group can be requested, in fetch() and at the ends of subscribe().
+    bool start_by_age = false;  ///< Without a Group Start, Max Age decides where a subscription begins.
     bool operator==(const protocol_features&) const = default;
 };
 
@@ -46,7 +47,8 @@ struct protocol_features {
     return {.frames = frames_of(v),
         .track_info = has_track_info(v),
         .subscribe_end = has_subscribe_end(v),
-        .frame_ranges = has_frame_ranges(v)};
+        .frame_ranges = has_frame_ranges(v),
+        .start_by_age = has_start_by_age(v)};
 }
 
 } // namespace moqlite

@@ -30,14 +30,15 @@ struct source {
 /// One group of a log.
 struct log_entry : moqlite::detail::list_hook<aged_tag>, moqlite::detail::list_hook<arriving_tag> {
     log_entry(track_log& l, group_ref g, source s, time_point now)
-        : log(&l), from(s), group(g), pin(std::move(g)), arrived(now) {}
+        : log(&l), from(s), group(g), pin(std::move(g)), began(now), arrived(now) {}
     /// The group has not ended.
     [[nodiscard]] bool arriving() const noexcept { return moqlite::detail::list_hook<arriving_tag>::linked(); }
     track_log* log;
     source from;
     group_ref group;
     group_pin pin; ///< Keeps its bytes; released where they are not worth keeping.
-    time_point arrived;
+    time_point began;
+    time_point arrived;                ///< When its last byte arrived, or later when it was last spared.
     std::uint64_t number = 0;          ///< The entry is the n-th added to the cache, from 1.
     std::size_t counted = 0;           ///< Its bytes in the cache's sum; 0 while it is arriving.
     std::size_t age_place = SIZE_MAX;  ///< Position in the heap by age, if it is there.
@@ -61,6 +62,17 @@ public:
         return found == entries_.end() ? nullptr : &found->second;
     }
     [[nodiscard]] log_entry* newest() noexcept { return entries_.empty() ? nullptr : &entries_.rbegin()->second; }
+    /// The first group of a subscription that takes every group from `from` on that is young: goes back from the
+    /// newest while young(entry, its successor). nullptr: there is none from `from` on.
+    template <class F>
+    [[nodiscard]] log_entry* oldest_young(group_sequence from, F&& young) {
+        log_entry* found = nullptr;
+        for (auto i = entries_.rbegin(); i != entries_.rend() && from <= i->first; ++i) {
+            if (found != nullptr && !young(i->second, *found)) break;
+            found = &i->second;
+        }
+        return found;
+    }
     /// Calls f(log_entry&) on entries `first` to `last`, in order; f must not change the log.
     template <class F>
     void for_each(group_sequence first, std::optional<group_sequence> last, F&& f) {

@@ -320,6 +320,9 @@ private:
     void join(relaying::track& t, relaying::reader& r);
     void accept(relaying::track& t, relaying::reader& r);
     [[nodiscard]] const track_info* info_of(const relaying::track& t) noexcept;
+    [[nodiscard]] std::optional<group_sequence> first_cached(relaying::track& t, const relaying::reader& r);
+    [[nodiscard]] bool starts_by_age(std::uint64_t key) noexcept;
+    subscribe_options with_start(subscribe_options options, std::uint64_t asker, std::uint64_t source) noexcept;
     void set_timescale(relaying::reader& r, const track_info& info);
     void serve(relaying::reader& r, relaying::log_entry& e);
     void drop(relaying::reader& r, group_sequence first, group_sequence last, app_error code);

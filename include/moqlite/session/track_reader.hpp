@@ -211,7 +211,8 @@ private:
         requested_ = {.priority = options_.priority, .start = next_};
         if (options_.mode == reading::complete) {
             requested_.ordered = true;
-            requested_.max_age = complete_age;
+            // Where Max Age decides about the start, only 0 means the newest group; raise_cap() corrects it.
+            if (next_ || !session_.features().start_by_age) requested_.max_age = complete_age;
             if (next_) requested_.end = cap_ = last_wanted();
         } else {
             requested_.max_age = std::chrono::duration_cast<milliseconds>(options_.patience);
@@ -232,7 +233,7 @@ private:
         const auto wanted = last_wanted();
         if (cap_ && !ahead_.worth_it(*cap_, wanted)) return;
         // The publisher may have ended at the old Group End already.
-        if (!session_.update(*subscription_, {.end = wanted})) return;
+        if (!session_.update(*subscription_, {.max_age = complete_age, .end = wanted})) return;
         if (cap_) ahead_.raised(*cap_, now_);
         cap_ = wanted;
         requested_.end = wanted;

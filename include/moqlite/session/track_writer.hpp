@@ -114,6 +114,8 @@ private:
     void open_group();
     void close_group();
     void abandon_group();
+    [[nodiscard]] group_sequence first_for(const subscribe_options& wanted) const;
+    [[nodiscard]] group_sequence first_by_age(const subscribe_options& wanted) const;
     void feed(request_id, subscriber&);
     void feed_all();
     void report_gap(request_id, subscriber&, group_sequence up_to);
@@ -141,14 +143,8 @@ private:
 template <class Session>
 bool track_writer<Session>::on(const subscribe_requested& e) {
     if (!is_ours(e.track)) return false;
-    // The newest group that is held, or an older one if requested.
-    auto start = next_;
-    for (const auto& [sequence, g] : held_) {
-        if (!g.pin) continue;
-        start = sequence;
-        if (e.options.start && sequence >= *e.options.start) break;
-    }
-    if (e.options.start) start = std::max(start, *e.options.start);
+    const auto start = std::max(session_->features().start_by_age ? first_by_age(e.options) : first_for(e.options),
+        e.options.start.value_or(group_sequence{}));
     if (!session_->accept(e.request, start)) return true;
     static_cast<void>(session_->set_timescale(e.request, options_.info.timescale));
     auto& s = subscribers_[e.request];
@@ -157,6 +153,40 @@ bool track_writer<Session>::on(const subscribe_requested& e) {
     feed(e.request, s);
     trim();
     return true;
+}
+
+/// The newest group that is held, or an older one if requested.
+template <class Session>
+group_sequence track_writer<Session>::first_for(const subscribe_options& wanted) const {
+    auto start = next_;
+    for (const auto& [sequence, g] : held_) {
+        if (!g.pin) continue;
+        start = sequence;
+        if (wanted.start && sequence >= *wanted.start) break;
+    }
+    return start;
+}
+
+/// The oldest group that is held and no older than Max Age, but not before the Group Start.
+template <class Session>
+group_sequence track_writer<Session>::first_by_age(const subscribe_options& wanted) const {
+    auto start = next_;
+    const group* newest = nullptr;
+    const group* after = nullptr;
+    for (auto it = held_.rbegin(); it != held_.rend() && it->first >= wanted.start.value_or(group_sequence{}); ++it) {
+        if (!it->second.pin) continue;
+        const group& g = *it->second.pin.get();
+        if (after != nullptr && wanted.max_age < complete_age) {
+            const auto begun = number(after->frames() != 0 ? after->first_time() : newest->last_time());
+            const auto last = std::max(number(newest->last_time()), begun);
+            if (wanted.max_age == milliseconds{0} || media_time(last - begun, options_.info.timescale) > wanted.max_age)
+                break;
+        }
+        if (newest == nullptr || newest->frames() == 0) newest = &g;
+        after = &g;
+        start = it->first;
+    }
+    return start;
 }
 
 template <class Session>

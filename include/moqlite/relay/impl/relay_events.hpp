@@ -205,6 +205,7 @@ inline void relay::on(peer& p, const subscription_accepted& e) {
         }
         accept(*t, r);
     });
+    if (starts_by_age(p.key)) ask_upstream(*t);
 }
 
 inline void relay::on(peer& p, const subscription_end_known& e) {

@@ -57,7 +57,7 @@ inline relaying::track* relay::open(
     t.name = which.track;
     const auto* e = table_.covering(t.broadcast);
     t.upstream = source.key;
-    t.requested = options;
+    t.requested = with_start(options, asker, source.key);
     // Its log holds whole groups.
     t.requested.frame_start = {};
     t.requested.frame_end.reset();
@@ -73,15 +73,48 @@ inline relaying::track* relay::open(
     return &t;
 }
 
-/// Serves a new reader the groups that are here: from its start, or else the newest.
+/// The options of a subscription to `source` for one of `asker`, if their versions begin at different groups.
+inline subscribe_options relay::with_start(
+    subscribe_options options, std::uint64_t asker, std::uint64_t source) noexcept {
+    if (options.start || starts_by_age(asker) == starts_by_age(source)) return options;
+    if (starts_by_age(source))
+        options.max_age = {}; // Only that means the latest group; ask_upstream() corrects it afterwards.
+    else if (options.max_age >= complete_age)
+        options.start = group_sequence{};
+    return options;
+}
+
+/// The first cached group for a new reader; nullopt: there is none that it wants.
+inline std::optional<group_sequence> relay::first_cached(relaying::track& t, const relaying::reader& r) {
+    auto* const newest = t.log.newest();
+    if (newest == nullptr) return std::nullopt;
+    if (!starts_by_age(r.session)) return newest->group->sequence();
+    const auto* info = info_of(t);
+    const auto last = number(newest->group->last_time());
+    const auto* first = t.log.oldest_young(r.options.start.value_or(group_sequence{}),
+        [&](const relaying::log_entry& e, const relaying::log_entry& after) {
+            if (e.group->lost_head() != 0) return false;
+            if (r.options.max_age >= complete_age) return true;
+            if (r.options.max_age == milliseconds{0}) return false;
+            if (info == nullptr || last == 0 || after.group->frames() == 0)
+                return now_ - after.began <= std::min<milliseconds>(r.options.max_age, complete_age);
+            const auto begun = number(after.group->first_time());
+            return last <= begun || media_time(last - begun, info->timescale) <= r.options.max_age;
+        });
+    return first != nullptr ? std::optional{first->group->sequence()} : std::nullopt;
+}
+
+/// Whether a session's version lets Max Age decide where a subscription begins, not before its Group Start.
+inline bool relay::starts_by_age(std::uint64_t key) noexcept {
+    const any_session* s = session(key);
+    return s != nullptr && s->features().start_by_age;
+}
+
+/// Serves a new reader the groups that are here: from its start, or else the newest; or by their age.
 inline void relay::join(relaying::track& t, relaying::reader& r) {
-    r.first = r.options.start;
-    if (!r.first) {
-        if (auto* newest = t.log.newest())
-            r.first = newest->group->sequence();
-        else if (t.start)
-            r.first = t.highest ? next(*t.highest) : *t.start;
-    }
+    if (!r.options.start || starts_by_age(r.session)) r.first = first_cached(t, r);
+    if (!r.first) r.first = r.options.start;
+    if (!r.first && t.start) r.first = t.highest ? next(*t.highest) : *t.start;
     any_session* s = session(r.session);
     accept(t, r);
     if (t.end) static_cast<void>(s->end_track(r.request, *t.end));
@@ -249,6 +282,7 @@ inline void relay::ask_upstream(relaying::track& t) {
     auto wanted = t.wanted.sum();
     if (t.uncapped) wanted.end.reset();
     wanted.start = t.requested.start;
+    if (!t.start && !t.highest && !wanted.start && starts_by_age(t.upstream)) wanted.max_age = t.requested.max_age;
     if (wanted == t.requested) return;
     auto changes = changes_to(wanted);
     changes.start.reset(); // Unchanged.

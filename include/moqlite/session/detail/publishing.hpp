@@ -61,9 +61,11 @@ public:
     void take_woken();
     /// A tick: groups may have become too old.
     void lose_old();
-    /// When lose_old() has something to do, if media time passes as ours does.
+    /// When lose_old() has something to do, if media time passes as ours does; or soon, to date ages.
     [[nodiscard]] std::optional<time_point> deadline() const noexcept {
-        return watched_.empty() ? std::nullopt : std::optional{watched_.front().check_at};
+        if (watched_.empty()) return std::nullopt;
+        const auto at = watched_.front().check_at;
+        return c_.undated_ages.empty() ? at : std::min(at, c_.now + c_.bounds.latency_min / 8);
     }
     /// The next group to write, bound to a stream; nullptr: none can be written.
     served_group* next(ring<stream_id>& ids);
