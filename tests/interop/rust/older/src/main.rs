@@ -84,11 +84,20 @@ async fn watch(arguments: &Arguments) -> anyhow::Result<()> {
     let subscription = if arguments.has("defaults") { None } else { Some(everything) };
     let mut track = broadcast.track(arguments.word(3, "TRACK")?)?.subscribe(subscription).await?;
     println!("subscribed");
+    let size: Option<usize> = arguments.option("size")?;
     let mut groups = BTreeMap::new(); // They come in any order.
-    while let Some(mut group) = track.recv_group().await.context("the track")? {
+    let mut bytes = 0;
+    loop {
+        let mut group = match track.recv_group().await {
+            Ok(Some(group)) => group,
+            Ok(None) => break,
+            Err(_) if size == Some(bytes) => break, // It has read the end of the broadcast before that of the track.
+            Err(error) => return Err(error).context("the track"),
+        };
         let content: &mut Vec<u8> = groups.entry(group.sequence).or_default();
         while let Some(frame) = group.read_frame().await.with_context(|| format!("group {}", group.sequence))? {
             content.extend_from_slice(&frame.payload);
+            bytes += frame.payload.len();
         }
     }
     let content: Vec<u8> = groups.values().flatten().copied().collect();
