@@ -119,7 +119,7 @@ TEST_CASE("of equal routes through other relays a hash chooses, the same at ever
         there.set(path, {one, 2});
         const auto& best = here.find(path)->routes.front().hops;
         CHECK(there.find(path)->routes.front().hops == best);
-        CHECK((best == one) == (detail::route_hash(path, one) < detail::route_hash(path, two)));
+        CHECK((best == one) == (moqlite::detail::route_hash(path, one) < moqlite::detail::route_hash(path, two)));
         if (best == one) ++ones;
     }
     CHECK(ones > 8); // Both are used.
@@ -128,7 +128,7 @@ TEST_CASE("of equal routes through other relays a hash chooses, the same at ever
     const std::vector<hop_id> hop{hop_id{0x0102}};
     std::uint64_t sum = 0x420c0decb00b;
     for (const std::uint64_t byte : {0x61, 2, 1, 0, 0, 0, 0, 0, 0}) sum = (sum ^ byte) * 0x100000001b3;
-    CHECK(detail::route_hash("a", hop) == sum);
+    CHECK(moqlite::detail::route_hash("a", hop) == sum);
 }
 
 TEST_CASE("of equal publishers that announced here the newest is best, also after another has changed",
