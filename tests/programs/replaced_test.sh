@@ -48,6 +48,8 @@ had=$(size_of out)
 until_true 6 grows_past out $((had + 20000)) || fail "watch does not go on"
 
 say "without a successor the cut is the end, after --timeout"
+# Those that were killed are announced until the relay misses them, and would be successors.
+until_true 10 eval '[ "$(grep -c "ended: connection lost: idle timeout" relay.err)" = 3 ]' || fail "the relay does not miss the killed"
 kill -INT "${pid_of[second]}"
 finished second 130
 finished watch 1 8
