@@ -46,7 +46,7 @@ struct broadcast {
             {pair.server.address, pair.client.address, "localhost", {std::string{alpn(v)}}},
             viewer.accept(role::client), pair.client.failed(), why, pair.now));
         REQUIRE(pair.run([&] { return viewer.session && publisher.session; }));
-        REQUIRE(viewer.session->subscribe({"room", "video"}));
+        REQUIRE(viewer.session->subscribe({"room", "video"}, {.max_age = complete_age}));
         viewer.connection->wake();
     }
 

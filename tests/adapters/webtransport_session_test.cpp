@@ -44,7 +44,7 @@ struct stage {
         publisher.on_event = [this, groups, size](const event& e) { publish(e, groups, size); };
         pair.ask_with(viewer.accept(role::client), std::move(protocols));
         REQUIRE(pair.run([&] { return viewer.session && publisher.session; }));
-        REQUIRE(viewer.session->subscribe({"room", "video"}));
+        REQUIRE(viewer.session->subscribe({"room", "video"}, {.max_age = complete_age}));
         viewer.connection->wake();
     }
     void publish(const event& e, int groups, std::size_t size) {
