@@ -53,8 +53,9 @@ struct route {
 class announcements {
 public:
     struct entry : detail::list_hook<detail::ended_tag>, detail::tree_hook {
-        explicit entry(std::string_view p) : path(p) { routes.reserve(1); }
+        explicit entry(std::string_view p) : path(p), hash(detail::path_hash(p)) { routes.reserve(1); }
         std::string path;
+        std::uint64_t hash;        ///< Of the path.
         std::vector<route> routes; ///< Best first. Empty: the broadcast has ended.
         std::size_t slot = 0;      ///< A small number, unique to the entry while any listener knows it.
     private:
@@ -126,7 +127,7 @@ public:
             if (old.source == r.source) r.since = old.since;
             return old.source == r.source;
         });
-        const auto worse = [&](const route& old) { return is_better(path, r, old); };
+        const auto worse = [&](const route& old) { return is_better(e.hash, r, old); };
         e.routes.insert(std::find_if(e.routes.begin(), e.routes.end(), worse), std::move(r));
         changed(e);
     }
@@ -139,7 +140,7 @@ public:
         const auto gone = std::find_if(e.routes.begin(), e.routes.end(), [&](auto& r) { return r.source == source; });
         if (gone == e.routes.end()) return false;
         if (gone == e.routes.begin() && source != 0)
-            withdrawn_.add(detail::route_hash(path, {}), facts(*gone), last_change_ + 1, now_);
+            withdrawn_.add(e.hash, facts(*gone), last_change_ + 1, now_);
         e.routes.erase(gone);
         changed(e);
         return true;
@@ -223,7 +224,7 @@ public:
     /// Until when a route of an entry that the listener does not know is held back, since it may be a stale one to a
     /// publisher that has retracted its announcement; nullopt: it is not.
     [[nodiscard]] std::optional<time_point> held_until(const listener& l, const entry& e, const route& way) noexcept {
-        return withdrawn_.held_until(detail::route_hash(e.path, {}), facts(way), l.born_, now_);
+        return withdrawn_.held_until(e.hash, facts(way), l.born_, now_);
     }
     /// The listener holds the entry's change back under this id, until end_hold() or set_known().
     static void hold(listener& l, entry& e, detail::hold_id id) {
@@ -272,7 +273,7 @@ private:
     /// The order of moq-lite-wire §10. A route with a hop that has no id is anonymous: it may be a loop. Among equal
     /// routes that have passed another relay a hash decides, so that all relays choose alike; of publishers that have
     /// announced here the newest wins, since it may have reconnected.
-    static bool is_better(std::string_view path, const route& a, const route& b) noexcept {
+    static bool is_better(std::uint64_t path, const route& a, const route& b) noexcept {
         const auto facts = [](const route& r) {
             const bool anonymous = std::find(r.hops.begin(), r.hops.end(), hop_id{}) != r.hops.end();
             return std::tuple{anonymous, r.cost, r.source != 0, r.hops.size()};

@@ -5,8 +5,8 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <moqlite/containers/id_table.hpp>
 #include <moqlite/containers/ring.hpp>
+#include <moqlite/containers/tree.hpp>
 #include <moqlite/core/ids.hpp>
 #include <moqlite/core/route_cost.hpp>
 #include <moqlite/core/time.hpp>
@@ -42,8 +42,10 @@ public:
             if (now < found->at + change_hold) best = std::min(best, found->gone.rank);
         }
         order_.make_room(1);
-        if (found == nullptr) found = &by_path_.insert(path, {});
-        *found = {now, change, {gone.publisher, best, gone.since}};
+        if (found == nullptr) found = &by_path_.make(path);
+        found->at = now;
+        found->change = change;
+        found->gone = {gone.publisher, best, gone.since};
         order_.push({path, now});
     }
     /// Until when such a route is held back from a listener that began at `born`; nullopt: it is not.
@@ -56,20 +58,25 @@ public:
     }
 
 private:
-    struct retraction {
+    struct retraction : tree_hook {
+        explicit retraction(std::uint64_t p) noexcept : path(p) {}
+        std::uint64_t path;
         time_point at{};
         std::uint64_t change = 0;
         route gone;
     };
+    struct path_of {
+        std::uint64_t operator()(const retraction& r) const noexcept { return r.path; }
+    };
     void forget_oldest() noexcept {
         const auto [path, at] = order_.pop();
-        const auto* found = by_path_.find(path);
-        if (found != nullptr && found->at == at) by_path_.erase(path);
+        auto* found = by_path_.find(path);
+        if (found != nullptr && found->at == at) by_path_.erase(*found);
     }
 
     static constexpr duration hold = std::chrono::seconds{2};
     static constexpr std::size_t most = 16384; ///< Beyond it the oldest are forgotten.
-    id_table<retraction> by_path_;
+    tree<retraction, std::uint64_t, path_of> by_path_; ///< Peers choose the keys: a hash table could be made slow.
     ring<std::pair<std::uint64_t, time_point>> order_;
 };
 

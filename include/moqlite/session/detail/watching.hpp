@@ -18,6 +18,8 @@ struct announced_path : tree_hook {
     explicit announced_path(std::string n) noexcept : name(std::move(n)) {}
     std::string name;          ///< Relative to the root.
     bool reported = false;     ///< As available.
+    bool refused = false;      ///< Its name is beyond our bounds: it is never reported, but others may build on it.
+    bool chain_known = true;   ///< Its last update was not refused.
     std::vector<hop_id> chain; ///< Its hops without the peer, where later announcements may build on them.
 };
 struct name_of_path {
@@ -36,8 +38,8 @@ struct watch : list_hook<owned_tag> {
     tree<announced_path, std::string_view, name_of_path> live;
     std::size_t live_bytes = 0;                 ///< Bytes of these paths, each with the root.
     pointer_table<announced_path> ids;          ///< The same by announce id, where the version has them.
-    announced_path refused_path{std::string{}}; ///< What `ids` has for a refused ANNOUNCE_START.
-    std::size_t refused = 0;                    ///< Number of refused ids.
+    announced_path refused_path{std::string{}}; ///< What `ids` has for an ANNOUNCE_START of which nothing is known.
+    std::size_t refused = 0;                    ///< Number of such ids.
     std::uint64_t next_announce = 0;            ///< The id of the next ANNOUNCE_START.
 };
 
@@ -187,6 +189,7 @@ private:
         if (message.type != 2 || in.error() != errc::ok) return why;
         if (at == nullptr) return errc::unknown_announce;
         c_.emit(stream_rejected{w.stream->id, why});
+        at->chain_known = false;
         if (!std::exchange(at->reported, false)) return errc::ok;
         path::join(c_.names.allowed.root, at->name, c_.path_scratch);
         c_.emit(broadcast_ended{w.id, c_.views.keep(c_.path_scratch)});
@@ -238,7 +241,11 @@ private:
         std::string_view suffix = m.suffix;
         if (const auto why = resolve_path(w, m, suffix); why != errc::ok) return why;
         std::string name;
-        if (const auto why = name_of(w, suffix, name); why != errc::ok) return why;
+        const auto refusal = name_of(w, suffix, name);
+        // The peer does not know of the refusal of a name, and may build on it. One that grew from base to base is
+        // forgotten all the same.
+        if (refusal != errc::ok && (!has_announce_bases(c_.dialect) || name.size() > c_.bounds.control_message))
+            return refusal;
         if (w.live.find(name) != nullptr) return errc::duplicate_announce;
         auto hops = m.hops;
         if (const auto why = resolve_hops(w, m.hop_base, hops); why != errc::ok) return why;
@@ -248,7 +255,11 @@ private:
         auto& at = remember(w, std::move(name));
         w.ids.insert(w.next_announce++, at);
         keep_chain(w, at, hops);
-        if (is_usable(w, hops)) set_available(w, at, m.cost);
+        at.refused = refusal != errc::ok;
+        if (at.refused)
+            c_.emit(stream_rejected{w.stream->id, refusal});
+        else if (is_usable(w, hops))
+            set_available(w, at, m.cost);
         return count_initial(w), errc::ok;
     }
     errc announced(watch& w, const wire::lite::announce_update& m) {
@@ -258,6 +269,7 @@ private:
         if (const auto why = resolve_hops(w, m.hop_base, hops); why != errc::ok) return why;
         if (at == &w.refused_path) return errc::ok; // A refused announcement was never reported.
         keep_chain(w, *at, hops);
+        if (at->refused) return errc::ok;
         path::join(c_.names.allowed.root, at->name, c_.path_scratch);
         if (is_usable(w, hops))
             set_available(w, *at, m.cost);
@@ -281,17 +293,17 @@ private:
 
     // Bases.
 
-    /// The live announcement that a base names; why: there is none, or it was refused.
-    errc find_base(watch& w, std::uint64_t distance, announced_path*& at) {
-        at = distance <= w.next_announce ? w.ids.find(w.next_announce - distance) : nullptr;
+    /// The live announcement that a base names; why: there is none, or what is kept of it is not known.
+    errc find_base(watch& w, const wire::lite::announce_base& base, announced_path*& at) {
+        at = base.distance <= w.next_announce ? w.ids.find(w.next_announce - base.distance) : nullptr;
         if (at == nullptr) return errc::unknown_announce;
-        return at == &w.refused_path ? errc::base_refused : errc::ok;
+        return base.keep != 0 && at == &w.refused_path ? errc::base_refused : errc::ok;
     }
     /// Puts the segments kept before `suffix`, which then aliases based_.
     errc resolve_path(watch& w, const wire::lite::announce_start& m, std::string_view& suffix) {
         if (m.path_base.distance == 0) return errc::ok;
         announced_path* at = nullptr;
-        if (const auto why = find_base(w, m.path_base.distance, at); why != errc::ok) return why;
+        if (const auto why = find_base(w, m.path_base, at); why != errc::ok) return why;
         auto kept = path::strip(at->name, w.prefix).value_or(std::string_view{});
         if (m.path_base.keep > path::segments(kept)) return errc::bad_announce_base;
         kept = path::first_segments(kept, static_cast<std::size_t>(m.path_base.keep));
@@ -305,7 +317,8 @@ private:
     errc resolve_hops(watch& w, const wire::lite::announce_base& base, wire::lite::hop_list& hops) {
         if (base.distance == 0) return errc::ok;
         announced_path* at = nullptr;
-        if (const auto why = find_base(w, base.distance, at); why != errc::ok) return why;
+        if (const auto why = find_base(w, base, at); why != errc::ok) return why;
+        if (base.keep != 0 && !at->chain_known) return errc::base_refused;
         if (base.keep > at->chain.size()) return errc::bad_announce_base;
         for (auto i = at->chain.size() - static_cast<std::size_t>(base.keep); i != at->chain.size(); ++i) {
             const auto hop = at->chain[i];
@@ -318,18 +331,19 @@ private:
         if (!has_announce_bases(c_.dialect)) return;
         const auto before = weight(at);
         at.chain.assign(hops.begin(), hops.end());
+        at.chain_known = true;
         w.live_bytes += weight(at) - before;
         announced_bytes_ += weight(at) - before;
     }
 
     // Names and routes.
 
-    /// The name relative to the root; sets path_scratch to the whole name.
+    /// The name relative to the root; sets path_scratch to the whole name. Also where it is beyond a bound.
     errc name_of(const watch& w, std::string_view suffix, std::string& name) {
-        if (!c_.names.fits(suffix)) return errc::name_too_long;
         path::normalise(suffix, normal_);
         name = path::join(w.prefix, normal_);
         path::join(c_.names.allowed.root, name, c_.path_scratch);
+        if (!c_.names.fits(suffix)) return errc::name_too_long;
         // A name may be short enough while the whole name is not: it could not be announced to others.
         if (path::segments(c_.path_scratch) > c_.bounds.path_segments) return errc::too_many_segments;
         return c_.names.fits(c_.path_scratch) ? errc::ok : errc::name_too_long;
