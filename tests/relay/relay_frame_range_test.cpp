@@ -266,4 +266,53 @@ TEST_CASE("a hole is filled through a chain of relays", "[relay][frames][hole]")
     CHECK(viewer.groups() == list{"0: ab"});
 }
 
+TEST_CASE("who waits for a frame that never comes keeps no long group in memory at the cost of its readers",
+    "[relay][frames][attack]") {
+    relay_options o;
+    o.bounds.memory = 8 * 1024 * 1024;
+    scene s{std::move(o)};
+    auto& camera = camera_in(s, version::lite_06);
+    auto& viewer = s.viewer({.start = at(0)}, version::lite_06);
+    camera.accept(0, 0);
+    const auto g = camera.begin(0, 0);
+    frame(g, 1, "x");
+    s.settle();
+    auto& waiting = s.join({}, GENERATE(version::lite_06, version::lite_07_wip));
+    constexpr object_id never{std::uint64_t{1} << 60};
+    if (GENERATE(false, true))
+        fetch(waiting, 0, {never, {}});
+    else
+        waiting.subscribe(video, {.start = at(0), .frame_start = never});
+    s.settle();
+    camera.heard();
+    const std::string payload(100'000, 'x');
+    for (int i = 0; i != 160; ++i) {
+        REQUIRE(g->write_frame(timestamp{2}, as_bytes(payload)));
+        s.pass(1ms);
+    }
+    CHECK(camera.heard().empty());
+    CHECK(viewer.arriving() == list{"0: 16000001 bytes"});
+}
+
+TEST_CASE("a group that ran out of memory inside a frame is not continued", "[relay][frames][hole][memory]") {
+    relay_options o;
+    o.bounds.memory = 200'000;
+    scene s{std::move(o)};
+    auto& camera = camera_in(s, version::lite_06);
+    auto& viewer = s.viewer(complete, version::lite_06);
+    camera.accept(0, 0);
+    camera.send(0, 0, std::string(100'000, 'a')); // Cached.
+    const auto g = camera.begin(0, 1);
+    frame(g, 1, "b");
+    s.settle();
+    CHECK(viewer.groups() == list{"0: 100000 bytes"});
+    camera.heard();
+    frame(g, 2, std::string(50'000, 'x'));
+    s.settle();
+    CHECK(without(camera.heard(), "group_lost").empty());
+    const auto cut = viewer.groups();
+    REQUIRE(cut.size() == 1);
+    CHECK(cut[0].find(" cut ") != std::string::npos);
+}
+
 } // namespace moqlite::test::relay_frame_range_test

@@ -293,6 +293,20 @@ TEST_CASE("a subscription that begins beyond the end of its first group gets an 
     CHECK(server.stream_closed(7) == list{"group_delivered 0 sequence 7"});
 }
 
+TEST_CASE("an update wants more of a group that was aborted behind its last frame: it is reset",
+    "[session][frames][update]") {
+    const dialects d;
+    publisher server{d.spoken};
+    subscribe_options o{.start = seven, .end = seven, .frame_end = object_id{1}};
+    static_cast<void>(server.receive(0, subscribe_to(d.spoken, o)));
+    const auto g = log_of(server.pool, d.kept, 3);
+    REQUIRE(server->serve(request_id{0}, g));
+    g->abort(app_error::old);
+    o.frame_end.reset();
+    const auto heard = server.receive(0, update_bytes(d.spoken, o));
+    CHECK(std::count(heard.begin(), heard.end(), "group_lost 0 sequence 7 old") == 1);
+}
+
 TEST_CASE("an update raises the last frame wanted, and does not lower it", "[session][frames][update]") {
     const dialects d;
     publisher server{d.spoken};

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <catch2/catch_test_macros.hpp>
+#include <ctime>
 #include <memory>
 #include <moqlite/session/group.hpp>
 #include <random>
@@ -292,6 +293,57 @@ TEST_CASE("readers that are always up to date stay in slabs that are there", "[g
         s.log = {};
         CHECK(s.pool.in_use() == 0);
     }
+}
+
+TEST_CASE("a reader of another format that begins in the middle passes the headers before it quickly",
+    "[group][formats][frames]") {
+    slab_pool pool;
+    wake_queue wake;
+    auto g = group::make(pool, group_sequence{7}, frame_format::lite_time);
+    const group_pin head{g};
+    constexpr std::uint64_t count = 300'000;
+    for (std::uint64_t n = 0; n != count; ++n) static_cast<void>(g->write_frame(timestamp{}, {}));
+    const auto seek = [&](frame_format f) {
+        const auto begun = std::clock();
+        for (std::uint64_t n = 0; n != 20; ++n) {
+            group_reader reader;
+            reader.attach(g, wake, f, {object_id{count - 1}, {}});
+            std::array<std::byte, wire::lite::frame_header_size_max> header;
+            REQUIRE(reader.start(header));
+            CHECK(reader.unsent() == 0);
+        }
+        return std::clock() - begun;
+    };
+    seek(frame_format::lite_leading_ones); // Makes them.
+    CHECK(seek(frame_format::lite_leading_ones) < 8 * seek(frame_format::lite_time));
+}
+
+TEST_CASE("a reader of another format may begin with any frame, wherever the headers of that frame are",
+    "[group][formats][frames]") {
+    studio s{frame_format::lite_time};
+    std::vector<std::size_t> behind_header; // Of each frame, in digits of the image.
+    for (std::uint64_t n = 0; n < 5000; ++n) {
+        const auto before = s.expected[2].size();
+        const std::string payload(n % 5, 'x');
+        s.frame(n * 77 % 1000, payload);
+        behind_header.push_back(before + (s.expected[2].size() - before - 2 * payload.size()));
+    }
+    group_pin head{s.log};
+    for (const std::uint64_t first : {4000U, 1U, 200U, 4999U, 137U, 138U, 139U, 2500U, 0U, 4998U, 700U}) {
+        CAPTURE(first);
+        group_reader reader;
+        reader.attach(s.log, s.wake, frame_format::lite_leading_ones, {object_id{first}, {}});
+        std::array<std::byte, wire::lite::frame_header_size_max> header;
+        REQUIRE(reader.start(header));
+        const auto rest = s.expected[2].substr(first == 0 ? 0 : behind_header[first]);
+        CHECK(take(reader) == rest);
+        REQUIRE(reader.acked(rest.size() / 2));
+        CHECK(reader.unacked() == 0);
+        CHECK(s.log->lost_head() == 0);
+    }
+    head.release();
+    s.log = {};
+    CHECK(s.pool.in_use() == 0);
 }
 
 } // namespace moqlite::test::group_formats_test

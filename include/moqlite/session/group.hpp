@@ -114,9 +114,11 @@ public:
         return {};
     }
 
+    /// It was aborted, and its log ends where its frames do.
+    [[nodiscard]] bool can_reopen() const noexcept { return state_ == state::aborted && !is_torn_; }
     /// Takes an abort back: more frames follow. Readers that have not seen it yet read on.
     void reopen() noexcept {
-        if (state_ == state::aborted) state_ = state::open;
+        if (can_reopen()) state_ = state::open;
     }
 
     /// Aborts the group: subscribers that have not been sent everything see a reset with `code`.
@@ -189,6 +191,7 @@ private:
 
     /// Part of the bytes may be in the log, so that later ones would be misread as their rest.
     errc no_memory() {
+        is_torn_ = true;
         abort(wire_code(errc::out_of_memory_limit));
         return errc::out_of_memory_limit;
     }
@@ -227,6 +230,7 @@ private:
     detail::slab_store& pool_;
     detail::slab_chain log_;
     std::array<detail::slab_chain, frame_formats> headers_;
+    std::array<std::uint64_t, frame_formats> headers_made_{}; ///< How many of each format.
     std::uint64_t missing_ = 0;
     std::uint64_t last_size_ = 0;
     std::uint64_t frames_ = 0;
@@ -241,6 +245,7 @@ private:
     std::uint32_t references_ = 0;
     frame_format format_;
     state state_ = state::open;
+    bool is_torn_ = false; ///< There was no memory for a part of it.
 };
 
 inline group_ref::group_ref(group* g) noexcept : group_(g) {

@@ -195,6 +195,13 @@ public:
     [[nodiscard]] std::uint64_t unacked() const noexcept {
         return written_.log.at - acked_.log.at + written_.headers.at - acked_.headers.at;
     }
+    /// Bytes that have arrived, and that it keeps in memory although it does not want them: before the first frame
+    /// wanted, and behind the last.
+    [[nodiscard]] std::uint64_t kept_unread() const noexcept {
+        const auto kept = [&] { return group_->size() - (acked_.log.in != nullptr ? acked_.log.in->begin : 0); };
+        if (!started_) return kept();
+        return bounded_ && is_final() && unsent() + unacked() == 0 ? group_->size() - acked_.log.at : 0;
+    }
     [[nodiscard]] const group_ref& source() const noexcept { return group_; }
     /// Set once the group was evicted under this reader.
     [[nodiscard]] std::optional<app_error> evicted() const noexcept { return evicted_; }
@@ -342,12 +349,19 @@ inline result<std::size_t> group_reader::start(
     return used;
 }
 
-/// Makes the headers up to that of the first frame wanted, and moves behind it.
+/// Makes the headers up to that of the first frame wanted, and moves behind it. O(slabs, and records of one of them) if
+/// they are there.
 inline bool group_reader::pass_headers(mark& m) noexcept {
     mark at = written_;
     started_ = true; // To read from the front.
     bool made = true;
-    for (auto n = group_->first_object(); made && n <= frames_.first; n = next(n)) {
+    auto from = group_->first_object();
+    for (slab* s = headers().front(); s != nullptr && s->frame <= number(frames_.first); s = s->next) {
+        at.headers = {s->begin, s};
+        at.log.at = s->frame_at;
+        from = object_id{s->frame};
+    }
+    for (auto n = from; made && n <= frames_.first; n = next(n)) {
         at.log.at += std::exchange(at.left, 0);
         made = enter_header(at);
         at.headers.at += std::exchange(at.header_left, 0);
@@ -369,7 +383,7 @@ inline void group::wake_all() noexcept {
 inline bool group::evict_readers(app_error code, std::uint64_t least) {
     bool any = false;
     readers_.for_each([&](group_reader& r) {
-        const auto held = r.unsent() + r.unacked();
+        const auto held = std::max(r.unsent() + r.unacked(), r.kept_unread());
         if (held < least || (r.is_final() && held == 0)) return;
         r.evicted_ = code;
         r.wake();

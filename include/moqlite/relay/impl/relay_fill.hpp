@@ -11,7 +11,8 @@ namespace moqlite {
 inline bool relay::fill(peer& source, relaying::track& t, relaying::log_entry& entry, app_error code) {
     auto& g = *entry.group;
     const bool wanted = t.wanted.readers() != t.wanted.live() && !t.is_retired();
-    if (!wanted || !source.session->features().frame_ranges || source.session->is_closed()) return false;
+    if (!wanted || !g.can_reopen() || !source.session->features().frame_ranges || source.session->is_closed())
+        return false;
     const track_ref about{t.broadcast, t.name};
     if (!may_ask(source, t.asker, relaying::request_kind::fetch, about)) return false;
     const frame_range missing{object_id{number(g.next_object()) - (g.missing() != 0 ? 1 : 0)}, {}};

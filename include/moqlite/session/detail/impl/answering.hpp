@@ -190,7 +190,11 @@ inline errc publishing::update_arrived(control_stream& stream, byte_view body) {
 inline void publishing::raise_last(incoming_request& r, group_sequence sequence) {
     const auto last = frames_wanted(r.options, sequence).last;
     r.groups.for_each([&](served_group& s) {
-        if (s.sequence() == sequence && !s.lost && !s.fin_written && s.raise_last(last)) begin(s);
+        if (s.sequence() != sequence || s.lost || s.fin_written || !s.raise_last(last)) return;
+        if (s.source()->ended() == group::state::aborted && !s.is_final())
+            lose(s, s.source()->abort_code(), true); // It was to end before that.
+        else
+            begin(s);
     });
 }
 
