@@ -59,7 +59,8 @@ TEST_CASE("a path that is too long for us does not take those with it that keep 
     }
 }
 
-TEST_CASE("what two of our sessions say of a long path does not end the others", "[session][announce][07][regression]") {
+TEST_CASE(
+    "what two of our sessions say of a long path does not end the others", "[session][announce][07][regression]") {
     announcements table;
     subject server{role::server, v, {.origin = hop_id{9}, .table = &table, .key = 1}};
     begin(server);
@@ -80,8 +81,8 @@ TEST_CASE("what two of our sessions say of a long path does not end the others",
     CHECK(passed() == list{"broadcast_available 0 c hops 70000 80000 9"});
 }
 
-TEST_CASE("after an update that we refused nothing is built on the chain before it",
-    "[session][announce][07][regression]") {
+TEST_CASE(
+    "after an update that we refused nothing is built on the chain before it", "[session][announce][07][regression]") {
     watcher client{with(100, 4)};
     CHECK(client.receive(0, start("00 00", "a", "00 01 05 00")) == list{"broadcast_available 0 a hops 5 9"});
     CHECK(client.receive(0, update("00 00 05 01 02 03 04 05 00")) ==

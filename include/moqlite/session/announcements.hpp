@@ -139,8 +139,7 @@ public:
         entry& e = *found;
         const auto gone = std::find_if(e.routes.begin(), e.routes.end(), [&](auto& r) { return r.source == source; });
         if (gone == e.routes.end()) return false;
-        if (gone == e.routes.begin() && source != 0)
-            withdrawn_.add(e.hash, facts(*gone), last_change_ + 1, now_);
+        if (gone == e.routes.begin() && source != 0) withdrawn_.add(e.hash, facts(*gone), last_change_ + 1, now_);
         e.routes.erase(gone);
         changed(e);
         return true;

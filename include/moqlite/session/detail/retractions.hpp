@@ -25,7 +25,7 @@ inline constexpr duration change_hold = std::chrono::milliseconds{300};
 class retractions {
 public:
     struct route {
-        hop_id publisher{}; ///< 0: unknown; such routes are not held back.
+        hop_id publisher{};                      ///< 0: unknown; such routes are not held back.
         std::pair<route_cost, std::size_t> rank; ///< Cost and hops; less is better.
         std::uint64_t since = 0;                 ///< The number of the change that began it.
     };
@@ -75,7 +75,7 @@ private:
     }
 
     static constexpr duration hold = std::chrono::seconds{2};
-    static constexpr std::size_t most = 16384; ///< Beyond it the oldest are forgotten.
+    static constexpr std::size_t most = 16384;         ///< Beyond it the oldest are forgotten.
     tree<retraction, std::uint64_t, path_of> by_path_; ///< Peers choose the keys: a hash table could be made slow.
     ring<std::pair<std::uint64_t, time_point>> order_;
 };

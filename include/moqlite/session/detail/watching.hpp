@@ -358,7 +358,7 @@ private:
         } else if (!hops_.empty()) {
             c_.peer_hop(w.stream->id, hops_.back());
         }
-        if (hops_.empty()) hops_.push_back({});          // A peer that does not count itself is still a hop.
+        if (hops_.empty()) hops_.push_back({}); // A peer that does not count itself is still a hop.
         if (hops_.size() > c_.bounds.route_hops) return false;
         // A route through ourselves is a loop.
         if (c_.origin != hop_id{} && std::find(hops_.begin(), hops_.end(), c_.origin) != hops_.end()) return false;
