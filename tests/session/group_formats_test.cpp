@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <catch2/catch_test_macros.hpp>
-#include <ctime>
 #include <memory>
 #include <moqlite/session/group.hpp>
 #include <random>
@@ -293,29 +292,6 @@ TEST_CASE("readers that are always up to date stay in slabs that are there", "[g
         s.log = {};
         CHECK(s.pool.in_use() == 0);
     }
-}
-
-TEST_CASE("a reader of another format that begins in the middle passes the headers before it quickly",
-    "[group][formats][frames]") {
-    slab_pool pool;
-    wake_queue wake;
-    auto g = group::make(pool, group_sequence{7}, frame_format::lite_time);
-    const group_pin head{g};
-    constexpr std::uint64_t count = 300'000;
-    for (std::uint64_t n = 0; n != count; ++n) static_cast<void>(g->write_frame(timestamp{}, {}));
-    const auto seek = [&](frame_format f) {
-        const auto begun = std::clock();
-        for (std::uint64_t n = 0; n != 20; ++n) {
-            group_reader reader;
-            reader.attach(g, wake, f, {object_id{count - 1}, {}});
-            std::array<std::byte, wire::lite::frame_header_size_max> header;
-            REQUIRE(reader.start(header));
-            CHECK(reader.unsent() == 0);
-        }
-        return std::clock() - begun;
-    };
-    seek(frame_format::lite_leading_ones); // Makes them.
-    CHECK(seek(frame_format::lite_leading_ones) < 8 * seek(frame_format::lite_time));
 }
 
 TEST_CASE("a reader of another format may begin with any frame, wherever the headers of that frame are",
