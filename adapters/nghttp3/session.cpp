@@ -132,8 +132,8 @@ void session::acked(stream_id id, stream& s, std::uint64_t n, time_point now) {
 }
 
 // Reliably, so that the prefix arrives, only while QUIC has no bytes of the handler, which frees them once this pump is
-// over: ngtcp2 delivers all that was written, and not the prefix alone. Otherwise the prefix may be lost, and the peer
-// drops the stream.
+// over: the stack delivers all that was written, and not the prefix alone. Otherwise the prefix may be lost, and the
+// peer drops the stream.
 void session::reset(stream_id id, app_error code) {
     std::erase(pending_fins_, id);
     const auto found = streams_.find(number(id));

@@ -88,10 +88,4 @@ void check_both_ways(version v, const M& m, std::string_view text) {
     CHECK(wire::lite::decode<M>(v, longer).error() == errc::message_too_long);
 }
 
-/// The same bytes in every version.
-template <class M>
-void check_in_all_versions(const M& m, std::string_view text) {
-    for (auto v : all_versions) check_both_ways(v, m, text);
-}
-
 } // namespace moqlite::test

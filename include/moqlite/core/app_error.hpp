@@ -296,7 +296,7 @@ constexpr app_error app_error::in(code_registry list) const noexcept {
     return row != nullptr ? row->name : std::string_view{};
 }
 
-/// What the number is called in its registry, or "" if it is on no list. A log adds the number itself.
+/// The number's name in its registry, or "" if it is on no list. A log adds the number itself.
 [[nodiscard]] constexpr std::string_view to_string(const app_error& code) noexcept {
     if (const auto* row = detail::row_of(code.registry(), static_cast<std::uint64_t>(code))) return row->name;
     const bool numbers_of_ours = code.registry() <= code_registry::lite;

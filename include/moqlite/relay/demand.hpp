@@ -55,10 +55,10 @@ public:
     /// Adds completely, or not at all if an allocation throws.
     void add(const subscribe_options& o) {
         counted<priority>::addition its_priority{priorities_, o.priority};
-        counted<milliseconds>::addition its_latency{latencies_, o.max_age};
+        counted<milliseconds>::addition its_age{ages_, o.max_age};
         if (o.end) ends_.add(*o.end);
         its_priority.keep();
-        its_latency.keep();
+        its_age.keep();
         ++readers_;
         if (o.ordered) ++ordered_;
         if (is_live(o)) ++live_;
@@ -68,7 +68,7 @@ public:
         --readers_;
         if (o.ordered) --ordered_;
         priorities_.remove(o.priority);
-        latencies_.remove(o.max_age);
+        ages_.remove(o.max_age);
         if (o.end) ends_.remove(*o.end);
         if (is_live(o)) --live_;
     }
@@ -89,7 +89,7 @@ public:
         subscribe_options all{.priority = 0, .ordered = ordered_ == readers_};
         if (readers_ == 0) return all;
         all.priority = priorities_.highest();
-        all.max_age = latencies_.highest();
+        all.max_age = ages_.highest();
         all.end = highest_end();
         return all;
     }
@@ -99,7 +99,7 @@ private:
     std::size_t ordered_ = 0;
     std::size_t live_ = 0;
     counted<priority> priorities_;
-    counted<milliseconds> latencies_;
+    counted<milliseconds> ages_;
     counted<group_sequence> ends_;
 };
 

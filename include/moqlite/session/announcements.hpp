@@ -63,7 +63,7 @@ public:
         std::size_t known_by = 0; ///< Number of listeners that know it, or are about to.
     };
 
-    /// What a listener has made of an entry.
+    /// The state of an entry with one listener.
     struct known_state {
         std::uint32_t digest = 0;                ///< As set_known() recorded it; 0: not known to exist.
         detail::hold_id held = detail::not_held; ///< Its change is held back; or has been, and may be passed on.
@@ -146,7 +146,7 @@ public:
     }
     /// The time of the latest input.
     void note_time(time_point now) noexcept { now_ = std::max(now_, now); }
-    [[nodiscard]] time_point now() const noexcept { return now_; }
+    [[nodiscard]] time_point latest_input() const noexcept { return now_; }
     /// Completes a change that a failed allocation interrupted.
     void finish_change() {
         if (unfinished_ != nullptr) changed(*unfinished_);
@@ -215,7 +215,7 @@ public:
         while (const entry* e = advance(l, c))
             if (!f(*e)) return;
     }
-    /// What the listener has made of an entry.
+    /// The state of an entry with the listener.
     [[nodiscard]] static known_state known(listener& l, const entry& e) noexcept {
         const auto* found = l.known_.find(e.slot);
         return found != nullptr ? *found : known_state{};

@@ -383,7 +383,7 @@ inline void relay::destroy_if_unused(relaying::track& t) {
 inline void relay::stop_arriving(relaying::source from) {
     peer* p = find(from.session);
     if (p == nullptr || !p->session->stop(from.group, wire_code(errc::out_of_memory_limit))) return;
-    // Of a group that is being filled, the FETCH is over when its timer expires.
+    // The FETCH that fills a group is over when its timer expires.
     if (auto* const* filling = p->fetches.find(number(from.group))) (*filling)->group->abort((*filling)->cut);
     notice(peer_misbehaved{from.session, stream_id{number(from.group)}, errc::out_of_memory_limit});
 }

@@ -1,4 +1,4 @@
-// What an announcement of ours keeps of an earlier one, moq-lite-07.
+// The parts that an announcement of ours keeps of an earlier one, moq-lite-07.
 #pragma once
 
 #include <algorithm>

@@ -243,7 +243,7 @@ private:
         const route* way, const announcements::known_state& known) noexcept {
         if (way == nullptr || way->source == 0 || !r.begun || known.held == hold_passed) return std::nullopt;
         if (known.held == not_held && held_.size() >= std::max(held_max, table_->size())) return std::nullopt;
-        if (known.digest != 0 && !known.retracted) return table_->now() + change_hold;
+        if (known.digest != 0 && !known.retracted) return table_->latest_input() + change_hold;
         return table_->held_until(r, e, *way);
     }
     void hold(announce_reply& r, announcements::entry& e, hold_id held, time_point due) {

@@ -26,7 +26,7 @@ public:
     void saw_announce(std::size_t hops) noexcept { gomoqt_ = gomoqt_ || hops == 0; }
 
     [[nodiscard]] code_registry of_session() const noexcept { return session_codes(dialect_, gomoqt()); }
-    /// Of a group's own stream; that of a FETCH is a control stream.
+    /// The list for a group's own stream; a FETCH has a control stream.
     [[nodiscard]] code_registry of_group() const noexcept { return of_stream(code_registry::gomoqt_group); }
     [[nodiscard]] code_registry of(const control_stream& s) const noexcept {
         switch (s.kind) {

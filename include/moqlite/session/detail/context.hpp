@@ -30,7 +30,7 @@ namespace moqlite::detail {
 
 struct undated_age_tag;
 
-/// What has an age: the time at which something newer came.
+/// Something with an age: the time at which something newer came.
 struct aged : list_hook<undated_age_tag> {
     time_point since{}; ///< Unknown until the next input while it is on context::undated_ages.
 };

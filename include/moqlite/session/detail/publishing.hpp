@@ -190,8 +190,6 @@ private:
 
     void write_ok(incoming_request& r, std::optional<group_sequence> first);
     void write_end(incoming_request& r, std::optional<group_sequence> end);
-    /// Whether a group waits for a stream.
-    [[nodiscard]] static bool has_unbound(const incoming_request& r) noexcept { return r.unbound != 0; }
     void write_drop(incoming_request& r, group_sequence first, group_sequence last, app_error code);
 
     /// Gives up delivery of a group: its unsent rest is not sent.

@@ -99,7 +99,7 @@ inline result<void> publishing::end_track(request_id id, group_sequence end) {
 /// Writes SUBSCRIBE_END, once it is known: with the number of streams only after the last has been opened.
 inline void publishing::write_end(incoming_request& r, std::optional<group_sequence> end) {
     if (!end || r.end_written) return;
-    if (has_stream_count(c_.dialect) && (!r.finishing || has_unbound(r))) return;
+    if (has_stream_count(c_.dialect) && (!r.finishing || r.unbound != 0)) return;
     if (has_subscribe_end(c_.dialect))
         static_cast<void>(c_.send(*r.stream, wire::lite::subscribe_end{*end, r.streams}));
     r.end_written = true;
