@@ -68,10 +68,10 @@ void http3_connection::sort_early(time_point now) {
         const auto& e = s->stream;
         if (s->refused != violation::none) {
             reject(e.id, s->refused);
-            if (e.closed) streams_.erase(number(e.id));
+            if (e.closed) streams_.erase(e.id);
             continue;
         }
-        streams_[number(e.id)].owned_by = stream::owner::session;
+        streams_.get(e.id).owned_by = stream::owner::session;
         deliver(e.id, e.bytes, e.fin, now);
         if (e.stopped && active_handler() != nullptr) active_handler()->stream_stopped(e.id, *e.stopped, now);
         if (e.closed) stream_closed(e.id, std::nullopt, now);
@@ -97,11 +97,11 @@ void http3_connection::settle(time_point now) {
 
 /// Both halves of each, before anything is sent again: the bytes that the handler had lent are gone.
 void http3_connection::abort_streams(time_point now) {
-    for (auto& [id, s] : streams_) {
-        if (s.owned_by != stream::owner::session) continue;
+    streams_.for_each([this](stream_id id, stream& s) {
+        if (s.owned_by != stream::owner::session) return;
         s.owned_by = stream::owner::nobody;
-        drop(stream_id{id}, http3_code::session_gone);
-    }
+        drop(id, http3_code::session_gone);
+    });
     arrivals_.session_ended();
     sort_early(now);
 }

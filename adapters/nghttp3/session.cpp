@@ -59,7 +59,7 @@ std::optional<stream_id> session::open(direction kind) {
     const auto made = quic_.open(kind);
     if (!made) return std::nullopt;
     const auto size = static_cast<std::uint8_t>(prefixes_[index_of(kind)].size);
-    streams_[number(*made)] = {
+    streams_.get(*made) = {
         .owned_by = stream::owner::session, .unwritten = size, .unacked = size, .lends = !resets_reliably_};
     return made;
 }
@@ -70,22 +70,22 @@ byte_view session::rest_of_prefix(stream_id id, const stream& s) const noexcept 
 }
 
 /// In the stream's own room, behind the bytes that QUIC has from there. Precondition: they fit.
-byte_view session::copy_of(const write_stream& w, stream& s) noexcept {
-    const auto room = std::span{s.first}.subspan(s.copied, w.size);
+byte_view session::copy_of(const write_stream& w, const stream& s) {
+    const auto room = std::span{streams_.room_of(w.stream)}.subspan(s.copied, w.size);
     auto at = room.begin();
     for (const auto piece : w.data) at = std::ranges::copy(piece, at).out;
     return room;
 }
 
 std::optional<std::size_t> session::write(const write_stream& w) {
-    const auto found = streams_.find(number(w.stream));
-    if (found == streams_.end() || (found->second.unwritten == 0 && found->second.lends)) return quic_.write(w);
+    auto* const found = streams_.find(w.stream);
+    if (found == nullptr || (found->unwritten == 0 && found->lends)) return quic_.write(w);
     if (w.size == 0 && !w.fin) return 0;
-    auto& s = found->second;
+    auto& s = *found;
     // The prefix is sent with the first byte.
     const auto rest = rest_of_prefix(w.stream, s);
     pieces_.assign(1, rest);
-    const bool copies = !s.lends && w.size <= s.first.size() - s.copied;
+    const bool copies = !s.lends && w.size <= std::tuple_size_v<stream_table::room> - s.copied;
     if (copies)
         pieces_.push_back(copy_of(w, s));
     else
@@ -106,12 +106,12 @@ std::optional<std::size_t> session::write(const write_stream& w) {
 void session::flush_pending_fins() {
     while (!pending_fins_.empty()) {
         const auto id = pending_fins_.back();
-        const auto found = streams_.find(number(id));
-        if (found != streams_.end() && found->second.unwritten != 0) {
-            const auto rest = rest_of_prefix(id, found->second);
+        auto* const found = streams_.find(id);
+        if (found != nullptr && found->unwritten != 0) {
+            const auto rest = rest_of_prefix(id, *found);
             const auto taken = quic_.write({id, {&rest, 1}, rest.size(), true});
             if (!taken) return;
-            found->second.unwritten = static_cast<std::uint8_t>(rest.size() - *taken);
+            found->unwritten = static_cast<std::uint8_t>(rest.size() - *taken);
             if (*taken < rest.size()) return; // Blocked by the peer.
         }
         pending_fins_.pop_back();
@@ -136,8 +136,8 @@ void session::acked(stream_id id, stream& s, std::uint64_t n, time_point now) {
 // peer drops the stream.
 void session::reset(stream_id id, app_error code) {
     std::erase(pending_fins_, id);
-    const auto found = streams_.find(number(id));
-    if (found != streams_.end() && !found->second.lends)
+    const auto* found = streams_.find(id);
+    if (found != nullptr && !found->lends)
         quic_.reset_reliably(id, on_the_wire(code));
     else
         quic_.reset(id, on_the_wire(code));
@@ -163,12 +163,11 @@ std::size_t session::datagram_size() const {
 /// and the end of the CONNECT stream follow in http3_connection::settle().
 void session::reset_streams() {
     pending_fins_.clear();
-    for (const auto& [n, s] : streams_) {
-        const stream_id id{n};
+    streams_.for_each([this](stream_id id, const stream& s) {
         const bool writes = direction_of(id) == direction::bidi || initiator_of(id) == side();
         if (s.owned_by == stream::owner::session && writes)
             quic_.reset(id, app_error{static_cast<std::uint64_t>(webtransport::http3_code::session_gone)});
-    }
+    });
 }
 
 // Executed in the next pump, which has the time; but a handler that closes in its own pump frees its lent bytes when

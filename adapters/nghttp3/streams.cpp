@@ -20,7 +20,7 @@ app_error app_code(app_error wire) noexcept {
 
 void http3_connection::stream_received(stream_id id, byte_view bytes, bool fin, time_point now) {
     if (http_.has_failed()) return;
-    switch (streams_[number(id)].owned_by) {
+    switch (streams_.get(id).owned_by) {
     case stream::owner::session: return deliver(id, bytes, fin, now);
     case stream::owner::http3: return http_.receive(id, bytes, fin, now);
     case stream::owner::unknown: return identify(id, bytes, fin, now);
@@ -41,7 +41,7 @@ void http3_connection::identify(stream_id id, byte_view bytes, bool fin, time_po
         quic_.credit(id, before + bytes.size() - of->payload.size());
         associate(id, of->session, of->payload, fin, now);
     } else if (const auto* h = std::get_if<webtransport::http3_stream>(&what)) {
-        streams_[number(id)].owned_by = stream::owner::http3;
+        streams_.get(id).owned_by = stream::owner::http3;
         if (direction_of(id) == direction::uni && h->type == webtransport::control_stream_type)
             http_.control_stream_is(id);
         if (!h->held.empty()) http_.receive(id, h->held, false, now);
@@ -52,7 +52,7 @@ void http3_connection::identify(stream_id id, byte_view bytes, bool fin, time_po
         else
             reject(id, *v);
     } else {
-        streams_[number(id)].owned_by = stream::owner::nobody;
+        streams_.get(id).owned_by = stream::owner::nobody;
     }
     const auto stopped = p.stopped;
     peeks_.erase(number(id));
@@ -65,9 +65,9 @@ void http3_connection::associate(stream_id id, stream_id session, byte_view payl
     case webtransport::fate::kind::deliver:
         // There is no handler to report its end to.
         if (session_->state().is_ending()) return reject(id, violation::session_gone);
-        streams_[number(id)].owned_by = stream::owner::session;
+        streams_.get(id).owned_by = stream::owner::session;
         return deliver(id, payload, fin, now);
-    case webtransport::fate::kind::wait: streams_[number(id)].owned_by = stream::owner::early; return;
+    case webtransport::fate::kind::wait: streams_.get(id).owned_by = stream::owner::early; return;
     case webtransport::fate::kind::refuse: return reject(id, fate.why);
     }
 }
@@ -78,7 +78,7 @@ void http3_connection::deliver(stream_id id, byte_view bytes, bool fin, time_poi
 }
 
 void http3_connection::reject(stream_id id, violation v) {
-    streams_[number(id)].owned_by = stream::owner::nobody;
+    streams_.get(id).owned_by = stream::owner::nobody;
     ++counts_->rejected_streams;
     drop(id, webtransport::wire_code(v));
 }
@@ -97,7 +97,7 @@ void http3_connection::answer_reset(stream_id id) {
 }
 
 void http3_connection::stream_reset(stream_id id, app_error code, time_point now) {
-    auto& s = streams_[number(id)];
+    auto& s = streams_.get(id);
     switch (s.owned_by) {
     case stream::owner::session:
         if (is_of_the_end(code)) return session_->state().stream_gone(now);
@@ -119,18 +119,17 @@ void http3_connection::stream_reset(stream_id id, app_error code, time_point now
 
 void http3_connection::stream_stopped(stream_id id, app_error code, time_point now) {
     // May arrive before the stream's first byte.
-    if (initiator_of(id) != quic_.side()) streams_.try_emplace(number(id));
-    const auto found = streams_.find(number(id));
-    if (found == streams_.end()) return;
-    if (found->second.owned_by == stream::owner::unknown) {
+    const auto* found = initiator_of(id) != quic_.side() ? &streams_.get(id) : streams_.find(id);
+    if (found == nullptr) return;
+    if (found->owned_by == stream::owner::unknown) {
         peeks_.try_emplace(number(id), peek{webtransport::stream_peek{id}}).first->second.stopped = code;
-    } else if (found->second.owned_by == stream::owner::session) {
+    } else if (found->owned_by == stream::owner::session) {
         if (is_of_the_end(code)) return session_->state().stream_gone(now);
         if (auto* h = active_handler()) h->stream_stopped(id, app_code(code), now);
-    } else if (found->second.owned_by == stream::owner::http3) {
+    } else if (found->owned_by == stream::owner::http3) {
         http_.stopped(id);
         if (auto* s = session_of(id)) s->request_stopped(now, http3_code{number(code)});
-    } else if (found->second.owned_by == stream::owner::early) {
+    } else if (found->owned_by == stream::owner::early) {
         arrivals_.stream_stopped(id, app_code(code));
     }
 }
@@ -141,24 +140,24 @@ void http3_connection::request_aborted(stream_id id, http3_code code, time_point
 }
 
 void http3_connection::stream_writable(stream_id id, time_point now) {
-    const auto found = streams_.find(number(id));
-    if (found == streams_.end() || found->second.owned_by == stream::owner::http3) return http_.writable(id);
-    if (found->second.owned_by != stream::owner::session) return;
+    auto* found = streams_.find(id);
+    if (found == nullptr || found->owned_by == stream::owner::http3) return http_.writable(id);
+    if (found->owned_by != stream::owner::session) return;
     if (auto* h = active_handler()) h->stream_writable(id, now);
 }
 
 void http3_connection::stream_acked(stream_id id, std::uint64_t n, time_point now) {
-    const auto found = streams_.find(number(id));
-    if (found == streams_.end() || found->second.owned_by == stream::owner::http3) return http_.acked(id, n);
-    if (found->second.owned_by == stream::owner::session) session_->acked(id, found->second, n, now);
+    auto* found = streams_.find(id);
+    if (found == nullptr || found->owned_by == stream::owner::http3) return http_.acked(id, n);
+    if (found->owned_by == stream::owner::session) session_->acked(id, *found, n, now);
 }
 
 void http3_connection::stream_closed(stream_id id, std::optional<app_error> code, time_point now) {
-    const auto found = streams_.find(number(id));
-    const auto owner = found == streams_.end() ? stream::owner::http3 : found->second.owned_by;
+    const auto* found = streams_.find(id);
+    const auto owner = found == nullptr ? stream::owner::http3 : found->owned_by;
     if (owner == stream::owner::early) return arrivals_.stream_closed(id);
-    if (found != streams_.end()) streams_.erase(found);
-    peeks_.erase(number(id));
+    streams_.erase(id);
+    if (!peeks_.empty()) peeks_.erase(number(id));
     // A PRIORITY_UPDATE may have made this id known to nghttp3 though it is no request.
     const bool known = owner == stream::owner::http3 || webtransport::can_be_session(id);
     const auto why = code ? std::optional{http3_code{number(*code)}} : std::nullopt;

@@ -127,7 +127,7 @@ private:
     time_point now_{};
     bool open_ = false;
     bool dead_ = false;
-    bool idle_ = false; ///< nghttp3 had nothing more to write, and has been told nothing since.
+    bool idle_ = false;         ///< nghttp3 had nothing more to write, and has been told nothing since.
     std::exception_ptr thrown_; ///< By a callback.
 
     // The open body.

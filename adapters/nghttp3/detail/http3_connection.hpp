@@ -79,7 +79,7 @@ protected:
     void begin_session(time_point);
     /// No session with this id will follow.
     void refuse_session(stream_id, time_point);
-    void open_request_stream(stream_id id) { streams_[number(id)].owned_by = stream::owner::http3; }
+    void open_request_stream(stream_id id) { streams_.get(id).owned_by = stream::owner::http3; }
     void log(link::log_level, const std::string& line) const;
 
 private:

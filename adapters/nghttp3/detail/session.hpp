@@ -57,7 +57,7 @@ private:
     };
     /// The part of the prefix that is not written yet.
     [[nodiscard]] byte_view rest_of_prefix(stream_id, const stream&) const noexcept;
-    [[nodiscard]] static byte_view copy_of(const write_stream&, stream&) noexcept;
+    [[nodiscard]] byte_view copy_of(const write_stream&, const stream&);
     void flush_pending_fins();
     void reset_streams();
     void finish(const link::closed&, time_point);
