@@ -24,7 +24,7 @@ public:
           server_{io_.get_executor(), options_of()},
           channel_{io_, [this](const std::string& word) { return answer(word); }, [this] { io_.stop(); }} {
         std::vector<std::string> names;
-        for (auto v : default_versions) names.emplace_back(alpn(v));
+        for (auto v : all_versions) names.emplace_back(alpn(v));
         names.emplace_back("h3");
         listen(server_, std::move(names), door());
     }
