@@ -79,6 +79,44 @@ TEST_CASE("a reader that arrives between END and the last groups gets these, too
           list{"subscription_accepted 0 from 1", "subscription_end_known 0 before 3", "subscription_ended 0 finished"});
 }
 
+TEST_CASE("groups that never came are reported when their track ends, whether or not its publisher can",
+    "[relay][end of track][drop]") {
+    const auto v = GENERATE(version::lite_03, version::lite_05, version::lite_06, version::lite_07_wip);
+    const auto r = GENERATE(version::lite_04, version::lite_05, version::lite_06, version::lite_07_wip);
+    CAPTURE(alpn(v), alpn(r));
+    relay_options o;
+    o.bounds.cache = 4 * 960; // Four groups, or two with the headers of another format.
+    scene s{std::move(o)};
+    auto& camera = s.join({}, v);
+    camera.announce("room/cam");
+    s.settle();
+    auto& reader = s.viewer({.ordered = true, .max_age = complete_age, .start = at(0)}, r);
+    camera.accept(0, 0);
+    for (const std::uint64_t n : {0, 2, 3, 4, 5, 8}) {
+        camera.send(0, n, "x");
+        s.pass(1ms);
+    }
+    CHECK(reader.groups().size() == 6);
+    reader.heard();
+    camera.end_track(0, 10);
+    s.settle();
+    s.pass_for_all(1s);
+    const auto drops = [](guest& g) { // Without their codes, which depend on the version.
+        list said;
+        for (const auto& line : g.heard())
+            if (line.starts_with("groups_dropped")) said.push_back(line.substr(0, line.rfind(' ')));
+        return said;
+    };
+    list expected{"groups_dropped 0 1 to 1", "groups_dropped 0 6 to 7"};
+    if (v != version::lite_03) expected.push_back("groups_dropped 0 9 to 9"); // It names no end.
+    CHECK(drops(reader) == (has_stream_count(r) ? list{} : expected));
+    // A later reader: the cache has none of the first groups.
+    auto& late = s.viewer({.ordered = true, .max_age = complete_age, .start = at(5)}, r);
+    CHECK(late.groups().size() == 2);
+    const auto told = drops(late);
+    CHECK(std::count(told.begin(), told.end(), expected[1]) == (has_stream_count(r) ? 0 : 1));
+}
+
 TEST_CASE("a track without groups ends too", "[relay][end of track]") {
     scene s;
     auto& camera = s.publisher();

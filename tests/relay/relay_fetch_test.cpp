@@ -76,6 +76,33 @@ TEST_CASE(
     }
 }
 
+TEST_CASE("a fetch that none of its requesters can be served is cancelled, and each of them is refused",
+    "[relay][fetch][attack]") {
+    relay_options o;
+    o.bounds.served_groups = 1;
+    scene s{std::move(o)};
+    auto& camera = s.publisher();
+    auto& viewer = s.viewer();
+    camera.accept(0, 7);
+    const auto busy = camera.begin(0, 7);
+    s.settle();
+    fetch(viewer, 2);
+    auto& other = s.join();
+    const bool shared = GENERATE(false, true);
+    if (shared) fetch(other, 2);
+    s.settle();
+    camera.heard();
+    const auto g = camera.begin(1, 2);
+    REQUIRE(g->write_frame(timestamp{5}, as_bytes("ol")));
+    s.settle();
+    CHECK(viewer.groups() == list{"2:  cut bounds_exceeded"});
+    CHECK(camera.heard() == (shared ? list{} : list{"request_ended 1"}));
+    if (!shared) return;
+    REQUIRE(g->finish());
+    s.settle();
+    CHECK(other.groups() == list{"2: ol"});
+}
+
 TEST_CASE("a fetch works without any subscription", "[relay][fetch]") {
     scene s;
     auto& camera = s.publisher();

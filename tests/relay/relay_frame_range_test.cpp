@@ -2,6 +2,7 @@
 // publisher has them; and holes, which are filled by a FETCH of their frames.
 #include "scene.hpp"
 
+#include <algorithm>
 #include <catch2/generators/catch_generators.hpp>
 
 namespace moqlite::test::relay_frame_range_test {
@@ -207,6 +208,49 @@ TEST_CASE("a group that is reset is continued by a FETCH of its missing frames, 
     }
 }
 
+TEST_CASE("a cached group that was reset is continued for the first reader that accepts no loss, once for all of them",
+    "[relay][frames][hole]") {
+    scene s;
+    auto& camera = camera_in(s, version::lite_06);
+    auto& live = s.viewer({}, version::lite_06);
+    camera.accept(0, 0);
+    const auto g = camera.begin(0, 0);
+    frame(g, 10, "a");
+    s.settle();
+    g->abort(app_error::old);
+    camera.send(0, 1, "next");
+    s.settle();
+    CHECK(live.groups().size() == 2);
+    camera.heard();
+    auto& one = s.viewer(complete, version::lite_06);
+    auto& two = s.viewer(complete, version::lite_05);
+    const auto asked = camera.heard();
+    CHECK(std::count_if(
+              asked.begin(), asked.end(), [](const auto& line) { return line.starts_with("fetch_requested"); }) == 1);
+    const bool refused = GENERATE(false, true);
+    if (refused) {
+        REQUIRE(camera->reject(request_id{1}, app_error::not_found));
+        s.settle();
+        CHECK(one.groups() == list{"1: next", "0: a cut old"});
+        CHECK(s.r.stats().cached_bytes != 0);
+        for (int i = 0; i != 9; ++i) s.viewer(complete, version::lite_06), s.settle();
+        const auto again = camera.heard();
+        CHECK(std::count_if(again.begin(), again.end(),
+                  [](const auto& line) { return line.starts_with("fetch_requested"); }) <= 3);
+        return;
+    }
+    const auto rest = camera.begin(1, 0);
+    frame(rest, 10, "a");
+    frame(rest, 11, "b");
+    REQUIRE(rest->finish());
+    s.settle();
+    CHECK(one.groups() == list{"1: next", "0: ab"});
+    CHECK(two.groups() == list{"1: next", "0: ab"});
+    CHECK(live.groups().empty());
+    CHECK(s.viewer(complete, version::lite_06).groups().size() == 2);
+    CHECK(std::count(asked.begin(), asked.end(), "") == 0);
+}
+
 TEST_CASE("frames that differ from those that are there do not continue a group", "[relay][frames][hole][bad input]") {
     scene s;
     auto& camera = camera_in(s, version::lite_06);
@@ -283,6 +327,32 @@ TEST_CASE("who waits for a frame that never comes keeps no long group in memory 
         fetch(waiting, 0, {never, {}});
     else
         waiting.subscribe(video, {.start = at(0), .frame_start = never});
+    s.settle();
+    camera.heard();
+    const std::string payload(100'000, 'x');
+    for (int i = 0; i != 160; ++i) {
+        REQUIRE(g->write_frame(timestamp{2}, as_bytes(payload)));
+        s.pass(1ms);
+    }
+    CHECK(camera.heard().empty());
+    CHECK(viewer.arriving() == list{"0: 16000001 bytes"});
+}
+
+TEST_CASE("who takes nothing of the few frames it wants keeps no long group in memory at the cost of its readers",
+    "[relay][frames][attack]") {
+    relay_options o;
+    o.bounds.memory = 8 * 1024 * 1024;
+    scene s{std::move(o)};
+    auto& camera = camera_in(s, version::lite_06);
+    auto& viewer = s.viewer({.start = at(0)}, version::lite_06);
+    camera.accept(0, 0);
+    const auto g = camera.begin(0, 0);
+    frame(g, 1, "x");
+    s.settle();
+    auto& waiting = s.join({}, GENERATE(version::lite_06, version::lite_07_wip));
+    const bool written = GENERATE(false, true);
+    (written ? waiting.end.acknowledges : waiting.relay_end.takes) = false;
+    waiting.subscribe(video, {.start = at(0), .end = at(0), .frame_end = object_id{0}});
     s.settle();
     camera.heard();
     const std::string payload(100'000, 'x');

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 namespace moqlite::test::relay_max_age_test {
 
@@ -110,6 +111,30 @@ TEST_CASE("a reader that wants every group asks a publisher of an earlier versio
     s.viewer({.max_age = complete_age}, version::lite_06);
     CHECK(camera.heard() ==
           list{"subscribe_requested 0 room/cam video priority 0 ordered latency 86400000 0..", "groups_wanted 0 all"});
+}
+
+TEST_CASE("a track begins with the oldest group that any of its readers' Max Ages wants, in any order of arrival",
+    "[relay][max age]") {
+    scene s;
+    auto& camera = s.join({}, version::lite_06);
+    camera.announce("room/cam");
+    s.settle();
+    const bool first = GENERATE(false, true);
+    const subscribe_options latest{.max_age = 0ms}, older{.max_age = 2000ms};
+    s.viewer(first ? latest : older, version::lite_06);
+    s.viewer(first ? older : latest, version::lite_06);
+    // One of an earlier version begins at the latest group all the same.
+    s.viewer({.max_age = 9000ms}, version::lite_05);
+    const auto asked = [&] { // The last Max Age.
+        std::string last;
+        for (const auto& line : camera.heard())
+            if (const auto found = line.find("latency "); found != std::string::npos) last = line.substr(found);
+        return last;
+    };
+    CHECK(asked() == "latency 2000 ..");
+    camera.accept(0, 0);
+    s.settle();
+    CHECK(asked() == "latency 9000 ..");
 }
 
 TEST_CASE("a slow reader loses what is too old, for itself alone, counted and named", "[relay][max age]") {

@@ -102,6 +102,31 @@ TEST_CASE("a client announces its own hidden broadcasts to its server, and no ot
     CHECK_FALSE(contains(said[0], "a/.forwarded"));
 }
 
+TEST_CASE("a watch reports no broadcast that is hidden below its prefix, whatever the peer announces",
+    "[session][announce][hidden]") {
+    const auto v = GENERATE(from_range(quic_versions));
+    const bool wanted = GENERATE(false, true);
+    CAPTURE(alpn(v), wanted);
+    subject client{role::client, v, {.origin = hop_id{5}}};
+    begin(client);
+    REQUIRE((wanted ? client->watch_hidden("a/.b") : client->watch("a/.b")));
+    static_cast<void>(client.outputs());
+    if (has_announce_ok(v)) static_cast<void>(client.receive(0, "02 09 00"));
+    const auto announced = [&](std::string_view suffix) {
+        const std::string hops = has_hop_ids(v) ? "01 07" : "01";
+        const auto said = [&](std::string_view before, std::string_view after) {
+            return sized(std::string(before) + wire_text(suffix) + std::string(after));
+        };
+        if (has_announce_bases(v)) return "00" + said("00 00", "00" + hops + "00 00 00");
+        return has_typed_announces(v) ? "00" + said("", hops + "00 00") : said("01", hops);
+    };
+    CHECK(without(client.receive(0, announced("")), "announcements_synced").size() == 1); // The prefix names it.
+    CHECK(client.receive(0, announced("c")).size() == 1);
+    CHECK(client.receive(0, announced(".d")).size() == (wanted ? 1 : 0));
+    CHECK(client.receive(0, announced("c/.d/e")).size() == (wanted ? 1 : 0));
+    if (has_typed_announces(v)) CHECK(client.receive(0, "01 01 02").size() == (wanted ? 1 : 0)); // It has its id.
+}
+
 TEST_CASE("a path with a wildcard as a whole segment is not announced", "[session][announce][hidden]") {
     subject client{role::client, version::lite_05, {}};
     begin(client);

@@ -34,6 +34,7 @@ public:
     result<void> admit(scope) { return done("admit"); }
     result<void> refuse(app_error, std::string_view reason) { return done("refuse", reason); }
     result<watch_id> watch(std::string_view) { return note("watch"), watch_id{1}; }
+    result<watch_id> watch_hidden(std::string_view) { return note("watch_hidden"), watch_id{2}; }
     result<void> unwatch(watch_id) { return done("unwatch"); }
     result<subscribe_id> subscribe(const track_ref&, const subscribe_options&) {
         return note("subscribe"), subscribe_id{2};
@@ -114,6 +115,7 @@ TEST_CASE("every input, command and output of an any_session is the inner sessio
     CHECK(any.admit({}));
     CHECK(any.refuse(app_error::unauthorized, " a stranger"));
     CHECK(any.watch("").value() == watch_id{1});
+    CHECK(any.watch_hidden("").value() == watch_id{2});
     CHECK(any.unwatch({}));
     CHECK(any.subscribe({}).value() == subscribe_id{2});
     CHECK(any.update({}, {}));
@@ -141,11 +143,11 @@ TEST_CASE("every input, command and output of an any_session is the inner sessio
     CHECK(any.goaway());
     any.close({}, " at last");
     CHECK(any.unsent({}) == 5);
-    CHECK(notes == list{"admit", "refuse a stranger", "watch", "unwatch", "subscribe", "update", "unsubscribe",
-                       "request_track", "cancel", "fetch", "collect", "release", "stop", "probe", "stop_probe",
-                       "announce", "unannounce", "answer_track", "set_timescale", "accept", "reject of no use", "serve",
-                       "open_group", "serve_datagram", "drop", "end_track", "finish", "goaway", "close at last",
-                       "unsent"});
+    CHECK(notes == list{"admit", "refuse a stranger", "watch", "watch_hidden", "unwatch", "subscribe", "update",
+                       "unsubscribe", "request_track", "cancel", "fetch", "collect", "release", "stop", "probe",
+                       "stop_probe", "announce", "unannounce", "answer_track", "set_timescale", "accept",
+                       "reject of no use", "serve", "open_group", "serve_datagram", "drop", "end_track", "finish",
+                       "goaway", "close at last", "unsent"});
     CHECK(&any.pool() == &any.as<dummy>()->pool());
     CHECK(any.is_closed());
     CHECK(any.negotiated().draft() == 14);

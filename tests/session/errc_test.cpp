@@ -1,8 +1,10 @@
 // Every named error and its cause. An enumerator without a case does not compile.
 #include "subject.hpp"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <functional>
+#include <moqlite/relay/relay.hpp>
 
 namespace moqlite::test::errc_test {
 
@@ -61,6 +63,23 @@ errc silent_stream() {
     server s;
     static_cast<void>(s.receive(4, "02"));
     return named(s.tick_after(10s));
+}
+/// Only a relay refuses a request for that reason: by its code, 0x36 (moq-lite-wire §8.1).
+errc without_route() {
+    relay r{{}};
+    const auto key = r.add(role::server, alpn(version::lite_06), t0).value();
+    any_session& s = *r.session(key);
+    const auto receive = [&](std::uint64_t stream, std::string_view bytes, bool fin) {
+        const auto data = hex(bytes);
+        s.stream_received(stream_id{stream}, data, fin, t0);
+        while (const auto e = s.poll_event()) r.handle(key, *e, t0);
+    };
+    receive(2, "01 01 00", true);
+    REQUIRE(r.admit(key, {}));
+    receive(0, subscribe_bytes(version::lite_06, "00", "a", "b"), false);
+    recorder link{role::server};
+    pump(s, link);
+    return std::count(link.codes.begin(), link.codes.end(), 0x36) != 0 ? errc::unroutable : errc::ok;
 }
 errc twice_announced() {
     client c{version::lite_04};
@@ -251,7 +270,7 @@ errc provoked(errc rule) {
     case errc::going_away: return after_goaway();
     case errc::not_found: return server {
         } -> accept(request_id{99}).error();
-    case errc::unroutable: return rule; // Only a relay's: relay/relay_prefix_test.cpp.
+    case errc::unroutable: return without_route();
     case errc::out_of_scope: return out_of_scope();
     case errc::already_answered: return answered_twice();
     case errc::beyond_group_end: return served(5);

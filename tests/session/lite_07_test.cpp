@@ -94,9 +94,11 @@ TEST_CASE("an integer above 2^62-1 is refused in every field", "[session][07]") 
     CHECK_FALSE(client->is_closed());
 }
 
-TEST_CASE("announcements are requested with the hidden ones", "[session][07]") {
+TEST_CASE("announcements are requested with the hidden ones only by command", "[session][07][hidden]") {
     watcher client;
-    CHECK(client.request == list{"open bidi", "write 0 010604726f6f6d01"});
+    CHECK(client.request == list{"open bidi", "write 0 010604726f6f6d00"});
+    REQUIRE(client->watch_hidden("room"));
+    CHECK(without(client.outputs(), "credit") == list{"open bidi", "write 4 010604726f6f6d01"});
 }
 
 TEST_CASE("an announcement keeps the first segments and the last hops of earlier ones", "[session][07]") {
@@ -142,6 +144,23 @@ TEST_CASE("what builds on a refused announcement is refused, too, and nothing el
     CHECK(client.receive(0, start("01 01", "a")) == list{"stream_rejected 0 base_refused"});
     CHECK(client.receive(0, start("00 00", "b")) == list{"broadcast_available 0 room/b hops 9"});
     CHECK(client.receive(0, "01 01 02") == list{"broadcast_ended 0 room/b"});
+}
+
+TEST_CASE("updates that lengthen chains of hops count in the bound of bytes", "[session][07][bad input][attack]") {
+    limits small;
+    small.announced_bytes = 40;
+    watcher client{{.bounds = small}};
+    CHECK(client.receive(0, start("00 00", "a")).size() == 1); // 6 bytes of its name.
+    const auto update = [](std::string_view hops) { return "02" + sized("00 00" + std::string(hops) + "00 00 00"); };
+    for (int i = 0; i < 5; ++i) { // 32 bytes of hops, and none again.
+        CHECK(
+            client.receive(0, update("04 01 02 03 04")) == list{"broadcast_available 0 room/a hops 1 2 3 4 9 restart"});
+        CHECK(client.receive(0, update("00")) == list{"broadcast_available 0 room/a hops 9 restart"});
+    }
+    CHECK(client.receive(0, update("05 01 02 03 04 05")).size() == 1);
+    CHECK(client.receive(0, update("05 06 02 03 04 05")).size() == 1); // No longer than before.
+    CHECK(client.receive(0, update("06 01 02 03 04 05 06")).back() ==
+          "session_closed bounds_exceeded too_many_announcements");
 }
 
 TEST_CASE("our announcements keep what makes them shorter", "[session][07]") {

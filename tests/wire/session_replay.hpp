@@ -185,7 +185,7 @@ private:
         must(us_->probe(), "to probe");
     }
     void command(const recorded_direction& d, const lite::announce_request& m, std::uint64_t) {
-        const auto made = us_->watch(m.prefix);
+        const auto made = m.hidden ? us_->watch_hidden(m.prefix) : us_->watch(m.prefix);
         if (!must(made, "to watch")) return;
         at(d.stream->of[1]).watch = *made;
         watches_[*made] = &d.stream->of[1];

@@ -13,6 +13,7 @@
 #include <moqlite/session/group.hpp>
 #include <moqlite/session/slab.hpp>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace moqlite::relaying {
@@ -28,9 +29,14 @@ struct source {
 };
 
 /// One group of a log.
-struct log_entry : moqlite::detail::list_hook<aged_tag>, moqlite::detail::list_hook<arriving_tag> {
+struct log_entry : moqlite::detail::list_hook<aged_tag>, moqlite::detail::list_hook<arriving_tag>, memory_watch {
     log_entry(track_log& l, group_ref g, source s, time_point now)
-        : log(&l), from(s), group(g), pin(std::move(g)), began(now), arrived(now) {}
+        : log(&l), from(s), group(g), pin(std::move(g)), began(now), arrived(now) {
+        group->watch_memory(this);
+    }
+    log_entry(const log_entry&) = delete;
+    log_entry& operator=(const log_entry&) = delete;
+    ~log_entry() { group->watch_memory(nullptr); }
     /// The group has not ended.
     [[nodiscard]] bool arriving() const noexcept { return moqlite::detail::list_hook<arriving_tag>::linked(); }
     track_log* log;
@@ -39,6 +45,7 @@ struct log_entry : moqlite::detail::list_hook<aged_tag>, moqlite::detail::list_h
     group_pin pin; ///< Keeps its bytes; released where they are not worth keeping.
     time_point began;
     time_point arrived;                ///< When its last byte arrived, or later when it was last spared.
+    std::uint8_t fills = 0;            ///< How often the rest of the group was fetched.
     std::uint64_t number = 0;          ///< The entry is the n-th added to the cache, from 1.
     std::size_t counted = 0;           ///< Its bytes in the cache's sum; 0 while it is arriving.
     std::size_t age_place = SIZE_MAX;  ///< Position in the heap by age, if it is there.
@@ -105,6 +112,7 @@ public:
         auto* const newest = log.newest();
         auto& e = log.entries_.try_emplace(sequence, log, std::move(g), from, now).first->second;
         e.number = ++added_;
+        e.resized = &resized_;
         arriving_.push_back(e);
         log.arriving.push_back(e);
         if (newest != nullptr && !newest->arriving() && !is_newest(*newest)) queue(*newest);
@@ -120,13 +128,13 @@ public:
         bytes_ += e.counted;
         queue(e);
     }
-    /// A group was served, and may have got the headers of another format.
-    void recount(log_entry& e) noexcept {
-        const auto now = e.group->memory();
-        if (e.arriving() || now == e.counted) return;
-        bytes_ += now - e.counted;
-        e.counted = now;
-        if (e.size_place != by_size::npos) largest_.fix(e);
+    /// More of a group that was complete arrives.
+    void reopen(log_entry& e) noexcept {
+        unqueue(e);
+        bytes_ -= std::exchange(e.counted, 0);
+        --count_;
+        arriving_.push_back(e);
+        e.log->arriving.push_back(e);
     }
     /// Tracks a group that is read but not cached, so that its readers can be evicted near the memory limit.
     void track_uncached(group_ref g) {
@@ -142,6 +150,7 @@ public:
     /// calls stop(source) for groups that must stop arriving.
     template <class Stop>
     void enforce(time_point now, Stop&& stop) {
+        while (memory_watch* e = resized_.pop_front()) recount(static_cast<log_entry&>(*e));
         while (bytes_ > bounds_.cache || count_ > bounds_.cache / group_bytes_min) {
             if (!aged_.empty())
                 drop(*aged_.top());
@@ -198,6 +207,14 @@ private:
     static void to_back(entries& all, log_entry& e) noexcept {
         e.moqlite::detail::list_hook<aged_tag>::unlink();
         all.push_back(e);
+    }
+    /// Its memory has changed: it has got the headers of another format, or lost its head.
+    void recount(log_entry& e) noexcept {
+        const auto now = e.group->memory();
+        if (e.arriving() || now == e.counted) return;
+        bytes_ += now - e.counted;
+        e.counted = now;
+        if (e.size_place != by_size::npos) largest_.fix(e);
     }
     /// After this the rest of a change does not allocate, so that it happens completely or not at all.
     void make_room() {
@@ -363,6 +380,7 @@ private:
     std::size_t bytes_ = 0;   ///< Bytes of complete groups.
     std::size_t count_ = 0;   ///< Number of complete groups.
     std::uint64_t added_ = 0; ///< Number of entries ever added.
+    moqlite::detail::list<memory_watch, moqlite::detail::resized_tag> resized_;
     entries arriving_;
     by_age aged_;                     ///< Complete groups that are not the newest of their tracks.
     entries newest_;                  ///< Complete groups that are the newest of their tracks, longest kept first.

@@ -14,6 +14,7 @@
 #include <moqlite/relay/by_source.hpp>
 #include <moqlite/relay/cache.hpp>
 #include <moqlite/relay/info_table.hpp>
+#include <moqlite/relay/notices.hpp>
 #include <moqlite/relay/share.hpp>
 #include <moqlite/relay/track.hpp>
 #include <moqlite/session/acceptor.hpp>
@@ -22,6 +23,7 @@
 #include <moqlite/session/ready.hpp>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -37,60 +39,6 @@ struct relay_options {
     time_point epoch{};        ///< Epoch of synthesised timestamps: one per process.
     bool reports_path = false; ///< The transport calls path_measured(), and subscribers may ask for it (PROBE).
 };
-
-// Notices to the operator.
-
-/// A peer requests admission with this path; answer with relay::admit() or relay::refuse().
-struct admission_wanted {
-    std::uint64_t session = 0;
-    std::string path; ///< Path and query.
-};
-struct session_ended {
-    std::uint64_t session = 0;
-    session_closed how;
-    std::string reason;
-};
-struct peer_misbehaved {
-    std::uint64_t session = 0;
-    stream_id stream{};
-    errc why = errc::ok;
-};
-struct broadcast_changed {
-    std::uint64_t session = 0;
-    std::string path;
-    bool available = false;
-};
-/// A peer is leaving, and asks us to reconnect: to `uri`, or if empty to the same address.
-struct peer_leaving {
-    std::uint64_t session = 0;
-    std::string uri;
-};
-/// A reader was too slow, or the cache too small: a group was not delivered to it.
-struct reader_lost_group {
-    std::uint64_t session = 0;
-    std::string broadcast;
-    std::string track;
-    group_sequence sequence{};
-    app_error code = app_error::cancel;
-};
-/// A request of `session` was refused: its share of the requests to `publisher` is used up, or the publisher grants no
-/// more.
-struct request_refused {
-    std::uint64_t session = 0;
-    std::uint64_t publisher = 0;
-    std::string broadcast;
-    std::string track;
-};
-/// A growing group has outgrown the cache: new readers get nothing of the track until it ends.
-struct group_outgrew_cache {
-    std::uint64_t publisher = 0;
-    std::string broadcast;
-    std::string track;
-    group_sequence sequence{};
-    std::uint64_t bytes = 0;
-};
-using relay_notice = std::variant<admission_wanted, session_ended, peer_misbehaved, peer_leaving, broadcast_changed,
-    reader_lost_group, request_refused, group_outgrew_cache>;
 
 struct relay_stats {
     std::size_t sessions = 0;
@@ -243,6 +191,7 @@ private:
     void answer(peer& source, query_id query, F&& f);
     void track_request_ended(peer& p, request_id request);
     void on_end(relaying::track& t, group_sequence end);
+    void note_gap(relaying::track& t, const groups_dropped& gap);
     void end_cleanly(relaying::track&);
     void end_silent(time_point now);
     relaying::track* upstream_track(peer&, subscribe_id) noexcept;
@@ -259,6 +208,7 @@ private:
     // impl/relay_announcements.hpp: which publisher serves a name
     [[nodiscard]] static std::size_t weight(std::string_view path) noexcept;
     bool count_announcement(peer& p, std::string_view path);
+    [[nodiscard]] std::vector<hop_id> identified(const peer& p, std::span<const hop_id> hops) const;
     [[nodiscard]] std::optional<route> best_route(std::string_view announced) const;
     void take_over(std::string_view announced, const std::optional<route>& before, std::uint64_t changer);
     void index_route(relaying::track& t);
@@ -294,7 +244,9 @@ private:
     peer* next_source(relaying::group_fetch& f);
     errc ask_next(relaying::group_fetch& f);
     void fetch_failed(relaying::group_fetch& f, app_error code);
-    void begin_fetched(relaying::group_fetch& f);
+    bool serve_fetched(peer& p, request_id request, relaying::group_fetch& f);
+    bool begin_fetched(relaying::group_fetch& f);
+    bool keep_fetching(relaying::group_fetch& f);
     void end_silent_fetches(time_point now);
     void on(peer&, const frame_data&);
     void fetch_ended(peer& source, const group_closed& e);
@@ -303,7 +255,8 @@ private:
     void forget(relaying::group_fetch& f);
 
     // impl/relay_fill.hpp: groups that a publisher has cut off
-    bool fill(peer& source, relaying::track& t, relaying::log_entry& entry, app_error code);
+    bool fill(peer& source, relaying::track& t, relaying::log_entry& entry, std::uint64_t asker);
+    bool fill_for(const relaying::reader& r, relaying::log_entry& entry);
     void filled(relaying::group_fetch& f, bool complete);
     void complete_filled(relaying::group_fetch& f);
     void stop_filling(relaying::track& t);
@@ -373,6 +326,7 @@ private:
     static constexpr std::size_t overdue_max = 64;        ///< SUBSCRIBEs examined for one that is overdue.
     static constexpr std::size_t requested_ends_max = 64; ///< Per track: earlier Group Ends that may still be in force.
     static constexpr std::size_t gaps_max = 64;           ///< Per track.
+    static constexpr std::uint8_t fills_max = 4;          ///< FETCHes for the rest of one group.
     relay_options options_;
     slab_pool pool_;
     ready_list ready_;
@@ -437,7 +391,7 @@ inline result<void> relay::admit(std::uint64_t key, scope allowed) {
     const auto root = allowed.root;
     const bool may_publish = !allowed.publish.empty();
     if (const auto admitted = s->admit(std::move(allowed)); !admitted) return admitted;
-    if (may_publish) static_cast<void>(s->watch(root));
+    if (may_publish) static_cast<void>(s->watch_hidden(root));
     return {};
 }
 

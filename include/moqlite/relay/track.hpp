@@ -10,6 +10,7 @@
 #include <moqlite/relay/by_about.hpp>
 #include <moqlite/relay/cache.hpp>
 #include <moqlite/relay/demand.hpp>
+#include <moqlite/relay/group_ranges.hpp>
 #include <moqlite/relay/share.hpp>
 #include <moqlite/session/any_session.hpp>
 #include <optional>
@@ -121,7 +122,8 @@ struct track : upstream_request,
     track_stage stage = track_stage::live;
     track_standing standing = track_standing::found;
     std::optional<subscribe_id> subscription;
-    subscribe_options requested;                ///< The options that we sent to its publisher.
+    subscribe_options requested; ///< The options that we sent to its publisher.
+    milliseconds start_age{}; ///< Where Max Age decides about the start: the largest of a reader that begins so, too.
     std::vector<group_sequence> requested_ends; ///< Earlier Group Ends: the publisher may have ended at one of them.
     std::optional<group_sequence> start;        ///< The publisher's first group, once reported.
     std::optional<group_sequence> end;
@@ -142,6 +144,7 @@ struct track : upstream_request,
     std::uint64_t inputs_at_takeover = 0; ///< peer_inputs() of its publisher at superseded_at.
     track_log log;
     moqlite::detail::list<group_fetch, filling_tag> fills; ///< FETCHes for the rest of its groups.
+    group_ranges accounted;                                ///< Groups that have arrived, or were reported as dropped.
     std::vector<groups_dropped> gaps; ///< The latest ranges that the publisher reported as dropped, for later readers.
     moqlite::detail::list<reader, of_track_tag> readers;
     demand wanted;                           ///< Combined options of the readers.

@@ -40,6 +40,10 @@ struct route {
     std::uint64_t source = 0; ///< Key of the session that announced it; 0 for our own broadcast.
     route_cost cost{};        ///< With all links so far.
     std::uint64_t since = 0; ///< Set by the table: the number of the change with which its source began to announce it.
+    /// It was announced here by its publisher: one hop, or one without an id and the id that it got here.
+    [[nodiscard]] bool is_direct() const noexcept {
+        return hops.size() <= 1 || (hops.size() == 2 && hops.back() == hop_id{});
+    }
     bool operator==(const route& other) const noexcept {
         return hops == other.hops && source == other.source && cost == other.cost;
     }
@@ -280,7 +284,7 @@ private:
         const auto of_a = facts(a);
         const auto of_b = facts(b);
         if (of_a != of_b) return of_a < of_b;
-        if (a.hops.size() > 1 && a.hops != b.hops) {
+        if (!a.is_direct() && a.hops != b.hops) {
             const auto hash_a = detail::route_hash(path, a.hops);
             const auto hash_b = detail::route_hash(path, b.hops);
             if (hash_a != hash_b) return hash_a < hash_b;

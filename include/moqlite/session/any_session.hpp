@@ -82,6 +82,9 @@ public:
     result<watch_id> watch(std::string_view prefix) {
         return visit([&](auto& s) { return s.watch(prefix); });
     }
+    result<watch_id> watch_hidden(std::string_view prefix) {
+        return visit([&](auto& s) { return s.watch_hidden(prefix); });
+    }
     result<void> unwatch(watch_id id) {
         return visit([&](auto& s) { return s.unwatch(id); });
     }

@@ -31,6 +31,7 @@ class group_reader;
 namespace detail {
 struct reader_tag;
 struct waiting_tag;
+struct resized_tag;
 } // namespace detail
 
 /// A counted reference to a group. Not atomic: one thread at a time, like everything here.
@@ -54,6 +55,12 @@ private:
     friend class group;
     explicit group_ref(group* g) noexcept;
     group* group_ = nullptr;
+};
+
+/// Is put on a list when the memory of its group changes after the group has ended, so that whoever counts it need not
+/// look at all groups.
+struct memory_watch : detail::list_hook<detail::resized_tag> {
+    detail::list<memory_watch, detail::resized_tag>* resized = nullptr;
 };
 
 /// An append-only log of the frames of one group, in the wire image of one format (the body of a group stream after
@@ -129,8 +136,8 @@ public:
         wake_all();
     }
 
-    /// Resets, with `code`, every reader that has at least `least` bytes to send or to be acknowledged, and in an open
-    /// group those that wait for growth, so that memory can be freed. False: there is none.
+    /// Resets, with `code`, every reader that keeps at least `least` bytes in memory, and in an open group those that
+    /// wait for growth, so that memory can be freed. False: there is none.
     bool evict_readers(app_error code, std::uint64_t least = 0);
 
     // Facts.
@@ -172,6 +179,8 @@ public:
         return sum;
     }
     [[nodiscard]] bool has_readers() const noexcept { return !readers_.empty(); }
+    /// At most one; nullptr: none any more. It must outlive its watch.
+    void watch_memory(memory_watch* who) noexcept { watch_ = who; }
 
 private:
     friend class group_ref;
@@ -219,10 +228,16 @@ private:
     [[nodiscard]] bool make_header(frame_format f, const detail::chain_position& at) noexcept;
 
     void free_front() noexcept {
+        const bool is_watched = watch_ != nullptr && state_ != state::open;
+        const auto before = is_watched ? memory() : 0;
         log_.free_front(pool_);
         // A later reader would need the headers from their beginning.
         if (lost_head() != 0)
             for (auto& headers : headers_) headers.free_front(pool_);
+        if (is_watched && memory() != before) resized();
+    }
+    void resized() noexcept {
+        if (watch_ != nullptr && state_ != state::open && !watch_->linked()) watch_->resized->push_back(*watch_);
     }
     void wake_readers() noexcept;
     void wake_all() noexcept;
@@ -241,6 +256,7 @@ private:
     timestamp last_time_{};
     detail::list<group_reader, detail::reader_tag> readers_;
     detail::list<group_reader, detail::waiting_tag> waiting_;
+    memory_watch* watch_ = nullptr;
     app_error abort_code_ = app_error::cancel;
     std::uint32_t references_ = 0;
     frame_format format_;

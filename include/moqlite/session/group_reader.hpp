@@ -195,12 +195,11 @@ public:
     [[nodiscard]] std::uint64_t unacked() const noexcept {
         return written_.log.at - acked_.log.at + written_.headers.at - acked_.headers.at;
     }
-    /// Bytes that have arrived, and that it keeps in memory although it does not want them: before the first frame
-    /// wanted, and behind the last.
-    [[nodiscard]] std::uint64_t kept_unread() const noexcept {
-        const auto kept = [&] { return group_->size() - (acked_.log.in != nullptr ? acked_.log.in->begin : 0); };
-        if (!started_) return kept();
-        return bounded_ && is_final() && unsent() + unacked() == 0 ? group_->size() - acked_.log.at : 0;
+    /// Bytes that it keeps in memory: those that it has yet to send or to see acknowledged, and those that it does not
+    /// want, before its first frame and behind its last.
+    [[nodiscard]] std::uint64_t held() const noexcept {
+        const auto from = std::max(acked_.log.at, acked_.log.in != nullptr ? acked_.log.in->begin : 0);
+        return std::max(unsent() + unacked(), group_->size() - from);
     }
     [[nodiscard]] const group_ref& source() const noexcept { return group_; }
     /// Set once the group was evicted under this reader.
@@ -383,7 +382,7 @@ inline void group::wake_all() noexcept {
 inline bool group::evict_readers(app_error code, std::uint64_t least) {
     bool any = false;
     readers_.for_each([&](group_reader& r) {
-        const auto held = std::max(r.unsent() + r.unacked(), r.kept_unread());
+        const auto held = r.held();
         if (held < least || (r.is_final() && held == 0)) return;
         r.evicted_ = code;
         r.wake();

@@ -133,9 +133,15 @@ public:
 
     // Commands: subscribe to the peer.
 
-    /// Asks for announcements of the broadcasts below `prefix`.
+    /// Asks for announcements of the broadcasts below `prefix`, except those that a segment below it hides: one that
+    /// begins with '.' (moq-lite-wire §6.1). They can be subscribed to all the same.
     result<watch_id> watch(std::string_view prefix) {
-        return open() ? watching_.start(path::normalise(prefix)) : errc::closed;
+        return open() ? watching_.start(path::normalise(prefix), false) : errc::closed;
+    }
+    /// The same with hidden ones, for a relay, which others may ask for them. Before moq-lite-07 many peers do not
+    /// announce them.
+    result<watch_id> watch_hidden(std::string_view prefix) {
+        return open() ? watching_.start(path::normalise(prefix), true) : errc::closed;
     }
     /// Ends without further events.
     result<void> unwatch(watch_id id) { return watching_.stop(id); }
@@ -212,10 +218,12 @@ public:
         return publishing_.drop(id, first, last, code);
     }
     /// Reports to the subscriber that no group at or after `end` will exist. Earlier ones may still be served.
+    /// errc::invalid_argument: a later one was served.
     result<void> end_track(request_id id, group_sequence end) { return publishing_.end_track(id, end); }
     /// Serves nothing more: the subscription ends cleanly once every served group has arrived. Unless end_track() has
     /// done so, sends END after the last served group where the version has END, but not if that group is the Group
-    /// End.
+    /// End: the track may go on. Then, from moq-lite-06 on, the subscription stays open until the subscriber leaves, or
+    /// wants more groups, which may be served.
     result<void> finish(request_id id) { return publishing_.finish(id); }
 
     // Commands: the session itself.
@@ -347,11 +355,13 @@ private:
     bool bidi_blocked_ = false;
     std::uint64_t peer_inputs_ = 0;
     bool writing_ = false;
-    bool unanswered_ = false;    ///< An open_stream or write_stream was polled.
-    bool ended_ = false;         ///< session_closed was reported.
-    bool told_to_leave_ = false; ///< We have sent GOAWAY.
-    bool viewing_ = false;       ///< Events that alias the last input may be waiting.
-    bool inside_ = false;        ///< Catches overlapping calls.
+    bool announcements_wait_ = false;   ///< For an END, in this pump.
+    bool announcements_waited_ = false; ///< In the last pump, in vain.
+    bool unanswered_ = false;           ///< An open_stream or write_stream was polled.
+    bool ended_ = false;                ///< session_closed was reported.
+    bool told_to_leave_ = false;        ///< We have sent GOAWAY.
+    bool viewing_ = false;              ///< Events that alias the last input may be waiting.
+    bool inside_ = false;               ///< Catches overlapping calls.
 };
 
 inline session::session(role side, version v, session_options options, time_point now)

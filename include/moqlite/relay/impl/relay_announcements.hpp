@@ -11,7 +11,7 @@ inline void relay::on(peer& p, const broadcast_available& e) {
     if (!is_announced_by(e.path, p.key) && !count_announcement(p, e.path)) return;
     const auto before = best_route(e.path);
     const auto cost = p.leaving ? route_cost::highest() : e.cost;
-    table_.set(e.path, {{e.hops.begin(), e.hops.end()}, p.key, cost});
+    table_.set(e.path, {identified(p, e.hops), p.key, cost});
     notice(broadcast_changed{p.key, std::string(e.path), true});
     take_over(e.path, before, p.key);
 }
@@ -43,6 +43,22 @@ inline void relay::on(peer& p, const goaway_received& e) {
         table_.set(path, std::move(costly));
         take_over(path, before, p.key);
     }
+}
+
+/// A publisher without a hop id gets one for its connection, so that other relays can tell its routes from those of
+/// others. The hop without an id stays: the route is anonymous.
+inline std::vector<hop_id> relay::identified(const peer& p, std::span<const hop_id> hops) const {
+    std::vector<hop_id> out;
+    const auto own = number(options_.origin);
+    if (own != 0 && !hops.empty() && hops.front() == hop_id{} && hops.size() < options_.bounds.route_hops) {
+        // Our hop is random and unique: so is this, a mix of it and the number of the connection.
+        auto mixed = own + p.key * 0x9e3779b97f4a7c15;
+        for (const auto factor : {0xbf58476d1ce4e5b9, 0x94d049bb133111eb}) mixed = (mixed ^ mixed >> 29) * factor;
+        const hop_id id{(mixed ^ mixed >> 32) >> 11 | 1}; // Below 2^53, for JavaScript.
+        if (id != options_.origin && std::find(hops.begin(), hops.end(), id) == hops.end()) out.push_back(id);
+    }
+    out.insert(out.end(), hops.begin(), hops.end());
+    return out;
 }
 
 /// The approximate cost of an announcement: its entry, its route, and the listeners' state.
@@ -137,9 +153,9 @@ inline bool relay::same_publisher(const route& a, const route& b) noexcept {
 
 /// A publisher that announces the name on its own session may have reconnected before an earlier session timed out.
 inline void relay::watch_earlier_sessions(std::string_view announced, const route& now) {
-    if (now.hops.size() != 1) return;
+    if (!now.is_direct()) return;
     for (const auto& way : table_.find(announced)->routes) {
-        if (way.source == now.source || way.hops.size() != 1) continue;
+        if (way.source == now.source || !way.is_direct()) continue;
         const auto its = tracks_by_route_.find(std::pair{announced, way.source});
         if (its != tracks_by_route_.end()) its->second.for_each([&](relaying::track& t) { supersede(t); });
     }

@@ -9,7 +9,7 @@ namespace moqlite {
 inline void relay::on(peer& p, const setup_received& e) {
     p.origin = e.origin;
     // A server that we connected to needs no admission; we watch its announcements.
-    if (p.session->side() == role::client) return static_cast<void>(p.session->watch(""));
+    if (p.session->side() == role::client) return static_cast<void>(p.session->watch_hidden(""));
     notice(admission_wanted{p.key, std::string(e.path)});
 }
 
@@ -121,6 +121,7 @@ inline void relay::on(peer& p, const subscribe_requested& e) {
     r.options = e.options;
     attach(*t, r);
     p.requests.insert(number(e.request), &r);
+    if (starts_by_age(p.key)) t->start_age = std::max(t->start_age, e.options.max_age);
     const auto first = e.options.start.value_or(group_sequence{});
     if (t->requested.start && !t->highest && first < *t->requested.start) resubscribe_earlier(*t, e.options.start);
     join(*t, r);
@@ -226,9 +227,15 @@ inline void relay::on(peer& p, const groups_dropped& e) {
     relaying::track* t = upstream_track(p, e.subscription);
     // For a group that is here, group_closed reports it.
     if (t == nullptr || (e.first == e.last && t->log.find(e.first) != nullptr)) return;
-    if (t->gaps.size() == gaps_max) t->gaps.erase(t->gaps.begin());
-    t->gaps.push_back(e);
-    t->readers.for_each([&](relaying::reader& r) { drop(r, e.first, e.last, e.code); });
+    t->accounted.add(e.first, e.last);
+    note_gap(*t, e);
+}
+
+/// Groups will not arrive: reports them to the readers.
+inline void relay::note_gap(relaying::track& t, const groups_dropped& gap) {
+    if (t.gaps.size() == gaps_max) t.gaps.erase(t.gaps.begin());
+    t.gaps.push_back(gap);
+    t.readers.for_each([&](relaying::reader& r) { drop(r, gap.first, gap.last, gap.code); });
 }
 
 inline void relay::on(peer& p, const subscription_ended& e) {
@@ -266,10 +273,13 @@ inline void relay::end_cleanly(relaying::track& t) {
     if (!t.end && t.highest) on_end(t, next(*t.highest));
     relaying::clear_timer(suspected_ends_, t.end_timer);
     note_end(t);
-    t.readers.for_each([&](relaying::reader& r) {
-        accept(t, r);
-        finish_if_served(t, r);
-    });
+    t.readers.for_each([&](relaying::reader& r) { accept(t, r); });
+    // Its publisher may not have reported them: some never do, and since moq-lite-07 there is no message for it.
+    if (t.end)
+        t.accounted.for_each_gap(*t.start, *t.end, [&](group_sequence first, group_sequence last) {
+            note_gap(t, {.first = first, .last = last, .code = app_error::dropped});
+        });
+    t.readers.for_each([&](relaying::reader& r) { finish_if_served(t, r); });
     if (t.main != nullptr) return retire(t); // Later readers find more in the log of the first subscription.
     destroy_if_unused(t);
 }
@@ -309,6 +319,7 @@ inline void relay::on(peer& p, const group_opened& e) {
         groups_lost_ += t->wanted.readers();
         return on(p, groups_dropped{e.subscription, e.sequence, e.sequence, app_error::bounds_exceeded});
     }
+    t->accounted.add(e.sequence, e.sequence);
     auto& entry = cache_.add(t->log, std::move(g), {p.key, e.group}, now_);
     note_delivery(*t, relaying::delivery::groups);
     t->highest = std::max(t->highest.value_or(e.sequence), e.sequence);
@@ -325,7 +336,7 @@ inline void relay::on(peer& p, const group_closed& e) {
     auto* entry = t->log.find(e.sequence);
     // A dropped group may have arrived again, and the second may still be arriving.
     if (entry != nullptr && entry->arriving() && entry->group->ended() != group::state::open) {
-        if (!e.complete && fill(p, *t, *entry, e.code)) return;
+        if (!e.complete && fill(p, *t, *entry, t->asker)) return;
         cache_.complete(*entry, now_);
     }
     if (t->is_draining() && !serves_arriving_groups(*t)) abandon(*t);

@@ -14,7 +14,7 @@ inline void relay::on(peer& p, const fetch_requested& e) {
     if (relaying::track* known = known_track(key)) {
         for (relaying::track* t : {known, known->live}) {
             auto* entry = t != nullptr ? t->log.find(e.sequence) : nullptr;
-            if (entry != nullptr && p.session->serve(e.request, entry->group)) return cache_.recount(*entry);
+            if (entry != nullptr && p.session->serve(e.request, entry->group)) return;
         }
     }
     const fetch_key wanted{key, e.sequence};
@@ -29,14 +29,11 @@ inline void relay::on(peer& p, const fetch_requested& e) {
     }
     auto& f = *found;
     f.strict = f.strict || p.is_relay;
+    if (f.begun && !serve_fetched(p, e.request, f)) return;
     f.waiting.emplace(p.key, e.request);
     p.waiting_fetches.insert(number(e.request), found);
-    if (f.begun) {
-        if (!p.session->serve(e.request, f.group))
-            static_cast<void>(p.session->reject(e.request, app_error::bounds_exceeded));
-    } else if (f.upstream == 0) {
-        if (const auto why = ask_next(f); why != errc::ok) fetch_failed(f, wire_code(why));
-    }
+    if (f.begun || f.upstream != 0) return;
+    if (const auto why = ask_next(f); why != errc::ok) fetch_failed(f, wire_code(why));
 }
 
 /// A running fetch that `asker` can share: from a publisher that still announces the name, with the first of the frames
@@ -122,15 +119,44 @@ inline void relay::fetch_failed(relaying::group_fetch& f, app_error code) {
     forget(f);
 }
 
-/// The first frame of a group, or its end, has arrived: serves the waiting requests as it grows.
-inline void relay::begin_fetched(relaying::group_fetch& f) {
-    if (std::exchange(f.begun, true)) return;
+/// False: refused, since its session has too many groups waiting.
+inline bool relay::serve_fetched(peer& p, request_id request, relaying::group_fetch& f) {
+    if (p.session->serve(request, f.group)) return true;
+    static_cast<void>(p.session->reject(request, app_error::bounds_exceeded));
+    return false;
+}
+
+/// The first frame of a group, or its end, has arrived: serves the waiting requests as it grows. False: none of them
+/// could be served, and the fetch is over.
+inline bool relay::begin_fetched(relaying::group_fetch& f) {
+    if (std::exchange(f.begun, true)) return true;
     note_delivery(f, relaying::delivery::groups);
-    if (f.fills == nullptr) cache_.track_uncached(f.group);
-    for (const auto& [key, request] : f.waiting)
-        if (any_session* s = session(key); s != nullptr && !s->serve(request, f.group))
-            static_cast<void>(
-                s->reject(request, app_error::bounds_exceeded)); // Its session has too many groups waiting.
+    if (f.fills != nullptr) return true;
+    cache_.track_uncached(f.group);
+    std::erase_if(f.waiting, [&](const auto& one) {
+        peer* asker = find(one.first);
+        if (asker == nullptr) return true;
+        if (serve_fetched(*asker, one.second, f)) return false;
+        asker->waiting_fetches.erase(number(one.second));
+        return true;
+    });
+    return keep_fetching(f);
+}
+
+/// Some requests wait no longer. False: none does, and the FETCH was cancelled.
+inline bool relay::keep_fetching(relaying::group_fetch& f) {
+    if (!f.waiting.empty()) {
+        const auto its = f.waiting.lower_bound({f.asker, request_id{}});
+        if (its == f.waiting.end() || its->first != f.asker) pass_charge(f, f.waiting.begin()->first);
+        return true;
+    }
+    discharge(f);
+    if (peer* source = find(f.upstream)) {
+        static_cast<void>(source->session->stop(f.id, app_error::cancel));
+        source->fetches.erase(number(f.id));
+    }
+    forget(f);
+    return false;
 }
 
 /// Bytes of a fetched group. They are stored here, not by the session: until the first byte another publisher can still
@@ -140,7 +166,7 @@ inline void relay::on(peer& p, const frame_data& e) {
     auto* const* found = p.fetches.find(number(e.group));
     if (found == nullptr) return;
     auto& f = **found;
-    begin_fetched(f);
+    if (!begin_fetched(f)) return;
     f.moved_at = now_;
     f.moqlite::detail::list_hook<relaying::moving_tag>::unlink();
     moving_.push_back(f);
@@ -171,7 +197,7 @@ inline void relay::fetch_ended(peer& source, const group_closed& e) {
     source.fetches.erase(number(e.group));
     if (f.fills != nullptr) return filled(f, e.complete);
     if (!e.complete && !f.begun) return fetch_failed(f, e.code);
-    begin_fetched(f);
+    if (!begin_fetched(f)) return;
     const bool too_short = e.complete && f.group->frames() == 0 && f.frames.first != object_id{};
     if (too_short || !e.complete || !f.group->finish()) f.group->abort(too_short ? app_error::not_found : e.code);
     discharge(f);
@@ -208,17 +234,7 @@ inline void relay::fetch_request_ended(peer& p, request_id request) {
     auto& f = **found;
     p.waiting_fetches.erase(number(request));
     f.waiting.erase({p.key, request});
-    peer* source = find(f.upstream);
-    if (!f.waiting.empty()) {
-        if (f.asker == p.key) pass_charge(f, f.waiting.begin()->first);
-        return;
-    }
-    discharge(f);
-    if (source != nullptr) {
-        static_cast<void>(source->session->stop(f.id, app_error::cancel));
-        source->fetches.erase(number(f.id));
-    }
-    forget(f);
+    static_cast<void>(keep_fetching(f));
 }
 
 /// Forwards a datagram at once to all readers whose version has datagrams; never stores it.
@@ -226,6 +242,7 @@ inline void relay::on(peer& p, const group_datagram& e) {
     relaying::track* t = upstream_track(p, e.subscription);
     if (t == nullptr) return;
     note_delivery(*t, relaying::delivery::groups);
+    t->accounted.add(e.sequence, e.sequence);
     t->readers.for_each([&](relaying::reader& r) {
         any_session* s = session(r.session);
         const bool wanted = (!r.first || *r.first <= e.sequence) && (!r.options.end || e.sequence <= *r.options.end);

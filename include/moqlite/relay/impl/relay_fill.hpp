@@ -7,20 +7,20 @@
 namespace moqlite {
 
 /// The publisher has cut off a group, and a reader wants every frame: fetches those that are missing, and its readers
-/// read on. Once per group. Live readers accept the loss. False: it is not done.
-inline bool relay::fill(peer& source, relaying::track& t, relaying::log_entry& entry, app_error code) {
+/// read on. A few times per group. Live readers accept the loss. False: it is not done.
+inline bool relay::fill(peer& source, relaying::track& t, relaying::log_entry& entry, std::uint64_t asker) {
     auto& g = *entry.group;
-    const bool wanted = t.wanted.readers() != t.wanted.live() && !t.is_retired();
+    const bool wanted = t.wanted.readers() != t.wanted.live() && !t.is_retired() && entry.fills != fills_max;
     if (!wanted || !g.can_reopen() || !source.session->features().frame_ranges || source.session->is_closed())
         return false;
     const track_ref about{t.broadcast, t.name};
-    if (!may_ask(source, t.asker, relaying::request_kind::fetch, about)) return false;
+    if (!may_ask(source, asker, relaying::request_kind::fetch, about)) return false;
     const frame_range missing{object_id{number(g.next_object()) - (g.missing() != 0 ? 1 : 0)}, {}};
     const auto made = group_fetches_.insert(
         std::make_unique<relaying::group_fetch>(fetch_key{{t.broadcast, t.name}, g.sequence()}, missing));
     auto& f = **made;
     f.group = entry.group;
-    f.cut = code;
+    f.cut = g.abort_code();
     f.fills = &t;
     t.fills.push_back(f);
     const auto id = source.session->fetch(about, g.sequence(), t.requested.priority, missing);
@@ -28,10 +28,18 @@ inline bool relay::fill(peer& source, relaying::track& t, relaying::log_entry& e
     f.id = *id;
     f.upstream = source.key;
     source.fetches.insert(number(*id), &f);
-    charge(source, f, t.asker);
-    entry.from.group = *id;
+    charge(source, f, asker);
+    ++entry.fills;
+    entry.from = {source.key, *id};
+    if (!entry.arriving()) cache_.reopen(entry);
     g.reopen();
     return true;
+}
+
+/// The same when a reader comes to a group that was cut off while no reader wanted every frame.
+inline bool relay::fill_for(const relaying::reader& r, relaying::log_entry& entry) {
+    peer* source = relaying::is_live(r.options) ? nullptr : find(r.of->upstream);
+    return source != nullptr && entry.group->lost_head() == 0 && fill(*source, *r.of, entry, r.session);
 }
 
 /// The FETCH has ended, or has failed: then the group stays cut off, with the code that it was reset with.

@@ -155,9 +155,10 @@ inline void relay::serve(relaying::reader& r, relaying::log_entry& e) {
     any_session* s = session(r.session);
     if (s == nullptr || must_wait(r, *s, sequence)) return;
     r.highest = std::max(r.highest.value_or(sequence), sequence);
-    if (s->serve(r.request, e.group)) return cache_.recount(e);
+    if (s->serve(r.request, e.group)) return;
     // It was cut off, or its head is gone.
     const bool cut = e.group->ended() == group::state::aborted;
+    if (cut && fill_for(r, e)) return serve(r, e);
     auto& t = *r.of;
     if (!cut && e.group->lost_head() != 0) {
         if (e.arriving() && !std::exchange(t.outgrown, true))
@@ -282,7 +283,9 @@ inline void relay::ask_upstream(relaying::track& t) {
     auto wanted = t.wanted.sum();
     if (t.uncapped) wanted.end.reset();
     wanted.start = t.requested.start;
-    if (!t.start && !t.highest && !wanted.start && starts_by_age(t.upstream)) wanted.max_age = t.requested.max_age;
+    // Until it has begun, Max Age is where it begins: readers whose version begins at the latest group do not count.
+    if (!t.start && !t.highest && !wanted.start && starts_by_age(t.upstream))
+        wanted.max_age = std::min(wanted.max_age, std::max(t.requested.max_age, t.start_age));
     if (wanted == t.requested) return;
     auto changes = changes_to(wanted);
     changes.start.reset(); // Unchanged.

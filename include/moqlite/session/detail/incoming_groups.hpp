@@ -147,6 +147,14 @@ public:
         if (g.log) g.log->abort(code);
         leave(g);
     }
+    /// Ends a subscription that did not end cleanly, or may not have, with its arriving groups.
+    void end(subscription& s, bool finished, app_error code) {
+        s.groups.for_each([&](incoming_group& g) {
+            if (!g.fin_arrived) c_.out.stop(g.id, code);
+            cut(g, code);
+        });
+        subscriptions_.close(s, finished, code);
+    }
     void cut(incoming_group& g, app_error code) {
         if (g.log) g.log->abort(code);
         if (g.of == nullptr && g.fetch == nullptr) return leave(g);
@@ -191,6 +199,7 @@ private:
         if (s == nullptr) return reject(g, errc::unknown_subscription), true;
         ++s->opened;
         if (!subscription_table::covers(*s, header.sequence)) return reject(g, errc::group_out_of_range), true;
+        if (s->has_ended_before(header.sequence)) return reject_beyond_end(g, *s), true;
         if (!s->may_start(header.sequence, header.frame_start)) return reject(g, errc::bad_frame_range), true;
         if (s->by_sequence.find(number(header.sequence)) != nullptr) return reject(g, errc::duplicate_group), true;
         g.of = s;
@@ -270,6 +279,18 @@ private:
         stop_stream(g, wire_code(why));
         if (g.at != incoming_group::stage::prefix) return cut(g, wire_code(why));
         leave(g);
+    }
+    /// The publisher has contradicted its END: from moq-lite-06 on that fails the track.
+    void reject_beyond_end(incoming_group& g, subscription& s) {
+        constexpr auto why = errc::group_out_of_range;
+        reject(g, why);
+        if (!must_send_end(c_.dialect)) return;
+        if (s.stream != nullptr) {
+            c_.abandon_reading(*s.stream, wire_code(why));
+            c_.out.abandon(*s.stream, wire_code(why));
+        }
+        s.fin_arrived = false; // It no longer ends cleanly.
+        end(s, false, wire_code(why));
     }
     /// Stops reading the stream.
     void stop_stream(incoming_group& g, app_error code) {

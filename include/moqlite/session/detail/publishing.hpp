@@ -56,6 +56,9 @@ public:
     /// Number of groups that wait for a stream.
     [[nodiscard]] std::size_t unbound() const noexcept { return scheduler_.unbound(); }
 
+    /// An END follows as soon as groups have got their streams.
+    [[nodiscard]] bool owes_end() const noexcept { return ends_owed_ != 0; }
+
     std::optional<byte_view> next_datagram() { return datagrams_.pop(); }
     /// Groups that have grown, ended or been evicted since the last pump.
     void take_woken();
@@ -71,8 +74,12 @@ public:
     served_group* next(ring<stream_id>& ids);
     /// The ranges to write for a group, and whether FIN follows.
     write_stream lend(served_group& s, std::span<byte_view> out);
-    /// There was no memory for what it has to write.
-    void starved(served_group& s) { lose(s, wire_code(errc::out_of_memory_limit), true); }
+    /// It has nothing to lend: it has nothing to write, or there was no memory for that.
+    void lent_nothing(served_group& s) {
+        if (s.unsent() != 0) return lose(s, wire_code(errc::out_of_memory_limit), true);
+        scheduler_.remove(s);
+        s.wait();
+    }
     void written(served_group& s, std::size_t offered, std::size_t n, bool fin);
     [[nodiscard]] bool acked(served_group& s, std::uint64_t n);
     void writable(served_group& s);
@@ -142,6 +149,7 @@ private:
         if (r.kind == request_kind::subscribe) by_wire_id_.erase(r.wire_id);
         assert(r.groups.empty());
         pending_drops_ -= r.drops.size();
+        ends_owed_ -= r.end_owed ? 1 : 0;
         requests_.destroy(r);
     }
     void end(incoming_request& r, bool delivered) {
@@ -262,6 +270,7 @@ private:
     list<incoming_request, recount_tag> to_recount_; ///< Requests with bytes acknowledged since the last pump.
     list<incoming_request, dropping_tag> dropping_;  ///< Requests with drops and room on their stream.
     std::size_t pending_drops_ = 0;                  ///< Ranges of all requests.
+    std::size_t ends_owed_ = 0;                      ///< Requests with `end_owed`.
     std::vector<request_id> excess_drops_;           ///< Requests with too many drops.
     std::uint64_t next_id_ = 0;
 };

@@ -43,10 +43,12 @@ struct incoming_request : list_hook<owned_tag>, list_hook<dropping_tag>, list_ho
     bool accepted = false;
     bool ok_written = false;
     bool end_written = false;
+    bool end_owed = false;             ///< It is known, and waits for the last group's stream.
     std::optional<group_sequence> end; ///< As the application gave it; written once the count of streams is final.
     std::uint64_t streams = 0;         ///< Group streams opened.
     std::uint64_t unbound = 0;         ///< Groups that wait for a stream.
     bool finishing = false;            ///< The application serves nothing more.
+    bool at_cap = false;               ///< The same up to its Group End, where it may not end without END.
     bool capped = false;               ///< A Group End was set; since then it may only be raised.
     std::uint64_t wire_id = 0;
     subscribe_options options; ///< For a FETCH, start and end are its group.
@@ -54,7 +56,8 @@ struct incoming_request : list_hook<owned_tag>, list_hook<dropping_tag>, list_ho
     flow groups_to_send;
     list<served_group, of_request_tag> groups;
     std::size_t group_count = 0;
-    group_sequence beyond{}; ///< One past the highest group that was served, or the start sent in SUBSCRIBE_OK.
+    group_sequence beyond{};     ///< One past the highest group that was served.
+    group_sequence start_sent{}; ///< In SUBSCRIBE_OK.
     // Groups with something to write, as last accounted.
     indexed_heap<served_group, oldest_first, waiting_place> waiting;
     std::uint64_t unsent = 0;                ///< Their bytes.

@@ -101,7 +101,7 @@ public:
     /// Whether a group of that sequence was requested.
     [[nodiscard]] bool wants(subscribe_id id, group_sequence sequence) noexcept {
         const subscription* s = subscriptions_.find(id);
-        return s != nullptr && subscription_table::covers(*s, sequence);
+        return s != nullptr && subscription_table::covers(*s, sequence) && !s->has_ended_before(sequence);
     }
 
     // Answers of the publisher.
@@ -125,10 +125,7 @@ public:
         } else if (has_options_in_ok(c_.dialect) && !s->answered) {
             return errc::response_before_ok;
         } else if (const auto* end = std::get_if<wire::lite::subscribe_end>(&*decoded)) {
-            if (must_send_end(c_.dialect) && s->beyond > end->group) return errc::group_out_of_range;
-            s->end = end->group;
-            if (has_stream_count(c_.dialect)) s->streams = end->streams;
-            c_.emit(subscription_end_known{s->id, end->group});
+            return end_arrived(stream, *s, *end);
         } else if (const auto* drop = std::get_if<wire::lite::subscribe_drop>(&*decoded)) {
             if (drop->end < drop->start) return errc::group_out_of_range;
             s->accounted += number(drop->end) - number(drop->start) + 1;
@@ -136,17 +133,29 @@ public:
         }
         return errc::ok;
     }
+    errc end_arrived(control_stream& stream, subscription& s, const wire::lite::subscribe_end& end) {
+        if (s.beyond > end.group) {
+            if (must_send_end(c_.dialect)) return errc::group_out_of_range;
+            // In earlier versions only the message fails: some publishers have sent the last group instead.
+            c_.emit(stream_rejected{stream.id, errc::group_out_of_range});
+            return errc::ok;
+        }
+        s.end = end.group;
+        if (has_stream_count(c_.dialect)) s.streams = end.streams;
+        c_.emit(subscription_end_known{s.id, end.group});
+        return errc::ok;
+    }
     /// The peer's side of a subscribe stream of ours has ended.
     void stream_ended(control_stream& stream, bool finished, app_error code) {
         if (subscription* s = subscriptions_.find(subscribe_id{stream.owner})) {
             if (finished && must_send_end(c_.dialect) && !s->end) {
                 c_.emit(stream_rejected{stream.id, errc::end_missing});
-                return end(*s, false, wire_code(errc::end_missing));
+                return groups_.end(*s, false, wire_code(errc::end_missing));
             }
             s->fin_arrived = finished;
             // Groups that still arrive were sent before the FIN.
             if (finished && !s->groups.empty()) return;
-            finished ? subscriptions_.end_cleanly(*s) : end(*s, false, code);
+            finished ? subscriptions_.end_cleanly(*s) : groups_.end(*s, false, code);
         }
     }
     /// A subscribe stream of ours has closed.
@@ -154,7 +163,7 @@ public:
         subscription* s = subscriptions_.find(subscribe_id{stream.owner});
         if (s == nullptr) return;
         s->stream = nullptr;
-        if (!s->fin_arrived) return end(*s, false, app_error::cancel);
+        if (!s->fin_arrived) return groups_.end(*s, false, app_error::cancel);
         if (s->groups.empty()) subscriptions_.end_cleanly(*s);
     }
     [[nodiscard]] std::optional<time_point> quiet_until() const noexcept { return subscriptions_.quiet_until(); }
@@ -165,7 +174,7 @@ public:
         if (subscription* s = subscriptions_.first()) {
             // A publisher that ends the track, and then the session without error, has sent everything.
             const bool well = s->list_hook<quiet_tag>::linked() && c_.closing->by_peer && code == app_error::cancel;
-            return end(*s, well, code), true;
+            return groups_.end(*s, well, code), true;
         }
         return false;
     }
@@ -181,13 +190,6 @@ private:
         s.repeats = false;
         s.requested = s.options;
         s.new_start.reset(); // The options keep it: without a start some publishers return to the latest group.
-    }
-    void end(subscription& s, bool finished, app_error code) {
-        s.groups.for_each([&](incoming_group& g) {
-            if (!g.fin_arrived) c_.out.stop(g.id, code);
-            groups_.cut(g, code);
-        });
-        subscriptions_.close(s, finished, code);
     }
 
     context& c_;

@@ -47,6 +47,8 @@ struct subscription : list_hook<owned_tag>, list_hook<quiet_tag>, list_hook<upda
     list<incoming_group, of_subscription_tag> groups; ///< Arriving groups.
     pointer_table<incoming_group> by_sequence;        ///< The same, by sequence.
 
+    /// No such group exists, as far as the publisher has reported.
+    [[nodiscard]] bool has_ended_before(group_sequence g) const noexcept { return end && *end <= g; }
     void note_frame_start() noexcept {
         if (options.frame_start == object_id{}) return;
         const std::pair asked{options.start.value_or(group_sequence{}), options.frame_start};

@@ -31,6 +31,7 @@ struct watch : list_hook<owned_tag> {
     watch_id id{};
     control_stream* stream = nullptr;
     std::string prefix;    ///< Relative to the root.
+    bool hidden = false;   ///< It wants hidden broadcasts, too.
     bool answered = false; ///< ANNOUNCE_OK has arrived.
     bool synced = false;
     std::uint64_t initial_left = 0; ///< Announcements of the initial set that have not arrived yet.
@@ -47,11 +48,10 @@ class watching {
 public:
     explicit watching(context& c) noexcept : c_(c) {}
 
-    result<watch_id> start(std::string_view prefix) {
+    result<watch_id> start(std::string_view prefix, bool hidden) {
         const auto wanted = c_.names.relative(prefix);
         if (!wanted) return errc::out_of_scope;
-        // Hidden broadcasts, too: others may ask us for them.
-        const wire::lite::announce_request message{c_.names.written_prefix(*wanted), c_.origin, true};
+        const wire::lite::announce_request message{c_.names.written_prefix(*wanted), c_.origin, hidden};
         if (const auto why = c_.encodable(message); why != errc::ok) return why;
         if (const auto why = c_.may_request(); why != errc::ok) return why;
         auto normal = path::normalise(*wanted);
@@ -61,6 +61,7 @@ public:
         auto& w = watches_.make();
         w.id = watch_id{next_id_++};
         w.prefix = std::move(normal);
+        w.hidden = hidden;
         w.stream = &stream;
         stream.owner = number(w.id);
         by_id_.insert(number(w.id), w);
@@ -268,6 +269,7 @@ private:
         auto hops = m.hops;
         if (const auto why = resolve_hops(w, m.hop_base, hops); why != errc::ok) return why;
         if (at == &w.refused_path) return errc::ok; // A refused announcement was never reported.
+        if (outgrows(*at, hops)) return errc::too_many_announcements;
         keep_chain(w, *at, hops);
         if (at->refused) return errc::ok;
         path::join(c_.names.allowed.root, at->name, c_.path_scratch);
@@ -327,9 +329,14 @@ private:
         }
         return errc::ok;
     }
+    /// An update of this many hops takes more memory than is left.
+    [[nodiscard]] bool outgrows(const announced_path& at, const wire::lite::hop_list& hops) const noexcept {
+        return has_announce_bases(c_.dialect) && hops.size() > at.chain.size() && is_full_of_bytes();
+    }
     void keep_chain(watch& w, announced_path& at, const wire::lite::hop_list& hops) {
         if (!has_announce_bases(c_.dialect)) return;
         const auto before = weight(at);
+        if (hops.size() < at.chain.size()) at.chain = {}; // Otherwise it keeps more memory than is counted.
         at.chain.assign(hops.begin(), hops.end());
         at.chain_known = true;
         w.live_bytes += weight(at) - before;
@@ -364,8 +371,9 @@ private:
         if (c_.origin != hop_id{} && std::find(hops_.begin(), hops_.end(), c_.origin) != hops_.end()) return false;
         if (path::has_wildcard(c_.path_scratch)) return false;
         const auto name = c_.names.relative(c_.path_scratch);
-        return name && wire_names::covered(c_.names.allowed.publish,
-                           *name); // Otherwise the peer may not publish it, and it is ignored.
+        if (!name || (!w.hidden && path::is_hidden(path::strip(*name, w.prefix).value_or(*name)))) return false;
+        return wire_names::covered(c_.names.allowed.publish,
+            *name); // Otherwise the peer may not publish it, and it is ignored.
     }
     void set_available(watch& w, announced_path& at, const route_cost& said) {
         const auto price = c_.own_cost.value_or(has_route_cost(c_.dialect) ? c_.peer_cost.value_or(1) : 1);
@@ -384,9 +392,8 @@ private:
         sync(w);
     }
 
-    [[nodiscard]] bool is_full() const noexcept {
-        return announced_ >= c_.bounds.announcements || announced_bytes_ >= c_.bounds.announced_bytes;
-    }
+    [[nodiscard]] bool is_full() const noexcept { return announced_ >= c_.bounds.announcements || is_full_of_bytes(); }
+    [[nodiscard]] bool is_full_of_bytes() const noexcept { return announced_bytes_ >= c_.bounds.announced_bytes; }
     [[nodiscard]] std::size_t weight(const announced_path& at) const noexcept {
         return c_.names.allowed.root.size() + at.name.size() + at.chain.size() * sizeof(hop_id);
     }

@@ -62,9 +62,12 @@ inline bool group::make_header(frame_format f, const detail::chain_position& at)
     std::array<std::byte, detail::header_record::size_max> record;
     const auto before = detail::header_record{frame->consumed, used, frame->size}.write(record);
     auto& headers = headers_of(f);
-    if (!headers.keep_together(pool_, before + used) || !headers.append(pool_, byte_view{record}.first(before), 0) ||
-        !headers.append(pool_, byte_view{header}.first(used), 0))
-        return false;
+    const auto had = headers.memory();
+    const bool added = headers.keep_together(pool_, before + used) &&
+                       headers.append(pool_, byte_view{record}.first(before), 0) &&
+                       headers.append(pool_, byte_view{header}.first(used), 0);
+    if (headers.memory() != had) resized();
+    if (!added) return false;
     slab& s = *headers.back();
     const auto number_of_it = number(first_) + headers_made_[static_cast<std::size_t>(f)]++;
     if (s.frame != slab::no_frame) return true;

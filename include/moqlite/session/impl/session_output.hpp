@@ -17,7 +17,10 @@ inline std::optional<output> session::poll_output() {
     publishing_.end_excess_drops();
     if (!writing_) {
         publishing_.write_drops();
-        announcing_.write();
+        // Some peers lose the end of a track whose retraction overtakes its END: in a pump that may write both, END
+        // goes first.
+        announcements_wait_ = publishing_.owes_end() && !announcements_waited_;
+        if (!announcements_wait_) announcing_.write();
         subscribing_.write_updates();
     }
     if (auto next = c_.out.next_stop()) return next;
@@ -26,6 +29,9 @@ inline std::optional<output> session::poll_output() {
         if (auto next = next_open()) return next;
         if (const auto bytes = publishing_.next_datagram()) return detail::as_output(send_datagram{*bytes});
     }
+    if (auto next = next_write()) return next;
+    if (!std::exchange(announcements_wait_, false)) return std::nullopt;
+    announcing_.write();
     return next_write();
 }
 
@@ -74,7 +80,7 @@ inline std::optional<output> session::next_write() {
     while (auto* s = publishing_.next(ids_)) {
         const auto w = publishing_.lend(*s, ranges_);
         if (w.size == 0 && !w.fin) {
-            publishing_.starved(*s);
+            publishing_.lent_nothing(*s);
             continue;
         }
         write_.group = s;
@@ -150,6 +156,8 @@ inline void session::flushed() noexcept {
     c_.out.stall.connection_full(write_.due);
     end_write();
     announcing_.pump_ended();
+    announcements_waited_ = std::exchange(announcements_wait_, false);
+    if (announcements_waited_) c_.ready.mark();
     c_.out.executed();
     publishing_.executed();
 }

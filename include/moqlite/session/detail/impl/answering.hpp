@@ -71,7 +71,7 @@ inline result<void> publishing::serve_datagram(
     incoming_request* r = subscriber(id);
     if (r == nullptr) return errc::not_found;
     if (r->finishing) return errc::already_answered;
-    auto why = wanted(*r, sequence);
+    auto why = r->end && *r->end <= sequence ? errc::group_ended : wanted(*r, sequence);
     if (why == errc::ok) why = datagrams_.push({r->wire_id, sequence, time, payload});
     if (why == errc::ok) r->beyond = std::max(r->beyond, moqlite::next(sequence));
     return why == errc::ok ? result<void>{} : why;
@@ -91,6 +91,7 @@ inline result<void> publishing::end_track(request_id id, group_sequence end) {
     if (r == nullptr) return errc::not_found;
     if (r->end) return errc::already_answered;
     if (number(end) > wire::varint_max) return errc::value_too_large;
+    if (end < r->beyond) return errc::invalid_argument;
     write_end(*r, end);
     r->end = end;
     return {};
@@ -103,6 +104,7 @@ inline void publishing::write_end(incoming_request& r, std::optional<group_seque
     if (has_subscribe_end(c_.dialect))
         static_cast<void>(c_.send(*r.stream, wire::lite::subscribe_end{*end, r.streams}));
     r.end_written = true;
+    ends_owed_ -= std::exchange(r.end_owed, false) ? 1 : 0;
 }
 
 inline result<void> publishing::finish(request_id id) {
@@ -110,13 +112,16 @@ inline result<void> publishing::finish(request_id id) {
     if (r == nullptr) return errc::not_found;
     // An ended track without groups needs no OK, except in versions where OK must come first.
     if (has_options_in_ok(c_.dialect) && !r->ok_written) write_ok(*r, std::nullopt);
-    // Some subscribers treat a FIN without END as a failure. But a subscription that ends at its Group End may continue
-    // after it.
-    const bool at_cap = r->options.end && *r->options.end < r->beyond;
-    if (!r->end && !at_cap)
-        static_cast<void>(end_track(id, std::max(r->beyond, r->options.start.value_or(group_sequence{}))));
+    // Some subscribers treat a FIN without END as a failure. But the track may continue after a Group End: an END there
+    // would be wrong, so that where a FIN requires one, the subscription waits for its subscriber.
+    const auto beyond = std::max({r->beyond, r->start_sent, r->options.start.value_or(group_sequence{})});
+    const bool at_cap = r->options.end && *r->options.end < beyond;
+    r->at_cap = at_cap && !r->end && must_send_end(c_.dialect);
+    if (r->at_cap) return {};
+    if (!r->end && !at_cap) static_cast<void>(end_track(id, beyond));
     r->finishing = true;
     write_end(*r, r->end);
+    if (r->end && !r->end_written && !std::exchange(r->end_owed, true)) ++ends_owed_;
     finish_if_delivered(*r);
     return {};
 }
@@ -182,6 +187,7 @@ inline errc publishing::update_arrived(control_stream& stream, byte_view body) {
     if (last_before && (raised != before || raised_frame != last_before)) raise_last(*r, *before);
     watch_ages(*r, true);
     c_.emit(subscribe_updated{r->id, r->options});
+    r->at_cap = r->at_cap && before == raised;
     if (before != raised) c_.emit(groups_wanted{r->id, r->options.end});
     return errc::ok;
 }
@@ -231,9 +237,10 @@ inline void publishing::peer_left(control_stream& stream) {
     if (r == nullptr) return;
     // Our FIN is in flight and may still arrive, unless the stream was abandoned.
     if (r->finishing && r->group_count == 0 && stream.reading != read_state::abandoned) return;
+    const bool delivered = r->at_cap && r->group_count == 0;
     lose_all(*r, app_error::cancel);
     c_.out.finish(stream);
-    end(*r, false);
+    end(*r, delivered);
 }
 
 /// Both sides of a request stream have ended.
@@ -274,6 +281,7 @@ inline served_group* publishing::on_stream(const control_stream& stream) noexcep
 inline errc publishing::servable(const incoming_request& r, const group& g) const noexcept {
     const auto sequence = g.sequence();
     if (const auto why = wanted(r, sequence); why != errc::ok) return why;
+    if (r.end && *r.end <= sequence) return errc::group_ended;
     if (!can_become(g.format(), c_.frames) || g.subgroup() != subgroup_id{}) return errc::unsupported;
     const auto frames = frames_wanted(r.options, sequence);
     if (!group_reader::can_read(g, c_.frames, frames)) return errc::not_found;
@@ -283,7 +291,7 @@ inline errc publishing::servable(const incoming_request& r, const group& g) cons
 }
 
 inline void publishing::write_ok(incoming_request& r, std::optional<group_sequence> first) {
-    if (first) r.beyond = std::max(r.beyond, *first);
+    r.start_sent = first.value_or(r.start_sent);
     auto options = r.options;
     options.priority = r.publisher;
     options.start = first;
