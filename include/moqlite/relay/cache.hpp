@@ -129,8 +129,9 @@ public:
         queue(e);
     }
     /// More of a group that was complete arrives.
-    void reopen(log_entry& e) noexcept {
+    void reopen(log_entry& e, time_point now) noexcept {
         unqueue(e);
+        e.arrived = now;
         bytes_ -= std::exchange(e.counted, 0);
         --count_;
         arriving_.push_back(e);

@@ -31,7 +31,7 @@ inline bool relay::fill(peer& source, relaying::track& t, relaying::log_entry& e
     charge(source, f, asker);
     ++entry.fills;
     entry.from = {source.key, *id};
-    if (!entry.arriving()) cache_.reopen(entry);
+    if (!entry.arriving()) cache_.reopen(entry, now_);
     g.reopen();
     return true;
 }
