@@ -54,7 +54,7 @@ struct desk {
     void tell(const event& e) { reader.handle(e, now); }
     void accepted(std::uint64_t start) { tell(subscription_accepted{id, at(start)}); }
     void end_known(std::uint64_t end) { tell(subscription_end_known{id, at(end)}); }
-    void ended() { tell(subscription_ended{id, true, app_error::cancel}); }
+    void ended(bool lacks_groups = false) { tell(subscription_ended{id, true, app_error::cancel, lacks_groups}); }
     void dropped(std::uint64_t first, std::uint64_t last) {
         tell(groups_dropped{id, at(first), at(last), app_error::evicted});
     }

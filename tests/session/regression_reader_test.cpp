@@ -119,6 +119,39 @@ TEST_CASE("after a clean end missing groups are not awaited", "[session][reader]
     CHECK(d.reader.finished());
 }
 
+TEST_CASE("what a complete reader lacks at the end of the track is lost", "[session][reader][loss][regression]") {
+    desk d{from(0)};
+    d.accepted(0);
+    d.whole(1);
+    d.pass(2s);
+    CHECK(d.read() == list{"1.0 x"}); // Group 0 is skipped.
+    d.dropped(3, 3);
+    CHECK(d.lost() == list{"3 to 3 evicted"});
+    d.whole(5);
+    d.end_known(8);
+    SECTION("reported as such") {
+        d.ended(true);
+        CHECK(d.read() == list{"5.0 x"});
+        CHECK(d.reader.finished());
+        CHECK(d.lost() == list{"0 to 0 dropped", "2 to 2 dropped", "4 to 4 dropped", "6 to 7 dropped"});
+    }
+    SECTION("or numbers have gaps") {
+        d.ended(false);
+        CHECK(d.read() == list{"5.0 x"});
+        CHECK(d.lost().empty());
+    }
+}
+
+TEST_CASE("a live reader lacks nothing at the end of the track", "[session][reader][loss]") {
+    desk d{live};
+    d.accepted(0);
+    d.whole(0);
+    d.end_known(3);
+    d.ended(true);
+    CHECK(d.read() == list{"0.0 x"});
+    CHECK(d.lost().empty());
+}
+
 TEST_CASE("a piece of a group that was cut off may still be consumed, and affects no other group",
     "[session][reader][regression]") {
     desk d{from(0)};

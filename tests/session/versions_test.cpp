@@ -268,7 +268,7 @@ TEST_CASE("on later versions, too, if an announced group is missing", "[session]
     }
     SECTION("but not for ever") {
         CHECK(client.tick_after(250ms - 1ns).empty());
-        CHECK(client.tick_after(1ns) == list{"subscription_ended 0 finished"});
+        CHECK(client.tick_after(1ns) == list{"subscription_ended lacking 0 finished"});
     }
 }
 

@@ -110,7 +110,7 @@ private:
                 return line{"groups_dropped"} << x.subscription << x.first << "to" << x.last << x.code;
             },
             [](const subscription_ended& x) -> std::string {
-                line out{"subscription_ended"};
+                line out{x.lacks_groups ? "subscription_ended lacking" : "subscription_ended"};
                 out << x.subscription;
                 return x.finished ? out << "finished" : out << x.code;
             },

@@ -98,6 +98,10 @@ struct subscription_ended {
     subscribe_id subscription{};
     bool finished = false;
     app_error code = app_error::cancel;
+    /// Finished, but without all groups below its end, or below the last one where the version has no END: neither did
+    /// they arrive in time, nor did the publisher report them as dropped, which it cannot from moq-lite-07 on. It may
+    /// have left out their numbers.
+    bool lacks_groups = false;
     bool operator==(const subscription_ended&) const = default;
 };
 /// Stands for the subscription of a group that was fetched.

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
-#include <moqlite/containers/ring.hpp>
 #include <moqlite/core/limits.hpp>
 #include <moqlite/core/result.hpp>
+#include <moqlite/session/detail/losses.hpp>
 #include <moqlite/session/event.hpp>
 #include <moqlite/session/frame_cursor.hpp>
 #include <moqlite/session/group.hpp>
@@ -14,7 +14,6 @@
 #include <optional>
 #include <string>
 #include <variant>
-#include <vector>
 
 namespace moqlite {
 
@@ -37,14 +36,6 @@ struct track_reader_options {
     /// How long a subscription that was cut off waits for a successor, which starts at its newest group. A successor
     /// needs the broadcast to be announced, still or again, to a watch() of this session. 0: a cut-off is a failure.
     duration follow{};
-};
-
-/// Wanted groups that will not be read.
-struct lost_groups {
-    group_sequence first{};
-    group_sequence last{}; ///< Inclusive.
-    app_error code = app_error::cancel;
-    bool operator==(const lost_groups&) const = default;
 };
 
 /// How far a track has been read.
@@ -148,10 +139,7 @@ public:
     }
 
     /// Wanted groups that will not arrive, in the order in which that became known.
-    [[nodiscard]] std::optional<lost_groups> poll_lost() {
-        if (lost_.empty()) return std::nullopt;
-        return lost_.pop();
-    }
+    [[nodiscard]] std::optional<lost_groups> poll_lost() { return losses_.poll(); }
     [[nodiscard]] std::optional<group_sequence> last_complete_group() const noexcept { return last_complete_; }
     [[nodiscard]] std::uint64_t groups_read() const noexcept { return groups_read_; }
     /// The track has ended and all of it has been read.
@@ -255,7 +243,7 @@ private:
         if (is_ours(e.subscription)) end_ = e.end;
     }
     void on(const groups_dropped& e) {
-        if (is_ours(e.subscription)) lose(e.first, e.last, e.code);
+        if (is_ours(e.subscription)) losses_.lose({e.first, e.last, e.code}, next_);
     }
     void on(const subscription_ended& e) {
         if (!is_ours(e.subscription)) return;
@@ -275,6 +263,7 @@ private:
             return;
         }
         if (!next_ && !groups_.empty()) next_ = groups_.begin()->first;
+        if (e.lacks_groups && options_.mode == reading::complete) losses_.lose_missing(next_, groups_, end_);
         ended_ = true;
     }
     void on(const group_opened& e) {
@@ -283,7 +272,7 @@ private:
         end_at_.reset();
         const bool late = next_ && e.sequence < *next_;
         if (late || groups_.contains(e.sequence)) {
-            if (holds(skipped_, e.sequence)) lost_.push({e.sequence, e.sequence, app_error::old});
+            losses_.arrived_late(e.sequence);
             return static_cast<void>(session_.stop(e.group, app_error::cancel));
         }
         auto log = group::make(pool_, e.sequence, session_.features().frames, {}, e.first);
@@ -362,7 +351,7 @@ private:
         if (!awaits_successor() || !announced_ || now_ < retry_at_ || !groups_.empty()) return;
         stopped_at_ = position();
         next_.reset(), reading_.reset(), cap_.reset(), end_.reset(), gap_until_.reset();
-        dropped_.clear(), skipped_.clear();
+        losses_.clear();
         ++restarts_;
         retry_at_ = now_;
         if (!subscribe()) failed_ = std::exchange(cut_, std::nullopt);
@@ -370,24 +359,6 @@ private:
 
     // Gaps and losses.
 
-    static bool holds(const std::vector<groups_dropped>& in, group_sequence s) {
-        return std::any_of(in.begin(), in.end(), [&](const auto& d) { return d.first <= s && s <= d.last; });
-    }
-    /// Records that groups will not arrive, and reports those that are still wanted and not reported yet.
-    void lose(group_sequence first, group_sequence last, app_error code) {
-        if (next_) {
-            first = std::max(first, *next_);
-            std::erase_if(dropped_, [&](const auto& d) { return d.last < *next_; });
-        }
-        for (const auto& d : dropped_) {
-            if (d.first <= first && first <= d.last) first = moqlite::next(d.last);
-            if (first <= last && d.first <= last && last <= d.last) last = group_sequence{number(d.first) - 1};
-        }
-        if (last < first) return;
-        lost_.push({first, last, code});
-        if (dropped_.size() == dropped_max) dropped_.erase(dropped_.begin());
-        dropped_.push_back({{}, first, last, code});
-    }
     /// Gives up a group: its unread rest is lost.
     void drop(typename std::map<group_sequence, arriving>::iterator at, app_error code) {
         auto& g = at->second;
@@ -396,26 +367,20 @@ private:
         const auto sequence = at->first;
         if (!stopped_at_ && next_ == sequence) stopped_at_ = position();
         groups_.erase(at);
-        lose(sequence, sequence, code);
+        losses_.lose({sequence, sequence, code}, next_);
         if (!next_ || *next_ != sequence) return;
         next_ = moqlite::next(sequence);
         raise_cap();
     }
     /// Moves past groups that are known not to arrive.
     bool skip_known_gap() {
-        for (auto d = dropped_.begin(); d != dropped_.end(); ++d) {
-            if (*next_ < d->first || d->last < *next_) continue;
+        if (const auto behind = losses_.behind(*next_)) {
             const auto here = groups_.lower_bound(*next_); // It was reported as dropped, but arrived.
-            if (here != groups_.end() && here->first <= d->last) {
-                next_ = here->first;
-            } else {
-                next_ = moqlite::next(d->last);
-                dropped_.erase(d);
-            }
+            next_ = here != groups_.end() && here->first < *behind ? here->first : *behind;
             raise_cap();
             return true;
         }
-        // After a clean end, missing groups were never sent.
+        // After a clean end, what is missing and was not reported was never sent.
         return (ended_ || awaits_successor()) && skip_to_first(false);
     }
     bool skip_to_first(bool cut_current) {
@@ -424,10 +389,11 @@ private:
         const auto first = groups_.lower_bound(*next_);
         if (first == groups_.end()) return false;
         if (first->first == *next_) return true;
+        const group_sequence last{number(first->first) - 1};
         if (options_.mode == reading::live || awaits_successor())
-            lose(*next_, group_sequence{number(first->first) - 1}, app_error::old);
-        else if (skipped_.size() < dropped_max)
-            skipped_.push_back({{}, *next_, group_sequence{number(first->first) - 1}, app_error::old});
+            losses_.lose({*next_, last, app_error::old}, next_);
+        else
+            losses_.skip(*next_, last);
         next_ = first->first;
         raise_cap();
         return true;
@@ -451,7 +417,6 @@ private:
         if (!gap_until_) gap_until_ = now_ + (live ? options_.patience : options_.gap_patience);
     }
 
-    static constexpr std::size_t dropped_max = 1024;
     static constexpr duration retry_delay = std::chrono::milliseconds{200};
     static constexpr std::size_t spare_memory = 40 * 1024 * 1024; ///< One and a quarter frames of the largest size.
 
@@ -469,10 +434,8 @@ private:
     std::optional<group_sequence> last_complete_;
     std::optional<track_position> stopped_at_; ///< The first loss since the last consume().
     std::map<group_sequence, arriving> groups_;
-    std::vector<groups_dropped> dropped_;
-    std::vector<groups_dropped> skipped_; ///< Complete: skipped after gap_patience; if they arrive late, they are lost.
     std::optional<group_sequence> requested_start_; ///< The start of the last SUBSCRIBE.
-    detail::ring<lost_groups> lost_;
+    detail::losses losses_;
     std::uint64_t groups_read_ = 0;
     std::uint64_t held_ = 0;
     read_ahead ahead_;

@@ -57,14 +57,14 @@ public:
     /// Its FIN has arrived, and all known groups have ended. If the FIN may have overtaken groups, it ends only after a
     /// quiet period.
     void end_cleanly(subscription& s) {
-        if (has_fin_after_groups(c_.dialect) && !lacks_groups(s)) return close(s, true, app_error::cancel);
+        if (has_fin_after_groups(c_.dialect) && !awaits_groups(s)) return close(s, true, app_error::cancel);
         s.list_hook<quiet_tag>::unlink();
         s.quiet_since = c_.now;
         quiet_.push_back(s);
     }
     /// Reports the end of a subscription whose groups have all ended, finishes its stream, and forgets it.
     void close(subscription& s, bool finished, app_error code) {
-        c_.emit(subscription_ended{s.id, finished, code});
+        c_.emit(subscription_ended{s.id, finished, code, finished && lacks_groups(s)});
         if (s.stream != nullptr && !c_.closing) c_.out.finish(*s.stream);
         forget(s);
     }
@@ -80,13 +80,19 @@ public:
     }
 
 private:
-    /// Whether, according to its publisher, groups are missing: some publishers send FIN before their last groups.
-    static bool lacks_groups(const subscription& s) noexcept {
+    /// Whether, according to its publisher, groups are still to come: some publishers send FIN before their last
+    /// groups.
+    static bool awaits_groups(const subscription& s) noexcept {
         if (!s.end) return false;
-        if (s.streams) return s.opened < *s.streams;
+        return s.streams ? s.opened < *s.streams : lacks_groups(s);
+    }
+    /// Groups below the end, or below the last one where the version has no END, have neither arrived nor been reported
+    /// as dropped.
+    static bool lacks_groups(const subscription& s) noexcept {
+        auto end = number(s.end.value_or(s.beyond));
         const auto from = s.start ? s.start : s.first ? s.first : s.options.start; // A track without groups has no OK.
-        if (!from) return number(*s.end) != 0;
-        const auto end = s.highest ? std::min(number(*s.end), number(*s.highest) + 1) : number(*s.end);
+        if (!from) return end != 0;
+        if (s.highest) end = std::min(end, number(*s.highest) + 1);
         return end > number(*from) && end - number(*from) > s.accounted;
     }
 
