@@ -24,7 +24,6 @@ std::string active(std::string_view suffix, std::string_view hops = "00") {
 }
 std::string ended(std::string_view suffix) { return sized("00" + wire_text(suffix) + "00"); }
 /// The same as the session writes it.
-std::string plain(std::string_view spaced) { return to_hex(hex(spaced)); }
 
 } // namespace
 
@@ -122,12 +121,12 @@ TEST_CASE("a request is answered by ANNOUNCE_OK, the present state, and then the
     REQUIRE(server->announce("/room/cam/"));
     REQUIRE(server->announce("elsewhere"));
     CHECK(server.receive(0, "01 06 04 726f6f6d 00").empty());
-    CHECK(without(server.outputs(), "credit") == list{"write 0 " + plain("03 6222 01" + active("cam"))});
+    CHECK(without(server.outputs(), "credit") == list{"write 0 " + compact("03 6222 01" + active("cam"))});
     REQUIRE(server->announce("room/mic", {hop_id{7}}));
-    CHECK(server.outputs() == list{"write 0 " + plain(active("mic", "01 07"))});
+    CHECK(server.outputs() == list{"write 0 " + compact(active("mic", "01 07"))});
     REQUIRE(server->unannounce("room/cam"));
     REQUIRE(server->announce("room"));
-    CHECK(server.outputs() == list{"write 0 " + plain(ended("cam") + active(""))});
+    CHECK(server.outputs() == list{"write 0 " + compact(ended("cam") + active(""))});
     CHECK(server->unannounce("room/cam").error() == errc::not_found);
 }
 
@@ -137,9 +136,9 @@ TEST_CASE(
     begin(server);
     CHECK(server.receive(0, "01 02 00 00").empty());
     REQUIRE(server->announce("cam", {hop_id{7}}));
-    CHECK(without(server.outputs(), "credit") == list{"write 0 " + plain(active("cam", "02 07 09"))});
+    CHECK(without(server.outputs(), "credit") == list{"write 0 " + compact(active("cam", "02 07 09"))});
     REQUIRE(server->announce("cam", {hop_id{8}}));
-    CHECK(server.outputs() == list{"write 0 " + plain(ended("cam") + active("cam", "02 08 09"))});
+    CHECK(server.outputs() == list{"write 0 " + compact(ended("cam") + active("cam", "02 08 09"))});
 }
 
 TEST_CASE("an announcement that ends before it could be sent is not sent", "[session][announce]") {
@@ -161,7 +160,7 @@ TEST_CASE(
     REQUIRE(server->announce("tenant/room/b", {hop_id{5}, hop_id{3}}));
     REQUIRE(server->announce("tenant/secret"));
     CHECK(server->announce("other").error() == errc::out_of_scope);
-    CHECK(without(server.outputs(), "credit") == list{"write 0 " + plain("02 00 01" + active("room/a", "01 03"))});
+    CHECK(without(server.outputs(), "credit") == list{"write 0 " + compact("02 00 01" + active("room/a", "01 03"))});
 }
 
 TEST_CASE("when the watcher ends its side, so does the publisher", "[session][announce]") {

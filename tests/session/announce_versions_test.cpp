@@ -41,7 +41,6 @@ std::string update(std::string_view id, std::string_view route = "00 00 00") {
     return "02" + sized(std::string(id) + std::string(route));
 }
 /// The same as the session writes it.
-std::string plain(std::string_view spaced) { return to_hex(hex(spaced)); }
 std::string active(std::string_view suffix, std::string_view hops = "00") {
     return sized("01" + wire_text(suffix) + std::string(hops));
 }
@@ -238,16 +237,16 @@ TEST_CASE(
     CAPTURE(alpn(r.v));
     announcer server{r.v};
     REQUIRE(server->announce("cam", {hop_id{7}}));
-    CHECK(server.outputs() == list{"write 0 " + plain(r.came)});
+    CHECK(server.outputs() == list{"write 0 " + compact(r.came)});
     REQUIRE(server->announce("cam", {hop_id{8}}));
-    CHECK(server.outputs() == list{"write 0 " + plain(r.changed)});
+    CHECK(server.outputs() == list{"write 0 " + compact(r.changed)});
     REQUIRE(server->unannounce("cam"));
-    CHECK(server.outputs() == list{"write 0 " + plain(r.went)});
+    CHECK(server.outputs() == list{"write 0 " + compact(r.went)});
     REQUIRE(server->announce("cam"));
     const auto again = server.outputs();
-    if (has_typed_announces(r.v)) CHECK(again == list{"write 0 " + plain(start("cam"))});
+    if (has_typed_announces(r.v)) CHECK(again == list{"write 0 " + compact(start("cam"))});
     REQUIRE(server->unannounce("cam"));
-    if (has_typed_announces(r.v)) CHECK(server.outputs() == list{"write 0 " + plain(end("01"))});
+    if (has_typed_announces(r.v)) CHECK(server.outputs() == list{"write 0 " + compact(end("01"))});
 }
 
 TEST_CASE("announce ids are counted per request", "[session][announce][versions]") {
@@ -255,13 +254,13 @@ TEST_CASE("announce ids are counted per request", "[session][announce][versions]
     REQUIRE(server->announce("cam"));
     static_cast<void>(server.outputs());
     CHECK(server.receive(4, "01 04 03 63616d").empty());
-    CHECK(without(server.outputs(), "credit") == list{"write 4 " + plain("02 09 01" + start(""))});
+    CHECK(without(server.outputs(), "credit") == list{"write 4 " + compact("02 09 01" + start(""))});
     REQUIRE(server->announce("cam/two"));
-    CHECK(server.outputs() == list{"write 0 " + plain(start("cam/two")), "write 4 " + plain(start("two"))});
+    CHECK(server.outputs() == list{"write 0 " + compact(start("cam/two")), "write 4 " + compact(start("two"))});
     REQUIRE(server->unannounce("cam"));
     REQUIRE(server->unannounce("cam/two"));
-    CHECK(
-        server.outputs() == list{"write 0 " + plain(end("00") + end("01")), "write 4 " + plain(end("00") + end("01"))});
+    CHECK(server.outputs() ==
+          list{"write 0 " + compact(end("00") + end("01")), "write 4 " + compact(end("00") + end("01"))});
 }
 
 TEST_CASE(
@@ -273,7 +272,7 @@ TEST_CASE(
     CHECK(server.receive(0, "01 01 00").empty());
     REQUIRE(server->announce("a", {hop_id{3}}));
     REQUIRE(server->announce("b", {hop_id{4}}));
-    CHECK(without(server.outputs(), "credit").back() == "write 0 " + plain("02 00 01" + start("b", "01 04 00 00")));
+    CHECK(without(server.outputs(), "credit").back() == "write 0 " + compact("02 00 01" + start("b", "01 04 00 00")));
 }
 
 } // namespace moqlite::test::announce_versions_test

@@ -12,7 +12,6 @@ namespace moqlite::test::dialects_announce_test {
 namespace {
 
 version any_version() { return GENERATE(from_range(quic_versions)); }
-std::string plain(std::string_view spaced) { return to_hex(hex(spaced)); }
 
 /// The peer's first bidirectional stream: a request for announcements below `prefix`.
 std::string request(version v, std::string_view prefix) {
@@ -55,7 +54,7 @@ TEST_CASE(
     REQUIRE(client->watch("room"));
     REQUIRE(client->subscribe({"a", "b"}));
     CHECK(client.outputs() == list{"open bidi", "open bidi", "write 0 010504726f6f6d",
-                                  "write 4 " + plain("02 0b 00 0161 0162 00 00 00 00 00 00")});
+                                  "write 4 " + compact("02 0b 00 0161 0162 00 00 00 00 00 00")});
     CHECK(client.receive(0, "02 09 00  00 08 03 63616d 00 00 00 00 00").at(1) == "stream_rejected 0 message_too_long");
     server_of server{v};
     CHECK(server.receive(0, "01 06 04 726f6f6d 00") == list{"stream_rejected 0 message_too_long"});
@@ -75,7 +74,7 @@ TEST_CASE("an announcement's status is one byte", "[session][dialects §12.3]") 
     server_of server{v};
     CHECK(server.receive(0, request(v, "")).empty());
     REQUIRE(server->announce("cam"));
-    CHECK(server.said().back() == "write 0 " + plain((has_announce_ok(v) ? "02 09 01" : "") + came(v, "cam")));
+    CHECK(server.said().back() == "write 0 " + compact((has_announce_ok(v) ? "02 09 01" : "") + came(v, "cam")));
     watcher client{v};
     CHECK(client.receive(0, sized("40 01 03 63616d 00")).front() == "stream_rejected 0 bad_status");
 }
@@ -87,11 +86,11 @@ TEST_CASE("a prefix matches whole segments, with slashes at its ends or without"
     REQUIRE(server->announce("room/cam"));
     const auto ok = [&](std::string_view count) { return has_announce_ok(v) ? "02 09" + std::string(count) : ""; };
     CHECK(server.receive(0, request(v, "roo")).empty());
-    CHECK(server.said() == (has_announce_ok(v) ? list{"write 0 " + plain(ok("00"))} : list{}));
+    CHECK(server.said() == (has_announce_ok(v) ? list{"write 0 " + compact(ok("00"))} : list{}));
     std::uint64_t stream = 0;
     for (const auto* prefix : {"room", "/room", "room/", "//room//"}) {
         CHECK(server.receive(stream += 4, request(v, prefix)).empty());
-        CHECK(server.said() == list{"write " + std::to_string(stream) + " " + plain(ok("01") + came(v, "cam"))});
+        CHECK(server.said() == list{"write " + std::to_string(stream) + " " + compact(ok("01") + came(v, "cam"))});
     }
 }
 
@@ -105,10 +104,10 @@ TEST_CASE(
     REQUIRE(client->watch("room"));
     REQUIRE(client->subscribe({"room/cam", "v"}));
     REQUIRE(client->subscribe({"", "v"}));
-    CHECK(without(client.outputs(), "open") == list{"write 0 " + plain("01 03 01 2f 00"),
-                                                   "write 4 " + plain(request(version::lite_04, "/room/")),
-                                                   "write 8 " + plain(subscribe_bytes("00", "/room/cam", "v")),
-                                                   "write 12 " + plain(subscribe_bytes("01", "/", "v"))});
+    CHECK(without(client.outputs(), "open") == list{"write 0 " + compact("01 03 01 2f 00"),
+                                                   "write 4 " + compact(request(version::lite_04, "/room/")),
+                                                   "write 8 " + compact(subscribe_bytes("00", "/room/cam", "v")),
+                                                   "write 12 " + compact(subscribe_bytes("01", "/", "v"))});
     CHECK(client.receive(4, active("cam", "00")) == list{"broadcast_available 1 room/cam hops 0"});
     CHECK(client.receive(4, ended("cam")) == list{"broadcast_ended 1 room/cam"});
 }
@@ -128,7 +127,7 @@ TEST_CASE("from its first name on a peer is addressed in its own form", "[sessio
     REQUIRE(server->subscribe({"room/cam", "v"}));
     REQUIRE(server->watch("room"));
     CHECK(without(server.outputs(), "open") ==
-          list{"write 1 " + plain(subscribe_bytes("00", path, "v")), "write 5 " + plain(request(v, prefix))});
+          list{"write 1 " + compact(subscribe_bytes("00", path, "v")), "write 5 " + compact(request(v, prefix))});
 }
 
 TEST_CASE("a name with slashes equals the one without", "[session][dialects §12.5][gomoqt]") {
@@ -138,7 +137,7 @@ TEST_CASE("a name with slashes equals the one without", "[session][dialects §12
     REQUIRE(server->announce("root/room/cam"));
     CHECK(server.receive(0, request(v, "/room/")).empty());
     // It concatenates prefix and suffix.
-    CHECK(server.said().back() == "write 0 " + plain((has_announce_ok(v) ? "02 09 01" : "") + came(v, "cam")));
+    CHECK(server.said().back() == "write 0 " + compact((has_announce_ok(v) ? "02 09 01" : "") + came(v, "cam")));
     CHECK(server.receive(4, subscribe_bytes(v, "01", "/room/cam", "video")).front() ==
           "subscribe_requested 0 root/room/cam video priority 0 latency 0 ..");
 }
@@ -160,7 +159,7 @@ TEST_CASE("only moq-lite-04 has a dialect of slashes", "[session][dialects §12.
     static_cast<void>(server.receive(0, subscribe_bytes("00", "/room/mic", "v")));
     static_cast<void>(server.outputs());
     REQUIRE(server->watch("room"));
-    CHECK(server.outputs() == list{"open bidi", "write 1 " + plain(request(v, "room"))});
+    CHECK(server.outputs() == list{"open bidi", "write 1 " + compact(request(v, "room"))});
 }
 
 TEST_CASE("an event's names stay valid when it is answered by a request", "[session][dialects §12.5]") {
@@ -207,8 +206,8 @@ TEST_CASE(
     CHECK(server.said().empty());
     REQUIRE(server->announce("cam", {hop_id{7}}));
     const auto changed = server.said().at(0);
-    if (hops_include_sender(v)) CHECK(changed.starts_with("write 0 " + plain(ended("cam"))));
-    if (has_typed_announces(v)) CHECK(changed == "write 0 " + plain("02 05 00 01 07 00 00"));
+    if (hops_include_sender(v)) CHECK(changed.starts_with("write 0 " + compact(ended("cam"))));
+    if (has_typed_announces(v)) CHECK(changed == "write 0 " + compact("02 05 00 01 07 00 00"));
 }
 
 TEST_CASE("the end of an unknown announcement is ignored, and never sent", "[session][dialects §12.22]") {
@@ -244,9 +243,9 @@ TEST_CASE("on moq-lite-04 our own hop ends the list, and a list without any is o
     server_of server{version::lite_04};
     CHECK(server.receive(0, request(version::lite_04, "")).empty());
     REQUIRE(server->announce("cam"));
-    CHECK(server.said() == list{"write 0 " + plain(active("cam", "01 09"))});
+    CHECK(server.said() == list{"write 0 " + compact(active("cam", "01 09"))});
     REQUIRE(server->announce("mic", {hop_id{7}}));
-    CHECK(server.said() == list{"write 0 " + plain(active("mic", "02 07 09"))});
+    CHECK(server.said() == list{"write 0 " + compact(active("mic", "02 07 09"))});
     watcher client{version::lite_04};
     CHECK(client.receive(0, active("cam", "00")) == list{"broadcast_available 0 cam hops 0"});
 }

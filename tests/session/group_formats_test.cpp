@@ -1,5 +1,5 @@
 // One log, readers of several formats: the payload is shared, the headers of each format are made once.
-#include "hex.hpp"
+#include "taken.hpp"
 
 #include <algorithm>
 #include <array>
@@ -16,19 +16,6 @@ namespace moqlite::test::group_formats_test {
 namespace {
 
 constexpr std::array formats{frame_format::lite_size, frame_format::lite_time, frame_format::lite_leading_ones};
-
-std::string take(group_reader& reader, std::size_t most = SIZE_MAX) {
-    std::string out;
-    while (most != 0) {
-        std::array<byte_view, 3> ranges;
-        const auto l = reader.lend(ranges, most);
-        if (l.bytes == 0) break;
-        for (auto range : std::span{ranges}.first(l.ranges)) out += to_hex(range);
-        reader.wrote(l.bytes);
-        most -= l.bytes;
-    }
-    return out;
-}
 
 /// A group, and the bytes that a reader of each format has to get of it.
 struct studio {

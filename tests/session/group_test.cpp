@@ -1,5 +1,5 @@
 // The log of a group: bytes lent to readers, and when memory is freed.
-#include "hex.hpp"
+#include "taken.hpp"
 
 #include <algorithm>
 #include <array>
@@ -14,20 +14,6 @@ namespace moqlite::test::group_test {
 namespace {
 
 constexpr auto v = version::lite_05;
-
-/// Reads everything available.
-std::string take(group_reader& reader, std::size_t most = SIZE_MAX) {
-    std::string out;
-    while (most != 0) {
-        std::array<byte_view, 3> ranges;
-        const auto l = reader.lend(ranges, most);
-        if (l.bytes == 0) break;
-        for (auto range : std::span{ranges}.first(l.ranges)) out += to_hex(range);
-        reader.wrote(l.bytes);
-        most -= l.bytes;
-    }
-    return out;
-}
 
 } // namespace
 
