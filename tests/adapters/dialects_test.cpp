@@ -9,7 +9,8 @@
 
 namespace moqlite::test::dialects_test {
 
-TEST_CASE("a stream's code is understood raw and as HTTP/3 maps it", "[dialects §12.29][ngtcp2-1.24]") {
+TEST_CASE(
+    "a stream's code is understood raw and as HTTP/3 maps it", "[dialects §12.29][ngtcp2-1.24][dialects §16.2.19]") {
     memory_pair pair;
     const auto [client, server] = pair.connected();
     const auto cancel = number(webtransport::to_http3_code(app_error::cancel));

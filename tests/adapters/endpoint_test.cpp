@@ -198,7 +198,7 @@ TEST_CASE("a write to an unknown stream takes nothing and ends nothing") {
     CHECK(pair.client.endpoint.connections() == 1);
 }
 
-TEST_CASE("datagrams are sent when they fit, and dropped when they do not") {
+TEST_CASE("datagrams are sent when they fit, and dropped when they do not", "[dialects §16.2.18]") {
     memory_pair pair;
     const auto [client, server] = pair.connected();
     pair.run_for(1s);

@@ -108,7 +108,8 @@ TEST_CASE("stream codes are sent mapped, but raw to a peer that writes paths wit
     CHECK(s.rejection(path) == code);
 }
 
-TEST_CASE("stream codes are sent in the form of the peer's last one", "[dialects §12.29][ngtcp2-1.24]") {
+TEST_CASE(
+    "stream codes are sent in the form of the peer's last one", "[dialects §12.29][ngtcp2-1.24][dialects §16.2.19]") {
     const auto [v, path] = GENERATE(table<version, std::string>(
         {{version::lite_04, "room"}, {version::lite_04, "/room"}, {version::lite_05, "room"}}));
     rejecting_session s{v};

@@ -114,7 +114,7 @@ TEST_CASE("a fetch works without any subscription", "[relay][fetch]") {
     CHECK(one.groups() == list{"0: zero"});
 }
 
-TEST_CASE("a fetch that the publisher refuses or does not support is refused", "[relay][fetch]") {
+TEST_CASE("a fetch that the publisher refuses or does not support is refused", "[relay][fetch][dialects §16.2.16]") {
     scene s;
     auto& one = s.join();
     SECTION("refused") {

@@ -39,7 +39,8 @@ TEST_CASE("after a GOAWAY, running subscriptions go on, and new ones are refused
     CHECK(same.groups().back() == "2: for both");
 }
 
-TEST_CASE("after a GOAWAY of its publisher a request goes to another route", "[relay][goaway][dialects §9.9]") {
+TEST_CASE("after a GOAWAY of its publisher a request goes to another route",
+    "[relay][goaway][dialects §9.9][dialects §16.2.8]") {
     scene s;
     auto& cheap = s.publisher("room/cam", hop_id{100});
     auto& far = s.join({}, version::lite_05, hop_id{200});

@@ -50,7 +50,7 @@ const list latest{"4: x"};
 } // namespace
 
 TEST_CASE("where Max Age decides about the start, a subscription begins with the oldest cached group that it allows",
-    "[relay][max age]") {
+    "[relay][max age][dialects §16.1.6]") {
     for (const bool timed : {false, true}) {
         with_groups s{timed};
         for (const auto v : all_versions) {

@@ -54,7 +54,8 @@ TEST_CASE(
     CHECK(got == list{"0: 0", "1: 1", "2: 2", "3: 3", "4: 4", "5: 5"});
 }
 
-TEST_CASE("a group larger than the cache streams through, and is lost to late joiners", "[relay][memory]") {
+TEST_CASE("a group larger than the cache streams through, and is lost to late joiners",
+    "[relay][memory][dialects §16.2.14][dialects §7.6]") {
     scene s{bounded(mib, 256 * kib)};
     auto& camera = s.publisher();
     auto& reader = s.viewer();
@@ -144,7 +145,7 @@ TEST_CASE("a publisher that finishes nothing costs a healthy one no group", "[re
 }
 
 TEST_CASE("groups that never end are detected however small the cache is and however long they take",
-    "[relay][memory][regression]") {
+    "[relay][memory][regression][dialects §16.2.14]") {
     scene s{bounded(4 * mib, 16 * kib)};
     auto& camera = s.publisher();
     auto& good = s.viewer();

@@ -39,7 +39,8 @@ TEST_CASE("a broadcast is found beneath an announced path", "[relay][prefix]") {
     CHECK(viewer.heard() == list{"broadcast_ended 0 room/alice"});
 }
 
-TEST_CASE("a request beneath an announced path reaches its publisher", "[relay][prefix]") {
+TEST_CASE("a request beneath an announced path reaches its publisher",
+    "[relay][prefix][dialects §12.40][dialects §16.2.11]") {
     scene s;
     auto& room = s.publisher("room");
     static_cast<void>(room.heard());
@@ -86,7 +87,8 @@ TEST_CASE("a request beneath an announced path reaches its publisher", "[relay][
     }
 }
 
-TEST_CASE("a hidden broadcast is not discovered, and is requested by its name", "[relay][prefix][hidden]") {
+TEST_CASE("a hidden broadcast is not discovered, and is requested by its name",
+    "[relay][prefix][hidden][dialects §16.2.12]") {
     scene s;
     auto& camera = s.publisher("room/.backstage/cam");
     static_cast<void>(camera.heard());
@@ -245,7 +247,8 @@ TEST_CASE("a request takes no route that passes its requester", "[relay][prefix]
     CHECK(longer.heard().size() == 2);
 }
 
-TEST_CASE("what nothing covers is refused as unroutable, what its publisher lacks as that says", "[relay][prefix]") {
+TEST_CASE("what nothing covers is refused as unroutable, what its publisher lacks as that says",
+    "[relay][prefix][dialects §12.40][dialects §16.2.11]") {
     scene s;
     auto& viewer = viewer_of_alice(s);
     REQUIRE(viewer->request_track(alice));

@@ -14,7 +14,8 @@ struct teller {
     explicit teller(version v = version::lite_06, std::string_view prefix = "")
         : server(role::server, v, {.origin = hop_id{9}, .table = &table, .key = 50}) {
         begin(server);
-        CHECK(server.receive(0, "01 " + sized(wire_text(prefix) + (has_exclude_hop(v) || has_hidden(v) ? "00" : ""))).empty());
+        CHECK(server.receive(0, "01 " + sized(wire_text(prefix) + (has_exclude_hop(v) || has_hidden(v) ? "00" : "")))
+                .empty());
         static_cast<void>(server.outputs());
     }
     void set(std::vector<hop_id> hops, std::uint64_t source = 1, std::uint64_t cost = 0) {
@@ -61,7 +62,8 @@ TEST_CASE("new and removed routes are announced at once", "[session][announce][d
     CHECK(s.said() == start("01 03"));
 }
 
-TEST_CASE("a changed best route is held back 300 ms, and a newer change replaces it", "[session][announce][damping]") {
+TEST_CASE("a changed best route is held back 300 ms, and a newer change replaces it",
+    "[session][announce][damping][dialects §16.2.13]") {
     const auto v = GENERATE(from_range(all_versions));
     CAPTURE(alpn(v));
     teller s{v};
@@ -130,7 +132,7 @@ TEST_CASE("the time of a change is that of the input that caused it, also if it 
 }
 
 TEST_CASE("for 2 s after a retraction a strictly worse route to the same publisher is held back",
-    "[session][announce][damping]") {
+    "[session][announce][damping][dialects §16.2.13]") {
     const auto [hops, cost] = GENERATE(std::pair{2, 0}, std::pair{1, 7});
     teller s;
     s.set({p});

@@ -38,7 +38,7 @@ bool contains(const std::string& bytes, std::string_view suffix) {
 } // namespace
 
 TEST_CASE("a segment that begins with a dot, below the requested prefix, hides an announcement",
-    "[session][announce][hidden]") {
+    "[session][announce][hidden][dialects §12.39]") {
     const auto v = GENERATE(from_range(quic_versions));
     CAPTURE(alpn(v));
     announcer s{v};
@@ -58,7 +58,7 @@ TEST_CASE("a segment that begins with a dot, below the requested prefix, hides a
     if (has_announce_ok(v)) CHECK(s.listed("a/zz") == "write 8 020900"); // Hidden ones are not counted either.
 }
 
-TEST_CASE("a prefix that names the segment lists what is below it", "[session][announce][hidden]") {
+TEST_CASE("a prefix that names the segment lists what is below it", "[session][announce][hidden][dialects §12.39]") {
     const auto v = GENERATE(from_range(quic_versions));
     CAPTURE(alpn(v));
     announcer s{v};
@@ -74,7 +74,8 @@ TEST_CASE("a prefix that names the segment lists what is below it", "[session][a
     CHECK(contains(s.sent(), "late"));
 }
 
-TEST_CASE("from moq-lite-07 on a request says whether it wants hidden broadcasts, too", "[session][announce][hidden]") {
+TEST_CASE("from moq-lite-07 on a request says whether it wants hidden broadcasts, too",
+    "[session][announce][hidden][dialects §12.39]") {
     announcements table;
     subject server{role::server, version::lite_07_wip, {.origin = hop_id{9}, .table = &table, .key = 50}};
     begin(server);

@@ -59,7 +59,7 @@ struct announcer : subject {
 } // namespace
 
 TEST_CASE("an announcement that breaks a rule is refused alone and reported, and the others stay",
-    "[session][announce][regression]") {
+    "[session][announce][regression][dialects §16.1.3]") {
     const auto v = GENERATE(from_range(quic_versions));
     CAPTURE(alpn(v));
     watcher client{v};
@@ -193,7 +193,7 @@ TEST_CASE("the application gets an event when the peer cuts its announcements of
 }
 
 TEST_CASE("a route with a repeated hop, or through its reader or ourselves, is not forwarded",
-    "[session][announce][regression]") {
+    "[session][announce][regression][dialects §16.2.9]") {
     const auto v = GENERATE(version::lite_04, version::lite_05, version::lite_06);
     announcements table;
     subject server{role::server, v, {.origin = hop_id{9}, .table = &table, .key = 1}};

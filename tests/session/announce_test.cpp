@@ -105,7 +105,7 @@ TEST_CASE("after unwatch() there are no further events", "[session][announce]") 
     CHECK(client.receive(0, ended("cam")).empty());
 }
 
-TEST_CASE("a path with 33 segments is refused and nothing else", "[session][announce]") {
+TEST_CASE("a path with 33 segments is refused and nothing else", "[session][announce][dialects §7.2]") {
     watcher client;
     std::string path = "61";
     for (int i = 0; i < 32; ++i) path += "2f61";

@@ -109,7 +109,7 @@ TEST_CASE("a looping route keeps its id, and is reported once it no longer loops
 }
 
 TEST_CASE("a route longer than the operator's bound is dropped, not refused, and one of that length is not forwarded",
-    "[session][announce][versions]") {
+    "[session][announce][versions][dialects §7.1]") {
     const session_options three{.bounds = {.route_hops = 3}, .origin = hop_id{5}};
     watcher client{with_ids, three};
     // Its publisher, another relay, and the peer.
@@ -158,7 +158,8 @@ TEST_CASE("a route with 33 hops is not forwarded", "[session][announce][versions
     CHECK(relay.outputs().size() == 1);
 }
 
-TEST_CASE("a route's cost is the announced cost plus that of the link", "[session][announce][versions]") {
+TEST_CASE("a route's cost is the announced cost plus that of the link",
+    "[session][announce][versions][dialects §16.1.10][dialects §7.7]") {
     SECTION("as it is configured") {
         watcher client{with_ids, {.cost = 10}};
         CHECK(client.receive(0, "02 09 00" + start("cam", "00 02 03")).back() ==
@@ -202,8 +203,8 @@ TEST_CASE("an endless series of names exceeds the limit, whether used or not", "
     CHECK(client.receive(0, start("e")).back() == "session_closed bounds_exceeded too_many_announcements");
 }
 
-TEST_CASE(
-    "an announcement of an unknown type is skipped by its length and has no id", "[session][announce][versions]") {
+TEST_CASE("an announcement of an unknown type is skipped by its length and has no id",
+    "[session][announce][versions][dialects §16.1.4]") {
     watcher client;
     CHECK(client.receive(0, "02 09 00" + std::string("07 02 6869") + start("cam") + "3f 00" + start("mic")) ==
           list{"announcements_synced 0", "broadcast_available 0 room/cam hops 9",

@@ -79,7 +79,8 @@ TEST_CASE("the best route is the shortest, then the newest", "[announcements]") 
 
 // The order of moq-lite-wire §10, row by row.
 
-TEST_CASE("a named route is better than an anonymous one, whatever they cost", "[announcements][order]") {
+TEST_CASE(
+    "a named route is better than an anonymous one, whatever they cost", "[announcements][order][dialects §16.2.10]") {
     announcements table;
     table.set("a", {{hop_id{1}, hop_id{0}}, 1, {0, 0}});
     table.set("a", {{hop_id{1}, hop_id{2}, hop_id{3}}, 2, {9, 9}});
@@ -89,7 +90,7 @@ TEST_CASE("a named route is better than an anonymous one, whatever they cost", "
     CHECK(table.find("a")->routes[1].source == 3); // Shorter than the other anonymous one.
 }
 
-TEST_CASE("costs are compared by the warm one, then by the cold one", "[announcements][order]") {
+TEST_CASE("costs are compared by the warm one, then by the cold one", "[announcements][order][dialects §16.1.2]") {
     announcements table;
     table.set("a", {hops(1), 1, {2, 0}});
     table.set("a", {hops(1), 2, {1, 9}});

@@ -49,7 +49,8 @@ TEST_CASE(
     }
 }
 
-TEST_CASE("waiting groups are also bounded in number, and the latest is never dropped", "[session][backlog]") {
+TEST_CASE("waiting groups are also bounded in number, and the latest is never dropped",
+    "[session][backlog][dialects §7.10]") {
     limits small;
     small.live_groups = 4;
     small.live_backlog = 10;

@@ -63,8 +63,8 @@ TEST_CASE(
     CHECK_FALSE(client->is_closed());
 }
 
-TEST_CASE(
-    "a control message above 64 KiB is refused by its length, wherever it stands", "[session][bad input][limits]") {
+TEST_CASE("a control message above 64 KiB is refused by its length, wherever it stands",
+    "[session][bad input][limits][dialects §7.4]") {
     const auto v = any_version();
     CAPTURE(alpn(v));
     server_of server{v};
@@ -85,7 +85,8 @@ TEST_CASE(
     CHECK(fresh.receive(2, "01" + large) == list{"session_closed bounds_exceeded message_too_large"});
 }
 
-TEST_CASE("a SETUP may have 64 parameters, each once, and unknown ones are ignored", "[session][bad input][limits]") {
+TEST_CASE("a SETUP may have 64 parameters, each once, and unknown ones are ignored",
+    "[session][bad input][limits][dialects §7.3]") {
     const auto v = GENERATE(version::lite_05, version::lite_06);
     std::string parameters;
     for (int id = 100; id < 164; ++id) {
@@ -102,7 +103,8 @@ TEST_CASE("a SETUP may have 64 parameters, each once, and unknown ones are ignor
           list{"session_closed decode duplicate_parameter"});
 }
 
-TEST_CASE("an announced frame of 32 MiB takes no memory before its bytes arrive", "[session][bad input][limits]") {
+TEST_CASE("an announced frame of 32 MiB takes no memory before its bytes arrive",
+    "[session][bad input][limits][dialects §7.5]") {
     const auto v = any_version();
     client_of client{v};
     const std::string header = (has_timestamps(v) ? "00" : "") + std::string("82000000");

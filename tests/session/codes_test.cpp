@@ -41,7 +41,8 @@ E last(subject& s) {
 
 } // namespace
 
-TEST_CASE("a refused request is reset with the number of its dialect", "[session][codes][dialects §8.1]") {
+TEST_CASE(
+    "a refused request is reset with the number of its dialect", "[session][codes][dialects §8.1][dialects §16.1.12]") {
     const auto v = GENERATE(version::lite_03, version::lite_04, version::lite_05, today, version::lite_07_wip);
     server s{v};
     static_cast<void>(s.receive(0, subscribe_bytes(v, "00", "a", "b")));
@@ -50,7 +51,7 @@ TEST_CASE("a refused request is reset with the number of its dialect", "[session
     CHECK(codes_of(s) == numbers{expected, expected}); // STOP_SENDING and RESET_STREAM.
 }
 
-TEST_CASE("a session is closed with the number of its dialect", "[session][codes][dialects §8.1]") {
+TEST_CASE("a session is closed with the number of its dialect", "[session][codes][dialects §8.1][dialects §16.1.12]") {
     const auto v = GENERATE(version::lite_03, version::lite_04, version::lite_05, today, version::lite_07_wip);
     const bool new_codes = has_two_registries(v);
     SECTION("for a violation") {

@@ -46,8 +46,8 @@ struct watcher : subject {
 
 } // namespace
 
-TEST_CASE(
-    "moq-lite-06 is spoken without the draft's Epoch and Ended, in both directions", "[session][dialects §12.1]") {
+TEST_CASE("moq-lite-06 is spoken without the draft's Epoch and Ended, in both directions",
+    "[session][dialects §12.1][dialects §16.1.5]") {
     constexpr auto v = version::lite_06;
     subject client{role::client, v};
     begin(client);
@@ -62,7 +62,8 @@ TEST_CASE(
     CHECK(server.receive(8, "06 05 01 61 01 62 00") == list{"stream_rejected 8 message_too_long"});
 }
 
-TEST_CASE("moq-lite-06 is offered first, and its retired draft, another wire, never", "[session][dialects §12.2]") {
+TEST_CASE("moq-lite-06 is offered first, and its retired draft, another wire, never",
+    "[session][dialects §12.2][dialects §16.1.1]") {
     CHECK(default_versions.front() == version::lite_06);
     CHECK(alpn(version::lite_06) == "moq-lite-06");
     CHECK_FALSE(version_from_alpn("moq-lite-06-wip"));

@@ -47,7 +47,8 @@ TEST_CASE("FETCH is sent from moq-lite-05 on only", "[session][dialects §12.9]"
     CHECK(server.receive(0, fetch_bytes(v, "a", "b", "4064")) == list{"fetch_requested 0 a b sequence 100 priority 0"});
 }
 
-TEST_CASE("datagrams are limited to 1200 bytes, even if the path carries more", "[session][dialects §12.13]") {
+TEST_CASE("datagrams are limited to 1200 bytes, even if the path carries more",
+    "[session][dialects §12.13][dialects §7.11]") {
     const auto v = new_version();
     server_of server{v};
     static_cast<void>(server.receive(0, subscribe_bytes(v, "03", "a", "b")));
@@ -62,7 +63,7 @@ TEST_CASE("datagrams are limited to 1200 bytes, even if the path carries more", 
     CHECK(link.sizes == std::vector<std::size_t>{1200});
 }
 
-TEST_CASE("datagrams of any size and number are accepted", "[session][dialects §12.13]") {
+TEST_CASE("datagrams of any size and number are accepted", "[session][dialects §12.13][dialects §7.11]") {
     client_of client{new_version()};
     REQUIRE(client->subscribe({"a", "b"}));
     const auto bytes = hex("00 07 01" + to_hex(as_bytes(std::string(9000, 'x'))));

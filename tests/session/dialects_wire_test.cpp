@@ -79,7 +79,8 @@ TEST_CASE("text that is not UTF-8 is refused in every field", "[session][dialect
           "stream_rejected 0 bad_utf8");
 }
 
-TEST_CASE("32 segments, 32 hops and 32 MiB are accepted, and one more is not", "[session][dialects §12.19]") {
+TEST_CASE("32 segments, 32 hops and 32 MiB are accepted, and one more is not",
+    "[session][dialects §12.19][dialects §7.1][dialects §7.2][dialects §7.5]") {
     const auto v = any_version();
     CAPTURE(alpn(v));
     server_of server{v};
@@ -133,7 +134,8 @@ TEST_CASE("an empty Path is not sent, and accepted as none", "[session][dialects
     CHECK(server.receive(2, "01 03 01 02 00", true) == list{"setup_received"});
 }
 
-TEST_CASE("a second SETUP, and a Path or Role from a server, end the session", "[session][dialects §12.26]") {
+TEST_CASE("a second SETUP, and a Path or Role from a server, end the session",
+    "[session][dialects §12.26][dialects §16.2.7]") {
     const auto v = with_setup();
     const auto [bytes, why] = GENERATE(std::tuple{"01 05 01 02 02 2f61", "setup_from_server"},
         std::tuple{"01 04 01 03 01 01", "setup_from_server"}, std::tuple{"01 01 00 01 00", "duplicate_setup"});
@@ -145,7 +147,8 @@ TEST_CASE("a second SETUP, and a Path or Role from a server, end the session", "
     CHECK(server.receive(6, "01") == list{"session_closed protocol_violation duplicate_setup"});
 }
 
-TEST_CASE("a peer's error code is passed on and does not change the outcome", "[session][dialects §12.28]") {
+TEST_CASE("a peer's error code is passed on and does not change the outcome",
+    "[session][dialects §12.28][dialects §16.2.1]") {
     const auto v = any_version();
     for (const std::uint64_t code : {0u, 1u, 3u, 5u, 12u, 13u, 15u, 27u, 64u, 100000u}) {
         viewer client{v};
@@ -161,8 +164,8 @@ TEST_CASE("a peer's error code is passed on and does not change the outcome", "[
     }
 }
 
-TEST_CASE(
-    "a message that is too short or too long is refused when complete, not at the FIN", "[session][dialects §12.30]") {
+TEST_CASE("a message that is too short or too long is refused when complete, not at the FIN",
+    "[session][dialects §12.30][dialects §16.2.17]") {
     const auto v = any_version();
     CAPTURE(alpn(v));
     server_of server{v};

@@ -93,7 +93,7 @@ TEST_CASE("a FETCH of frames is reported with its range", "[session][frames][fet
 }
 
 TEST_CASE("a FETCH of frames is answered by exactly these, the first with its absolute timestamp, and FIN",
-    "[session][frames][fetch]") {
+    "[session][frames][fetch][dialects §16.1.8]") {
     const dialects d;
     for (std::size_t first = 0; first < clip.size(); ++first)
         for (std::size_t last = first; last <= clip.size(); ++last) {
@@ -145,8 +145,8 @@ TEST_CASE(
     }
 }
 
-TEST_CASE(
-    "a FETCH that begins beyond the end of the group is refused: not found", "[session][frames][fetch][bad input]") {
+TEST_CASE("a FETCH that begins beyond the end of the group is refused: not found",
+    "[session][frames][fetch][bad input][dialects §bad.8]") {
     const dialects d;
     publisher server{d.spoken};
     static_cast<void>(server.receive(0, fetch_of(d.spoken, range(2))));
@@ -349,7 +349,7 @@ TEST_CASE("an update raises the last frame wanted, and does not lower it", "[ses
 }
 
 TEST_CASE("ranges of frames that are reversed, or of no group, end the stream, and nothing else",
-    "[session][frames][bad input]") {
+    "[session][frames][bad input][dialects §bad.7]") {
     publisher server{version::lite_06};
     const std::string rejected = " bad_frame_range";
     SECTION("FETCH from 6 to 2") {
@@ -411,7 +411,8 @@ TEST_CASE("fetch() and subscribe() refuse ranges that cannot be sent", "[session
     CHECK(older->subscribe({"a", "b"}, {.start = seven, .frame_start = object_id{1}}).error() == errc::unsupported);
 }
 
-TEST_CASE("a GROUP with a Frame Start is accepted if it was requested, of that group", "[session][frames][bad input]") {
+TEST_CASE("a GROUP with a Frame Start is accepted if it was requested, of that group",
+    "[session][frames][bad input][dialects §16.1.9]") {
     const auto v = GENERATE(version::lite_06, version::lite_07_wip);
     subject client{role::client, v};
     begin(client);

@@ -58,7 +58,8 @@ TEST_CASE("after a GOAWAY what runs runs on", "[session][goaway][dialects §9.9]
     CHECK_FALSE(client.outputs().empty());
 }
 
-TEST_CASE("requests that wait for a stream when a GOAWAY arrives end without one", "[session][goaway][dialects §9.9]") {
+TEST_CASE("requests that wait for a stream when a GOAWAY arrives end without one",
+    "[session][goaway][dialects §9.9][dialects §16.2.8]") {
     subject client{role::client};
     begin(client);
     client.link.bidi_streams = 0;
@@ -79,14 +80,14 @@ TEST_CASE("requests that wait for a stream when a GOAWAY arrives end without one
     CHECK(without(client.outputs(), "credit").empty());
 }
 
-TEST_CASE("a second GOAWAY closes the session", "[session][goaway][bad input][dialects §9.9]") {
+TEST_CASE("a second GOAWAY closes the session", "[session][goaway][bad input][dialects §9.9][dialects §16.2.7]") {
     subject client{role::client, GENERATE(version::lite_04, version::lite_05, version::lite_06, version::lite_07_wip)};
     begin(client);
     CHECK(client.receive(server_bidi(0), "05 01 00", true) == list{"goaway_received "});
     CHECK(client.receive(server_bidi(1), "05 01 00") == list{"session_closed protocol_violation duplicate_goaway"});
 }
 
-TEST_CASE("we send at most one GOAWAY", "[session][goaway][dialects §9.9]") {
+TEST_CASE("we send at most one GOAWAY", "[session][goaway][dialects §9.9][dialects §16.2.7]") {
     subject server{role::server};
     begin(server);
     REQUIRE(server->goaway());
@@ -107,7 +108,7 @@ TEST_CASE("a malformed GOAWAY ends its stream alone", "[session][goaway][bad inp
           list{"goaway_received ", "stream_rejected 13 unexpected_message"});
 }
 
-TEST_CASE("a URI of 8192 bytes is the longest", "[session][goaway][bad input][dialects §9.9]") {
+TEST_CASE("a URI of 8192 bytes is the longest", "[session][goaway][bad input][dialects §9.9][dialects §7.4]") {
     subject client{role::client};
     begin(client);
     CHECK(client.receive(server_bidi(0), "05" + sized(wire_text(std::string(8193, 'x')))) ==

@@ -21,11 +21,7 @@ struct watcher : subject {
 };
 
 /// `body` after its length, in the integers of the version.
-std::string sized(std::string_view body) {
-    std::array<std::byte, wire::integer_size_max> form{};
-    const auto used = wire::write_leading_ones(hex(body).size(), form);
-    return to_hex(byte_view{form}.first(used)).append(" ").append(body);
-}
+std::string sized(std::string_view body) { return test::sized(v, body); }
 
 std::string start(std::string_view path_base, std::string_view rest, std::string_view hop_base = "00",
     std::string_view hops = "00", std::string_view hop_keep = "00") {
@@ -71,7 +67,8 @@ struct viewer : subject {
 
 } // namespace
 
-TEST_CASE("integers of moq-lite-07 have as many more bytes as their first one begins with ones", "[session][07]") {
+TEST_CASE("integers of moq-lite-07 have as many more bytes as their first one begins with ones",
+    "[session][07][dialects §16.3.1]") {
     subject server{role::server, v};
     begin(server);
     CHECK(server.receive(0, "02" + sized("a001 01 61 01 62 7f 83e8 85 0f 00 00 00")).empty() == false);
@@ -82,7 +79,7 @@ TEST_CASE("integers of moq-lite-07 have as many more bytes as their first one be
     CHECK(client.receive(3, "00 05 00 c0 4e20 00  c2bf20 05 68656c6c6f").size() == 2);
 }
 
-TEST_CASE("an integer above 2^62-1 is refused in every field", "[session][07]") {
+TEST_CASE("an integer above 2^62-1 is refused in every field", "[session][07][dialects §bad.6]") {
     const std::string large = "ff 4000000000000000";
     subject server{role::server, v};
     begin(server);
@@ -94,14 +91,15 @@ TEST_CASE("an integer above 2^62-1 is refused in every field", "[session][07]") 
     CHECK_FALSE(client->is_closed());
 }
 
-TEST_CASE("announcements are requested with the hidden ones only by command", "[session][07][hidden]") {
+TEST_CASE("announcements are requested with the hidden ones only by command", "[session][07][hidden][dialects §16.3.2]") {
     watcher client;
     CHECK(client.request == list{"open bidi", "write 0 010604726f6f6d00"});
     REQUIRE(client->watch_hidden("room"));
     CHECK(without(client.outputs(), "credit") == list{"open bidi", "write 4 010604726f6f6d01"});
 }
 
-TEST_CASE("an announcement keeps the first segments and the last hops of earlier ones", "[session][07]") {
+TEST_CASE(
+    "an announcement keeps the first segments and the last hops of earlier ones", "[session][07][dialects §16.3.3]") {
     watcher client;
     CHECK(client.receive(0, start("00 00", "x/cam", "00", "02 05 06")) ==
           list{"broadcast_available 0 room/x/cam hops 5 6 9"});
@@ -116,7 +114,8 @@ TEST_CASE("an announcement keeps the first segments and the last hops of earlier
           "broadcast_available 0 room/x/cam/new hops 8 6 9");
 }
 
-TEST_CASE("a base that is not live, or keeps more than there is, ends the session", "[session][07][bad input]") {
+TEST_CASE("a base that is not live, or keeps more than there is, ends the session",
+    "[session][07][bad input][dialects §bad.1]") {
     const auto ends = [](const std::string& bytes, std::string_view why) {
         watcher client;
         const auto first = start("00 00", "x/cam", "00", "02 05 06");
@@ -163,7 +162,7 @@ TEST_CASE("updates that lengthen chains of hops count in the bound of bytes", "[
           "session_closed bounds_exceeded too_many_announcements");
 }
 
-TEST_CASE("our announcements keep what makes them shorter", "[session][07]") {
+TEST_CASE("our announcements keep what makes them shorter", "[session][07][dialects §16.3.3]") {
     announcer server;
     CHECK(server.said("live/room/cam", {hop_id{70000}}) ==
           compact("00" + sized("00 00" + wire_text("live/room/cam") + "00 01 c11170 00 00 00")));
@@ -178,7 +177,7 @@ TEST_CASE("our announcements keep what makes them shorter", "[session][07]") {
     CHECK(server.said("other/x", {}) == compact("00" + sized("00 00" + wire_text("other/x") + "00 00 00 00 00")));
 }
 
-TEST_CASE("SUBSCRIBE_END carries the number of group streams, once it is final", "[session][07]") {
+TEST_CASE("SUBSCRIBE_END carries the number of group streams, once it is final", "[session][07][dialects §16.3.4]") {
     publisher server;
     server.link.uni_streams = 1;
     server.group(0);
@@ -207,7 +206,8 @@ TEST_CASE("a group that was given up before its stream was opened is not counted
     REQUIRE(server->reject(request_id{0}, app_error::cancel));
 }
 
-TEST_CASE("a subscription is complete with the number of streams that END gives", "[session][07][end of track]") {
+TEST_CASE("a subscription is complete with the number of streams that END gives",
+    "[session][07][end of track][dialects §16.3.4]") {
     viewer client;
     static_cast<void>(client.receive(3, "00 03 00 07 00", true));
     CHECK(client.receive(0, "00 01 07 01 02 14 02", true).size() == 2); // Two groups of 7 to 19.
@@ -215,7 +215,7 @@ TEST_CASE("a subscription is complete with the number of streams that END gives"
           "subscription_ended lacking 0 finished"); // But not 8 to 17.
 }
 
-TEST_CASE("a subscription of moq-lite-07 has no DROP", "[session][07][bad input]") {
+TEST_CASE("a subscription of moq-lite-07 has no DROP", "[session][07][bad input][dialects §16.3.5]") {
     viewer client;
     CHECK(client.receive(0, "00 01 07 02 03 08 08 05").at(1) == "stream_rejected 0 unknown_message_type");
 }

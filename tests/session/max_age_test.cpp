@@ -66,7 +66,7 @@ struct publisher : subject {
 } // namespace
 
 TEST_CASE("without timestamps a group is too old when its successor was served longer ago than Max Age",
-    "[session][max age]") {
+    "[session][max age][dialects §12.11]") {
     for (const auto v : all_versions) {
         publisher server{{.v = v}};
         static_cast<void>(server.add(0));
@@ -104,7 +104,7 @@ TEST_CASE("a deadline resets a group that is too old, without any other input", 
 }
 
 TEST_CASE("with timestamps age is media time: from the beginning of the successor to the newest frame of the latest",
-    "[session][max age]") {
+    "[session][max age][dialects §12.11]") {
     publisher server{{.timescale = 90'000}};
     static_cast<void>(server.add(0, 0));
     static_cast<void>(server.add(1, 2 * 90'000));
@@ -165,7 +165,7 @@ TEST_CASE("a complete reader loses no group for its age", "[session][max age]") 
     }
 }
 
-TEST_CASE("a Max Age below the least counts as that", "[session][max age]") {
+TEST_CASE("a Max Age below the least counts as that", "[session][max age][dialects §12.11]") {
     publisher server{{.max_age = milliseconds{0}}};
     static_cast<void>(server.add(0));
     static_cast<void>(server.add(1));

@@ -61,7 +61,7 @@ TEST_CASE("on versions without SETUP an empty one is reported at once", "[sessio
     CHECK_FALSE(server->deadline());
 }
 
-TEST_CASE("no SETUP within the handshake timeout closes the session", "[session]") {
+TEST_CASE("no SETUP within the handshake timeout closes the session", "[session][dialects §7.9]") {
     subject server{role::server};
     static_cast<void>(server.outputs());
     static_cast<void>(server.all_acked(3));

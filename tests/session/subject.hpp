@@ -207,6 +207,12 @@ inline void begin(subject& s, scope allowed = {}) {
     const auto used = wire::write_varint(hex(body).size(), form);
     return to_hex(byte_view{form}.first(used)).append(" ").append(body);
 }
+/// The same in the integers of a version.
+[[nodiscard]] inline std::string sized(version v, std::string_view body) {
+    std::array<std::byte, wire::integer_size_max> form{};
+    const auto used = wire::write_integer(wire::integers_of(v), hex(body).size(), form);
+    return to_hex(byte_view{form}.first(used)).append(" ").append(body);
+}
 /// Text as a string on the wire.
 [[nodiscard]] inline std::string wire_text(std::string_view text) { return sized(to_hex(as_bytes(text))); }
 

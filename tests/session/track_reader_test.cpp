@@ -47,7 +47,7 @@ TEST_CASE("where the start is not known, the first answer bounds a complete read
     }
 }
 
-TEST_CASE("groups are read in order, and frames as far as they have arrived", "[session][reader]") {
+TEST_CASE("groups are read in order, and frames as far as they have arrived", "[session][reader][dialects §16.2.4]") {
     desk d{from(0)};
     d.whole(1, "late");
     CHECK(d.read().empty());
@@ -214,7 +214,7 @@ TEST_CASE("before moq-lite-05 groups after a FIN at the Group End are still read
 }
 
 TEST_CASE("the Max Age of a reader: its patience, or none; and where that decides about the start, 0 until it is known",
-    "[session][reader]") {
+    "[session][reader][dialects §16.2.2]") {
     for (const auto v : all_versions) {
         notebook session;
         session.dialect = v;
