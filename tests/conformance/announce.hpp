@@ -12,7 +12,7 @@ namespace moqlite::sim {
 TEST_CASE("a watcher ends with the announced state", "[conformance]") {
     for_each_seed<net>([](std::uint64_t seed) {
         world w{seed};
-        const auto v = any_version(w.dice);
+        const auto v = w.spoken;
         limits bounds;
         bounds.control_unsent = w.dice.one_of({64u, 500u, 65536u});
         pair p{w, net::any(w.dice), v, bounds};

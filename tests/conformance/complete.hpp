@@ -36,7 +36,7 @@ TEST_CASE("a complete reader gets every byte in order, at whatever pace it reads
                 .frames = 5,
                 .largest = 300,
                 .key = w.dice.next()};
-            pair p{w, net::any(w.dice), any_version(w.dice)};
+            pair p{w, net::any(w.dice)};
             on_demand source{p.server, c};
             source.early_end = w.dice.coin();
             complete_viewer reader{w, p.client, c, {.start = group_sequence{c.first}, .bounds = bounds},
@@ -159,7 +159,8 @@ TEST_CASE(
                 900s);
             for (const auto& r : readers)
                 must(r->complete.size() == c.groups && r->lost.empty(), "each has everything");
-            must(disk.subscribers == 1, "the publisher was asked once");
+            // Without END a track that ends at the Group End is asked for once more (limits.end_at_cap).
+            must(disk.subscribers <= (has_subscribe_end(w.spoken) ? 1 : 2), "the publisher was asked once");
             return w.hash();
         },
         50);

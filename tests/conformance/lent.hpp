@@ -36,7 +36,7 @@ TEST_CASE("a session that fails in the packet that acknowledges sends no reused 
         world w{seed};
         const auto l = net::any(w.dice);
         const clip c{.groups = 30, .frames = 5, .largest = 900, .key = w.dice.next()};
-        pair p{w, l, any_version(w.dice), {.requests = 2}};
+        pair p{w, l, limits{.requests = 2}};
         on_demand<> source{p.server, c};
         viewer sink{p.client, c};
         hoarder others{p.server.pool()};

@@ -19,8 +19,8 @@ TEST_CASE(
             bounds.live_groups = 6;
             // About 20 KB/s are published; one reader gets a tenth of that.
             const clip c{.groups = 60, .frames = 6, .largest = 1000};
-            pair slow{w, net::narrow(w.dice, w.dice.between(1000, 3000)), version::lite_05, bounds};
-            pair quick{w, net::near(), version::lite_05, bounds};
+            pair slow{w, net::narrow(w.dice, w.dice.between(1000, 3000)), bounds};
+            pair quick{w, net::near(), bounds};
             slab_pool pool;
             live_publisher source{w, c, 100ms, pool};
             source.serve_on(slow.server);
@@ -39,7 +39,8 @@ TEST_CASE(
             w.run_until([&] { return behind.ended && beside.ended; }, 600s);
             must(beside.has_all(group_sequence{0}, c.end()), "the other reader has everything");
             must(beside.cut.empty() && beside.dropped.empty(), "and nothing was cut");
-            must(behind.knows_all(*behind.accepted, c.end()), "what is lost is reported");
+            // moq-lite-07 has no message for groups that were lost before their stream was opened.
+            must(has_stream_count(w.spoken) || behind.knows_all(*behind.accepted, c.end()), "what is lost is reported");
             must(!source.lost.empty() && behind.complete.size() < c.groups, "something was lost");
             must(behind.complete.contains(group_sequence{c.groups - 1}), "the latest group is not");
             // Waiting bytes, the current group, and bytes in flight.

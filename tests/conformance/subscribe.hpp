@@ -19,7 +19,7 @@ template <class Session>
 std::uint64_t everything_arrives(std::uint64_t seed) {
     world w{seed};
     const auto c = any_clip(w.dice);
-    pair_of<net, Session> p{w, net::any(w.dice), any_version(w.dice)};
+    pair_of<net, Session> p{w, net::any(w.dice)};
     on_demand<Session> source{p.server, c};
     source.early_end = w.dice.coin();
     viewer<Session> sink{p.client, c};
@@ -46,7 +46,7 @@ TEST_CASE("frames larger than every window arrive, and small tracks beside them"
             world w{seed};
             const clip large{.track = "large", .groups = 3, .frames = 2, .largest = 600'000, .key = w.dice.next()};
             const clip small{.track = "small", .groups = 20, .frames = 3, .largest = 200, .key = w.dice.next()};
-            pair p{w, net::good(w.dice), any_version(w.dice)};
+            pair p{w, net::good(w.dice)};
             on_demand file{p.server, large};
             on_demand notes{p.server, small};
             viewer one{p.client, large};
@@ -73,7 +73,7 @@ TEST_CASE("Group End is credit: the publisher gets it, sends nothing beyond, and
     for_each_seed<net>([](std::uint64_t seed) {
         world w{seed};
         const auto c = any_clip(w.dice);
-        pair p{w, net::any(w.dice), any_version(w.dice)};
+        pair p{w, net::any(w.dice)};
         on_demand source{p.server, c};
         viewer sink{p.client, c};
         const auto ahead = w.dice.below(3);
@@ -99,7 +99,7 @@ TEST_CASE(
         world w{seed};
         auto c = any_clip(w.dice);
         c.groups += 4;
-        pair p{w, net::any(w.dice), any_version(w.dice)};
+        pair p{w, net::any(w.dice)};
         on_demand source{p.server, c};
         viewer sink{p.client, c};
         const auto from = c.first + 1 + w.dice.below(2);
@@ -128,7 +128,7 @@ TEST_CASE(
     for_each_seed<net>([](std::uint64_t seed) {
         world w{seed};
         const auto c = any_clip(w.dice);
-        pair p{w, net::any(w.dice), any_version(w.dice)};
+        pair p{w, net::any(w.dice)};
         on_demand source{p.server, c};
         viewer sink{p.client, c};
         std::set<group_sequence> aborted;
@@ -176,7 +176,7 @@ TEST_CASE("a reader that leaves at any moment leaves nothing behind, and may ret
     for_each_seed<net>([](std::uint64_t seed) {
         world w{seed};
         const auto c = any_clip(w.dice);
-        pair p{w, net::any(w.dice), any_version(w.dice)};
+        pair p{w, net::any(w.dice)};
         on_demand source{p.server, c};
         viewer first{p.client, c};
         first.subscribe({.start = group_sequence{c.first}});

@@ -24,7 +24,8 @@ template <class Net>
 /// Two sessions of one kind over one link. The client watches, the server publishes, by convention.
 template <class Net, class Session = moqlite::session>
 struct pair_of {
-    pair_of(world& w, const typename Net::network_link& l, version v = version::lite_05, limits bounds = {})
+    pair_of(world& w, const typename Net::network_link& l, limits bounds = {}) : pair_of(w, l, w.spoken, bounds) {}
+    pair_of(world& w, const typename Net::network_link& l, version v, limits bounds = {})
         : near(w, l),
           far(w, l),
           net(w, near, far, l, v),

@@ -33,8 +33,9 @@ void for_each_seed(Run&& run, std::uint64_t share = 1) {
     std::uint64_t first = 0;
     std::uint64_t count = Net::seeds / slowness / share;
     if (const char* n = std::getenv("MOQLITE_SEEDS")) count = std::stoull(n) / share;
+    count = std::max<std::uint64_t>(count, all_versions.size()); // Each version at least once: world::spoken.
     if (const char* n = std::getenv("MOQLITE_SEED")) first = std::stoull(n), count = 1;
-    for (auto seed = first; seed < first + std::max<std::uint64_t>(count, 1); ++seed) {
+    for (auto seed = first; seed < first + count; ++seed) {
         INFO("MOQLITE_SEED=" << seed);
         try {
             const auto said = run(seed);

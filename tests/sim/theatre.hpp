@@ -21,7 +21,7 @@ template <class Net>
 template <class Net>
 struct guest_of {
     guest_of(world& w, relay_node& r, typename Net::machine& home, const typename Net::network_link& l, hop_id origin,
-        version v = version::lite_05, limits bounds = {})
+        version v, limits bounds = {})
         : own(w, l),
           net(w, own, home, l, v),
           at(w, net.client, v, options_for<Net>(bounds, origin)),
@@ -43,7 +43,8 @@ struct theatre_of {
     using guest = guest_of<Net>;
     explicit theatre_of(world& w, limits bounds = {}, const typename Net::network_link& windows = {})
         : world_(w), home(w, windows), relay(w, relay_options_for<Net>(bounds, hop_id{1})) {}
-    guest& join(const typename Net::network_link& l, version v = version::lite_05) {
+    guest& join(const typename Net::network_link& l) { return join(l, world_.spoken); }
+    guest& join(const typename Net::network_link& l, version v) {
         guests.push_back(std::make_unique<guest>(world_, relay, home, l, hop_id{100 + guests.size()}, v));
         return *guests.back();
     }

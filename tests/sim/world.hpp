@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <functional>
 #include <moqlite/core/time.hpp>
+#include <moqlite/core/version.hpp>
 #include <must.hpp>
 #include <optional>
 #include <queue>
@@ -39,9 +40,15 @@ private:
     std::optional<time_point> armed_;
 };
 
+/// Each version in turn, the newest final one first: of five seeds in a row each has another, as have every tenth ones.
+[[nodiscard]] constexpr version version_of(std::uint64_t seed) noexcept {
+    constexpr auto n = all_versions.size();
+    return all_versions[(static_cast<std::size_t>(version::lite_06) + seed + seed / 10) % n];
+}
+
 class world {
 public:
-    explicit world(std::uint64_t seed) : dice(seed) { plan().clear(); }
+    explicit world(std::uint64_t seed) : dice(seed), spoken(version_of(seed)) { plan().clear(); }
     world(const world&) = delete;
     world& operator=(const world&) = delete;
 
@@ -95,8 +102,9 @@ public:
     std::uint64_t number() noexcept { return numbers_++; }
 
     chance dice;
-    hasher said;    ///< Every output and event.
-    hasher carried; ///< Every datagram, if there are any.
+    const version spoken; ///< The version of the run.
+    hasher said;          ///< Every output and event.
+    hasher carried;       ///< Every datagram, if there are any.
     /// The hash of the whole run: the same for the same seed.
     [[nodiscard]] std::uint64_t hash() const noexcept { return mix(said.value()) ^ carried.value(); }
     const time_point start{1s};
