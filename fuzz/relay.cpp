@@ -1,6 +1,6 @@
 // A relay between guests that may do anything, one of which sends arbitrary bytes: read bytes equal the
 // written ones, memory stays within its bound, and nothing is left.
-// Input: the guests' versions, then operations, each with the bytes that it needs.
+// Input: the guests' versions, two bytes of base 5, then operations, each with the bytes that it needs.
 #include "model/actor.hpp"
 #include "model/wire.hpp"
 
@@ -74,7 +74,12 @@ private:
     void ask(stream_id id, input& in, bool fin) {
         std::vector<std::byte> bytes;
         wire::lite::encode(wire::lite::bidi_type::fetch, bytes);
-        const wire::lite::fetch message{"a", "x", 0, group_sequence{in.below(16)}, {}, {}};
+        wire::lite::fetch message{"a", "x", 0, group_sequence{in.below(16)}, {}, {}};
+        if (has_frame_ranges(version_)) {
+            const auto frames = in.byte();
+            message.frame_start = object_id{frames & 7u};
+            if ((frames & 8) != 0) message.frame_end = object_id{(frames & 7u) + (frames >> 4 & 7u)};
+        }
         static_cast<void>(wire::lite::encode(version_, message, bytes));
         bytes.resize(bytes.size() - in.below(8) % bytes.size());
         say(id, bytes, fin);
@@ -101,14 +106,15 @@ private:
 
 class stage {
 public:
-    static version version_of(std::uint8_t versions, std::size_t guest) noexcept {
-        const auto v = static_cast<version>(versions >> 2 * guest & 3);
-        return v == version::lite_06 && guest % 2 != 0 ? version::lite_07_wip : v;
+    static version version_of(unsigned versions, std::size_t guest) noexcept {
+        for (; guest != 0; --guest) versions /= all_versions.size();
+        return all_versions[versions % all_versions.size()];
     }
-    explicit stage(std::uint8_t versions)
+    explicit stage(unsigned versions)
         : relay_({.bounds = small(), .origin = hop_id{33}, .epoch = now_, .reports_path = true}),
           scribbler_(guests_[raw].here, version_of(versions, raw)) {
-        const bool exact = (versions & 0xaa) == 0xaa; // All have timestamps.
+        bool exact = true; // All have timestamps.
+        for (std::size_t i = 0; i < guests_.size(); ++i) exact = exact && has_timestamps(version_of(versions, i));
         for (std::size_t i = 0; i < guests_.size(); ++i) {
             auto& g = guests_[i];
             const auto v = version_of(versions, i);
@@ -286,7 +292,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (size > 4096) return 0;
     input in{data, size};
-    stage s{in.byte()};
+    const unsigned low = in.byte();
+    stage s{low + 256u * in.byte()};
     while (!in.empty()) s.operate(in);
     s.wind_down();
     return 0;

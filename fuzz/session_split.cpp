@@ -44,7 +44,9 @@ class subject {
 public:
     subject(role side, version v) : session_(side, v, {}, time_point{std::chrono::seconds{1}}), link_{side} {
         static_cast<void>(session_.subscribe({"a", "b"}));
-        static_cast<void>(session_.subscribe({"a", "c"}, {.start = group_sequence{2}, .end = group_sequence{9}}));
+        subscribe_options part{.start = group_sequence{2}, .end = group_sequence{9}};
+        if (has_frame_ranges(v)) part.frame_start = object_id{3}, part.frame_end = object_id{4};
+        static_cast<void>(session_.subscribe({"a", "c"}, part));
         static_cast<void>(session_.watch(""));
         static_cast<void>(session_.request_track({"a", "b"}));
         static_cast<void>(session_.announce("a"));

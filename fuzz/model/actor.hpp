@@ -3,6 +3,7 @@
 
 #include "input.hpp"
 #include "payload.hpp"
+#include "wishes.hpp"
 
 #include <algorithm>
 #include <checker.hpp>
@@ -63,8 +64,10 @@ private:
     struct arriving {
         group_sequence sequence{};
         subscribe_id subscription{};
+        std::uint64_t first = 0;
         std::uint64_t frames = 0;
         std::uint64_t held = 0; ///< Not released yet.
+        wishes asked{};         ///< Of a fetch.
     };
 
     template <class Ids>
@@ -79,12 +82,25 @@ private:
         constexpr std::array<std::string_view, 5> all{"a", "a/b", "", "/a//b/", "c"};
         return all[k % all.size()];
     }
-    static subscribe_options options(input& in) {
+    /// Frames, where the version has ranges of them.
+    subscribe_options options(input& in) const {
         const auto bits = in.byte();
         subscribe_options o{.priority = static_cast<priority>(bits >> 4 & 3), .ordered = (bits & 1) != 0};
         if ((bits & 2) != 0) o.start = group_sequence{in.below(16)};
         if ((bits & 4) != 0) o.end = group_sequence{in.below(24)};
+        if ((bits & 64) != 0) o.max_age = (bits & 128) != 0 ? complete_age : milliseconds{1000};
+        if ((bits & 8) == 0 || !session_.features().frame_ranges) return o;
+        const auto frames = in.byte();
+        if ((frames & 1) != 0) o.frame_start = object_id{frames >> 2 & 7u};
+        if ((frames & 2) != 0 && o.end) o.frame_end = object_id{frames >> 5 & 7u};
         return o;
+    }
+    frame_range frames(input& in) const {
+        if (!session_.features().frame_ranges) return {};
+        const auto bits = in.byte();
+        frame_range out{object_id{bits & 7u}, std::nullopt};
+        if ((bits & 8) != 0) out.last = object_id{(bits & 7u) + (bits >> 4 & 7u)};
+        return out;
     }
 
     void command_as_subscriber(std::size_t which, input& in);
@@ -113,15 +129,20 @@ private:
     }
     void on(const watch_ended& e) { watches_.erase(e.watch); }
     void on(const subscription_ended& e) { subscriptions_.erase(e.subscription); }
+    [[nodiscard]] const wishes& asked(const arriving& g) {
+        return g.subscription == no_subscription ? g.asked : subscriptions_.at(g.subscription);
+    }
     void on(const track_info_received& e) { must(queries_.erase(e.query) == 1, "an answer has a question"); }
     void on(const track_refused& e) { must(queries_.erase(e.query) == 1, "a refusal has a question"); }
     void on(const group_opened& e) {
         must(subscriptions_.contains(e.subscription), "groups come for subscriptions that are there");
-        arriving_[e.group] = {e.sequence, e.subscription};
-        if (collecting_) collect(e.group, e.sequence);
+        must(subscriptions_.at(e.subscription).may_begin(e.sequence, number(e.first)),
+            "a group begins with the frame that was asked for");
+        arriving_[e.group] = {e.sequence, e.subscription, number(e.first)};
+        if (collecting_) collect(e.group, e.sequence, e.first);
     }
-    void collect(group_id id, group_sequence sequence) {
-        auto log = group::make(session_.pool(), sequence, with_timestamps(session_.features().frames));
+    void collect(group_id id, group_sequence sequence, object_id first) {
+        auto log = group::make(session_.pool(), sequence, with_timestamps(session_.features().frames), {}, first);
         if (log && session_.collect(id, log)) collected_[id] = log;
     }
     void on(const frame_data& e) {
@@ -136,7 +157,8 @@ private:
         const auto found = arriving_.find(e.group);
         must(found != arriving_.end(), "a group that ends has begun");
         const auto log = collected_.extract(e.group);
-        if (e.complete) finished_.check(e.sequence, log ? read(log.mapped()) : found->second.frames);
+        const auto& g = found->second;
+        if (e.complete) finished_.check(e.sequence, asked(g), g.first, g.first + (log ? read(log.mapped()) : g.frames));
         arriving_.erase(found);
     }
     std::uint64_t read(const group_ref& log) {
@@ -189,7 +211,7 @@ private:
     bool collecting_ = false;
     bool at_once_ = false; ///< Stream credit is returned as soon as bytes arrive.
     std::set<watch_id> watches_;
-    std::set<subscribe_id> subscriptions_;
+    std::map<subscribe_id, wishes> subscriptions_;
     std::set<query_id> queries_;
     std::set<request_id> requests_;
     std::set<request_id> questions_;
@@ -228,16 +250,21 @@ inline void actor::command_as_subscriber(std::size_t which, input& in) {
         watches_.erase(pick(watches_, k));
         break;
     case 2:
-        if (subscriptions_.size() < 8)
-            if (const auto id = session_.subscribe(track(k), options(in))) subscriptions_.insert(*id);
+        if (subscriptions_.size() < 8) {
+            const auto o = options(in);
+            if (const auto id = session_.subscribe(track(k), o)) subscriptions_.emplace(*id, wishes{o});
+        }
         break;
     case 3:
-        if (!subscriptions_.empty())
-            static_cast<void>(session_.update(pick(subscriptions_, k), changes_to(options(in))));
+        if (!subscriptions_.empty()) {
+            const auto id = pick(subscriptions_, k).first;
+            const auto o = options(in);
+            if (session_.update(id, changes_to(o))) subscriptions_[id].update(o);
+        }
         break;
     case 4: {
         if (subscriptions_.empty()) break;
-        const auto id = pick(subscriptions_, k);
+        const auto id = pick(subscriptions_, k).first;
         must(session_.unsubscribe(id).has_value(), "what is subscribed to can be left");
         checker_.unsubscribed(id);
         subscriptions_.erase(id);
@@ -342,11 +369,12 @@ inline void actor::fetch_or_probe(std::size_t which, input& in) {
     switch (which) {
     case 22: {
         const group_sequence sequence{in.below(16)};
-        const auto id = session_.fetch(track(k), sequence, k & 3);
+        const auto wanted = frames(in);
+        const auto id = session_.fetch(track(k), sequence, k & 3, wanted);
         if (!id) break;
-        checker_.fetched(*id, sequence);
-        arriving_[*id] = {sequence, no_subscription};
-        if (collecting_) collect(*id, sequence);
+        checker_.fetched(*id, sequence, wanted.first);
+        arriving_[*id] = {sequence, no_subscription, number(wanted.first), 0, 0, {sequence, wanted}};
+        if (collecting_) collect(*id, sequence, wanted.first);
         break;
     }
     case 23:
@@ -355,9 +383,7 @@ inline void actor::fetch_or_probe(std::size_t which, input& in) {
         else
             session_.stop_probe(), probing_ = false;
         break;
-    case 24:
-        static_cast<void>(session_.goaway(elsewhere));
-        break;
+    case 24: static_cast<void>(session_.goaway(elsewhere)); break;
     default: break;
     }
 }

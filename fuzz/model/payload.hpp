@@ -2,11 +2,9 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <moqlite/session/event.hpp>
 #include <must.hpp>
 #include <random.hpp>
-#include <set>
 #include <string>
 
 namespace moqlite::fuzz {
@@ -33,19 +31,6 @@ using sim::must;
     for (; from < to; ++from) out.push_back(static_cast<char>(frame_byte(g, frame, from)));
     return out;
 }
-
-/// The number of frames of finished groups, by group.
-class finished_groups {
-public:
-    void add(group_sequence g, std::uint64_t frames) { counts_[g].insert(frames); }
-    void check(group_sequence g, std::uint64_t frames) const {
-        const auto found = counts_.find(g);
-        must(found != counts_.end() && found->second.contains(frames), "a complete group has all its frames");
-    }
-
-private:
-    std::map<group_sequence, std::set<std::uint64_t>> counts_;
-};
 
 /// Checks a piece of a frame; `timed`: with its timestamp.
 inline void check_piece(group_sequence g, std::uint64_t frame, std::uint64_t size, std::uint64_t offset, timestamp time,

@@ -6,6 +6,7 @@
 #include "conformance/fault.hpp"
 #include "conformance/lent.hpp"
 #include "conformance/mesh.hpp"
+#include "conformance/ranges.hpp"
 #include "conformance/relay.hpp"
 #include "conformance/slow.hpp"
 #include "conformance/subscribe.hpp"

@@ -66,7 +66,7 @@ private:
         said_.add(number(e.sequence));
     }
     void on(const frame_data& e) {
-        learn_fetch(e);
+        learn_fetch(e, e.object);
         const auto found = groups_.find(e.group);
         must(found != groups_.end(), "frame_data belongs to an open group");
         auto& g = found->second;
@@ -148,12 +148,13 @@ private:
 
     [[nodiscard]] bool left(subscribe_id id) const { return wanted_.subscription && !wanted_.subscription(id); }
     [[nodiscard]] bool left(group_id id) const { return wanted_.fetch && !wanted_.fetch(id); }
-    /// The first event of a group fetched by the application itself.
+    /// The first event of a group fetched by the application itself, which knows what it has asked for.
     template <class Event>
-    void learn_fetch(const Event& e) {
+    void learn_fetch(const Event& e, object_id first = {}) {
         if (!wanted_.fetch || e.subscription != no_subscription) return;
         must(!left(e.group), "nothing of a fetch that was not asked for, or was stopped");
-        if (seen_groups_.insert(e.group).second) groups_.emplace(e.group, group_state{no_subscription, e.sequence});
+        if (!seen_groups_.insert(e.group).second) return;
+        groups_.emplace(e.group, group_state{no_subscription, e.sequence, number(first)});
     }
 
     hasher& said_;

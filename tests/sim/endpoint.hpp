@@ -154,6 +154,8 @@ public:
         must((*this)->unsubscribe(id).has_value(), "a subscription can be left");
         driver_->checks().unsubscribed(id);
     }
+    /// After a fetch().
+    void checks_of_fetch(group_id id, group_sequence g, object_id first) { driver_->checks().fetched(id, g, first); }
     void unwatch(watch_id id) {
         must((*this)->unwatch(id).has_value(), "a watch can be left");
         driver_->checks().unwatched(id);
