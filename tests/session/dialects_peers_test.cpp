@@ -30,7 +30,7 @@ TEST_CASE("an update repeats the Group Start of its subscription", "[session][di
     client_of client{v};
     const auto id = client->subscribe({"a", "b"}, {.start = group_sequence{7}}).value();
     static_cast<void>(client.outputs());
-    for (const priority p : {3, 4}) {
+    for (const auto p : {priority{3}, priority{4}}) {
         REQUIRE(client->update(id, {.priority = p}));
         CHECK(client.outputs() ==
               list{"write 0 " + compact(update_bytes(v, {.priority = p, .start = group_sequence{7}}))});

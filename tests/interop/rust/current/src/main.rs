@@ -1,15 +1,15 @@
 //! A client of the newest moq-net, over native QUIC or WebTransport. See arguments.rs for its command line.
 #[path = "../../shared/arguments.rs"]
 mod arguments;
+#[path = "../../shared/peer.rs"]
+mod peer;
 
 use anyhow::{Context, bail};
 use arguments::{Arguments, Film, told_to_leave};
-use moq_net::{Timestamp, announce, broadcast, origin, track};
-use std::{collections::BTreeMap, time::Duration};
-use tokio::time::{Instant, sleep_until, timeout};
-
-/// How long a group may be late: far longer than any case takes.
-const MAX_AGE: Duration = Duration::from_secs(60);
+use moq_net::{announce, broadcast, origin, track};
+use peer::{Groups, MAX_AGE};
+use std::time::Duration;
+use tokio::time::timeout;
 
 struct Peer {
     client: moq_tokio::Client,
@@ -37,27 +37,6 @@ impl Peer {
     }
 }
 
-async fn write(track: &track::Producer, film: &Film) -> anyhow::Result<()> {
-    let begin = Instant::now();
-    for frames in film.groups() {
-        let mut group = track.append_group()?;
-        for (due, frame) in frames {
-            sleep_until(begin + due).await;
-            group.write_frame(Timestamp::now(), frame)?;
-        }
-        group.finish()?;
-    }
-    Ok(())
-}
-
-/// Waits for a subscription: a request for the track's properties is none.
-async fn subscribed(track: &mut track::Producer) -> anyhow::Result<()> {
-    while track.subscription().is_none() {
-        track.subscription_changed().await?;
-    }
-    Ok(())
-}
-
 async fn publish(arguments: &Arguments) -> anyhow::Result<()> {
     let film = Film::read(arguments, arguments.word(4, "FILE")?)?;
     let origin = moq_tokio::origin::spawn();
@@ -65,16 +44,7 @@ async fn publish(arguments: &Arguments) -> anyhow::Result<()> {
     let mut track = broadcast.create_track(arguments.word(3, "TRACK")?, track::Info::default().with_max_age(MAX_AGE))?;
     broadcast.announce(Default::default())?;
     let peer = Peer::connect(arguments, |client| client.with_publisher(&origin)).await?;
-    if !arguments.has("hold") {
-        timeout(Duration::from_secs(20), subscribed(&mut track))
-            .await
-            .context("nobody has subscribed")??;
-    }
-    write(&track, &film).await?;
-    if !arguments.has("hold") {
-        track.finish()?;
-    }
-    println!("written");
+    peer::write(arguments, &mut track, &film).await?;
     told_to_leave().await;
     broadcast.close();
     peer.close().await;
@@ -99,16 +69,14 @@ async fn watch(arguments: &Arguments) -> anyhow::Result<()> {
     let subscription = if arguments.has("defaults") { None } else { Some(everything) };
     let mut track = broadcast.track(arguments.word(3, "TRACK")?)?.subscribe(subscription).await?;
     println!("subscribed");
-    let mut groups = BTreeMap::new(); // They come in any order.
+    let mut groups = Groups::default();
     while let Some(mut group) = track.recv_group().await.context("the track")? {
-        let content: &mut Vec<u8> = groups.entry(group.sequence).or_default();
+        let content = groups.of(group.sequence);
         while let Some(frame) = group.read_frame().await.with_context(|| format!("group {}", group.sequence))? {
             content.extend_from_slice(&frame.payload);
         }
     }
-    let content: Vec<u8> = groups.values().flatten().copied().collect();
-    std::fs::write(arguments.word(4, "FILE")?, &content)?;
-    println!("ended after {} groups, {} bytes", groups.len(), content.len());
+    groups.save(arguments.word(4, "FILE")?)?;
     drop(track);
     peer.close().await;
     Ok(())
@@ -138,30 +106,14 @@ async fn announcements(arguments: &Arguments) -> anyhow::Result<()> {
 
 async fn fetch(arguments: &Arguments) -> anyhow::Result<()> {
     let (peer, broadcast) = find(arguments).await?;
-    let sequence = arguments.word(4, "GROUP")?.parse()?;
-    let mut group = broadcast.track(arguments.word(3, "TRACK")?)?.fetch_group(sequence, None).await?;
-    let mut frames = vec![];
-    while let Some(frame) = group.read_frame().await? {
-        frames.push(frame.payload);
-    }
-    std::fs::write(arguments.word(5, "FILE")?, frames.concat())?;
-    println!("fetched {} frames", frames.len());
+    peer::fetch(arguments, &broadcast).await?;
     peer.close().await;
     Ok(())
 }
 
-/// Before moq-lite-05 a subscription is refused only after it has begun for this library.
 async fn refused(arguments: &Arguments) -> anyhow::Result<()> {
     let (peer, broadcast) = find(arguments).await?;
-    let subscribed = broadcast.track(arguments.word(3, "TRACK")?)?.subscribe(None).await;
-    let error = match subscribed {
-        Err(error) => error,
-        Ok(mut track) => match track.recv_group().await {
-            Err(error) => error,
-            Ok(group) => bail!("not refused: {}", if group.is_some() { "a group" } else { "an empty track" }),
-        },
-    };
-    println!("refused {error:?}");
+    peer::refused(arguments, &broadcast).await?;
     peer.close().await;
     Ok(())
 }

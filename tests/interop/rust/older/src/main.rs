@@ -1,15 +1,15 @@
 //! A client of the generation before: moq-net 0.2 over quinn. See arguments.rs for its command line.
 #[path = "../../shared/arguments.rs"]
 mod arguments;
+#[path = "../../shared/peer.rs"]
+mod peer;
 
 use anyhow::{Context, bail};
 use arguments::{Arguments, Film, told_to_leave};
-use moq_net::{Origin, Timestamp, broadcast, track};
-use std::{collections::BTreeMap, time::Duration};
-use tokio::time::{Instant, sleep_until, timeout};
-
-/// How long a group may be late: far longer than any case takes.
-const MAX_LATENCY: Duration = Duration::from_secs(60);
+use moq_net::{Origin, broadcast, track};
+use peer::{Groups, MAX_AGE};
+use std::time::Duration;
+use tokio::time::timeout;
 
 async fn connect(arguments: &Arguments, role: impl FnOnce(moq_native::Client) -> moq_native::Client) -> anyhow::Result<moq_net::Session> {
     let mut config = moq_native::ClientConfig::default();
@@ -24,43 +24,13 @@ async fn connect(arguments: &Arguments, role: impl FnOnce(moq_native::Client) ->
     Ok(session)
 }
 
-async fn write(track: &mut track::Producer, film: &Film) -> anyhow::Result<()> {
-    let begin = Instant::now();
-    for frames in film.groups() {
-        let mut group = track.append_group()?;
-        for (due, frame) in frames {
-            sleep_until(begin + due).await;
-            group.write_frame(Timestamp::now(), frame)?;
-        }
-        group.finish()?;
-    }
-    Ok(())
-}
-
-/// Waits for a subscription: a request for the track's properties is none.
-async fn subscribed(track: &mut track::Producer) -> anyhow::Result<()> {
-    while track.subscription().is_none() {
-        track.subscription_changed().await?;
-    }
-    Ok(())
-}
-
 async fn publish(arguments: &Arguments) -> anyhow::Result<()> {
     let film = Film::read(arguments, arguments.word(4, "FILE")?)?;
     let origin = Origin::random().produce();
     let mut broadcast = origin.create_broadcast(arguments.word(2, "BROADCAST")?, broadcast::Route::announced())?;
-    let mut track = broadcast.create_track(arguments.word(3, "TRACK")?, track::Info::default().with_latency_max(MAX_LATENCY))?;
+    let mut track = broadcast.create_track(arguments.word(3, "TRACK")?, track::Info::default().with_latency_max(MAX_AGE))?;
     let session = connect(arguments, |client| client.with_publisher(&origin)).await?;
-    if !arguments.has("hold") {
-        timeout(Duration::from_secs(20), subscribed(&mut track))
-            .await
-            .context("nobody has subscribed")??;
-    }
-    write(&mut track, &film).await?;
-    if !arguments.has("hold") {
-        track.finish()?;
-    }
-    println!("written");
+    peer::write(arguments, &mut track, &film).await?;
     told_to_leave().await;
     broadcast.finish();
     tokio::time::sleep(Duration::from_millis(300)).await; // Dropping the session would be quicker than the un-announcement.
@@ -80,12 +50,12 @@ async fn find(arguments: &Arguments) -> anyhow::Result<(moq_net::Session, broadc
 
 async fn watch(arguments: &Arguments) -> anyhow::Result<()> {
     let (_session, broadcast) = find(arguments).await?;
-    let everything = track::Subscription::default().with_latency_max(MAX_LATENCY).with_group_start(0);
+    let everything = track::Subscription::default().with_latency_max(MAX_AGE).with_group_start(0);
     let subscription = if arguments.has("defaults") { None } else { Some(everything) };
     let mut track = broadcast.track(arguments.word(3, "TRACK")?)?.subscribe(subscription).await?;
     println!("subscribed");
     let size: Option<usize> = arguments.option("size")?;
-    let mut groups = BTreeMap::new(); // They come in any order.
+    let mut groups = Groups::default();
     let mut bytes = 0;
     loop {
         let mut group = match track.recv_group().await {
@@ -94,15 +64,13 @@ async fn watch(arguments: &Arguments) -> anyhow::Result<()> {
             Err(_) if size == Some(bytes) => break, // It has read the end of the broadcast before that of the track.
             Err(error) => return Err(error).context("the track"),
         };
-        let content: &mut Vec<u8> = groups.entry(group.sequence).or_default();
+        let content = groups.of(group.sequence);
         while let Some(frame) = group.read_frame().await.with_context(|| format!("group {}", group.sequence))? {
             content.extend_from_slice(&frame.payload);
             bytes += frame.payload.len();
         }
     }
-    let content: Vec<u8> = groups.values().flatten().copied().collect();
-    std::fs::write(arguments.word(4, "FILE")?, &content)?;
-    println!("ended after {} groups, {} bytes", groups.len(), content.len());
+    groups.save(arguments.word(4, "FILE")?)?;
     Ok(())
 }
 
@@ -130,29 +98,13 @@ async fn announcements(arguments: &Arguments) -> anyhow::Result<()> {
 
 async fn fetch(arguments: &Arguments) -> anyhow::Result<()> {
     let (_session, broadcast) = find(arguments).await?;
-    let sequence = arguments.word(4, "GROUP")?.parse()?;
-    let mut group = broadcast.track(arguments.word(3, "TRACK")?)?.fetch_group(sequence, None).await?;
-    let mut frames = vec![];
-    while let Some(frame) = group.read_frame().await? {
-        frames.push(frame.payload);
-    }
-    std::fs::write(arguments.word(5, "FILE")?, frames.concat())?;
-    println!("fetched {} frames", frames.len());
+    peer::fetch(arguments, &broadcast).await?;
     Ok(())
 }
 
-/// Before moq-lite-05 a subscription is refused only after it has begun for this library.
 async fn refused(arguments: &Arguments) -> anyhow::Result<()> {
     let (_session, broadcast) = find(arguments).await?;
-    let subscribed = broadcast.track(arguments.word(3, "TRACK")?)?.subscribe(None).await;
-    let error = match subscribed {
-        Err(error) => error,
-        Ok(mut track) => match track.next_group().await {
-            Err(error) => error,
-            Ok(group) => bail!("not refused: {}", if group.is_some() { "a group" } else { "an empty track" }),
-        },
-    };
-    println!("refused {error:?}");
+    peer::refused(arguments, &broadcast).await?;
     Ok(())
 }
 
