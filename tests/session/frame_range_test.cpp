@@ -404,11 +404,42 @@ TEST_CASE("fetch() and subscribe() refuse ranges that cannot be sent", "[session
     begin(client);
     CHECK(client->fetch({"a", "b"}, seven, 4, range(4, 3)).error() == errc::bad_frame_range);
     CHECK(client->subscribe({"a", "b"}, {.frame_end = object_id{1}}).error() == errc::bad_frame_range);
+    CHECK(client
+              ->subscribe(
+                  {"a", "b"}, {.start = seven, .end = seven, .frame_start = object_id{5}, .frame_end = object_id{4}})
+              .error() == errc::bad_frame_range);
+    // Without a Group Start, Frame Start is of group 0.
+    const subscribe_options of_0{.end = group_sequence{0}, .frame_start = object_id{5}, .frame_end = object_id{0}};
+    CHECK(client->subscribe({"a", "b"}, of_0).error() == errc::bad_frame_range);
     subject older{role::client, version::lite_05};
     begin(older);
     CHECK(older->fetch({"a", "b"}, seven, 4, range(1)).error() == errc::unsupported);
     CHECK(older->fetch({"a", "b"}, seven, 4, range(0, 1)).error() == errc::unsupported);
     CHECK(older->subscribe({"a", "b"}, {.start = seven, .frame_start = object_id{1}}).error() == errc::unsupported);
+}
+
+TEST_CASE("update() refuses a range that its publisher would, for which a Group End only rises",
+    "[session][frames][bad input][regression]") {
+    subject client{role::client, version::lite_06};
+    begin(client);
+    const auto id = client->subscribe({"a", "b"}, {.end = seven, .frame_end = object_id{3}}).value();
+    static_cast<void>(client.outputs());
+    const subscribe_options lower{.start = seven, .end = group_sequence{6}, .frame_start = object_id{5}};
+    CHECK(client->update(id, changes_to(lower)).error() == errc::bad_frame_range);
+    CHECK(client.outputs().empty());
+    const subscribe_options raised{
+        .start = seven, .end = seven, .frame_start = object_id{5}, .frame_end = object_id{5}};
+    REQUIRE(client->update(id, changes_to(raised)));
+    CHECK(client.outputs() == list{"write 0 " + compact(update_bytes(version::lite_06, raised))});
+}
+
+TEST_CASE("a publisher may have acted on any of many updates of the Frame Start", "[session][frames][regression]") {
+    subject client{role::client, version::lite_06};
+    begin(client);
+    const auto id = client->subscribe({"a", "b"}, {.start = seven, .frame_start = object_id{1}}).value();
+    for (std::uint64_t n = 2; n != 10; ++n) REQUIRE(client->update(id, {.frame_start = object_id{n}}));
+    static_cast<void>(client.outputs());
+    CHECK(client.receive(3, group_of(version::lite_06, seven, 1)) == list{"group_opened 3 of 0 sequence 7 frames 1.."});
 }
 
 TEST_CASE("a GROUP with a Frame Start is accepted if it was requested, of that group",

@@ -1,6 +1,7 @@
 // The options of a subscription.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <moqlite/core/frame_range.hpp>
@@ -34,6 +35,31 @@ struct subscribe_options {
     if (g == o.end) out.last = o.frame_end;
     return out;
 }
+
+/// The last group and frame that a publisher serves: once there is a Group End, updates only raise it, as groups that
+/// were sent are not requested again.
+struct served_end {
+    bool capped = false; ///< There has been a Group End.
+    std::optional<group_sequence> group = {};
+    std::optional<object_id> frame = {};
+
+    [[nodiscard]] constexpr served_end raised_to(const subscribe_options& o) const noexcept {
+        served_end out{capped || o.end, o.end, o.frame_end};
+        if (capped && o.end) out.group = group ? std::max(group, o.end) : std::nullopt;
+        if (!out.group || out.group != group) {
+            if (!out.group) out.frame.reset();
+        } else if (o.end != group || !frame) {
+            out.frame = frame;
+        } else if (o.frame_end) {
+            out.frame = std::max(frame, o.frame_end);
+        }
+        return out;
+    }
+    /// Nothing is left of the only group wanted.
+    [[nodiscard]] constexpr bool is_before(const std::optional<group_sequence>& start, object_id first) const noexcept {
+        return group && *group == start.value_or(group_sequence{}) && frame && *frame < first;
+    }
+};
 
 /// The Max Age of a subscriber that accepts no loss.
 inline constexpr milliseconds complete_age{86'400'000};

@@ -42,6 +42,9 @@ public:
         const auto options = changes.applied_to(s->options);
         if (s->options == options) return {};
         if (const auto why = c_.encodable(wire::lite::subscribe_update{options}); why != errc::ok) return why;
+        const auto served = s->served.raised_to(options);
+        if (served.is_before(options.start, options.frame_start)) return errc::bad_frame_range;
+        s->served = served;
         s->options = options;
         s->note_frame_start();
         if (changes.start) s->new_start = changes.start;

@@ -23,8 +23,10 @@ struct subscription : list_hook<owned_tag>, list_hook<quiet_tag>, list_hook<upda
     control_stream* stream = nullptr;        ///< nullptr once it has closed while groups still arrive.
     subscribe_options options;               ///< The options that we want now.
     subscribe_options requested;             ///< The options that the publisher last received.
+    served_end served;                       ///< By the publisher, if it got each of our updates.
     std::optional<group_sequence> new_start; ///< Set by an update that has not been written yet.
-    /// The Frame Starts requested last, with their groups: a publisher may have acted on any of them.
+    /// The Frame Starts requested, with their groups: a publisher may have acted on any of them. If there are more,
+    /// every frame is one.
     std::array<std::pair<group_sequence, object_id>, 4> frame_starts{};
     std::uint8_t frame_starts_added = 0;
     bool repeats = false;      ///< The next update is written even if it changes nothing.
@@ -52,12 +54,15 @@ struct subscription : list_hook<owned_tag>, list_hook<quiet_tag>, list_hook<upda
     void note_frame_start() noexcept {
         if (options.frame_start == object_id{}) return;
         const std::pair asked{options.start.value_or(group_sequence{}), options.frame_start};
-        if (!may_start(asked.first, asked.second)) frame_starts[frame_starts_added++ % frame_starts.size()] = asked;
+        if (may_start(asked.first, asked.second)) return;
+        if (frame_starts_added < frame_starts.size()) frame_starts[frame_starts_added] = asked;
+        ++frame_starts_added;
     }
     /// A group may begin with that frame: its first, or one that was requested.
     [[nodiscard]] bool may_start(group_sequence g, object_id frame) const noexcept {
         const std::pair it{g, frame};
-        return frame == object_id{} || std::find(frame_starts.begin(), frame_starts.end(), it) != frame_starts.end();
+        return frame == object_id{} || frame_starts_added > frame_starts.size() ||
+               std::find(frame_starts.begin(), frame_starts.end(), it) != frame_starts.end();
     }
 };
 

@@ -27,6 +27,7 @@ public:
         s.options = s.requested = options;
         s.lowest = options.start;
         s.highest = options.end;
+        s.served = served_end{}.raised_to(options);
         s.note_frame_start();
         by_id_.insert(number(s.id), s);
         return s;

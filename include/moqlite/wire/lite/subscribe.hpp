@@ -41,8 +41,7 @@ inline void read_options(reader& in, version v, subscribe_options& o) noexcept {
     o.frame_start = object_id{in.varint()};
     o.frame_end = read_optional<object_id>(in);
     if (o.frame_end && !o.end) in.fail(errc::bad_frame_range);
-    const bool one_group = o.end && *o.end == o.start.value_or(group_sequence{});
-    if (one_group && o.frame_end && *o.frame_end < o.frame_start) in.fail(errc::bad_frame_range);
+    if (served_end{true, o.end, o.frame_end}.is_before(o.start, o.frame_start)) in.fail(errc::bad_frame_range);
 }
 
 inline void write_options(writer& out, version v, const subscribe_options& o) {
@@ -55,7 +54,8 @@ inline void write_options(writer& out, version v, const subscribe_options& o) {
         if (o.frame_start != object_id{} || o.frame_end) out.fail(errc::unsupported);
         return;
     }
-    if (o.frame_end && !o.end) out.fail(errc::bad_frame_range);
+    const bool reversed = served_end{true, o.end, o.frame_end}.is_before(o.start, o.frame_start);
+    if (reversed || (o.frame_end && !o.end)) out.fail(errc::bad_frame_range);
     out.varint(number(o.frame_start));
     write_optional(out, o.frame_end);
 }

@@ -163,25 +163,15 @@ inline errc publishing::update_arrived(control_stream& stream, byte_view body) {
     // Before moq-lite-06 an update without a start leaves it; since then it removes the floor.
     const bool keeps_start = !m->options.start && r->options.start && !has_start_by_age(c_.dialect);
     const auto start = keeps_start ? r->options.start : m->options.start;
-    // Once there is a Group End it can only be raised: groups sent before are not requested again.
-    const auto raised = [&]() -> std::optional<group_sequence> {
-        if (!r->capped || !m->options.end) return m->options.end;
-        return r->options.end ? std::max(r->options.end, m->options.end) : std::nullopt;
-    }();
-    // So can its last frame.
-    const auto raised_frame = [&]() -> std::optional<object_id> {
-        if (!raised || raised != before) return raised ? m->options.frame_end : std::nullopt;
-        if (m->options.end != before || !last_before) return last_before;
-        return m->options.frame_end ? std::max(last_before, m->options.frame_end) : std::nullopt;
-    }();
-    const bool one_group = raised && *raised == start.value_or(group_sequence{});
-    if (one_group && raised_frame && *raised_frame < m->options.frame_start) return errc::bad_frame_range;
+    const auto ends = served_end{r->capped, before, last_before}.raised_to(m->options);
+    const auto [capped, raised, raised_frame] = ends;
+    if (ends.is_before(start, m->options.frame_start)) return errc::bad_frame_range;
     r->options = m->options;
     infer_order(r->options);
     r->options.start = start;
     r->options.end = raised;
     r->options.frame_end = raised_frame;
-    r->capped = r->capped || raised.has_value();
+    r->capped = capped;
     rank(*r);
     if (before.has_value() != raised.has_value()) recount(*r);
     if (last_before && (raised != before || raised_frame != last_before)) raise_last(*r, *before);
