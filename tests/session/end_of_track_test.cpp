@@ -89,13 +89,14 @@ TEST_CASE("a datagram at or beyond the END of its track is dropped", "[session][
     CHECK(client.events().size() == 1);
 }
 
-TEST_CASE("we send no group at or beyond our END, and no END below our groups", "[session][end of track]") {
+TEST_CASE(
+    "we send no group at or beyond our END, and since moq-lite-06 no END below our groups", "[session][end of track]") {
     const auto v = GENERATE(version::lite_03, version::lite_05, version::lite_06, version::lite_07_wip);
     subject server{role::server, v};
     begin(server);
     REQUIRE(server.receive(0, subscribe_bytes(v, "00", "a", "b")).size() == 2);
     REQUIRE(server->open_group({}, group_sequence{4}));
-    CHECK(server->end_track({}, group_sequence{4}).error() == errc::invalid_argument);
+    if (must_send_end(v)) CHECK(server->end_track({}, group_sequence{4}).error() == errc::invalid_argument);
     REQUIRE(server->end_track({}, group_sequence{5}));
     CHECK(server->open_group({}, group_sequence{5}).error() == errc::group_ended);
     CHECK(server->open_group({}, group_sequence{3}));

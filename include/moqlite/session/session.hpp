@@ -218,7 +218,7 @@ public:
         return publishing_.drop(id, first, last, code);
     }
     /// Reports to the subscriber that no group at or after `end` will exist. Earlier ones may still be served.
-    /// errc::invalid_argument: a later one was served.
+    /// errc::invalid_argument, from moq-lite-06 on: a later one was served.
     result<void> end_track(request_id id, group_sequence end) { return publishing_.end_track(id, end); }
     /// Serves nothing more: the subscription ends cleanly once every served group has arrived. Unless end_track() has
     /// done so, sends END after the last served group where the version has END, but not if that group is the Group

@@ -91,7 +91,7 @@ inline result<void> publishing::end_track(request_id id, group_sequence end) {
     if (r == nullptr) return errc::not_found;
     if (r->end) return errc::already_answered;
     if (number(end) > wire::varint_max) return errc::value_too_large;
-    if (end < r->beyond) return errc::invalid_argument;
+    if (must_send_end(c_.dialect) && end < r->beyond) return errc::invalid_argument;
     write_end(*r, end);
     r->end = end;
     return {};
