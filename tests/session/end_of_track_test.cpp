@@ -83,9 +83,11 @@ TEST_CASE("a datagram at or beyond the END of its track is dropped", "[session][
     const auto v = GENERATE(version::lite_05, version::lite_06, version::lite_07_wip);
     viewer client{v};
     static_cast<void>(client.end_at_2());
-    client.told().datagram_received(hex("00 02 00 61"), client.now);
+    const auto beyond = hex("00 02 00 61");
+    client.told().datagram_received(beyond, client.now);
     CHECK(client.events().empty());
-    client.told().datagram_received(hex("00 01 00 61"), client.now);
+    const auto last = hex("00 01 00 61");
+    client.told().datagram_received(last, client.now);
     CHECK(client.events().size() == 1);
 }
 
