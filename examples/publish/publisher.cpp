@@ -96,7 +96,9 @@ void publisher::report(const event& e) {
     } else if (const auto* lost = std::get_if<group_lost>(&e)) {
         spdlog::debug("group {} was not delivered: {}", number(lost->sequence), to_text(lost->code));
     } else if (const auto* ended = std::get_if<request_ended>(&e)) {
-        spdlog::info("a subscriber {}", ended->delivered ? "received everything" : "left");
+        const bool has_reason = ended->code && *ended->code != app_error::cancel;
+        spdlog::info("a subscriber {}{}", ended->delivered ? "received everything" : "left",
+            has_reason ? ": " + to_text(*ended->code) : "");
     }
 }
 

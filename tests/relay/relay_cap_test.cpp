@@ -329,7 +329,7 @@ TEST_CASE(
         CHECK(reader.heard().empty());
         s.pass(1ms);
         CHECK(reader.heard() == end);
-        CHECK(camera.heard().back() == "request_ended 1");
+        CHECK(camera.heard().back() == "request_ended 1 cancel");
         CHECK(s.viewer({.ordered = true, .start = at(0)}).groups() == list{"0: 0", "1: 1"});
         s.pass(31s);
         CHECK(s.r.stats().tracks == 0);

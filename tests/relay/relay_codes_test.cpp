@@ -70,4 +70,26 @@ TEST_CASE("a code that is on no list becomes the general one of another dialect"
     }
 }
 
+TEST_CASE("the code of a track's last reader reaches its publisher", "[relay][codes][dialects §8.1]") {
+    const auto upstream = GENERATE(version::lite_04, version::lite_05, today, version::lite_07_wip);
+    const auto downstream = GENERATE(version::lite_04, version::lite_05, today, version::lite_07_wip);
+    guests g{upstream, downstream};
+    g.camera->heard();
+    SECTION("a meaning") {
+        REQUIRE((*g.viewer)->unsubscribe(subscribe_id{0}, app_error::lagged));
+        g.s.settle();
+        CHECK(g.camera->heard() == list{"request_ended 0 lagged"});
+    }
+    SECTION("or the application's own") {
+        REQUIRE((*g.viewer)->unsubscribe(subscribe_id{0}, app_error{77}));
+        g.s.settle();
+        CHECK(g.camera->heard() == list{"request_ended 0 77"});
+    }
+    SECTION("but not that of the end of its session") {
+        (*g.viewer)->close(app_error{77});
+        g.s.settle();
+        CHECK(g.camera->heard() == list{"request_ended 0 cancel"});
+    }
+}
+
 } // namespace moqlite::test::relay_codes_test

@@ -96,7 +96,7 @@ TEST_CASE("a fetch that none of its requesters can be served is cancelled, and e
     REQUIRE(g->write_frame(timestamp{5}, as_bytes("ol")));
     s.settle();
     CHECK(viewer.groups() == list{"2:  cut bounds_exceeded"});
-    CHECK(camera.heard() == (shared ? list{} : list{"request_ended 1"}));
+    CHECK(camera.heard() == (shared ? list{} : list{"request_ended 1 cancel"}));
     if (!shared) return;
     REQUIRE(g->finish());
     s.settle();
@@ -168,7 +168,7 @@ TEST_CASE("when no requester wants a fetched group any more, the upstream FETCH 
     SECTION("stopped") { REQUIRE(two->stop(second, app_error::cancel)); }
     SECTION("gone") { s.cut(two); }
     s.settle();
-    CHECK(camera.heard() == list{"request_ended 0"});
+    CHECK(camera.heard() == list{"request_ended 0 cancel"});
     CHECK(s.r.stats().groups_lost == 0);
 }
 
@@ -265,7 +265,7 @@ TEST_CASE("a FETCH for a group whose beginning has been dropped fetches it again
     }
     SECTION("and one that leaves does not affect the other") {
         s.cut(one);
-        CHECK(camera.heard() == list{"request_ended 0"});
+        CHECK(camera.heard() == list{"request_ended 0 cancel"});
         REQUIRE(second->finish());
         s.settle();
         CHECK(two.groups() == list{"2: 1048576 bytes"});
@@ -315,7 +315,7 @@ TEST_CASE(
         s.pass(1ms);
         CHECK(one.groups() == list{"2: half cut timeout"});
         CHECK(two.groups() == list{"2: half cut timeout"});
-        CHECK(camera.heard() == list{"request_ended 0"});
+        CHECK(camera.heard() == list{"request_ended 0 cancel"});
         CHECK(far.heard().empty()); // Another publisher's group is a different group.
         CHECK(s.r.stats().requests_overdue == 1);
         CHECK_FALSE(s.r.deadline());

@@ -98,7 +98,7 @@ TEST_CASE("a publisher without ranges is asked for the whole group, and stopped 
     s.settle();
     CHECK(one.groups() == list{"2: bc"});
     CHECK(one.times() == times{11, 12});
-    CHECK(camera.heard() == list{"request_ended 0"});
+    CHECK(camera.heard() == list{"request_ended 0 cancel"});
 }
 
 TEST_CASE("frames beyond the end of the group are refused", "[relay][frames][bad input]") {

@@ -397,7 +397,7 @@ TEST_CASE(
     s.settle();
     s.pass(10s);
     const auto heard = camera.heard();
-    CHECK(std::find(heard.begin(), heard.end(), "request_ended 1") != heard.end());
+    CHECK(std::find(heard.begin(), heard.end(), "request_ended 1 cancel") != heard.end());
     CHECK(s.r.stats().tracks == 1);
 }
 

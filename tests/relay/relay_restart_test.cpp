@@ -111,7 +111,7 @@ TEST_CASE("another publisher of the name serves later readers, and no reader is 
         reader.unsubscribe();
         s.settle();
         CHECK(s.r.stats().tracks == 1);
-        CHECK(first.heard().back() == "request_ended 0");
+        CHECK(first.heard().back() == "request_ended 0 cancel");
     }
     SECTION("its death ends its own readers only") {
         s.cut(first);

@@ -142,7 +142,7 @@ TEST_CASE("the last reader to leave ends the subscription upstream", "[relay][su
     SECTION("by leaving") { second.unsubscribe(); }
     SECTION("or by dying") { s.cut(second); }
     s.settle();
-    CHECK(camera.heard() == list{"request_ended 0"});
+    CHECK(camera.heard() == list{"request_ended 0 cancel"});
     CHECK(s.r.stats().tracks == 0);
     CHECK(s.r.stats().cached_bytes == 0);
     CHECK(s.r.stats().memory == 0);
@@ -213,7 +213,7 @@ TEST_CASE("a start in the future does not delay other readers", "[relay][subscri
     s.settle();
     CHECK(viewer.groups() == list{"5: now"});
     CHECK(early.heard() == list{"subscription_accepted 0 from 100"});
-    CHECK(std::ranges::count(camera.heard(), "request_ended 0") == 1);
+    CHECK(std::ranges::count(camera.heard(), "request_ended 0 cancel") == 1);
     camera.send(1, 100, "then");
     s.settle();
     CHECK(early.groups() == list{"100: then"});
@@ -231,7 +231,7 @@ TEST_CASE("ever lower starts cause two upstream subscriptions, not one each", "[
     }
     CHECK(
         camera.heard() == list{"subscribe_requested 0 room/cam video priority 0 latency 0 1000..",
-                              "groups_wanted 0 all", "request_ended 0",
+                              "groups_wanted 0 all", "request_ended 0 cancel",
                               "subscribe_requested 1 room/cam video priority 0 latency 0 0..", "groups_wanted 1 all"});
     auto& viewer = s.viewer();
     camera.accept(1, 7);

@@ -78,7 +78,7 @@ TEST_CASE("a TRACK that all requesters have cancelled is cancelled upstream", "[
     SECTION("by request") { REQUIRE(second->cancel(*other)); }
     SECTION("by leaving") { s.cut(second); }
     s.settle();
-    CHECK(camera.heard() == list{"request_ended 0"});
+    CHECK(camera.heard() == list{"request_ended 0 cancel"});
     // No state is left: the next request is sent upstream again, and answered.
     auto& third = s.join();
     REQUIRE(third->request_track({"room/cam", "video"}));

@@ -40,7 +40,7 @@ public:
         return note("subscribe"), subscribe_id{2};
     }
     result<void> update(subscribe_id, const subscribe_changes&) { return done("update"); }
-    result<void> unsubscribe(subscribe_id) { return done("unsubscribe"); }
+    result<void> unsubscribe(subscribe_id, app_error) { return done("unsubscribe"); }
     result<query_id> request_track(const track_ref&) { return note("request_track"), query_id{3}; }
     result<void> cancel(query_id) { return done("cancel"); }
     result<group_id> fetch(const track_ref&, group_sequence, priority, const frame_range&) {

@@ -26,7 +26,7 @@ struct busy : subject {
 };
 
 const list everything_with_cancel{"group_closed 3 of 0 sequence 7 cancel", "subscription_ended 0 cancel",
-    "track_refused 0 cancel", "request_ended 0", "broadcast_ended 0 a", "watch_ended 0 cancel"};
+    "track_refused 0 cancel", "request_ended 0 cancel", "broadcast_ended 0 a", "watch_ended 0 cancel"};
 
 } // namespace
 

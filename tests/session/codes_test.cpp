@@ -157,6 +157,14 @@ TEST_CASE("gomoqt gets and sends its own numbers", "[session][codes][dialects §
         s->close(app_error::timeout);
         CHECK(codes_of(s).back() == 1);
     }
+    SECTION("and says with them why it leaves") {
+        static_cast<void>(s.receive(4, subscribe_bytes("01", "/a", "b")));
+        s.told().stream_reset(stream_id{4}, app_error{5}, s.now);
+        const auto ended = last<request_ended>(s);
+        REQUIRE(ended.code);
+        CHECK(to_string(*ended.code) == "timeout");
+        CHECK(number(*ended.code) == 5);
+    }
     SECTION("and by what it announces: without a hop of its own") {
         REQUIRE(s->watch(""));
         static_cast<void>(s.outputs());
@@ -174,6 +182,66 @@ TEST_CASE("gomoqt gets and sends its own numbers", "[session][codes][dialects §
         REQUIRE(s->reject(request_id{0}, app_error::not_found));
         CHECK(codes_of(s) == numbers{13, 13});
     }
+}
+
+TEST_CASE("the end of a request has the code of the peer that cut it off", "[session][codes][dialects §8.1]") {
+    struct row {
+        version dialect;
+        std::uint64_t sent;
+        std::string_view name;
+    };
+    const auto& [v, sent, name] = GENERATE(row{version::lite_03, 3, "timeout"}, row{version::lite_05, 0, "cancel"},
+        row{version::lite_05, 77, ""}, row{today, 0, "internal"}, row{today, 1, "cancel"}, row{today, 5, "too_far_behind"},
+        row{today, 0x2f, ""}, row{version::lite_07_wip, 0x33, "not_found"});
+    const auto kind = GENERATE(0, 1, 2);
+    if (!has_track_info(v) && kind != 0) return; // Nor has it FETCH.
+    server s{v};
+    static_cast<void>(s.receive(0, kind == 0   ? subscribe_bytes(v, "00", "a", "b")
+                                   : kind == 1 ? fetch_bytes(v, "a", "b", "07")
+                                               : track_bytes("a", "b")));
+    const auto how = GENERATE(0, 1, 2);
+    if (how == 0) s.told().stream_reset(stream_id{0}, app_error{sent}, s.now);
+    if (how == 1) s.told().stream_stopped(stream_id{0}, app_error{sent}, s.now);
+    if (how == 2) s.told().stream_closed(stream_id{0}, app_error{sent}, s.now);
+    const auto ended = last<request_ended>(s);
+    CHECK_FALSE(ended.delivered);
+    REQUIRE(ended.code);
+    CHECK(number(*ended.code) == sent);
+    CHECK(to_string(*ended.code) == name);
+}
+
+TEST_CASE("the end of a request has no code where its peer only ended its side", "[session][codes]") {
+    const auto v = GENERATE(version::lite_03, version::lite_05, today);
+    server s{v};
+    static_cast<void>(s.receive(0, subscribe_bytes(v, "00", "a", "b")));
+    s.arrives(0, {}, true);
+    CHECK_FALSE(last<request_ended>(s).code);
+}
+
+TEST_CASE("the end of a request has the code of the session's end", "[session][codes]") {
+    server s{today};
+    static_cast<void>(s.receive(0, subscribe_bytes(today, "00", "a", "b")));
+    s.told().connection_closed({app_error{2}, true, "who are you"}, s.now);
+    const auto ended = last<request_ended>(s);
+    REQUIRE(ended.code);
+    CHECK(to_string(*ended.code) == "unauthorized");
+}
+
+TEST_CASE("who unsubscribes with a code resets, with its number in the dialect", "[session][codes][dialects §8.1]") {
+    const auto v = GENERATE(version::lite_03, version::lite_04, version::lite_05, today, version::lite_07_wip);
+    viewer client{v};
+    CHECK(client.receive(3, group_bytes(v, "00", "07")).size() == 1);
+    SECTION("a meaning") {
+        REQUIRE(client->unsubscribe(subscribe_id{0}, app_error::lagged));
+        const std::uint64_t expected = has_two_registries(v) ? 5 : 26;
+        CHECK(codes_of(client) == numbers{expected, expected, expected}); // The group; both sides of the subscription.
+    }
+    SECTION("or a number of the application's own") {
+        REQUIRE(client->unsubscribe(subscribe_id{0}, app_error{77}));
+        CHECK(without(client.outputs(), "credit") == list{"stop 3 77", "stop 0 77", "reset 0 77"});
+    }
+    CHECK(client.events().empty());
+    CHECK(client->unsubscribe(subscribe_id{0}, app_error{77}).error() == errc::not_found);
 }
 
 TEST_CASE("the code of SUBSCRIBE_DROP is one of the streams' registry", "[session][codes][dialects §8.1]") {

@@ -104,7 +104,7 @@ TEST_CASE("a FETCH that is rejected, or whose group is aborted, is reset", "[ses
         CHECK(server.outputs() == list{"write 0 020468616c66"});
         g->abort(app_error::old);
         CHECK(server.outputs() == list{"stop 0 old", "reset 0 old"});
-        CHECK(server.events() == list{"group_lost 0 sequence 7 old", "request_ended 0"});
+        CHECK(server.events() == list{"group_lost 0 sequence 7 old", "request_ended 0 old"});
     }
 }
 
@@ -118,7 +118,7 @@ TEST_CASE("a FETCH that is stopped or reset gets no more", "[session][fetch]") {
         static_cast<void>(server.outputs());
     }
     const bool stops = GENERATE(false, true);
-    CHECK((stops ? server.stopped(0) : server.reset(0)) == list{"request_ended 0"});
+    CHECK((stops ? server.stopped(0) : server.reset(0)) == list{"request_ended 0 cancel"});
     const auto said = server.outputs();
     CHECK(std::find(said.begin(), said.end(), "reset 0 cancel") != said.end());
     if (g) publisher::frame(g, 2, "y");
@@ -149,7 +149,7 @@ TEST_CASE("a completely acknowledged group is delivered, even if the peer resets
     CHECK(server.reset(0).empty());
     const auto end = server.stream_closed(0, app_error::cancel);
     CHECK(
-        end == (arrived ? list{"group_delivered 0 sequence 7", "request_ended 0 delivered"} : list{"request_ended 0"}));
+        end == (arrived ? list{"group_delivered 0 sequence 7", "request_ended 0 delivered"} : list{"request_ended 0 cancel"}));
 }
 
 TEST_CASE("a FETCH whose answer is acknowledged does not wait for the peer's side to end", "[session][fetch]") {
@@ -207,7 +207,7 @@ TEST_CASE("a FETCH that waits for stream credit stalls nothing else", "[session]
 
 TEST_CASE("trailing bytes after a FETCH are an error", "[session][fetch][bad input]") {
     publisher server;
-    CHECK(server.receive(0, "00") == list{"stream_rejected 0 unexpected_message", "request_ended 0"});
+    CHECK(server.receive(0, "00") == list{"stream_rejected 0 unexpected_message", "request_ended 0 unexpected_message"});
     CHECK(server.outputs() == list{"stop 0 unexpected_message", "reset 0 unexpected_message", "credit 0 1"});
 }
 

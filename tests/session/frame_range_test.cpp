@@ -161,7 +161,7 @@ TEST_CASE("a FETCH that begins beyond the end of the group is refused: not found
         CHECK(without(server.outputs(), "credit").empty());
         REQUIRE(g->finish());
         CHECK(server.outputs() == list{"stop 0 not_found", "reset 0 not_found"});
-        CHECK(server.events() == list{"group_lost 0 sequence 7 not_found", "request_ended 0"});
+        CHECK(server.events() == list{"group_lost 0 sequence 7 not_found", "request_ended 0 not_found"});
     }
 }
 

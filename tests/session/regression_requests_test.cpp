@@ -41,7 +41,7 @@ TEST_CASE(
     "a finished subscription that gets a bad UPDATE ends, and its stream is not used again", "[session][regression]") {
     publisher server;
     REQUIRE(server->finish(request_id{0}));
-    CHECK(server.receive(0, "01 00") == list{"stream_rejected 0 message_too_short", "request_ended 0"});
+    CHECK(server.receive(0, "01 00") == list{"stream_rejected 0 message_too_short", "request_ended 0 decode"});
     CHECK(without(server.outputs(), "credit") == list{"stop 0 decode", "reset 0 decode"});
     CHECK(server.stream_closed(0, app_error::decode).empty());
     CHECK(server.receive(4, subscribe_bytes("01", "room", "audio")).size() == 2);

@@ -25,7 +25,7 @@ struct publisher : subject {
     }
 };
 
-const list lagged{"request_ended 0", "session_closed lagged lagged"};
+const list lagged{"request_ended 0 lagged", "session_closed lagged lagged"};
 
 } // namespace
 
@@ -84,7 +84,7 @@ TEST_CASE("unacknowledged replies count like groups", "[session][stall]") {
     REQUIRE(server->accept(request_id{1}, group_sequence{0}));
     static_cast<void>(server.outputs());
     CHECK(server.tick_after(0s).empty());
-    CHECK(server.tick_after(15s) == list{"request_ended 0", "request_ended 1", "session_closed lagged lagged"});
+    CHECK(server.tick_after(15s) == list{"request_ended 0 lagged", "request_ended 1 lagged", "session_closed lagged lagged"});
 }
 
 TEST_CASE("a peer that acknowledges but never grants a stream credit is disconnected", "[session][stall][regression]") {
@@ -166,7 +166,7 @@ TEST_CASE("a trickle of credit for replies is no progress either", "[session][st
         if (told.empty()) server.writable(4);
         static_cast<void>(server.events());
     }
-    CHECK(told == list{"request_ended 0", "request_ended 1", "session_closed lagged lagged"});
+    CHECK(told == list{"request_ended 0 lagged", "request_ended 1 lagged", "session_closed lagged lagged"});
     CHECK(turns == 2);
 }
 

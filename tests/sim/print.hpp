@@ -159,7 +159,8 @@ private:
             [](const request_ended& x) -> std::string {
                 line out{"request_ended"};
                 out << x.request;
-                return x.delivered ? out << "delivered" : out;
+                if (x.delivered) out << "delivered";
+                return x.code ? out << *x.code : out;
             },
             [](const group_delivered& x) -> std::string {
                 return line{"group_delivered"} << x.request << "sequence" << x.sequence;

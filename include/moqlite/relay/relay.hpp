@@ -246,11 +246,11 @@ private:
     void fetch_failed(relaying::group_fetch& f, app_error code);
     bool serve_fetched(peer& p, request_id request, relaying::group_fetch& f);
     bool begin_fetched(relaying::group_fetch& f);
-    bool keep_fetching(relaying::group_fetch& f);
+    bool keep_fetching(relaying::group_fetch& f, app_error code = app_error::cancel);
     void end_silent_fetches(time_point now);
     void on(peer&, const frame_data&);
     void fetch_ended(peer& source, const group_closed& e);
-    void fetch_request_ended(peer& p, request_id request);
+    void fetch_request_ended(peer& p, request_id request, app_error code);
     relaying::group_fetch* shareable_fetch(const fetch_key& wanted, const frame_range& frames, const peer& asker);
     void forget(relaying::group_fetch& f);
 
@@ -284,10 +284,10 @@ private:
     void finish_if_served(relaying::track& t, relaying::reader& r);
     void attach(relaying::track& t, relaying::reader& r);
     static void detach(relaying::reader& r) noexcept;
-    void leave(relaying::reader& r);
+    void leave(relaying::reader& r, app_error code = app_error::cancel);
     void set_options(relaying::reader& r, const subscribe_options& now);
-    void abandon(relaying::track& t);
-    void unsubscribe(relaying::track& t);
+    void abandon(relaying::track& t, app_error code = app_error::cancel);
+    void unsubscribe(relaying::track& t, app_error code = app_error::cancel);
     void ask_upstream(relaying::track& t);
     static void note_requested_end(relaying::track& t);
     void resubscribe(relaying::track& t);

@@ -97,8 +97,8 @@ public:
     result<void> repeat_update(subscribe_id id) {
         return visit([&](auto& s) { return s.repeat_update(id); });
     }
-    result<void> unsubscribe(subscribe_id id) {
-        return visit([&](auto& s) { return s.unsubscribe(id); });
+    result<void> unsubscribe(subscribe_id id, app_error code = app_error::cancel) {
+        return visit([&](auto& s) { return s.unsubscribe(id, code); });
     }
     result<query_id> request_track(const track_ref& track) {
         return visit([&](auto& s) { return s.request_track(track); });

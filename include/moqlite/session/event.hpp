@@ -204,6 +204,9 @@ struct groups_wanted {
 struct request_ended {
     request_id request{};
     bool delivered = false;
+    /// Why it was cut off: the code of the peer's RESET_STREAM or STOP_SENDING, ours if we ended it, or that of the
+    /// session's end. nullopt: the peer has only ended its side (FIN), or has everything.
+    std::optional<app_error> code{};
     bool operator==(const request_ended&) const = default;
 };
 /// Every byte of a served group has been acknowledged.

@@ -151,8 +151,11 @@ public:
     result<void> update(subscribe_id id, const subscribe_changes& changes) { return subscribing_.update(id, changes); }
     /// Sends the last update() once more: the peer's acknowledgement shows that it is alive.
     result<void> repeat_update(subscribe_id id) { return subscribing_.repeat_update(id); }
-    /// Ends the subscription and its arriving groups without further events.
-    result<void> unsubscribe(subscribe_id id) { return subscribing_.unsubscribe(id); }
+    /// Ends the subscription and its arriving groups without further events. The publisher gets `code` (request_ended),
+    /// in a RESET_STREAM; for cancel, the FIN of a subscriber that wants nothing more.
+    result<void> unsubscribe(subscribe_id id, app_error code = app_error::cancel) {
+        return subscribing_.unsubscribe(id, code);
+    }
     /// Asks for a track's properties; errc::unsupported before moq-lite-05.
     result<query_id> request_track(const track_ref& track);
     /// Cancels such a request without further events; errc::not_found: it has been answered.
@@ -328,7 +331,7 @@ private:
     detail::served_group* served_on(const detail::any_stream& stream) noexcept;
     void control_failed(detail::control_stream& s, errc why);
     void control_finished(detail::control_stream& s);
-    void control_closed(detail::control_stream& s, bool clean);
+    void control_closed(detail::control_stream& s, const std::optional<app_error>& code);
     bool end_one();
 
     // impl/session_output.hpp

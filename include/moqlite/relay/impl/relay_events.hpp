@@ -155,13 +155,15 @@ inline void relay::on(peer& p, const groups_wanted& e) {
 }
 
 inline void relay::on(peer& p, const request_ended& e) {
+    // The end of the whole session says nothing about the track.
+    const auto code = p.session->is_closed() ? app_error::cancel : e.code.value_or(app_error::cancel);
     track_request_ended(p, e.request);
-    fetch_request_ended(p, e.request);
+    fetch_request_ended(p, e.request, code);
     auto* const* found = p.requests.find(number(e.request));
     if (found == nullptr) return;
     relaying::reader* r = *found;
     p.requests.erase(number(e.request));
-    leave(*r);
+    leave(*r, code);
     resume_behind(p, e.request);
 }
 

@@ -143,8 +143,8 @@ inline bool relay::begin_fetched(relaying::group_fetch& f) {
     return keep_fetching(f);
 }
 
-/// Some requests wait no longer. False: none does, and the FETCH was cancelled.
-inline bool relay::keep_fetching(relaying::group_fetch& f) {
+/// Some requests wait no longer. False: none does, and the FETCH was cancelled, with the code of the last one.
+inline bool relay::keep_fetching(relaying::group_fetch& f, app_error code) {
     if (!f.waiting.empty()) {
         const auto its = f.waiting.lower_bound({f.asker, request_id{}});
         if (its == f.waiting.end() || its->first != f.asker) pass_charge(f, f.waiting.begin()->first);
@@ -152,7 +152,7 @@ inline bool relay::keep_fetching(relaying::group_fetch& f) {
     }
     discharge(f);
     if (peer* source = find(f.upstream)) {
-        static_cast<void>(source->session->stop(f.id, app_error::cancel));
+        static_cast<void>(source->session->stop(f.id, code));
         source->fetches.erase(number(f.id));
     }
     forget(f);
@@ -227,14 +227,14 @@ inline void relay::forget(relaying::group_fetch& f) {
     group_fetches_.erase(std::find_if(first, last, [&](const auto& one) { return one.get() == &f; }));
 }
 
-/// The peer has cancelled its FETCH.
-inline void relay::fetch_request_ended(peer& p, request_id request) {
+/// The peer has cancelled its FETCH; the publisher gets the code of the last one.
+inline void relay::fetch_request_ended(peer& p, request_id request, app_error code) {
     auto* const* found = p.waiting_fetches.find(number(request));
     if (found == nullptr) return;
     auto& f = **found;
     p.waiting_fetches.erase(number(request));
     f.waiting.erase({p.key, request});
-    static_cast<void>(keep_fetching(f));
+    static_cast<void>(keep_fetching(f, code));
 }
 
 /// Forwards a datagram at once to all readers whose version has datagrams; never stores it.

@@ -232,7 +232,7 @@ inline void relay::detach(relaying::reader& r) noexcept {
     r.moqlite::detail::list_hook<relaying::of_track_tag>::unlink();
 }
 
-inline void relay::leave(relaying::reader& r) {
+inline void relay::leave(relaying::reader& r, app_error code) {
     auto& t = *r.of;
     const auto whose = r.session;
     detach(r);
@@ -240,11 +240,11 @@ inline void relay::leave(relaying::reader& r) {
     revalue(t, t.delivered, t.sessions_reading.size());
     if (whose == t.asker && !t.readers.empty()) pass_charge(t);
     if (t.wanted.readers() != 0) return ask_upstream(t);
-    abandon(t);
+    abandon(t, code);
 }
 
-/// The track has no readers: unsubscribes. A track that ended stays until it expires.
-inline void relay::abandon(relaying::track& t) {
+/// The track has no readers: unsubscribes, with the code of the last one. A track that ended stays until it expires.
+inline void relay::abandon(relaying::track& t, app_error code) {
     t.log.wanted.reset();
     if (t.is_paused()) {
         t.stage = relaying::track_stage::live;
@@ -254,7 +254,7 @@ inline void relay::abandon(relaying::track& t) {
     }
     if (!t.subscription) return destroy_if_unused(t);
     pass_charge(t);
-    unsubscribe(t);
+    unsubscribe(t, code);
     // The reader may have found the end before the publisher's FIN arrived.
     relaying::has_all_groups(t, relaying::resets::are_final) ? end_cleanly(t) : retire(t);
 }
@@ -265,11 +265,11 @@ inline void relay::set_options(relaying::reader& r, const subscribe_options& now
     r.of->wanted.remove(std::exchange(r.options, now));
 }
 
-inline void relay::unsubscribe(relaying::track& t) {
+inline void relay::unsubscribe(relaying::track& t, app_error code) {
     if (!t.subscription) return;
     if (peer* source = find(t.upstream)) {
         source->subscriptions.erase(number(*t.subscription));
-        static_cast<void>(source->session->unsubscribe(*t.subscription));
+        static_cast<void>(source->session->unsubscribe(*t.subscription, code));
     }
     t.subscription.reset();
 }

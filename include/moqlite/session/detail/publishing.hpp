@@ -40,10 +40,10 @@ public:
     errc update_arrived(control_stream& stream, byte_view body);
     errc track_arrived(control_stream& stream, byte_view body);
     errc fetch_arrived(control_stream& stream, byte_view body);
-    /// The subscriber has ended its side: it wants nothing more.
-    void peer_left(control_stream& stream);
-    /// Both sides of a request stream have ended.
-    void stream_gone(control_stream& stream, bool clean);
+    /// The subscriber has ended its side, or cut it off with a code: it wants nothing more.
+    void peer_left(control_stream& stream, const std::optional<app_error>& code);
+    /// Both sides of a request stream have ended; with a code if one of them was cut off.
+    void stream_gone(control_stream& stream, const std::optional<app_error>& code);
     /// The peer has cut off the stream of its FETCH.
     void fetch_cut_off(control_stream& stream, app_error code);
     /// The fetched group has arrived, but the peer has not ended its side in time.
@@ -99,7 +99,7 @@ public:
             auto& s = r->groups.front();
             c_.out.is_gone() ? destroy(s) : orphan(s);
         }
-        end(*r, false);
+        end(*r, c_.closing->code);
         return true;
     }
     /// A pump has ended: releases the lent bytes of streams whose reset has been executed.
@@ -152,8 +152,8 @@ private:
         ends_owed_ -= r.end_owed ? 1 : 0;
         requests_.destroy(r);
     }
-    void end(incoming_request& r, bool delivered) {
-        c_.emit(request_ended{r.id, delivered});
+    void end(incoming_request& r, const std::optional<app_error>& code, bool delivered = false) {
+        c_.emit(request_ended{r.id, delivered, code});
         forget(r);
     }
     void rank(incoming_request& r) {

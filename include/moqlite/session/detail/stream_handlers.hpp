@@ -46,8 +46,8 @@ struct stream_handler : session_parts {
     void cut_off(control_stream&, app_error) {}
     /// All queued bytes have been written.
     void sent(control_stream&) {}
-    /// Both sides have ended; not `clean`: one of them was cut off.
-    void closed(control_stream&, bool /*clean*/) {}
+    /// Both sides have ended; with a code if one of them was cut off.
+    void closed(control_stream&, const std::optional<app_error>& /*code*/) {}
     /// Its timeout has expired. False: that is an error.
     bool timed_out(control_stream&) { return false; }
 };
@@ -107,7 +107,9 @@ struct announce_in : peer_request {
     }
     void finished(control_stream& s) { announces.peer_left(s, true, app_error::cancel); }
     void cut_off(control_stream& s, app_error code) { announces.peer_left(s, false, code); }
-    void closed(control_stream& s, bool clean) { announces.peer_left(s, clean, app_error::cancel); }
+    void closed(control_stream& s, const std::optional<app_error>& code) {
+        announces.peer_left(s, !code, app_error::cancel);
+    }
 };
 
 struct subscribe_in : peer_request {
@@ -116,17 +118,17 @@ struct subscribe_in : peer_request {
             return take_one(c, in, [&](byte_view body) { return requests.update_arrived(s, body); });
         return parse_request(s, in, [&](byte_view body) { return requests.subscribe_arrived(s, body); });
     }
-    void finished(control_stream& s) { requests.peer_left(s); }
-    void cut_off(control_stream& s, app_error) { requests.peer_left(s); }
-    void closed(control_stream& s, bool clean) { requests.stream_gone(s, clean); }
+    void finished(control_stream& s) { requests.peer_left(s, std::nullopt); }
+    void cut_off(control_stream& s, app_error code) { requests.peer_left(s, code); }
+    void closed(control_stream& s, const std::optional<app_error>& code) { requests.stream_gone(s, code); }
 };
 
 struct track_in : peer_request {
     parsed parse(control_stream& s, byte_view in) {
         return parse_request(s, in, [&](byte_view body) { return requests.track_arrived(s, body); });
     }
-    void cut_off(control_stream& s, app_error) { requests.stream_gone(s, false); }
-    void closed(control_stream& s, bool clean) { requests.stream_gone(s, clean); }
+    void cut_off(control_stream& s, app_error code) { requests.stream_gone(s, code); }
+    void closed(control_stream& s, const std::optional<app_error>& code) { requests.stream_gone(s, code); }
 };
 
 struct fetch_in : peer_request {
@@ -134,7 +136,7 @@ struct fetch_in : peer_request {
         return parse_request(s, in, [&](byte_view body) { return requests.fetch_arrived(s, body); });
     }
     void cut_off(control_stream& s, app_error code) { requests.fetch_cut_off(s, code); }
-    void closed(control_stream& s, bool clean) { requests.stream_gone(s, clean); }
+    void closed(control_stream& s, const std::optional<app_error>& code) { requests.stream_gone(s, code); }
     bool timed_out(control_stream& s) {
         if (s.reading != read_state::open) return false;
         return requests.fetch_overdue(s), true;
@@ -146,7 +148,7 @@ struct probe_in : stream_handler {
 
     // The peer's target bitrate is ignored.
     void cut_off(control_stream& s, app_error) { probes.peer_left(s); }
-    void closed(control_stream& s, bool) { probes.peer_left(s); }
+    void closed(control_stream& s, const std::optional<app_error>&) { probes.peer_left(s); }
 };
 
 struct goaway_in : stream_handler {
@@ -176,7 +178,7 @@ struct announce_out : stream_handler {
     parsed parse(control_stream& s, byte_view in) { return watches.parse(s, in); }
     void finished(control_stream& s) { watches.stream_ended(s, app_error::cancel); }
     void cut_off(control_stream& s, app_error code) { watches.stream_ended(s, code); }
-    void closed(control_stream& s, bool) { watches.stream_ended(s, app_error::cancel); }
+    void closed(control_stream& s, const std::optional<app_error>&) { watches.stream_ended(s, app_error::cancel); }
 };
 
 struct subscribe_out : stream_handler {
@@ -184,7 +186,7 @@ struct subscribe_out : stream_handler {
     void finished(control_stream& s) { subscriptions.stream_ended(s, true, app_error::cancel); }
     void cut_off(control_stream& s, app_error code) { subscriptions.stream_ended(s, false, code); }
     void sent(control_stream& s) { subscriptions.request_sent(s); }
-    void closed(control_stream& s, bool) { subscriptions.stream_gone(s); }
+    void closed(control_stream& s, const std::optional<app_error>&) { subscriptions.stream_gone(s); }
 };
 
 struct track_out : stream_handler {
@@ -193,13 +195,13 @@ struct track_out : stream_handler {
     }
     void finished(control_stream& s) { queries.ended(s, app_error::cancel); }
     void cut_off(control_stream& s, app_error code) { queries.ended(s, code); }
-    void closed(control_stream& s, bool) { queries.ended(s, app_error::cancel); }
+    void closed(control_stream& s, const std::optional<app_error>&) { queries.ended(s, app_error::cancel); }
 };
 
 /// It carries a group, and is parsed as one.
 struct fetch_out : stream_handler {
     void cut_off(control_stream& s, app_error code) { subscriptions.groups().was_reset(*s.fetching, code); }
-    void closed(control_stream& s, bool) { subscriptions.groups().destroy(*s.fetching); }
+    void closed(control_stream& s, const std::optional<app_error>&) { subscriptions.groups().destroy(*s.fetching); }
 };
 
 struct probe_out : stream_handler {
@@ -208,7 +210,7 @@ struct probe_out : stream_handler {
     }
     void finished(control_stream& s) { probes.ended(s, app_error::cancel); }
     void cut_off(control_stream& s, app_error code) { probes.ended(s, code); }
-    void closed(control_stream& s, bool) { probes.ended(s, app_error::cancel); }
+    void closed(control_stream& s, const std::optional<app_error>&) { probes.ended(s, app_error::cancel); }
 };
 
 /// Calls f with the handler of a kind.

@@ -82,20 +82,20 @@ public:
         write_update(*s);
     }
 
-    result<void> unsubscribe(subscribe_id id) {
+    result<void> unsubscribe(subscribe_id id, app_error code) {
         subscription* s = subscriptions_.find(id);
         if (s == nullptr) return errc::not_found;
         std::size_t stops = 2; // Allocates first: a half-ended subscription would be found again.
         s->groups.for_each([&](incoming_group&) { ++stops; });
         c_.out.make_room(stops);
-        s->groups.for_each([&](incoming_group& g) { groups_.refuse(g, app_error::cancel); });
-        // A FIN ends the subscription; further answers of the publisher are not read.
+        s->groups.for_each([&](incoming_group& g) { groups_.refuse(g, code); });
+        // A FIN ends the subscription, or a reset if there is a code; further answers of the publisher are not read.
         control_stream* stream = s->stream;
-        if (stream != nullptr && stream->is_bound()) {
+        if (stream != nullptr && stream->is_bound() && code == app_error::cancel) {
             c_.out.finish(*stream);
-            c_.abandon_reading(*stream, app_error::cancel);
+            c_.abandon_reading(*stream, code);
         } else if (stream != nullptr) {
-            c_.drop_control(*stream, app_error::cancel);
+            c_.drop_control(*stream, code);
         }
         subscriptions_.forget(*s);
         return {};

@@ -144,7 +144,7 @@ inline void session::stream_closed(stream_id id, std::optional<app_error> code, 
     } else if (auto* g = stream.incoming()) {
         subscribing_.groups().destroy(*g);
     } else if (auto* s = stream.control()) {
-        control_closed(*s, !code);
+        control_closed(*s, code ? std::optional{code->received(c_.codes.of(*s))} : std::nullopt);
     }
 }
 
@@ -227,7 +227,7 @@ inline bool session::end_unsent() {
     c_.events.make_room(2); // Allocates first: the stream must not be left on no list.
     c_.out.forget_opening(*s);
     handled(*s, [&](auto h) { h.cut_off(*s, wire_code(errc::going_away)); });
-    control_closed(*s, false);
+    control_closed(*s, wire_code(errc::going_away));
     return true;
 }
 
@@ -343,8 +343,8 @@ inline void session::control_finished(detail::control_stream& s) {
     handled(s, [&](auto h) { h.finished(s); });
 }
 
-inline void session::control_closed(detail::control_stream& s, bool clean) {
-    handled(s, [&](auto h) { h.closed(s, clean); });
+inline void session::control_closed(detail::control_stream& s, const std::optional<app_error>& code) {
+    handled(s, [&](auto h) { h.closed(s, code); });
     c_.streams.unpark(s);
     c_.streams.forget_partial(s);
     if (initiator_of(s.id) != c_.side && direction_of(s.id) == direction::bidi) --c_.streams.peer_requests;

@@ -221,8 +221,8 @@ inline errc publishing::fetch_arrived(control_stream& stream, byte_view body) {
     return errc::ok;
 }
 
-/// The subscriber has ended its side: it wants nothing more.
-inline void publishing::peer_left(control_stream& stream) {
+/// The subscriber has ended its side, or cut it off with a code: it wants nothing more.
+inline void publishing::peer_left(control_stream& stream, const std::optional<app_error>& code) {
     incoming_request* r = find(request_id{stream.owner});
     if (r == nullptr) return;
     // Our FIN is in flight and may still arrive, unless the stream was abandoned.
@@ -230,19 +230,19 @@ inline void publishing::peer_left(control_stream& stream) {
     const bool delivered = r->at_cap && r->group_count == 0;
     lose_all(*r, app_error::cancel);
     c_.out.finish(stream);
-    end(*r, delivered);
+    end(*r, delivered ? std::nullopt : code, delivered);
 }
 
-/// Both sides of a request stream have ended.
-inline void publishing::stream_gone(control_stream& stream, bool clean) {
+/// Both sides of a request stream have ended; with a code if one of them was cut off.
+inline void publishing::stream_gone(control_stream& stream, const std::optional<app_error>& code) {
     incoming_request* r = find(request_id{stream.owner});
     if (r == nullptr) return;
     // Some peers reset their side of a FETCH once they have the whole group.
-    const bool fetched = fetched_whole(*r) && (clean || !r->groups.front().is_lent());
-    const bool delivered = fetched || (clean && r->finishing && r->group_count == 0);
+    const bool fetched = fetched_whole(*r) && (!code || !r->groups.front().is_lent());
+    const bool delivered = fetched || (!code && r->finishing && r->group_count == 0);
     if (delivered && r->group_count != 0) c_.emit(group_delivered{r->id, r->groups.front().sequence()});
     lose_all(*r, app_error::cancel);
-    end(*r, delivered);
+    end(*r, delivered ? std::nullopt : code, delivered);
 }
 
 /// The peer has cut off the stream of its FETCH.
@@ -257,7 +257,7 @@ inline void publishing::fetch_cut_off(control_stream& stream, app_error code) {
 /// The fetched group has arrived, but the peer has not ended its side in time.
 inline void publishing::fetch_overdue(control_stream& stream) {
     c_.abandon_reading(stream, app_error::cancel);
-    stream_gone(stream, true);
+    stream_gone(stream, std::nullopt);
 }
 
 /// The group being sent on a request's own stream; nullptr: none.

@@ -109,7 +109,7 @@ inline void publishing::end_excess_drops() {
         c_.abandon_reading(*r->stream, app_error::lagged);
         c_.out.abandon(*r->stream, app_error::lagged);
         lose_all(*r, app_error::lagged);
-        end(*r, false);
+        end(*r, app_error::lagged);
     }
 }
 

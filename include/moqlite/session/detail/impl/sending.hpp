@@ -204,7 +204,7 @@ inline void publishing::end_fetch(incoming_request& r, app_error code) {
     c_.abandon_reading(*r.stream, code);
     c_.out.abandon(*r.stream, code);
     lose_all(r, code);
-    end(r, false);
+    end(r, code);
 }
 
 } // namespace moqlite::detail
