@@ -128,6 +128,9 @@ void watcher::on(const broadcast_available& e) {
 void watcher::on(const subscription_accepted& e) {
     spdlog::info(
         "subscribed to {} {} from group {}", options_.client.broadcast, options_.client.track, number(e.start));
+    if (e.publisher)
+        spdlog::debug("the publisher's priority {}, {}, max latency {} ms", e.publisher->priority,
+            e.publisher->ordered ? "ordered" : "unordered", e.publisher->max_age.count());
 }
 
 void watcher::subscribe() {

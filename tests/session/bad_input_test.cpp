@@ -189,7 +189,8 @@ TEST_CASE("data on a stream that only we may send on closes the session", "[sess
     REQUIRE(client->accept(request_id{0}));
     REQUIRE(client->open_group(request_id{0}, group_sequence{0}));
     static_cast<void>(client.outputs());
-    CHECK(client.receive(6, "00") == list{"request_ended 0 unexpected_stream", "session_closed unexpected_stream unexpected_stream"});
+    CHECK(client.receive(6, "00") ==
+          list{"request_ended 0 unexpected_stream", "session_closed unexpected_stream unexpected_stream"});
 }
 
 TEST_CASE("streams that are opened and never finished are bounded", "[session][bad input]") {

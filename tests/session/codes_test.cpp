@@ -191,8 +191,8 @@ TEST_CASE("the end of a request has the code of the peer that cut it off", "[ses
         std::string_view name;
     };
     const auto& [v, sent, name] = GENERATE(row{version::lite_03, 3, "timeout"}, row{version::lite_05, 0, "cancel"},
-        row{version::lite_05, 77, ""}, row{today, 0, "internal"}, row{today, 1, "cancel"}, row{today, 5, "too_far_behind"},
-        row{today, 0x2f, ""}, row{version::lite_07_wip, 0x33, "not_found"});
+        row{version::lite_05, 77, ""}, row{today, 0, "internal"}, row{today, 1, "cancel"},
+        row{today, 5, "too_far_behind"}, row{today, 0x2f, ""}, row{version::lite_07_wip, 0x33, "not_found"});
     const auto kind = GENERATE(0, 1, 2);
     if (!has_track_info(v) && kind != 0) return; // Nor has it FETCH.
     server s{v};

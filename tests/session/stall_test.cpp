@@ -84,7 +84,8 @@ TEST_CASE("unacknowledged replies count like groups", "[session][stall]") {
     REQUIRE(server->accept(request_id{1}, group_sequence{0}));
     static_cast<void>(server.outputs());
     CHECK(server.tick_after(0s).empty());
-    CHECK(server.tick_after(15s) == list{"request_ended 0 lagged", "request_ended 1 lagged", "session_closed lagged lagged"});
+    CHECK(server.tick_after(15s) ==
+          list{"request_ended 0 lagged", "request_ended 1 lagged", "session_closed lagged lagged"});
 }
 
 TEST_CASE("a peer that acknowledges but never grants a stream credit is disconnected", "[session][stall][regression]") {

@@ -192,6 +192,35 @@ TEST_CASE("without a requested start, it is the first group to arrive", "[sessio
     }
 }
 
+TEST_CASE("the publisher's options in a SUBSCRIBE_OK are reported with its start", "[session][versions]") {
+    const auto accepted = [](subject& s, std::uint64_t stream, std::string_view bytes) {
+        const auto data = hex(bytes);
+        s.arrives(stream, data);
+        std::optional<subscription_accepted> found;
+        while (const auto e = s.told().poll_event())
+            if (const auto* ok = std::get_if<subscription_accepted>(&*e)) found = *ok;
+        return found;
+    };
+    const subscribe_options expected{
+        .priority = 7, .ordered = true, .max_age = 1500ms, .start = group_sequence{1}, .end = group_sequence{9}};
+    SECTION("as they are written") {
+        viewer client{without_setup()};
+        CHECK(accepted(client, 0, "00 06 07 01 45dc 02 0a") ==
+              subscription_accepted{client.id, group_sequence{1}, expected});
+    }
+    SECTION("also if only the first group tells the start; what is repeated does not change them") {
+        viewer client{without_setup()};
+        CHECK_FALSE(accepted(client, 0, "00 06 07 01 45dc 00 0a 00 05 00 00 00 03 00"));
+        auto without_start = expected;
+        without_start.start.reset();
+        CHECK(accepted(client, 3, "00 02 00 09") == subscription_accepted{client.id, group_sequence{9}, without_start});
+    }
+    SECTION("but not where only the start is written") {
+        viewer client{GENERATE(version::lite_05, version::lite_06)};
+        CHECK(accepted(client, 0, "00 01 05") == subscription_accepted{client.id, group_sequence{5}});
+    }
+}
+
 TEST_CASE("a repeated SUBSCRIBE_OK is not reported again", "[session][versions]") {
     const auto v = any_version();
     viewer client{v};

@@ -77,6 +77,10 @@ struct track_refused {
 struct subscription_accepted {
     subscribe_id subscription{};
     group_sequence start{};
+    /// The publisher's own options, where its SUBSCRIBE_OK carries them (before moq-lite-05; from there on
+    /// request_track() asks for them): its first SUBSCRIBE_OK, as written. Some publishers echo the subscriber's, or
+    /// set nothing.
+    std::optional<subscribe_options> publisher{};
     bool operator==(const subscription_accepted&) const = default;
 };
 /// No group at or after `end` will exist.

@@ -32,11 +32,12 @@ struct subscription : list_hook<owned_tag>, list_hook<quiet_tag>, list_hook<upda
     bool repeats = false;      ///< The next update is written even if it changes nothing.
     bool update_waits = false; ///< It is written once the previous message has been.
     // The widest range ever requested: groups sent before an update arrived are not errors.
-    std::optional<group_sequence> lowest;  ///< nullopt: any.
-    std::optional<group_sequence> highest; ///< nullopt: any.
-    std::optional<group_sequence> first;   ///< The lowest group that has arrived.
-    group_sequence beyond{};               ///< One past the highest group that has arrived.
-    std::optional<group_sequence> start;   ///< As reported by the publisher.
+    std::optional<group_sequence> lowest;       ///< nullopt: any.
+    std::optional<group_sequence> highest;      ///< nullopt: any.
+    std::optional<group_sequence> first;        ///< The lowest group that has arrived.
+    group_sequence beyond{};                    ///< One past the highest group that has arrived.
+    std::optional<group_sequence> start;        ///< As reported by the publisher.
+    std::optional<subscribe_options> publisher; ///< The publisher's options, where SUBSCRIBE_OK carries them.
     std::optional<group_sequence>
         end; ///< End of the track, as reported by the publisher: the first group that will not exist.
     std::optional<std::uint64_t> streams; ///< Group streams that the publisher opened, as SUBSCRIBE_END reports.

@@ -46,6 +46,7 @@ public:
     void accepted(subscription& s, const wire::lite::subscribe_ok& ok) {
         if (std::exchange(s.answered, true)) return; // Some publishers repeat it.
         if (!has_options_in_ok(c_.dialect)) return report_start(s, ok.group);
+        s.publisher = ok.options;
         auto start = ok.options.start ? ok.options.start : s.lowest;
         if (!start) start = s.first;
         if (start) report_start(s, *start); // Otherwise the first group to arrive is the start.
@@ -53,7 +54,7 @@ public:
     void report_start(subscription& s, group_sequence start) {
         s.start_reported = true;
         s.start = start;
-        c_.emit(subscription_accepted{s.id, start});
+        c_.emit(subscription_accepted{s.id, start, s.publisher});
     }
     /// Its FIN has arrived, and all known groups have ended. If the FIN may have overtaken groups, it ends only after a
     /// quiet period.
