@@ -51,7 +51,6 @@ TEST_CASE("each version has the capabilities in the table of differences", "[ver
     CHECK(who(has_options_in_ok) == "11000");
     CHECK(who(has_subscribe_end) == "00111");
     CHECK(who(has_track_info) == "00111");
-    CHECK(who(has_fetch) == "00111");
     CHECK(who(has_timestamps) == "00111");
     CHECK(who(has_datagrams) == "00111");
     CHECK(who(has_probe_rtt) == "01111");

@@ -114,6 +114,34 @@ TEST_CASE("a fetch works without any subscription", "[relay][fetch]") {
     CHECK(one.groups() == list{"0: zero"});
 }
 
+TEST_CASE("a group is fetched on versions without timestamps, too, and has the time of its arrival",
+    "[relay][fetch][bridge][gomoqt]") {
+    const auto from = GENERATE(version::lite_03, version::lite_04);
+    const auto to = GENERATE(version::lite_03, version::lite_04, version::lite_05, version::lite_06);
+    CAPTURE(alpn(from), alpn(to));
+    scene s{{.epoch = t0 - 5ms}};
+    auto& camera = s.join({}, from);
+    camera.announce("room/cam");
+    auto& one = s.join({}, to);
+    s.settle();
+    fetch(one, 2);
+    s.settle();
+    CHECK(camera.heard() == list{"fetch_requested 0 room/cam video sequence 2 priority 128"});
+    const auto g = camera.begin(0, 2);
+    REQUIRE(g->write_frame(timestamp{}, as_bytes("one")));
+    s.settle();
+    s.pass(20ms);
+    REQUIRE(g->begin_frame(timestamp{}, 6));
+    REQUIRE(g->append_payload(as_bytes("two")));
+    s.settle();
+    s.pass(20ms);
+    REQUIRE(g->append_payload(as_bytes("two")));
+    REQUIRE(g->finish());
+    s.settle();
+    CHECK(one.groups() == list{"2: onetwotwo"});
+    CHECK(one.times() == (has_timestamps(to) ? std::vector<std::uint64_t>{5, 25} : std::vector<std::uint64_t>{0, 0}));
+}
+
 TEST_CASE("a fetch that the publisher refuses or does not support is refused", "[relay][fetch][dialects §16.2.16]") {
     scene s;
     auto& one = s.join();
@@ -130,12 +158,16 @@ TEST_CASE("a fetch that the publisher refuses or does not support is refused", "
         s.settle();
         CHECK(one.groups() == list{"2:  cut unroutable"});
     }
-    SECTION("its version has none") {
-        s.join({}, version::lite_04).announce("room/cam");
+    SECTION("with no reason, as most publishers before moq-lite-05 do") {
+        auto& camera = s.join({}, version::lite_04);
+        camera.announce("room/cam");
         s.settle();
         fetch(one, 2);
         s.settle();
-        CHECK(one.groups() == list{"2:  cut unsupported"});
+        REQUIRE(camera->reject(request_id{0}, app_error::cancel));
+        s.settle();
+        CHECK(one.groups() == list{"2:  cut not_found"});
+        CHECK_FALSE(camera->is_closed());
     }
     SECTION("it leaves meanwhile") {
         auto& camera = s.publisher();

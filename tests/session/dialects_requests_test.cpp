@@ -29,22 +29,64 @@ struct datagrams : recorder {
 
 } // namespace
 
-TEST_CASE("before moq-lite-05 a FETCH is reset and ends nothing else", "[session][dialects §12.9]") {
-    const auto v = old_version();
-    server_of server{v};
-    CHECK(server.receive(0, fetch_bytes(v, "a", "b", "4064")) == list{"stream_rejected 0 unsupported"});
-    CHECK(without(server.outputs(), "credit") == list{"stop 0 unsupported", "reset 0 unsupported"});
-    CHECK(server.stream_closed(0, app_error::cancel).empty());
-    CHECK(server.receive(4, subscribe_bytes(v, "00", "a", "b")).front().starts_with("subscribe_requested 0"));
-}
-
-TEST_CASE("FETCH is sent from moq-lite-05 on only", "[session][dialects §12.9]") {
-    client_of old{old_version()};
-    CHECK(old->fetch({"a", "b"}, group_sequence{100}).error() == errc::unsupported);
-    CHECK(old.outputs().empty());
-    const auto v = new_version();
+TEST_CASE(
+    "FETCH is served on every version, before moq-lite-05 in frames without a time", "[session][dialects §12.9]") {
+    const auto v = any_version();
+    CAPTURE(alpn(v));
     server_of server{v};
     CHECK(server.receive(0, fetch_bytes(v, "a", "b", "4064")) == list{"fetch_requested 0 a b sequence 100 priority 0"});
+    static_cast<void>(server.outputs());
+    const auto g = server->open_group(request_id{0}, group_sequence{100}).value();
+    REQUIRE(g->write_frame(timestamp{3}, as_bytes("hi")));
+    REQUIRE(g->write_frame(timestamp{4}, {}));
+    REQUIRE(g->finish());
+    CHECK(
+        server.outputs() == list{std::string("write 0 ") + (has_timestamps(v) ? "060268690200" : "02686900") + " fin"});
+    static_cast<void>(server.all_acked(0));
+    CHECK(server.stream_closed(0) == list{"group_delivered 0 sequence 100", "request_ended 0 delivered"});
+}
+
+TEST_CASE("FETCH is asked on every version", "[session][dialects §12.9]") {
+    const auto v = any_version();
+    CAPTURE(alpn(v));
+    client_of client{v};
+    const auto id = client->fetch({"a", "b"}, group_sequence{100}, 0);
+    REQUIRE(id);
+    CHECK(client.outputs() ==
+          list{"open bidi", "write 0 " + compact(fetch_bytes(v, has_slash_dialect(v) ? "/a" : "a", "b", "4064"))});
+    const auto name = std::to_string(number(*id));
+    const std::string first = has_timestamps(v) ? "06 " : "";
+    SECTION("and read") {
+        CHECK(client.receive(0, first + "02 6869", true) ==
+              list{"frame_data " + name + " frame 0 at 0 of 2 time " + (has_timestamps(v) ? "3" : "0") + " 6869",
+                  "group_closed " + name + " of 18446744073709551615 sequence 100 complete"});
+        CHECK(client.outputs().back() == "write 0 fin");
+    }
+    SECTION("or collected, where there is no time with that of arrival") {
+        const auto log = group::make(client->pool(), group_sequence{100}, version::lite_05);
+        REQUIRE(client->collect(*id, log));
+        client.now += 2s; // Since the epoch of 0 it is 3 s.
+        CHECK(client.receive(0, first + "02 6869", true).size() == 1);
+        CHECK(log->last_time() == timestamp{has_timestamps(v) ? 3u : 3000u});
+    }
+    SECTION("or refused, and nothing else ends: most publishers before moq-lite-05 do") {
+        CHECK(client.reset(0, app_error{0}).size() == 1);
+        CHECK_FALSE(client->is_closed());
+    }
+}
+
+TEST_CASE("a FETCH of gomoqt's is answered, though it never ends its side", "[session][dialects §12.9][gomoqt]") {
+    server_of server{version::lite_04};
+    CHECK(server.receive(0, "03 13 0f 2f696e7465726f702f736572766572 00 00 00") ==
+          list{"fetch_requested 0 interop/server  sequence 0 priority 0"});
+    static_cast<void>(server.outputs());
+    const auto g = server->open_group(request_id{0}, group_sequence{0}).value();
+    REQUIRE(g->write_frame(timestamp{}, as_bytes("HELLO")));
+    REQUIRE(g->finish());
+    CHECK(server.outputs() == list{"write 0 0548454c4c4f fin"});
+    static_cast<void>(server.all_acked(0));
+    CHECK(server.tick_after(10s) == list{"group_delivered 0 sequence 0", "request_ended 0 delivered"});
+    CHECK(server.outputs() == list{"stop 0 cancel"});
 }
 
 TEST_CASE("datagrams are limited to 1200 bytes, even if the path carries more",

@@ -77,7 +77,6 @@ inline constexpr std::array default_versions{version::lite_06, version::lite_05,
 [[nodiscard]] constexpr bool has_track_info(version v) noexcept { return v >= version::lite_05; }
 [[nodiscard]] constexpr bool has_timestamps(version v) noexcept { return v >= version::lite_05; }
 [[nodiscard]] constexpr bool has_datagrams(version v) noexcept { return v >= version::lite_05; }
-[[nodiscard]] constexpr bool has_fetch(version v) noexcept { return v >= version::lite_05; }
 [[nodiscard]] constexpr bool has_probe_rtt(version v) noexcept { return v >= version::lite_04; }
 [[nodiscard]] constexpr bool has_goaway(version v) noexcept { return v >= version::lite_04; }
 

@@ -161,8 +161,8 @@ public:
     /// Cancels such a request without further events; errc::not_found: it has been answered.
     result<void> cancel(query_id id) { return querying_.cancel(id); }
     /// Asks for one group, of any age, or for some of its frames; frame_data, with `no_subscription`, and group_closed
-    /// report it. errc::unsupported before moq-lite-05, for a part before moq-lite-06; errc::bad_frame_range: the last
-    /// frame precedes the first.
+    /// report it. Before moq-lite-05 many publishers refuse it, and frames have no time. errc::unsupported: for a part
+    /// before moq-lite-06; errc::bad_frame_range: the last frame precedes the first.
     result<group_id> fetch(
         const track_ref& track, group_sequence sequence, priority urgency = 128, const frame_range& frames = {});
     /// Stores the group in `log` (empty, open, and made for the first frame that will arrive) instead of reporting

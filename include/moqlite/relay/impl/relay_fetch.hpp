@@ -171,7 +171,11 @@ inline void relay::on(peer& p, const frame_data& e) {
     f.moqlite::detail::list_hook<relaying::moving_tag>::unlink();
     moving_.push_back(f);
     if (e.object < f.frames.first) return; // The publisher can only send the whole group.
-    store(*f.group, e);
+    auto piece = e;
+    // Without timestamps, when the frame began to arrive.
+    if (!has_timestamps(p.session->features().frames))
+        piece.time = e.offset == 0 ? arrival_time(options_.epoch, now_) : f.group->last_time();
+    store(*f.group, piece);
     const bool has_more = !p.session->features().frame_ranges && f.frames.last && f.group->has_up_to(*f.frames.last);
     if (f.group->ended() == group::state::open && !has_more) return;
     static_cast<void>(p.session->stop(e.group, has_more ? app_error::cancel : app_error::evicted));
@@ -196,7 +200,9 @@ inline void relay::fetch_ended(peer& source, const group_closed& e) {
     auto& f = **found;
     source.fetches.erase(number(e.group));
     if (f.fills != nullptr) return filled(f, e.complete);
-    if (!e.complete && !f.begun) return fetch_failed(f, e.code);
+    // A refusal without a reason is one all the same.
+    const auto refusal = e.code == app_error::cancel ? app_error::not_found : e.code;
+    if (!e.complete && !f.begun) return fetch_failed(f, refusal);
     if (!begin_fetched(f)) return;
     const bool too_short = e.complete && f.group->frames() == 0 && f.frames.first != object_id{};
     if (too_short || !e.complete || !f.group->finish()) f.group->abort(too_short ? app_error::not_found : e.code);

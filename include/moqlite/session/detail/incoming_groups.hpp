@@ -20,10 +20,10 @@ public:
     /// The returned id identifies the group in events.
     result<group_id> fetch(
         const track_ref& track, group_sequence sequence, moqlite::priority priority, const frame_range& frames) {
-        if (!has_fetch(c_.dialect)) return errc::unsupported;
         const auto broadcast = c_.names.relative(track.broadcast);
         if (!broadcast) return errc::out_of_scope;
-        const wire::lite::fetch message{*broadcast, track.track, priority, sequence, frames.first, frames.last};
+        const wire::lite::fetch message{
+            c_.names.written_path(*broadcast), track.track, priority, sequence, frames.first, frames.last};
         if (const auto why = c_.encodable(message); why != errc::ok) return why;
         if (const auto why = c_.may_request(); why != errc::ok) return why;
         groups_.make_room();

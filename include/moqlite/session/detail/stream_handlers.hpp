@@ -65,10 +65,7 @@ struct unread_stream : stream_handler {
         case bidi_type::announce: s.kind = control_kind::announce_in; break;
         case bidi_type::subscribe: s.kind = control_kind::subscribe_in; break;
         case bidi_type::track: s.kind = control_kind::track_in; break;
-        case bidi_type::fetch:
-            if (!has_fetch(c.dialect)) return errc::unsupported;
-            s.kind = control_kind::fetch_in;
-            break;
+        case bidi_type::fetch: s.kind = control_kind::fetch_in; break;
         case bidi_type::probe: probes.request_arrived(s); break;
         case bidi_type::goaway: s.kind = control_kind::goaway_in; break;
         }

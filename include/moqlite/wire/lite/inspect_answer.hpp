@@ -71,7 +71,7 @@ private:
     out.add(v, in, bidi_type::probe, bounds);
     if (has_goaway(v)) out.add(v, in, std::nullopt, bounds);
     // Nearly any bytes can be read as frames, so these are last.
-    if (has_fetch(v)) out.add(v, in, bidi_type::fetch, bounds);
+    out.add(v, in, bidi_type::fetch, bounds);
 
     const auto better = [](const answer_reading& a, const answer_reading& b) {
         if (a.end.how != b.end.how) return a.end.how < b.end.how;

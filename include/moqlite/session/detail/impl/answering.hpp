@@ -209,6 +209,7 @@ inline errc publishing::fetch_arrived(control_stream& stream, byte_view body) {
     if (!m) return m.error();
     if (!c_.names.fits_path(m->broadcast) || !c_.names.fits(m->track)) return errc::name_too_long;
     if (!may_read(m->broadcast)) return errc::unauthorized;
+    c_.names.saw_path(m->broadcast);
     auto& r = make(stream, request_kind::fetch);
     r.options = {.priority = m->priority,
         .start = m->group,
