@@ -145,7 +145,8 @@ TEST_CASE("a received announcement with a wildcard segment is dropped, and keeps
     REQUIRE(client->watch("a"));
     static_cast<void>(client.outputs());
     if (has_announce_ok(v)) static_cast<void>(client.receive(0, "02 09 00"));
-    const auto announced = [&](std::string_view suffix) {
+    const auto announced = [&](std::string suffix) {
+        if (has_slash_dialect(v)) suffix.insert(0, "a/"); // There the prefix above is asked for.
         const std::string hops = has_hop_ids(v) ? "01 07" : "01";
         if (has_typed_announces(v)) return "00" + sized(wire_text(suffix) + hops + "00 00");
         return sized("01" + wire_text(suffix) + hops);

@@ -48,7 +48,7 @@ TEST_CASE("an empty snapshot is synced with ANNOUNCE_OK", "[session][announce]")
 
 TEST_CASE("before moq-lite-05 there is no ANNOUNCE_OK, and hops include the sender", "[session][announce]") {
     watcher v4{version::lite_04};
-    CHECK(v4.receive(0, active("cam", "01 6222")) == list{"broadcast_available 0 room/cam hops 8738"});
+    CHECK(v4.receive(0, active("room/cam", "01 6222")) == list{"broadcast_available 0 room/cam hops 8738"});
     watcher v3{version::lite_03};
     CHECK(v3.receive(0, active("cam", "02")) == list{"broadcast_available 0 room/cam hops 0 0"});
 }
@@ -63,8 +63,8 @@ TEST_CASE("an announcement may arrive one byte at a time", "[session][announce]"
 
 TEST_CASE("a second ACTIVE where the version knows no restart closes the session", "[session][announce]") {
     watcher client{version::lite_04};
-    CHECK(client.receive(0, active("cam")).size() == 1);
-    const auto said = client.receive(0, active("cam"));
+    CHECK(client.receive(0, active("room/cam")).size() == 1);
+    const auto said = client.receive(0, active("room/cam"));
     CHECK(said == list{"broadcast_ended 0 room/cam", "watch_ended 0 protocol_violation",
                       "session_closed protocol_violation duplicate_announce"});
 }

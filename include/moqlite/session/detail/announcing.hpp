@@ -140,11 +140,19 @@ private:
         auto* e = table_->covering(r.whole);
         return e != nullptr && c_.names.relative(e->path) ? e : nullptr;
     }
+    /// Whether the peer may hear of a broadcast at `name`, or of one that covers it.
+    [[nodiscard]] bool may_hear(std::string_view name, bool covers) const noexcept {
+        const auto& allowed = c_.names.allowed.subscribe;
+        if (wire_names::covered(allowed, name)) return true;
+        // A peer that writes slashes asks for the prefix above the one that it wants, which may be all that it may
+        // read.
+        return covers && c_.names.slashes &&
+               std::any_of(allowed.begin(), allowed.end(), [&](auto& p) { return path::strip(p, name).has_value(); });
+    }
     /// The route to announce to the peer; nullptr: none.
     const route* visible(const announce_reply& r, const announcements::entry& e) {
         const auto name = c_.names.relative(e.path);
-        if (!name || !wire_names::covered(c_.names.allowed.subscribe, is_above(r, e) ? r.prefix : *name))
-            return nullptr;
+        if (!name || !may_hear(is_above(r, e) ? r.prefix : *name, is_above(r, e))) return nullptr;
         bool hidden = false;
         if (!is_above(r, e)) {
             const auto suffix = path::strip(*name, r.prefix);

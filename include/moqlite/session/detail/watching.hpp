@@ -16,11 +16,12 @@ namespace moqlite::detail {
 /// A path that the peer has announced and not ended.
 struct announced_path : tree_hook {
     explicit announced_path(std::string n) noexcept : name(std::move(n)) {}
-    std::string name;          ///< Relative to the root.
-    bool reported = false;     ///< As available.
-    bool refused = false;      ///< Its name is beyond our bounds: it is never reported, but others may build on it.
-    bool chain_known = true;   ///< Its last update was not refused.
-    std::vector<hop_id> chain; ///< Its hops without the peer, where later announcements may build on them.
+    std::string name;        ///< Relative to the root.
+    bool reported = false;   ///< As available.
+    bool refused = false;    ///< Its name is beyond our bounds: it is never reported, but others may build on it.
+    bool chain_known = true; ///< Its last update was not refused.
+    /// Its hops without the peer, where later announcements may build on them; or all hops of one above the prefix.
+    std::vector<hop_id> chain;
 };
 struct name_of_path {
     std::string_view operator()(const announced_path& p) const noexcept { return p.name; }
@@ -31,6 +32,7 @@ struct watch : list_hook<owned_tag> {
     watch_id id{};
     control_stream* stream = nullptr;
     std::string prefix;    ///< Relative to the root.
+    std::string asked;     ///< The prefix in our request: the same, or the one above it (wire_names::asked_prefix()).
     bool hidden = false;   ///< It wants hidden broadcasts, too.
     bool answered = false; ///< ANNOUNCE_OK has arrived.
     bool synced = false;
@@ -51,16 +53,19 @@ public:
     result<watch_id> start(std::string_view prefix, bool hidden) {
         const auto wanted = c_.names.relative(prefix);
         if (!wanted) return errc::out_of_scope;
-        const wire::lite::announce_request message{c_.names.written_prefix(*wanted), c_.origin, hidden};
+        const wire::lite::announce_request message{
+            c_.names.written_prefix(c_.names.asked_prefix(*wanted)), c_.origin, hidden};
         if (const auto why = c_.encodable(message); why != errc::ok) return why;
         if (const auto why = c_.may_request(); why != errc::ok) return why;
-        auto normal = path::normalise(*wanted);
+        std::string below{*wanted};
+        std::string asked{c_.names.asked_prefix(below)};
         watches_.make_room();
         by_id_.make_room();
         auto& stream = c_.open_control(control_kind::announce_out, wire::lite::bidi_type::announce, message);
         auto& w = watches_.make();
         w.id = watch_id{next_id_++};
-        w.prefix = std::move(normal);
+        w.prefix = std::move(below);
+        w.asked = std::move(asked);
         w.hidden = hidden;
         w.stream = &stream;
         stream.owner = number(w.id);
@@ -108,7 +113,7 @@ public:
         if (ending_.empty()) return false;
         watch& w = *ending_.back();
         while (auto* first = w.live.first()) {
-            path::join(c_.names.allowed.root, first->name, c_.path_scratch);
+            path::join(c_.names.allowed.root, shown(w, *first), c_.path_scratch);
             if (first->reported) c_.emit(broadcast_ended{w.id, c_.views.keep(c_.path_scratch)}); // Allocates first.
             forget(w, *first);
             if (!c_.events.empty()) return true;
@@ -130,7 +135,7 @@ public:
     void for_each_available(F&& f) {
         by_id_.for_each([&](std::uint64_t, watch& w) {
             w.live.for_each([&](const announced_path& each) {
-                if (each.reported) f(c_.names.whole(each.name, c_.path_scratch));
+                if (each.reported) f(c_.names.whole(shown(w, each), c_.path_scratch));
             });
         });
     }
@@ -204,6 +209,8 @@ private:
         if (!m) return m.error();
         std::string name;
         if (const auto why = name_of(w, m->suffix, name); why != errc::ok) return why;
+        if (m->status != wire::lite::announce_status::ended) c_.codes.saw_announce(m->hops.size());
+        if (!path::strip(name, w.prefix) && !path::strip(w.prefix, name)) return errc::ok; // Not what we want.
         auto* at = w.live.find(name);
         if (m->status == wire::lite::announce_status::ended) {
             // An unknown path is ignored, as other implementations do.
@@ -211,7 +218,7 @@ private:
             return errc::ok;
         }
         if (at != nullptr && !has_announce_restart(c_.dialect)) return errc::duplicate_announce;
-        c_.codes.saw_announce(m->hops.size());
+        if (is_above(w, name)) path::join(c_.names.allowed.root, w.prefix, c_.path_scratch);
         const bool usable = is_usable(w, m->hops);
         if (at == nullptr) {
             if (!usable) return count_initial(w), errc::ok;
@@ -288,7 +295,6 @@ private:
             --announced_;
             return errc::ok;
         }
-        path::join(c_.names.allowed.root, at->name, c_.path_scratch);
         set_ended(w, *at);
         return errc::ok;
     }
@@ -334,11 +340,14 @@ private:
         return has_announce_bases(c_.dialect) && hops.size() > at.chain.size() && is_full_of_bytes();
     }
     void keep_chain(watch& w, announced_path& at, const wire::lite::hop_list& hops) {
-        if (!has_announce_bases(c_.dialect)) return;
+        if (has_announce_bases(c_.dialect)) keep_hops(w, at, hops);
+        at.chain_known = true;
+    }
+    template <class Hops>
+    void keep_hops(watch& w, announced_path& at, const Hops& hops) {
         const auto before = weight(at);
         if (hops.size() < at.chain.size()) at.chain = {}; // Otherwise it keeps more memory than is counted.
         at.chain.assign(hops.begin(), hops.end());
-        at.chain_known = true;
         w.live_bytes += weight(at) - before;
         announced_bytes_ += weight(at) - before;
     }
@@ -348,7 +357,7 @@ private:
     /// The name relative to the root; sets path_scratch to the whole name. Also where it is beyond a bound.
     errc name_of(const watch& w, std::string_view suffix, std::string& name) {
         path::normalise(suffix, normal_);
-        name = path::join(w.prefix, normal_);
+        name = path::join(w.asked, normal_);
         path::join(c_.names.allowed.root, name, c_.path_scratch);
         if (!c_.names.fits(suffix)) return errc::name_too_long;
         // A name may be short enough while the whole name is not: it could not be announced to others.
@@ -377,13 +386,41 @@ private:
     }
     void set_available(watch& w, announced_path& at, const route_cost& said) {
         const auto price = c_.own_cost.value_or(has_route_cost(c_.dialect) ? c_.peer_cost.value_or(1) : 1);
-        const bool known = std::exchange(at.reported, true);
+        bool known = std::exchange(at.reported, true);
+        if (is_above(w, at.name)) {
+            keep_hops(w, at, hops_);
+            const auto* nearer = w.live.find(w.prefix);
+            at.reported = nearer == nullptr || !nearer->reported;
+            if (!at.reported) return;
+        } else if (auto* above = covering(w, at)) {
+            known = std::exchange(above->reported, false) || known;
+        }
         c_.emit(
             broadcast_available{w.id, c_.views.keep(c_.path_scratch), c_.views.keep(hops_), known, said.plus(price)});
     }
     void set_ended(watch& w, announced_path& at) {
-        if (at.reported) c_.emit(broadcast_ended{w.id, c_.views.keep(c_.path_scratch)});
+        path::join(c_.names.allowed.root, shown(w, at), c_.path_scratch);
+        if (auto* above = at.reported ? covering(w, at) : nullptr; above != nullptr) {
+            at.reported = false;
+            above->reported = true; // It replaces the nearer one.
+            hops_ = above->chain;
+            set_available(w, *above, route_cost::unknown());
+        } else if (at.reported) {
+            c_.emit(broadcast_ended{w.id, c_.views.keep(c_.path_scratch)});
+        }
         forget(w, at);
+    }
+
+    // A request for the prefix above ours brings what is announced there, too. It covers our prefix, as peers report it
+    // that are asked for ours: there it is, until something is announced at our prefix itself.
+
+    static bool is_above(const watch& w, std::string_view name) noexcept { return name.size() < w.prefix.size(); }
+    static std::string_view shown(const watch& w, const announced_path& at) noexcept {
+        return is_above(w, at.name) ? w.prefix : at.name;
+    }
+    /// What is announced above the prefix, if `at` is at the prefix; nullptr: nothing, or it is not.
+    static announced_path* covering(watch& w, const announced_path& at) noexcept {
+        return w.asked != w.prefix && at.name == w.prefix ? w.live.find(w.asked) : nullptr;
     }
     /// Counts one announcement of the initial set, if that is not complete.
     void count_initial(watch& w) {

@@ -49,6 +49,14 @@ struct wire_names {
         if (!slashes || name.empty()) return written_path(name);
         return slashed_.assign(1, '/').append(name).append(1, '/');
     }
+    /// The prefix to ask for, so that the peer announces `name` itself, too, and what is below it: where prefixes end
+    /// with a slash, "/x/" is no prefix of "/x", and the one above it is asked for. Not where the last segment begins
+    /// with '.': peers that ignore slashes would hide it.
+    [[nodiscard]] std::string_view asked_prefix(std::string_view name) const noexcept {
+        const auto last = name.rfind('/') + 1; // npos + 1 is 0.
+        if (!slashes || name.substr(last).starts_with('.')) return name;
+        return name.substr(0, last == 0 ? 0 : last - 1);
+    }
     /// The wire name of `whole_path`; nullopt: not below the root.
     [[nodiscard]] std::optional<std::string_view> relative(std::string_view whole_path) const noexcept {
         return path::strip(whole_path, allowed.root);
