@@ -18,7 +18,8 @@ struct relay_program_options {
     std::vector<std::string> allow_origin; ///< For pages; empty: those of our own hosts.
     std::vector<std::string> hosts;        ///< Host names besides the certificate's.
     std::uint64_t cache_bytes = limits{}.cache;
-    double cache_age = 30;   ///< Seconds.
+    double cache_age = 30; ///< Seconds.
+    std::uint64_t live_backlog = limits{}.live_backlog;
     double idle_timeout = 8; ///< Seconds.
     std::uint64_t max_hops = limits{}.route_hops;
     double drain = 0;      ///< Seconds between asking sessions to leave and ending them.

@@ -25,6 +25,7 @@ relay_options for_relay(const relay_program_options& o) {
     relay_options made;
     made.bounds.cache = o.cache_bytes;
     made.bounds.memory = o.cache_bytes + memory_beside_cache;
+    made.bounds.live_backlog = o.live_backlog;
     made.bounds.cache_age = to_duration(o.cache_age);
     made.bounds.route_hops = static_cast<std::size_t>(o.max_hops);
     made.epoch = asio::now();

@@ -34,6 +34,23 @@ finished again 0
 head -c 8K file | tail -c 5K >expected
 same expected again
 
+say "a subscriber without Group End that falls behind by more than --live-backlog loses its oldest groups, never the latest"
+random_file long 32M
+start_relay brief --live-backlog 256K
+start_publish publish quick --wait-subscriber --input long --frame-size 16K --group-frames 8 --rate 250
+start_watch behind quick --live --max-age 60000 --stats
+until_true 10 test -s behind.out || fail "the watcher gets nothing"
+kill -STOP "${pid_of[behind]}"
+until_true 10 has_said brief 'missed .* of quick data: lagged' || fail "no group was dropped"
+first_lost=$(sed -nE 's/.* the last one ([0-9]+) of quick data: lagged$/\1/p' brief.err | head -n 1)
+[ "$first_lost" -lt 96 ] || fail "group $first_lost was the first to be dropped, 128 KiB each: only beyond the default bound"
+kill -CONT "${pid_of[behind]}"
+finished publish 0
+finished behind 0
+[[ $(grep -oE '"lost":[0-9]+' behind.err | tail -n 1) != '"lost":0' ]] || fail "the watcher was not told"
+tail -c 128K long >expected
+tail -c 128K behind.out | cmp -s - expected || fail "the watcher did not get the latest group"
+
 say "a live source at 100 frames a second: a watcher joins at the newest group, in order, and sees the end"
 start_publish publish live --input file --frame-size 4K --group-frames 10 --rate 100
 start_watch early live --live --stats

@@ -133,6 +133,34 @@ TEST_CASE("reaching the Group End ends nothing: it may be raised", "[session][di
                 "write " + std::to_string(server.first_uni() + 4) + " " + compact(group_bytes(v, "00", "01"))));
 }
 
+TEST_CASE("on moq-lite-04 a group beyond the Group End is accepted: one publisher ignores it",
+    "[session][dialects §12.10][gomoqt]") {
+    const auto v = any_version();
+    CAPTURE(alpn(v));
+    viewer client{v, {.start = group_sequence{3}, .end = group_sequence{7}}};
+    const auto told = client.receive(3, group_bytes(v, "00", "08"));
+    if (v == version::lite_04)
+        CHECK(told == list{"group_opened 3 of 0 sequence 8"});
+    else
+        CHECK(told == list{"stream_rejected 3 group_out_of_range"});
+    // What was passed already stays unwanted.
+    CHECK(client.receive(7, group_bytes(v, "00", "02")) == list{"stream_rejected 7 group_out_of_range"});
+}
+
+TEST_CASE("a complete reader reads on beyond its Group End where the publisher ignores it",
+    "[session][dialects §12.10][gomoqt]") {
+    auto o = from(1);
+    o.bounds.read_ahead = 1;
+    desk d{o};
+    d.session.dialect = version::lite_04;
+    d.accepted(1);
+    for (std::uint64_t n = 1; n != 9; ++n) d.whole(n, "ab");
+    d.ended();
+    CHECK(d.read().size() == 8);
+    CHECK(d.lost().empty());
+    CHECK(d.reader.finished());
+}
+
 TEST_CASE("a publisher that ends a subscription at its Group End is subscribed again", "[session][dialects §12.10]") {
     auto o = from(0);
     o.bounds.read_ahead = 1; // Group by group: while one is read, the next is in flight.

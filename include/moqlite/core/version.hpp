@@ -80,6 +80,9 @@ inline constexpr std::array default_versions{version::lite_06, version::lite_05,
 [[nodiscard]] constexpr bool has_probe_rtt(version v) noexcept { return v >= version::lite_04; }
 [[nodiscard]] constexpr bool has_goaway(version v) noexcept { return v >= version::lite_04; }
 
+/// One implementation's publisher ignores Group End: what is beyond it arrives all the same.
+[[nodiscard]] constexpr bool may_ignore_group_end(version v) noexcept { return v == version::lite_04; }
+
 /// One implementation accepts names only as "/x/y" and prefixes only as "/x/"; the others accept both forms.
 [[nodiscard]] constexpr bool has_slash_dialect(version v) noexcept { return v == version::lite_04; }
 

@@ -253,7 +253,10 @@ inline void relay::on(peer& p, const subscription_ended& e) {
     // their FIN may come at any group.
     const auto from = p.session->features().subscribe_end || ends.empty() ? ends.begin() : std::prev(ends.end());
     const bool at_one = t->highest && std::find(from, ends.end(), *t->highest) != ends.end();
-    const bool at_cap = t->requested.end && t->highest && (*t->highest >= *t->requested.end || at_one);
+    // Who sends beyond all of them ignores them, and ends with the track.
+    const bool ignored = t->requested.end && t->highest && *t->requested.end < *t->highest &&
+                         std::none_of(ends.begin(), ends.end(), [&](auto end) { return *t->highest <= end; });
+    const bool at_cap = t->requested.end && t->highest && !ignored && (*t->highest >= *t->requested.end || at_one);
     if (e.finished && !t->end && at_cap) {
         t->stage = relaying::track_stage::paused;
         t->end_suspected = !p.session->features().subscribe_end;

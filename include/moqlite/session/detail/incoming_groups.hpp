@@ -198,7 +198,7 @@ private:
             return refuse(g, app_error::cancel), true; // We have unsubscribed.
         if (s == nullptr) return reject(g, errc::unknown_subscription), true;
         ++s->opened;
-        if (!subscription_table::covers(*s, header.sequence)) return reject(g, errc::group_out_of_range), true;
+        if (!may_arrive(*s, header.sequence)) return reject(g, errc::group_out_of_range), true;
         if (s->has_ended_before(header.sequence)) return reject_beyond_end(g, *s), true;
         if (!s->may_start(header.sequence, header.frame_start)) return reject(g, errc::bad_frame_range), true;
         if (s->by_sequence.find(number(header.sequence)) != nullptr) return reject(g, errc::duplicate_group), true;
@@ -215,6 +215,12 @@ private:
         if (s->answered && !s->start_reported) subscriptions_.report_start(*s, g.sequence);
         c_.emit(group_opened{g.name, s->id, g.sequence, {}, header.frame_start});
         return true;
+    }
+
+    /// It was requested, or comes before it will be: its credit is withheld like that of all others.
+    [[nodiscard]] bool may_arrive(const subscription& s, group_sequence sequence) const noexcept {
+        const bool is_beyond = s.highest && *s.highest < sequence;
+        return subscription_table::covers(s, sequence) || (is_beyond && may_ignore_group_end(c_.dialect));
     }
 
     bool parse_header(incoming_group& g, byte_view& in) {
