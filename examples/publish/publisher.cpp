@@ -141,7 +141,7 @@ void publisher::step() {
     for (std::size_t moved = 0; moved < slice; moved += frame_.size()) {
         if (link_.finishing() || track_->ended()) return;
         const auto now = asio::now();
-        if (!may_read(now) || !fill(now) || !send(now)) return;
+        if (!may_read(now) || !fill(now) || !may_send() || !send(now)) return;
     }
     schedule_step();
 }
@@ -152,7 +152,15 @@ bool publisher::may_read(time_point now) {
     idle_ = nobody;
     // A live source with a rate does not wait for subscribers.
     const bool waits = options_.wait_subscriber || !pace_.is_paced();
-    blocked_ = nobody || (waits && !track_->attached()) || (waits && !track_->has_room());
+    blocked_ = nobody || (waits && !track_->attached());
+    return !blocked_;
+}
+
+/// One frame is read before there is room for it: it may be the end, after which nobody wants more.
+bool publisher::may_send() {
+    const bool waits = options_.wait_subscriber || !pace_.is_paced();
+    const bool only_ends = at_end_ && filled_ == 0;
+    blocked_ = waits && !only_ends && !track_->has_room();
     return !blocked_;
 }
 

@@ -46,6 +46,7 @@ private:
     void schedule_step();
     void step();
     [[nodiscard]] bool may_read(time_point now);
+    [[nodiscard]] bool may_send();
     [[nodiscard]] bool fill(time_point now);
     void wait_for_input(time_point now);
     [[nodiscard]] time_point latest() const noexcept;

@@ -160,10 +160,12 @@ void watcher::on(const track_info_received& e) {
     if (asked_ == e.query) timescale_ = e.info.timescale;
 }
 
-/// Writes what has arrived completely.
+/// Writes what has arrived completely. A track that had ended by then is complete.
 void watcher::on(const session_closed&) {
     while (const auto piece = reader_ && !gap_ ? reader_->next() : std::nullopt)
         if (!write_piece(*piece)) break;
+    report_losses();
+    if (reader_ && reader_->finished()) end_if_over();
 }
 
 void watcher::turn(time_point) {

@@ -36,6 +36,47 @@ finished watch 1 5
 said publish 'closed by the peer with no_error \(0x0\): the relay is shutting down'
 said watch 'closed by the peer with no_error \(0x0\): the relay is shutting down; (no group is complete|the last complete group is [0-9]+)'
 
+say "a file that ends with the last group that its subscriber wants ends the publisher; a longer one does not"
+start_relay relay
+random_file groups 8K
+random_file longer 9K
+for protocol in moq-lite-03 moq-lite-04 moq-lite-05 moq-lite-06; do
+    for file in groups longer; do
+        name=$file/$protocol
+        start_publish publish $name --wait-subscriber --protocol $protocol --input $file --frame-size 1K --group-frames 4
+        until_true 10 has_said relay "announces $name" || fail "nothing is announced"
+        "$MOQLITE_BIN/moqlite-asker" $protocol "moqt://$at" $name data take 1 >taken 2>taker.err &
+        pid_of[taker]=$!
+        until_true 10 grep -q 'took 8192 bytes' taken || fail "the subscriber does not have its two groups"
+        if [ $file = groups ]; then
+            finished publish 0
+            said publish 'a subscriber received everything'
+        else
+            is_over publish && fail "the publisher ended with a group unsent"
+            kill -TERM "${pid_of[publish]}"
+            finished publish 143
+        fi
+        is_over taker && fail "the subscriber left first"
+        kill -TERM "${pid_of[taker]}"
+        finished taker 143
+    done
+done
+kill -TERM "${pid_of[relay]}"
+finished relay 0
+
+say "a relay that ends after the end of a track takes nothing from its subscriber"
+for protocol in moq-lite-05 moq-lite-06; do
+    start_relay relay
+    start_publish publish film --wait-subscriber --input groups --frame-size 1K --group-frames 4
+    start_watch watch film --from 0 --protocol $protocol
+    finished publish 0
+    has_size() { [ "$(size_of "$1")" = "$2" ]; }
+    until_true 10 has_size watch.out 8192 || fail "the watcher does not have it all"
+    kill -TERM "${pid_of[relay]}"
+    finished watch 0
+    finished relay 0 5
+done
+
 say "kill -9 of the publisher in mid-file: its watchers exit with 1 within 10 s and name the last complete group"
 start_relay relay
 mkfifo input

@@ -2,6 +2,7 @@
 #include "desk.hpp"
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 namespace moqlite::test::track_reader_test {
 
@@ -113,6 +114,63 @@ TEST_CASE("a subscription that is refused, or cut off with its session, has fail
     SECTION("cut off") { d.tell(session_closed{app_error::not_found, errc::peer_closed, true, {}}); }
     CHECK(d.reader.failed() == app_error::not_found);
     CHECK_FALSE(d.reader.finished());
+}
+
+TEST_CASE("a track whose end is known and whose groups are all here is complete, however its subscription ends",
+    "[session][reader][end of track]") {
+    desk d{from(0)};
+    d.accepted(0);
+    d.whole(0);
+    d.end_known(3);
+    d.whole(2, "z");
+    SECTION("cut off or with its session") {
+        d.whole(1, "y");
+        const bool reads_first = GENERATE(true, false);
+        if (reads_first) CHECK(d.read().size() == 3);
+        d.tell(subscription_ended{d.id, false, GENERATE(app_error::cancel, app_error::timeout)});
+        d.tell(session_closed{app_error::timeout, errc::transport_closed, false, {}});
+        CHECK_FALSE(d.reader.failed());
+        CHECK_FALSE(d.reader.following());
+        if (!reads_first) CHECK(d.read() == list{"0.0 x", "1.0 y", "2.0 z"});
+        CHECK(d.reader.finished());
+        CHECK(d.lost().empty());
+    }
+    SECTION("but not if a group is missing") { d.tell(subscription_ended{d.id, false, app_error::cancel}); }
+    SECTION("or not whole") {
+        d.partial(1);
+        d.closed(1, false);
+        d.tell(subscription_ended{d.id, false, app_error::cancel});
+    }
+    CHECK(d.reader.failed().has_value() != d.reader.finished());
+}
+
+TEST_CASE("a session that closes while a FIN at the Group End is awaited to have been the end was complete",
+    "[session][reader][end of track]") {
+    auto o = from(0);
+    o.bounds.read_ahead = 1;
+    desk d{o};
+    d.session.dialect = version::lite_04;
+    d.accepted(0);
+    d.whole(0);
+    d.whole(1);
+    d.ended(); // At the Group End: there is a second subscription.
+    d.id = subscribe_id{1};
+    CHECK(d.read().size() == 2);
+    const bool answered = GENERATE(true, false);
+    if (answered) d.accepted(2);
+    SECTION("without an error") {
+        d.tell(subscription_ended{d.id, false, app_error::cancel});
+        d.tell(session_closed{app_error::cancel, errc::peer_closed, true, {}});
+        CHECK_FALSE(d.reader.failed());
+        CHECK(d.reader.finished());
+    }
+    SECTION("unless another error says otherwise, or more has come") {
+        if (!answered) return;
+        const bool more = GENERATE(true, false);
+        if (more) d.whole(2);
+        d.tell(subscription_ended{d.id, false, more ? app_error::cancel : app_error::timeout});
+        CHECK(d.reader.failed());
+    }
 }
 
 TEST_CASE("events of other subscriptions are ignored", "[session][reader]") {

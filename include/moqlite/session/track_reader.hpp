@@ -248,8 +248,10 @@ private:
     void on(const subscription_ended& e) {
         if (!is_ours(e.subscription)) return;
         subscription_.reset();
+        // Nothing has come after a FIN at the Group End: that was the end, unless another error says otherwise.
         const bool was_ending = std::exchange(end_at_, std::nullopt).has_value();
-        if (!e.finished && !(was_ending && !answered_)) return cut_off(e.code);
+        const bool was_end = was_ending && (!answered_ || e.code == app_error::cancel);
+        if (!e.finished && !was_end && !has_all()) return cut_off(e.code);
         // Some publishers end a subscription at its Group End: ask for the groups after it.
         const bool at_cap = cap_ && !end_ && !groups_.empty() && groups_.rbegin()->first == *cap_;
         const bool past_cap = cap_ && !end_ && next_ && *next_ > *cap_;
@@ -263,8 +265,17 @@ private:
             return;
         }
         if (!next_ && !groups_.empty()) next_ = groups_.begin()->first;
-        if (e.lacks_groups && options_.mode == reading::complete) losses_.lose_missing(next_, groups_, end_);
+        if ((e.lacks_groups || !e.finished) && options_.mode == reading::complete)
+            losses_.lose_missing(next_, groups_, end_);
         ended_ = true;
+    }
+    /// The end is known, and every group before it is here or read: whatever ends the subscription takes nothing.
+    [[nodiscard]] bool has_all() const {
+        if (!end_ || !next_) return end_ == group_sequence{};
+        auto missing = *next_;
+        for (auto g = groups_.lower_bound(missing); g != groups_.end() && g->second.complete; ++g)
+            if (g->first == missing) missing = moqlite::next(missing);
+        return missing >= *end_;
     }
     void on(const group_opened& e) {
         if (!is_ours(e.subscription)) return;
@@ -276,7 +287,10 @@ private:
             return static_cast<void>(session_.stop(e.group, app_error::cancel));
         }
         auto log = group::make(pool_, e.sequence, session_.features().frames, {}, e.first);
-        if (!log) return static_cast<void>(session_.stop(e.group, app_error::bounds_exceeded));
+        if (!log) {
+            static_cast<void>(session_.stop(e.group, app_error::bounds_exceeded));
+            return losses_.lose({e.sequence, e.sequence, app_error::bounds_exceeded}, next_);
+        }
         ahead_.group_opened(e.sequence, held_ == 0, now_);
         auto& made = groups_.try_emplace(e.sequence, e.group, std::move(log)).first->second;
         if (e.sequence == options_.start && restarts_ == 0) made.skip = options_.skip;
