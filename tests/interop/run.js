@@ -133,7 +133,6 @@ async function runPeers(group, problem, cases) {
 }
 
 /// Peers in other languages: a program that is not there, or a version that our relay does not know, is one skip for all of its cases.
-/// `pending` says why a case cannot pass yet.
 async function runNative(cases) {
     const skipped = new Set();
     const without = (group, what, why) => {
@@ -146,7 +145,6 @@ async function runNative(cases) {
         for (const version of [one.version, one.to]) if (version && (await unoffered(version))) unknown ??= version;
         if (absent) without(absent.group, absent.name, absent.problem);
         else if (unknown) without("versions", unknown, await unoffered(unknown));
-        else if (one.pending) without("pending", one.name, one.pending);
         else await run(one);
     }
     killAll();

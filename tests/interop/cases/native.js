@@ -19,7 +19,7 @@ const peers = [
         fetches: ["moq-lite-07-wip", "moq-lite-06", "moq-lite-05"] },
     { name: "moq-net 0.2", group: "rust", firstGroup: 0, rate: 2_000_000, ourRate: 1_000_000, ...nativePeer("rust-older"),
         versions: ["moq-lite-05", "moq-lite-04", "moq-lite-03"], fetches: ["moq-lite-05"] },
-    { name: "gomoqt", group: "go", firstGroup: 1, ...nativePeer("go"), versions: ["moq-lite-04"], fetches: [] },
+    { name: "gomoqt", group: "go", firstGroup: 1, ...nativePeer("go"), versions: ["moq-lite-04"], fetches: ["moq-lite-04"] },
 ];
 
 /// The publisher is `peer` or moqlite-publish, on `version`; the subscriber `toPeer` or moqlite-watch, on `to`.

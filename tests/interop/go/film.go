@@ -42,6 +42,9 @@ func (f *film) write(track *moqt.TrackWriter) error {
 		if err := f.writeGroup(group, first, begin); err != nil {
 			return err
 		}
+		if err := group.Close(); err != nil {
+			return err
+		}
 	}
 	if options["hold"] != "" {
 		<-track.Context().Done()
@@ -64,10 +67,10 @@ func (f *film) writeGroup(group *moqt.GroupWriter, first int, begin time.Time) e
 			return err
 		}
 	}
-	return group.Close()
+	return nil
 }
 
-// ServeFetch answers with one group.
+// ServeFetch answers with one group. The library closes it behind us: who closes it here resets it.
 func (f *film) ServeFetch(group *moqt.GroupWriter, request *moqt.FetchRequest) {
 	first := (int(request.GroupSequence) - 1) * f.frameSize * f.groupFrames
 	if request.BroadcastPath != broadcast() || string(request.TrackName) != words[3] || first < 0 || first >= len(f.content) {
