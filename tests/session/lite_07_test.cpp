@@ -91,7 +91,8 @@ TEST_CASE("an integer above 2^62-1 is refused in every field", "[session][07][di
     CHECK_FALSE(client->is_closed());
 }
 
-TEST_CASE("announcements are requested with the hidden ones only by command", "[session][07][hidden][dialects §16.3.2]") {
+TEST_CASE(
+    "announcements are requested with the hidden ones only by command", "[session][07][hidden][dialects §16.3.2]") {
     watcher client;
     CHECK(client.request == list{"open bidi", "write 0 010604726f6f6d00"});
     REQUIRE(client->watch_hidden("room"));

@@ -22,7 +22,7 @@ watcher::watcher(const watcher_role& plan, const std::vector<std::byte>& expecte
         static_cast<void>(reader_->start(track));
         return;
     }
-    asked_.priority = 128; // As in track_reader.
+    asked_.priority = 128;                 // As in track_reader.
     asked_.max_age = milliseconds{60'000}; // Nothing is too old, however busy the machine is.
     // There OK may omit the start; a TRACK is answered before the first group.
     if (has_options_in_ok(session_.negotiated())) asked_.start = group_sequence{0};
