@@ -104,7 +104,7 @@ inline void publishing::write_end(incoming_request& r, std::optional<group_seque
     if (has_subscribe_end(c_.dialect))
         static_cast<void>(c_.send(*r.stream, wire::lite::subscribe_end{*end, r.streams}));
     r.end_written = true;
-    ends_owed_ -= std::exchange(r.end_owed, false) ? 1 : 0;
+    if (std::exchange(r.end_owed, false)) --ends_owed_;
 }
 
 inline result<void> publishing::finish(request_id id) {
