@@ -107,7 +107,7 @@ private:
 class stage {
 public:
     static version version_of(unsigned versions, std::size_t guest) noexcept {
-        for (; guest != 0; --guest) versions /= all_versions.size();
+        for (; guest != 0; --guest) versions /= unsigned{all_versions.size()};
         return all_versions[versions % all_versions.size()];
     }
     explicit stage(unsigned versions)

@@ -66,8 +66,8 @@ void add_options(command_line& line, relay_program_options& o) {
     line.size("--cache-bytes", o.cache_bytes, "64M", "Cache size for late joiners", 0, std::uint64_t{1} << 40);
     line.seconds("--cache-age", o.cache_age, "How long a group stays in the cache", 0, 1e6)->capture_default_str();
     line.size("--live-backlog", o.live_backlog, "16M",
-        "Unsent bytes of one subscription without Group End; above it, its oldest groups are dropped", 0,
-        std::uint64_t{1} << 40);
+        "Unsent bytes of one subscription without Group End; above it, its oldest groups are dropped",
+        std::uint64_t{64} * 1024, std::uint64_t{1} << 40);
     line.seconds("--idle-timeout", o.idle_timeout, "Idle timeout: close a connection after this long without a packet",
             1, 3600)
         ->capture_default_str();

@@ -6,6 +6,8 @@
 #include "text.hpp"
 #include "webtransport_admission.hpp"
 
+#include <algorithm>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <moqlite/asio/clock.hpp>
@@ -24,7 +26,7 @@ constexpr std::size_t memory_beside_cache = 48 * 1024 * 1024; ///< Bytes for rea
 relay_options for_relay(const relay_program_options& o) {
     relay_options made;
     made.bounds.cache = o.cache_bytes;
-    made.bounds.memory = o.cache_bytes + memory_beside_cache;
+    made.bounds.memory = o.cache_bytes + std::max<std::uint64_t>(memory_beside_cache, 4 * o.live_backlog);
     made.bounds.live_backlog = o.live_backlog;
     made.bounds.cache_age = to_duration(o.cache_age);
     made.bounds.route_hops = static_cast<std::size_t>(o.max_hops);

@@ -53,7 +53,7 @@ public:
     }
 
 private:
-    static constexpr std::size_t most = 256;
+    static constexpr std::size_t most = 64;
     std::map<std::uint64_t, std::uint64_t> ranges_; ///< From the first to one past the last.
 };
 

@@ -15,6 +15,8 @@ inline bool relay::fill(peer& source, relaying::track& t, relaying::log_entry& e
         return false;
     const track_ref about{t.broadcast, t.name};
     if (!may_ask(source, asker, relaying::request_kind::fetch, about)) return false;
+    // The request that yielded may have resumed a reader, which has filled the group.
+    if (!g.can_reopen()) return g.ended() == group::state::open;
     const frame_range missing{object_id{number(g.next_object()) - (g.missing() != 0 ? 1 : 0)}, {}};
     const auto made = group_fetches_.insert(
         std::make_unique<relaying::group_fetch>(fetch_key{{t.broadcast, t.name}, g.sequence()}, missing));

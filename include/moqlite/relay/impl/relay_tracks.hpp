@@ -331,6 +331,7 @@ inline void relay::cut_off(relaying::track& t, app_error code) {
     if (t.is_paused()) t.stage = relaying::track_stage::live;
     // It only serves its last groups to readers that moved elsewhere.
     if (left == 0 && t.subscription) return abandon(t);
+    discharge(t); // It must not yield to a reader that is resumed below.
     retire(t);
     // The last leave() destroys the track.
     for (; left != 0; --left) {

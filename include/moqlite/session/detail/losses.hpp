@@ -65,7 +65,10 @@ public:
         if (!next) return;
         auto all = known_;
         for (const auto& [sequence, group] : here) all.push_back({sequence, sequence, {}});
-        if (end) all.push_back({*end, *end, {}});
+        if (end) {
+            std::erase_if(all, [&](const auto& each) { return each.first >= *end; });
+            all.push_back({*end, *end, {}});
+        }
         std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
         auto from = *next;
         for (const auto& each : all) {
