@@ -18,6 +18,7 @@ struct crowd {
             e->on<session_closed>(
                 [this, e](const session_closed& c) { (e == &p.client ? client_closed : server_closed) = c.why; });
         p.server.on<setup_received>([this](const setup_received&) {
+            if (p.server->is_closed()) return; // It was read after the end.
             by_server.subscribe({.start = group_sequence{0}});
             static_cast<void>(p.server->watch(""));
         });
