@@ -13,14 +13,14 @@
 
 namespace moqlite::fuzz {
 
-/// Of one subscription or fetch. Updates travel while groups do: a group may be as any of them, or the first, wanted
-/// it.
+/// The wishes of one subscription or fetch. Updates travel while groups do: a group may be as any of them, or the
+/// first, wanted it.
 class wishes {
 public:
     wishes() = default;
-    /// Of a subscription.
+    /// The wishes of a subscription.
     explicit wishes(const subscribe_options& o) : now_(o) { note(); }
-    /// Of a fetch.
+    /// The wishes of a fetch.
     wishes(group_sequence g, const frame_range& frames)
         : wishes(subscribe_options{.start = g, .end = g, .frame_start = frames.first, .frame_end = frames.last}) {}
     void update(const subscribe_options& o) {
@@ -67,7 +67,7 @@ public:
         must(next == first || of.may_reach(g, next), "no frame comes after the last that was asked for");
         const auto found = counts_.find(g);
         must(found != counts_.end(), "a complete group was finished, or asked for in part");
-        // Who begins behind the end gets an empty group.
+        // A request that begins behind the end gets an empty group.
         const bool whole = found->second.contains(next) || (next == first && *found->second.begin() <= first);
         must(whole, "a complete group has all its frames");
     }

@@ -97,7 +97,9 @@ TEST_CASE("a track that is cut off does not yield to a reader that continues mea
     s.join({}, newest).announce("room/cam");
     s.settle();
     for (int i = 0; i != 30; ++i) s.pass(1s); // It is cut off for its successor.
-    CHECK(s.r.stats().tracks >= 1);
+    CHECK(s.other.heard().back() == "subscription_ended 1 closed");
+    CHECK(s.r.stats().tracks == 2);
+    CHECK(s.r.stats().readers == 3);
 }
 
 } // namespace moqlite::test::relay_fill_yield_test

@@ -50,7 +50,7 @@ public:
     void for_each(F&& f) {
         all_.for_each([&](std::uint64_t id, stream& s) { f(stream_id{id}, s); });
     }
-    /// Of a stream that can be reset reliably: stays in place until erase().
+    /// The room of a stream that can be reset reliably; it stays in place until erase().
     [[nodiscard]] room& room_of(stream_id id) { return rooms_[number(id)]; }
 
 private:

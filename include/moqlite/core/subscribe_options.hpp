@@ -55,7 +55,7 @@ struct served_end {
         }
         return out;
     }
-    /// Nothing is left of the only group wanted.
+    /// The only group wanted has no frame left.
     [[nodiscard]] constexpr bool is_before(const std::optional<group_sequence>& start, object_id first) const noexcept {
         return group && *group == start.value_or(group_sequence{}) && frame && *frame < first;
     }

@@ -1,4 +1,4 @@
-// What a relay reports to its operator.
+// The reports of a relay to its operator.
 #pragma once
 
 #include <cstdint>

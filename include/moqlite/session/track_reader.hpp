@@ -248,7 +248,7 @@ private:
     void on(const subscription_ended& e) {
         if (!is_ours(e.subscription)) return;
         subscription_.reset();
-        // Nothing has come after a FIN at the Group End: that was the end, unless another error says otherwise.
+        // A FIN at the Group End was the end if nothing has followed it, unless another error says otherwise.
         const bool was_ending = std::exchange(end_at_, std::nullopt).has_value();
         const bool was_end = was_ending && (!answered_ || e.code == app_error::cancel);
         if (!e.finished && !was_end && !has_all()) return cut_off(e.code);

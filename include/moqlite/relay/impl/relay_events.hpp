@@ -253,7 +253,7 @@ inline void relay::on(peer& p, const subscription_ended& e) {
     // their FIN may come at any group.
     const auto from = p.session->features().subscribe_end || ends.empty() ? ends.begin() : std::prev(ends.end());
     const bool at_one = t->highest && std::find(from, ends.end(), *t->highest) != ends.end();
-    // Who sends beyond all of them ignores them, and ends with the track.
+    // A publisher that sends beyond all of them ignores them, and ends with the track.
     const bool ignored = t->requested.end && t->highest && *t->requested.end < *t->highest &&
                          std::none_of(ends.begin(), ends.end(), [&](auto end) { return *t->highest <= end; });
     const bool at_cap = t->requested.end && t->highest && !ignored && (*t->highest >= *t->requested.end || at_one);

@@ -418,7 +418,7 @@ private:
     static std::string_view shown(const watch& w, const announced_path& at) noexcept {
         return is_above(w, at.name) ? w.prefix : at.name;
     }
-    /// What is announced above the prefix, if `at` is at the prefix; nullptr: nothing, or it is not.
+    /// The announcement above the prefix, if `at` is at the prefix; nullptr: nothing, or it is not.
     static announced_path* covering(watch& w, const announced_path& at) noexcept {
         return w.asked != w.prefix && at.name == w.prefix ? w.live.find(w.asked) : nullptr;
     }
