@@ -18,9 +18,9 @@ namespace moqlite {
 enum class recognition : std::uint8_t { no, needs_more, yes };
 
 /// Makes the session of a connection. `Protocols`, in the order of preference, each have
-///   static bool speaks(std::string_view name);           the name alone decides for it
-///   static recognition recognises(std::string_view name, byte_view first);   needs_more of no bytes: they can decide
-///   static void make(role, std::string_view name, session_options, time_point now, std::optional<Any>& into);
+/// - `static bool speaks(std::string_view name)`: the name alone decides for it;
+/// - `static recognition recognises(std::string_view name, byte_view first)`; needs_more of no bytes: they can decide;
+/// - `static void make(role, std::string_view name, session_options, time_point now, std::optional<Any>& into)`.
 ///
 /// Where the name decides, make() makes the session. Else a server's acceptor takes the connection's inputs until
 /// decide() makes the session; replay() then gives them to it:

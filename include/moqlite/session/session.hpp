@@ -76,10 +76,10 @@ private:
 
 /// A session opens no socket, starts no thread, reads no clock and has no callbacks. Four kinds of
 /// member, and no others:
-///   inputs    stream_*, connection_closed, tick: facts from the transport, each stamped with `now`;
-///   events    poll_event(): what the application should know;
-///   outputs   poll_output(), deadline(): what the transport should do, and when to call tick();
-///   commands  everything else: what the application wants. They change state; they send nothing.
+/// - inputs: stream_*, connection_closed, tick: facts from the transport, each stamped with `now`;
+/// - events: poll_event(): what the application should know;
+/// - outputs: poll_output(), deadline(): what the transport should do, and when to call tick();
+/// - commands: everything else: what the application wants. They change state; they send nothing.
 /// After an input, poll events until nullopt; after that, pump() outputs, and poll events again. The contract with the
 /// transport is in transport.hpp. A violation that would do harm ends the session with an errc of its own:
 /// undrained_input, input_inside_output, more_than_written.

@@ -27,7 +27,7 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
     [[nodiscard]] bool is_v6() const noexcept;
-    /// ::ffff:a.b.c.d, an IPv4 peer of a dual-stack socket.
+    /// An IPv4 peer of a dual-stack socket, in the IPv6 form (RFC 4291 §2.5.5.2).
     [[nodiscard]] bool is_v4_mapped() const noexcept;
     [[nodiscard]] std::uint16_t port() const noexcept;
     void port(std::uint16_t) noexcept;
