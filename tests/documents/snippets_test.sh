@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$MOQLITE_SOURCE"
 compiler=$1
 shift
-options=(-std=c++20 -fsyntax-only -Wall -Wextra -Wno-unused -Wunused-result -Werror)
+options=(-std=c++20 -fsyntax-only -Wall -Wextra -Wno-unused -Wno-unused-parameter -Wunused-result -Werror)
 adapters=no
 for directory in "$@"; do
     options+=(-isystem "$directory")
