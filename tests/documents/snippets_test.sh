@@ -8,7 +8,7 @@ shift
 options=(-std=c++20 -fsyntax-only -Wall -Wextra -Wno-unused -Wno-unused-parameter -Wunused-result -Werror)
 adapters=no
 for directory in "$@"; do
-    options+=(-isystem "$directory")
+    [ "$directory" = /usr/include ] || options+=(-isystem "$directory") # The compiler's own, in an order of its own.
     [[ $directory != */asio/include ]] || adapters=yes
 done
 options+=(-Iinclude)
