@@ -1,10 +1,11 @@
-// What README.md, the guide and comments name exists: files, and errors.
+// What README.md, the guide and comments name exists: files, errors and functions.
 #include "table.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <moqlite/core/error.hpp>
 #include <regex>
 #include <set>
@@ -34,6 +35,16 @@ std::vector<fs::path> documents() {
     auto out = files_below(source / "include/moqlite/guide", ".md");
     out.push_back(source / "README.md");
     return out;
+}
+
+/// Of a line of C++: its code, and its comment.
+struct parts {
+    std::string code;
+    std::string comment;
+};
+parts apart(const std::string& line) {
+    const auto at = line.find("//");
+    return {line.substr(0, at), at == std::string::npos ? "" : line.substr(at)};
 }
 
 } // namespace
@@ -67,6 +78,31 @@ TEST_CASE("every error that a document or a comment names exists", "[documents]"
         }
     }
     CHECK(found > 100);
+}
+
+TEST_CASE("every function that a comment in a header names exists", "[documents]") {
+    std::set<std::string> known;
+    std::map<std::string, std::string> called; // Each with a file that names it.
+    const std::regex word{"[A-Za-z_][A-Za-z_0-9]*"};
+    const std::regex call{"([A-Za-z_][A-Za-z_0-9]*)\\(\\)"};
+    for (const auto* folder : {"include", "adapters"})
+        for (const auto* extension : {".hpp", ".cpp"})
+            for (const auto& file : files_below(source / folder, extension)) {
+                std::ifstream in(file);
+                for (std::string line; std::getline(in, line);) {
+                    const auto [code, comment] = apart(line);
+                    for (std::sregex_iterator at{code.begin(), code.end(), word}, end; at != end; ++at)
+                        known.insert(at->str());
+                    if (file.extension() != ".hpp" || comment.starts_with("///     ")) continue; // An example.
+                    for (std::sregex_iterator at{comment.begin(), comment.end(), call}, end; at != end; ++at)
+                        called[(*at)[1].str()] = file.filename().string();
+                }
+            }
+    CHECK(called.size() > 100);
+    for (const auto& [name, file] : called) {
+        CAPTURE(name, file);
+        CHECK(known.contains(name));
+    }
 }
 
 } // namespace moqlite::test::names_test
