@@ -71,7 +71,9 @@ address any_address(std::uint16_t port) {
 }
 
 udp_socket::udp_socket(socket_options options, link::log_function log)
-    : options_{options}, log_{std::move(log)}, arrivals_{std::make_unique<arrivals>()} {}
+    : options_{options}, log_{std::move(log)}, fd_{options.native_handle} {
+    arrivals_ = std::make_unique<arrivals>();
+}
 
 udp_socket::~udp_socket() { close(); }
 
@@ -84,9 +86,18 @@ void udp_socket::log(log_level level, const std::string& line) const {
 }
 
 bool udp_socket::open(const address& local, std::string& why) {
+    if (!(fd_ >= 0 ? take(why) : make(local, why))) {
+        close();
+        return false;
+    }
+    set_options();
+    set_buffers();
+    return true;
+}
+
+bool udp_socket::make(const address& local, std::string& why) {
     const auto failed = [&](const char* what) {
         why = std::string{what} + ' ' + to_string(local) + ": " + std::strerror(errno);
-        close();
         return false;
     };
     v6_ = local.is_v6();
@@ -95,13 +106,41 @@ bool udp_socket::open(const address& local, std::string& why) {
     if (v6_) set(fd_, IPPROTO_IPV6, IPV6_V6ONLY, is_wildcard(local) && !options_.ipv6_only ? 0 : 1);
     if (::bind(fd_, static_cast<const sockaddr*>(local.data()), static_cast<socklen_t>(local.size())) != 0)
         return failed("cannot listen on");
+    return find_address() || failed("cannot get the address of the socket on");
+}
+
+bool udp_socket::take(std::string& why) {
+    const auto option = [this](int name) {
+        int value = 0;
+        socklen_t size = sizeof value;
+        return ::getsockopt(fd_, SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
+    };
+    why = "the given socket cannot be used: ";
+    const int family = option(SO_DOMAIN);
+    if (option(SO_PROTOCOL) != IPPROTO_UDP || (family != AF_INET && family != AF_INET6)) {
+        why += "it is not a UDP socket";
+        return false;
+    }
+    v6_ = family == AF_INET6;
+    if (!find_address() || local_.port() == 0) {
+        why += "it is not bound";
+        return false;
+    }
+    sockaddr_storage peer{};
+    socklen_t size = sizeof peer;
+    if (::getpeername(fd_, reinterpret_cast<sockaddr*>(&peer), &size) == 0) {
+        why += "it is connected";
+        return false;
+    }
+    why.clear();
+    return true;
+}
+
+bool udp_socket::find_address() {
     sockaddr_storage bound{};
     socklen_t size = sizeof bound;
-    if (::getsockname(fd_, reinterpret_cast<sockaddr*>(&bound), &size) != 0)
-        return failed("cannot get the address of the socket on");
+    if (::getsockname(fd_, reinterpret_cast<sockaddr*>(&bound), &size) != 0) return false;
     local_ = address{&bound, size};
-    set_options();
-    set_buffers();
     return true;
 }
 

@@ -23,7 +23,8 @@ public:
     udp_socket(const udp_socket&) = delete;
     udp_socket& operator=(const udp_socket&) = delete;
 
-    /// An IPv6 wildcard address includes IPv4 unless options.ipv6_only. False: `why`.
+    /// An IPv6 wildcard address includes IPv4 unless options.ipv6_only. A socket in the options is taken as it is
+    /// bound, and `local` ignored. False: `why`.
     [[nodiscard]] bool open(const link::address& local, std::string& why);
     void close() noexcept;
     [[nodiscard]] int handle() const noexcept { return fd_; }
@@ -49,6 +50,11 @@ public:
 private:
     /// Delivers one message, which GRO may have merged from several datagrams; returns how many.
     std::size_t take_message(std::size_t i, const std::function<void(const link::datagram&)>&);
+    [[nodiscard]] bool make(const link::address& local, std::string& why);
+    /// Checks the socket that the options gave.
+    [[nodiscard]] bool take(std::string& why);
+    /// Reads local_; false: errno.
+    [[nodiscard]] bool find_address();
     void set_options();
     void set_buffers();
     [[nodiscard]] sent send_piece(const link::burst&, byte_view piece, std::size_t segment);

@@ -14,6 +14,9 @@ struct socket_options {
     bool gro = true;                      ///< UDP_GRO, where the kernel has it.
     bool icmp_errors = false;             ///< Receive them; always on in clients.
     bool ipv6_only = false;               ///< An IPv6 wildcard leaves IPv4 to another socket of its port.
+    /// A bound UDP socket of the caller's, used in place of a new one: listen()'s address is ignored. The server or
+    /// client that is constructed with it owns it, and closes it in any case; give it to one only. -1: none.
+    int native_handle = -1;
 };
 
 struct options {
