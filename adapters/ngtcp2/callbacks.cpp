@@ -32,6 +32,9 @@ int handshake_completed(ngtcp2_conn*, void* user) {
     auto& c = at(user);
     keep_alive(c);
     c.protocol = chosen_alpn(*c.crypto);
+    describe(*c.crypto, c.facts);
+    if (c.own_role == role::client && !link::address::parse(c.handshake->server_name, 0))
+        c.facts.server_name = lower_case(c.handshake->server_name); // An address is never sent (RFC 6066 §3).
     if (c.protocol.empty()) {
         // A server that selects no ALPN supports none of ours (RFC 9001 §8.1).
         c.endpoint.end(c,
@@ -178,6 +181,7 @@ int path_validated(ngtcp2_conn*, std::uint32_t flags, const ngtcp2_path* path, c
     if (result != NGTCP2_PATH_VALIDATION_RESULT_SUCCESS) return 0;
     auto& c = at(user);
     c.peer = link::address{path->remote.addr, path->remote.addrlen};
+    c.bound = link::address{path->local.addr, path->local.addrlen};
     c.path.forget();
     if ((flags & NGTCP2_PATH_VALIDATION_FLAG_NEW_TOKEN) != 0) c.endpoint.give_token(c, c.peer);
     return 0;

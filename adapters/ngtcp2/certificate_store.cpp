@@ -24,6 +24,11 @@ certificate_store certificate_store::reading(
     return made;
 }
 
+void certificate_store::options(tls_server_options o) {
+    o.alpn = std::move(options_.alpn);
+    options_ = std::move(o);
+}
+
 certificate_store::outcome certificate_store::load(wall_time now, std::string& why) {
     last_error_.clear();
     unsettled_.reset();
@@ -54,7 +59,9 @@ certificate_store::outcome certificate_store::take(std::optional<identity> found
         last_error_.clear();
         return outcome::same;
     }
-    auto configuration = found ? tls::server(*found, alpn_, why) : std::nullopt;
+    auto options = options_;
+    options.who = found;
+    auto configuration = found ? tls::server(std::move(options), why) : std::nullopt;
     auto print = configuration ? fingerprint(*found, why) : std::nullopt;
     const auto good = print ? valid_times(*found, why) : std::nullopt;
     auto names = good ? certified_names(*found, why) : std::nullopt;

@@ -80,26 +80,32 @@ void connection_state::wake() { endpoint.ready(*this); }
 path_sample connection_state::sample() const {
     ngtcp2_conn_info info{};
     ngtcp2_conn_get_conn_info(conn, &info);
-    return {counts_of(info).packets_lost, info.bytes_in_flight, ngtcp2_conn_get_path_max_tx_udp_payload_size(conn),
+    const auto counts = counts_of(info);
+    return {counts ? counts->packets_lost : 0, info.bytes_in_flight, ngtcp2_conn_get_path_max_tx_udp_payload_size(conn),
         duration{static_cast<duration::rep>(ngtcp2_conn_get_pto(conn))}};
 }
 
 link::connection_stats connection_state::stats() const {
     ngtcp2_conn_info info{};
     ngtcp2_conn_get_conn_info(conn, &info);
-    const auto counts = counts_of(info);
     link::connection_stats out;
-    out.rtt = duration{static_cast<duration::rep>(info.smoothed_rtt)};
-    // The maximum means: not measured yet.
-    if (info.min_rtt < info.smoothed_rtt * 1000) out.min_rtt = duration{static_cast<duration::rep>(info.min_rtt)};
+    // Until it is measured, the least is the largest number, and the smoothed one an assumption.
+    if (info.min_rtt <= info.smoothed_rtt * 1000) {
+        out.rtt = duration{static_cast<duration::rep>(info.smoothed_rtt)};
+        out.min_rtt = duration{static_cast<duration::rep>(info.min_rtt)};
+        const auto seconds = std::chrono::duration<double>(*out.rtt).count();
+        if (seconds > 0) out.bitrate = static_cast<std::uint64_t>(8 * static_cast<double>(info.cwnd) / seconds);
+    }
     out.congestion_window = info.cwnd;
     out.in_flight = info.bytes_in_flight;
-    out.packets_sent = counts.packets_sent;
-    out.packets_received = counts.packets_received;
-    out.packets_lost = counts.packets_lost;
-    out.bytes_sent = counts.bytes_sent;
-    out.bytes_received = counts.bytes_received;
-    out.bytes_lost = counts.bytes_lost;
+    if (const auto counts = counts_of(info)) {
+        out.packets_sent = counts->packets_sent;
+        out.packets_received = counts->packets_received;
+        out.packets_lost = counts->packets_lost;
+        out.bytes_sent = counts->bytes_sent;
+        out.bytes_received = counts->bytes_received;
+        out.bytes_lost = counts->bytes_lost;
+    }
     out.packet_size = std::min(ngtcp2_conn_get_path_max_tx_udp_payload_size(conn), path.bound());
     out.bidi_streams = ngtcp2_conn_get_streams_bidi_left(conn);
     return out;

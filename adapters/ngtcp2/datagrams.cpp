@@ -20,7 +20,9 @@ void endpoint_state::feed(connection_state& c, const link::datagram& d) {
     if (c.ending) return;
     // A client's own address is the one it connected with, usually the wildcard. The datagram's
     // destination would look like another path.
-    const link::address& local = c.own_role == role::client ? c.local : d.local;
+    const bool is_client = c.own_role == role::client;
+    const link::address& local = is_client ? c.bound : d.local;
+    if (is_client && c.reached != d.local) c.reached = d.local;
     const ngtcp2_path path{to_ngtcp2(local), to_ngtcp2(d.remote), nullptr};
     const ngtcp2_pkt_info info{d.ecn};
     contain(c, [&] {

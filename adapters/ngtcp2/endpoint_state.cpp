@@ -115,9 +115,9 @@ void endpoint_state::send_close(connection_state& c, const link::closed& how) {
         c.conn, &path.path, &info, space.data(), NGTCP2_MAX_UDP_PAYLOAD_SIZE, &error, to_ngtcp2(now));
     if (n <= 0) return; // There are no keys yet, or the amplification limit is reached.
     const auto packet = std::as_bytes(space.first(static_cast<std::size_t>(n)));
-    c.local = link::address{path.path.local.addr, path.path.local.addrlen};
+    c.bound = link::address{path.path.local.addr, path.path.local.addrlen};
     c.peer = link::address{path.path.remote.addr, path.path.remote.addrlen};
-    writer.send(c.local, c.peer, info.ecn, packet);
+    writer.send(c.bound, c.peer, info.ecn, packet);
     remember(c, packet, info.ecn);
 }
 
@@ -185,7 +185,7 @@ void endpoint_state::remember(connection_state& c, std::span<const std::byte> pa
     auto f = std::make_unique<closing_record>();
     f->ids = ids_of(c);
     f->packet.assign(packet.begin(), packet.end());
-    f->local = c.local;
+    f->local = c.bound;
     f->remote = c.peer;
     f->ecn = ecn;
     f->index = closing_records.size();

@@ -70,7 +70,7 @@ std::vector<std::uint16_t> probes_for(std::size_t packet_size) {
 std::unique_ptr<connection_state> endpoint_state::make(
     role side, const ngtcp2_cid& original, const link::address& local, const link::address& remote) {
     auto c = std::make_unique<connection_state>(*this, side);
-    c->local = local;
+    c->bound = local;
     c->peer = remote;
     if (options.qlog) c->qlog = options.qlog(side, hex_of({original.data, original.datalen}));
     return c;

@@ -16,14 +16,6 @@ std::string hex(std::uint64_t n) {
 
 bool is_alert(std::uint64_t code) noexcept { return code >= 0x100 && code <= 0x1ff; }
 
-/// A peer's text for our log: one line of printable characters.
-std::string printable(const std::uint8_t* text, std::size_t size) {
-    std::string out;
-    for (std::size_t i = 0; i < size && i < 256; ++i)
-        out += text[i] >= 0x20 && text[i] < 0x7f ? static_cast<char>(text[i]) : '?';
-    return out;
-}
-
 std::string transport_error_text(std::uint64_t code) {
     if (is_alert(code)) return "TLS alert " + std::string{alert_text(static_cast<std::uint8_t>(code & 0xff))};
     const auto name = transport_error_name(code);
@@ -34,7 +26,7 @@ link::closed peer_closed(const connection_state& c) {
     const auto* error = ngtcp2_conn_get_ccerr(c.conn);
     link::closed how{error->error_code, error->type == NGTCP2_CCERR_TYPE_APPLICATION, true, c.error_detail};
     if (!how.reason.empty()) return how;
-    const std::string said = printable(error->reason, error->reasonlen);
+    const std::string said = printable({reinterpret_cast<const char*>(error->reason), error->reasonlen});
     if (how.application) {
         how.reason = said.empty() ? "closed by the peer with code " + std::to_string(how.code) : said;
         return how;
@@ -58,6 +50,12 @@ link::closed tls_failed(const connection_state& c) {
 }
 
 } // namespace
+
+std::string printable(std::string_view text) {
+    std::string out;
+    for (const char c : text.substr(0, 256)) out += c >= 0x20 && c < 0x7f ? c : '?';
+    return out;
+}
 
 std::string_view transport_error_name(std::uint64_t code) noexcept {
     switch (code) {

@@ -41,6 +41,13 @@ bool detail::usable_alpn(const std::vector<std::string>& alpn, std::string_view 
     return false;
 }
 
+bool detail::are_usable(const tls_server_options& o, std::string& why) {
+    if (!usable_alpn(o.alpn, "a server", why)) return false;
+    if (o.who || o.by_name) return true;
+    why = "a server needs a certificate, or a function that chooses one";
+    return false;
+}
+
 /// PKCS #8 (RFC 7468 §11) and the older form of OpenSSL (RFC 1421).
 bool detail::is_encrypted(std::string_view pem) {
     return pem.find("-----BEGIN ENCRYPTED PRIVATE KEY-----") != pem.npos ||
@@ -84,7 +91,14 @@ std::string detail::wrong_fingerprint(const std::string& found, const std::strin
 trust trust::system_roots() { return {kind::system_roots, {}}; }
 trust trust::ca_file(std::string path) { return {kind::ca_file, std::move(path)}; }
 trust trust::fingerprint(std::string hex) { return {kind::fingerprint, std::move(hex)}; }
+trust trust::any_certificate() { return {kind::any_certificate, {}}; }
 trust trust::insecure() { return {kind::insecure, {}}; }
+
+std::optional<tls> tls::server(const identity& who, std::vector<std::string> alpn, std::string& why) {
+    return server(tls_server_options{.alpn = std::move(alpn), .who = who}, why);
+}
+
+std::optional<tls> tls::client(const trust& whom, std::string& why) { return client(tls_client_options{whom}, why); }
 
 std::optional<identity> load_identity(const std::string& chain_file, const std::string& key_file, std::string& why) {
     auto chain = read_file(chain_file, why);

@@ -179,4 +179,16 @@ TEST_CASE("a refusing server does not accept again because of a new certificate"
     CHECK(pair.client.handlers.empty());
 }
 
+TEST_CASE("a store's certificates ask clients for theirs") {
+    std::string why;
+    auto store = ngtcp2::certificate_store::generating({"localhost"}, {"moq-lite-05"});
+    store.options({.clients = ngtcp2::client_authentication{ngtcp2::trust::any_certificate()}});
+    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+    REQUIRE(store.load(now, why) == ngtcp2::certificate_store::outcome::renewed);
+    memory_pair pair{{}, store.current().configuration};
+    pair.connect(ngtcp2::tls::client({.whom = ngtcp2::trust::insecure(), .who = test_identity()}, why).value());
+    REQUIRE(pair.run([&] { return !pair.server.handlers.empty(); }));
+    CHECK(pair.server.handlers[0]->connection.tls().peer_fingerprint == ngtcp2::fingerprint(test_identity(), why));
+}
+
 } // namespace moqlite::test::certificate_store_test

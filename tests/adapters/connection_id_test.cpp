@@ -20,7 +20,7 @@ bool migrate(memory_pair& pair, recorder* client, std::uint16_t port) {
     const ngtcp2_path path{ngtcp2::detail::to_ngtcp2(local), ngtcp2::detail::to_ngtcp2(pair.server.address), nullptr};
     if (ngtcp2_conn_initiate_immediate_migration(inner.conn, &path, ngtcp2::detail::to_ngtcp2(pair.now)) != 0)
         return false;
-    inner.local = pair.client.address = local;
+    inner.bound = pair.client.address = local;
     client->connection.wake();
     return true;
 }

@@ -89,9 +89,9 @@ TEST_CASE("active migration is allowed, and followed") {
     pair.run_for(20ms);
 
     pair.client.address.port(new_port);
-    inner.local = pair.client.address;
+    inner.bound = pair.client.address;
     const ngtcp2_path path{
-        ngtcp2::detail::to_ngtcp2(inner.local), ngtcp2::detail::to_ngtcp2(pair.server.address), nullptr};
+        ngtcp2::detail::to_ngtcp2(inner.bound), ngtcp2::detail::to_ngtcp2(pair.server.address), nullptr};
     REQUIRE(ngtcp2_conn_initiate_immediate_migration(inner.conn, &path, ngtcp2::detail::to_ngtcp2(pair.now)) == 0);
     client->connection.wake();
     REQUIRE(pair.run([c = client, s = server] { return is_complete(c) && is_complete(s); }, 10s));

@@ -109,6 +109,18 @@ TEST_CASE("a session's close code and reason are reported by the other session o
     REQUIRE(s.pair.run([&] { return s.pair.is_over(); }));
 }
 
+TEST_CASE("a session has the facts of the connection beneath", "[webtransport]") {
+    webtransport_pair pair;
+    const auto [client, server] = pair.session();
+    std::string why;
+    CHECK(client->connection.tls().peer_fingerprint == ngtcp2::fingerprint(test_identity(), why).value());
+    CHECK(client->connection.tls().version == "TLS 1.3");
+    CHECK(server->connection.tls().server_name == "localhost");
+    CHECK(client->connection.local() == pair.client.address);
+    CHECK(server->connection.local() == pair.server.address);
+    CHECK(client->connection.stats().rtt.value() >= 10ms);
+}
+
 TEST_CASE("200 sessions leave nothing behind", "[webtransport]") {
     webtransport_pair pair;
     for (int i = 0; i < 200; ++i) {

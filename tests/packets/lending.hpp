@@ -59,6 +59,8 @@ public:
     [[nodiscard]] role side() const noexcept override { return to_.side(); }
     [[nodiscard]] std::string_view alpn() const noexcept override { return to_.alpn(); }
     [[nodiscard]] const link::address& remote() const noexcept override { return to_.remote(); }
+    [[nodiscard]] const link::address& local() const noexcept override { return to_.local(); }
+    [[nodiscard]] const link::tls_facts& tls() const noexcept override { return to_.tls(); }
     [[nodiscard]] link::connection_stats stats() const override { return to_.stats(); }
     [[nodiscard]] std::size_t datagram_size() const override { return to_.datagram_size(); }
 

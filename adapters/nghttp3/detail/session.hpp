@@ -29,6 +29,8 @@ public:
     [[nodiscard]] role side() const noexcept override { return quic_.side(); }
     [[nodiscard]] std::string_view alpn() const noexcept override { return protocol_; }
     [[nodiscard]] const link::address& remote() const noexcept override { return quic_.remote(); }
+    [[nodiscard]] const link::address& local() const noexcept override { return quic_.local(); }
+    [[nodiscard]] const link::tls_facts& tls() const noexcept override { return quic_.tls(); }
     [[nodiscard]] link::connection_stats stats() const override { return quic_.stats(); }
     [[nodiscard]] std::size_t datagram_size() const override;
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <ngtcp2/ngtcp2.h>
+#include <optional>
 
 static_assert(NGTCP2_VERSION_NUM >= 0x010b00, "moqlite needs ngtcp2 1.11 or later");
 
@@ -72,12 +73,13 @@ struct packet_counts {
     std::uint64_t bytes_sent, bytes_received, bytes_lost;
 };
 
-/// Zeros before 1.16.
-inline packet_counts counts_of([[maybe_unused]] const ngtcp2_conn_info& info) {
+/// Nullopt before 1.16.
+inline std::optional<packet_counts> counts_of([[maybe_unused]] const ngtcp2_conn_info& info) {
 #if NGTCP2_VERSION_NUM >= 0x011000
-    return {info.pkt_sent, info.pkt_recv, info.pkt_lost, info.bytes_sent, info.bytes_recv, info.bytes_lost};
+    return packet_counts{
+        info.pkt_sent, info.pkt_recv, info.pkt_lost, info.bytes_sent, info.bytes_recv, info.bytes_lost};
 #else
-    return {};
+    return std::nullopt;
 #endif
 }
 

@@ -90,6 +90,8 @@ struct connection_state final : link::connection,
     [[nodiscard]] role side() const noexcept override { return own_role; }
     [[nodiscard]] std::string_view alpn() const noexcept override { return protocol; }
     [[nodiscard]] const link::address& remote() const noexcept override { return peer; }
+    [[nodiscard]] const link::address& local() const noexcept override { return reached.empty() ? bound : reached; }
+    [[nodiscard]] const link::tls_facts& tls() const noexcept override { return facts; }
     [[nodiscard]] link::connection_stats stats() const override;
     [[nodiscard]] std::size_t datagram_size() const override;
 
@@ -108,7 +110,9 @@ struct connection_state final : link::connection,
     bool silent = false;                     ///< End without CONNECTION_CLOSE.
     bool draining = false;                   ///< The peer has closed.
 
-    link::address local, peer;
+    link::address bound, peer; ///< The path as ngtcp2 knows it.
+    link::address reached;     ///< Of a client, whose socket is usually bound to the wildcard.
+    link::tls_facts facts;
     black_hole path; ///< What it carries at present.
     [[nodiscard]] path_sample sample() const;
     std::string protocol;

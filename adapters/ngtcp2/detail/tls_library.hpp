@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <moqlite/link/address.hpp>
+#include <moqlite/link/tls_facts.hpp>
 #include <moqlite/ngtcp2/tls.hpp>
 #include <optional>
 #include <span>
@@ -33,8 +34,28 @@ struct certified_name {
 /// The names of `request` have been validated.
 [[nodiscard]] std::optional<identity> make_identity(
     const std::vector<certified_name>& names, const certificate_request& request, std::string& why);
+inline constexpr std::uint8_t certificate_required = 116; ///< The alert (RFC 8446 §6.2).
 /// A TLS alert in words.
 [[nodiscard]] std::string_view alert_text(std::uint8_t alert) noexcept;
+
+/// The part of a configuration that does not depend on the library.
+struct tls_rules {
+    certificate_by_name by_name;
+    bool has_default = false; ///< A certificate for clients to which `by_name` gives none.
+    std::optional<client_authentication> clients;
+    trust::kind believes = trust::kind::insecure; ///< The trust in the peer's certificate.
+    std::string pinned;                           ///< With trust::fingerprint: 64 lowercase hex digits.
+    bool server = false;
+};
+
+struct certificate_choice {
+    std::optional<tls> which; ///< Nullopt: the default one.
+    enum class result : std::uint8_t { chosen, refused, failed };
+    result how = result::chosen;
+};
+/// For a server's connection; the reason for anything but `chosen` goes into `c.error_detail`.
+[[nodiscard]] certificate_choice choose_certificate(
+    connection_state& c, const tls_rules&, std::string_view server_name) noexcept;
 
 /// The TLS side of one connection.
 struct tls_session;
@@ -49,6 +70,8 @@ using tls_handle = std::unique_ptr<tls_session, end_tls>;
     const std::vector<std::string>& alpn, std::string& why);
 /// Empty: none was chosen.
 [[nodiscard]] std::string chosen_alpn(const tls_session&);
+/// Fills in all that the handshake has decided by now, except what became of early data.
+void describe(const tls_session&, link::tls_facts&);
 
 // Shared by both folders.
 
@@ -63,6 +86,12 @@ using tls_handle = std::unique_ptr<tls_session, end_tls>;
 [[nodiscard]] bool is_encrypted(std::string_view pem);
 /// Two lowercase digits a byte.
 [[nodiscard]] std::string hex_of(std::span<const unsigned char>);
+/// A DNS name in lower case.
+[[nodiscard]] std::string lower_case(std::string_view name);
+/// A peer's text for our log: one line of printable ASCII characters, at most 256.
+[[nodiscard]] std::string printable(std::string_view);
+/// A server's configuration can be made of these options; false: `why`.
+[[nodiscard]] bool are_usable(const tls_server_options&, std::string& why);
 /// An IP address of 4 or 16 bytes, as a certificate has it, as text; else "".
 [[nodiscard]] std::string ip_text(std::span<const unsigned char>);
 /// 64 lowercase digits; nullopt: `text` is not a SHA-256, `why`.

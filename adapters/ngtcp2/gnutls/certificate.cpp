@@ -53,7 +53,8 @@ int fill_in(gnutls_x509_crt_t to, gnutls_x509_privkey_t key, const std::vector<d
                  to, GNUTLS_OID_X520_COMMON_NAME, 0, common.data(), static_cast<unsigned int>(common.size())),
              gnutls_x509_crt_set_key(to, key), gnutls_x509_crt_set_basic_constraints(to, 0, -1),
              gnutls_x509_crt_set_key_usage(to, GNUTLS_KEY_DIGITAL_SIGNATURE),
-             gnutls_x509_crt_set_key_purpose_oid(to, GNUTLS_KP_TLS_WWW_SERVER, 0)})
+             gnutls_x509_crt_set_key_purpose_oid(to, GNUTLS_KP_TLS_WWW_SERVER, 0),
+             gnutls_x509_crt_set_key_purpose_oid(to, GNUTLS_KP_TLS_WWW_CLIENT, 0)})
         if (rv < 0) return rv;
     for (const auto& name : names)
         if (const int rv = add_name(to, name); rv < 0) return rv;

@@ -66,25 +66,43 @@ bool use_trust(tls::state& to, const trust& whom, std::string& why) {
             return true;
         }
         return false;
+    case trust::kind::any_certificate:
     case trust::kind::insecure: return true;
     }
     return false;
 }
 
+bool use_clients(tls::state& to, const client_authentication& clients, bool by_name, std::string& why) {
+    const auto kind = clients.whom.what();
+    // GnuTLS has certificates and trusted roots in one object, which the certificate's name replaces.
+    if (by_name && (kind == trust::kind::ca_file || kind == trust::kind::system_roots)) {
+        why = "with GnuTLS a server cannot both choose its certificate by name and verify clients by a CA";
+        return false;
+    }
+    if (kind != trust::kind::insecure) return use_trust(to, clients.whom, why);
+    why = "a server's clients cannot be trusted as insecure; any_certificate() takes every certificate";
+    return false;
+}
+
 } // namespace
 
-std::optional<tls> tls::server(const identity& who, std::vector<std::string> alpn, std::string& why) {
-    if (!detail::usable_alpn(alpn, "a server", why)) return std::nullopt;
+std::optional<tls> tls::server(tls_server_options o, std::string& why) {
+    if (!detail::are_usable(o, why)) return std::nullopt;
     auto made = make_state(why);
-    if (!made || !use_identity(made->credentials.get(), who, why)) return std::nullopt;
+    if (!made || (o.who && !use_identity(made->credentials.get(), *o.who, why))) return std::nullopt;
+    if (o.clients && !use_clients(*made, *o.clients, o.by_name != nullptr, why)) return std::nullopt;
     made->server = true;
-    made->alpn = std::move(alpn);
+    made->alpn = std::move(o.alpn);
+    made->has_default = o.who.has_value();
+    made->by_name = std::move(o.by_name);
+    made->clients = std::move(o.clients);
     return tls{std::move(made)};
 }
 
-std::optional<tls> tls::client(const trust& whom, std::string& why) {
+std::optional<tls> tls::client(const tls_client_options& o, std::string& why) {
     auto made = make_state(why);
-    if (!made || !use_trust(*made, whom, why)) return std::nullopt;
+    if (!made || !use_trust(*made, o.whom, why)) return std::nullopt;
+    if (o.who && !use_identity(made->credentials.get(), *o.who, why)) return std::nullopt;
     return tls{std::move(made)};
 }
 

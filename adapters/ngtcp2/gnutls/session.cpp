@@ -8,6 +8,7 @@
 namespace moqlite::ngtcp2::detail {
 
 struct tls_session {
+    std::optional<tls> chosen; ///< By its name: the session uses its certificate.
     unique<gnutls_session_t, gnutls_deinit> session;
 };
 
@@ -40,17 +41,16 @@ std::string_view reason_in(unsigned int status, const gnutls_datum_t& leaf, bool
     return "certificate is not valid";
 }
 
-/// What is wrong with a chain, leaf first, for the server `name`; "" if nothing is.
-std::string judge_chain(gnutls_session_t session, const gnutls_datum_t& leaf, const std::string& name) {
+/// What is wrong with a chain, leaf first, for the server `name`, or for a client; "" if nothing is.
+std::string judge_chain(gnutls_session_t session, const gnutls_datum_t& leaf, const std::string& name, bool client) {
     const auto ip = link::address::parse(name, 0);
     std::string owner = ip ? raw_ip(*ip) : name;
-    std::string purpose = GNUTLS_KP_TLS_WWW_SERVER;
+    std::string purpose = client ? GNUTLS_KP_TLS_WWW_CLIENT : GNUTLS_KP_TLS_WWW_SERVER;
     auto* bytes = reinterpret_cast<unsigned char*>(owner.data());
-    gnutls_typed_vdata_st wanted[] = {
-        {ip ? GNUTLS_DT_IP_ADDRESS : GNUTLS_DT_DNS_HOSTNAME, bytes, static_cast<unsigned int>(owner.size())},
-        {GNUTLS_DT_KEY_PURPOSE_OID, reinterpret_cast<unsigned char*>(purpose.data()), 0}};
+    gnutls_typed_vdata_st wanted[] = {{GNUTLS_DT_KEY_PURPOSE_OID, reinterpret_cast<unsigned char*>(purpose.data()), 0},
+        {ip ? GNUTLS_DT_IP_ADDRESS : GNUTLS_DT_DNS_HOSTNAME, bytes, static_cast<unsigned int>(owner.size())}};
     unsigned int status = 0;
-    const int rv = gnutls_certificate_verify_peers(session, wanted, std::size(wanted), &status);
+    const int rv = gnutls_certificate_verify_peers(session, wanted, client ? 1 : 2, &status); // Clients have no name.
     if (rv != 0) return gnutls_error("certificate verify failed", rv);
     if (status == 0) return {};
     std::string text = "certificate verify failed: " + std::string{reason_in(status, leaf, ip.has_value())};
@@ -58,23 +58,48 @@ std::string judge_chain(gnutls_session_t session, const gnutls_datum_t& leaf, co
     return text;
 }
 
-/// Called with a server's certificate; 0: it is believed.
+/// Called with the peer's certificate; 0: it is believed.
 int verify(gnutls_session_t session) {
     auto& c = connection_of(session);
     const auto& from = c.handshake->configuration.get();
     unsigned int count = 0;
     const gnutls_datum_t* chain = gnutls_certificate_get_peers(session, &count);
+    const bool client_has_none = from.server && (chain == nullptr || count == 0);
+    if (client_has_none && !from.clients->required) return 0;
     if (chain == nullptr || count == 0) {
         c.error_detail = "certificate verify failed: the peer sent none";
+    } else if (from.believes == trust::kind::any_certificate) {
+        return 0;
     } else if (from.believes == trust::kind::fingerprint) {
         const std::string found = fingerprint_of(chain[0]);
         if (found == from.pinned) return 0;
         c.error_detail = wrong_fingerprint(found, from.pinned);
     } else {
-        c.error_detail = judge_chain(session, chain[0], c.handshake->server_name);
+        c.error_detail = judge_chain(session, chain[0], c.handshake->server_name, from.server);
         if (c.error_detail.empty()) return 0;
     }
     return GNUTLS_E_CERTIFICATE_ERROR;
+}
+
+/// The DNS name that the client asks for, "": none.
+std::string server_name_of(gnutls_session_t session) {
+    char name[256] = {};
+    std::size_t size = sizeof name - 1;
+    unsigned int kind = 0;
+    const bool found = gnutls_server_name_get(session, name, &size, &kind, 0) == 0 && kind == GNUTLS_NAME_DNS;
+    return found ? std::string{name, size} : std::string{};
+}
+
+/// Called for each ClientHello; 0: go on.
+int select_certificate(gnutls_session_t session) {
+    using result = certificate_choice::result;
+    auto& c = connection_of(session);
+    const auto found = choose_certificate(c, c.handshake->configuration.get(), server_name_of(session));
+    if (found.how != result::chosen)
+        return found.how == result::refused ? GNUTLS_E_UNRECOGNIZED_NAME : GNUTLS_E_INTERNAL_ERROR;
+    if (!found.which) return 0;
+    c.crypto->chosen = found.which;
+    return gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, found.which->get().credentials.get());
 }
 
 int offer_alpn(gnutls_session_t session, const std::vector<std::string>& alpn, unsigned int flags) {
@@ -105,7 +130,8 @@ bool configure_client(gnutls_session_t session, const tls::state& from, const st
             return false;
         }
     }
-    if (from.believes != trust::kind::insecure) gnutls_session_set_verify_function(session, verify);
+    if (from.believes != trust::kind::insecure && from.believes != trust::kind::any_certificate)
+        gnutls_session_set_verify_function(session, verify);
     return ngtcp2_crypto_gnutls_configure_client_session(session) == 0;
 }
 
@@ -113,6 +139,14 @@ bool configure_server(gnutls_session_t session, const tls::state& from, std::str
     // A client without any of them gets an alert; one that offers nothing is detected after the handshake.
     const int rv = offer_alpn(session, from.alpn, GNUTLS_ALPN_MANDATORY | GNUTLS_ALPN_SERVER_PRECEDENCE);
     if (rv != 0) why = gnutls_error("this ALPN cannot be offered", rv);
+    if (from.by_name) gnutls_handshake_set_post_client_hello_function(session, select_certificate);
+    if (from.clients) {
+        gnutls_certificate_server_set_request(
+            session, from.clients->required ? GNUTLS_CERT_REQUIRE : GNUTLS_CERT_REQUEST);
+        gnutls_certificate_send_x509_rdn_sequence(
+            session, 1); // 1: no. A client would hide what no named CA has issued.
+        gnutls_session_set_verify_function(session, verify);
+    }
     return rv == 0 && ngtcp2_crypto_gnutls_configure_server_session(session) == 0;
 }
 
@@ -146,7 +180,22 @@ std::string chosen_alpn(const tls_session& of) {
     return {reinterpret_cast<const char*>(name.data), name.size};
 }
 
+void describe(const tls_session& of, link::tls_facts& to) {
+    auto* const session = of.session.get();
+    to.version = "TLS 1.3"; // No other is configured, or allowed by QUIC.
+    if (const char* name = gnutls_ciphersuite_get(session); name != nullptr) to.cipher = name;
+    to.server_name = lower_case(server_name_of(session));
+    to.resumed = gnutls_session_is_resumed(session) != 0;
+    unsigned int count = 0;
+    const gnutls_datum_t* chain = gnutls_certificate_get_peers(session, &count);
+    if (chain == nullptr || count == 0) return;
+    const auto bytes = std::as_bytes(std::span{chain[0].data, chain[0].size});
+    to.peer_certificate.assign(bytes.begin(), bytes.end());
+    to.peer_fingerprint = fingerprint_of(chain[0]);
+}
+
 std::string_view alert_text(std::uint8_t alert) noexcept {
+    if (alert == certificate_required) return "certificate required"; // Unknown before GnuTLS 3.8.
     const char* text = gnutls_alert_get_name(static_cast<gnutls_alert_description_t>(alert));
     return text != nullptr ? text : "unknown";
 }

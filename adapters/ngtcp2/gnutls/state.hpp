@@ -39,13 +39,10 @@ using unique = std::unique_ptr<std::remove_pointer_t<Handle>, freed_by<Free>>;
 
 } // namespace detail
 
-struct tls::state {
+struct tls::state : detail::tls_rules {
     detail::unique<gnutls_certificate_credentials_t, gnutls_certificate_free_credentials> credentials;
     detail::unique<gnutls_priority_t, gnutls_priority_deinit> priorities;
-    std::vector<std::string> alpn;                ///< A server's.
-    trust::kind believes = trust::kind::insecure; ///< A client.
-    std::string pinned;                           ///< A client's, 64 lowercase hex digits, or empty.
-    bool server = false;
+    std::vector<std::string> alpn; ///< A server's.
 };
 
 } // namespace moqlite::ngtcp2

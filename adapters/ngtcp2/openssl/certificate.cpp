@@ -70,7 +70,7 @@ bool fill_in(X509* to, EVP_PKEY* key, const std::vector<detail::certified_name>&
            X509_set_issuer_name(to, subject) == 1 && X509_set_pubkey(to, key) == 1 &&
            add_extension(to, NID_basic_constraints, "critical,CA:FALSE") &&
            add_extension(to, NID_key_usage, "critical,digitalSignature") &&
-           add_extension(to, NID_ext_key_usage, "serverAuth") &&
+           add_extension(to, NID_ext_key_usage, "serverAuth,clientAuth") &&
            add_extension(to, NID_subject_alt_name, alternatives(names));
 }
 

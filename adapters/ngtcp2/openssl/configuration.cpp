@@ -44,7 +44,7 @@ unique<SSL_CTX, SSL_CTX_free> make_context(const SSL_METHOD* method, std::string
         return nullptr;
     }
     SSL_CTX_set_options(context.get(), SSL_OP_CIPHER_SERVER_PREFERENCE);
-    SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
     SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
     SSL_CTX_set_num_tickets(context.get(), 0); // Nothing is resumed, so nothing is issued.
     if (std::getenv("SSLKEYLOGFILE") != nullptr) SSL_CTX_set_keylog_callback(context.get(), log_keys);
@@ -62,7 +62,7 @@ bool use_identity(SSL_CTX* to, const identity& who, std::string& why) {
         return false;
     }
     while (X509* next = PEM_read_bio_X509(chain.get(), nullptr, no_pass_phrase, nullptr))
-        if (SSL_CTX_add_extra_chain_cert(to, next) != 1) X509_free(next);
+        if (SSL_CTX_add0_chain_cert(to, next) != 1) X509_free(next);
     ERR_clear_error(); // The end of the chain is reported as an error.
 
     if (detail::is_encrypted(who.key)) {
@@ -82,14 +82,40 @@ bool use_identity(SSL_CTX* to, const identity& who, std::string& why) {
     return true;
 }
 
-int select_alpn(SSL*, const unsigned char** out, unsigned char* out_size, const unsigned char* in, unsigned int in_size,
-    void* arg) {
-    const auto& ours = static_cast<const tls::state*>(arg)->alpn;
+/// Of a server's handshake.
+const tls::state& rules_of(const SSL* ssl) noexcept {
+    return detail::connection_of(ssl).handshake->configuration.get();
+}
+
+int select_alpn(SSL* ssl, const unsigned char** out, unsigned char* out_size, const unsigned char* in,
+    unsigned int in_size, void*) {
+    const auto& ours = rules_of(ssl).alpn;
     unsigned char* chosen = nullptr;
     const int rv =
         SSL_select_next_proto(&chosen, out_size, ours.data(), static_cast<unsigned int>(ours.size()), in, in_size);
     *out = chosen;
     return rv == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+/// Its certificate only: whom the server trusts, and what it supports, is not a matter of the name.
+bool show_certificate_of(const tls::state& from, SSL* to) {
+    SSL_CTX* context = from.context.get();
+    STACK_OF(X509)* chain = nullptr;
+    SSL_CTX_get0_chain_certs(context, &chain);
+    X509* leaf = SSL_CTX_get0_certificate(context);
+    return leaf != nullptr && SSL_use_cert_and_key(to, leaf, SSL_CTX_get0_privatekey(context), chain, 1) == 1;
+}
+
+// Called for each ClientHello, also without a name.
+int select_certificate(SSL* ssl, int* alert, void*) {
+    using result = detail::certificate_choice::result;
+    const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    const auto found =
+        detail::choose_certificate(detail::connection_of(ssl), rules_of(ssl), name != nullptr ? name : "");
+    *alert = found.how == result::refused ? SSL_AD_UNRECOGNIZED_NAME : SSL_AD_INTERNAL_ERROR;
+    if (found.how != result::chosen) return SSL_TLSEXT_ERR_ALERT_FATAL;
+    const bool used = !found.which || show_certificate_of(found.which->get(), ssl);
+    return used ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
 SSL* ssl_of(X509_STORE_CTX* context) {
@@ -117,8 +143,14 @@ int verify_pinned(X509_STORE_CTX* context, void* arg) {
     return 0;
 }
 
+int verify_any(X509_STORE_CTX* context, void*) {
+    X509_STORE_CTX_set_error(context, X509_V_OK);
+    return 1;
+}
+
 bool use_trust(tls::state& to, const trust& whom, std::string& why) {
     SSL_CTX* context = to.context.get();
+    to.believes = whom.what();
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, note_failure);
     switch (whom.what()) {
     case trust::kind::system_roots:
@@ -138,28 +170,49 @@ bool use_trust(tls::state& to, const trust& whom, std::string& why) {
             return true;
         }
         return false;
+    case trust::kind::any_certificate: SSL_CTX_set_cert_verify_callback(context, verify_any, nullptr); return true;
     case trust::kind::insecure: SSL_CTX_set_verify(context, SSL_VERIFY_NONE, nullptr); return true;
     }
     return false;
 }
 
+bool use_clients(tls::state& to, const client_authentication& clients, std::string& why) {
+    if (clients.whom.what() == trust::kind::insecure) {
+        why = "a server's clients cannot be trusted as insecure; any_certificate() takes every certificate";
+        return false;
+    }
+    if (!use_trust(to, clients.whom, why)) return false;
+    SSL_CTX* context = to.context.get();
+    const int required = clients.required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0;
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | required, SSL_CTX_get_verify_callback(context));
+    return true;
+}
+
 } // namespace
 
-std::optional<tls> tls::server(const identity& who, std::vector<std::string> alpn, std::string& why) {
-    if (!detail::usable_alpn(alpn, "a server", why)) return std::nullopt;
+std::optional<tls> tls::server(tls_server_options o, std::string& why) {
+    if (!detail::are_usable(o, why)) return std::nullopt;
     auto made = std::make_shared<state>();
     made->server = true;
-    made->alpn = detail::wire_alpn(alpn);
+    made->alpn = detail::wire_alpn(o.alpn);
     made->context = make_context(TLS_server_method(), why);
-    if (!made->context || !use_identity(made->context.get(), who, why)) return std::nullopt;
-    SSL_CTX_set_alpn_select_cb(made->context.get(), select_alpn, made.get());
+    SSL_CTX* context = made->context.get();
+    if (context == nullptr || (o.who && !use_identity(context, *o.who, why))) return std::nullopt;
+    if (o.clients && !use_clients(*made, *o.clients, why)) return std::nullopt;
+    SSL_CTX_set_alpn_select_cb(context, select_alpn, nullptr);
+    if (o.by_name) SSL_CTX_set_tlsext_servername_callback(context, select_certificate);
+    made->has_default = o.who.has_value();
+    made->by_name = std::move(o.by_name);
+    made->clients = std::move(o.clients);
     return tls{std::move(made)};
 }
 
-std::optional<tls> tls::client(const trust& whom, std::string& why) {
+std::optional<tls> tls::client(const tls_client_options& o, std::string& why) {
     auto made = std::make_shared<state>();
     made->context = make_context(TLS_client_method(), why);
-    if (!made->context || !use_trust(*made, whom, why)) return std::nullopt;
+    SSL_CTX* context = made->context.get();
+    if (context == nullptr || !use_trust(*made, o.whom, why)) return std::nullopt;
+    if (o.who && !use_identity(context, *o.who, why)) return std::nullopt;
     return tls{std::move(made)};
 }
 

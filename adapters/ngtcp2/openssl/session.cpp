@@ -9,6 +9,8 @@ namespace moqlite::ngtcp2::detail {
 
 namespace {
 
+void free_openssl(unsigned char* p) noexcept { OPENSSL_free(p); }
+
 /// Whom the certificate must name; a DNS name is also sent as SNI, an address never (RFC 6066 §3).
 bool expect_name(SSL* ssl, const std::string& name, bool verify) {
     X509_VERIFY_PARAM* checks = SSL_get0_param(ssl);
@@ -86,6 +88,28 @@ std::string chosen_alpn(const tls_session& of) {
     return {reinterpret_cast<const char*>(name), size};
 }
 
-std::string_view alert_text(std::uint8_t alert) noexcept { return SSL_alert_desc_string_long(alert); }
+void describe(const tls_session& of, link::tls_facts& to) {
+    const SSL* ssl = of.ssl();
+    to.version = "TLS 1.3"; // No other is configured, or allowed by QUIC.
+    if (const auto* cipher = SSL_get_current_cipher(ssl); cipher != nullptr)
+        to.cipher = SSL_CIPHER_standard_name(cipher);
+    if (const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name); name != nullptr)
+        to.server_name = lower_case(name);
+    to.resumed = SSL_session_reused(ssl) == 1;
+    const X509* leaf = SSL_get0_peer_certificate(ssl);
+    if (leaf == nullptr) return;
+    unsigned char* der = nullptr;
+    const int size = i2d_X509(leaf, &der);
+    if (size <= 0) return;
+    const unique<unsigned char, free_openssl> owner{der};
+    const auto bytes = std::as_bytes(std::span{der, static_cast<std::size_t>(size)});
+    to.peer_certificate.assign(bytes.begin(), bytes.end());
+    to.peer_fingerprint = fingerprint_of(leaf);
+}
+
+std::string_view alert_text(std::uint8_t alert) noexcept {
+    if (alert == certificate_required) return "certificate required"; // OpenSSL 3.5 has no text for it.
+    return SSL_alert_desc_string_long(alert);
+}
 
 } // namespace moqlite::ngtcp2::detail

@@ -48,12 +48,10 @@ struct tls_session {
 
 } // namespace detail
 
-struct tls::state {
+struct tls::state : detail::tls_rules {
     detail::unique<SSL_CTX, SSL_CTX_free> context;
     std::vector<unsigned char> alpn; ///< A server's, in wire form.
-    std::string pinned;              ///< A client's, 64 lowercase hex digits, or empty.
     bool verify_name = false;
-    bool server = false;
 };
 
 } // namespace moqlite::ngtcp2

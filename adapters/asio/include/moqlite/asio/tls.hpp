@@ -8,12 +8,16 @@
 namespace moqlite::asio {
 
 using ngtcp2::certificate;
+using ngtcp2::certificate_by_name;
 using ngtcp2::certificate_store;
+using ngtcp2::client_authentication;
 using ngtcp2::endpoint_options;
 using ngtcp2::identity;
 using ngtcp2::library_versions;
 using ngtcp2::reset_key;
 using ngtcp2::tls;
+using ngtcp2::tls_client_options;
+using ngtcp2::tls_server_options;
 using ngtcp2::trust;
 using ngtcp2::validity;
 using ngtcp2::wall_time;

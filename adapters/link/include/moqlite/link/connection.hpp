@@ -6,6 +6,7 @@
 #include <moqlite/link/address.hpp>
 #include <moqlite/link/error_code.hpp>
 #include <moqlite/link/handler.hpp>
+#include <moqlite/link/tls_facts.hpp>
 #include <moqlite/session/output.hpp>
 #include <moqlite/session/transport.hpp>
 #include <optional>
@@ -13,18 +14,19 @@
 
 namespace moqlite::link {
 
-/// What a connection has measured; sizes in bytes.
+/// What a connection has measured; sizes in bytes. Nullopt: not measured yet, or not counted by this QUIC library.
 struct connection_stats {
-    duration rtt{}; ///< Smoothed.
-    duration min_rtt{};
+    std::optional<duration> rtt; ///< Smoothed.
+    std::optional<duration> min_rtt;
+    std::optional<std::uint64_t> bitrate; ///< Bits a second that congestion control allows: one window a round trip.
     std::uint64_t congestion_window = 0;
     std::uint64_t in_flight = 0;
-    std::uint64_t packets_sent = 0;
-    std::uint64_t packets_received = 0;
-    std::uint64_t packets_lost = 0;
-    std::uint64_t bytes_sent = 0;
-    std::uint64_t bytes_received = 0;
-    std::uint64_t bytes_lost = 0;
+    std::optional<std::uint64_t> packets_sent;
+    std::optional<std::uint64_t> packets_received;
+    std::optional<std::uint64_t> packets_lost;
+    std::optional<std::uint64_t> bytes_sent;
+    std::optional<std::uint64_t> bytes_received;
+    std::optional<std::uint64_t> bytes_lost;
     std::size_t packet_size = 0;    ///< UDP payload that the path carries.
     std::uint64_t bidi_streams = 0; ///< Streams that the peer lets us open at present.
 };
@@ -64,6 +66,10 @@ public:
     /// The negotiated protocol; on WebTransport the sub-protocol, or "".
     [[nodiscard]] virtual std::string_view alpn() const noexcept = 0;
     [[nodiscard]] virtual const address& remote() const noexcept = 0;
+    /// Our address on this path; as the socket is bound until the first datagram has arrived.
+    [[nodiscard]] virtual const address& local() const noexcept = 0;
+    /// On WebTransport of the QUIC connection beneath.
+    [[nodiscard]] virtual const tls_facts& tls() const noexcept = 0;
     [[nodiscard]] virtual connection_stats stats() const = 0;
     /// The largest datagram that send() can take at present; 0: the peer takes none.
     [[nodiscard]] virtual std::size_t datagram_size() const = 0;

@@ -79,10 +79,8 @@ public:
 private:
     static path_facts facts(const connection& of) {
         const auto stats = of.stats();
-        const auto seconds = std::chrono::duration<double>(stats.rtt).count();
-        const auto window = static_cast<double>(stats.congestion_window);
-        return {.rtt = stats.rtt,
-            .rate = seconds > 0 ? static_cast<std::uint64_t>(8 * window / seconds) : 0, // One window a round trip.
+        return {.rtt = stats.rtt.value_or(duration{}),
+            .rate = stats.bitrate.value_or(0),
             .datagram_size = of.datagram_size(),
             .bidi_streams = stats.bidi_streams};
     }

@@ -26,6 +26,8 @@ public:
     /// PEM files, as load_identity() takes them.
     [[nodiscard]] static certificate_store reading(
         std::string chain_file, std::string key_file, std::vector<std::string> alpn);
+    /// The other options of its configurations, before load(); `alpn` and `who` are not used.
+    void options(tls_server_options);
 
     enum class outcome : std::uint8_t { same, renewed, failed };
 
@@ -41,13 +43,13 @@ public:
     [[nodiscard]] std::vector<std::string> fingerprints(wall_time now) const;
 
 private:
-    explicit certificate_store(std::vector<std::string> alpn) : alpn_{std::move(alpn)} {}
+    explicit certificate_store(std::vector<std::string> alpn) { options_.alpn = std::move(alpn); }
     [[nodiscard]] bool is_due(wall_time now) const;
     [[nodiscard]] outcome take(std::optional<identity> found, std::string& why);
 
     std::vector<std::string> names_; ///< Empty: files.
     std::string chain_file_, key_file_;
-    std::vector<std::string> alpn_;
+    tls_server_options options_; ///< Without the certificate.
     std::optional<certificate> current_, previous_;
     std::optional<identity> unsettled_; ///< The content of the files when last read.
     std::string last_error_;            ///< The last failure reported.

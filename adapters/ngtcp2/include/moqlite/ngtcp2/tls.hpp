@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -67,7 +68,7 @@ using secret = std::array<std::byte, 32>;
 [[nodiscard]] std::optional<secret> reset_key(
     const identity&, std::string_view where, std::string_view machine, std::string& why);
 
-/// How a client verifies a server's certificate.
+/// How the peer's certificate is verified. That the peer has its key is always proved.
 class trust {
 public:
     /// The platform's roots; chain, dates and name are checked.
@@ -76,10 +77,12 @@ public:
     [[nodiscard]] static trust ca_file(std::string path);
     /// Exactly the leaf with this SHA-256: hex of either case, colons allowed. Nothing else is checked.
     [[nodiscard]] static trust fingerprint(std::string hex);
+    /// Any, also self-signed: the application decides by link::tls_facts::peer_fingerprint.
+    [[nodiscard]] static trust any_certificate();
     /// No verification. For tests.
     [[nodiscard]] static trust insecure();
 
-    enum class kind : std::uint8_t { system_roots, ca_file, fingerprint, insecure };
+    enum class kind : std::uint8_t { system_roots, ca_file, fingerprint, any_certificate, insecure };
     [[nodiscard]] kind what() const noexcept { return kind_; }
     [[nodiscard]] const std::string& text() const noexcept { return text_; }
 
@@ -89,12 +92,15 @@ private:
     std::string text_;
 };
 
+struct tls_server_options;
+struct tls_client_options;
+
 /// TLS configuration of one side, immutable and shared by copies.
 class tls {
 public:
-    /// `alpn` in the order of our preference; a client that has none of them is refused with the
-    /// alert no_application_protocol.
+    [[nodiscard]] static std::optional<tls> server(tls_server_options, std::string& why);
     [[nodiscard]] static std::optional<tls> server(const identity&, std::vector<std::string> alpn, std::string& why);
+    [[nodiscard]] static std::optional<tls> client(const tls_client_options&, std::string& why);
     [[nodiscard]] static std::optional<tls> client(const trust&, std::string& why);
 
     struct state;
@@ -103,6 +109,33 @@ public:
 private:
     explicit tls(std::shared_ptr<const state> s) : state_{std::move(s)} {}
     std::shared_ptr<const state> state_;
+};
+
+/// A server's certificate for a client that asks for `server_name` (SNI: lower case, not validated, "" if it names
+/// none): that of another configuration. Nullopt: the default one. Called within the handshake; must not block. An
+/// exception ends the handshake.
+using certificate_by_name = std::function<std::optional<tls>(std::string_view server_name)>;
+
+/// Mutual TLS: a server asks its clients for a certificate, and refuses one that it does not trust. A client learns of
+/// the refusal only after its own handshake is complete (TLS 1.3).
+struct client_authentication {
+    trust whom;
+    bool required = true; ///< False: clients may have none; then tls_facts::peer_fingerprint is "".
+};
+
+struct tls_server_options {
+    /// In the order of our preference; a client that has none of them is refused (no_application_protocol).
+    std::vector<std::string> alpn{};
+    /// The default certificate. Nullopt: a client to which `by_name` gives none is refused (unrecognized_name).
+    std::optional<identity> who{};
+    certificate_by_name by_name{};
+    /// Not with `tickets`: a ticket would replace the certificate.
+    std::optional<client_authentication> clients{};
+};
+
+struct tls_client_options {
+    trust whom;
+    std::optional<identity> who{}; ///< Shown to a server that asks.
 };
 
 /// The QUIC and TLS libraries in use ("ngtcp2 1.24.0, OpenSSL 3.5.6"), for a program's first log line.
