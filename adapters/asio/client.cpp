@@ -4,6 +4,7 @@
 #include <boost/asio/ip/udp.hpp>
 #include <boost/asio/post.hpp>
 #include <functional>
+#include <map>
 #include <memory>
 #include <moqlite/asio/client.hpp>
 #include <moqlite/asio/clock.hpp>
@@ -38,8 +39,20 @@ public:
     [[nodiscard]] bool is_open() const noexcept { return open_; }
     bool ending = false;
 
+    /// The address of `host` that answered last; empty: none.
+    [[nodiscard]] link::address answered(const std::string& host) const {
+        const auto found = answered_.find(host);
+        return found != answered_.end() ? found->second : link::address{};
+    }
+    void answered(const std::string& host, const link::address& at) {
+        constexpr std::size_t most = 64;
+        if (answered_.size() >= most && !answered_.contains(host)) answered_.erase(answered_.begin());
+        answered_[host] = at;
+    }
+
 private:
     bool open_ = false;
+    std::map<std::string, link::address> answered_;
 };
 
 namespace {
@@ -68,6 +81,7 @@ public:
             [self = this->shared_from_this()](const auto& error, const auto& found) {
                 for (const auto& entry : found)
                     self->addresses_.emplace_back(entry.endpoint().data(), entry.endpoint().size());
+                self->begin_with_known();
                 self->last_.reason =
                     "cannot resolve " + self->options_.host + (error ? ": " + error.message() : std::string{});
                 self->next();
@@ -75,6 +89,24 @@ public:
     }
 
 private:
+    void begin_with_known() {
+        const auto state = state_.lock();
+        if (!state) return;
+        const auto at = std::ranges::find(addresses_, state->answered(options_.host));
+        known_ = at != addresses_.end();
+        if (known_) std::rotate(addresses_.begin(), at, at + 1);
+    }
+
+    ngtcp2::target target_of(const State& state, const link::address& to) {
+        ngtcp2::target t{
+            for_socket(to, state.local().is_v6()), state.local(), options_.server_name, options_.alpn, options_.resume};
+        const bool certain = addresses_.size() == 1 || (known_ && tried_ == 1);
+        if (t.resume == ngtcp2::resumption::early_data && !certain) t.resume = ngtcp2::resumption::resume;
+        t.ticket = std::exchange(options_.ticket, {});
+        t.on_ticket = options_.on_ticket;
+        return t;
+    }
+
     void next() {
         const auto state = state_.lock();
         if (!state || decided_) return;
@@ -91,9 +123,8 @@ private:
             // Known only once connect() has returned.
             auto which = std::make_shared<link::connection*>(nullptr);
             made = state->endpoint().connect(
-                options_.tls,
-                {for_socket(to, state->local().is_v6()), state->local(), options_.server_name, options_.alpn},
-                [self](link::connection& c, time_point t) { return self->won(c, t); },
+                options_.tls, target_of(*state, to),
+                [self, to](link::connection& c, time_point t) { return self->won(c, to, t); },
                 [self, which](const link::closed& how) { self->lost(*which, how); }, why, now());
             *which = made;
         }
@@ -109,9 +140,10 @@ private:
         });
     }
 
-    std::unique_ptr<link::handler> won(link::connection& c, time_point t) {
+    std::unique_ptr<link::handler> won(link::connection& c, const link::address& at, time_point t) {
         std::erase(running_, &c);
         if (std::exchange(decided_, true)) return nullptr;
+        if (const auto state = state_.lock()) state->answered(options_.host, at);
         timer_.cancel();
         for (auto* other : running_) other->close(app_error::cancel, "another address answered");
         return std::exchange(accept_, nullptr)(c, t);
@@ -143,6 +175,7 @@ private:
     std::vector<link::connection*> running_;
     link::closed last_;
     bool decided_ = false;
+    bool known_ = false; ///< The first address has answered before.
 };
 
 } // namespace

@@ -31,10 +31,9 @@ int recv_crypto_data(ngtcp2_conn* conn, ngtcp2_encryption_level level, std::uint
 int handshake_completed(ngtcp2_conn*, void* user) {
     auto& c = at(user);
     keep_alive(c);
+    c.learn_facts();
+    if (c.early && !c.settle_early()) return 0;
     c.protocol = chosen_alpn(*c.crypto);
-    describe(*c.crypto, c.facts);
-    if (c.own_role == role::client && !link::address::parse(c.handshake->server_name, 0))
-        c.facts.server_name = lower_case(c.handshake->server_name); // An address is never sent (RFC 6066 §3).
     if (c.protocol.empty()) {
         // A server that selects no ALPN supports none of ours (RFC 9001 §8.1).
         c.endpoint.end(c,
@@ -45,7 +44,9 @@ int handshake_completed(ngtcp2_conn*, void* user) {
     if (c.own_role == role::server) {
         c.endpoint.sources.complete(c);
         c.endpoint.give_token(c, c.peer);
+        if (has_early_data(*c.crypto)) c.facts.early = link::early_data::accepted;
     }
+    if (c.handler) return 0; // It began with early data.
     try {
         c.handler = opening->accept(c, c.endpoint.now);
     } catch (...) {
@@ -69,6 +70,7 @@ int recv_stream_data(ngtcp2_conn* conn, std::uint32_t flags, std::int64_t id, st
     // At once: withheld connection credit would stall every stream.
     ngtcp2_conn_extend_max_offset(conn, size);
     c.unheard.heard(id_of(id));
+    if (!c.handler && c.handshake && !c.ending && c.own_role == role::server) c.begin_early(chosen_alpn(*c.crypto));
     if (c.handler)
         c.handler->stream_received(id_of(id), std::as_bytes(std::span{data, size}),
             (flags & NGTCP2_STREAM_DATA_FLAG_FIN) != 0, c.endpoint.now);
@@ -77,6 +79,8 @@ int recv_stream_data(ngtcp2_conn* conn, std::uint32_t flags, std::int64_t id, st
 
 int acked_stream_data(ngtcp2_conn*, std::int64_t id, std::uint64_t, std::uint64_t size, void* user, void*) {
     auto& c = at(user);
+    if (c.early) c.early->acked(id_of(id), size);
+    c.forget_early();
     if (size > 0 && c.handler) c.handler->stream_acked(id_of(id), size, c.endpoint.now);
     return 0;
 }
@@ -92,6 +96,8 @@ int stream_close(ngtcp2_conn* conn, std::uint32_t flags, std::int64_t id, std::u
     }
     if (c.interrupted == stream) c.interrupted.reset();
     c.unheard.heard(stream);
+    if (c.early) c.early->closed(stream);
+    c.forget_early();
     if (!c.handler) return 0;
     std::optional<app_error> why;
     if ((flags & NGTCP2_STREAM_CLOSE_FLAG_APP_ERROR_CODE_SET) != 0) why = c.handler->code_of(code);

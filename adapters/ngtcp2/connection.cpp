@@ -18,24 +18,36 @@ std::int64_t raw(stream_id id) noexcept { return static_cast<std::int64_t>(numbe
 
 std::optional<stream_id> connection_state::open(direction which) {
     flush();
+    if (early && (early->sending_again || (is_early() && !early->has_room_for_stream()))) {
+        early->refused_stream = true;
+        return std::nullopt;
+    }
     std::int64_t id = -1;
     const int rv = which == direction::uni ? ngtcp2_conn_open_uni_stream(conn, &id, nullptr)
                                            : ngtcp2_conn_open_bidi_stream(conn, &id, nullptr);
     if (rv != 0) return std::nullopt;
-    return stream_id{static_cast<std::uint64_t>(id)};
+    const stream_id made{static_cast<std::uint64_t>(id)};
+    if (early && is_early()) early->opened(made);
+    return made;
 }
 
 std::optional<std::size_t> connection_state::write(const write_stream& w) {
     assert(endpoint.writer.current() == conn && "write() belongs into pump()");
-    return endpoint.writer.write(w);
+    if (!early) return endpoint.writer.write(w);
+    if (early->sending_again || (is_early() && !early->has_room_for(w.size))) return std::nullopt;
+    const auto taken = endpoint.writer.write(w);
+    if (taken && is_early()) early->written(w, *taken);
+    return taken;
 }
 
 // Both may be called while a packet is open, which ngtcp2 allows.
 void connection_state::reset(stream_id id, app_error code) {
+    if (auto* sent = early ? early->find(id) : nullptr; sent != nullptr && !sent->done) sent->reset = code;
     ngtcp2_conn_shutdown_stream_write(conn, 0, raw(id), wire_code(code));
 }
 
 bool connection_state::can_reset_reliably() const noexcept {
+    if (facts.early != link::early_data::none) return false; // A handler must not see it change.
     const auto* theirs = ngtcp2_conn_get_remote_transport_params(conn);
     return theirs != nullptr && takes_reset_stream_at(*theirs);
 }
@@ -45,6 +57,7 @@ void connection_state::reset_reliably(stream_id id, app_error code) {
 }
 
 void connection_state::stop(stream_id id, app_error code) {
+    if (auto* sent = early ? early->find(id) : nullptr; sent != nullptr && !sent->opened) sent->stopped = code;
     ngtcp2_conn_set_stream_user_data(conn, raw(id), this); // Not null: the peer's reset may repeat our code.
     ngtcp2_conn_shutdown_stream_read(conn, 0, raw(id), wire_code(code));
 }
@@ -70,6 +83,7 @@ void connection_state::flush() {
 
 bool connection_state::send(byte_view datagram) {
     assert(endpoint.writer.current() == conn && "send() belongs into pump()");
+    if (early && (is_early() || early->sending_again)) return false; // It could not be sent again.
     // ngtcp2 would treat an oversized datagram as congestion.
     if (path.bound() != black_hole::no_bound && datagram.size() > datagram_size()) return false;
     return endpoint.writer.write_datagram(datagram);

@@ -9,6 +9,11 @@ void endpoint_state::turn(connection_state& c) {
     if (!c.path.is_idle()) c.path.look(c.sample(), probes, now);
     turning = &c;
     writer.begin(c.conn, c.path, to_ngtcp2(now));
+    if (c.early && !c.ending)
+        contain(c, [&] {
+            if (!c.handler) c.begin_early(std::string{c.protocol});
+            if (c.early->sending_again) c.send_early_again();
+        });
     if (c.handler && !c.ending)
         contain(c, [&] {
             if (const auto id = std::exchange(c.interrupted, std::nullopt)) c.handler->stream_writable(*id, now);
@@ -95,6 +100,7 @@ link::connection* endpoint::connect(const tls& configuration, const target& to, 
     for (const auto& name : to.alpn) offered += (offered.empty() ? "" : ", ") + name;
     made->handshake = std::make_unique<detail::opening>(
         detail::opening{configuration, std::move(accept), std::move(failed), to.server_name, std::move(offered)});
+    s.resume_session(*made, to, detail::rules_of(configuration.get()));
     auto& c = s.adopt(std::move(made));
     s.contain(c, [&] { s.routes[detail::cid_key{scid}] = {&c, nullptr}; });
     s.ready(c);

@@ -19,6 +19,7 @@ endpoint_state::endpoint_state(endpoint_options o, link::sink& s)
     random(std::as_writable_bytes(std::span{token_secret}));
     routes = decltype(routes){16, cid_hash{key}};
     sources.rekey(key);
+    replays.rekey(key);
     for (auto* a : {&resets, &refusals, &negotiations, &retries}) a->rekey(key);
     reset_tokens = decltype(reset_tokens){0, cid_hash{key}};
     memory_bound = memory_bound_for(options);

@@ -43,9 +43,11 @@ bool detail::usable_alpn(const std::vector<std::string>& alpn, std::string_view 
 
 bool detail::are_usable(const tls_server_options& o, std::string& why) {
     if (!usable_alpn(o.alpn, "a server", why)) return false;
-    if (o.who || o.by_name) return true;
-    why = "a server needs a certificate, or a function that chooses one";
-    return false;
+    why.clear();
+    if (!o.who && !o.by_name) why = "a server needs a certificate, or a function that chooses one";
+    if (o.tickets && o.clients) why = "a server that asks for its clients' certificates issues no tickets";
+    if (o.early_data && !o.tickets) why = "early data needs session tickets";
+    return why.empty();
 }
 
 /// PKCS #8 (RFC 7468 §11) and the older form of OpenSSL (RFC 1421).
@@ -93,6 +95,13 @@ trust trust::ca_file(std::string path) { return {kind::ca_file, std::move(path)}
 trust trust::fingerprint(std::string hex) { return {kind::fingerprint, std::move(hex)}; }
 trust trust::any_certificate() { return {kind::any_certificate, {}}; }
 trust trust::insecure() { return {kind::insecure, {}}; }
+
+std::string detail::text_of(const tls_client_options& o) {
+    std::string text = std::to_string(static_cast<int>(o.whom.what())) + ' ' + o.whom.text();
+    std::string why;
+    if (o.who) text += '\n' + fingerprint(*o.who, why).value_or("");
+    return text;
+}
 
 std::optional<tls> tls::server(const identity& who, std::vector<std::string> alpn, std::string& why) {
     return server(tls_server_options{.alpn = std::move(alpn), .who = who}, why);

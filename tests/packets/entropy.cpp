@@ -8,6 +8,14 @@
 #include <moqlite/core/version.hpp>
 #include <openssl/rand.h>
 #include <string>
+#include <sys/time.h>
+
+// The age of a session ticket is part of a ClientHello. OpenSSL asks for the time with this, and is linked statically,
+// so that this definition precedes the C library's.
+extern "C" int gettimeofday(timeval* __restrict to, void* __restrict) noexcept {
+    *to = {1'800'000'000, 0};
+    return 0;
+}
 
 namespace moqlite::packets {
 
@@ -43,6 +51,18 @@ stmQiuyxmIoJAT/A0PML
 -----END CERTIFICATE-----
 )";
 
+ngtcp2::tls server_with(ngtcp2::tls_server_options o) {
+    o.alpn = {"h3"};
+    for (auto v : {version::lite_07_wip, version::lite_06, version::lite_05, version::lite_04, version::lite_03})
+        o.alpn.emplace_back(alpn(v));
+    o.who = ngtcp2::identity{certificate, key};
+    std::string why;
+    auto tls = ngtcp2::tls::server(std::move(o), why);
+    INFO(why);
+    REQUIRE(tls);
+    return *tls;
+}
+
 } // namespace
 
 void seed_openssl(std::uint64_t seed) {
@@ -56,17 +76,12 @@ void seed_openssl(std::uint64_t seed) {
 }
 
 const ngtcp2::tls& server_tls() {
-    static const auto made = [] {
-        std::vector<std::string> names{"h3"};
-        for (auto v : {version::lite_07_wip, version::lite_06, version::lite_05, version::lite_04, version::lite_03})
-            names.emplace_back(alpn(v));
-        std::string why;
-        auto tls = ngtcp2::tls::server({certificate, key}, names, why);
-        INFO(why);
-        REQUIRE(tls);
-        return *tls;
-    }();
+    static const auto made = server_with({});
     return made;
+}
+
+ngtcp2::tls resuming_tls(ngtcp2::ticket_keys keys, bool early) {
+    return server_with({.tickets = std::move(keys), .early_data = early});
 }
 
 const ngtcp2::tls& client_tls() {

@@ -28,6 +28,7 @@ struct network_link {
     std::uint64_t bidi_streams = 256;
     std::size_t packet_size = 1452;
     duration idle_timeout = 8s;
+    ngtcp2::resumption resume = ngtcp2::resumption::none;
 };
 
 /// Runs a session on a QUIC connection.
@@ -48,6 +49,7 @@ class host : public sim::party, public link::sink {
 public:
     host(sim::world& w, const network_link& l = {}, const binding& b = native)
         : world_(w),
+          resume_(l.resume),
           binding_(b),
           name_(w.number()),
           address_(*link::address::parse("10.0.0.1", static_cast<std::uint16_t>(1000 + name_))),
@@ -67,11 +69,13 @@ public:
     void connect(const host& server, version v, join j, link::failed_function failed) {
         std::string why;
         auto accept = binding_.client(v, [j = std::move(j)](link::connection& c, time_point) { return j(c); }, failed);
-        auto* made = endpoint_.connect(client_tls(), {server.address_, address_, "localhost", binding_.alpn(v)},
-            std::move(accept), std::move(failed), why, world_.now());
+        const ngtcp2::target to{server.address_, address_, "localhost", binding_.alpn(v), resume_};
+        auto* made = endpoint_.connect(client_tls(), to, std::move(accept), std::move(failed), why, world_.now());
         sim::must(made != nullptr, "a connection can be tried");
         world_.touch(*this);
     }
+    /// Later handshakes of the server use this configuration.
+    void renew(const ngtcp2::tls& with) { endpoint_.renew(with); }
     void receive(const host& from, std::uint8_t ecn, byte_view bytes) {
         endpoint_.receive({address_, from.address_, ecn, bytes}, world_.now());
         settle();
@@ -146,6 +150,7 @@ private:
     }
 
     sim::world& world_;
+    ngtcp2::resumption resume_;
     const binding& binding_;
     std::uint64_t name_;
     link::address address_;

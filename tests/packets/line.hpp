@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -64,9 +65,8 @@ public:
     lane& operator=(const lane&) = delete;
 
     void carry(std::uint8_t ecn, byte_view bytes) {
-        ++sent;
         auto& dice = world_.dice;
-        if (lost(bytes.size())) {
+        if (victim_ == sent++ || lost(bytes.size())) {
             ++dropped;
             return;
         }
@@ -89,6 +89,8 @@ public:
         }
         deliver(when, ecn, std::move(copy));
     }
+    /// The datagram that follows `n` more is lost.
+    void lose(std::uint64_t n) noexcept { victim_ = sent + n; }
     /// Nothing arrives from now on.
     void cut() noexcept { cut_ = true; }
     /// Nothing that is sent in the next `d` arrives.
@@ -120,6 +122,7 @@ private:
     sim::world& world_;
     lane_plan plan_;
     arrival arrive_;
+    std::optional<std::uint64_t> victim_;
     time_point free_{};
     time_point last_{};
     time_point dark_until_{};

@@ -5,10 +5,12 @@
 #include "black_hole.hpp"
 #include "cid.hpp"
 #include "deadlines.hpp"
+#include "early_streams.hpp"
 #include "tls_library.hpp"
 #include "unheard_streams.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <moqlite/containers/list.hpp>
 #include <moqlite/link/connection.hpp>
@@ -41,6 +43,14 @@ struct endpoint_state;
     // ngtcp2 copies addresses and does not write to ours.
     return {static_cast<ngtcp2_sockaddr*>(const_cast<void*>(a.data())), static_cast<ngtcp2_socklen>(a.size())};
 }
+
+/// Of a client that resumes sessions.
+struct client_tickets {
+    std::string key;         ///< In the endpoint's memory.
+    std::string rules;       ///< tls_rules::text: the configuration may be gone when a ticket arrives.
+    std::string server_name; ///< That was verified.
+    std::function<void(byte_view)> on_ticket;
+};
 
 /// State that a connection needs only until its handshake is complete.
 struct opening {
@@ -104,7 +114,7 @@ struct connection_state final : link::connection,
     ngtcp2_crypto_conn_ref reference{};
 
     std::unique_ptr<opening> handshake;      ///< Null once it is complete.
-    std::unique_ptr<link::handler> handler;  ///< Null until then.
+    std::unique_ptr<link::handler> handler;  ///< Null until then, or until early data.
     std::unique_ptr<link::closed> ending;    ///< Decided, but not executed yet.
     std::unique_ptr<link::closed> spare_end; ///< Preallocated: the end after a failed allocation.
     bool silent = false;                     ///< End without CONNECTION_CLOSE.
@@ -144,6 +154,22 @@ struct connection_state final : link::connection,
     void code_received(std::uint64_t wire) noexcept {
         if (const auto form = link::form_of(wire)) shown_codes = form;
     }
+
+    std::unique_ptr<client_tickets> tickets;
+    std::unique_ptr<early_streams> early; ///< Of a client, until nothing of them can be sent again.
+    /// Fills in what TLS knows by now.
+    void learn_facts();
+    /// Drops the copies that are acknowledged.
+    void forget_early() noexcept {
+        if (early && early->rejected && !early->sending_again && early->is_over()) early.reset();
+    }
+    /// Makes the handler with what is known before the handshake is complete.
+    void begin_early(std::string_view alpn);
+    /// A client's handshake is complete. False: the connection ends.
+    [[nodiscard]] bool settle_early();
+    /// Sends what the server has rejected again, in a turn.
+    void send_early_again();
+    [[nodiscard]] bool is_early() const noexcept { return facts.early == link::early_data::pending; }
 
     unheard_streams unheard;
     std::optional<stream_id> interrupted; ///< To be reported writable at the next pump.

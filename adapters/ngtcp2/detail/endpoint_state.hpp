@@ -6,7 +6,9 @@
 #include "connection_state.hpp"
 #include "deadlines.hpp"
 #include "packet_writer.hpp"
+#include "replay_guard.hpp"
 #include "sources.hpp"
+#include "ticket.hpp"
 #include "token_store.hpp"
 
 #include <memory>
@@ -174,6 +176,10 @@ struct endpoint_state {
     secret reset_secret{};
     std::uint8_t token_secret[32] = {};
     token_store tokens; ///< Of the servers that we are a client of.
+    token_store tickets{ticket::largest};
+    replay_guard replays;
+    /// Prepares the resumption of a session, perhaps with early data.
+    void resume_session(connection_state&, const target&, const tls_rules&);
 
     // Packets a second to unvalidated addresses: to one, and to all. Many clients may share an address, and reconnect
     // at once when a relay drains.

@@ -2,9 +2,11 @@
 // is not shared; MOQLITE_TLS chooses the folder.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <moqlite/core/bytes.hpp>
 #include <moqlite/link/address.hpp>
 #include <moqlite/link/tls_facts.hpp>
 #include <moqlite/ngtcp2/tls.hpp>
@@ -46,7 +48,12 @@ struct tls_rules {
     trust::kind believes = trust::kind::insecure; ///< The trust in the peer's certificate.
     std::string pinned;                           ///< With trust::fingerprint: 64 lowercase hex digits.
     bool server = false;
+    std::string text; ///< Of a client: whom it trusts, and who it is. Its tickets are good for the same rules only.
+    std::optional<ticket_keys> tickets;
+    bool early_data = false; ///< A server accepts it.
 };
+
+[[nodiscard]] const tls_rules& rules_of(const tls::state&) noexcept;
 
 struct certificate_choice {
     std::optional<tls> which; ///< Nullopt: the default one.
@@ -73,6 +80,23 @@ using tls_handle = std::unique_ptr<tls_session, end_tls>;
 /// Fills in all that the handshake has decided by now, except what became of early data.
 void describe(const tls_session&, link::tls_facts&);
 
+// Resumption.
+
+/// Resumes with a client's ticket; for early data, if `early` was wanted, and is false where the ticket does not allow
+/// it. False: the handshake is a full one.
+[[nodiscard]] bool resume(tls_session&, byte_view session, bool& early);
+/// When the handshake is complete: the server has accepted our early data, or we have accepted the client's.
+[[nodiscard]] bool has_early_data(const tls_session&);
+
+/// The limits that a client with a ticket remembers: a server that has lowered one must not accept early data (RFC 9000
+/// §7.4.1).
+[[nodiscard]] std::array<std::byte, 32> remembered_limits(const connection_state&);
+/// Whether early data may be accepted of a ticket with these limits and ALPN, in a ClientHello with this random value.
+[[nodiscard]] bool allows_early_data(
+    connection_state&, byte_view limits, std::string_view alpn, std::span<const std::uint8_t, 32> hello) noexcept;
+/// A client has a new ticket.
+void ticket_received(connection_state&, byte_view session) noexcept;
+
 // Shared by both folders.
 
 /// The validity of a certificate made now: less than 14 days, with tolerance for wrong clocks.
@@ -90,6 +114,8 @@ void describe(const tls_session&, link::tls_facts&);
 [[nodiscard]] std::string lower_case(std::string_view name);
 /// A peer's text for our log: one line of printable ASCII characters, at most 256.
 [[nodiscard]] std::string printable(std::string_view);
+/// For tls_rules::text.
+[[nodiscard]] std::string text_of(const tls_client_options&);
 /// A server's configuration can be made of these options; false: `why`.
 [[nodiscard]] bool are_usable(const tls_server_options&, std::string& why);
 /// An IP address of 4 or 16 bytes, as a certificate has it, as text; else "".

@@ -88,6 +88,10 @@ bool use_clients(tls::state& to, const client_authentication& clients, bool by_n
 
 std::optional<tls> tls::server(tls_server_options o, std::string& why) {
     if (!detail::are_usable(o, why)) return std::nullopt;
+    if (o.tickets) {
+        why = "session tickets are not supported with GnuTLS";
+        return std::nullopt;
+    }
     auto made = make_state(why);
     if (!made || (o.who && !use_identity(made->credentials.get(), *o.who, why))) return std::nullopt;
     if (o.clients && !use_clients(*made, *o.clients, o.by_name != nullptr, why)) return std::nullopt;

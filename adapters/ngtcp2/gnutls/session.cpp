@@ -152,6 +152,8 @@ bool configure_server(gnutls_session_t session, const tls::state& from, std::str
 
 } // namespace
 
+const tls_rules& rules_of(const tls::state& of) noexcept { return of; }
+
 void end_tls::operator()(tls_session* of) const noexcept { delete of; }
 
 bool start_tls(connection_state& c, const tls::state& from, const std::string& server_name,
@@ -193,6 +195,10 @@ void describe(const tls_session& of, link::tls_facts& to) {
     to.peer_certificate.assign(bytes.begin(), bytes.end());
     to.peer_fingerprint = fingerprint_of(chain[0]);
 }
+
+// Sessions are not resumed with this library: no server of ours issues tickets, and a client keeps none.
+bool resume(tls_session&, byte_view, bool& early) { return early = false; }
+bool has_early_data(const tls_session&) { return false; }
 
 std::string_view alert_text(std::uint8_t alert) noexcept {
     if (alert == certificate_required) return "certificate required"; // Unknown before GnuTLS 3.8.

@@ -46,7 +46,7 @@ unique<SSL_CTX, SSL_CTX_free> make_context(const SSL_METHOD* method, std::string
     SSL_CTX_set_options(context.get(), SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
     SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_num_tickets(context.get(), 0); // Nothing is resumed, so nothing is issued.
+    SSL_CTX_set_num_tickets(context.get(), 0); // See tickets.cpp.
     if (std::getenv("SSLKEYLOGFILE") != nullptr) SSL_CTX_set_keylog_callback(context.get(), log_keys);
     return context;
 }
@@ -204,6 +204,9 @@ std::optional<tls> tls::server(tls_server_options o, std::string& why) {
     made->has_default = o.who.has_value();
     made->by_name = std::move(o.by_name);
     made->clients = std::move(o.clients);
+    made->tickets = std::move(o.tickets);
+    made->early_data = o.early_data;
+    if (made->tickets) detail::issue_tickets(*made);
     return tls{std::move(made)};
 }
 
@@ -213,6 +216,8 @@ std::optional<tls> tls::client(const tls_client_options& o, std::string& why) {
     SSL_CTX* context = made->context.get();
     if (context == nullptr || !use_trust(*made, o.whom, why)) return std::nullopt;
     if (o.who && !use_identity(context, *o.who, why)) return std::nullopt;
+    made->text = detail::text_of(o);
+    detail::receive_tickets(*made);
     return tls{std::move(made)};
 }
 

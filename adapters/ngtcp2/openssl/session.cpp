@@ -59,6 +59,8 @@ tls_session::~tls_session() {
     ngtcp2_crypto_ossl_ctx_del(context);
 }
 
+const tls_rules& rules_of(const tls::state& of) noexcept { return of; }
+
 void end_tls::operator()(tls_session* of) const noexcept { delete of; }
 
 bool start_tls(connection_state& c, const tls::state& from, const std::string& server_name,
@@ -73,6 +75,7 @@ bool start_tls(connection_state& c, const tls::state& from, const std::string& s
     if (from.server) {
         SSL_set_accept_state(ssl);
         if (ngtcp2_crypto_ossl_configure_server_session(ssl) != 0) return false;
+        if (from.early_data && SSL_set_quic_tls_early_data_enabled(ssl, 1) != 1) return false;
     } else if (!configure_client(ssl, from, server_name, alpn, why)) {
         return false;
     }

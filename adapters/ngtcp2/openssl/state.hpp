@@ -48,6 +48,14 @@ struct tls_session {
 
 } // namespace detail
 
+namespace detail {
+
+// Tickets of a configuration that has its other settings.
+void issue_tickets(tls::state&);
+void receive_tickets(tls::state&);
+
+} // namespace detail
+
 struct tls::state : detail::tls_rules {
     detail::unique<SSL_CTX, SSL_CTX_free> context;
     std::vector<unsigned char> alpn; ///< A server's, in wire form.

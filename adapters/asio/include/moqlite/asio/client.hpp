@@ -20,9 +20,14 @@ namespace moqlite::asio {
 struct connect_options {
     std::string host; ///< A DNS name, or an IP address without brackets.
     std::uint16_t port = 0;
-    std::string server_name; ///< Expected in the certificate; empty: `host`.
+    std::string server_name{}; ///< Expected in the certificate; empty: `host`.
     std::vector<std::string> alpn;
     ngtcp2::tls tls;
+    /// As in ngtcp2::target, for the first address that is tried. Early data only to an address that has answered
+    /// before, or is the only one: it ends the search.
+    ngtcp2::resumption resume = ngtcp2::resumption::none;
+    std::vector<std::byte> ticket{};
+    std::function<void(byte_view ticket)> on_ticket{};
 };
 
 /// The destructor, not to be called from its callbacks, ends its connections silently and drops

@@ -72,12 +72,30 @@ struct endpoint_options {
     std::function<link::qlog_function(role, std::string_view id)> qlog;
 };
 
+/// How a client resumes an earlier session with the same server. With GnuTLS every handshake is a full one.
+enum class resumption : std::uint8_t {
+    none,   ///< Not at all. Tickets can link a client's connections.
+    resume, ///< With a ticket, if there is one: without the server's certificate, which was verified before.
+    /// Also with early data (0-RTT), if the ticket allows it, and its ALPN is not "h3": the handler is made in the
+    /// first turn, before the server is known to be there, and what it sends may be replayed. A handshake that fails
+    /// then ends in handler::on_closed(). If the server rejects early data, the endpoint sends it again by itself; if
+    /// it also chooses another ALPN, the connection ends, and the next one needs no luck.
+    early_data
+};
+
 /// The target of a connection.
 struct target {
     link::address remote;
     link::address local;     ///< Of our socket; the wildcard address will do.
     std::string server_name; ///< DNS name or IP address, as in the certificate.
     std::vector<std::string> alpn;
+
+    resumption resume = resumption::none;
+    /// From on_ticket, to the same server, with the same trust; else it is not used. Empty: the newest one that this
+    /// endpoint has for server name, port, ALPN and trust. Each is used once.
+    std::vector<std::byte> ticket{};
+    /// Called for each ticket of the server; with `resume` only. For the caller to keep, as the secret that it is.
+    std::function<void(byte_view ticket)> on_ticket{};
 };
 
 /// A turn is: receive() each datagram that has arrived, expire() if deadline() has passed, then pump().

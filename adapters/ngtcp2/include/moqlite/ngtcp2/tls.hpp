@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <moqlite/ngtcp2/ticket_keys.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,9 +23,6 @@ struct identity {
 };
 
 enum class key_kind : std::uint8_t { p256, ed25519 };
-
-/// Calendar time, as in certificates.
-using wall_time = std::chrono::sys_seconds;
 
 /// The request for a self-signed certificate.
 struct certificate_request {
@@ -53,8 +51,6 @@ struct validity {
 [[nodiscard]] std::optional<validity> valid_times(const identity&, std::string& why);
 /// The leaf's subject alternative names: DNS names, "*.example.com" among them, and IP addresses as text.
 [[nodiscard]] std::optional<std::vector<std::string>> certified_names(const identity&, std::string& why);
-
-using secret = std::array<std::byte, 32>;
 
 /// A secret of this machine until its next boot: derived from its boot id, machine id and host name. Empty: there is
 /// neither of the first two.
@@ -131,6 +127,13 @@ struct tls_server_options {
     certificate_by_name by_name{};
     /// Not with `tickets`: a ticket would replace the certificate.
     std::optional<client_authentication> clients{};
+    /// Clients resume their sessions with tickets under these keys, which saves the certificate. Nullopt: none does.
+    /// Not with GnuTLS.
+    std::optional<ticket_keys> tickets{};
+    /// Accept early data (0-RTT) with a ticket, except on "h3". It makes a handler before the handshake is complete,
+    /// may come from a forged address, and be a replay of what another server of these keys has seen, or this one
+    /// before a restart: for applications whose first requests may be repeated. One endpoint accepts none twice.
+    bool early_data = false;
 };
 
 struct tls_client_options {
