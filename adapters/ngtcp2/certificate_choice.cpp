@@ -14,7 +14,7 @@ std::string lower_case(std::string_view name) {
 
 namespace {
 
-void note(connection_state& c, std::string_view failure) noexcept {
+void keep_reason(connection_state& c, std::string_view failure) noexcept {
     try {
         c.error_detail = "choosing a certificate failed: " + printable(failure);
     } catch (...) { // No memory for the text; the alert remains.
@@ -33,9 +33,9 @@ certificate_choice choose_certificate(
         c.error_detail = "no certificate for \"" + printable(server_name) + '"';
         return {std::nullopt, result::refused};
     } catch (const std::exception& e) {
-        note(c, e.what());
+        keep_reason(c, e.what());
     } catch (...) {
-        note(c, "an exception");
+        keep_reason(c, "an exception");
     }
     return {std::nullopt, result::failed};
 }

@@ -12,7 +12,7 @@ namespace {
 constexpr std::string_view http3 =
     "h3"; // Its SETTINGS must be remembered, too (RFC 9114 §7.2.4.2), which nghttp3 does not.
 
-const std::uint8_t* octets(byte_view b) noexcept { return reinterpret_cast<const std::uint8_t*>(b.data()); }
+const std::uint8_t* bytes_of(byte_view b) noexcept { return reinterpret_cast<const std::uint8_t*>(b.data()); }
 
 std::array<std::uint64_t, 4> numbers_in(byte_view limits) noexcept {
     std::array<std::uint64_t, 4> out{};
@@ -58,7 +58,7 @@ void ticket_received(connection_state& c, byte_view session) noexcept {
         const auto made = encode({c.tickets->rules, c.tickets->server_name, c.protocol,
             {encoded.begin(), encoded.end()}, {session.begin(), session.end()}});
         if (made.empty()) return;
-        c.endpoint.tickets.put(c.tickets->key, {octets(made), made.size()});
+        c.endpoint.tickets.put(c.tickets->key, {bytes_of(made), made.size()});
         if (c.tickets->on_ticket) c.tickets->on_ticket(made);
     } catch (const std::bad_alloc&) {
         c.endpoint.out_of_memory(c);
@@ -83,8 +83,8 @@ void endpoint_state::resume_session(connection_state& c, const target& to, const
     if (std::ranges::find(to.alpn, found->alpn) == to.alpn.end()) return;
     bool early = to.resume == resumption::early_data && found->alpn != http3;
     if (!resume(*c.crypto, found->session, early) || !early) return;
-    if (ngtcp2_conn_decode_and_set_0rtt_transport_params(c.conn, octets(found->parameters), found->parameters.size()) !=
-        0)
+    if (ngtcp2_conn_decode_and_set_0rtt_transport_params(
+            c.conn, bytes_of(found->parameters), found->parameters.size()) != 0)
         return;
     c.early = std::make_unique<early_streams>();
     c.facts.early = link::early_data::pending;

@@ -7,15 +7,15 @@ namespace moqlite::ngtcp2::detail {
 
 namespace {
 
-constexpr std::string_view format = "moqlite ticket 1";
+constexpr std::string_view ticket_format = "moqlite ticket 1";
 
-void add(std::vector<std::byte>& to, byte_view field) {
+void add_field(std::vector<std::byte>& to, byte_view field) {
     to.push_back(static_cast<std::byte>(field.size() >> 8 & 0xff));
     to.push_back(static_cast<std::byte>(field.size() & 0xff));
     to.insert(to.end(), field.begin(), field.end());
 }
 
-std::optional<byte_view> take(byte_view& from) {
+std::optional<byte_view> take_field(byte_view& from) {
     if (from.size() < 2) return std::nullopt;
     const auto size = std::to_integer<std::size_t>(from[0]) << 8 | std::to_integer<std::size_t>(from[1]);
     from = from.subspan(2);
@@ -32,12 +32,12 @@ std::vector<std::byte> encode(const ticket& t) {
     for (const byte_view field :
         {as_bytes(t.rules), as_bytes(t.server_name), as_bytes(t.alpn), byte_view{t.parameters}, byte_view{t.session}})
         if (field.size() > ticket::largest) return {};
-    add(out, as_bytes(format));
-    add(out, as_bytes(t.rules));
-    add(out, as_bytes(t.server_name));
-    add(out, as_bytes(t.alpn));
-    add(out, t.parameters);
-    add(out, t.session);
+    add_field(out, as_bytes(ticket_format));
+    add_field(out, as_bytes(t.rules));
+    add_field(out, as_bytes(t.server_name));
+    add_field(out, as_bytes(t.alpn));
+    add_field(out, t.parameters);
+    add_field(out, t.session);
     if (out.size() > ticket::largest) out.clear();
     return out;
 }
@@ -46,11 +46,11 @@ std::optional<ticket> decode_ticket(byte_view in) {
     if (in.size() > ticket::largest) return std::nullopt;
     byte_view fields[6];
     for (auto& field : fields) {
-        const auto next = take(in);
+        const auto next = take_field(in);
         if (!next) return std::nullopt;
         field = *next;
     }
-    if (!in.empty() || as_text(fields[0]) != format) return std::nullopt;
+    if (!in.empty() || as_text(fields[0]) != ticket_format) return std::nullopt;
     ticket t;
     t.rules = as_text(fields[1]);
     t.server_name = as_text(fields[2]);

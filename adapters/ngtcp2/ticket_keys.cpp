@@ -12,15 +12,15 @@ namespace moqlite::ngtcp2 {
 
 namespace {
 
-using number = std::int64_t; ///< Of a period, since the epoch.
+using period_number = std::int64_t; ///< Of a period, since the epoch.
 
-std::string_view text_of(const secret& s) { return {reinterpret_cast<const char*>(s.data()), s.size()}; }
+std::string_view view_of(const secret& s) { return {reinterpret_cast<const char*>(s.data()), s.size()}; }
 
 /// The keys of one period.
 std::optional<ticket_keys::key> derive(const secret& from) {
-    const auto name = detail::hmac_sha256(text_of(from), "moqlite ticket name");
-    const auto encryption = detail::hmac_sha256(text_of(from), "moqlite ticket encryption");
-    const auto authentication = detail::hmac_sha256(text_of(from), "moqlite ticket authentication");
+    const auto name = detail::hmac_sha256(view_of(from), "moqlite ticket name");
+    const auto encryption = detail::hmac_sha256(view_of(from), "moqlite ticket encryption");
+    const auto authentication = detail::hmac_sha256(view_of(from), "moqlite ticket authentication");
     if (!name || !encryption || !authentication) return std::nullopt;
     ticket_keys::key made{{}, *encryption, *authentication};
     std::copy_n(name->begin(), made.name.size(), made.name.begin());
@@ -32,16 +32,16 @@ std::optional<ticket_keys::key> derive(const secret& from) {
 struct ticket_keys::ring {
     explicit ring(std::chrono::seconds p) : period{std::max(p, std::chrono::seconds{1})} {}
 
-    [[nodiscard]] number period_at(wall_time t) const { return t.time_since_epoch() / period; }
+    [[nodiscard]] period_number period_at(wall_time t) const { return t.time_since_epoch() / period; }
 
     /// The secret of a period; nullopt: none has been drawn for it.
-    [[nodiscard]] std::optional<secret> of(number n) const {
-        if (master) return detail::hmac_sha256(text_of(*master), "moqlite tickets of period " + std::to_string(n));
+    [[nodiscard]] std::optional<secret> of(period_number n) const {
+        if (master) return detail::hmac_sha256(view_of(*master), "moqlite tickets of period " + std::to_string(n));
         const auto found = drawn.find(n);
         return found != drawn.end() ? std::optional{found->second} : std::nullopt;
     }
     /// Draws the secret of the current period, and forgets all but it and its neighbours.
-    void turn_to(number n) {
+    void turn_to(period_number n) {
         if (master || drawn.contains(n)) return;
         std::erase_if(drawn, [n](const auto& each) { return each.first < n - 1 || each.first > n + 1; });
         detail::draw(drawn[n]);
@@ -50,7 +50,7 @@ struct ticket_keys::ring {
     const std::chrono::seconds period;
     std::optional<secret> master;
     std::mutex guard; ///< For `drawn`: shards have threads of their own.
-    std::map<number, secret> drawn;
+    std::map<period_number, secret> drawn;
 };
 
 ticket_keys ticket_keys::random(std::chrono::seconds period) { return ticket_keys{std::make_shared<ring>(period)}; }
