@@ -49,7 +49,8 @@ bool allows_early_data(
 }
 
 void ticket_received(connection_state& c, byte_view session) noexcept {
-    if (!c.tickets || c.ending) return;
+    if (!c.tickets || c.tickets->left == 0 || c.ending) return;
+    --c.tickets->left;
     try {
         std::array<std::uint8_t, 256> parameters;
         const auto size = ngtcp2_conn_encode_0rtt_transport_params(c.conn, parameters.data(), parameters.size());

@@ -50,6 +50,7 @@ struct client_tickets {
     std::string rules;       ///< tls_rules::text: the configuration may be gone when a ticket arrives.
     std::string server_name; ///< That was verified.
     std::function<void(byte_view)> on_ticket;
+    unsigned left = 8; ///< Of this connection: a server may send any number.
 };
 
 /// State that a connection needs only until its handshake is complete.

@@ -28,7 +28,7 @@ struct closed {
     [[nodiscard]] app_error app_code() const noexcept { return application ? app_error{code} : app_error::transport; }
 };
 
-/// The inputs of one connection, after its handshake. A handler may use commands of any session and
+/// The inputs of one connection, after its handshake or from early data on. A handler may use commands of any session and
 /// wake() any connection, and credit(); opening, writing, resetting and stopping only in pump().
 /// close() may be called anywhere. It is owned by its connection and destroyed after on_closed().
 class handler {
