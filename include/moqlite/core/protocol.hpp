@@ -8,28 +8,31 @@
 
 namespace moqlite {
 
-/// A protocol and its version. The capabilities of moq-lite are predicates of `version`, which only lite() returns, so
+/// A protocol and its version; or none, between two ends in one process. The capabilities of moq-lite are predicates of `version`, which only lite() returns, so
 /// that they cannot be applied to another protocol by accident.
 class protocol {
 public:
     /// moq-lite.
-    constexpr protocol(version v) noexcept : lite_(true), number_(static_cast<std::uint8_t>(v)) {}
+    constexpr protocol(version v) noexcept : kind_(kind::lite), number_(static_cast<std::uint8_t>(v)) {}
     /// IETF moq-transport, by the number of its draft.
-    [[nodiscard]] static constexpr protocol moqt(std::uint8_t draft) noexcept { return {false, draft}; }
+    [[nodiscard]] static constexpr protocol moqt(std::uint8_t draft) noexcept { return {kind::moqt, draft}; }
+    /// Of a local_session: nothing is encoded.
+    [[nodiscard]] static constexpr protocol local() noexcept { return {kind::none, 0}; }
 
     /// nullopt: it is not moq-lite.
     [[nodiscard]] constexpr std::optional<version> lite() const noexcept {
-        return lite_ ? std::optional{static_cast<version>(number_)} : std::nullopt;
+        return kind_ == kind::lite ? std::optional{static_cast<version>(number_)} : std::nullopt;
     }
     /// nullopt: it is not moq-transport.
     [[nodiscard]] constexpr std::optional<std::uint8_t> draft() const noexcept {
-        return lite_ ? std::nullopt : std::optional{number_};
+        return kind_ == kind::moqt ? std::optional{number_} : std::nullopt;
     }
     friend constexpr bool operator==(const protocol&, const protocol&) = default;
 
 private:
-    constexpr protocol(bool lite, std::uint8_t number) noexcept : lite_(lite), number_(number) {}
-    bool lite_;
+    enum class kind : std::uint8_t { none, lite, moqt };
+    constexpr protocol(kind k, std::uint8_t number) noexcept : kind_(k), number_(number) {}
+    kind kind_;
     std::uint8_t number_;
 };
 

@@ -68,6 +68,9 @@ public:
     /// Adds a session for a new connection with this ALPN; errc::unsupported: unknown ALPN. `path`: on a client that of
     /// the URL; on a server that of the request that opened the connection.
     result<std::uint64_t> add(role side, std::string_view alpn, time_point now, std::string path = {});
+    /// Adds an application of this process, which publishes and subscribes at `end`, as a session; it ends with `end`.
+    /// What it commands is handled by the next tick(), and what is ready for it is on the list of `end`.
+    std::uint64_t add_local(local_session& end);
     /// nullptr: there is none, or it has been removed.
     [[nodiscard]] any_session* session(std::uint64_t key) noexcept {
         peer* p = find(key);
@@ -111,6 +114,8 @@ public:
     void tick(time_point now);
     /// Returns memory kept for reuse to the heap.
     void trim() noexcept { pool_.trim(); }
+    /// The memory of all groups here; for those of local ends, too.
+    [[nodiscard]] slab_pool& memory() noexcept { return pool_; }
 
     [[nodiscard]] relay_stats stats() const noexcept;
     /// Whether a subscription on that session is an open one of the relay's.
@@ -160,6 +165,7 @@ private:
         if (vital || notices_.size() < notices_max) notices_.push(std::move(n));
     }
 
+    void handle_local(time_point now);
     // impl/relay_events.hpp: events of sessions
     void on(peer&, const setup_received&);
     void on(peer&, const broadcast_available&);
@@ -330,6 +336,8 @@ private:
     relay_options options_;
     slab_pool pool_;
     ready_list ready_;
+    ready_list local_ready_; ///< Local ends that have commanded something.
+    std::size_t locals_ = 0;
     announcements table_;
     relaying::cache cache_;
     moqlite::detail::object_pool<relaying::reader> readers_;
@@ -385,6 +393,30 @@ inline result<std::uint64_t> relay::add(role side, std::string_view alpn, time_p
     return key;
 }
 
+inline std::uint64_t relay::add_local(local_session& end) {
+    auto p = std::make_unique<peer>();
+    const auto key = p->key = next_key_++;
+    p->session.emplace(std::in_place_type<local_session>,
+        local_options{.bounds = options_.bounds, .pool = &pool_, .table = &table_, .ready = &local_ready_, .key = key});
+    p->session->as<local_session>()->join(end);
+    static_cast<void>(p->session->watch_hidden(""));
+    peers_.emplace(key, std::move(p));
+    ++locals_;
+    return key;
+}
+
+/// Handles what local ends have commanded. Each one's events come to an end: they command nothing meanwhile.
+inline void relay::handle_local(time_point now) {
+    while (const auto key = local_ready_.pop()) {
+        peer* p = find(*key);
+        if (p == nullptr) continue;
+        while (const auto e = p->session->poll_event()) handle(*key, *e, now);
+        if (!p->session->is_closed()) continue;
+        remove(*key);
+        --locals_;
+    }
+}
+
 inline result<void> relay::admit(std::uint64_t key, scope allowed) {
     any_session* s = session(key);
     if (s == nullptr) return errc::not_found;
@@ -402,7 +434,7 @@ inline result<void> relay::refuse(std::uint64_t key, app_error code, std::string
 }
 
 inline std::optional<time_point> relay::deadline() noexcept {
-    if (needs_repair_) return now_;
+    if (needs_repair_ || !local_ready_.empty()) return now_;
     auto at = cache_.deadline();
     const auto also = [&](time_point then) { at = at ? std::min(*at, then) : then; };
     if (!ended_.empty()) also(ended_.begin()->first);
@@ -415,6 +447,7 @@ inline std::optional<time_point> relay::deadline() noexcept {
 
 inline void relay::tick(time_point now) {
     now_ = now;
+    handle_local(now);
     if (std::exchange(needs_repair_, true)) repair();
     cache_.enforce(now, [this](relaying::source from) { stop_arriving(from); });
     expire_ended(now);
@@ -426,7 +459,7 @@ inline void relay::tick(time_point now) {
 }
 
 inline relay_stats relay::stats() const noexcept {
-    return {.sessions = peers_.size(),
+    return {.sessions = peers_.size() - locals_,
         .broadcasts = table_.size(),
         .tracks = tracks_.size(),
         .readers = readers_.size(),

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <moqlite/core/protocol.hpp>
+#include <moqlite/session/local_session.hpp>
 #include <moqlite/session/session.hpp>
 #include <utility>
 #include <variant>
@@ -112,6 +113,15 @@ public:
     }
     result<void> collect(group_id id, group_ref log) {
         return visit([&](auto& s) { return s.collect(id, std::move(log)); });
+    }
+    /// The group itself, where its publisher is in this process (local_session::adopt); else null.
+    [[nodiscard]] group_ref adopt(group_id id) {
+        return visit([&](auto& s) -> group_ref {
+            if constexpr (requires { s.adopt(id); })
+                return s.adopt(id);
+            else
+                return {};
+        });
     }
     result<void> release(group_id id, std::uint64_t bytes) {
         return visit([&](auto& s) { return s.release(id, bytes); });
@@ -226,6 +236,6 @@ private:
     std::variant<Sessions...> is_;
 };
 
-using any_session = basic_any_session<session>;
+using any_session = basic_any_session<session, local_session>;
 
 } // namespace moqlite

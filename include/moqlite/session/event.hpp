@@ -132,6 +132,13 @@ struct frame_data {
     timestamp time{};
     byte_view data;
 };
+/// A group that share() or adopt() lent has grown: only from a local_session.
+struct group_grown {
+    group_id group{};
+    subscribe_id subscription{};
+    group_sequence sequence{};
+    bool operator==(const group_grown&) const = default;
+};
 /// The last event of a group. Not `complete`: it was cut off with `code`.
 struct group_closed {
     group_id group{};
@@ -252,7 +259,7 @@ struct session_closed {
 
 using event = std::variant<setup_received, broadcast_available, broadcast_ended, announcements_synced, watch_ended,
     track_info_received, track_refused, subscription_accepted, subscription_end_known, groups_dropped,
-    subscription_ended, group_opened, frame_data, group_closed, group_datagram, path_reported, probe_ended,
+    subscription_ended, group_opened, frame_data, group_grown, group_closed, group_datagram, path_reported, probe_ended,
     announcements_cut_off, track_requested, subscribe_requested, fetch_requested, subscribe_updated, groups_wanted,
     request_ended, group_delivered, group_lost, goaway_received, stream_rejected, session_closed>;
 

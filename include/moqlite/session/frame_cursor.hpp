@@ -37,6 +37,9 @@ public:
         return piece{object_id{frame_}, size_, offset_, time_, range[0]};
     }
 
+    /// The rest of the frame that next() is in has arrived.
+    [[nodiscard]] bool has_frame() const noexcept { return reader_.unsent() >= size_ - offset_; }
+
     /// The first `n` bytes of the piece have been consumed; its view is invalid. 0 for an empty frame.
     void consume(std::size_t n) noexcept {
         advance(n);
@@ -47,6 +50,10 @@ public:
     }
 
     [[nodiscard]] const group_ref& source() const noexcept { return reader_.source(); }
+    /// Bytes of the log that have not been read.
+    [[nodiscard]] std::uint64_t unread() const noexcept { return reader_.unsent(); }
+    /// Set once the group was evicted: the memory is needed.
+    [[nodiscard]] std::optional<app_error> evicted() const noexcept { return reader_.evicted(); }
     /// The group has ended and everything has been read.
     [[nodiscard]] bool at_end() const noexcept {
         return !inside_ && reader_.unsent() == 0 && reader_.source()->ended() != group::state::open;

@@ -4,46 +4,18 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
-#include <moqlite/core/limits.hpp>
 #include <moqlite/core/result.hpp>
 #include <moqlite/session/detail/losses.hpp>
 #include <moqlite/session/event.hpp>
 #include <moqlite/session/frame_cursor.hpp>
 #include <moqlite/session/group.hpp>
 #include <moqlite/session/read_ahead.hpp>
+#include <moqlite/session/reading.hpp>
 #include <optional>
 #include <string>
 #include <variant>
 
 namespace moqlite {
-
-enum class reading : std::uint8_t {
-    complete, ///< Skips nothing: the publisher waits for us, held back by the Group End (design: flow control).
-    live,     ///< Skips late groups; slows nobody.
-};
-
-struct track_reader_options {
-    reading mode = reading::complete;
-    std::optional<group_sequence> start{}; ///< nullopt: the newest group.
-    moqlite::priority priority = 128;
-    limits bounds{};
-    /// Live: how long a group may delay later ones; the subscription's Max Age.
-    duration patience = std::chrono::milliseconds{500};
-    /// Complete: how long a missing group may delay later, complete ones.
-    duration gap_patience = std::chrono::seconds{2};
-    /// Payload bytes of group `start` to skip, because they were read over another session.
-    std::uint64_t skip = 0;
-    /// How long a subscription that was cut off waits for a successor, which starts at its newest group. A successor
-    /// needs the broadcast to be announced, still or again, to a watch() of this session. 0: a cut-off is a failure.
-    duration follow{};
-};
-
-/// How far a track has been read.
-struct track_position {
-    group_sequence sequence{};
-    std::uint64_t bytes = 0; ///< Payload read of that group.
-    bool operator==(const track_position&) const = default;
-};
 
 /// Works on a session, or any type with its commands: pass it every event, and read pieces. A caller that reads none
 /// stalls the publisher (complete), or loses the oldest groups (live).
@@ -78,6 +50,18 @@ public:
     /// The next piece to read; the same until consume(). Its view is valid until handle() or tick(). nullopt: nothing
     /// has arrived yet, or nothing will.
     [[nodiscard]] std::optional<piece> next() {
+        while (next_group()) {
+            if (const auto p = next_in_group()) return p;
+            if (!at_group_end()) break;
+            pass_group();
+        }
+        return std::nullopt;
+    }
+
+    // The same group by group: next_group(), then next_in_group() and consume() until at_group_end(), then pass_group().
+
+    /// The group to read next, or being read; nullopt: it has not begun to arrive, or nothing will.
+    [[nodiscard]] std::optional<group_sequence> next_group() {
         while (next_) {
             const auto found = groups_.find(*next_);
             if (found == groups_.end()) {
@@ -86,23 +70,41 @@ public:
                 resubscribe();
                 return std::nullopt;
             }
-            if (const auto p = found->second.cursor.next()) {
-                if (found->second.skip != 0) {
-                    skip_payload(found->second, p->data.size());
-                    continue;
-                }
-                reading_ = next_;
-                return piece{*p, *next_};
-            }
-            if (!found->second.complete) return std::nullopt;
-            last_complete_ = *next_;
-            ++groups_read_;
-            groups_.erase(found);
-            next_ = moqlite::next(*next_);
-            raise_cap();
+            const auto& code = found->second.cursor.evicted();
+            if (!code) return next_;
+            drop(found, *code);
         }
         return std::nullopt;
     }
+    /// The next piece of that group.
+    [[nodiscard]] std::optional<piece> next_in_group() {
+        auto& g = groups_.at(*next_);
+        while (const auto p = g.cursor.next()) {
+            if (g.skip == 0) {
+                reading_ = next_;
+                return piece{*p, *next_};
+            }
+            skip_payload(g, p->data.size());
+        }
+        return std::nullopt;
+    }
+    /// All of that group has been read.
+    [[nodiscard]] bool at_group_end() {
+        auto& g = groups_.at(*next_);
+        return g.complete && !g.cursor.next();
+    }
+    /// Goes on to the group after it. What has not been read of it is lost.
+    void pass_group() {
+        const auto found = groups_.find(*next_);
+        if (!at_group_end()) return drop(found, app_error::cancel);
+        last_complete_ = *next_;
+        ++groups_read_;
+        groups_.erase(found);
+        next_ = moqlite::next(*next_);
+        raise_cap();
+    }
+    /// The frame of the piece that next_in_group() returned is here as a whole.
+    [[nodiscard]] bool has_frame() const noexcept { return groups_.at(*next_).cursor.has_frame(); }
 
     /// The first `bytes` of the piece that next() returned have been consumed.
     void consume(std::size_t bytes) {
@@ -165,7 +167,8 @@ public:
 
 private:
     struct arriving {
-        arriving(group_id i, group_ref g) noexcept : id(i), log(g), cursor(std::move(g)) {}
+        arriving(group_id i, group_ref g, bool lent) noexcept
+            : id(i), log(g), cursor(std::move(g)), is_shared(lent) {}
         group_id id;
         group_ref log;
         frame_cursor cursor;
@@ -173,6 +176,7 @@ private:
         std::uint64_t held = 0; ///< Payload bytes not consumed yet.
         std::uint64_t read = 0;
         std::uint64_t skip = 0; ///< Payload bytes still to skip.
+        bool is_shared; ///< The publisher, in this process, writes the log.
         bool complete = false;
     };
 
@@ -182,10 +186,20 @@ private:
     void use(arriving& g, std::size_t bytes) {
         g.cursor.consume(bytes);
         g.read += bytes;
-        g.held -= bytes;
-        held_ -= bytes;
+        hold(g, g.is_shared ? g.cursor.unread() : g.held - bytes);
         if (!g.complete && options_.mode == reading::complete && capped())
             static_cast<void>(session_.release(g.id, bytes));
+    }
+    void hold(arriving& g, std::uint64_t bytes) noexcept {
+        held_ += bytes - g.held;
+        g.held = bytes;
+    }
+    /// The group itself, where the session can lend it; else null.
+    [[nodiscard]] group_ref lent(group_id id) noexcept {
+        if constexpr (requires { session_.share(id); })
+            return session_.share(id);
+        else
+            return {};
     }
     void skip_payload(arriving& g, std::size_t most) {
         const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(g.skip, most));
@@ -286,13 +300,16 @@ private:
             losses_.arrived_late(e.sequence);
             return static_cast<void>(session_.stop(e.group, app_error::cancel));
         }
-        auto log = group::make(pool_, e.sequence, session_.features().frames, {}, e.first);
+        auto log = lent(e.group);
+        const bool is_shared = static_cast<bool>(log);
+        if (!is_shared) log = group::make(pool_, e.sequence, session_.features().frames, {}, e.first);
         if (!log) {
             static_cast<void>(session_.stop(e.group, app_error::bounds_exceeded));
             return losses_.lose({e.sequence, e.sequence, app_error::bounds_exceeded}, next_);
         }
         ahead_.group_opened(e.sequence, held_ == 0, now_);
-        auto& made = groups_.try_emplace(e.sequence, e.group, std::move(log)).first->second;
+        auto& made = groups_.try_emplace(e.sequence, e.group, std::move(log), is_shared).first->second;
+        if (is_shared) hold(made, made.cursor.unread()), drop_evicted();
         if (e.sequence == options_.start && restarts_ == 0) made.skip = options_.skip;
         if (options_.mode == reading::live && groups_.size() > read_ahead::groups_max) keep_newest();
         // Until the publisher reports its start, the first group serves as the bound.
@@ -311,8 +328,13 @@ private:
         if (stored) stored = g.log->append_payload(e.data);
         if (!stored) return drop(found, app_error::bounds_exceeded);
         g.size += e.data.size();
-        g.held += e.data.size();
-        held_ += e.data.size();
+        hold(g, g.held + e.data.size());
+        if (options_.mode == reading::live && held_ > options_.bounds.read_ahead) keep_newest();
+    }
+    void on(const group_grown& e) {
+        const auto found = groups_.find(e.sequence);
+        if (found == groups_.end() || found->second.id != e.group) return;
+        hold(found->second, found->second.cursor.unread());
         if (options_.mode == reading::live && held_ > options_.bounds.read_ahead) keep_newest();
     }
     void on(const group_closed& e) {
@@ -320,7 +342,10 @@ private:
         const auto found = groups_.find(e.sequence);
         if (found == groups_.end() || found->second.id != e.group) return;
         if (!e.complete) return drop(found, e.code);
-        static_cast<void>(found->second.log->finish());
+        if (found->second.is_shared)
+            found->second.size = found->second.log->size();
+        else
+            static_cast<void>(found->second.log->finish());
         found->second.complete = true;
         ahead_.group_closed(e.sequence, found->second.size, now_);
         raise_cap();
@@ -385,6 +410,13 @@ private:
         if (!next_ || *next_ != sequence) return;
         next_ = moqlite::next(sequence);
         raise_cap();
+    }
+    /// Memory is short where the groups are shared: lets go of those that were evicted.
+    void drop_evicted() {
+        for (auto at = groups_.begin(); at != groups_.end();) {
+            const auto here = at++;
+            if (const auto& code = here->second.cursor.evicted()) drop(here, *code);
+        }
     }
     /// Moves past groups that are known not to arrive.
     bool skip_known_gap() {

@@ -58,6 +58,13 @@ public:
     [[nodiscard]] bool has_room();
     /// Precondition: !ended(). When memory runs out, the frame and the rest of its group are dropped.
     void write(timestamp, byte_view frame);
+    /// Instead of write(): begins the next group, or group `at`, which the caller fills and finishes; it serves it until
+    /// then, and keeps it for later subscribers while it is the newest. Null: there is no memory for it.
+    group_ref open_group(std::optional<group_sequence> at = {});
+    /// Such a group has grown; `hold_max` may abort it.
+    void grown() {
+        if (current_ && current_->memory() > options_.hold_max) trim();
+    }
     /// No frame follows; each subscription ends once everything served to it has arrived.
     void end();
     [[nodiscard]] bool ended() const noexcept { return ended_; }
@@ -111,7 +118,7 @@ private:
         return false;
     }
 
-    void open_group();
+    void begin_group();
     void close_group();
     void abandon_group();
     [[nodiscard]] group_sequence first_for(const subscribe_options& wanted) const;
@@ -254,9 +261,9 @@ bool track_writer<Session>::has_room() {
 
 template <class Session>
 void track_writer<Session>::write(timestamp time, byte_view frame) {
-    if (!current_ && !skipping_) open_group();
+    if (!current_ && !skipping_) begin_group();
     if (current_ && !current_->write_frame(time, frame)) abandon_group();
-    if (current_ && current_->memory() > options_.hold_max) trim();
+    grown();
     if (++frames_in_group_ == options_.group_frames) close_group();
 }
 
@@ -269,7 +276,16 @@ void track_writer<Session>::end() {
 }
 
 template <class Session>
-void track_writer<Session>::open_group() {
+group_ref track_writer<Session>::open_group(std::optional<group_sequence> at) {
+    if (frames_in_group_ != 0) close_group();
+    next_ = std::max(next_, at.value_or(next_));
+    begin_group();
+    skipping_ = false;
+    return current_;
+}
+
+template <class Session>
+void track_writer<Session>::begin_group() {
     current_ = group::make(pool_, next_, format_);
     auto& g = held_[next_];
     next_ = next(next_);

@@ -318,8 +318,10 @@ inline void relay::on(peer& p, const group_opened& e) {
     if (t == nullptr || t->log.find(e.sequence) != nullptr)
         return static_cast<void>(p.session->stop(e.group, app_error::duplicate));
     if (t->is_draining()) return static_cast<void>(p.session->stop(e.group, app_error::cancel));
-    auto g = group::make(pool_, e.sequence, with_timestamps(p.session->features().frames), {}, e.first);
-    if (!g || !p.session->collect(e.group, g)) {
+    auto g = p.session->adopt(e.group);
+    const bool is_here = static_cast<bool>(g);
+    if (!is_here) g = group::make(pool_, e.sequence, with_timestamps(p.session->features().frames), {}, e.first);
+    if (!g || (!is_here && !p.session->collect(e.group, g))) {
         static_cast<void>(p.session->stop(e.group, app_error::bounds_exceeded));
         groups_lost_ += t->wanted.readers();
         return on(p, groups_dropped{e.subscription, e.sequence, e.sequence, app_error::bounds_exceeded});
