@@ -1,202 +1,182 @@
-#include "detail/loop.hpp"
+#include "detail/connect_error.hpp"
+#include "detail/session_state.hpp"
 
-#include <algorithm>
-#include <boost/asio/ip/udp.hpp>
-#include <boost/asio/post.hpp>
-#include <functional>
-#include <map>
-#include <memory>
+#include <boost/asio/steady_timer.hpp>
 #include <moqlite/asio/client.hpp>
 #include <moqlite/asio/clock.hpp>
-#include <utility>
+#include <moqlite/asio/error.hpp>
+#include <moqlite/asio/quic_client.hpp>
+#include <moqlite/asio/url.hpp>
+#include <moqlite/core/version.hpp>
+#ifdef MOQLITE_WITH_NGHTTP3
+#include <moqlite/nghttp3/client.hpp>
+#endif
 
 namespace moqlite::asio {
 
-namespace net = boost::asio;
+namespace detail {
 
 namespace {
 
-/// Without an answer the next address is also tried after this delay (RFC 8305 §5).
-constexpr auto next_address_after = std::chrono::milliseconds{250};
+std::vector<std::string> default_protocols() {
+    std::vector<std::string> all;
+    for (const auto v : default_versions) all.emplace_back(alpn(v));
+    return all;
+}
 
-/// As an IPv6 socket names it.
-link::address for_socket(const link::address& remote, bool v6) {
-    if (!v6 || remote.is_v6()) return remote;
-    const std::string text = to_string(remote); // "a.b.c.d:port"
-    return *link::address::parse("::ffff:" + text.substr(0, text.find(':')), remote.port());
+/// The error that a caller can act upon; the log has the whole text.
+error_code connect_failure(const link::closed& how) {
+    if (how.is_refusal()) return boost::asio::error::connection_refused;
+    if (how.application) return make_error(app_error{how.code});
+    if (how.reason.starts_with("cannot resolve")) return boost::asio::error::host_not_found;
+    if (how.code >= 0x100 && how.code < 0x200) return make_error(errc::unauthorized); // A TLS alert.
+    return boost::asio::error::connection_refused;
 }
 
 } // namespace
 
-class client::state final : public detail::loop {
+class client_state final : public std::enable_shared_from_this<client_state>, public waiter {
 public:
-    using loop::loop;
+    client_state(std::shared_ptr<origin_state> of, client_options o) : of_(std::move(of)), options_(std::move(o)) {
+        if (options_.protocols.empty()) options_.protocols = default_protocols();
+        of_->add(static_cast<waiter&>(*this));
+    }
 
-    bool ensure_open(std::string& why) {
-        if (!open_) open_ = open(detail::any_address(0), why);
-        return open_;
+    void connect(const std::string& text, const connect_request& how, completion<session> done);
+    void end() noexcept {
+        for (const auto& a : std::exchange(attempts_, {})) a->done.abort();
+        transport_.reset();
     }
-    [[nodiscard]] bool is_open() const noexcept { return open_; }
-    bool ending = false;
-
-    /// The address of `host` that answered last; empty: none.
-    [[nodiscard]] link::address answered(const std::string& host) const {
-        const auto found = answered_.find(host);
-        return found != answered_.end() ? found->second : link::address{};
+    void abandon() noexcept override {
+        for (const auto& a : attempts_) a->done.drop();
     }
-    void answered(const std::string& host, const link::address& at) {
-        constexpr std::size_t most = 64;
-        if (answered_.size() >= most && !answered_.contains(host)) answered_.erase(answered_.begin());
-        answered_[host] = at;
-    }
+    [[nodiscard]] const boost::asio::any_io_executor& executor() const noexcept { return of_->executor(); }
 
 private:
-    bool open_ = false;
-    std::map<std::string, link::address> answered_;
+    struct attempt {
+        explicit attempt(const boost::asio::any_io_executor& on) : timer(on) {}
+        url where;
+        completion<session> done;
+        boost::asio::steady_timer timer;
+    };
+    using attempt_ref = std::shared_ptr<attempt>;
+
+    [[nodiscard]] std::optional<ngtcp2::tls> trusted(std::string& why);
+    void dial(const attempt_ref&);
+    std::unique_ptr<link::handler> connected(const attempt_ref&, link::connection&, time_point now);
+    void answer(const attempt_ref& a, error_code error, session s = {}) {
+        if (attempts_.erase(a) == 0) return;
+        a->timer.cancel();
+        std::exchange(a->done, {})(error, std::move(s));
+    }
+    void failed(const attempt_ref& a, const link::closed& how) {
+        if (!attempts_.contains(a)) return;
+        of_->log(link::log_level::warning,
+            "cannot connect to " + a->where.text + ": " + connect_error(a->where, options_.protocols, how));
+        answer(a, connect_failure(how));
+    }
+
+    std::shared_ptr<origin_state> of_;
+    client_options options_;
+    std::optional<ngtcp2::tls> tls_;
+    std::unique_ptr<quic_client> transport_;
+    std::set<attempt_ref> attempts_;
 };
 
-namespace {
-
-/// One connect(): the race of the connections to all addresses of a host.
-template <class State>
-class attempt final : public std::enable_shared_from_this<attempt<State>> {
-public:
-    attempt(std::shared_ptr<State> state, connect_options o, link::accept_function accept, link::failed_function failed)
-        : state_{state},
-          options_{std::move(o)},
-          accept_{std::move(accept)},
-          failed_{std::move(failed)},
-          resolver_{state->executor()},
-          timer_{state->executor()} {
-        if (options_.server_name.empty()) options_.server_name = options_.host;
-    }
-
-    void start() {
-        if (const auto numeric = link::address::parse(options_.host, options_.port)) {
-            addresses_.push_back(*numeric);
-            net::post(timer_.get_executor(), [self = this->shared_from_this()] { self->next(); });
-            return;
-        }
-        resolver_.async_resolve(options_.host, std::to_string(options_.port),
-            [self = this->shared_from_this()](const auto& error, const auto& found) {
-                for (const auto& entry : found)
-                    self->addresses_.emplace_back(entry.endpoint().data(), entry.endpoint().size());
-                self->begin_with_known();
-                self->last_.reason =
-                    "cannot resolve " + self->options_.host + (error ? ": " + error.message() : std::string{});
-                self->next();
-            });
-    }
-
-private:
-    void begin_with_known() {
-        const auto state = state_.lock();
-        if (!state) return;
-        const auto at = std::ranges::find(addresses_, state->answered(options_.host));
-        known_ = at != addresses_.end();
-        if (known_) std::rotate(addresses_.begin(), at, at + 1);
-    }
-
-    ngtcp2::target target_of(const State& state, const link::address& to) {
-        ngtcp2::target t{
-            for_socket(to, state.local().is_v6()), state.local(), options_.server_name, options_.alpn, options_.resume};
-        const bool certain = addresses_.size() == 1 || (known_ && tried_ == 1);
-        if (t.resume == ngtcp2::resumption::early_data && !certain) t.resume = ngtcp2::resumption::resume;
-        t.ticket = std::exchange(options_.ticket, {});
-        t.on_ticket = options_.on_ticket;
-        return t;
-    }
-
-    void next() {
-        const auto state = state_.lock();
-        if (!state || decided_) return;
-        if (state->ending) return fail({0, false, false, "the client is shutting down"});
-        if (tried_ == addresses_.size()) {
-            if (running_.empty()) fail(last_);
-            return;
-        }
-        std::string why;
-        link::connection* made = nullptr;
-        const auto self = this->shared_from_this();
-        const auto& to = addresses_[tried_++];
-        if (state->ensure_open(why)) {
-            // Known only once connect() has returned.
-            auto which = std::make_shared<link::connection*>(nullptr);
-            made = state->endpoint().connect(
-                options_.tls, target_of(*state, to),
-                [self, to](link::connection& c, time_point t) { return self->won(c, to, t); },
-                [self, which](const link::closed& how) { self->lost(*which, how); }, why, now());
-            *which = made;
-        }
-        if (made == nullptr) {
-            last_ = {0, false, false, why};
-            return next();
-        }
-        running_.push_back(made);
-        if (tried_ == addresses_.size()) return;
-        timer_.expires_after(next_address_after);
-        timer_.async_wait([self](const boost::system::error_code& error) {
-            if (!error) self->next();
-        });
-    }
-
-    std::unique_ptr<link::handler> won(link::connection& c, const link::address& at, time_point t) {
-        std::erase(running_, &c);
-        if (std::exchange(decided_, true)) return nullptr;
-        if (const auto state = state_.lock()) state->answered(options_.host, at);
-        timer_.cancel();
-        for (auto* other : running_) other->close(app_error::cancel, "another address answered");
-        return std::exchange(accept_, nullptr)(c, t);
-    }
-
-    void lost(link::connection* c, const link::closed& how) {
-        std::erase(running_, c);
-        if (decided_) return;
-        // An error is more specific than a timeout.
-        if (last_.reason.empty() || how.code != 0 || tried_ == 1) last_ = how;
-        timer_.cancel();
-        next();
-    }
-
-    void fail(const link::closed& how) {
-        decided_ = true;
-        accept_ = nullptr;
-        std::exchange(failed_, nullptr)(how);
-    }
-
-    std::weak_ptr<State> state_;
-    connect_options options_;
-    link::accept_function accept_;
-    link::failed_function failed_;
-    net::ip::udp::resolver resolver_;
-    net::steady_timer timer_;
-    std::vector<link::address> addresses_;
-    std::size_t tried_ = 0;
-    std::vector<link::connection*> running_;
-    link::closed last_;
-    bool decided_ = false;
-    bool known_ = false; ///< The first address has answered before.
-};
-
-} // namespace
-
-client::client(net::any_io_executor executor, options o) {
-    o.socket.icmp_errors = true;
-    state_ = std::make_shared<state>(std::move(executor), std::move(o));
+std::optional<ngtcp2::tls> client_state::trusted(std::string& why) {
+    if (!tls_) tls_ = ngtcp2::tls::client(options_.trusted, why);
+    return tls_;
 }
 
-client::~client() { state_->stop(); }
-
-void client::connect(connect_options o, link::accept_function accept, link::failed_function failed) {
-    std::make_shared<attempt<state>>(state_, std::move(o), std::move(accept), std::move(failed))->start();
+void client_state::connect(const std::string& text, const connect_request& how, completion<session> done) {
+    std::string why;
+    const auto where = parse_url(text, why);
+    if (!where || !trusted(why)) {
+        of_->log(link::log_level::warning, "cannot connect to " + text + ": " + why);
+        return done(make_error(errc::invalid_argument), {});
+    }
+    const auto a = std::make_shared<attempt>(executor());
+    a->where = *where;
+    a->done = std::move(done);
+    a->done.on_cancel([weak = weak_from_this(), a] {
+        if (const auto here = weak.lock()) here->answer(a, boost::asio::error::operation_aborted);
+    });
+    attempts_.insert(a);
+    a->timer.expires_after(how.timeout);
+    a->timer.async_wait([weak = weak_from_this(), a](const error_code& error) {
+        const auto here = weak.lock();
+        if (!error && here) here->answer(a, boost::asio::error::timed_out);
+    });
+    dial(a);
 }
 
-void client::shutdown(app_error code, std::string_view reason, duration grace, std::function<void()> done) {
-    state_->ending = true;
-    state_->shutdown(code, reason, grace, std::move(done));
+void client_state::dial(const attempt_ref& a) {
+    if (!transport_) {
+        auto o = options_.transport;
+        if (!o.quic.log) o.quic.log = of_->log_function();
+        o.before_pump = [weak = std::weak_ptr{of_}](time_point now) {
+            if (const auto of = weak.lock()) of->turn(now);
+        };
+        transport_ = std::make_unique<quic_client>(executor(), std::move(o));
+    }
+    const link::failed_function fails = [weak = weak_from_this(), a](const link::closed& how) {
+        if (const auto here = weak.lock()) here->failed(a, how);
+    };
+    link::accept_function accept = [weak = weak_from_this(), a](link::connection& c, time_point now) {
+        const auto here = weak.lock();
+        return here ? here->connected(a, c, now) : nullptr;
+    };
+    auto alpn = options_.protocols;
+    if (a->where.webtransport) {
+#ifdef MOQLITE_WITH_NGHTTP3
+        accept = nghttp3::connect({.authority = a->where.authority,
+                                      .path = a->where.path.empty() ? "/" : a->where.path,
+                                      .protocols = std::exchange(alpn, {"h3"}),
+                                      .log = of_->log_function()},
+            std::move(accept), fails);
+#else
+        return answer(a, make_error(errc::unsupported));
+#endif
+    }
+    transport_->connect({a->where.host, a->where.port, {}, std::move(alpn), *tls_}, std::move(accept), fails);
 }
 
-ngtcp2::endpoint* client::endpoint() { return state_->is_open() ? &state_->endpoint() : nullptr; }
-const socket_stats& client::stats() const { return state_->stats(); }
+/// Null where nobody waits for it any more: the connection is closed.
+std::unique_ptr<link::handler> client_state::connected(const attempt_ref& a, link::connection& c, time_point now) {
+    if (!attempts_.contains(a)) return nullptr;
+    const auto state = std::make_shared<session_state>(of_);
+    state->is_webtransport = a->where.webtransport;
+    // The WebTransport request has the path.
+    auto made = of_->connected(role::client, c, now, a->where.webtransport ? std::string{} : a->where.path, state);
+    if (!made) {
+        answer(a, make_error(errc::unsupported));
+        return nullptr;
+    }
+    state->path = a->where.path;
+    answer(a, {}, session{state, true});
+    of_->wake();
+    return made;
+}
+
+} // namespace detail
+
+client::client(asio::origin origin, client_options o)
+    : origin_(std::move(origin)), state_(std::make_shared<detail::client_state>(origin_.state(), std::move(o))) {}
+
+client& client::operator=(client&& other) noexcept {
+    if (state_) state_->end();
+    origin_ = std::move(other.origin_);
+    state_ = std::move(other.state_);
+    return *this;
+}
+
+client::~client() {
+    if (state_) state_->end();
+}
+
+void client::connect(const std::shared_ptr<detail::client_state>& state, const std::string& url,
+    const connect_request& how, detail::completion<session>::handler handler) {
+    state->connect(url, how, {std::move(handler), state->executor()});
+}
 
 } // namespace moqlite::asio

@@ -18,7 +18,7 @@ client_link::client_link(boost::asio::any_io_executor on, client_link_options o,
 
 client_link::~client_link() = default;
 
-session& client_link::get() noexcept { return *line_->active_session; }
+moqlite::session& client_link::get() noexcept { return *line_->active_session; }
 
 void client_link::log(link::log_level level, const std::string& text) const {
     if (options_.transport.quic.log) options_.transport.quic.log(level, text);
@@ -88,7 +88,8 @@ std::unique_ptr<link::handler> client_link::start_session(line& l, link::connect
     l.active_session.emplace(role::client, *spoken, std::move(o), now);
     user_.connected(c);
     auto handle = [this, &l](const event& e) { on_event(l, e); };
-    return std::make_unique<link::session_handler<session*, decltype(handle)>>(&*l.active_session, std::move(handle));
+    return std::make_unique<link::session_handler<moqlite::session*, decltype(handle)>>(
+        &*l.active_session, std::move(handle));
 }
 
 void client_link::on_event(line& l, const event& e) {

@@ -11,7 +11,7 @@
 namespace moqlite::programs {
 
 struct listener {
-    std::string where;         ///< HOST:PORT as asio::server::listen() takes it; without HOST every address.
+    std::string where;         ///< HOST:PORT as asio::quic_server::listen() takes it; without HOST every address.
     bool ipv6_only = false;    ///< A wildcard that leaves IPv4 to another listener of the same port.
     bool follows_port = false; ///< Port 0: use the free port of the listener before it.
 };

@@ -79,7 +79,7 @@ bool shard::listen(const listener& what, const asio::certificate& certificate,
     o.quic.log = adapter_log(log_style::service);
     o.quic.qlog = qlog_;
     o.before_pump = [this](time_point now) { turn(now); };
-    auto& server = servers_.emplace_back(std::make_unique<asio::server>(on_, std::move(o)));
+    auto& server = servers_.emplace_back(std::make_unique<asio::quic_server>(on_, std::move(o)));
     return server->listen(
         address, certificate.configuration, accept_handler(is_on_loopback(address), std::move(own_names)), why);
 }

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <moqlite/asio/server.hpp>
+#include <moqlite/asio/quic_server.hpp>
 #include <moqlite/asio/tls.hpp>
 #include <moqlite/link/accept.hpp>
 #include <moqlite/nghttp3/stats.hpp>
@@ -96,7 +96,7 @@ private:
     std::unordered_map<std::uint64_t, tally> broken_rules_;
     std::unordered_map<std::uint64_t, tally> announcements_;
     std::shared_ptr<nghttp3::stats> http3_ = std::make_shared<nghttp3::stats>();
-    std::vector<std::unique_ptr<asio::server>> servers_;
+    std::vector<std::unique_ptr<asio::quic_server>> servers_;
 };
 
 } // namespace moqlite::programs

@@ -5,9 +5,9 @@
 #include <boost/asio/io_context.hpp>
 #include <functional>
 #include <memory>
-#include <moqlite/asio/client.hpp>
 #include <moqlite/asio/host_port.hpp>
-#include <moqlite/asio/server.hpp>
+#include <moqlite/asio/quic_client.hpp>
+#include <moqlite/asio/quic_server.hpp>
 
 #include <catch2/generators/catch_generators.hpp>
 #include <cerrno>
@@ -82,8 +82,8 @@ struct loopback {
     }
 
     net::io_context context;
-    asio::server server;
-    asio::client client;
+    asio::quic_server server;
+    asio::quic_client client;
     std::vector<recorder*> at_server, at_client;
     std::vector<std::string> failures;
 };
@@ -268,7 +268,7 @@ TEST_CASE("a kernel that begins to refuse large packets is given small ones", "[
 
 TEST_CASE("listening twice on one port fails with the reason") {
     loopback net;
-    asio::server second{net.context.get_executor()};
+    asio::quic_server second{net.context.get_executor()};
     std::string why;
     const auto where = to_string(net.server.local_address());
     CHECK_FALSE(second.listen(where, server_tls(), net.keep(net.at_server), why));

@@ -7,7 +7,7 @@
 #include <list>
 #include <memory>
 #include <moqlite/asio/client_link.hpp>
-#include <moqlite/asio/server.hpp>
+#include <moqlite/asio/quic_server.hpp>
 #include <moqlite/link/session_handler.hpp>
 #include <optional>
 
@@ -50,7 +50,7 @@ struct far_end {
     }
     std::list<session> sessions;
     std::vector<link::connection*> connections;
-    asio::server server;
+    asio::quic_server server;
 };
 
 asio::client_link_options to_port(std::uint16_t port) {

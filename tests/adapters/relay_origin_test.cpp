@@ -6,7 +6,7 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <functional>
 #include <memory>
-#include <moqlite/asio/client.hpp>
+#include <moqlite/asio/quic_client.hpp>
 #include <moqlite/nghttp3/client.hpp>
 
 namespace moqlite::test::relay_origin_test {
@@ -58,7 +58,7 @@ private:
 
     boost::asio::io_context context_;
     relay_process relay_;
-    asio::client client_;
+    asio::quic_client client_;
     std::uint16_t port_ = 0;
 };
 

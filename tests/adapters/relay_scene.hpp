@@ -10,7 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <moqlite/asio/client.hpp>
+#include <moqlite/asio/quic_client.hpp>
 #include <moqlite/link/session_handler.hpp>
 #include <moqlite/session/acceptor.hpp>
 #include <set>
@@ -247,7 +247,7 @@ public:
     guest publisher, watcher;
     std::deque<guest> guests;
     transfer media{context, publisher, watcher};
-    asio::client well_behaved, hostile;
+    asio::quic_client well_behaved, hostile;
     std::uint16_t port = 0;
 
 private:

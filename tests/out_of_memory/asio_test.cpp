@@ -6,8 +6,8 @@
 #include <boost/asio/io_context.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <memory>
-#include <moqlite/asio/client.hpp>
-#include <moqlite/asio/server.hpp>
+#include <moqlite/asio/quic_client.hpp>
+#include <moqlite/asio/quic_server.hpp>
 #include <new>
 
 using namespace moqlite;
@@ -48,7 +48,7 @@ private:
         }
     }
     boost::asio::io_context io_{1};
-    asio::server server_{io_.get_executor()};
+    asio::quic_server server_{io_.get_executor()};
 };
 
 enum class outcome : std::uint8_t { none, connected, failed };
@@ -56,7 +56,7 @@ enum class outcome : std::uint8_t { none, connected, failed };
 /// Whether a new client is served within seconds.
 outcome connect_to(listening_server& server, const ngtcp2::tls& with) {
     boost::asio::io_context io{1};
-    asio::client client{io.get_executor()};
+    asio::quic_client client{io.get_executor()};
     auto result = outcome::none;
     client.connect(
         {.host = "127.0.0.1", .port = server.port(), .server_name = "localhost", .alpn = {"moq-lite-05"}, .tls = with},

@@ -10,7 +10,7 @@
 #include <cstdlib>
 #include <map>
 #include <memory>
-#include <moqlite/asio/server.hpp>
+#include <moqlite/asio/quic_server.hpp>
 #include <string>
 
 using namespace moqlite;
@@ -91,7 +91,7 @@ int main(int argc, char** argv) {
     const auto print = self ? ngtcp2::fingerprint(*self, why) : std::nullopt;
     const auto tls = print ? ngtcp2::tls::server(*self, {"moq-lite-05"}, why) : std::nullopt;
     boost::asio::io_context context;
-    asio::server server{context.get_executor()};
+    asio::quic_server server{context.get_executor()};
     const auto accept = [code](link::connection& c, time_point) { return std::make_unique<refuser>(c, code); };
     if (!tls || !server.listen("127.0.0.1:0", *tls, accept, why)) fail(why);
     std::printf("listening %s %s\n", to_string(server.local_address()).c_str(), print->c_str());

@@ -6,9 +6,9 @@
 namespace moqlite::asio {
 
 struct client_link::line {
-    std::optional<session> active_session;  ///< Outlives the connection, which points to it.
-    link::connection* connection = nullptr; ///< Until the session is over.
-    std::optional<client> socket;
+    std::optional<moqlite::session> active_session; ///< Outlives the connection, which points to it.
+    link::connection* connection = nullptr;         ///< Until the session is over.
+    std::optional<quic_client> socket;
 };
 
 /// Until the close has been sent, or times out.

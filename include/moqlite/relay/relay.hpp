@@ -15,6 +15,7 @@
 #include <moqlite/relay/cache.hpp>
 #include <moqlite/relay/info_table.hpp>
 #include <moqlite/relay/notices.hpp>
+#include <moqlite/relay/relay_stats.hpp>
 #include <moqlite/relay/share.hpp>
 #include <moqlite/relay/track.hpp>
 #include <moqlite/session/acceptor.hpp>
@@ -38,20 +39,6 @@ struct relay_options {
     hop_id origin{};           ///< Our own hop id, unique to every relay; 0: unset, and loops are not detected.
     time_point epoch{};        ///< Epoch of synthesised timestamps: one per process.
     bool reports_path = false; ///< The transport calls path_measured(), and subscribers may ask for it (PROBE).
-};
-
-struct relay_stats {
-    std::size_t sessions = 0;
-    std::size_t broadcasts = 0;
-    std::size_t tracks = 0;
-    std::size_t readers = 0;
-    std::size_t cached_bytes = 0;       ///< Complete groups in the cache.
-    std::size_t memory = 0;             ///< Bytes of slabs in use: cached, arriving, and held by readers.
-    std::uint64_t groups_lost = 0;      ///< Groups not delivered to a reader that wanted them.
-    std::uint64_t groups_too_old = 0;   ///< Those among them that were older than the reader's Max Age.
-    std::uint64_t requests_refused = 0; ///< Beyond a session's share of a publisher, or the publisher's limit.
-    std::uint64_t requests_overdue = 0; ///< TRACKs and FETCHes that a publisher did not answer, or continue, in time.
-    std::uint64_t datagrams_lost = 0;   ///< Not forwarded: the reader's version has none, or the datagram is too large.
 };
 
 /// Give each session its inputs, and handle() its events; poll_ready() returns the sessions that need a pump, whatever
@@ -112,6 +99,8 @@ public:
     /// Keeps the cache within its bounds and runs the timers. Call it once a turn; it is free when there is nothing to
     /// do.
     void tick(time_point now);
+    /// Local ends have commanded something that the next tick() handles.
+    [[nodiscard]] bool has_local_work() const noexcept { return !local_ready_.empty(); }
     /// Returns memory kept for reuse to the heap.
     void trim() noexcept { pool_.trim(); }
     /// The memory of all groups here; for those of local ends, too.

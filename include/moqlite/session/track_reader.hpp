@@ -58,7 +58,8 @@ public:
         return std::nullopt;
     }
 
-    // The same group by group: next_group(), then next_in_group() and consume() until at_group_end(), then pass_group().
+    // The same group by group: next_group(), then next_in_group() and consume() until at_group_end(), then
+    // pass_group().
 
     /// The group to read next, or being read; nullopt: it has not begun to arrive, or nothing will.
     [[nodiscard]] std::optional<group_sequence> next_group() {
@@ -93,6 +94,8 @@ public:
         auto& g = groups_.at(*next_);
         return g.complete && !g.cursor.next();
     }
+    /// Its log.
+    [[nodiscard]] const group_ref& log() const { return groups_.at(*next_).log; }
     /// Goes on to the group after it. What has not been read of it is lost.
     void pass_group() {
         const auto found = groups_.find(*next_);
@@ -152,6 +155,8 @@ public:
     [[nodiscard]] bool following() const noexcept { return cut_.has_value(); }
     /// Number of successors subscribed to, each from its newest group.
     [[nodiscard]] std::uint64_t restarts() const noexcept { return restarts_; }
+    /// The current subscription, whose events concern it; nullopt: there is none.
+    [[nodiscard]] std::optional<subscribe_id> subscription() const noexcept { return subscription_; }
     /// The current subscription has been answered.
     [[nodiscard]] bool answered() const noexcept { return answered_; }
     /// The position to resume from over another session, by `start` and `skip`; nullopt: the start is not known. After
@@ -167,8 +172,7 @@ public:
 
 private:
     struct arriving {
-        arriving(group_id i, group_ref g, bool lent) noexcept
-            : id(i), log(g), cursor(std::move(g)), is_shared(lent) {}
+        arriving(group_id i, group_ref g, bool lent) noexcept : id(i), log(g), cursor(std::move(g)), is_shared(lent) {}
         group_id id;
         group_ref log;
         frame_cursor cursor;
@@ -176,7 +180,7 @@ private:
         std::uint64_t held = 0; ///< Payload bytes not consumed yet.
         std::uint64_t read = 0;
         std::uint64_t skip = 0; ///< Payload bytes still to skip.
-        bool is_shared; ///< The publisher, in this process, writes the log.
+        bool is_shared;         ///< The publisher, in this process, writes the log.
         bool complete = false;
     };
 

@@ -6,8 +6,8 @@
 #include <boost/asio/io_context.hpp>
 #include <cstdlib>
 #include <iostream>
-#include <moqlite/asio/client.hpp>
-#include <moqlite/asio/server.hpp>
+#include <moqlite/asio/quic_client.hpp>
+#include <moqlite/asio/quic_server.hpp>
 #include <moqlite/core/version.hpp>
 #include <moqlite/nghttp3/client.hpp>
 #include <string>
@@ -33,7 +33,7 @@ inline link::log_function log_of(const char* role) {
 }
 
 /// Listens on a free port of 127.0.0.1, with a fresh certificate.
-inline void listen(asio::server& server, std::vector<std::string> alpn, link::accept_function accept) {
+inline void listen(asio::quic_server& server, std::vector<std::string> alpn, link::accept_function accept) {
     std::string why;
     const auto who = ngtcp2::generate_identity({.names = {"localhost"}}, why);
     if (!who) give_up(why);
@@ -49,14 +49,15 @@ inline link::accept_function by_webtransport(std::string protocol, link::accept_
 }
 
 /// Closes the client's connections, and then ends the program.
-inline void leave(boost::asio::io_context& io, asio::client& client) {
+inline void leave(boost::asio::io_context& io, asio::quic_client& client) {
     client.shutdown(app_error::cancel, "", std::chrono::milliseconds{500}, [&io] { io.stop(); });
 }
 
 /// Opens `count` connections, a few at a time: a burst of handshakes would time out.
 class dialer {
 public:
-    dialer(asio::client& client, std::uint16_t port, std::string alpn, unsigned count, link::accept_function accept)
+    dialer(
+        asio::quic_client& client, std::uint16_t port, std::string alpn, unsigned count, link::accept_function accept)
         : client_{client}, left_{count}, accept_{std::move(accept)} {
         std::string why;
         const auto tls = ngtcp2::tls::client(ngtcp2::trust::insecure(), why);
@@ -78,7 +79,7 @@ private:
             [](const link::closed& how) { give_up(how.reason); });
     }
 
-    asio::client& client_;
+    asio::quic_client& client_;
     unsigned left_;
     link::accept_function accept_;
     std::optional<asio::connect_options> whom_;

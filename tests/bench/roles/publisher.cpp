@@ -90,7 +90,7 @@ private:
     std::optional<source> live_, bulk_;
     link::connection* connection_ = nullptr;
     bool going_ = false;
-    asio::client client_;
+    asio::quic_client client_;
     dialer dialer_;
     channel channel_;
 };

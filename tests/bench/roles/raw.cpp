@@ -100,7 +100,7 @@ private:
     std::uint64_t due_ = 0;   ///< Frames.
     std::uint64_t first_ = 0; ///< The first frame of this rate.
     time_point began_{};
-    asio::server server_;
+    asio::quic_server server_;
     channel channel_;
 };
 
@@ -131,7 +131,7 @@ private:
     net::io_context io_{1};
     std::uint64_t bytes_ = 0;
     unsigned made_ = 0;
-    asio::client client_;
+    asio::quic_client client_;
     dialer dialer_;
     channel channel_;
 };

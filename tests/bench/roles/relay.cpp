@@ -135,7 +135,7 @@ private:
     relay relay_;
     std::unordered_map<std::uint64_t, link::connection*> connections_;
     nlohmann::json closed_ = nlohmann::json::array();
-    asio::server server_;
+    asio::quic_server server_;
     channel channel_;
 };
 

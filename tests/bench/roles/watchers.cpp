@@ -87,7 +87,7 @@ private:
     double allowance_ = 0;
     double last_ = seconds_now();
     bool ready_ = false;
-    asio::client client_;
+    asio::quic_client client_;
     dialer dialer_;
     channel channel_;
 };

@@ -38,8 +38,8 @@ int run() {
     if (!server_tls || !client_tls) return std::printf("%s\n", why.c_str()), 1;
 
     boost::asio::io_context io{1};
-    moqlite::asio::server server{io.get_executor()};
-    moqlite::asio::client client{io.get_executor()};
+    moqlite::asio::quic_server server{io.get_executor()};
+    moqlite::asio::quic_client client{io.get_executor()};
     scene::subscriber viewer;
 
     const auto accept = [](link::connection&, time_point now) {

@@ -69,9 +69,8 @@ inline std::optional<event> local_session::grown(arriving& a) {
             reported_bytes_ = p->data.size();
             a.pass();
             a.wake();
-            const auto subscription = a.of != nullptr ? a.of->id : no_subscription;
-            return frame_data{
-                a.id, subscription, g.sequence(), g.subgroup(), p->object, p->size, p->offset, p->time, p->data};
+            const auto whose = a.of != nullptr ? a.of->id : no_subscription;
+            return frame_data{a.id, whose, g.sequence(), g.subgroup(), p->object, p->size, p->offset, p->time, p->data};
         }
     }
     a.pass();
@@ -138,7 +137,8 @@ inline std::optional<event> local_session::announced(watching& w, announcements:
         return broadcast_ended{w.id, path_};
     }
     // Which publisher it is, so that a successor is reported as one.
-    const auto who = best->hops.empty() || best->hops.front() == hop_id{} ? best->source + 1 : number(best->hops.front());
+    const auto who =
+        best->hops.empty() || best->hops.front() == hop_id{} ? best->source + 1 : number(best->hops.front());
     const auto digest = static_cast<std::uint32_t>(who ^ (who >> 32)) | 1;
     hops_ = best->hops;
     const auto cost = best->cost;

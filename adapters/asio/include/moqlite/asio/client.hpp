@@ -1,58 +1,65 @@
-// Outgoing QUIC connections, many on one UDP socket, on your executor, which must run one thing at a
-// time.
+// Connects to servers, by native QUIC (moqt://) or WebTransport (https://).
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
-#include <cstdint>
-#include <functional>
+#include <chrono>
 #include <memory>
+#include <moqlite/asio/completion.hpp>
 #include <moqlite/asio/options.hpp>
-#include <moqlite/link/connection.hpp>
-#include <moqlite/ngtcp2/endpoint.hpp>
-#include <moqlite/ngtcp2/tls.hpp>
+#include <moqlite/asio/origin.hpp>
+#include <moqlite/asio/session.hpp>
+#include <moqlite/asio/tls.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace moqlite::asio {
 
-/// The target of a connection, and the identity to verify.
-struct connect_options {
-    std::string host; ///< A DNS name, or an IP address without brackets.
-    std::uint16_t port = 0;
-    std::string server_name{}; ///< Expected in the certificate; empty: `host`.
-    std::vector<std::string> alpn;
-    ngtcp2::tls tls;
-    /// As in ngtcp2::target, for the first address that is tried. Early data only to an address that has answered
-    /// before, or is the only one: it ends the search.
-    ngtcp2::resumption resume = ngtcp2::resumption::none;
-    std::vector<std::byte> ticket{};
-    std::function<void(byte_view ticket)> on_ticket{};
+namespace detail {
+class client_state;
+} // namespace detail
+
+struct client_options {
+    trust trusted = trust::system_roots(); ///< Which servers to trust.
+    std::vector<std::string> protocols{};  ///< Offered, preferred first; empty: all stable versions.
+    options transport{};                   ///< Of the socket. before_pump is not used.
 };
 
-/// The destructor, not to be called from its callbacks, ends its connections silently and drops
-/// pending connects. Call all members on the executor, on which all callbacks run.
+struct connect_request {
+    duration timeout = std::chrono::seconds{10}; ///< Name resolution included.
+};
+
+/// Its sessions share one socket and one origin. Destroying it ends them silently.
 class client {
 public:
-    explicit client(boost::asio::any_io_executor, options = {});
+    /// With an origin of its own.
+    explicit client(boost::asio::any_io_executor on, client_options o = {})
+        : client(asio::origin{std::move(on)}, std::move(o)) {}
+    explicit client(asio::origin origin, client_options o = {});
+    client(client&&) noexcept = default;
+    client& operator=(client&&) noexcept;
     ~client();
-    client(const client&) = delete;
-    client& operator=(const client&) = delete;
 
-    /// Resolves, tries the addresses in order, and calls either `accept`, for the connection's
-    /// handler, or `failed`, once, and not from within connect().
-    void connect(connect_options, link::accept_function accept, link::failed_function failed);
+    [[nodiscard]] const asio::origin& origin() const noexcept { return origin_; }
 
-    /// As server::shutdown(); pending connects fail.
-    void shutdown(app_error code, std::string_view reason, duration grace, std::function<void()> done);
-
-    /// Null until the first connect().
-    [[nodiscard]] ngtcp2::endpoint* endpoint();
-    [[nodiscard]] const socket_stats& stats() const;
+    /// void(error_code, session). All addresses of a host are tried, IPv6 and IPv4 in turns.
+    template <class Token = boost::asio::deferred_t>
+    auto async_connect(std::string url, const connect_request& how, Token&& token = {}) {
+        return detail::initiate<session>(
+            std::forward<Token>(token), [state = state_, url = std::move(url), how](
+                                            auto handler) { connect(state, url, how, std::move(handler)); });
+    }
+    template <class Token = boost::asio::deferred_t>
+        requires(!std::convertible_to<Token, connect_request>)
+    auto async_connect(std::string url, Token&& token = {}) {
+        return async_connect(std::move(url), connect_request{}, std::forward<Token>(token));
+    }
 
 private:
-    class state;
-    std::shared_ptr<state> state_;
+    static void connect(const std::shared_ptr<detail::client_state>&, const std::string& url, const connect_request&,
+        detail::completion<session>::handler);
+    asio::origin origin_;
+    std::shared_ptr<detail::client_state> state_;
 };
 
 } // namespace moqlite::asio

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <moqlite/asio/client.hpp>
+#include <moqlite/asio/quic_client.hpp>
 #include <moqlite/asio/url.hpp>
 #include <moqlite/session/session.hpp>
 #include <optional>
@@ -63,7 +63,7 @@ public:
 
     void connect();
     /// Precondition: between connected() and parted().
-    [[nodiscard]] session& get() noexcept;
+    [[nodiscard]] moqlite::session& get() noexcept;
     /// Sends the effects of commands given outside of a turn.
     void wake();
     /// After GOAWAY: a successor is being sought.

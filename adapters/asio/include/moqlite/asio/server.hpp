@@ -1,50 +1,149 @@
-// A QUIC server on your executor, which must run one thing at a time: one thread, or a strand.
+// Serves sessions by native QUIC and WebTransport, on one port.
 #pragma once
 
-#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <chrono>
+#include <concepts>
 #include <functional>
 #include <memory>
+#include <moqlite/asio/completion.hpp>
 #include <moqlite/asio/options.hpp>
-#include <moqlite/link/connection.hpp>
-#include <moqlite/ngtcp2/endpoint.hpp>
-#include <moqlite/ngtcp2/tls.hpp>
+#include <moqlite/asio/origin.hpp>
+#include <moqlite/asio/session.hpp>
+#include <moqlite/asio/tls.hpp>
+#include <moqlite/session/scope.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace moqlite::asio {
 
-/// The destructor, not to be called from its callbacks, ends its connections silently; shutdown()
-/// closes them. Call all members on the executor, on which all callbacks run.
-class server {
+namespace detail {
+class server_state;
+} // namespace detail
+
+/// Where a server's certificate comes from.
+class server_identity {
 public:
-    explicit server(boost::asio::any_io_executor, options = {});
-    ~server();
-    server(const server&) = delete;
-    server& operator=(const server&) = delete;
+    /// PEM files: the chain, leaf first, and its key; read again when they change.
+    [[nodiscard]] static server_identity files(std::string chain, std::string key);
+    /// Self-signed, for these names, and renewed in time: for development. Clients pin server::fingerprint().
+    [[nodiscard]] static server_identity generated(std::vector<std::string> names = {"localhost", "127.0.0.1", "::1"});
 
-    /// `where` is HOST:PORT with a numeric host or none (any address, IPv4 and IPv6 on one socket);
-    /// port 0 takes a free one. `accept` makes the handler of each connection, whose alpn() is known.
-    [[nodiscard]] bool listen(std::string_view where, ngtcp2::tls, link::accept_function accept, std::string& why);
-
-    [[nodiscard]] const link::address& local_address() const;
-
-    /// Later handshakes use this configuration; existing connections do not change.
-    void renew(ngtcp2::tls);
-    /// Refuses new connections.
-    void refuse();
-    /// Closes every connection with `code`, then calls `done`: when the last closing period is over,
-    /// within `grace` at the latest.
-    void shutdown(app_error code, std::string_view reason, duration grace, std::function<void()> done);
-
-    /// Call after std::bad_alloc has left the executor: restores waits that may have been lost.
-    void resume();
-
-    [[nodiscard]] ngtcp2::endpoint& endpoint();
-    [[nodiscard]] const socket_stats& stats() const;
+    [[nodiscard]] certificate_store open(std::vector<std::string> alpn) const;
 
 private:
-    class state;
-    std::shared_ptr<state> state_;
+    std::string chain_, key_;
+    std::vector<std::string> names_;
+};
+
+struct server_options {
+    server_identity tls = server_identity::generated();
+    std::vector<std::string> protocols{}; ///< Accepted; empty: all stable versions.
+    /// Origins of pages that may connect by WebTransport, "*" for all; empty: pages of our own host.
+    std::vector<std::string> allow_origin{};
+    options transport{}; ///< Of each socket. before_pump is not used.
+};
+
+/// The answer to a peer that asks to be admitted.
+struct admission_answer {
+    bool is_admitted = false;
+    scope allowed{}; ///< Where is_admitted: its root is the path that the peer asked for, unless set.
+    app_error code = app_error::unauthorized;
+    std::string reason{};
+};
+
+/// A peer asks to be admitted.
+class admission {
+public:
+    admission(std::string path, std::string remote, bool webtransport)
+        : path_(std::move(path)), remote_(std::move(remote)), webtransport_(webtransport) {}
+    /// Of the URL, without the query: "/demo".
+    [[nodiscard]] std::string_view path() const noexcept;
+    /// The value of a name in the URL's query, decoded; "": there is none.
+    [[nodiscard]] std::string query(std::string_view name) const;
+    [[nodiscard]] const std::string& remote() const noexcept { return remote_; }
+    [[nodiscard]] bool is_webtransport() const noexcept { return webtransport_; }
+
+    /// Admits it to what is below its path.
+    [[nodiscard]] admission_answer accept() const {
+        return {.is_admitted = true, .allowed = {.root = std::string(path())}};
+    }
+    [[nodiscard]] static admission_answer accept(scope allowed) {
+        return {.is_admitted = true, .allowed = std::move(allowed)};
+    }
+    [[nodiscard]] static admission_answer refuse(app_error code = app_error::unauthorized, std::string reason = {}) {
+        return {.code = code, .reason = std::move(reason)};
+    }
+
+private:
+    std::string path_;
+    std::string remote_;
+    bool webtransport_;
+};
+
+/// Destroying it ends its sessions silently.
+class server {
+public:
+    explicit server(asio::origin origin, server_options o = {});
+    server(server&&) noexcept = default;
+    server& operator=(server&&) noexcept;
+    ~server();
+
+    /// Decides about each peer; without it, all are admitted to what is below their path. If `decide` throws, the peer
+    /// is refused.
+    void on_admission(std::function<admission_answer(const admission&)> decide);
+    /// Called with each session that was admitted.
+    void on_session(std::function<void(session)> f);
+    /// The same with a coroutine; an exception that leaves it closes its session, and is logged.
+    template <class F>
+        requires std::same_as<std::invoke_result_t<F&, session>, boost::asio::awaitable<void>>
+    void on_session(F f) {
+        on_session(std::function<void(session)>{[on = origin_.get_executor(), f, log = logger()](session s) {
+            boost::asio::co_spawn(on, run(f, std::move(s)), log);
+        }});
+    }
+
+    /// Listens on HOST:PORT, a numeric address or none (any); port 0 takes a free one. Call it for each address.
+    [[nodiscard]] error_code listen(std::string_view where);
+    /// The addresses: "127.0.0.1:4443".
+    [[nodiscard]] std::vector<std::string> addresses() const;
+    /// SHA-256 of the certificate, in hex; "" before listen().
+    [[nodiscard]] std::string fingerprint() const;
+    [[nodiscard]] std::size_t sessions() const noexcept;
+
+    /// void(error_code): listens, and completes when the server has been shut down, or cannot listen.
+    template <class Token = boost::asio::deferred_t>
+    auto async_serve(std::string where, Token&& token = {}) {
+        return detail::initiate<>(std::forward<Token>(token),
+            [state = state_, where = std::move(where)](auto handler) { serve(state, where, std::move(handler)); });
+    }
+    /// void(error_code): refuses new connections, asks the peers to reconnect, to `uri` or the same address, and waits
+    /// until they have left; closes the others after `grace` with goaway_timeout. Ends within `grace` and a second.
+    template <class Token = boost::asio::deferred_t>
+    auto async_shutdown(duration grace, std::string uri, Token&& token = {}) {
+        return detail::initiate<>(
+            std::forward<Token>(token), [state = state_, grace, uri = std::move(uri)](
+                                            auto handler) { shutdown(state, grace, uri, std::move(handler)); });
+    }
+    /// Ends every session at once.
+    void close(app_error code = app_error::cancel, std::string_view reason = {});
+
+private:
+    template <class F>
+    static boost::asio::awaitable<void> run(F f, session s) {
+        co_await f(std::move(s));
+    }
+    [[nodiscard]] std::function<void(std::exception_ptr)> logger() const;
+    static void serve(
+        const std::shared_ptr<detail::server_state>&, const std::string& where, detail::completion<>::handler);
+    static void shutdown(const std::shared_ptr<detail::server_state>&, duration grace, const std::string& uri,
+        detail::completion<>::handler);
+    asio::origin origin_;
+    std::shared_ptr<detail::server_state> state_;
 };
 
 } // namespace moqlite::asio

@@ -1,0 +1,157 @@
+// What an origin and all that is made from it share: the relay, its two local ends, and who waits for what.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <moqlite/asio/origin.hpp>
+#include <moqlite/link/connection.hpp>
+#include <moqlite/link/session_handler.hpp>
+#include <moqlite/relay/relay.hpp>
+#include <moqlite/session/local_session.hpp>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+namespace moqlite::asio::detail {
+
+class announcements_state;
+class fetch_state;
+class reader_state;
+class session_state;
+class writer_state;
+
+struct waiter_tag;
+/// Has pending operations. When the execution context ends, they are destroyed without completing.
+class waiter : public moqlite::detail::list_hook<waiter_tag> {
+public:
+    virtual void abandon() noexcept = 0;
+
+protected:
+    ~waiter() = default;
+};
+
+/// Waits for a broadcast, and is kept by the origin until it has been handed out.
+class starter {
+public:
+    virtual ~starter() = default;
+    virtual void announced() = 0;
+};
+
+/// One at a time on its executor. User code never runs within its members: all completions are posted.
+class origin_state final : public std::enable_shared_from_this<origin_state> {
+public:
+    origin_state(boost::asio::any_io_executor, const origin_options&);
+    ~origin_state();
+    origin_state(const origin_state&) = delete;
+    origin_state& operator=(const origin_state&) = delete;
+
+    [[nodiscard]] const boost::asio::any_io_executor& executor() const noexcept { return on_; }
+    [[nodiscard]] moqlite::relay& relay() noexcept { return relay_; }
+    [[nodiscard]] local_session& publishing() noexcept { return publishing_; }
+    [[nodiscard]] local_session& reading() noexcept { return reading_; }
+    [[nodiscard]] const limits& bounds() const noexcept { return bounds_; }
+    void log(link::log_level level, const std::string& text) const {
+        if (log_) log_(level, text);
+    }
+    [[nodiscard]] const link::log_function& log_function() const noexcept { return log_; }
+    void begin();
+    void add(waiter& w) { waiters_.push_back(w); }
+    void abandon() noexcept;
+
+    /// Something was commanded: a turn follows soon.
+    void wake();
+    /// Everything that is due: what ends have commanded, events for them, and sessions with something to send.
+    void turn(time_point now);
+
+    // Sessions with peers.
+
+    /// The handler of a new connection; null: its protocol is not one of ours. `path` of the WebTransport request, or
+    /// of our URL.
+    [[nodiscard]] std::unique_ptr<link::handler> connected(
+        role side, link::connection&, time_point now, std::string path, const std::shared_ptr<session_state>&);
+    void disconnected(std::uint64_t key) noexcept;
+    [[nodiscard]] link::connection* connection_of(std::uint64_t key) noexcept;
+    [[nodiscard]] std::size_t sessions() const noexcept { return connections_.size(); }
+    template <class F>
+    void for_each_session(F&& f) {
+        for (auto& [key, c] : connections_) f(key, *c.on, *c.state);
+    }
+
+    // Publishing (publishing.cpp).
+
+    void announce(const std::string& path);
+    void unannounce(const std::string& path);
+    void add(writer_state&);
+    void remove(writer_state&) noexcept;
+    void set_on_demand(const std::string& prefix, std::function<void(track_request)>);
+    void own(request_id id, writer_state& w) { requests_[id] = &w; }
+    void disown(request_id id) noexcept { requests_.erase(id); }
+    /// Keeps a finished writer until its readers have what they want.
+    void keep(const std::shared_ptr<writer_state>& w) { finishing_.insert(w); }
+    void release(const std::shared_ptr<writer_state>& w) noexcept { finishing_.erase(w); }
+
+    // Reading (reading.cpp).
+
+    void watch_all();
+    void await_announcement(const std::string& path, const std::shared_ptr<starter>&);
+    void index_path(reader_state&);
+    void forget(reader_state&) noexcept;
+    void keep_starting(const std::shared_ptr<starter>& s) { starting_.insert(s); }
+    void release_starting(const std::shared_ptr<starter>& s) noexcept { starting_.erase(s); }
+    void index(reader_state&, std::optional<subscribe_id> before, std::optional<subscribe_id> now);
+    void set_deadline(reader_state&, std::optional<time_point> before, std::optional<time_point> at);
+    void add(group_id, const std::shared_ptr<fetch_state>&);
+    void remove(group_id) noexcept;
+    void add(watch_id, announcements_state&);
+    void remove(watch_id) noexcept;
+
+private:
+    struct connection_slot;
+    struct connected_peer {
+        link::connection* on;
+        std::shared_ptr<session_state> state;
+    };
+    void handle_notices();
+    void drain_publishing();
+    void drain_reading(time_point now);
+    void published(const event&);
+    void requested(const subscribe_requested&);
+    void read(const event&, time_point now);
+    void announced(const broadcast_available&);
+    void run_deadlines(time_point now);
+    void set_timer();
+
+    boost::asio::any_io_executor on_;
+    limits bounds_;
+    link::log_function log_;
+    boost::asio::steady_timer timer_;
+    std::optional<time_point> timer_at_;
+    moqlite::relay relay_;
+    ready_list ready_; ///< Our local ends.
+    local_session publishing_;
+    local_session reading_;
+    std::unordered_map<std::uint64_t, connected_peer> connections_;
+    std::map<std::string, unsigned, std::less<>> announced_; ///< How often each path was published.
+    std::map<track_name, writer_state*> writers_;
+    std::map<request_id, writer_state*> requests_;
+    std::set<std::shared_ptr<writer_state>> finishing_;
+    std::map<std::string, std::function<void(track_request)>, std::less<>> on_demand_;
+    std::multimap<std::string, std::weak_ptr<starter>, std::less<>> unannounced_; ///< Who waits for a broadcast.
+    std::set<std::shared_ptr<starter>> starting_;
+    std::map<subscribe_id, reader_state*> readers_;
+    std::multimap<std::string, reader_state*, std::less<>> readers_by_path_;
+    std::multimap<time_point, reader_state*> deadlines_;
+    std::map<group_id, std::shared_ptr<fetch_state>> fetches_;
+    std::map<watch_id, announcements_state*> watches_;
+    moqlite::detail::list<waiter, waiter_tag> waiters_;
+    bool watches_all_ = false;
+    bool in_turn_ = false;
+    bool posted_ = false;
+};
+
+} // namespace moqlite::asio::detail

@@ -1,0 +1,80 @@
+// What the handles of one session with a peer share.
+#pragma once
+
+#include "origin_state.hpp"
+
+#include <functional>
+#include <memory>
+#include <moqlite/asio/error.hpp>
+#include <moqlite/asio/session.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace moqlite::asio::detail {
+
+class session_state final : public std::enable_shared_from_this<session_state>, public waiter {
+public:
+    explicit session_state(std::shared_ptr<origin_state> of) : of_(std::move(of)) {
+        of_->add(static_cast<waiter&>(*this));
+    }
+
+    [[nodiscard]] const std::shared_ptr<origin_state>& of() const noexcept { return of_; }
+    [[nodiscard]] const boost::asio::any_io_executor& executor() const noexcept { return of_->executor(); }
+
+    void closed(completion<> done) {
+        if (how_) return done(*how_);
+        closed_.push_back(std::move(done));
+        closed_.back().on_cancel([self = weak_from_this()] {
+            if (const auto here = self.lock()) here->cancel_closed();
+        });
+    }
+    void goaway(completion<std::string> done) {
+        if (goaway_) return done({}, *goaway_);
+        if (how_) return done(make_error(errc::closed), {});
+        leaving_ = std::move(done);
+        leaving_.on_cancel([self = weak_from_this()] {
+            if (const auto here = self.lock()) here->leaving_.abort();
+        });
+    }
+    void left(const std::string& uri) {
+        goaway_ = uri;
+        if (leaving_) std::exchange(leaving_, {})({}, uri);
+    }
+    void ended(const session_closed& how) {
+        if (how_) return;
+        const bool quiet = how.code == app_error::cancel;
+        how_ = quiet ? error_code{} : how.by_peer ? make_error(how.code) : make_error(how.why);
+        for (auto& done : std::exchange(closed_, {})) done(*how_);
+        if (leaving_) std::exchange(leaving_, {})(make_error(errc::closed), {});
+        if (on_end) on_end();
+    }
+    void close(app_error code, std::string_view reason) {
+        if (auto* s = of_->relay().session(key)) s->close(code, reason);
+        of_->wake();
+    }
+    void abandon() noexcept override {
+        for (auto& done : closed_) done.drop();
+        leaving_.drop();
+    }
+
+    std::uint64_t key = 0;
+    std::string protocol, path, remote;
+    bool is_webtransport = false;
+    /// A server's: answers admission_wanted, and counts.
+    std::function<void(const std::string& path)> on_setup;
+    std::function<void()> on_end;
+    [[nodiscard]] bool is_open() const noexcept { return !how_; }
+
+private:
+    void cancel_closed() {
+        for (auto& done : std::exchange(closed_, {})) done.abort();
+    }
+    std::shared_ptr<origin_state> of_;
+    std::optional<error_code> how_;
+    std::vector<completion<>> closed_;
+    std::optional<std::string> goaway_;
+    completion<std::string> leaving_;
+};
+
+} // namespace moqlite::asio::detail

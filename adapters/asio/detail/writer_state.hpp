@@ -1,0 +1,92 @@
+// What the handles of one track that is written here share.
+#pragma once
+
+#include "origin_state.hpp"
+
+#include <memory>
+#include <moqlite/asio/broadcast.hpp>
+#include <moqlite/session/track_writer.hpp>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+namespace moqlite::asio::detail {
+
+class broadcast_state {
+public:
+    broadcast_state(std::shared_ptr<origin_state> of, std::string path) : of_(std::move(of)), path_(std::move(path)) {
+        of_->announce(path_);
+    }
+    broadcast_state(const broadcast_state&) = delete;
+    broadcast_state& operator=(const broadcast_state&) = delete;
+    ~broadcast_state() {
+        if (is_on_demand) of_->set_on_demand(path_, nullptr);
+        of_->unannounce(path_);
+    }
+    [[nodiscard]] const std::shared_ptr<origin_state>& of() const noexcept { return of_; }
+    [[nodiscard]] const std::string& path() const noexcept { return path_; }
+    bool is_on_demand = false;
+
+private:
+    std::shared_ptr<origin_state> of_;
+    std::string path_;
+};
+
+class writer_state final : public std::enable_shared_from_this<writer_state>, public waiter {
+public:
+    writer_state(std::shared_ptr<origin_state> of, track_name what) : of_(std::move(of)), name_(std::move(what)) {
+        of_->add(static_cast<waiter&>(*this));
+    }
+    ~writer_state() { close(); }
+    writer_state(const writer_state&) = delete;
+    writer_state& operator=(const writer_state&) = delete;
+
+    [[nodiscard]] const track_name& name() const noexcept { return name_; }
+    [[nodiscard]] const boost::asio::any_io_executor& executor() const noexcept { return of_->executor(); }
+
+    /// Begins to write; what has waited for that is answered.
+    void begin(const track_options&);
+    /// Refuses what waits.
+    void refuse(app_error code);
+    /// Found by its name no more.
+    void unlist() noexcept {
+        if (std::exchange(listed_, false)) of_->remove(*this);
+    }
+    void list() {
+        of_->add(*this);
+        listed_ = true;
+    }
+
+    void handle(const event&);
+    [[nodiscard]] group_writer open(std::optional<group_sequence> at);
+    void open_when_wanted(completion<group_writer> done);
+    [[nodiscard]] bool is_wanted() const noexcept { return core_ && core_->has_subscribers(); }
+    [[nodiscard]] std::uint64_t groups() const noexcept { return core_ ? core_->groups() : 0; }
+    void grew();
+    void finish();
+    void close() noexcept;
+    void abandon() noexcept override { opening_.drop(); }
+
+private:
+    struct waiting {
+        request_id id{};
+        subscribe_options options;
+    };
+    [[nodiscard]] bool may_open() { return core_->has_subscribers() && core_->has_room(); }
+    void check();
+
+    std::shared_ptr<origin_state> of_;
+    track_name name_;
+    std::optional<moqlite::track_writer<local_session>> core_;
+    std::vector<waiting> waiting_; ///< Subscriptions before begin().
+    std::set<request_id> owned_;   ///< Open subscriptions.
+    completion<group_writer> opening_;
+    bool is_on_demand_ = false;
+    bool listed_ = false;
+    bool finished_ = false;
+
+    friend class origin_state;
+};
+
+} // namespace moqlite::asio::detail

@@ -1,0 +1,141 @@
+// Publishing: a broadcast, its tracks, and their groups. Handles: whoever destroys one ends what it stands for.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <moqlite/asio/completion.hpp>
+#include <moqlite/asio/fwd.hpp>
+#include <moqlite/core/bytes.hpp>
+#include <moqlite/core/error.hpp>
+#include <moqlite/core/track_info.hpp>
+#include <moqlite/session/group.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace moqlite::asio {
+
+namespace detail {
+class origin_state;
+class broadcast_state;
+class writer_state;
+} // namespace detail
+
+/// The present time in text, for examples: "12:34:56".
+[[nodiscard]] std::string now_text();
+/// The timestamp of a frame written now, in milliseconds, as every machine counts them.
+[[nodiscard]] timestamp now_timestamp() noexcept;
+
+/// A group that is being written. One that is destroyed before finish() is aborted: half a group must not look whole.
+class group_writer {
+public:
+    group_writer() = default;
+    group_writer(std::shared_ptr<detail::writer_state> of, group_ref g) noexcept
+        : of_(std::move(of)), group_(std::move(g)) {}
+    group_writer(group_writer&&) noexcept = default;
+    group_writer& operator=(group_writer&& other) noexcept;
+    ~group_writer() { abort(); }
+
+    /// False: it was finished, aborted or moved from.
+    [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(group_); }
+    [[nodiscard]] group_sequence sequence() const noexcept { return group_->sequence(); }
+
+    /// Appends a frame: copies it once, however many read it. errc::group_ended: it has been given up, since nobody may
+    /// wait for it any longer, or memory is short; the next group goes on.
+    error_code write(byte_view frame, timestamp time = now_timestamp());
+    error_code write(std::string_view text, timestamp time = now_timestamp()) { return write(as_bytes(text), time); }
+    /// Begins a frame of `size` bytes, which append() adds as they come.
+    error_code begin_frame(std::uint64_t size, timestamp time = now_timestamp());
+    error_code append(byte_view part);
+    /// No frame follows.
+    error_code finish();
+    /// Its readers are reset with `code`.
+    void abort(app_error code = app_error::cancel) noexcept;
+
+private:
+    error_code grew(result<void> how);
+    std::shared_ptr<detail::writer_state> of_;
+    group_ref group_;
+};
+
+/// Writes one track for everybody who subscribes to it, here and at peers. Destroying it ends the track.
+class track_writer {
+public:
+    track_writer() = default;
+    explicit track_writer(std::shared_ptr<detail::writer_state> state) noexcept : state_(std::move(state)) {}
+    track_writer(track_writer&&) noexcept = default;
+    track_writer& operator=(track_writer&& other) noexcept;
+    ~track_writer() { abort(); }
+
+    [[nodiscard]] explicit operator bool() const noexcept { return state_ != nullptr; }
+
+    /// Opens the next group at once, for a live source: the newest group is kept for those who come late, and what is
+    /// too old for a reader is dropped. `at`: the group's number, if not the next.
+    [[nodiscard]] group_writer open_group(std::optional<group_sequence> at = {});
+    /// Opens the next group when somebody wants it, and every reader that accepts no loss has room for it: for a file.
+    /// void(error_code, group_writer). errc::closed: the track has ended. One at a time: errc::too_many_requests.
+    template <class Token = boost::asio::deferred_t>
+    auto async_open_group(Token&& token = {}) {
+        return detail::initiate<group_writer>(std::forward<Token>(token),
+            [state = state_](auto handler) { open_group_when_wanted(state, std::move(handler)); });
+    }
+
+    /// Nobody is subscribed.
+    [[nodiscard]] bool unwanted() const noexcept;
+    /// Groups begun so far.
+    [[nodiscard]] std::uint64_t groups() const noexcept;
+    /// The track ends here; its readers get what was written.
+    void finish();
+    /// The same at once: what has not been delivered is cut off.
+    void abort() noexcept;
+
+private:
+    static void open_group_when_wanted(
+        const std::shared_ptr<detail::writer_state>&, detail::completion<group_writer>::handler);
+    std::shared_ptr<detail::writer_state> state_;
+};
+
+struct track_options {
+    track_info info{};                      ///< The answer to TRACK.
+    std::size_t hold_max = 8 * 1024 * 1024; ///< Bytes of groups kept for subscribers.
+};
+
+/// A name that is announced while this lives.
+class broadcast {
+public:
+    broadcast() = default;
+    explicit broadcast(std::shared_ptr<detail::broadcast_state> state) noexcept : state_(std::move(state)) {}
+    broadcast(broadcast&&) noexcept = default;
+    broadcast& operator=(broadcast&&) noexcept = default;
+    ~broadcast() = default;
+
+    [[nodiscard]] explicit operator bool() const noexcept { return state_ != nullptr; }
+    [[nodiscard]] const std::string& path() const noexcept;
+    /// A track of it. A second writer of one name replaces the first, whose track ends.
+    [[nodiscard]] track_writer track(std::string_view name, const track_options& options = {});
+
+private:
+    std::shared_ptr<detail::broadcast_state> state_;
+};
+
+/// Somebody has subscribed to a track that only an on-demand handler can make. Destroying it refuses it.
+class track_request {
+public:
+    explicit track_request(std::shared_ptr<detail::writer_state> state) noexcept : state_(std::move(state)) {}
+    track_request(track_request&&) noexcept = default;
+    track_request& operator=(track_request&&) noexcept = default;
+    ~track_request() {
+        if (state_ != nullptr) reject(app_error::not_found);
+    }
+    [[nodiscard]] const std::string& broadcast() const noexcept;
+    [[nodiscard]] const std::string& track() const noexcept;
+    /// Its writer; the last subscriber's leaving is seen by track_writer::unwanted(), and completes a pending
+    /// async_open_group() with operation_aborted.
+    [[nodiscard]] track_writer accept(const track_options& options = {});
+    void reject(app_error code);
+
+private:
+    std::shared_ptr<detail::writer_state> state_;
+};
+
+} // namespace moqlite::asio

@@ -1,0 +1,108 @@
+// How operations of the application API start and complete.
+#pragma once
+
+#include <boost/asio/any_completion_executor.hpp>
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/execution/outstanding_work.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/prefer.hpp>
+#include <boost/system/error_code.hpp>
+#include <tuple>
+#include <utility>
+
+namespace moqlite::asio {
+
+using boost::system::error_code;
+
+namespace detail {
+
+/// A pending operation. It completes exactly once, by a handler that is posted, never inline: with its results, or
+/// with operation_aborted if it is destroyed.
+template <class... Results>
+class completion {
+public:
+    using signature = void(error_code, Results...);
+    using handler = boost::asio::any_completion_handler<signature>;
+
+    completion() = default;
+    completion(handler h, const boost::asio::any_io_executor& from) : handler_(std::move(h)) {
+        using boost::asio::execution::outstanding_work;
+        from_ = boost::asio::prefer(from, outstanding_work.tracked);
+        on_ = boost::asio::prefer(boost::asio::get_associated_executor(handler_, from), outstanding_work.tracked);
+    }
+    completion(completion&& other) noexcept { take(other); }
+    completion& operator=(completion&& other) noexcept {
+        abort();
+        take(other);
+        return *this;
+    }
+    ~completion() { abort(); }
+
+    [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(handler_); }
+    /// Calls `cancel` when the application cancels the operation, which is to complete it.
+    template <class F>
+    void on_cancel(F cancel) {
+        auto slot = boost::asio::get_associated_cancellation_slot(handler_);
+        if (slot.is_connected()) slot.assign([cancel](boost::asio::cancellation_type) { cancel(); });
+    }
+    void operator()(error_code error, Results... results) {
+        if (!handler_) return;
+        auto slot = boost::asio::get_associated_cancellation_slot(handler_);
+        if (slot.is_connected()) slot.clear();
+        struct posted {
+            handler done;
+            boost::asio::any_completion_executor on;
+            error_code error;
+            std::tuple<Results...> all;
+            void operator()() {
+                const auto to = std::move(on);
+                boost::asio::dispatch(to, [done = std::move(done), error = error, all = std::move(all)]() mutable {
+                    std::apply([&](auto&... each) { std::move(done)(error, std::move(each)...); }, all);
+                });
+            }
+        };
+        const auto from = std::exchange(from_, {});
+        boost::asio::post(from, posted{std::exchange(handler_, nullptr), std::exchange(on_, {}), error,
+                                    std::tuple<Results...>{std::move(results)...}});
+    }
+    /// Destroys it without completing: its execution context is ending.
+    void drop() noexcept {
+        handler_ = nullptr;
+        on_ = {};
+        from_ = {};
+    }
+    void abort() {
+        if (handler_) (*this)(boost::asio::error::operation_aborted, Results{}...);
+    }
+
+private:
+    void take(completion& other) noexcept {
+        from_ = std::exchange(other.from_, {});
+        on_ = std::exchange(other.on_, {});
+        handler_ = nullptr;
+        handler_.swap(other.handler_); // Its move assignment recurses for ever in Boost 1.81.
+    }
+    boost::asio::any_io_executor from_;       ///< What it waits for completes here,
+    boost::asio::any_completion_executor on_; ///< and its handler runs here.
+    handler handler_;
+};
+
+/// Starts an operation with any completion token: calls start(handler) with its type-erased handler.
+template <class... Results, class Token, class Start>
+auto initiate(Token&& token, Start start) {
+    return boost::asio::async_initiate<Token, void(error_code, Results...)>(
+        [start = std::move(start)](auto&& handler) mutable {
+            start(typename completion<Results...>::handler{std::forward<decltype(handler)>(handler)});
+        },
+        token);
+}
+
+} // namespace detail
+} // namespace moqlite::asio

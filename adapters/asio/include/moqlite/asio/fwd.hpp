@@ -1,0 +1,21 @@
+// Every type of the application API, declared.
+#pragma once
+
+namespace moqlite::asio {
+
+class admission;
+class announcements;
+class broadcast;
+class client;
+class fetched_group;
+class frame;
+class group_reader;
+class group_writer;
+class origin;
+class server;
+class session;
+class track_reader;
+class track_request;
+class track_writer;
+
+} // namespace moqlite::asio

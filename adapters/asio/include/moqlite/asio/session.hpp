@@ -1,0 +1,98 @@
+// One session with a peer.
+#pragma once
+
+#include <memory>
+#include <moqlite/asio/completion.hpp>
+#include <moqlite/asio/fwd.hpp>
+#include <moqlite/asio/origin.hpp>
+#include <moqlite/core/error.hpp>
+#include <moqlite/core/time.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace moqlite::asio {
+
+namespace detail {
+class session_state;
+} // namespace detail
+
+/// What is known of the path to the peer.
+struct session_stats {
+    std::optional<duration> rtt;          ///< Smoothed.
+    std::optional<std::uint64_t> bitrate; ///< Bits per second that the congestion controller lets us send.
+    std::uint64_t bytes_sent = 0;
+    std::uint64_t bytes_received = 0;
+    std::uint64_t packets_sent = 0;
+    std::uint64_t packets_lost = 0;
+    std::uint64_t congestion_window = 0; ///< Bytes.
+};
+
+/// A session of our client, which ends with this handle; or one of our server's, which does not.
+class session {
+public:
+    session() = default;
+    session(std::shared_ptr<detail::session_state> state, bool owner) noexcept
+        : state_(std::move(state)), owner_(owner) {}
+    session(session&& other) noexcept : state_(std::move(other.state_)), owner_(std::exchange(other.owner_, false)) {}
+    session& operator=(session&& other) noexcept;
+    ~session();
+
+    [[nodiscard]] explicit operator bool() const noexcept { return state_ != nullptr; }
+
+    /// What is published at it is announced to the peer; what the peer announces can be read from it.
+    [[nodiscard]] asio::origin origin() const;
+
+    // The same at its origin.
+
+    template <class Token = boost::asio::deferred_t>
+    auto async_subscribe(track_name track, const subscribe_request& how, Token&& token = {}) {
+        return origin().async_subscribe(std::move(track), how, std::forward<Token>(token));
+    }
+    template <class Token = boost::asio::deferred_t>
+        requires(!std::convertible_to<Token, subscribe_request>)
+    auto async_subscribe(track_name track, Token&& token = {}) {
+        return origin().async_subscribe(std::move(track), std::forward<Token>(token));
+    }
+    template <class Token = boost::asio::deferred_t>
+    auto async_fetch(track_name track, std::uint64_t group, Token&& token = {}) {
+        return origin().async_fetch(std::move(track), group, std::forward<Token>(token));
+    }
+    [[nodiscard]] asio::announcements announcements(std::string_view prefix = {}) const {
+        return origin().announcements(prefix);
+    }
+
+    /// Ends the session; the peer sees the code and the reason.
+    void close(app_error code = app_error::cancel, std::string_view reason = {});
+    /// void(error_code): completes when the session is over: with success if it ended without an error.
+    template <class Token = boost::asio::deferred_t>
+    auto async_closed(Token&& token = {}) {
+        return detail::initiate<>(
+            std::forward<Token>(token), [state = state_](auto handler) { closed(state, std::move(handler)); });
+    }
+    /// void(error_code, std::string): the peer asks us to reconnect, to this URI, or if empty to the same address.
+    template <class Token = boost::asio::deferred_t>
+    auto async_goaway(Token&& token = {}) {
+        return detail::initiate<std::string>(
+            std::forward<Token>(token), [state = state_](auto handler) { goaway(state, std::move(handler)); });
+    }
+
+    [[nodiscard]] bool is_open() const noexcept;
+    [[nodiscard]] session_stats stats() const;
+    /// "moq-lite-06".
+    [[nodiscard]] const std::string& protocol() const noexcept;
+    [[nodiscard]] bool is_webtransport() const noexcept;
+    /// "192.0.2.1:4443".
+    [[nodiscard]] const std::string& remote() const noexcept;
+    /// Path and query that the client asked for.
+    [[nodiscard]] const std::string& path() const noexcept;
+
+private:
+    static void closed(const std::shared_ptr<detail::session_state>&, detail::completion<>::handler);
+    static void goaway(const std::shared_ptr<detail::session_state>&, detail::completion<std::string>::handler);
+    std::shared_ptr<detail::session_state> state_;
+    bool owner_ = false;
+};
+
+} // namespace moqlite::asio

@@ -1,0 +1,235 @@
+#include "detail/reader_state.hpp"
+#include "detail/session_state.hpp"
+#include "detail/writer_state.hpp"
+
+#include <boost/asio/execution/context.hpp>
+#include <boost/asio/execution_context.hpp>
+#include <exception>
+#include <moqlite/asio/clock.hpp>
+#include <moqlite/asio/error.hpp>
+#include <moqlite/asio/random_hop.hpp>
+
+namespace moqlite::asio {
+
+namespace detail {
+
+namespace {
+
+relay_options for_relay(const origin_options& o) {
+    return {.bounds = o.bounds,
+        .origin = o.hop != hop_id{} ? o.hop : random_hop(),
+        .epoch = asio::now(),
+        .reports_path = true};
+}
+
+/// When an execution context ends, so do the operations that wait on it: without completing, as Asio's own do.
+class ender final : public boost::asio::execution_context::service {
+public:
+    using key_type = ender;
+    inline static boost::asio::execution_context::id id;
+    explicit ender(boost::asio::execution_context& of) : service(of) {}
+    void add(std::weak_ptr<origin_state> o) {
+        std::erase_if(origins_, [](const auto& each) { return each.expired(); });
+        origins_.push_back(std::move(o));
+    }
+
+private:
+    void shutdown() override {
+        for (const auto& each : origins_)
+            if (const auto o = each.lock()) o->abandon();
+    }
+    std::vector<std::weak_ptr<origin_state>> origins_;
+};
+
+} // namespace
+
+void origin_state::abandon() noexcept {
+    waiters_.for_each([](waiter& w) { w.abandon(); });
+}
+
+void origin_state::begin() {
+    auto& context = boost::asio::query(on_, boost::asio::execution::context);
+    boost::asio::use_service<ender>(context).add(weak_from_this());
+}
+
+/// Registers a connection for its lifetime.
+struct origin_state::connection_slot {
+    connection_slot(std::shared_ptr<origin_state> o, std::uint64_t k) noexcept : owner(std::move(o)), key(k) {}
+    connection_slot(connection_slot&&) noexcept = default;
+    ~connection_slot() {
+        if (owner) owner->disconnected(key);
+    }
+    void operator()(const event& e) {
+        owner->relay_.handle(key, e, asio::now());
+        if (std::holds_alternative<setup_received>(e)) owner->handle_notices();
+    }
+    std::shared_ptr<origin_state> owner;
+    std::uint64_t key;
+};
+
+origin_state::origin_state(boost::asio::any_io_executor on, const origin_options& o)
+    : on_(std::move(on)),
+      bounds_(o.bounds),
+      log_(o.log),
+      timer_(on_),
+      relay_(for_relay(o)),
+      publishing_({.bounds = o.bounds, .pool = &relay_.memory(), .ready = &ready_}),
+      reading_({.bounds = o.bounds, .pool = &relay_.memory(), .ready = &ready_}) {
+    relay_.add_local(publishing_);
+    relay_.add_local(reading_);
+}
+
+origin_state::~origin_state() = default;
+
+void origin_state::wake() {
+    if (in_turn_ || std::exchange(posted_, true)) return;
+    boost::asio::post(on_, [weak = weak_from_this()] {
+        const auto self = weak.lock();
+        if (!self) return;
+        self->posted_ = false;
+        self->turn(asio::now());
+    });
+}
+
+void origin_state::turn(time_point now) {
+    if (std::exchange(in_turn_, true)) return;
+    const auto self = shared_from_this();
+    run_deadlines(now);
+    // What the relay does reaches our ends, and what they answer reaches the relay.
+    do {
+        relay_.tick(now);
+        while (ready_.pop()) {
+        }
+        drain_publishing();
+        drain_reading(now);
+    } while (relay_.has_local_work() || !ready_.empty());
+    handle_notices();
+    while (const auto key = relay_.poll_ready())
+        if (const auto found = connections_.find(*key); found != connections_.end()) found->second.on->wake();
+    in_turn_ = false;
+    set_timer();
+}
+
+void origin_state::set_timer() {
+    auto at = relay_.deadline();
+    if (!deadlines_.empty() && (!at || deadlines_.begin()->first < *at)) at = deadlines_.begin()->first;
+    if (at == timer_at_) return;
+    timer_at_ = at;
+    timer_.cancel();
+    if (!at) return;
+    timer_.expires_at(to_steady(*at));
+    timer_.async_wait([weak = weak_from_this()](const error_code& error) {
+        const auto here = weak.lock();
+        if (error || !here) return;
+        here->timer_at_.reset();
+        here->turn(asio::now());
+    });
+}
+
+// Sessions.
+
+std::unique_ptr<link::handler> origin_state::connected(
+    role side, link::connection& c, time_point now, std::string path, const std::shared_ptr<session_state>& state) {
+    state->protocol = c.alpn();
+    state->remote = to_string(c.remote());
+    state->path = path;
+    const auto key = relay_.add(side, c.alpn(), now, std::move(path));
+    if (!key) return nullptr;
+    state->key = *key;
+    connections_.emplace(*key, connected_peer{&c, state});
+    return std::make_unique<link::session_handler<any_session*, connection_slot>>(
+        relay_.session(*key), connection_slot{shared_from_this(), *key});
+}
+
+void origin_state::disconnected(std::uint64_t key) noexcept {
+    handle_notices();
+    const auto found = connections_.find(key);
+    if (found == connections_.end()) return;
+    const auto state = found->second.state;
+    connections_.erase(found);
+    relay_.remove(key);
+    state->ended({.code = app_error::transport, .why = errc::transport_closed, .by_peer = false, .reason = {}});
+    wake();
+}
+
+link::connection* origin_state::connection_of(std::uint64_t key) noexcept {
+    const auto found = connections_.find(key);
+    return found != connections_.end() ? found->second.on : nullptr;
+}
+
+void origin_state::handle_notices() {
+    const auto of = [&](std::uint64_t key) -> session_state* {
+        const auto found = connections_.find(key);
+        return found != connections_.end() ? found->second.state.get() : nullptr;
+    };
+    while (const auto notice = relay_.poll_notice()) {
+        if (const auto* a = std::get_if<admission_wanted>(&*notice)) {
+            if (auto* s = of(a->session); s != nullptr && s->on_setup) s->on_setup(a->path);
+        } else if (const auto* l = std::get_if<peer_leaving>(&*notice)) {
+            if (auto* s = of(l->session)) s->left(l->uri);
+        } else if (const auto* n = std::get_if<session_ended>(&*notice)) {
+            if (auto* s = of(n->session)) s->ended(n->how);
+        } else if (const auto* m = std::get_if<peer_misbehaved>(&*notice)) {
+            log(link::log_level::warning,
+                "session " + std::to_string(m->session) + " violated the protocol: " + std::string(to_string(m->why)));
+        }
+    }
+}
+
+} // namespace detail
+
+// Handles.
+
+origin::origin(boost::asio::any_io_executor on, const origin_options& o)
+    : state_(std::make_shared<detail::origin_state>(std::move(on), o)) {
+    state_->begin();
+}
+
+boost::asio::any_io_executor origin::get_executor() const { return state_->executor(); }
+
+broadcast origin::publish(std::string_view path) {
+    return broadcast{std::make_shared<detail::broadcast_state>(state_, path::normalise(path))};
+}
+
+broadcast origin::on_demand(std::string_view prefix, std::function<void(track_request)> make) {
+    auto made = std::make_shared<detail::broadcast_state>(state_, path::normalise(prefix));
+    made->is_on_demand = true;
+    state_->set_on_demand(made->path(), std::move(make));
+    return broadcast{std::move(made)};
+}
+
+std::function<void(std::exception_ptr)> origin::log_exceptions() const {
+    return [weak = std::weak_ptr{state_}](const std::exception_ptr& thrown) {
+        const auto state = weak.lock();
+        if (!state || !thrown) return;
+        try {
+            std::rethrow_exception(thrown);
+        } catch (const std::exception& e) {
+            state->log(link::log_level::warning, std::string{"a handler ended: "}.append(e.what()));
+        } catch (...) {
+            state->log(link::log_level::warning, "a handler ended by an exception");
+        }
+    };
+}
+
+void origin::subscribe(const std::shared_ptr<detail::origin_state>& state, const track_name& track,
+    const subscribe_request& how, detail::completion<track_reader>::handler handler) {
+    std::make_shared<detail::reader_state>(state, track, how)->start({std::move(handler), state->executor()});
+}
+
+void origin::fetch(const std::shared_ptr<detail::origin_state>& state, const track_name& track, group_sequence group,
+    detail::completion<group_reader>::handler handler) {
+    detail::completion<group_reader> done{std::move(handler), state->executor()};
+    auto log = moqlite::group::make(state->relay().memory(), group, version::lite_06);
+    if (!log) return done(make_error(errc::out_of_memory_limit), {});
+    std::make_shared<detail::fetch_state>(state, track, group, std::move(log))
+        ->start(state->bounds().request_timeout, std::move(done));
+}
+
+asio::announcements origin::announcements(std::string_view prefix) {
+    return asio::announcements{std::make_shared<detail::announcements_state>(state_, prefix)};
+}
+
+relay_stats origin::stats() const { return state_->relay().stats(); }
+
+} // namespace moqlite::asio

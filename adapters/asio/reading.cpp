@@ -1,0 +1,542 @@
+#include "detail/reader_state.hpp"
+
+#include <moqlite/asio/clock.hpp>
+#include <moqlite/asio/error.hpp>
+
+namespace moqlite::asio {
+
+namespace detail {
+
+// The events of the reading end.
+
+void origin_state::drain_reading(time_point now) {
+    while (const auto e = reading_.poll_event()) read(*e, now);
+}
+
+void origin_state::read(const event& e, time_point now) {
+    const auto to_reader = [&](subscribe_id id) {
+        if (const auto found = readers_.find(id); found != readers_.end()) found->second->handle(e, now);
+    };
+    const auto to_fetch = [&](group_id id) {
+        if (const auto found = fetches_.find(id); found != fetches_.end()) std::shared_ptr {
+                found->second
+            } -> handle(e);
+    };
+    const auto to_watch = [&](watch_id id, std::string_view path, bool available, bool restart) {
+        if (const auto found = watches_.find(id); found != watches_.end())
+            found->second->handle({std::string(path), available, restart});
+    };
+    const auto to_readers_of = [&](std::string_view path) {
+        const auto [first, last] = readers_by_path_.equal_range(path);
+        for (auto at = first; at != last;) (at++)->second->handle(e, now);
+    };
+    if (const auto* a = std::get_if<broadcast_available>(&e)) {
+        to_watch(a->watch, a->path, true, a->restart);
+        announced(*a);
+        to_readers_of(a->path);
+    } else if (const auto* b = std::get_if<broadcast_ended>(&e)) {
+        to_watch(b->watch, b->path, false, false);
+        to_readers_of(b->path);
+    } else if (const auto* s = std::get_if<subscription_accepted>(&e)) {
+        to_reader(s->subscription);
+    } else if (const auto* k = std::get_if<subscription_end_known>(&e)) {
+        to_reader(k->subscription);
+    } else if (const auto* d = std::get_if<groups_dropped>(&e)) {
+        to_reader(d->subscription);
+    } else if (const auto* n = std::get_if<subscription_ended>(&e)) {
+        to_reader(n->subscription);
+    } else if (const auto* o = std::get_if<group_opened>(&e)) {
+        to_reader(o->subscription);
+    } else if (const auto* g = std::get_if<group_grown>(&e)) {
+        to_reader(g->subscription);
+    } else if (const auto* f = std::get_if<frame_data>(&e)) {
+        f->subscription == no_subscription ? to_fetch(f->group) : to_reader(f->subscription);
+    } else if (const auto* c = std::get_if<group_closed>(&e)) {
+        c->subscription == no_subscription ? to_fetch(c->group) : to_reader(c->subscription);
+    }
+}
+
+void origin_state::watch_all() {
+    if (!std::exchange(watches_all_, true)) static_cast<void>(reading_.watch_hidden(""));
+}
+
+void origin_state::await_announcement(const std::string& path, const std::shared_ptr<starter>& who) {
+    watch_all();
+    unannounced_.emplace(path, who);
+}
+
+/// Whoever waits for the path, or for one below it, subscribes.
+void origin_state::announced(const broadcast_available& e) {
+    const std::string path{e.path};
+    std::vector<std::shared_ptr<starter>> found;
+    const auto take = [&](auto first, auto last) {
+        for (auto at = first; at != last; at = unannounced_.erase(at))
+            if (auto who = at->second.lock()) found.push_back(std::move(who));
+    };
+    const auto [first, last] = unannounced_.equal_range(path);
+    take(first, last);
+    const auto below = path.empty() ? path : path + '/';
+    auto end = unannounced_.lower_bound(below);
+    const auto begin = end;
+    while (end != unannounced_.end() && end->first.starts_with(below)) ++end;
+    take(begin, end);
+    for (const auto& who : found) who->announced();
+}
+
+void origin_state::index(reader_state& r, std::optional<subscribe_id> before, std::optional<subscribe_id> now) {
+    if (before) readers_.erase(*before);
+    if (now) readers_[*now] = &r;
+}
+
+void origin_state::set_deadline(reader_state& r, std::optional<time_point> before, std::optional<time_point> at) {
+    if (before) {
+        const auto [first, last] = deadlines_.equal_range(*before);
+        const auto its = std::find_if(first, last, [&](const auto& each) { return each.second == &r; });
+        if (its != last) deadlines_.erase(its);
+    }
+    if (at) deadlines_.emplace(*at, &r);
+}
+
+void origin_state::run_deadlines(time_point now) {
+    while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
+        auto* const due = deadlines_.begin()->second;
+        deadlines_.erase(deadlines_.begin());
+        due->tick(now);
+    }
+}
+
+void origin_state::index_path(reader_state& r) { readers_by_path_.emplace(r.name().broadcast, &r); }
+
+void origin_state::forget(reader_state& r) noexcept {
+    const auto [first, last] = readers_by_path_.equal_range(r.name().broadcast);
+    const auto its = std::find_if(first, last, [&](const auto& each) { return each.second == &r; });
+    if (its != last) readers_by_path_.erase(its);
+}
+
+void origin_state::add(group_id id, const std::shared_ptr<fetch_state>& f) { fetches_[id] = f; }
+void origin_state::remove(group_id id) noexcept { fetches_.erase(id); }
+void origin_state::add(watch_id id, announcements_state& a) { watches_[id] = &a; }
+void origin_state::remove(watch_id id) noexcept { watches_.erase(id); }
+
+// One reader.
+
+namespace {
+
+track_reader_options core_options(const subscribe_request& how, const limits& bounds) {
+    return {.mode = how.mode,
+        .start = how.start,
+        .priority = how.priority,
+        .bounds = bounds,
+        .patience = how.patience,
+        .follow = how.follow};
+}
+
+} // namespace
+
+/// A group of a track: only the one that is being read has frames.
+class reader_state::track_group final : public group_source, public std::enable_shared_from_this<track_group> {
+public:
+    track_group(std::shared_ptr<reader_state> of, group_sequence sequence)
+        : group_source(sequence), of_(std::move(of)) {}
+    ~track_group() override { leave(); }
+
+    [[nodiscard]] const boost::asio::any_io_executor& executor() const noexcept override { return of_->executor(); }
+    void next_frame(completion<std::optional<frame>> done) override {
+        of_->next_frame(shared_from_this(), std::move(done));
+    }
+    void leave() noexcept override { of_->leave_group(*this); }
+
+private:
+    std::shared_ptr<reader_state> of_;
+};
+
+reader_state::reader_state(std::shared_ptr<origin_state> of, track_name what, const subscribe_request& how)
+    : of_(std::move(of)),
+      name_(path::normalise(what.broadcast), std::move(what.track)),
+      core_(of_->reading(), core_options(how, of_->bounds())),
+      timeout_(of_->executor()),
+      timeout_at_most_(how.timeout) {
+    of_->add(static_cast<waiter&>(*this));
+}
+
+void reader_state::start(completion<track_reader> done) {
+    starting_ = std::move(done);
+    starting_.on_cancel([self = weak_from_this()] {
+        if (const auto here = self.lock()) here->leave();
+    });
+    if (timeout_at_most_ > duration{}) {
+        timeout_.expires_after(timeout_at_most_);
+        timeout_.async_wait([self = weak_from_this()](const error_code& error) {
+            const auto here = self.lock();
+            if (error || !here || !here->starting_) return;
+            auto starting = std::move(here->starting_);
+            here->leave();
+            starting(boost::asio::error::timed_out, {});
+        });
+    }
+    of_->keep_starting(shared_from_this());
+    if (of_->relay().broadcasts().covering(name_.broadcast) != nullptr) return announced();
+    of_->await_announcement(name_.broadcast, shared_from_this());
+    of_->wake();
+}
+
+void reader_state::announced() {
+    if (left_ || std::exchange(subscribed_, true)) return;
+    of_->watch_all(); // For successors.
+    of_->index_path(*this);
+    static_cast<void>(core_.start({name_.broadcast, name_.track}));
+    updated();
+    of_->wake();
+}
+
+void reader_state::handle(const event& e, time_point now) {
+    if (left_) return;
+    core_.handle(e, now);
+    updated();
+    check();
+}
+
+void reader_state::tick(time_point now) {
+    core_.tick(now);
+    deadline_.reset(); // It may be the same again.
+    updated();
+    check();
+}
+
+/// Registers what the core awaits.
+void reader_state::updated() {
+    if (const auto now = core_.subscription(); now != indexed_) of_->index(*this, std::exchange(indexed_, now), now);
+    const auto at = core_.deadline();
+    if (at == deadline_) return;
+    of_->set_deadline(*this, std::exchange(deadline_, at), at);
+    of_->wake();
+}
+
+error_code reader_state::why() const {
+    const auto code = core_.failed();
+    return code ? make_error(*code) : error_code{};
+}
+
+void reader_state::check() {
+    const auto self = shared_from_this();
+    if (starting_ && (core_.answered() || core_.failed() || core_.finished())) {
+        timeout_.cancel();
+        auto done = std::move(starting_);
+        if (const auto failed = why(); failed && !core_.answered()) {
+            leave();
+            return done(failed, {});
+        }
+        done({}, track_reader{self});
+        of_->release_starting(self);
+    }
+    check_frame();
+    check_group();
+}
+
+// Groups.
+
+void reader_state::next_group(completion<std::optional<group_reader>> done) {
+    if (grouping_) return done(make_error(errc::too_many_requests), {});
+    if (left_) return done(make_error(errc::closed), {});
+    grouping_ = std::move(done);
+    grouping_.on_cancel([self = weak_from_this()] {
+        if (const auto here = self.lock()) here->grouping_.abort();
+    });
+    // The rest of the previous group is skipped.
+    if (reading_ && core_.next_group() == reading_) core_.pass_group();
+    reading_.reset();
+    check_frame();
+    updated();
+    check_group();
+    of_->wake();
+}
+
+void reader_state::check_group() {
+    if (!grouping_) return;
+    if (const auto next = core_.next_group()) {
+        reading_ = next;
+        auto group = std::make_shared<track_group>(shared_from_this(), *next);
+        current_ = group;
+        auto done = std::move(grouping_);
+        return done({}, group_reader{std::move(group)});
+    }
+    updated();
+    if (core_.finished()) return std::exchange(grouping_, {})({}, std::nullopt);
+    if (const auto failed = why()) std::exchange(grouping_, {})(failed, std::nullopt);
+}
+
+void reader_state::next_frame(const std::shared_ptr<group_source>& group, completion<std::optional<frame>> done) {
+    if (framing_) return done(make_error(errc::too_many_requests), {});
+    framing_ = std::move(done);
+    framer_ = group;
+    framing_.on_cancel([self = weak_from_this()] {
+        const auto here = self.lock();
+        if (!here) return;
+        here->framer_.reset();
+        here->framing_.abort();
+    });
+    check_frame();
+    of_->wake();
+}
+
+void reader_state::check_frame() {
+    if (!framing_) return;
+    const auto answer = [&](error_code error, std::optional<frame> f) {
+        auto done = std::move(framing_);
+        framer_.reset();
+        done(error, std::move(f));
+    };
+    framer_->pinned.release();
+    const bool is_current = current_.lock() == framer_ && reading_ == framer_->sequence();
+    if (!is_current || core_.next_group() != reading_) return answer({}, std::nullopt); // It was cut off, or skipped.
+    if (const auto p = core_.next_in_group(); p && core_.has_frame()) {
+        auto f = take_frame(
+            *p, core_.log(), framer_, [&](std::size_t n) { core_.consume(n); }, [&] { return core_.next_in_group(); });
+        return answer({}, f);
+    }
+    if (core_.at_group_end()) {
+        framer_->is_complete = true;
+        core_.pass_group();
+        reading_.reset();
+        updated();
+        answer({}, std::nullopt);
+    }
+}
+
+void reader_state::leave_group(const group_source& g) noexcept {
+    if (framer_.get() == &g) {
+        framer_.reset();
+        framing_.abort();
+    }
+}
+
+void reader_state::leave() noexcept {
+    if (std::exchange(left_, true)) return;
+    starting_.abort();
+    grouping_.abort();
+    framing_.abort();
+    framer_.reset();
+    timeout_.cancel();
+    of_->release_starting(weak_from_this().lock());
+    if (indexed_) {
+        static_cast<void>(of_->reading().unsubscribe(*indexed_));
+        of_->index(*this, indexed_, std::nullopt);
+    }
+    of_->set_deadline(*this, deadline_, std::nullopt);
+    of_->forget(*this);
+    of_->wake();
+}
+
+// A fetched group.
+
+fetch_state::fetch_state(std::shared_ptr<origin_state> of, track_name what, group_sequence sequence, group_ref log)
+    : group_source(sequence),
+      of_(std::move(of)),
+      name_(path::normalise(what.broadcast), std::move(what.track)),
+      timeout_(of_->executor()),
+      log_(std::move(log)),
+      cursor_(log_) {
+    of_->add(static_cast<waiter&>(*this));
+}
+
+void fetch_state::start(duration timeout, completion<group_reader> done) {
+    starting_ = std::move(done);
+    starting_.on_cancel([self = weak_from_this()] {
+        if (const auto here = self.lock()) here->leave();
+    });
+    of_->keep_starting(shared_from_this());
+    timeout_.expires_after(timeout);
+    timeout_.async_wait([self = weak_from_this()](const error_code& error) {
+        const auto here = self.lock();
+        if (error || !here || !here->starting_) return;
+        auto starting = std::move(here->starting_);
+        here->leave();
+        starting(boost::asio::error::timed_out, {});
+    });
+    if (of_->relay().broadcasts().covering(name_.broadcast) != nullptr) return announced();
+    of_->await_announcement(name_.broadcast, shared_from_this());
+    of_->wake();
+}
+
+void fetch_state::announced() {
+    if (left_ || id_) return;
+    const auto id = of_->reading().fetch({name_.broadcast, name_.track}, sequence());
+    if (!id) return;
+    id_ = *id;
+    of_->add(*id, shared_from_this());
+    of_->wake();
+}
+
+void fetch_state::handle(const event& e) {
+    if (const auto* data = std::get_if<frame_data>(&e)) {
+        auto stored = data->offset == 0 ? log_->begin_frame(data->time, data->size, data->data.size()) : result<void>{};
+        if (stored) stored = log_->append_payload(data->data);
+        if (!stored && id_) {
+            failed_ = wire_code(stored.error());
+            static_cast<void>(of_->reading().stop(*id_, *failed_));
+            of_->remove(*std::exchange(id_, std::nullopt));
+        }
+    } else if (const auto* closed = std::get_if<group_closed>(&e)) {
+        if (closed->complete)
+            static_cast<void>(log_->finish());
+        else
+            failed_ = closed->code;
+        if (id_) of_->remove(*std::exchange(id_, std::nullopt));
+    }
+    if (starting_) {
+        timeout_.cancel();
+        const auto self = shared_from_this();
+        auto done = std::move(starting_);
+        of_->release_starting(self);
+        if (failed_ && log_->frames() == 0) return done(make_error(*failed_), {});
+        done({}, group_reader{self});
+    }
+    check();
+}
+
+void fetch_state::next_frame(completion<std::optional<frame>> done) {
+    if (framing_) return done(make_error(errc::too_many_requests), {});
+    framing_ = std::move(done);
+    framing_.on_cancel([self = weak_from_this()] {
+        if (const auto here = self.lock()) here->framing_.abort();
+    });
+    check();
+}
+
+void fetch_state::check() {
+    if (!framing_) return;
+    if (const auto p = cursor_.next(); p && cursor_.has_frame()) {
+        auto f = take_frame(
+            *p, log_, shared_from_this(), [&](std::size_t n) { cursor_.consume(n); }, [&] { return cursor_.next(); });
+        return std::exchange(framing_, {})({}, f);
+    }
+    if (failed_) return std::exchange(framing_, {})(make_error(*failed_), std::nullopt);
+    if (!cursor_.at_end()) return;
+    is_complete = true;
+    std::exchange(framing_, {})({}, std::nullopt);
+}
+
+void fetch_state::leave() noexcept {
+    if (std::exchange(left_, true)) return;
+    starting_.abort();
+    framing_.abort();
+    timeout_.cancel();
+    of_->release_starting(weak_from_this().lock());
+    if (!id_) return;
+    static_cast<void>(of_->reading().stop(*id_, app_error::cancel));
+    of_->remove(*std::exchange(id_, std::nullopt));
+    of_->wake();
+}
+
+// Announcements.
+
+announcements_state::announcements_state(std::shared_ptr<origin_state> of, std::string_view prefix)
+    : of_(std::move(of)) {
+    of_->add(static_cast<waiter&>(*this));
+    const auto watch = of_->reading().watch(prefix);
+    if (!watch) return;
+    watch_ = *watch;
+    of_->add(*watch, *this);
+    of_->wake();
+}
+
+void announcements_state::handle(announcement what) {
+    const bool known = known_.contains(what.path);
+    if (!what.available && !known)
+        changes_.erase(what.path); // It has come and gone unread.
+    else
+        changes_[what.path] = {what, known};
+    check();
+}
+
+void announcements_state::next(
+    completion<std::optional<announcement>> done, const std::shared_ptr<announcements_state>& self) {
+    if (next_) return done(make_error(errc::too_many_requests), {});
+    if (!watch_) return done(make_error(errc::too_many_requests), {});
+    next_ = std::move(done);
+    next_.on_cancel([weak = std::weak_ptr{self}] {
+        if (const auto here = weak.lock()) here->next_.abort();
+    });
+    check();
+    of_->wake();
+}
+
+void announcements_state::check() {
+    if (!next_ || changes_.empty()) return;
+    auto first = changes_.extract(changes_.begin());
+    auto& what = first.mapped().what;
+    if (what.available)
+        known_.insert(what.path);
+    else
+        known_.erase(what.path);
+    std::exchange(next_, {})({}, std::move(what));
+}
+
+void announcements_state::leave() noexcept {
+    next_.abort();
+    if (!watch_) return;
+    of_->remove(*watch_);
+    static_cast<void>(of_->reading().unwatch(*std::exchange(watch_, std::nullopt)));
+}
+
+} // namespace detail
+
+// Handles.
+
+shared_frame frame::share() const {
+    if (from_->joined && bytes_.data() == from_->joined->data()) return {bytes_, from_->joined};
+    return {bytes_, std::make_shared<group_pin>(from_->pinned.get())};
+}
+
+group_reader& group_reader::operator=(group_reader&& other) noexcept {
+    leave();
+    state_ = std::move(other.state_);
+    return *this;
+}
+
+group_sequence group_reader::sequence() const noexcept { return state_->sequence(); }
+bool group_reader::is_complete() const noexcept { return state_->is_complete; }
+
+void group_reader::next_frame(
+    const std::shared_ptr<detail::group_source>& state, detail::completion<std::optional<frame>>::handler handler) {
+    state->next_frame({std::move(handler), state->executor()});
+}
+
+void group_reader::leave() noexcept {
+    if (const auto state = std::exchange(state_, nullptr)) state->leave();
+}
+
+track_reader& track_reader::operator=(track_reader&& other) noexcept {
+    leave();
+    state_ = std::move(other.state_);
+    return *this;
+}
+
+void track_reader::next_group(const std::shared_ptr<detail::reader_state>& state,
+    detail::completion<std::optional<group_reader>>::handler handler) {
+    state->next_group({std::move(handler), state->executor()});
+}
+
+std::optional<lost_groups> track_reader::lost() { return state_->core().poll_lost(); }
+std::uint64_t track_reader::restarts() const noexcept { return state_->core().restarts(); }
+
+void track_reader::leave() noexcept {
+    if (const auto state = std::exchange(state_, nullptr)) state->leave();
+}
+
+announcements& announcements::operator=(announcements&& other) noexcept {
+    leave();
+    state_ = std::move(other.state_);
+    return *this;
+}
+
+void announcements::next(const std::shared_ptr<detail::announcements_state>& state,
+    detail::completion<std::optional<announcement>>::handler handler) {
+    state->next({std::move(handler), state->executor()}, state);
+}
+
+void announcements::leave() noexcept {
+    if (const auto state = std::exchange(state_, nullptr)) state->leave();
+}
+
+} // namespace moqlite::asio

@@ -1,0 +1,53 @@
+#include "detail/session_state.hpp"
+
+#include <moqlite/asio/session.hpp>
+
+namespace moqlite::asio {
+
+session& session::operator=(session&& other) noexcept {
+    if (owner_ && state_) state_->close(app_error::cancel, {});
+    state_ = std::move(other.state_);
+    owner_ = std::exchange(other.owner_, false);
+    return *this;
+}
+
+session::~session() {
+    if (owner_ && state_) state_->close(app_error::cancel, {});
+}
+
+asio::origin session::origin() const { return asio::origin{state_->of()}; }
+
+void session::close(app_error code, std::string_view reason) { state_->close(code, reason); }
+bool session::is_open() const noexcept { return state_ && state_->is_open(); }
+const std::string& session::protocol() const noexcept { return state_->protocol; }
+bool session::is_webtransport() const noexcept { return state_->is_webtransport; }
+const std::string& session::remote() const noexcept { return state_->remote; }
+const std::string& session::path() const noexcept { return state_->path; }
+
+session_stats session::stats() const {
+    const auto* on = state_->of()->connection_of(state_->key);
+    if (on == nullptr) return {};
+    const auto s = on->stats();
+    session_stats out;
+    out.bytes_sent = s.bytes_sent;
+    out.bytes_received = s.bytes_received;
+    out.packets_sent = s.packets_sent;
+    out.packets_lost = s.packets_lost;
+    out.congestion_window = s.congestion_window;
+    if (s.rtt <= duration{}) return out; // Not measured yet.
+    out.rtt = s.rtt;
+    const auto seconds = std::chrono::duration<double>(s.rtt).count();
+    out.bitrate = static_cast<std::uint64_t>(8 * static_cast<double>(s.congestion_window) / seconds);
+    return out;
+}
+
+void session::closed(const std::shared_ptr<detail::session_state>& state, detail::completion<>::handler handler) {
+    state->closed({std::move(handler), state->executor()});
+}
+
+void session::goaway(
+    const std::shared_ptr<detail::session_state>& state, detail::completion<std::string>::handler handler) {
+    state->goaway({std::move(handler), state->executor()});
+}
+
+} // namespace moqlite::asio
