@@ -45,6 +45,10 @@ private:
 
 void origin_state::abandon() noexcept {
     waiters_.for_each([](waiter& w) { w.abandon(); });
+    // They keep this, and this kept them.
+    const auto starting = std::exchange(starting_, {});
+    const auto finishing = std::exchange(finishing_, {});
+    const auto fetches = std::exchange(fetches_, {});
 }
 
 void origin_state::begin() {

@@ -120,9 +120,9 @@ TEST_CASE("a track begins with the oldest group that any of its readers' Max Age
     camera.announce("room/cam");
     s.settle();
     const bool first = GENERATE(false, true);
-    const subscribe_options latest{.max_age = 0ms}, older{.max_age = 2000ms};
-    s.viewer(first ? latest : older, version::lite_06);
-    s.viewer(first ? older : latest, version::lite_06);
+    const subscribe_options newest_only{.max_age = 0ms}, older{.max_age = 2000ms};
+    s.viewer(first ? newest_only : older, version::lite_06);
+    s.viewer(first ? older : newest_only, version::lite_06);
     // One of an earlier version begins at the latest group all the same.
     s.viewer({.max_age = 9000ms}, version::lite_05);
     const auto asked = [&] { // The last Max Age.

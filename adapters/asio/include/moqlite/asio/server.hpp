@@ -93,6 +93,8 @@ public:
     server& operator=(server&&) noexcept;
     ~server();
 
+    [[nodiscard]] const asio::origin& origin() const noexcept { return origin_; }
+
     /// Decides about each peer; without it, all are admitted to what is below their path. If `decide` throws, the peer
     /// is refused.
     void on_admission(std::function<admission_answer(const admission&)> decide);
