@@ -223,11 +223,7 @@ void origin::subscribe(const std::shared_ptr<detail::origin_state>& state, const
 
 void origin::fetch(const std::shared_ptr<detail::origin_state>& state, const track_name& track, group_sequence group,
     detail::completion<group_reader>::handler handler) {
-    detail::completion<group_reader> done{std::move(handler), state->executor()};
-    auto log = moqlite::group::make(state->relay().memory(), group, version::lite_06);
-    if (!log) return done(make_error(errc::out_of_memory_limit), {});
-    std::make_shared<detail::fetch_state>(state, track, group, std::move(log))
-        ->start(state->bounds().request_timeout, std::move(done));
+    static_cast<void>(detail::fetch(state, track, group, std::move(handler)));
 }
 
 asio::announcements origin::announcements(std::string_view prefix) {

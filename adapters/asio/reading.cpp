@@ -189,6 +189,13 @@ void reader_state::announced() {
     of_->wake();
 }
 
+void reader_state::session_ended(error_code why) {
+    if (!starting_) return;
+    auto starting = std::move(starting_);
+    leave();
+    starting(why, {});
+}
+
 void reader_state::handle(const event& e, time_point now) {
     if (left_) return;
     core_.handle(e, now);
@@ -339,6 +346,16 @@ fetch_state::fetch_state(std::shared_ptr<origin_state> of, track_name what, grou
     of_->add(static_cast<waiter&>(*this));
 }
 
+std::shared_ptr<fetch_state> fetch(const std::shared_ptr<origin_state>& of, const track_name& track,
+    group_sequence group, completion<group_reader>::handler handler) {
+    completion<group_reader> done{std::move(handler), of->executor()};
+    auto log = moqlite::group::make(of->relay().memory(), group, version::lite_06);
+    if (!log) return done(make_error(errc::out_of_memory_limit), {}), nullptr;
+    auto made = std::make_shared<fetch_state>(of, track, group, std::move(log));
+    made->start(of->bounds().request_timeout, std::move(done));
+    return made;
+}
+
 void fetch_state::start(duration timeout, completion<group_reader> done) {
     starting_ = std::move(done);
     starting_.on_cancel([self = weak_from_this()] {
@@ -365,6 +382,13 @@ void fetch_state::announced() {
     id_ = *id;
     of_->add(*id, shared_from_this());
     of_->wake();
+}
+
+void fetch_state::session_ended(error_code why) {
+    if (!starting_) return;
+    auto starting = std::move(starting_);
+    leave();
+    starting(why, {});
 }
 
 void fetch_state::handle(const event& e) {

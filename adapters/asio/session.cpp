@@ -1,3 +1,4 @@
+#include "detail/reader_state.hpp"
 #include "detail/session_state.hpp"
 
 #include <moqlite/asio/session.hpp>
@@ -39,6 +40,18 @@ session_stats session::stats() const {
     const auto seconds = std::chrono::duration<double>(s.rtt).count();
     out.bitrate = static_cast<std::uint64_t>(8 * static_cast<double>(s.congestion_window) / seconds);
     return out;
+}
+
+void session::subscribe(const std::shared_ptr<detail::session_state>& state, const track_name& track,
+    const subscribe_request& how, detail::completion<track_reader>::handler handler) {
+    const auto reader = std::make_shared<detail::reader_state>(state->of(), track, how);
+    reader->start({std::move(handler), state->executor()});
+    state->add(reader);
+}
+
+void session::fetch(const std::shared_ptr<detail::session_state>& state, const track_name& track, group_sequence group,
+    detail::completion<group_reader>::handler handler) {
+    if (const auto fetching = detail::fetch(state->of(), track, group, std::move(handler))) state->add(fetching);
 }
 
 void session::closed(const std::shared_ptr<detail::session_state>& state, detail::completion<>::handler handler) {

@@ -246,6 +246,26 @@ TEST_CASE("a subscription waits for its broadcast, up to its time-out, and can b
     });
 }
 
+TEST_CASE("a subscription that waits on a session ends with it", "[api]") {
+    stage s;
+    s.run([&]() -> net::awaitable<void> {
+        auto peer = s.client();
+        auto session = co_await peer.async_connect(s.url("moqt"));
+        net::co_spawn(
+            s.io,
+            [&]() -> net::awaitable<void> {
+                while (s.server.sessions() == 0) co_await net::post(s.io, net::use_awaitable);
+                s.server.close(app_error{79}, "enough");
+            },
+            net::detached);
+        const auto error = co_await failure([](moq::session& from) -> net::awaitable<void> {
+            co_await from.async_subscribe({"nobody", "t"});
+        }(session));
+        INFO(error.message());
+        CHECK(remote_code(error) == 79);
+    });
+}
+
 TEST_CASE("a peer's refusal has its code, its meaning and a message", "[api]") {
     stage s;
     auto peer = s.client();

@@ -40,6 +40,8 @@ class starter {
 public:
     virtual ~starter() = default;
     virtual void announced() = 0;
+    /// The session on which it waits has ended.
+    virtual void session_ended(error_code why) = 0;
 };
 
 /// One at a time on its executor. User code never runs within its members: all completions are posted.

@@ -69,6 +69,7 @@ public:
     /// Waits for the broadcast, subscribes, and completes `done` once its publisher has accepted.
     void start(completion<track_reader> done);
     void announced() override;
+    void session_ended(error_code why) override;
     void handle(const event&, time_point now);
     void tick(time_point now);
     void next_group(completion<std::optional<group_reader>>);
@@ -118,6 +119,7 @@ public:
 
     void start(duration timeout, completion<group_reader> done);
     void announced() override;
+    void session_ended(error_code why) override;
     void handle(const event&);
     [[nodiscard]] const boost::asio::any_io_executor& executor() const noexcept override { return of_->executor(); }
     void next_frame(completion<std::optional<frame>>) override;
@@ -140,6 +142,10 @@ private:
     std::optional<app_error> failed_;
     bool left_ = false;
 };
+
+/// Null: there was no memory.
+std::shared_ptr<fetch_state> fetch(const std::shared_ptr<origin_state>& of, const track_name& track,
+    group_sequence group, completion<group_reader>::handler handler);
 
 class announcements_state final : public waiter {
 public:

@@ -37,6 +37,12 @@ public:
             if (const auto here = self.lock()) here->leaving_.abort();
         });
     }
+    /// Whoever waits on this session ends with it.
+    void add(const std::shared_ptr<starter>& s) {
+        if (how_) return s->session_ended(*how_ ? *how_ : make_error(errc::closed));
+        std::erase_if(starters_, [](const auto& each) { return each.expired(); });
+        starters_.push_back(s);
+    }
     void left(const std::string& uri) {
         goaway_ = uri;
         if (leaving_) std::exchange(leaving_, {})({}, uri);
@@ -47,6 +53,8 @@ public:
         how_ = quiet ? error_code{} : how.by_peer ? make_error(how.code) : make_error(how.why);
         for (auto& done : std::exchange(closed_, {})) done(*how_);
         if (leaving_) std::exchange(leaving_, {})(make_error(errc::closed), {});
+        for (const auto& weak : std::exchange(starters_, {}))
+            if (const auto s = weak.lock()) s->session_ended(*how_ ? *how_ : make_error(errc::closed));
         if (on_end) on_end();
     }
     void close(app_error code, std::string_view reason) {
@@ -73,6 +81,7 @@ private:
     std::shared_ptr<origin_state> of_;
     std::optional<error_code> how_;
     std::vector<completion<>> closed_;
+    std::vector<std::weak_ptr<starter>> starters_;
     std::optional<std::string> goaway_;
     completion<std::string> leaving_;
 };

@@ -44,20 +44,25 @@ public:
     /// What is published at it is announced to the peer; what the peer announces can be read from it.
     [[nodiscard]] asio::origin origin() const;
 
-    // The same at its origin.
+    // As at its origin; an operation that waits ends with the session.
 
     template <class Token = boost::asio::deferred_t>
     auto async_subscribe(track_name track, const subscribe_request& how, Token&& token = {}) {
-        return origin().async_subscribe(std::move(track), how, std::forward<Token>(token));
+        return detail::initiate<track_reader>(
+            std::forward<Token>(token), [state = state_, track = std::move(track), how](
+                                            auto handler) { subscribe(state, track, how, std::move(handler)); });
     }
     template <class Token = boost::asio::deferred_t>
         requires(!std::convertible_to<Token, subscribe_request>)
     auto async_subscribe(track_name track, Token&& token = {}) {
-        return origin().async_subscribe(std::move(track), std::forward<Token>(token));
+        return async_subscribe(std::move(track), subscribe_request{}, std::forward<Token>(token));
     }
     template <class Token = boost::asio::deferred_t>
     auto async_fetch(track_name track, std::uint64_t group, Token&& token = {}) {
-        return origin().async_fetch(std::move(track), group, std::forward<Token>(token));
+        return detail::initiate<group_reader>(
+            std::forward<Token>(token), [state = state_, track = std::move(track), group](auto handler) {
+                fetch(state, track, group_sequence{group}, std::move(handler));
+            });
     }
     [[nodiscard]] asio::announcements announcements(std::string_view prefix = {}) const {
         return origin().announcements(prefix);
@@ -89,6 +94,10 @@ public:
     [[nodiscard]] const std::string& path() const noexcept;
 
 private:
+    static void subscribe(const std::shared_ptr<detail::session_state>&, const track_name&, const subscribe_request&,
+        detail::completion<track_reader>::handler);
+    static void fetch(const std::shared_ptr<detail::session_state>&, const track_name&, group_sequence,
+        detail::completion<group_reader>::handler);
     static void closed(const std::shared_ptr<detail::session_state>&, detail::completion<>::handler);
     static void goaway(const std::shared_ptr<detail::session_state>&, detail::completion<std::string>::handler);
     std::shared_ptr<detail::session_state> state_;
