@@ -46,6 +46,7 @@ public:
             if (!busy) relay_.tick(world_.now());
             busy = busy || take_ready();
         }
+        for (auto* app : locals) world_.touch(*app);
         const auto memory = relay_.stats().memory;
         most_memory_ = std::max(most_memory_, memory);
         must(memory <= bounds_.memory, "a relay keeps to its memory");
@@ -65,6 +66,7 @@ public:
     [[nodiscard]] std::size_t most_memory() const noexcept { return most_memory_; }
     /// Subscriptions of others, by track.
     [[nodiscard]] std::uint64_t requests(const std::string& track) { return requests_[track]; }
+    std::vector<party*> locals; ///< Applications at its local ends: each has a turn after its own.
     std::vector<reader_lost_group> lost;
     std::vector<session_ended> ended;
     std::vector<peer_misbehaved> misbehaved;
