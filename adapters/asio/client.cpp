@@ -8,6 +8,7 @@
 #include <moqlite/asio/quic_client.hpp>
 #include <moqlite/asio/url.hpp>
 #include <moqlite/core/version.hpp>
+#include <random>
 #ifdef MOQLITE_WITH_NGHTTP3
 #include <moqlite/nghttp3/client.hpp>
 #endif
@@ -17,6 +18,9 @@ namespace moqlite::asio {
 namespace detail {
 
 namespace {
+
+constexpr duration first_pause = std::chrono::milliseconds{100};
+constexpr duration longest_pause = std::chrono::seconds{5};
 
 std::vector<std::string> default_protocols() {
     std::vector<std::string> all;
@@ -44,7 +48,11 @@ public:
 
     void connect(const std::string& text, const connect_request& how, completion<session> done);
     void end() noexcept {
-        for (const auto& a : std::exchange(attempts_, {})) a->done.abort();
+        for (const auto& a : std::exchange(attempts_, {})) {
+            a->timer.cancel();
+            a->done.abort();
+            if (a->replaced) a->replaced->end(boost::asio::error::operation_aborted);
+        }
         transport_.reset();
     }
     void abandon() noexcept override {
@@ -56,8 +64,12 @@ private:
     struct attempt {
         explicit attempt(const boost::asio::any_io_executor& on) : timer(on) {}
         url where;
+        connect_request how;
         completion<session> done;
         boost::asio::steady_timer timer;
+        std::shared_ptr<session_state> replaced{}; ///< It is to go on by another session, until
+        time_point give_up_at{};                   ///< this time,
+        duration pause = first_pause;              ///< after pauses of about this length.
     };
     using attempt_ref = std::shared_ptr<attempt>;
 
@@ -71,16 +83,23 @@ private:
     }
     void failed(const attempt_ref& a, const link::closed& how) {
         if (!attempts_.contains(a)) return;
+        if (a->replaced) return again(a);
         of_->log(link::log_level::warning,
             "cannot connect to " + a->where.text + ": " + connect_error(a->where, options_.protocols, how));
         answer(a, connect_failure(how));
     }
+
+    // Another session in place of one that was lost, or that asked for it.
+    void replace(const url& where, const connect_request&, const std::shared_ptr<session_state>&);
+    void again(const attempt_ref&);
+    void keep(const url& where, const connect_request&, const std::shared_ptr<session_state>&);
 
     std::shared_ptr<origin_state> of_;
     client_options options_;
     std::optional<ngtcp2::tls> tls_;
     std::unique_ptr<quic_client> transport_;
     std::set<attempt_ref> attempts_;
+    std::minstd_rand random_{std::random_device{}()};
 };
 
 std::optional<ngtcp2::tls> client_state::trusted(std::string& why) {
@@ -97,6 +116,7 @@ void client_state::connect(const std::string& text, const connect_request& how, 
     }
     const auto a = std::make_shared<attempt>(executor());
     a->where = *where;
+    a->how = how;
     a->done = std::move(done);
     a->done.on_cancel([weak = weak_from_this(), a] {
         if (const auto here = weak.lock()) here->answer(a, boost::asio::error::operation_aborted);
@@ -144,7 +164,12 @@ void client_state::dial(const attempt_ref& a) {
 /// Null where nobody waits for it any more: the connection is closed.
 std::unique_ptr<link::handler> client_state::connected(const attempt_ref& a, link::connection& c, time_point now) {
     if (!attempts_.contains(a)) return nullptr;
-    const auto state = std::make_shared<session_state>(of_);
+    if (a->replaced && a->replaced->is_closing()) {
+        attempts_.erase(a);
+        return nullptr;
+    }
+    const auto state = a->replaced ? a->replaced : std::make_shared<session_state>(of_);
+    const auto before = state->key;
     state->is_webtransport = a->where.webtransport;
     // The WebTransport request has the path.
     auto made = of_->connected(role::client, c, now, a->where.webtransport ? std::string{} : a->where.path, state);
@@ -153,9 +178,67 @@ std::unique_ptr<link::handler> client_state::connected(const attempt_ref& a, lin
         return nullptr;
     }
     state->path = a->where.path;
-    answer(a, {}, session{state, true});
+    if (auto* old = a->replaced ? of_->relay().session(before) : nullptr) old->close(app_error::cancel, "moved");
+    keep(a->where, a->how, state);
+    if (a->replaced) {
+        attempts_.erase(a);
+        a->timer.cancel();
+    } else {
+        answer(a, {}, session{state, true});
+    }
     of_->wake();
     return made;
+}
+
+/// Connects again when the session is lost, or asks for it.
+void client_state::keep(const url& where, const connect_request& how, const std::shared_ptr<session_state>& state) {
+    const std::weak_ptr<session_state> its = state;
+    const auto replaces = [weak = weak_from_this(), its, how](const url& there) {
+        const auto here = weak.lock();
+        const auto s = its.lock();
+        if (here && s) here->replace(there, how, s);
+        return here && s;
+    };
+    if (how.reconnect > duration{}) state->on_lost = [replaces, where] { return replaces(where); };
+    if (how.follow_goaway)
+        state->on_goaway = [replaces, where, how](const std::string& uri) {
+            std::string why;
+            const auto there = uri.empty() ? std::optional{where} : parse_url(uri, why);
+            return there && how.follow_goaway(uri) && replaces(*there);
+        };
+}
+
+void client_state::replace(const url& where, const connect_request& how, const std::shared_ptr<session_state>& state) {
+    for (const auto& a : attempts_)
+        if (a->replaced == state) return; // The same, for another reason.
+    const auto a = std::make_shared<attempt>(executor());
+    a->where = where;
+    a->how = how;
+    a->replaced = state;
+    a->give_up_at = asio::now() + std::max<duration>(how.reconnect, how.timeout);
+    attempts_.insert(a);
+    // The peer may still be there. And not from within a connection's callbacks.
+    boost::asio::post(executor(), [weak = weak_from_this(), a] {
+        const auto here = weak.lock();
+        if (here && here->attempts_.contains(a)) here->dial(a);
+    });
+}
+
+void client_state::again(const attempt_ref& a) {
+    if (a->replaced->is_closing() || asio::now() >= a->give_up_at) {
+        attempts_.erase(a);
+        // It may have been about to move, and still be there.
+        if (of_->connection_of(a->replaced->key) == nullptr) a->replaced->end(make_error(errc::transport_closed));
+        return;
+    }
+    std::uniform_real_distribution<double> part{0.5, 1.0};
+    a->timer.expires_after(std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+        std::chrono::duration<double>{a->pause} * part(random_)));
+    a->pause = std::min<duration>(2 * a->pause, longest_pause);
+    a->timer.async_wait([weak = weak_from_this(), a](const error_code& error) {
+        const auto here = weak.lock();
+        if (!error && here && here->attempts_.contains(a)) here->dial(a);
+    });
 }
 
 } // namespace detail

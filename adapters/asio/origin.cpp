@@ -152,7 +152,7 @@ void origin_state::disconnected(std::uint64_t key) noexcept {
     const auto state = found->second.state;
     connections_.erase(found);
     relay_.remove(key);
-    state->ended({.code = app_error::transport, .why = errc::transport_closed, .by_peer = false, .reason = {}});
+    state->ended(key, {.code = app_error::transport, .why = errc::transport_closed, .by_peer = false, .reason = {}});
     wake();
 }
 
@@ -172,7 +172,7 @@ void origin_state::handle_notices() {
         } else if (const auto* l = std::get_if<peer_leaving>(&*notice)) {
             if (auto* s = of(l->session)) s->left(l->uri);
         } else if (const auto* n = std::get_if<session_ended>(&*notice)) {
-            if (auto* s = of(n->session)) s->ended(n->how);
+            if (auto* s = of(n->session)) s->ended(n->session, n->how);
         } else if (const auto* m = std::get_if<peer_misbehaved>(&*notice)) {
             log(link::log_level::warning,
                 "session " + std::to_string(m->session) + " violated the protocol: " + std::string(to_string(m->why)));

@@ -393,6 +393,64 @@ TEST_CASE("a server that shuts down asks its peers to leave, and closes those th
     });
 }
 
+TEST_CASE("a session that reconnects outlives its connection: what was published is announced again, and readers go on",
+    "[api]") {
+    stage s;
+    auto other = std::make_unique<moq::server>(s.origin);
+    REQUIRE(!other->listen("127.0.0.1:0"));
+    const auto url = "moqt://" + other->addresses().front();
+    s.run([&]() -> net::awaitable<void> {
+        auto peer = moq::client{s.io.get_executor(), {.trusted = moq::trust::insecure()}};
+        auto here = s.origin.publish("news");
+        auto news = here.track("t");
+        moq::connect_request how;
+        how.reconnect = 5s;
+        auto session = co_await peer.async_connect(url, how);
+        auto mine = session.origin().publish("mine");
+        auto all = s.origin.announcements("mine");
+        auto a = co_await all.async_next();
+        CHECK(a->available);
+        auto reader = co_await session.async_subscribe({"news", "t"});
+        const auto port = other->addresses().front();
+        other->close(app_error::going_away);
+        a = co_await all.async_next();
+        CHECK_FALSE(a->available);
+        other.reset();
+        other = std::make_unique<moq::server>(s.origin);
+        REQUIRE(!other->listen(port));
+        a = co_await all.async_next();
+        CHECK(a->available);
+        CHECK(session.is_open());
+        auto group = news.open_group();
+        static_cast<void>(group.write("again"));
+        static_cast<void>(group.finish());
+        const auto got = co_await reader.async_next_group();
+        REQUIRE(got);
+        session.close();
+        co_await session.async_closed();
+    });
+}
+
+TEST_CASE("a session that follows GOAWAY goes on at the server's successor", "[api]") {
+    stage s;
+    auto successor = std::make_unique<moq::server>(s.origin);
+    REQUIRE(!successor->listen("127.0.0.1:0"));
+    const auto uri = "moqt://" + successor->addresses().front();
+    s.run([&]() -> net::awaitable<void> {
+        auto peer = moq::client{s.io.get_executor(), {.trusted = moq::trust::insecure()}};
+        std::string asked;
+        moq::connect_request how;
+        how.follow_goaway = [&](const std::string& to) { return asked = to, true; };
+        auto session = co_await peer.async_connect(s.url("moqt"), how);
+        while (s.server.sessions() == 0) co_await net::post(s.io, net::use_awaitable);
+        co_await s.server.async_shutdown(5s, uri);
+        CHECK(asked == uri);
+        while (successor->sessions() == 0) co_await net::post(s.io, net::use_awaitable);
+        CHECK(session.is_open());
+        CHECK(successor->sessions() == 1);
+    });
+}
+
 TEST_CASE("handles can be destroyed while operations wait: these complete with operation_aborted", "[api]") {
     stage s;
     s.run([&]() -> net::awaitable<void> {

@@ -44,13 +44,23 @@ public:
         starters_.push_back(s);
     }
     void left(const std::string& uri) {
+        if (on_goaway && on_goaway(uri)) return;
         goaway_ = uri;
         if (leaving_) std::exchange(leaving_, {})({}, uri);
     }
-    void ended(const session_closed& how) {
-        if (how_) return;
+    /// The session `which` has ended: ours, or one that this has replaced.
+    void ended(std::uint64_t which, const session_closed& how) {
+        if (how_ || which != key) return;
         const bool quiet = how.code == app_error::cancel;
-        how_ = quiet ? error_code{} : how.by_peer ? make_error(how.code) : make_error(how.why);
+        const auto error = quiet ? error_code{} : how.by_peer ? make_error(how.code) : make_error(how.why);
+        if (on_lost && !closing_ && on_lost()) return;
+        end(error);
+    }
+    void end(error_code error) {
+        if (how_) return;
+        how_ = error;
+        on_lost = nullptr;
+        on_goaway = nullptr;
         for (auto& done : std::exchange(closed_, {})) done(*how_);
         if (leaving_) std::exchange(leaving_, {})(make_error(errc::closed), {});
         for (const auto& weak : std::exchange(starters_, {}))
@@ -58,7 +68,11 @@ public:
         if (on_end) on_end();
     }
     void close(app_error code, std::string_view reason) {
-        if (auto* s = of_->relay().session(key)) s->close(code, reason);
+        closing_ = true;
+        if (auto* s = of_->relay().session(key))
+            s->close(code, reason);
+        else
+            end({});
         of_->wake();
     }
     void abandon() noexcept override {
@@ -72,6 +86,10 @@ public:
     /// A server's: answers admission_wanted, and counts.
     std::function<void(const std::string& path)> on_setup;
     std::function<void()> on_end;
+    /// A client's that reconnects: true if another session is to replace this one.
+    std::function<bool()> on_lost;
+    std::function<bool(const std::string& uri)> on_goaway;
+    [[nodiscard]] bool is_closing() const noexcept { return closing_; }
     [[nodiscard]] bool is_open() const noexcept { return !how_; }
 
 private:
@@ -80,6 +98,7 @@ private:
     }
     std::shared_ptr<origin_state> of_;
     std::optional<error_code> how_;
+    bool closing_ = false; ///< By us.
     std::vector<completion<>> closed_;
     std::vector<std::weak_ptr<starter>> starters_;
     std::optional<std::string> goaway_;

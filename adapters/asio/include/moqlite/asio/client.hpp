@@ -3,6 +3,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <moqlite/asio/completion.hpp>
 #include <moqlite/asio/options.hpp>
@@ -27,6 +28,11 @@ struct client_options {
 
 struct connect_request {
     duration timeout = std::chrono::seconds{10}; ///< Name resolution included.
+    /// How long to try to connect again, with growing, random pauses, after the session was lost; 0: it ends then. The
+    /// handle stays: what is published is announced again, and readers continue within their `follow`.
+    duration reconnect{};
+    /// Whether to follow GOAWAY, to `uri` or, if empty, to the same address; unset: session::async_goaway() reports it.
+    std::function<bool(const std::string& uri)> follow_goaway{};
 };
 
 /// Its sessions share one socket and one origin. Destroying it ends them silently.

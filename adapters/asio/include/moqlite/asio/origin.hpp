@@ -50,7 +50,8 @@ public:
     [[nodiscard]] broadcast on_demand(std::string_view prefix, F make) {
         return on_demand(prefix,
             std::function<void(track_request)>{[on = get_executor(), log = log_exceptions(), make](track_request r) {
-                boost::asio::co_spawn(on, run(make, std::move(r)), log);
+                // Which keeps a copy of the handler as long as it runs.
+                boost::asio::co_spawn(on, [make, r = std::move(r)]() mutable { return make(std::move(r)); }, log);
             }});
     }
 
@@ -85,10 +86,6 @@ public:
     [[nodiscard]] const std::shared_ptr<detail::origin_state>& state() const noexcept { return state_; }
 
 private:
-    template <class F>
-    static boost::asio::awaitable<void> run(F make, track_request r) {
-        co_await make(std::move(r));
-    }
     static void subscribe(const std::shared_ptr<detail::origin_state>&, const track_name&, const subscribe_request&,
         detail::completion<track_reader>::handler);
     static void fetch(const std::shared_ptr<detail::origin_state>&, const track_name&, group_sequence,

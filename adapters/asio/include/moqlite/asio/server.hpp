@@ -105,7 +105,7 @@ public:
         requires std::same_as<std::invoke_result_t<F&, session>, boost::asio::awaitable<void>>
     void on_session(F f) {
         on_session(std::function<void(session)>{[on = origin_.get_executor(), f, log = logger()](session s) {
-            boost::asio::co_spawn(on, run(f, std::move(s)), log);
+            boost::asio::co_spawn(on, [f, s = std::move(s)]() mutable { return f(std::move(s)); }, log);
         }});
     }
 
@@ -135,10 +135,6 @@ public:
     void close(app_error code = app_error::cancel, std::string_view reason = {});
 
 private:
-    template <class F>
-    static boost::asio::awaitable<void> run(F f, session s) {
-        co_await f(std::move(s));
-    }
     [[nodiscard]] std::function<void(std::exception_ptr)> logger() const;
     static void serve(
         const std::shared_ptr<detail::server_state>&, const std::string& where, detail::completion<>::handler);
