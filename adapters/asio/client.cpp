@@ -158,7 +158,9 @@ void client_state::dial(const attempt_ref& a) {
         return answer(a, make_error(errc::unsupported));
 #endif
     }
-    transport_->connect({a->where.host, a->where.port, {}, std::move(alpn), *tls_}, std::move(accept), fails);
+    connect_options to{.host = a->where.host, .port = a->where.port, .alpn = std::move(alpn), .tls = *tls_};
+    if (a->how.early_data) to.resume = ngtcp2::resumption::early_data;
+    transport_->connect(std::move(to), std::move(accept), fails);
 }
 
 /// Null where nobody waits for it any more: the connection is closed.

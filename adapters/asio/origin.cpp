@@ -136,6 +136,8 @@ std::unique_ptr<link::handler> origin_state::connected(
     role side, link::connection& c, time_point now, std::string path, const std::shared_ptr<session_state>& state) {
     state->protocol = c.alpn();
     state->remote = to_string(c.remote());
+    state->local = to_string(c.local());
+    state->tls = c.tls();
     state->path = path;
     const auto key = relay_.add(side, c.alpn(), now, std::move(path));
     if (!key) return nullptr;

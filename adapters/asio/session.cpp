@@ -27,20 +27,11 @@ const std::string& session::path() const noexcept { return state_->path; }
 
 session_stats session::stats() const {
     const auto* on = state_->of()->connection_of(state_->key);
-    if (on == nullptr) return {};
-    const auto s = on->stats();
-    session_stats out;
-    out.bytes_sent = s.bytes_sent;
-    out.bytes_received = s.bytes_received;
-    out.packets_sent = s.packets_sent;
-    out.packets_lost = s.packets_lost;
-    out.congestion_window = s.congestion_window;
-    if (s.rtt <= duration{}) return out; // Not measured yet.
-    out.rtt = s.rtt;
-    const auto seconds = std::chrono::duration<double>(s.rtt).count();
-    out.bitrate = static_cast<std::uint64_t>(8 * static_cast<double>(s.congestion_window) / seconds);
-    return out;
+    return on != nullptr ? on->stats() : session_stats{};
 }
+
+const link::tls_facts& session::tls() const noexcept { return state_->tls; }
+const std::string& session::local() const noexcept { return state_->local; }
 
 void session::subscribe(const std::shared_ptr<detail::session_state>& state, const track_name& track,
     const subscribe_request& how, detail::completion<track_reader>::handler handler) {

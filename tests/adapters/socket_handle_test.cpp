@@ -6,8 +6,8 @@
 #include <boost/asio/ip/udp.hpp>
 #include <cerrno>
 #include <fcntl.h>
-#include <moqlite/asio/client.hpp>
-#include <moqlite/asio/server.hpp>
+#include <moqlite/asio/quic_client.hpp>
+#include <moqlite/asio/quic_server.hpp>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -45,7 +45,7 @@ std::string refusal(int fd) {
     std::string why;
     {
         net::io_context context;
-        asio::server server{context.get_executor(), with(fd)};
+        asio::quic_server server{context.get_executor(), with(fd)};
         CHECK_FALSE(server.listen("127.0.0.1:0", server_tls(), {}, why));
     }
     CHECK_FALSE(is_open(fd));
@@ -59,8 +59,8 @@ TEST_CASE("server and client use the sockets that they are given, and close them
     const auto server_port = port_of(at_server), client_port = port_of(at_client);
     {
         net::io_context context;
-        asio::server server{context.get_executor(), with(at_server)};
-        asio::client client{context.get_executor(), with(at_client)};
+        asio::quic_server server{context.get_executor(), with(at_server)};
+        asio::quic_client client{context.get_executor(), with(at_client)};
         std::uint16_t seen = 0;
         std::string why;
         REQUIRE(server.listen(
@@ -92,7 +92,7 @@ TEST_CASE("a socket that was given and never used is closed with its owner") {
     const int fd = bound_socket();
     {
         net::io_context context;
-        const asio::server server{context.get_executor(), with(fd)};
+        const asio::quic_server server{context.get_executor(), with(fd)};
         CHECK(is_open(fd));
     }
     CHECK_FALSE(is_open(fd));
@@ -102,7 +102,7 @@ TEST_CASE("a socket of Asio's passes on by release()") {
     net::io_context context;
     net::ip::udp::socket theirs{context, {net::ip::address_v4::loopback(), 0}};
     const auto port = theirs.local_endpoint().port();
-    asio::server server{context.get_executor(), with(theirs.release())};
+    asio::quic_server server{context.get_executor(), with(theirs.release())};
     std::string why;
     REQUIRE(server.listen("127.0.0.1:0", server_tls(), {}, why));
     CHECK(server.local_address().port() == port);

@@ -81,7 +81,8 @@ public:
     }
 
     std::uint64_t key = 0;
-    std::string protocol, path, remote;
+    std::string protocol, path, remote, local;
+    link::tls_facts tls;
     bool is_webtransport = false;
     /// A server's: answers admission_wanted, and counts.
     std::function<void(const std::string& path)> on_setup;

@@ -2,8 +2,8 @@
 #include "../memory_pair.hpp"
 
 #include <boost/asio/io_context.hpp>
-#include <moqlite/asio/client.hpp>
-#include <moqlite/asio/server.hpp>
+#include <moqlite/asio/quic_client.hpp>
+#include <moqlite/asio/quic_server.hpp>
 
 namespace moqlite::test::client_resumption_test {
 
@@ -31,7 +31,7 @@ struct scene {
         };
     }
     /// What TLS says of a new connection, from which a ticket has come.
-    const link::tls_facts& connect(asio::client& with, std::vector<std::byte> ticket = {}) {
+    const link::tls_facts& connect(asio::quic_client& with, std::vector<std::byte> ticket = {}) {
         const auto before = at_client.size(), had = tickets.size();
         with.connect({.host = "localhost",
                          .port = server.local_address().port(),
@@ -51,8 +51,8 @@ struct scene {
     net::io_context context;
     std::vector<recorder*> at_server, at_client;
     std::vector<std::vector<std::byte>> tickets;
-    asio::server server{context.get_executor()};
-    asio::client client{context.get_executor()};
+    asio::quic_server server{context.get_executor()};
+    asio::quic_client client{context.get_executor()};
 };
 
 } // namespace
@@ -69,7 +69,7 @@ TEST_CASE("a client sends early data to the address that has answered before, th
 TEST_CASE("another client resumes with the ticket that the caller has kept") {
     scene s;
     s.connect(s.client);
-    asio::client other{s.context.get_executor()};
+    asio::quic_client other{s.context.get_executor()};
     CHECK(s.connect(other, s.tickets.at(0)).resumed);
 }
 

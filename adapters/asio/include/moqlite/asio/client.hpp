@@ -28,6 +28,9 @@ struct client_options {
 
 struct connect_request {
     duration timeout = std::chrono::seconds{10}; ///< Name resolution included.
+    /// Resume an earlier session with the server; by native QUIC with early data (0-RTT), which saves a round trip:
+    /// what is sent first may then be replayed by an attacker, and the session may end where it would not have begun.
+    bool early_data = false;
     /// How long to try to connect again, with growing, random pauses, after the session was lost; 0: it ends then. The
     /// handle stays: what is published is announced again, and readers continue within their `follow`.
     duration reconnect{};

@@ -6,8 +6,7 @@
 #include <moqlite/asio/fwd.hpp>
 #include <moqlite/asio/origin.hpp>
 #include <moqlite/core/error.hpp>
-#include <moqlite/core/time.hpp>
-#include <optional>
+#include <moqlite/link/connection.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,16 +17,8 @@ namespace detail {
 class session_state;
 } // namespace detail
 
-/// What is known of the path to the peer.
-struct session_stats {
-    std::optional<duration> rtt;          ///< Smoothed.
-    std::optional<std::uint64_t> bitrate; ///< Bits per second that the congestion controller lets us send.
-    std::uint64_t bytes_sent = 0;
-    std::uint64_t bytes_received = 0;
-    std::uint64_t packets_sent = 0;
-    std::uint64_t packets_lost = 0;
-    std::uint64_t congestion_window = 0; ///< Bytes.
-};
+/// What is known of the path to the peer; all empty once the connection is gone.
+using session_stats = link::connection_stats;
 
 /// A session of our client, which ends with this handle; or one of our server's, which does not.
 class session {
@@ -90,6 +81,9 @@ public:
     [[nodiscard]] bool is_webtransport() const noexcept;
     /// "192.0.2.1:4443".
     [[nodiscard]] const std::string& remote() const noexcept;
+    [[nodiscard]] const std::string& local() const noexcept;
+    /// TLS version, cipher, server name, and the peer's certificate.
+    [[nodiscard]] const link::tls_facts& tls() const noexcept;
     /// Path and query that the client asked for.
     [[nodiscard]] const std::string& path() const noexcept;
 
