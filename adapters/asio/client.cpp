@@ -1,3 +1,4 @@
+#include "detail/client_line.hpp"
 #include "detail/connect_error.hpp"
 #include "detail/session_state.hpp"
 
@@ -47,16 +48,19 @@ public:
     }
 
     void connect(const std::string& text, const connect_request& how, completion<session> done);
+    void shutdown(completion<> done);
     void end() noexcept {
         for (const auto& a : std::exchange(attempts_, {})) {
             a->timer.cancel();
             a->done.abort();
             if (a->replaced) a->replaced->end(boost::asio::error::operation_aborted);
         }
+        stopping_.abort();
         transport_.reset();
     }
     void abandon() noexcept override {
         for (const auto& a : attempts_) a->done.drop();
+        stopping_.drop();
     }
     [[nodiscard]] const boost::asio::any_io_executor& executor() const noexcept { return of_->executor(); }
 
@@ -99,6 +103,8 @@ private:
     std::optional<ngtcp2::tls> tls_;
     std::unique_ptr<quic_client> transport_;
     std::set<attempt_ref> attempts_;
+    completion<> stopping_;
+    bool is_stopping_ = false;
     std::minstd_rand random_{std::random_device{}()};
 };
 
@@ -107,7 +113,26 @@ std::optional<ngtcp2::tls> client_state::trusted(std::string& why) {
     return tls_;
 }
 
+void client_state::shutdown(completion<> done) {
+    if (std::exchange(is_stopping_, true)) return done(make_error(errc::too_many_requests));
+    for (const auto& a : std::exchange(attempts_, {})) {
+        a->timer.cancel();
+        a->done.abort();
+        if (a->replaced) a->replaced->close(app_error::cancel, {});
+    }
+    if (!transport_) return done({});
+    stopping_ = std::move(done);
+    of_->for_each_session([&](std::uint64_t, link::connection& c, session_state& s) {
+        if (c.side() == role::client) s.stay_closed();
+    });
+    transport_->shutdown(app_error::cancel, {}, farewell_time, [weak = weak_from_this()] {
+        const auto here = weak.lock();
+        if (here && here->stopping_) std::exchange(here->stopping_, {})({});
+    });
+}
+
 void client_state::connect(const std::string& text, const connect_request& how, completion<session> done) {
+    if (is_stopping_) return done(make_error(errc::closed), {});
     std::string why;
     const auto where = parse_url(text, why);
     if (!where || !trusted(why)) {
@@ -257,6 +282,10 @@ client& client::operator=(client&& other) noexcept {
 
 client::~client() {
     if (state_) state_->end();
+}
+
+void client::shutdown(const std::shared_ptr<detail::client_state>& state, detail::completion<>::handler handler) {
+    state->shutdown({std::move(handler), state->executor()});
 }
 
 void client::connect(const std::shared_ptr<detail::client_state>& state, const std::string& url,

@@ -1,3 +1,4 @@
+#include "detail/client_line.hpp"
 #include "detail/session_state.hpp"
 
 #include <boost/asio/steady_timer.hpp>
@@ -21,7 +22,6 @@ namespace {
 
 constexpr std::string_view http3 = "h3";
 constexpr auto certificate_checks = std::chrono::seconds{5};
-constexpr auto farewell = std::chrono::milliseconds{500}; ///< For the last packets of closed connections.
 
 [[nodiscard]] wall_time wall_now() {
     return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
@@ -296,7 +296,7 @@ void server_state::close_all(app_error code, std::string_view reason) {
         if (here->sockets_.empty()) return here->ended();
         const auto left = std::make_shared<std::size_t>(here->sockets_.size());
         for (const auto& s : here->sockets_)
-            s->shutdown(code, reason, farewell, [weak, left] {
+            s->shutdown(code, reason, farewell_time, [weak, left] {
                 const auto server = weak.lock();
                 if (--*left == 0 && server) server->ended();
             });

@@ -18,5 +18,5 @@ int main(int argc, char** argv) {
     if (argc < 2) return std::cerr << "usage: moqlite-announcements URL [PREFIX]\n", 2;
     net::io_context io{1};
     moq::client client{io.get_executor(), trusted()};
-    return run(io, list(client, argv[1], argc > 2 ? argv[2] : ""));
+    return run(io, list(client, argv[1], argc > 2 ? argv[2] : ""), &client);
 }

@@ -43,5 +43,5 @@ int main(int argc, char** argv) {
     if (argc != 3) return std::cerr << "usage: moqlite-chat URL NAME\n", 2;
     net::io_context io{1};
     moq::client client{io.get_executor(), trusted()};
-    return run(io, chat(client, argv[1], argv[2]));
+    return run(io, chat(client, argv[1], argv[2]), &client);
 }

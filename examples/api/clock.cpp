@@ -39,8 +39,8 @@ int main(int argc, char** argv) {
         return run(io, publish_clock(server.origin()));
     }
     moq::client client{io.get_executor(), trusted()};
-    if (what == "publish") return run(io, publish(client, where));
-    if (what == "watch") return run(io, watch(client, where));
+    if (what == "publish") return run(io, publish(client, where), &client);
+    if (what == "watch") return run(io, watch(client, where), &client);
     std::cerr << "usage: moqlite-clock serve [ADDRESS]:PORT | publish URL | watch URL\n";
     return 2;
 }

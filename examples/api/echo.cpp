@@ -48,5 +48,5 @@ int main(int argc, char** argv) {
     }
     if (argc != 3) return std::cerr << "usage: moqlite-echo [ADDRESS]:PORT | URL TEXT\n", 2;
     moq::client client{io.get_executor(), trusted()};
-    return run(io, say(client, argv[1], argv[2]));
+    return run(io, say(client, argv[1], argv[2]), &client);
 }

@@ -15,6 +15,7 @@
 #include <moqlite/asio/server.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace example {
 
@@ -38,22 +39,28 @@ inline void print(const moq::server& server) {
     std::cout << "MOQLITE_TRUST=" << server.fingerprint() << std::endl;
 }
 
-/// Runs until `what` has ended, or a signal asks to; the exit code of main().
-inline int run(net::io_context& io, net::awaitable<void> what) {
+/// Runs until `what` has ended, or a signal asks to; then tells the client's peers. The exit code of main().
+inline int run(net::io_context& io, net::awaitable<void> what, moq::client* client = nullptr) {
     int code = 0;
+    bool ending = false;
     net::signal_set signals{io, SIGINT, SIGTERM};
+    const auto end = [&] {
+        if (std::exchange(ending, true)) return;
+        signals.cancel();
+        if (client == nullptr) return io.stop();
+        client->async_shutdown([&](auto) { io.stop(); });
+    };
     signals.async_wait([&](auto error, int) {
-        if (!error) io.stop();
+        if (!error) end();
     });
     net::co_spawn(io, std::move(what), [&](std::exception_ptr thrown) {
         try {
-            if (thrown) std::rethrow_exception(thrown);
+            if (thrown && !ending) std::rethrow_exception(thrown);
         } catch (const std::exception& e) {
             std::cerr << "error: " << e.what() << '\n';
             code = 1;
         }
-        signals.cancel();
-        io.stop();
+        end();
     });
     io.run();
     std::cout.flush();

@@ -15,5 +15,5 @@ int main(int argc, char** argv) {
     if (argc != 5) return std::cerr << "usage: moqlite-fetch URL BROADCAST TRACK GROUP\n", 2;
     net::io_context io{1};
     moq::client client{io.get_executor(), trusted()};
-    return run(io, fetch(client, argv));
+    return run(io, fetch(client, argv), &client);
 }

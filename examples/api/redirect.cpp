@@ -28,5 +28,5 @@ int main(int argc, char** argv) {
     if (argc != 2) return std::cerr << "usage: moqlite-redirect URL\n", 2;
     net::io_context io{1};
     moq::client client{io.get_executor(), trusted()};
-    return run(io, follow(client, argv[1]));
+    return run(io, follow(client, argv[1]), &client);
 }

@@ -55,7 +55,7 @@ for scheme in moqt https; do
     until_true 10 has ann '^bob: hello, ann$' || fail "ann hears nothing"
     exec 4>&- 5>&-
     ends bob
-    until_true 10 has ann '^room/bob has left$' || fail "ann does not know that bob has left"
+    until_true 2 has ann '^room/bob has left$' || fail "ann does not know that bob has left"
     for each in ann watch clock relay; do ends "$each"; done
     rm ann_says bob_says
 
@@ -71,7 +71,8 @@ for scheme in moqt https; do
     start stranger clock watch "$scheme://$at"
     start watcher watch --fingerprint "$MOQLITE_TRUST" "$scheme://$at?token=s3cret" camera/3 video
     until_true 10 has watcher 'camera/3/video at ' || fail "no camera"
-    ends watcher
+    kill "${pid_of[watcher]}"
+    finished watcher 143
     until_true 10 has cameras '^camera/3/video is wanted no more$' || fail "it is still made"
     kill -USR1 "${pid_of[cameras]}"
     finished cameras 0 5

@@ -90,6 +90,8 @@ public:
     /// A client's that reconnects: true if another session is to replace this one.
     std::function<bool()> on_lost;
     std::function<bool(const std::string& uri)> on_goaway;
+    /// No other session replaces it when it ends.
+    void stay_closed() noexcept { closing_ = true; }
     [[nodiscard]] bool is_closing() const noexcept { return closing_; }
     [[nodiscard]] bool is_open() const noexcept { return !how_; }
 

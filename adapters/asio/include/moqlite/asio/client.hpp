@@ -64,7 +64,15 @@ public:
         return async_connect(std::move(url), connect_request{}, std::forward<Token>(token));
     }
 
+    /// void(error_code): ends its sessions, so that the peers know at once; within half a second. It connects no more.
+    template <class Token = boost::asio::deferred_t>
+    auto async_shutdown(Token&& token = {}) {
+        return detail::initiate<>(
+            std::forward<Token>(token), [state = state_](auto handler) { shutdown(state, std::move(handler)); });
+    }
+
 private:
+    static void shutdown(const std::shared_ptr<detail::client_state>&, detail::completion<>::handler);
     static void connect(const std::shared_ptr<detail::client_state>&, const std::string& url, const connect_request&,
         detail::completion<session>::handler);
     asio::origin origin_;
