@@ -9,8 +9,8 @@
 
 namespace moqlite {
 
-/// The category of our own errors, and of codes that a peer sent. Each has a readable message; `code == errc::x`
-/// compares what it means, whoever found it.
+/// The category of our own errors, and of codes that a peer sent. Each has a readable message; `code ==
+/// errc::not_found` compares what it means, whoever found it.
 [[nodiscard]] const boost::system::error_category& error_category() noexcept;
 
 /// An error that was found here.
