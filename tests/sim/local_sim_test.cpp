@@ -137,27 +137,29 @@ constexpr track_ref film{"room/film", "video"};
 
 TEST_CASE(
     "a file goes from a local end through two relays to another, complete, however slowly it is read", "[sim][local]") {
-    for_each_seed<net>([](std::uint64_t seed) {
-        world w{seed};
-        two_relays r{w, net::good(w.dice)};
-        local_app from{w, r.a}, to{w, r.b};
-        const auto groups = w.dice.between(1, 60);
-        from.write(film, groups);
-        w.run_until([&] { return r.b->broadcasts().find("room/film") != nullptr; }, 120s);
-        to.read(film, {.mode = reading::complete, .start = group_sequence{0}});
-        // Now and then it stops reading.
-        std::function<void()> pause = [&] {
-            to.takes = !to.takes;
-            to.poke();
-            if (!to.reader->finished()) w.after(std::chrono::milliseconds{w.dice.between(1, 300)}, pause);
-        };
-        w.after(10ms, pause);
-        w.run_until([&] { return to.reader->finished() || to.reader->failed(); }, 3600s);
-        INFO("failed with " << (to.reader->failed() ? to_string(to.reader->failed()->means()) : "nothing"));
-        must(to.reader->finished(), "the file has been read");
-        must(to.reader->groups_read() == groups && to.lost == 0, "no group is missing");
-        return w.hash();
-    });
+    for_each_seed<net>(
+        [](std::uint64_t seed) {
+            world w{seed};
+            two_relays r{w, net::good(w.dice)};
+            local_app from{w, r.a}, to{w, r.b};
+            const auto groups = w.dice.between(1, 60);
+            from.write(film, groups);
+            w.run_until([&] { return r.b->broadcasts().find("room/film") != nullptr; }, 120s);
+            to.read(film, {.mode = reading::complete, .start = group_sequence{0}});
+            // Now and then it stops reading.
+            std::function<void()> pause = [&] {
+                to.takes = !to.takes;
+                to.poke();
+                if (!to.reader->finished()) w.after(std::chrono::milliseconds{w.dice.between(1, 300)}, pause);
+            };
+            w.after(10ms, pause);
+            w.run_until([&] { return to.reader->finished() || to.reader->failed(); }, 3600s);
+            INFO("failed with " << (to.reader->failed() ? to_string(to.reader->failed()->means()) : "nothing"));
+            must(to.reader->finished(), "the file has been read");
+            must(to.reader->groups_read() == groups && to.lost == 0, "no group is missing");
+            return w.hash();
+        },
+        8);
 }
 
 TEST_CASE("a local reader that stops holds back its publisher, and no other reader", "[sim][local]") {
@@ -207,7 +209,7 @@ TEST_CASE("local ends come and go, and leave nothing behind", "[sim][local]") {
             must(r.a->stats().tracks == 0 && r.b->stats().tracks == 0, "no track is left");
             return w.hash();
         },
-        5);
+        20);
 }
 
 } // namespace moqlite::test::local_sim_test

@@ -26,5 +26,7 @@ namespace moqlite {
 
 } // namespace moqlite
 
+namespace boost::system {
 template <>
-struct boost::system::is_error_condition_enum<moqlite::errc> : std::true_type {};
+struct is_error_condition_enum<moqlite::errc> : std::true_type {};
+} // namespace boost::system
