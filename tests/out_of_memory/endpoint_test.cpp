@@ -57,17 +57,32 @@ struct client_side {
     [[nodiscard]] bool is_over() const { return closed || failed; }
 };
 
+enum class kind { native, webtransport, early_data };
+
+ngtcp2::tls server_for(kind k) {
+    if (k == kind::webtransport) return server_tls(test_identity(), {"h3"});
+    std::string why;
+    if (k == kind::early_data)
+        if (auto made = ngtcp2::tls::server({.alpn = {"moq-lite-05"},
+                                                .who = test_identity(),
+                                                .tickets = ngtcp2::ticket_keys::random(),
+                                                .early_data = true},
+                why))
+            return *made;
+    return server_tls(test_identity(), {"moq-lite-05"}); // Also where the TLS library has no tickets.
+}
+
 /// A server whose allocations may fail, and clients whose do not.
 class scene {
 public:
-    explicit scene(bool by_webtransport) : by_webtransport_{by_webtransport} {
+    explicit scene(kind k) : by_webtransport_{k == kind::webtransport} {
         auto accept = [this](link::connection& c, time_point) {
+            if (c.tls().early == link::early_data::pending) ++began_early;
             return std::make_unique<plain_handler>(c, server_received, server_closed_);
         };
-        const std::vector<std::string> alpn{by_webtransport ? "h3" : "moq-lite-05"};
         const auto answer = [accept](const nghttp3::request& r) { return accept_with(r, accept); };
-        server_.endpoint.serve(server_tls(test_identity(), alpn),
-            by_webtransport ? nghttp3::serve({}, answer) : link::accept_function{accept});
+        server_.endpoint.serve(
+            server_for(k), by_webtransport_ ? nghttp3::serve({}, answer) : link::accept_function{accept});
     }
     client_side& connect() {
         auto& made = clients_.emplace_back();
@@ -79,7 +94,8 @@ public:
         if (by_webtransport_) accept = nghttp3::connect({.authority = "localhost", .protocols = {"a"}}, accept, failed);
         const std::vector<std::string> alpn{by_webtransport_ ? "h3" : "moq-lite-05"};
         std::string why;
-        REQUIRE(client_.endpoint.connect(client_tls(), {server_.address, client_.address, "localhost", alpn}, accept,
+        REQUIRE(client_.endpoint.connect(client_tls(),
+                    {server_.address, client_.address, "localhost", alpn, ngtcp2::resumption::early_data}, accept,
                     failed, why, now_) != nullptr);
         return made;
     }
@@ -108,6 +124,7 @@ public:
     [[nodiscard]] std::size_t at_server() const { return server_.endpoint.connections(); }
 
     std::size_t server_received = 0;
+    std::size_t began_early = 0; ///< Connections, at the server.
 
 private:
     static void take(std::deque<memory_end::packet>& from, std::deque<std::string>& to) {
@@ -125,15 +142,15 @@ private:
 } // namespace
 
 TEST_CASE("a failed allocation ends at most its own connection", "[out_of_memory]") {
-    const bool by_webtransport = GENERATE(false, true);
+    const auto how = GENERATE(kind::native, kind::webtransport, kind::early_data);
     const bool in_c = GENERATE(false, true); // In ngtcp2 and nghttp3.
     REQUIRE(tls_library_is_spared());
     const auto fail = [in_c](std::size_t n) { in_c ? fail_c_allocation(n) : fail_allocation(n); };
-    std::size_t nth = 0, ended = 0;
+    std::size_t nth = 0, ended = 0, early = 0;
     for (bool all_failed = false; !all_failed;) {
         ++nth;
-        CAPTURE(nth, by_webtransport, in_c);
-        scene s{by_webtransport};
+        CAPTURE(nth, static_cast<int>(how), in_c);
+        scene s{how};
         auto& bystander = s.connect();
         REQUIRE(s.run([&] { return bystander.received >= amount; }));
         fail(nth);
@@ -147,10 +164,14 @@ TEST_CASE("a failed allocation ends at most its own connection", "[out_of_memory
         CHECK(over <= 1);
         if (all_failed) CHECK(over == 0);
         ended += static_cast<std::size_t>(over);
+        early += s.began_early;
         auto& later = s.connect(); // The server still works.
         REQUIRE(s.run([&] { return later.received >= amount; }));
         REQUIRE(s.run([&] { return s.at_server() == static_cast<std::size_t>(4 - over); }));
     }
     CHECK(nth > 50);
     CHECK(ended > 0);
+#ifdef MOQLITE_TEST_OPENSSL
+    CHECK((early > 0) == (how == kind::early_data));
+#endif
 }
