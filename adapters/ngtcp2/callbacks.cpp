@@ -46,7 +46,7 @@ int handshake_completed(ngtcp2_conn*, void* user) {
         c.endpoint.give_token(c, c.peer);
         if (has_early_data(*c.crypto)) c.facts.early = link::early_data::accepted;
     }
-    if (c.handler) return 0; // It began with early data.
+    if (c.handler || c.ending) return 0; // It began with early data, and was perhaps not accepted.
     try {
         c.handler = opening->accept(c, c.endpoint.now);
     } catch (...) {

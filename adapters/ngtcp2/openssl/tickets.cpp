@@ -3,6 +3,7 @@
 #include "state.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <limits>
 #include <openssl/core_names.h>
@@ -105,7 +106,8 @@ int keep_ticket(SSL* ssl, SSL_SESSION* session) {
 void detail::issue_tickets(tls::state& by) {
     SSL_CTX* context = by.context.get();
     SSL_CTX_set_num_tickets(context, 1);
-    SSL_CTX_set_timeout(context, static_cast<long>(by.tickets->period().count()));
+    constexpr std::chrono::seconds longest = std::chrono::days{7}; // RFC 8446 §4.6.1
+    SSL_CTX_set_timeout(context, static_cast<long>(std::min(by.tickets->period(), longest).count()));
     SSL_CTX_set_tlsext_ticket_key_evp_cb(context, ticket_key_contained);
     SSL_CTX_set_session_ticket_cb(context, put_limits, nullptr, nullptr);
     if (!by.early_data) return;
