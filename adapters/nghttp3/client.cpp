@@ -17,6 +17,12 @@ namespace {
 
 bool is_informational(const message& m) { return m.status.starts_with('1'); }
 bool is_success(const message& m) { return m.status.starts_with('2'); }
+/// nghttp3 has checked that these are three digits.
+int status_of(const message& m) {
+    int out = 0;
+    for (const char c : m.status) out = 10 * out + (c - '0');
+    return out;
+}
 
 class client_connection final : public http3_connection {
 public:
@@ -35,10 +41,12 @@ private:
         if (exchanges().empty()) return;
         auto answer = std::move(exchanges().front());
         exchanges().clear();
-        if (is_success(answer.header))
-            begin(answer, now);
-        else
-            give_up("the server answered " + answer.header.status.substr(0, 3) + " to " + options_->path);
+        if (answer.header.too_large()) return give_up("the server's answer has too large a header");
+        const auto status = status_of(answer.header);
+        if (options_->on_response) options_->on_response({status, answer.header.fields});
+        if (is_success(answer.header)) return begin(answer, now);
+        refused_with_ = status;
+        give_up("the server answered " + std::to_string(status) + " to " + options_->path);
     }
 
     void ask() {
@@ -47,6 +55,7 @@ private:
             return give_up("the server has no WebTransport (" + std::string{webtransport::to_string(missing)} + ')');
         const auto names = webtransport::write_protocols(options_->protocols);
         if (!names) return give_up("invalid protocol name");
+        if (!is_sendable(options_->headers)) return give_up("invalid request header");
         // A client's first bidirectional stream, as some servers require; retried when there is credit.
         const auto id = quic().open(direction::bidi);
         if (!id) return;
@@ -57,6 +66,7 @@ private:
             {webtransport::draft_request_field.first, webtransport::draft_request_field.second}};
         if (!options_->origin.empty()) fields.push_back({"origin", options_->origin});
         if (!names->empty()) fields.push_back({webtransport::available_protocols_field, *names});
+        for (const auto& f : options_->headers) fields.push_back({f.name, f.value});
         http().request(*id, fields);
     }
 
@@ -90,13 +100,17 @@ private:
     }
 
     void come_to_nothing(const link::closed& how) override {
-        if (failed_) failed_(how);
+        if (!failed_) return;
+        auto with_status = how;
+        with_status.http_status = refused_with_;
+        failed_(with_status);
     }
 
     std::shared_ptr<const client_options> options_;
     link::accept_function accept_;
     link::failed_function failed_;
     std::optional<stream_id> asked_;
+    int refused_with_ = 0; ///< Status.
     bool over_ = false;
 };
 

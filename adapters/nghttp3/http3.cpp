@@ -107,6 +107,7 @@ void http3::closed(stream_id id, http3_code code) {
     idle_ = false;
     headers_.erase(number(id));
     scans_.erase(number(id));
+    bodies_.erase(number(id));
     if (dead_) return;
     const int rv = nghttp3_conn_close_stream(conn_, raw(id), static_cast<std::uint64_t>(code));
     if (rv != NGHTTP3_ERR_STREAM_NOT_FOUND) check(rv);
@@ -159,45 +160,65 @@ std::vector<nghttp3_nv> to_nghttp3(std::span<const field> fields) {
 
 } // namespace
 
-nghttp3_data_reader http3::open_body() {
-    return {[](nghttp3_conn*, std::int64_t, nghttp3_vec* out, std::size_t, std::uint32_t* flags, void* self, void*) {
-        return static_cast<http3*>(self)->read_body(*out, *flags);
+nghttp3_data_reader http3::body_reader() {
+    return {[](nghttp3_conn*, std::int64_t id, nghttp3_vec* out, std::size_t, std::uint32_t* flags, void* self, void*) {
+        return static_cast<http3*>(self)->read_body(id_of(id), *out, *flags);
     }};
 }
 
 void http3::request(stream_id id, std::span<const field> fields) {
     idle_ = false;
-    const auto body = open_body();
+    const auto body = body_reader();
     const auto nv = to_nghttp3(fields);
     if (!dead_) check(nghttp3_conn_submit_request(conn_, raw(id), nv.data(), nv.size(), &body, nullptr));
 }
 
 void http3::respond(stream_id id, std::span<const field> fields, bool open) {
     idle_ = false;
-    const auto body = open_body();
+    const auto body = body_reader();
     const auto nv = to_nghttp3(fields);
     if (!dead_) check(nghttp3_conn_submit_response(conn_, raw(id), nv.data(), nv.size(), open ? &body : nullptr));
 }
 
 void http3::send_body(stream_id id, std::vector<std::byte> bytes, bool fin) {
     idle_ = false;
-    if (!bytes.empty()) body_.push_back(std::move(bytes));
-    body_ends_ = body_ends_ || fin;
+    auto& to = bodies_[number(id)];
+    if (!bytes.empty()) to.pieces.push_back(std::move(bytes));
+    to.ends = to.ends || fin;
     if (!dead_) check(nghttp3_conn_resume_stream(conn_, raw(id)));
 }
 
 /// Each call makes one DATA frame, so that a capsule and a frame begin together.
-nghttp3_ssize http3::read_body(nghttp3_vec& out, std::uint32_t& flags) {
-    const bool some = body_read_ < body_.size();
+nghttp3_ssize http3::read_body(stream_id id, nghttp3_vec& out, std::uint32_t& flags) {
+    const auto found = bodies_.find(number(id));
+    if (found == bodies_.end()) return NGHTTP3_ERR_WOULDBLOCK; // Nothing was sent yet.
+    auto& from = found->second;
+    const bool some = from.read < from.pieces.size();
     if (some) {
-        auto& piece = body_[body_read_++];
+        auto& piece = from.pieces[from.read++];
         out = {reinterpret_cast<std::uint8_t*>(piece.data()), piece.size()};
     }
-    const bool ends = body_ends_ && body_read_ == body_.size();
+    const bool ends = from.ends && from.read == from.pieces.size();
     if (ends) flags |= NGHTTP3_DATA_FLAG_EOF;
     if (!some && !ends) return NGHTTP3_ERR_WOULDBLOCK;
     return some ? 1 : 0;
 }
+
+void http3::abort(stream_id id, http3_code code) {
+    stopped(id);
+    quic_.reset(id, to_code(code));
+    quic_.stop(id, to_code(code));
+    release_body(id);
+}
+
+void http3::release_body(stream_id id) {
+    const auto found = bodies_.find(number(id));
+    if (found == bodies_.end()) return;
+    released_.push_back(std::move(found->second));
+    bodies_.erase(found);
+}
+
+void http3::flushed() noexcept { released_.clear(); }
 
 bool http3::copy_control(std::span<const nghttp3_vec> pieces) {
     std::vector<std::byte> bytes;

@@ -36,6 +36,7 @@ void http3_connection::pump(link::connection&, time_point now) {
     http_.write();
     if (active_handler() != nullptr) session_->pump(now);
     quic_.flush();
+    http_.flushed();
 }
 
 bool http3_connection::make_session(
@@ -90,8 +91,8 @@ void http3_connection::settle(time_point now) {
             http_.send_body(session_->id(), body->bytes, body->fin);
         else if (const auto* abort = std::get_if<webtransport::abort_request>(&*o))
             drop(session_->id(), abort->code);
-        else
-            http_.fail(http3_code::no_error, "the session is over");
+        else if (const auto* leave = std::get_if<webtransport::leave_connection>(&*o))
+            http_.fail(leave->code, leave->reason.empty() ? "the session is over" : leave->reason);
     }
 }
 
@@ -117,15 +118,17 @@ std::optional<time_point> http3_connection::deadline() const {
     std::optional<time_point> first = setup_by_;
     earlier(first, arrivals_.deadline());
     earlier(first, http_.deadline());
+    earlier(first, requests_due());
     if (session_) earlier(first, session_->state().deadline());
     if (const auto* h = active_handler()) earlier(first, h->deadline());
     return first;
 }
 
 void http3_connection::tick(time_point now) {
+    if (const auto due = requests_due(); due && *due <= now) quic_.wake();
     if (setup_by_ && *setup_by_ <= now) {
-        setup_by_.reset();
-        http_.fail(http3_code::no_error, "no WebTransport session in time");
+        setup_by_ = keep_until(now);
+        if (!setup_by_) http_.fail(http3_code::no_error, "no WebTransport session in time");
     }
     sort_early(now);
     http_.tick(now);
@@ -136,7 +139,9 @@ void http3_connection::tick(time_point now) {
 }
 
 void http3_connection::on_closed(const link::closed& how, time_point now) {
-    if (how.application && !how.by_peer && http3_code{how.code} != http3_code::no_error) ++counts_->failed_connections;
+    const auto code = http3_code{how.code};
+    const bool in_peace = code == http3_code::no_error || webtransport::to_app_error(code);
+    if (how.application && !how.by_peer && !in_peace) ++counts_->failed_connections;
     if (session_)
         session_->connection_closed(how, now);
     else

@@ -42,7 +42,7 @@ void http3::end_header(stream_id id, bool fin) {
         header.bad_origin = !s->second->is_done() || s->second->has_bad_origin();
         s->second.reset();
     }
-    listener_.message_received(id, std::move(header), fin);
+    listener_.message_received(id, std::move(header), fin, now_);
 }
 
 void http3::refuse(stream_id id) {

@@ -196,9 +196,9 @@ webtransport::session* http3_connection::session_of(stream_id id) noexcept {
     return e != nullptr ? &e->state : nullptr;
 }
 
-void http3_connection::message_received(stream_id id, message&& header, bool fin) {
+void http3_connection::message_received(stream_id id, message&& header, bool fin, time_point now) {
     if (exchanges_.size() < exchanges_max) {
-        exchanges_.push_back({.id = id, .header = std::move(header), .ended = fin});
+        exchanges_.push_back({.id = id, .header = std::move(header), .since = now, .ended = fin});
     } else {
         drop(id, http3_code::request_rejected);
         message_refused(id);
@@ -208,6 +208,7 @@ void http3_connection::message_received(stream_id id, message&& header, bool fin
 void http3_connection::message_refused(stream_id) { ++counts_->refused_requests; }
 
 void http3_connection::body_received(stream_id id, byte_view bytes, time_point now) {
+    if (auto* e = find_exchange(id); e != nullptr && take_body(*e, bytes)) return;
     if (auto* s = session_of(id)) s->body_received(bytes, now);
 }
 

@@ -85,7 +85,8 @@ inline int status_in(std::string_view stream) {
         const auto value = stream.substr(line + 3, size);
         return at(line + 2) < 0x80 ? std::stoi(std::string{value}) : huffman_digits(value);
     }
-    static const std::map<int, int> table{{24, 103}, {25, 200}, {27, 404}, {28, 503}, {67, 400}, {68, 403}, {71, 500}};
+    static const std::map<int, int> table{
+        {24, 103}, {25, 200}, {26, 304}, {27, 404}, {28, 503}, {64, 204}, {66, 302}, {67, 400}, {68, 403}, {71, 500}};
     const int index = at(line) & 0x3f; // 63 and above take another byte.
     return table.at(index < 0x3f ? index : 0x3f + at(line + 1));
 }

@@ -18,13 +18,18 @@ struct webtransport_pair : memory_pair {
     explicit webtransport_pair(pair_options o = {}) : memory_pair{std::move(o), server_tls(test_identity(), {"h3"})} {
         serve([this](const nghttp3::request& r) { return accept_with(r, server.accept()); });
     }
-    void serve(nghttp3::answer_function answer) {
-        server.endpoint.serve(
-            server_tls(test_identity(), {"h3"}), nghttp3::serve({.log = keep(server_log), .counts = server_counts},
-                                                     [this, answer = std::move(answer)](const nghttp3::request& r) {
-                                                         requests.push_back(r);
-                                                         return answer(r);
-                                                     }));
+    void serve(nghttp3::answer_function answer, nghttp3::http_function http = {}, nghttp3::http_limits bounds = {}) {
+        server.endpoint.serve(server_tls(test_identity(), {"h3"}),
+            nghttp3::serve(
+                {.log = keep(server_log), .counts = server_counts, .http = std::move(http), .bounds = bounds},
+                [this, answer = std::move(answer)](const nghttp3::request& r) {
+                    requests.push_back(r);
+                    return answer(r);
+                }));
+    }
+    /// The same for sessions, and `http` for other requests.
+    void serve_http(nghttp3::http_function http, nghttp3::http_limits bounds = {}) {
+        serve([this](const nghttp3::request& r) { return accept_with(r, server.accept()); }, std::move(http), bounds);
     }
     /// Begins to; see client.handlers and client.failures.
     void ask(std::vector<std::string> protocols = {"moq-lite-05"}, std::string path = "/room?token=1",
@@ -33,13 +38,16 @@ struct webtransport_pair : memory_pair {
     }
     void ask_with(link::accept_function accept, std::vector<std::string> protocols = {"moq-lite-05"},
         std::string path = "/room?token=1", std::string origin = {}) {
-        open_quic(nghttp3::connect({.authority = "localhost:4443",
-                                       .path = std::move(path),
-                                       .origin = std::move(origin),
-                                       .protocols = std::move(protocols),
-                                       .log = keep(client_log),
-                                       .counts = client_counts},
-            std::move(accept), client.failed()));
+        ask_with({.authority = "localhost:4443",
+                     .path = std::move(path),
+                     .origin = std::move(origin),
+                     .protocols = std::move(protocols)},
+            std::move(accept), client.failed());
+    }
+    void ask_with(nghttp3::client_options o, link::accept_function accept, link::failed_function failed) {
+        o.log = keep(client_log);
+        o.counts = client_counts;
+        open_quic(nghttp3::connect(std::move(o), std::move(accept), std::move(failed)));
     }
     /// A connection whose ALPN is h3, and a handler of the test's.
     void open_quic(link::accept_function accept) {

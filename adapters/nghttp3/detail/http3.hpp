@@ -42,7 +42,7 @@ public:
     /// Reports what was received; called within receive().
     class listener {
     public:
-        virtual void message_received(stream_id, message&&, bool fin) = 0;
+        virtual void message_received(stream_id, message&&, bool fin, time_point) = 0;
         virtual void body_received(stream_id, byte_view, time_point) = 0;
         virtual void message_ended(stream_id, time_point) = 0;
         /// A request of which nothing more is kept.
@@ -77,8 +77,14 @@ public:
     /// Request or answer, with a body that stays open if `open`, otherwise without.
     void request(stream_id, std::span<const field>);
     void respond(stream_id, std::span<const field>, bool open);
-    /// Sends `bytes`, if any, in a DATA frame of their own on the one open body; then, if `fin`, ends it.
+    /// Sends `bytes`, if any, in a DATA frame of their own on an open body; then, if `fin`, ends it.
     void send_body(stream_id, std::vector<std::byte> bytes, bool fin);
+    /// Aborts both halves of a request's stream, and releases its body.
+    void abort(stream_id, http3_code);
+    /// The stream was reset, or is about to be: its body is freed once that has been flushed.
+    void release_body(stream_id);
+    /// The connection has flushed.
+    void flushed() noexcept;
     /// Sends what is pending, as far as the connection takes it.
     void write();
 
@@ -95,10 +101,16 @@ private:
         message header;
         time_point since;
     };
+    /// An open body of ours.
+    struct open_body {
+        std::vector<std::vector<std::byte>> pieces; ///< Few: kept until the stream is closed.
+        std::size_t read = 0;                       ///< How many of them nghttp3 has.
+        bool ends = false;
+    };
 
     [[nodiscard]] static nghttp3_callbacks callbacks();
-    [[nodiscard]] static nghttp3_data_reader open_body();
-    [[nodiscard]] nghttp3_ssize read_body(nghttp3_vec& out, std::uint32_t& flags);
+    [[nodiscard]] static nghttp3_data_reader body_reader();
+    [[nodiscard]] nghttp3_ssize read_body(stream_id, nghttp3_vec& out, std::uint32_t& flags);
     [[nodiscard]] bool copy_control(std::span<const nghttp3_vec>);
     void scan(stream_id, byte_view);
     void begin_header(stream_id);
@@ -124,16 +136,13 @@ private:
     std::unordered_map<std::uint64_t, arriving> headers_;
     /// By request stream, of a server; null: its header is complete.
     std::unordered_map<std::uint64_t, std::unique_ptr<field_scan>> scans_;
+    std::unordered_map<std::uint64_t, open_body> bodies_; ///< By stream.
+    std::vector<open_body> released_;                     ///< QUIC may still read them.
     time_point now_{};
     bool open_ = false;
     bool dead_ = false;
     bool idle_ = false;         ///< nghttp3 had nothing more to write, and has been told nothing since.
     std::exception_ptr thrown_; ///< By a callback.
-
-    // The open body.
-    std::vector<std::vector<std::byte>> body_; ///< Few and short: kept until the end.
-    std::size_t body_read_ = 0;                ///< How many of them nghttp3 has.
-    bool body_ends_ = false;
 };
 
 } // namespace moqlite::nghttp3::detail

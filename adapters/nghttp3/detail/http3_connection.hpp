@@ -2,6 +2,7 @@
 // derive from it, and establish the session.
 #pragma once
 
+#include "exchange.hpp"
 #include "http3.hpp"
 #include "session.hpp"
 #include "stream_table.hpp"
@@ -23,14 +24,6 @@
 namespace moqlite::nghttp3::detail {
 
 using webtransport::violation;
-
-/// A complete header that waits for the next pump, and what has followed it.
-struct exchange {
-    stream_id id{};
-    message header;
-    bool ended = false;
-    webtransport::session state{}; ///< If it becomes a session.
-};
 
 /// A stream with too few bytes to tell its type.
 struct peek {
@@ -67,10 +60,18 @@ protected:
     virtual void request_over(stream_id) = 0;
     /// A request without a session.
     virtual void message_refused(stream_id) override;
+    /// Takes a piece of the body of a request that is not for a session. False: it belongs to the session.
+    [[nodiscard]] virtual bool take_body(exchange&, byte_view) { return false; }
+    /// When to pump for the sake of requests.
+    [[nodiscard]] virtual std::optional<time_point> requests_due() const { return std::nullopt; }
+    /// Until when a connection without a session is kept, from now on; nullopt: no longer.
+    [[nodiscard]] virtual std::optional<time_point> keep_until(time_point) const { return std::nullopt; }
 
     [[nodiscard]] link::connection& quic() const noexcept { return quic_; }
     [[nodiscard]] http3& http() noexcept { return http_; }
     [[nodiscard]] std::vector<exchange>& exchanges() noexcept { return exchanges_; }
+    [[nodiscard]] const std::vector<exchange>& exchanges() const noexcept { return exchanges_; }
+    [[nodiscard]] stats& counts() noexcept { return *counts_; }
     /// A session exists or has existed.
     [[nodiscard]] bool has_session() const noexcept { return session_ != nullptr; }
     /// Calls `accept` with a new session. False: rejected.
@@ -84,7 +85,7 @@ protected:
 
 private:
     // http3::listener.
-    void message_received(stream_id, message&&, bool fin) final;
+    void message_received(stream_id, message&&, bool fin, time_point) final;
     void body_received(stream_id, byte_view, time_point) final;
     void message_ended(stream_id, time_point) final;
 

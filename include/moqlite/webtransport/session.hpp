@@ -59,8 +59,12 @@ struct abort_request {
     http3_code code = http3_code::no_error;
     bool operator==(const abort_request&) const = default;
 };
-/// Close the connection, which has no further use. A browser would leave it to the idle timeout.
+/// Close the connection, which has no further use. A browser would leave it to the idle timeout. Until all of our CLOSE
+/// is acknowledged, the connection's own end carries its code and reason as well: an endpoint that does not know such a
+/// code takes it for http3_code::no_error (RFC 9114 §8.1).
 struct leave_connection {
+    http3_code code = http3_code::no_error;
+    std::string reason{};
     bool operator==(const leave_connection&) const = default;
 };
 
@@ -109,6 +113,7 @@ public:
     /// All our bytes on it are acknowledged and the peer's half has ended; or it was cut off with `code`.
     void request_closed(time_point now, std::optional<http3_code> code = std::nullopt) {
         end(aborted_with(code.value_or(http3_code::request_cancelled)), now);
+        if (!code) unconfirmed_.reset();
         body_.reset();
         leave_by_ = now;
         tick(now);
@@ -152,7 +157,7 @@ public:
         if (auto out = std::exchange(body_, std::nullopt)) return std::move(*out);
         if (phase_ != phase::leaving) return std::nullopt;
         phase_ = phase::over;
-        return leave_connection{};
+        return std::exchange(unconfirmed_, std::nullopt).value_or(leave_connection{});
     }
     [[nodiscard]] std::optional<time_point> deadline() const noexcept {
         if (is_ending()) return end_by_;
@@ -166,7 +171,9 @@ public:
         const bool there = phase_ == phase::established;
         if (!end({.how = session_ended::cause::closed, .code = code, .reason = std::string{reason}}, now)) return;
         if (!there) abort_ = http3_code::request_cancelled;
-        if (there) write_close(code, reason, body_->bytes);
+        if (!there) return;
+        write_close(code, reason, body_->bytes);
+        unconfirmed_ = leave_connection{to_http3_code(code), std::string{reason}};
     }
     /// Asks the peer to end the session soon.
     void drain() {
@@ -220,7 +227,8 @@ private:
     std::optional<session_ended> ended_;
     std::optional<send_body> body_;
     std::optional<http3_code> abort_;
-    std::optional<http3_code> stopped_; ///< The code of a STOP_SENDING for the CONNECT stream.
+    std::optional<leave_connection> unconfirmed_; ///< The peer may not have our CLOSE.
+    std::optional<http3_code> stopped_;           ///< The code of a STOP_SENDING for the CONNECT stream.
     std::optional<time_point> end_by_;
     time_point leave_by_{};
     phase phase_ = phase::requested;

@@ -21,6 +21,7 @@ struct closed {
     bool application = false; ///< Which of the two `code` is.
     bool by_peer = false;
     std::string reason;
+    int http_status = 0; ///< With which a server refused a WebTransport session; 0: with none.
 
     /// The server is full or shutting down (CONNECTION_REFUSED): it, or its successor, may accept a moment later.
     [[nodiscard]] bool is_refusal() const noexcept { return !application && by_peer && code == 0x02; }
