@@ -32,6 +32,8 @@ std::vector<std::string> default_protocols() {
 /// The error that a caller can act upon; the log has the whole text.
 error_code connect_failure(const link::closed& how) {
     if (how.is_refusal()) return boost::asio::error::connection_refused;
+    if (how.http_status == 401 || how.http_status == 403) return make_error(errc::unauthorized);
+    if (how.http_status == 404) return make_error(errc::not_found);
     if (how.application) return make_error(app_error{how.code});
     if (how.reason.starts_with("cannot resolve")) return boost::asio::error::host_not_found;
     if (how.code >= 0x100 && how.code < 0x200) return make_error(errc::unauthorized); // A TLS alert.
@@ -174,11 +176,12 @@ void client_state::dial(const attempt_ref& a) {
     auto alpn = options_.protocols;
     if (a->where.webtransport) {
 #ifdef MOQLITE_WITH_NGHTTP3
-        accept = nghttp3::connect({.authority = a->where.authority,
-                                      .path = a->where.path.empty() ? "/" : a->where.path,
-                                      .protocols = std::exchange(alpn, {"h3"}),
-                                      .log = of_->log_function()},
-            std::move(accept), fails);
+        nghttp3::client_options o{.authority = a->where.authority,
+            .path = a->where.path.empty() ? "/" : a->where.path,
+            .protocols = std::exchange(alpn, {"h3"}),
+            .log = of_->log_function()};
+        for (const auto& [name, value] : a->how.headers) o.headers.push_back({name, value});
+        accept = nghttp3::connect(std::move(o), std::move(accept), fails);
 #else
         return answer(a, make_error(errc::unsupported));
 #endif

@@ -9,9 +9,9 @@
 #include <moqlite/asio/server.hpp>
 #include <moqlite/core/path.hpp>
 #include <moqlite/core/version.hpp>
-#include <moqlite/webtransport/origin.hpp>
+#include <moqlite/webtransport/target.hpp>
 #ifdef MOQLITE_WITH_NGHTTP3
-#include <moqlite/nghttp3/server.hpp>
+#include <moqlite/nghttp3/router.hpp>
 #endif
 
 namespace moqlite::asio {
@@ -27,10 +27,29 @@ constexpr auto certificate_checks = std::chrono::seconds{5};
     return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
 }
 
-[[nodiscard]] bool is_loopback(std::string_view address) noexcept {
-    return address.starts_with("127.") || address.starts_with("[::1]") || address.starts_with("[::]") ||
-           address.starts_with("0.0.0.0:");
+} // namespace
+
+namespace {
+
+[[nodiscard]] bool is_on_loopback(std::string_view where) noexcept {
+    const auto host = where.substr(0, where.rfind(':'));
+    return host.empty() || host.starts_with("127.") || host == "0.0.0.0" || host == "[::1]" || host == "[::]";
 }
+
+#ifdef MOQLITE_WITH_NGHTTP3
+[[nodiscard]] http_headers to_headers(const nghttp3::header_fields& from) {
+    http_headers out;
+    for (const auto& [name, value] : from) out.emplace_back(name, value);
+    return out;
+}
+
+[[nodiscard]] nghttp3::http_response answer_http(const http_function& f, const nghttp3::http_request& r) {
+    auto from = f({r.method, r.authority, r.path, to_headers(r.headers), r.body, to_string(r.remote)});
+    nghttp3::http_response out{.status = from.status, .body = std::move(from.body)};
+    for (auto& [name, value] : from.headers) out.headers.push_back({std::move(name), std::move(value)});
+    return out;
+}
+#endif
 
 } // namespace
 
@@ -64,17 +83,14 @@ public:
 
 private:
     [[nodiscard]] std::unique_ptr<link::handler> accept(
-        link::connection&, time_point now, std::string path, bool webtransport);
-    [[nodiscard]] link::accept_function accept_webtransport();
-    void asked(const std::shared_ptr<session_state>&, const std::string& path);
+        link::connection&, time_point now, std::string path, std::optional<http_headers> request);
+    [[nodiscard]] link::accept_function accept_webtransport(bool loopback);
+    void asked(const std::shared_ptr<session_state>&, const std::string& path, const http_headers&);
     void answer(const std::shared_ptr<session_state>&, const admission_answer&);
     void session_ended(std::uint64_t key);
     void close_all(app_error code, std::string_view reason);
     void ended();
     void watch_certificates();
-    [[nodiscard]] bool speaks(std::string_view protocol) const {
-        return protocol != http3 && std::ranges::count(options_.protocols, protocol) != 0;
-    }
 
     std::shared_ptr<origin_state> of_;
     server_options options_;
@@ -134,13 +150,13 @@ error_code server_state::listen(std::string_view where) {
         if (const auto of = weak.lock()) of->turn(now);
     };
     auto socket = std::make_unique<quic_server>(executor(), std::move(o));
-    link::accept_function by_http3 = accept_webtransport();
+    link::accept_function by_http3 = accept_webtransport(is_on_loopback(where));
     const bool listens = socket->listen(
         where, certificates_.current().configuration,
         [weak = weak_from_this(), by_http3](link::connection& c, time_point now) -> std::unique_ptr<link::handler> {
             const auto here = weak.lock();
             if (!here || here->is_stopping_) return nullptr;
-            return c.alpn() == http3 ? by_http3(c, now) : here->accept(c, now, {}, false);
+            return c.alpn() == http3 ? by_http3(c, now) : here->accept(c, now, {}, std::nullopt);
         },
         why);
     if (!listens) return failed(boost::asio::error::address_in_use);
@@ -167,48 +183,41 @@ void server_state::watch_certificates() {
 
 // Sessions.
 
-link::accept_function server_state::accept_webtransport() {
+link::accept_function server_state::accept_webtransport([[maybe_unused]] bool loopback) {
 #ifdef MOQLITE_WITH_NGHTTP3
-    return nghttp3::serve({.log = of_->log_function()}, [weak = weak_from_this()](const nghttp3::request& r) {
-        nghttp3::answer out;
+    nghttp3::session_offer offer;
+    offer.protocols = options_.protocols;
+    std::erase(offer.protocols, http3);
+    offer.origins = {.allowed = options_.allow_origin,
+        .own_names =
+            [weak = weak_from_this()] {
+                const auto here = weak.lock();
+                return here ? here->certificates_.current().names : std::vector<std::string>{};
+            },
+        .loopback = loopback};
+    offer.accept = [weak = weak_from_this()](link::connection& c, const nghttp3::request& r,
+                       time_point now) -> std::unique_ptr<link::handler> {
         const auto here = weak.lock();
-        if (!here || here->is_stopping_) return out.status = 503, out;
-        const auto& allowed = here->options_.allow_origin;
-        const auto own = [&] {
-            const bool loopback = std::ranges::any_of(here->addresses(), is_loopback);
-            return webtransport::is_own_host(r.authority, here->certificates_.current().names, loopback);
-        };
-        // DNS rebinding: a page whose own name resolves to us has a matching Origin, but the wrong host.
-        if (!webtransport::admits_origin(allowed, r.origin, r.authority) ||
-            (!r.origin.empty() && allowed.empty() && !own())) {
-            out.reason = "pages of its origin are not allowed";
-            return out.status = 403, out;
-        }
-        const auto chosen = std::ranges::find_if(r.protocols, [&](const std::string& p) { return here->speaks(p); });
-        if (chosen == r.protocols.end()) {
-            out.reason = "no common protocol";
-            return out.status = 400, out;
-        }
-        out.protocol = *chosen;
-        out.accept = [weak, path = r.path](link::connection& c, time_point now) -> std::unique_ptr<link::handler> {
-            const auto server = weak.lock();
-            return server ? server->accept(c, now, path, true) : nullptr;
-        };
-        return out.status = 200, out;
-    });
+        return here && !here->is_stopping_ ? here->accept(c, now, r.path, to_headers(r.headers)) : nullptr;
+    };
+    nghttp3::server_options o{.log = of_->log_function()};
+    if (options_.http) o.http = [f = options_.http](const nghttp3::http_request& r) { return answer_http(f, r); };
+    return nghttp3::serve(std::move(o), nghttp3::answer_with(std::move(offer)));
 #else
     return [](link::connection&, time_point) { return std::unique_ptr<link::handler>{}; };
 #endif
 }
 
 std::unique_ptr<link::handler> server_state::accept(
-    link::connection& c, time_point now, std::string path, bool webtransport) {
+    link::connection& c, time_point now, std::string path, std::optional<http_headers> request) {
     const auto state = std::make_shared<session_state>(of_);
-    state->is_webtransport = webtransport;
-    state->on_setup = [weak = weak_from_this(), its = std::weak_ptr{state}](const std::string& asked_for) {
+    state->is_webtransport = request.has_value();
+    auto headers = std::move(request).value_or(http_headers{});
+    state->on_setup = [weak = weak_from_this(), its = std::weak_ptr{state}, headers = std::move(headers)](
+                          const std::string& asked_for) {
         const auto here = weak.lock();
         const auto s = its.lock();
-        if (here && s) here->asked(s, asked_for);
+        if (here && s) here->asked(s, asked_for, headers);
     };
     auto made = of_->connected(role::server, c, now, std::move(path), state);
     if (!made) return nullptr;
@@ -219,9 +228,10 @@ std::unique_ptr<link::handler> server_state::accept(
     return made;
 }
 
-void server_state::asked(const std::shared_ptr<session_state>& s, const std::string& path) {
+void server_state::asked(
+    const std::shared_ptr<session_state>& s, const std::string& path, const http_headers& headers) {
     s->path = path;
-    const admission what{path, s->remote, s->is_webtransport};
+    const admission what{path, s->remote, s->is_webtransport, headers, s->tls};
     if (!decide) return answer(s, what.accept());
     // The user's code runs by itself; the session waits.
     boost::asio::post(executor(), [weak = weak_from_this(), s, what] {
@@ -343,30 +353,8 @@ certificate_store server_identity::open(std::vector<std::string> alpn) const {
 std::string_view admission::path() const noexcept { return std::string_view{path_}.substr(0, path_.find('?')); }
 
 std::string admission::query(std::string_view name) const {
-    const auto digit = [](char c) { return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10; };
-    const auto decoded = [&](std::string_view text) {
-        std::string out;
-        for (std::size_t i = 0; i < text.size(); ++i) {
-            const bool escaped = text[i] == '%' && i + 2 < text.size() &&
-                                 std::isxdigit(static_cast<unsigned char>(text[i + 1])) != 0 &&
-                                 std::isxdigit(static_cast<unsigned char>(text[i + 2])) != 0;
-            out += escaped          ? static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2]))
-                   : text[i] == '+' ? ' '
-                                    : text[i];
-            if (escaped) i += 2;
-        }
-        return out;
-    };
-    auto rest = std::string_view{path_};
-    const auto mark = rest.find('?');
-    if (mark == rest.npos) return {};
-    for (rest.remove_prefix(mark + 1); !rest.empty();) {
-        const auto pair = rest.substr(0, rest.find('&'));
-        rest.remove_prefix(std::min(rest.size(), pair.size() + 1));
-        const auto equals = pair.find('=');
-        if (decoded(pair.substr(0, equals)) == name) return equals == pair.npos ? "" : decoded(pair.substr(equals + 1));
-    }
-    return {};
+    const auto all = webtransport::split_target(path_).query;
+    return webtransport::query_value(all, name).value_or(std::string{});
 }
 
 server::server(asio::origin origin, server_options o)

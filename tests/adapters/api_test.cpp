@@ -352,6 +352,30 @@ TEST_CASE(
     });
 }
 
+TEST_CASE("a WebTransport request's headers are for whoever admits it, and other requests have a handler", "[api]") {
+    moq::server_options o;
+    o.http = [](const moq::http_request& r) {
+        return moq::http_response{.status = r.path == "/health" ? 200 : 404, .body = r.method};
+    };
+    stage s{o};
+    std::string seen;
+    s.server.on_admission([&](const moq::admission& a) {
+        for (const auto& [name, value] : a.headers())
+            if (name == "authorization") seen = value;
+        CHECK(a.tls().version == "TLS 1.3");
+        return a.accept();
+    });
+    auto peer = s.client();
+    s.run([&]() -> net::awaitable<void> {
+        moq::connect_request how;
+        how.headers.emplace_back("authorization", "Bearer token");
+        auto session = co_await peer.async_connect(s.url("https", "/room"), how);
+        CHECK(session.tls().peer_fingerprint == s.server.fingerprint());
+        while (seen.empty()) co_await net::post(s.io, net::use_awaitable);
+        CHECK(seen == "Bearer token");
+    });
+}
+
 TEST_CASE("a connect that nobody answers ends with its time-out, and one to a closed port is refused", "[api]") {
     stage s;
     auto peer = s.client();

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <moqlite/asio/completion.hpp>
+#include <moqlite/asio/http.hpp>
 #include <moqlite/asio/options.hpp>
 #include <moqlite/asio/origin.hpp>
 #include <moqlite/asio/session.hpp>
@@ -28,6 +29,7 @@ struct client_options {
 
 struct connect_request {
     duration timeout = std::chrono::seconds{10}; ///< Name resolution included.
+    http_headers headers{};                      ///< Sent with a WebTransport request, besides its own.
     /// Resume an earlier session with the server; by native QUIC with early data (0-RTT), which saves a round trip:
     /// what is sent first may then be replayed by an attacker, and the session may end where it would not have begun.
     bool early_data = false;

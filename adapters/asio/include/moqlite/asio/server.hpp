@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <moqlite/asio/completion.hpp>
+#include <moqlite/asio/http.hpp>
 #include <moqlite/asio/options.hpp>
 #include <moqlite/asio/origin.hpp>
 #include <moqlite/asio/session.hpp>
@@ -45,7 +46,8 @@ struct server_options {
     std::vector<std::string> protocols{}; ///< Accepted; empty: all stable versions.
     /// Origins of pages that may connect by WebTransport, "*" for all; empty: pages of our own host.
     std::vector<std::string> allow_origin{};
-    options transport{}; ///< Of each socket. before_pump is not used.
+    http_function http{}; ///< Answers HTTP/3 requests that are not for sessions; null: 404, and 405 for other methods.
+    options transport{};  ///< Of each socket. before_pump is not used.
 };
 
 /// The answer to a peer that asks to be admitted.
@@ -59,14 +61,22 @@ struct admission_answer {
 /// A peer asks to be admitted.
 class admission {
 public:
-    admission(std::string path, std::string remote, bool webtransport)
-        : path_(std::move(path)), remote_(std::move(remote)), webtransport_(webtransport) {}
+    admission(std::string path, std::string remote, bool webtransport, http_headers headers, link::tls_facts tls)
+        : path_(std::move(path)),
+          remote_(std::move(remote)),
+          headers_(std::move(headers)),
+          tls_(std::move(tls)),
+          webtransport_(webtransport) {}
     /// Of the URL, without the query: "/demo".
     [[nodiscard]] std::string_view path() const noexcept;
     /// The value of a name in the URL's query, decoded; "": there is none.
     [[nodiscard]] std::string query(std::string_view name) const;
     [[nodiscard]] const std::string& remote() const noexcept { return remote_; }
     [[nodiscard]] bool is_webtransport() const noexcept { return webtransport_; }
+    /// Of the WebTransport request.
+    [[nodiscard]] const http_headers& headers() const noexcept { return headers_; }
+    /// With the peer's certificate, where the transport's TLS asks for one.
+    [[nodiscard]] const link::tls_facts& tls() const noexcept { return tls_; }
 
     /// Admits it to what is below its path.
     [[nodiscard]] admission_answer accept() const {
@@ -82,6 +92,8 @@ public:
 private:
     std::string path_;
     std::string remote_;
+    http_headers headers_;
+    link::tls_facts tls_;
     bool webtransport_;
 };
 
