@@ -205,13 +205,13 @@ nghttp3_ssize http3::read_body(stream_id id, nghttp3_vec& out, std::uint32_t& fl
 }
 
 void http3::abort(stream_id id, http3_code code) {
-    stopped(id);
     quic_.reset(id, to_code(code));
     quic_.stop(id, to_code(code));
     release_body(id);
 }
 
 void http3::release_body(stream_id id) {
+    stopped(id); // nghttp3 has views of it.
     const auto found = bodies_.find(number(id));
     if (found == bodies_.end()) return;
     released_.push_back(std::move(found->second));
