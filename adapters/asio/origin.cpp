@@ -4,6 +4,7 @@
 
 #include <boost/asio/execution/context.hpp>
 #include <boost/asio/execution_context.hpp>
+#include <boost/system/system_error.hpp>
 #include <exception>
 #include <moqlite/asio/clock.hpp>
 #include <moqlite/asio/error.hpp>
@@ -198,9 +199,9 @@ broadcast origin::publish(std::string_view path) {
 }
 
 broadcast origin::on_demand(std::string_view prefix, std::function<void(track_request)> make) {
+    if (!make) throw boost::system::system_error{make_error(errc::invalid_argument), "no handler"};
     auto made = std::make_shared<detail::broadcast_state>(state_, path::normalise(prefix));
-    made->is_on_demand = true;
-    state_->set_on_demand(made->path(), std::move(make));
+    made->on_demand = state_->set_on_demand(made->path(), std::move(make));
     return broadcast{std::move(made)};
 }
 

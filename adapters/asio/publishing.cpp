@@ -46,8 +46,13 @@ void origin_state::requested(const subscribe_requested& e) {
             writer->is_on_demand_ = true;
             writer->list();
             writer->handle(e);
-            return boost::asio::post(
-                on_, [make = made_by->second, writer]() mutable { make(track_request{std::move(writer)}); });
+            return boost::asio::post(on_, [make = made_by->second.make, writer, self = shared_from_this()]() mutable {
+                try {
+                    make(track_request{std::move(writer)});
+                } catch (...) {
+                    asio::origin{self}.log_exceptions()(std::current_exception());
+                }
+            });
         }
         if (at.empty()) break;
     }
@@ -82,11 +87,14 @@ void origin_state::remove(writer_state& w) noexcept {
     if (found != writers_.end() && (found->second == &w || found->second == nullptr)) writers_.erase(found);
 }
 
-void origin_state::set_on_demand(const std::string& prefix, std::function<void(track_request)> make) {
-    if (make)
-        on_demand_[prefix] = std::move(make);
-    else
-        on_demand_.erase(prefix);
+std::uint64_t origin_state::set_on_demand(const std::string& prefix, std::function<void(track_request)> make) {
+    on_demand_[prefix] = {++makers_, std::move(make)};
+    return makers_;
+}
+
+void origin_state::end_on_demand(const std::string& prefix, std::uint64_t number) noexcept {
+    const auto found = on_demand_.find(prefix);
+    if (found != on_demand_.end() && found->second.number == number) on_demand_.erase(found);
 }
 
 // One writer.

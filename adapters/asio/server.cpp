@@ -183,6 +183,16 @@ void server_state::watch_certificates() {
 
 // Sessions.
 
+namespace {
+
+/// An exception that left the session's handler.
+void handler_failed(const std::shared_ptr<session_state>& s, const std::exception_ptr& thrown) {
+    asio::origin{s->of()}.log_exceptions()(thrown);
+    s->close(app_error::internal, "its handler failed");
+}
+
+} // namespace
+
 link::accept_function server_state::accept_webtransport([[maybe_unused]] bool loopback) {
 #ifdef MOQLITE_WITH_NGHTTP3
     nghttp3::session_offer offer;
@@ -240,8 +250,8 @@ void server_state::asked(
         auto answered = admission::refuse(app_error::internal);
         try {
             answered = here->decide(what);
-        } catch (const std::exception& e) {
-            here->of_->log(link::log_level::error, std::string{"on_admission: "}.append(e.what()));
+        } catch (...) {
+            asio::origin{here->of_}.log_exceptions()(std::current_exception());
         }
         here->answer(s, answered);
     });
@@ -254,7 +264,14 @@ void server_state::answer(const std::shared_ptr<session_state>& s, const admissi
     auto allowed = a.allowed;
     if (const auto admitted = relay.admit(s->key, std::move(allowed)); !admitted)
         return static_cast<void>(relay.refuse(s->key, wire_code(admitted.error())));
-    if (on_session) boost::asio::post(executor(), [f = on_session, s] { f(session{s, false}); });
+    if (!on_session) return;
+    boost::asio::post(executor(), [f = on_session, s] {
+        try {
+            f(session{s, false});
+        } catch (...) {
+            handler_failed(s, std::current_exception());
+        }
+    });
 }
 
 void server_state::session_ended(std::uint64_t key) {
@@ -380,7 +397,12 @@ std::vector<std::string> server::addresses() const { return state_->addresses();
 std::string server::fingerprint() const { return state_->fingerprint(); }
 std::size_t server::sessions() const noexcept { return state_->sessions(); }
 void server::close(app_error code, std::string_view reason) { state_->close(code, reason); }
-std::function<void(std::exception_ptr)> server::logger() const { return origin_.log_exceptions(); }
+std::function<void(std::exception_ptr)> server::guard(const session& s) {
+    return [weak = std::weak_ptr{s.state_}](const std::exception_ptr& thrown) {
+        const auto state = weak.lock();
+        if (state && thrown) detail::handler_failed(state, thrown);
+    };
+}
 
 void server::serve(const std::shared_ptr<detail::server_state>& state, const std::string& where,
     detail::completion<>::handler handler) {

@@ -90,7 +90,10 @@ public:
     void unannounce(const std::string& path);
     void add(writer_state&);
     void remove(writer_state&) noexcept;
-    void set_on_demand(const std::string& prefix, std::function<void(track_request)>);
+    /// In place of an earlier one; the number is never 0.
+    [[nodiscard]] std::uint64_t set_on_demand(const std::string& prefix, std::function<void(track_request)>);
+    /// Unless another has taken its place.
+    void end_on_demand(const std::string& prefix, std::uint64_t number) noexcept;
     void own(request_id id, writer_state& w) { requests_[id] = &w; }
     void disown(request_id id) noexcept { requests_.erase(id); }
     /// Keeps a finished writer until its readers have what they want.
@@ -142,7 +145,12 @@ private:
     std::map<track_name, writer_state*> writers_;
     std::map<request_id, writer_state*> requests_;
     std::set<std::shared_ptr<writer_state>> finishing_;
-    std::map<std::string, std::function<void(track_request)>, std::less<>> on_demand_;
+    struct maker {
+        std::uint64_t number = 0;
+        std::function<void(track_request)> make;
+    };
+    std::map<std::string, maker, std::less<>> on_demand_;
+    std::uint64_t makers_ = 0;                                                    ///< So far.
     std::multimap<std::string, std::weak_ptr<starter>, std::less<>> unannounced_; ///< Who waits for a broadcast.
     std::set<std::shared_ptr<starter>> starting_;
     std::map<subscribe_id, reader_state*> readers_;

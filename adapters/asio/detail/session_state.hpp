@@ -3,7 +3,9 @@
 
 #include "origin_state.hpp"
 
+#include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <moqlite/asio/error.hpp>
 #include <moqlite/asio/session.hpp>
@@ -24,9 +26,9 @@ public:
 
     void closed(completion<> done) {
         if (how_) return done(*how_);
-        closed_.push_back(std::move(done));
-        closed_.back().on_cancel([self = weak_from_this()] {
-            if (const auto here = self.lock()) here->cancel_closed();
+        auto& waits = closed_[++waiters_] = std::move(done);
+        waits.on_cancel([self = weak_from_this(), id = waiters_] {
+            if (const auto here = self.lock()) here->closed_.erase(id);
         });
     }
     void goaway(completion<std::string> done) {
@@ -61,7 +63,7 @@ public:
         how_ = error;
         on_lost = nullptr;
         on_goaway = nullptr;
-        for (auto& done : std::exchange(closed_, {})) done(*how_);
+        for (auto& [id, done] : std::exchange(closed_, {})) done(*how_);
         if (leaving_) std::exchange(leaving_, {})(make_error(errc::closed), {});
         for (const auto& weak : std::exchange(starters_, {}))
             if (const auto s = weak.lock()) s->session_ended(*how_ ? *how_ : make_error(errc::closed));
@@ -76,7 +78,7 @@ public:
         of_->wake();
     }
     void abandon() noexcept override {
-        for (auto& done : closed_) done.drop();
+        for (auto& [id, done] : closed_) done.drop();
         leaving_.drop();
     }
 
@@ -96,13 +98,11 @@ public:
     [[nodiscard]] bool is_open() const noexcept { return !how_; }
 
 private:
-    void cancel_closed() {
-        for (auto& done : std::exchange(closed_, {})) done.abort();
-    }
     std::shared_ptr<origin_state> of_;
     std::optional<error_code> how_;
-    bool closing_ = false; ///< By us.
-    std::vector<completion<>> closed_;
+    bool closing_ = false;                         ///< By us.
+    std::map<std::uint64_t, completion<>> closed_; ///< Who waits for the end; erasing one aborts it.
+    std::uint64_t waiters_ = 0;
     std::vector<std::weak_ptr<starter>> starters_;
     std::optional<std::string> goaway_;
     completion<std::string> leaving_;

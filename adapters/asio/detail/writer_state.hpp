@@ -3,6 +3,7 @@
 
 #include "origin_state.hpp"
 
+#include <cstdint>
 #include <memory>
 #include <moqlite/asio/broadcast.hpp>
 #include <moqlite/session/track_writer.hpp>
@@ -21,12 +22,12 @@ public:
     broadcast_state(const broadcast_state&) = delete;
     broadcast_state& operator=(const broadcast_state&) = delete;
     ~broadcast_state() {
-        if (is_on_demand) of_->set_on_demand(path_, nullptr);
+        if (on_demand != 0) of_->end_on_demand(path_, on_demand);
         of_->unannounce(path_);
     }
     [[nodiscard]] const std::shared_ptr<origin_state>& of() const noexcept { return of_; }
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
-    bool is_on_demand = false;
+    std::uint64_t on_demand = 0; ///< Of its handler.
 
 private:
     std::shared_ptr<origin_state> of_;

@@ -110,14 +110,15 @@ public:
     /// Decides about each peer; without it, all are admitted to what is below their path. If `decide` throws, the peer
     /// is refused.
     void on_admission(std::function<admission_answer(const admission&)> decide);
-    /// Called with each session that was admitted.
+    /// Called with each session that was admitted; an exception that leaves it closes the session, and is logged.
     void on_session(std::function<void(session)> f);
-    /// The same with a coroutine; an exception that leaves it closes its session, and is logged.
+    /// The same with a coroutine.
     template <class F>
         requires std::same_as<std::invoke_result_t<F&, session>, boost::asio::awaitable<void>>
     void on_session(F f) {
-        on_session(std::function<void(session)>{[on = origin_.get_executor(), f, log = logger()](session s) {
-            boost::asio::co_spawn(on, [f, s = std::move(s)]() mutable { return f(std::move(s)); }, log);
+        on_session(std::function<void(session)>{[on = origin_.get_executor(), f](session s) {
+            auto guarded = guard(s);
+            boost::asio::co_spawn(on, [f, s = std::move(s)]() mutable { return f(std::move(s)); }, std::move(guarded));
         }});
     }
 
@@ -147,7 +148,8 @@ public:
     void close(app_error code = app_error::cancel, std::string_view reason = {});
 
 private:
-    [[nodiscard]] std::function<void(std::exception_ptr)> logger() const;
+    /// Logs an exception that left its handler, and closes the session.
+    [[nodiscard]] static std::function<void(std::exception_ptr)> guard(const session&);
     static void serve(
         const std::shared_ptr<detail::server_state>&, const std::string& where, detail::completion<>::handler);
     static void shutdown(const std::shared_ptr<detail::server_state>&, duration grace, const std::string& uri,

@@ -88,6 +88,7 @@ public:
     [[nodiscard]] const std::string& path() const noexcept;
 
 private:
+    friend class server;
     static void subscribe(const std::shared_ptr<detail::session_state>&, const track_name&, const subscribe_request&,
         detail::completion<track_reader>::handler);
     static void fetch(const std::shared_ptr<detail::session_state>&, const track_name&, group_sequence,

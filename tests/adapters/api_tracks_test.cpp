@@ -1,0 +1,293 @@
+// Rows of tests/parity.md about broadcasts, tracks and subscriptions of the application API.
+#include "api_stage.hpp"
+
+#include <boost/asio/use_awaitable.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <optional>
+#include <stdexcept>
+
+namespace moqlite::test::api_tracks {
+namespace {
+
+using namespace api_stage;
+
+/// Every group, in order, and no successor of the publisher.
+moq::subscribe_request complete() {
+    moq::subscribe_request how;
+    how.mode = reading::complete;
+    how.follow = {};
+    return how;
+}
+
+TEST_CASE("a track may have any name", "[api]") {
+    stage s;
+    const std::string name = GENERATE("", "a b", "video/1080p", "/", ".hidden", "\xE2\x99\xAB ?#%20");
+    auto here = s.origin.publish("a");
+    auto track = here.track(name);
+    put(track, "got it");
+    auto peer = s.client();
+    s.run([&]() -> net::awaitable<void> {
+        auto session = co_await peer.async_connect(s.url("moqt"), net::use_awaitable);
+        auto reader = co_await session.async_subscribe({"a", name}, net::use_awaitable);
+        const auto got = co_await first(reader);
+        CHECK(got == "got it");
+    });
+}
+
+TEST_CASE("a second writer of a track replaces the first, whose readers are told", "[api]") {
+    stage s;
+    auto here = s.origin.publish("a");
+    auto before = here.track("t");
+    auto peer = s.client();
+    s.run([&]() -> net::awaitable<void> {
+        auto session = co_await peer.async_connect(s.url("moqt"), net::use_awaitable);
+        auto reader = co_await session.async_subscribe({"a", "t"}, complete(), net::use_awaitable);
+        put(before, "old");
+        const auto old = co_await first(reader);
+        CHECK(old == "old");
+        auto after = here.track("t");
+        CHECK_FALSE(before.open_group());
+        const auto told = co_await failure(first(reader));
+        CHECK(remote_code(told));
+        auto later = co_await session.async_subscribe({"a", "t"}, complete(), net::use_awaitable);
+        put(after, "new");
+        const auto got = co_await first(later);
+        CHECK(got == "new");
+        before = {}; // Ends nothing of its successor.
+        put(after, "newer");
+        const auto more = co_await first(later);
+        CHECK(more == "newer");
+    });
+}
+
+TEST_CASE("a track that is removed ends for its readers with a code, one that is finished without", "[api]") {
+    stage s;
+    const bool finished = GENERATE(false, true);
+    auto here = s.origin.publish("a");
+    auto track = here.track("t");
+    auto peer = s.client();
+    s.run([&]() -> net::awaitable<void> {
+        auto session = co_await peer.async_connect(s.url("moqt"), net::use_awaitable);
+        auto reader = co_await session.async_subscribe({"a", "t"}, complete(), net::use_awaitable);
+        put(track, "one");
+        const auto one = co_await first(reader);
+        CHECK(one == "one");
+        if (finished) {
+            put(track, "two");
+            track.finish();
+            const auto two = co_await first(reader);
+            CHECK(two == "two");
+            const auto end = co_await first(reader);
+            CHECK(end == "-");
+        } else {
+            track = {};
+            const auto told = co_await failure(first(reader));
+            CHECK(remote_code(told));
+        }
+    });
+}
+
+TEST_CASE("a broadcast that ends is found no more; its tracks end with their writers", "[api]") {
+    stage s;
+    auto here = s.origin.publish("a");
+    auto track = here.track("t");
+    auto peer = s.client();
+    s.run([&]() -> net::awaitable<void> {
+        auto session = co_await peer.async_connect(s.url("moqt"), net::use_awaitable);
+        auto reader = co_await session.async_subscribe({"a", "t"}, complete(), net::use_awaitable);
+        auto names = session.announcements();
+        auto name = co_await names.async_next(net::use_awaitable);
+        CHECK(name->available);
+        here = {};
+        name = co_await names.async_next(net::use_awaitable);
+        CHECK_FALSE(name->available);
+        put(track, "still");
+        const auto still = co_await first(reader);
+        CHECK(still == "still");
+        auto how = complete();
+        how.timeout = 50ms;
+        const auto late = co_await failure(subscribe(session, {"a", "t"}, how));
+        CHECK(late == net::error::timed_out);
+        track = {};
+        const auto told = co_await failure(first(reader));
+        CHECK(told);
+    });
+}
+
+TEST_CASE("a group that is destroyed unfinished is cut off for its readers, and the next one follows", "[api]") {
+    stage s;
+    auto here = s.origin.publish("a");
+    auto track = here.track("t");
+    auto peer = s.client();
+    s.run([&]() -> net::awaitable<void> {
+        auto session = co_await peer.async_connect(s.url("moqt"), net::use_awaitable);
+        auto reader = co_await session.async_subscribe({"a", "t"}, complete(), net::use_awaitable);
+        auto writing = track.open_group();
+        REQUIRE(!writing.write("half"));
+        auto group = co_await reader.async_next_group(net::use_awaitable);
+        REQUIRE(group);
+        const auto half = co_await next(*group);
+        CHECK(half == "half");
+        writing = {};
+        CHECK(writing.write("more") == errc::closed);
+        const auto end = co_await next(*group);
+        CHECK(end == "-");
+        CHECK_FALSE(group->is_complete());
+        CHECK(reader.lost());
+        put(track, "whole");
+        const auto whole = co_await first(reader);
+        CHECK(whole == "whole");
+    });
+}
+
+TEST_CASE("an on-demand track ends when its handler returns, and is refused if it did not accept", "[api]") {
+    stage s;
+    auto cameras = s.origin.on_demand("camera", [&](moq::track_request r) -> net::awaitable<void> {
+        if (r.track() == "none") co_return;
+        const bool finishes = r.track() == "film";
+        auto track = r.accept();
+        put(track, "frame");
+        co_await s.pause(20ms);
+        if (finishes) track.finish();
+    });
+    auto peer = s.client();
+    s.run([&]() -> net::awaitable<void> {
+        auto session = co_await peer.async_connect(s.url("moqt"), net::use_awaitable);
+        auto film = co_await session.async_subscribe({"camera", "film"}, complete(), net::use_awaitable);
+        auto got = co_await first(film);
+        CHECK(got == "frame");
+        got = co_await first(film);
+        CHECK(got == "-");
+        auto live = co_await session.async_subscribe({"camera", "live"}, complete(), net::use_awaitable);
+        got = co_await first(live);
+        CHECK(got == "frame");
+        const auto cut = co_await failure(first(live));
+        CHECK(remote_code(cut));
+        const auto refused = co_await failure(subscribe(session, {"camera", "none"}));
+        CHECK(refused == errc::not_found);
+    });
+}
+
+TEST_CASE("an exception of an on-demand handler refuses its track alone, and is logged", "[api]") {
+    stage s;
+    const bool coroutine = GENERATE(false, true);
+    moq::broadcast cameras;
+    if (coroutine)
+        cameras = s.origin.on_demand("camera", [](moq::track_request r) -> net::awaitable<void> {
+            if (r.track() == "bad") throw std::runtime_error{"the maker's own"};
+            co_return;
+        });
+    else
+        cameras = s.origin.on_demand("camera", [](const moq::track_request& r) {
+            if (r.track() == "bad") throw std::runtime_error{"the maker's own"};
+        });
+    auto peer = s.client();
+    auto here = s.origin.publish("a");
+    auto track = here.track("t");
+    put(track, "undisturbed");
+    s.run([&]() -> net::awaitable<void> {
+        auto session = co_await peer.async_connect(s.url("moqt"), net::use_awaitable);
+        const auto refused = co_await failure(subscribe(session, {"camera", "bad"}));
+        CHECK(refused == errc::not_found);
+        CHECK(s.logged("the maker's own"));
+        auto reader = co_await session.async_subscribe({"a", "t"}, net::use_awaitable);
+        const auto got = co_await first(reader);
+        CHECK(got == "undisturbed");
+    });
+}
+
+TEST_CASE("an on-demand handler that is empty is refused, and disturbs no other of its prefix", "[api]") {
+    stage s;
+    auto cameras = s.origin.on_demand("camera", [](moq::track_request r) { r.reject(app_error{79}); });
+    error_code refused;
+    try {
+        auto none = s.origin.on_demand("camera", std::function<void(moq::track_request)>{});
+    } catch (const boost::system::system_error& e) {
+        refused = e.code();
+    }
+    CHECK(refused == errc::invalid_argument);
+    auto peer = s.client();
+    s.run([&]() -> net::awaitable<void> {
+        auto session = co_await peer.async_connect(s.url("moqt"), net::use_awaitable);
+        const auto asked = co_await failure(subscribe(session, {"camera", "t"}));
+        CHECK(remote_code(asked) == 79);
+    });
+}
+
+TEST_CASE("the last on-demand handler of a prefix is asked, also after the first one's handle has gone", "[api]") {
+    stage s;
+    auto first_one = s.origin.on_demand("camera", [](moq::track_request r) { r.reject(app_error{78}); });
+    auto second_one = s.origin.on_demand("camera", [](moq::track_request r) { r.reject(app_error{79}); });
+    auto peer = s.client();
+    s.run([&]() -> net::awaitable<void> {
+        auto session = co_await peer.async_connect(s.url("moqt"), net::use_awaitable);
+        auto asked = co_await failure(subscribe(session, {"camera", "t"}));
+        CHECK(remote_code(asked) == 79);
+        first_one = {};
+        asked = co_await failure(subscribe(session, {"camera", "u"}));
+        CHECK(remote_code(asked) == 79);
+    });
+}
+
+TEST_CASE("everybody who waits for a broadcast reads it once it is announced", "[api]") {
+    stage s;
+    auto peer = s.client();
+    int reading = 0;
+    s.run([&]() -> net::awaitable<void> {
+        auto session = co_await peer.async_connect(s.url("moqt"), net::use_awaitable);
+        const auto wait = [&](moq::origin from) -> net::awaitable<void> {
+            auto reader = co_await from.async_subscribe({"late", "t"}, net::use_awaitable);
+            const auto got = co_await first(reader);
+            if (got == "at last") ++reading;
+        };
+        net::co_spawn(s.io, wait(session.origin()), net::detached);
+        net::co_spawn(s.io, wait(session.origin()), net::detached);
+        net::co_spawn(s.io, wait(s.origin), net::detached);
+        auto other = s.origin.publish("other"); // Is not what they wait for.
+        co_await s.pause(20ms);
+        auto here = s.origin.publish("late");
+        auto track = here.track("t");
+        put(track, "at last");
+        const bool all = co_await s.until([&] { return reading == 3; });
+        CHECK(all);
+    });
+}
+
+TEST_CASE("a subscription that its publisher never answered ends with the publisher", "[api]") {
+    stage s;
+    auto peer = s.client();
+    auto watcher = s.client();
+    std::optional<moq::track_request> held;
+    s.run([&]() -> net::awaitable<void> {
+        auto to = co_await peer.async_connect(s.url("moqt"), net::use_awaitable);
+        auto there = to.origin().on_demand("camera", [&](moq::track_request r) { held.emplace(std::move(r)); });
+        auto from = co_await watcher.async_connect(s.url("moqt"), net::use_awaitable);
+        net::co_spawn(
+            s.io,
+            [&]() -> net::awaitable<void> {
+                const bool asked = co_await s.until([&] { return held.has_value(); });
+                CHECK(asked);
+                to.close();
+            },
+            net::detached);
+        const auto told = co_await failure(subscribe(from, {"camera", "t"}, complete()));
+        INFO(told.message());
+        CHECK(told);
+    });
+}
+
+TEST_CASE("an origin publishes and reads on after its server and client have shut down", "[api]") {
+    stage s;
+    s.run([&]() -> net::awaitable<void> {
+        co_await s.server.async_shutdown(0ms, "", net::use_awaitable);
+        auto here = s.origin.publish("a");
+        auto track = here.track("t");
+        put(track, "here");
+        auto reader = co_await s.origin.async_subscribe({"a", "t"}, net::use_awaitable);
+        const auto got = co_await first(reader);
+        CHECK(got == "here");
+    });
+}
+
+} // namespace
+} // namespace moqlite::test::api_tracks
