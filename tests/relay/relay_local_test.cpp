@@ -97,7 +97,8 @@ TEST_CASE("a local publisher is announced to peers, and its groups reach them", 
     CHECK(watcher.heard() == list{"broadcast_ended 0 room/cam"});
 }
 
-TEST_CASE("frames of a local publisher arrive before their group ends, and its group is the relay's log", "[relay][local]") {
+TEST_CASE(
+    "frames of a local publisher arrive before their group ends, and its group is the relay's log", "[relay][local]") {
     scene s;
     local_guest app(s);
     REQUIRE(app.end.announce("room/cam"));
@@ -198,7 +199,8 @@ TEST_CASE("a complete local reader that stops reading holds its publisher back",
     CHECK(s.r.stats().groups_lost == 0);
 }
 
-TEST_CASE("the last publisher of a name wins: readers of the local one are cut off, or continue there", "[relay][local]") {
+TEST_CASE(
+    "the last publisher of a name wins: readers of the local one are cut off, or continue there", "[relay][local]") {
     scene s;
     auto app = std::make_unique<local_guest>(s);
     REQUIRE(app->end.announce("room/cam"));
@@ -272,6 +274,58 @@ TEST_CASE("memory that a slow local reader pins can be evicted", "[relay][local]
     std::size_t lost = 0;
     while (reader.poll_lost()) ++lost;
     CHECK(lost != 0);
+}
+
+TEST_CASE("a viewer that leaves does not cut off the group that a local publisher is writing", "[relay][local]") {
+    scene s;
+    local_guest app(s);
+    REQUIRE(app.end.announce("room/cam"));
+    auto& writer = app.write({"room/cam", "video"});
+    settle(s, {&app});
+    auto& first = s.viewer();
+    settle(s, {&app});
+    const auto g = writer.open_group();
+    REQUIRE(g->write_frame(timestamp{1}, as_bytes("one ")));
+    settle(s, {&app});
+    CHECK(first.arriving() == list{"0: one "});
+    first.unsubscribe();
+    settle(s, {&app});
+    CHECK_FALSE(writer.has_subscribers());
+    CHECK(g->write_frame(timestamp{2}, as_bytes("two")));
+    auto& second = s.viewer();
+    settle(s, {&app});
+    CHECK(second.arriving() == list{"0: one two"});
+    REQUIRE(g->finish());
+    settle(s, {&app});
+    CHECK(second.groups() == list{"0: one two"});
+}
+
+TEST_CASE("a live viewer that leaves takes nothing from a complete one of a local publisher", "[relay][local]") {
+    scene s;
+    local_guest app(s);
+    REQUIRE(app.end.announce("room/cam"));
+    auto& writer = app.write({"room/cam", "video"});
+    settle(s, {&app});
+    auto& live = s.viewer();
+    auto& whole = s.viewer({.ordered = true, .max_age = complete_age, .start = at(0), .end = at(2)});
+    settle(s, {&app});
+    for (const auto* payload : {"a", "b", "c", "d"}) put(writer, payload), settle(s, {&app});
+    CHECK(live.groups() == list{"0: a", "1: b", "2: c", "3: d"});
+    CHECK(whole.groups() == list{"0: a", "1: b", "2: c"});
+    whole.update({.ordered = true, .max_age = complete_age, .start = at(0), .end = at(9)});
+    settle(s, {&app});
+    CHECK(whole.groups() == list{"3: d"});
+    const auto g = writer.open_group();
+    REQUIRE(g->write_frame(timestamp{1}, as_bytes("one ")));
+    settle(s, {&app});
+    CHECK(live.arriving() == list{"4: one "});
+    CHECK(whole.arriving() == list{"4: one "});
+    live.unsubscribe();
+    settle(s, {&app});
+    CHECK(g->write_frame(timestamp{2}, as_bytes("two")));
+    static_cast<void>(g->finish());
+    settle(s, {&app});
+    CHECK(whole.groups() == list{"4: one two"});
 }
 
 } // namespace

@@ -81,11 +81,12 @@ public:
     result<void> unsubscribe(subscribe_id id, app_error code = app_error::cancel);
     result<query_id> request_track(const track_ref& track);
     result<void> cancel(query_id id);
-    result<group_id> fetch(const track_ref& track, group_sequence sequence, priority urgency = 128,
-        const frame_range& frames = {});
+    result<group_id> fetch(
+        const track_ref& track, group_sequence sequence, priority urgency = 128, const frame_range& frames = {});
     /// Lends a group that was opened, in answer to group_opened, or null: group_grown follows instead of frame_data.
     [[nodiscard]] group_ref share(group_id id) noexcept;
-    /// The same, and takes it over: stop(), and an end of the session, abort it.
+    /// The same, and takes it over: stop(), and an end of the session, abort it. unsubscribe() does not: others may
+    /// read it.
     [[nodiscard]] group_ref adopt(group_id id) noexcept;
     result<void> collect(group_id, const group_ref&) noexcept { return errc::unsupported; }
     result<void> release(group_id, std::uint64_t) noexcept { return {}; }
@@ -204,7 +205,7 @@ private:
     errc open(subscription* of, group_id id, const group_ref& g);
     void forget(arriving& a) noexcept;
     void finish_if_over(subscription& s);
-    void end(subscription& s) noexcept;
+    void end(subscription& s, bool aborts_groups) noexcept;
     void part(const session_closed& how);
     void report_requests(local_session& peer, app_error code);
     void end_all(const session_closed& how);
@@ -242,7 +243,7 @@ private:
     std::string path_;                                                   ///< Of the last announcement.
     std::vector<hop_id> hops_;                                           ///< The same.
     std::optional<session_closed> closed_;
-    std::string reason_; ///< Of closed_.
+    std::string reason_;   ///< Of closed_.
     bool is_over_ = false; ///< session_closed was reported.
 };
 

@@ -44,7 +44,8 @@ inline result<void> local_session::unsubscribe(subscribe_id id, app_error code) 
     auto* s = subscriptions_by_id_.find(number(id));
     if (!is_open() || s == nullptr) return is_open() ? errc::not_found : errc::closed;
     tell(request_ended{request_id{number(id)}, false, code == app_error::cancel ? std::nullopt : std::optional{code}});
-    end(*s);
+    // Its groups may have other readers, now or later: their publisher goes on.
+    end(*s, false);
     return {};
 }
 
@@ -83,7 +84,7 @@ inline result<group_id> local_session::fetch(
 
 inline group_ref local_session::share(group_id id) noexcept {
     auto* a = arriving_by_id_.find(number(id));
-    if (a == nullptr || a->cursor) return {};
+    if (a == nullptr || a->cursor || a->of == nullptr) return {};
     a->how = arriving::use::shared;
     a->seen = a->source()->size();
     return a->source();
@@ -177,7 +178,7 @@ inline result<void> local_session::accept(request_id id, std::optional<group_seq
 
 inline result<void> local_session::reject(request_id id, app_error code, std::string_view) {
     if (auto* s = served(id)) {
-        peer_->end(*s);
+        peer_->end(*s, true);
         tell(subscription_ended{subscribe_id{number(id)}, false, code});
         return {};
     }
@@ -257,8 +258,7 @@ inline result<void> local_session::serve_datagram(
     return {};
 }
 
-inline result<void> local_session::drop(
-    request_id id, group_sequence first, group_sequence last, app_error code) {
+inline result<void> local_session::drop(request_id id, group_sequence first, group_sequence last, app_error code) {
     auto* s = served(id);
     if (s == nullptr) return errc::not_found;
     tell(groups_dropped{s->id, first, last, code});
@@ -310,13 +310,13 @@ inline void local_session::finish_if_over(subscription& s) {
     if (!s.finishing || !s.arriving_groups.empty()) return;
     note(subscription_ended{s.id, true});
     if (is_open()) tell(request_ended{request_id{number(s.id)}, true});
-    end(s);
+    end(s, false);
 }
 
 /// Forgets a subscription of ours, and its groups.
-inline void local_session::end(subscription& s) noexcept {
+inline void local_session::end(subscription& s, bool aborts_groups) noexcept {
     s.arriving_groups.for_each([&](arriving& a) {
-        if (a.how == arriving::use::adopted) a.source()->abort(app_error::cancel);
+        if (aborts_groups && a.how == arriving::use::adopted) a.source()->abort(app_error::cancel);
         forget(a);
     });
     subscriptions_by_id_.erase(number(s.id));
@@ -348,8 +348,8 @@ inline void local_session::report_requests(local_session& peer, app_error code) 
 inline void local_session::end_all(const session_closed& how) {
     while (arriving* a = arriving_.first()) {
         if (a->how == arriving::use::adopted) a->source()->abort(how.code);
-        notes_.push(group_closed{a->id, a->of != nullptr ? a->of->id : no_subscription, a->source()->sequence(), false,
-            how.code});
+        notes_.push(group_closed{
+            a->id, a->of != nullptr ? a->of->id : no_subscription, a->source()->sequence(), false, how.code});
         forget(*a);
     }
     subscriptions_.for_each([&](subscription& s) { notes_.push(subscription_ended{s.id, false, how.code}); });
