@@ -52,6 +52,7 @@ public:
     void connect(const std::string& text, const connect_request& how, completion<session> done);
     void shutdown(completion<> done);
     void end() noexcept {
+        is_over_ = true;
         for (const auto& a : std::exchange(attempts_, {})) {
             a->timer.cancel();
             a->done.abort();
@@ -60,9 +61,9 @@ public:
         stopping_.abort();
         transport_.reset();
     }
-    void abandon() noexcept override {
-        for (const auto& a : attempts_) a->done.drop();
-        stopping_.drop();
+    void abandon(dropped_handlers& dropped) override {
+        for (const auto& a : attempts_) a->done.drop(dropped);
+        stopping_.drop(dropped);
     }
     [[nodiscard]] const boost::asio::any_io_executor& executor() const noexcept { return of_->executor(); }
 
@@ -73,14 +74,23 @@ private:
         connect_request how;
         completion<session> done;
         boost::asio::steady_timer timer;
+        unsigned dials = 0;                        ///< Only the last one counts.
         std::shared_ptr<session_state> replaced{}; ///< It is to go on by another session, until
         time_point give_up_at{};                   ///< this time,
         duration pause = first_pause;              ///< after pauses of about this length.
     };
     using attempt_ref = std::shared_ptr<attempt>;
 
+    /// How a session came to be: one that ends soon was no success, and its successor goes on with the pauses.
+    struct origin_of {
+        time_point since{};
+        std::optional<time_point> give_up_at{};
+        duration pause = first_pause;
+    };
+
     [[nodiscard]] std::optional<ngtcp2::tls> trusted(std::string& why);
     void dial(const attempt_ref&);
+    void limit(const attempt_ref&);
     std::unique_ptr<link::handler> connected(const attempt_ref&, link::connection&, time_point now);
     void answer(const attempt_ref& a, error_code error, session s = {}) {
         if (attempts_.erase(a) == 0) return;
@@ -96,9 +106,9 @@ private:
     }
 
     // Another session in place of one that was lost, or that asked for it.
-    void replace(const url& where, const connect_request&, const std::shared_ptr<session_state>&);
+    bool replace(const url& where, const connect_request&, const std::shared_ptr<session_state>&, const origin_of&);
     void again(const attempt_ref&);
-    void keep(const url& where, const connect_request&, const std::shared_ptr<session_state>&);
+    void keep(const url& where, const connect_request&, const std::shared_ptr<session_state>&, const origin_of&);
 
     std::shared_ptr<origin_state> of_;
     client_options options_;
@@ -108,6 +118,7 @@ private:
     completion<> stopping_;
     bool is_stopping_ = false;
     std::minstd_rand random_{std::random_device{}()};
+    bool is_over_ = false;
 };
 
 std::optional<ngtcp2::tls> client_state::trusted(std::string& why) {
@@ -166,12 +177,15 @@ void client_state::dial(const attempt_ref& a) {
         };
         transport_ = std::make_unique<quic_client>(executor(), std::move(o));
     }
-    const link::failed_function fails = [weak = weak_from_this(), a](const link::closed& how) {
-        if (const auto here = weak.lock()) here->failed(a, how);
-    };
-    link::accept_function accept = [weak = weak_from_this(), a](link::connection& c, time_point now) {
+    const auto n = ++a->dials;
+    if (a->replaced) limit(a);
+    const link::failed_function fails = [weak = weak_from_this(), a, n](const link::closed& how) {
         const auto here = weak.lock();
-        return here ? here->connected(a, c, now) : nullptr;
+        if (here && a->dials == n) here->failed(a, how);
+    };
+    link::accept_function accept = [weak = weak_from_this(), a, n](link::connection& c, time_point now) {
+        const auto here = weak.lock();
+        return here && a->dials == n ? here->connected(a, c, now) : nullptr;
     };
     auto alpn = options_.protocols;
     if (a->where.webtransport) {
@@ -183,12 +197,23 @@ void client_state::dial(const attempt_ref& a) {
         for (const auto& [name, value] : a->how.headers) o.headers.push_back({name, value});
         accept = nghttp3::connect(std::move(o), std::move(accept), fails);
 #else
-        return answer(a, make_error(errc::unsupported));
+        return a->replaced ? again(a) : answer(a, make_error(errc::unsupported));
 #endif
     }
     connect_options to{.host = a->where.host, .port = a->where.port, .alpn = std::move(alpn), .tls = *tls_};
     if (a->how.early_data) to.resume = ngtcp2::resumption::early_data;
     transport_->connect(std::move(to), std::move(accept), fails);
+}
+
+/// A peer that does not answer has failed.
+void client_state::limit(const attempt_ref& a) {
+    a->timer.expires_after(a->how.timeout);
+    a->timer.async_wait([weak = weak_from_this(), a](const error_code& error) {
+        const auto here = weak.lock();
+        if (error || !here || !here->attempts_.contains(a)) return;
+        ++a->dials;
+        here->again(a);
+    });
 }
 
 /// Null where nobody waits for it any more: the connection is closed.
@@ -204,12 +229,12 @@ std::unique_ptr<link::handler> client_state::connected(const attempt_ref& a, lin
     // The WebTransport request has the path.
     auto made = of_->connected(role::client, c, now, a->where.webtransport ? std::string{} : a->where.path, state);
     if (!made) {
-        answer(a, make_error(errc::unsupported));
+        a->replaced ? again(a) : answer(a, make_error(errc::unsupported));
         return nullptr;
     }
     state->path = a->where.path;
     if (auto* old = a->replaced ? of_->relay().session(before) : nullptr) old->close(app_error::cancel, "moved");
-    keep(a->where, a->how, state);
+    keep(a->where, a->how, state, {now, a->replaced ? std::optional{a->give_up_at} : std::nullopt, a->pause});
     if (a->replaced) {
         attempts_.erase(a);
         a->timer.cancel();
@@ -221,37 +246,48 @@ std::unique_ptr<link::handler> client_state::connected(const attempt_ref& a, lin
 }
 
 /// Connects again when the session is lost, or asks for it.
-void client_state::keep(const url& where, const connect_request& how, const std::shared_ptr<session_state>& state) {
+void client_state::keep(const url& where, const connect_request& how, const std::shared_ptr<session_state>& state,
+    const origin_of& before) {
     const std::weak_ptr<session_state> its = state;
-    const auto replaces = [weak = weak_from_this(), its, how](const url& there) {
+    const auto replaces = [weak = weak_from_this(), its, how, before](const url& there) {
         const auto here = weak.lock();
         const auto s = its.lock();
-        if (here && s) here->replace(there, how, s);
-        return here && s;
+        return here && s && here->replace(there, how, s, before);
     };
     if (how.reconnect > duration{}) state->on_lost = [replaces, where] { return replaces(where); };
     if (how.follow_goaway)
-        state->on_goaway = [replaces, where, how](const std::string& uri) {
-            std::string why;
-            const auto there = uri.empty() ? std::optional{where} : parse_url(uri, why);
-            return there && how.follow_goaway(uri) && replaces(*there);
+        // The user's code runs by itself.
+        state->on_goaway = [on = executor(), its, replaces, where, how](const std::string& uri) {
+            boost::asio::post(on, [its, replaces, where, how, uri] {
+                const auto s = its.lock();
+                if (!s || !s->is_open() || s->is_closing()) return;
+                std::string why;
+                const auto there = uri.empty() ? std::optional{where} : parse_url(uri, why);
+                if (!there || !how.follow_goaway(uri) || !replaces(*there)) s->report_goaway(uri);
+            });
         };
 }
 
-void client_state::replace(const url& where, const connect_request& how, const std::shared_ptr<session_state>& state) {
+/// False: there is no client any more.
+bool client_state::replace(const url& where, const connect_request& how, const std::shared_ptr<session_state>& state,
+    const origin_of& before) {
+    if (is_over_) return false;
     for (const auto& a : attempts_)
-        if (a->replaced == state) return; // The same, for another reason.
+        if (a->replaced == state) return true; // The same, for another reason.
     const auto a = std::make_shared<attempt>(executor());
     a->where = where;
     a->how = how;
     a->replaced = state;
-    a->give_up_at = asio::now() + std::max<duration>(how.reconnect, how.timeout);
+    const bool goes_on = before.give_up_at && asio::now() - before.since < longest_pause;
+    a->give_up_at = goes_on ? *before.give_up_at : asio::now() + std::max<duration>(how.reconnect, how.timeout);
+    if (goes_on) a->pause = before.pause;
     attempts_.insert(a);
     // The peer may still be there. And not from within a connection's callbacks.
-    boost::asio::post(executor(), [weak = weak_from_this(), a] {
+    boost::asio::post(executor(), [weak = weak_from_this(), a, goes_on] {
         const auto here = weak.lock();
-        if (here && here->attempts_.contains(a)) here->dial(a);
+        if (here && here->attempts_.contains(a)) goes_on ? here->again(a) : here->dial(a);
     });
+    return true;
 }
 
 void client_state::again(const attempt_ref& a) {

@@ -45,7 +45,8 @@ private:
 } // namespace
 
 void origin_state::abandon() noexcept {
-    waiters_.for_each([](waiter& w) { w.abandon(); });
+    dropped_handlers dropped; // Goes last: it may own whatever waits.
+    waiters_.for_each([&](waiter& w) { w.abandon(dropped); });
     // They keep this, and this kept them.
     const auto starting = std::exchange(starting_, {});
     const auto finishing = std::exchange(finishing_, {});
@@ -99,6 +100,11 @@ void origin_state::wake() {
 void origin_state::turn(time_point now) {
     if (std::exchange(in_turn_, true)) return;
     const auto self = shared_from_this();
+    struct leaving { // Also by an exception.
+        bool& in_turn;
+        ~leaving() { in_turn = false; }
+    };
+    std::optional<leaving> inside{std::in_place, in_turn_};
     run_deadlines(now);
     // What the relay does reaches our ends, and what they answer reaches the relay.
     do {
@@ -111,7 +117,7 @@ void origin_state::turn(time_point now) {
     handle_notices();
     while (const auto key = relay_.poll_ready())
         if (const auto found = connections_.find(*key); found != connections_.end()) found->second.on->wake();
-    in_turn_ = false;
+    inside.reset();
     set_timer();
 }
 

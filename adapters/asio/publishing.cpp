@@ -142,7 +142,8 @@ void writer_state::check() {
     if (opening_ && may_open()) {
         auto g = open({});
         auto done = std::move(opening_);
-        return done({}, std::move(g));
+        const auto error = g ? error_code{} : make_error(errc::out_of_memory_limit);
+        return done(error, std::move(g));
     }
     if (opening_ && is_on_demand_ && !core_->has_subscribers()) opening_.abort();
     if (finished_ && owned_.empty()) of_->release(shared_from_this());

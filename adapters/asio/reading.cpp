@@ -62,24 +62,21 @@ void origin_state::watch_all() {
 
 void origin_state::await_announcement(const std::string& path, const std::shared_ptr<starter>& who) {
     watch_all();
-    unannounced_.emplace(path, who);
+    unannounced_.insert_or_assign({path, who.get()}, who);
 }
 
 /// Whoever waits for the path, or for one below it, subscribes.
 void origin_state::announced(const broadcast_available& e) {
     const std::string path{e.path};
     std::vector<std::shared_ptr<starter>> found;
-    const auto take = [&](auto first, auto last) {
-        for (auto at = first; at != last; at = unannounced_.erase(at))
+    const auto take = [&](const std::string& from, auto&& concerns) {
+        for (auto at = unannounced_.lower_bound({from, nullptr}); at != unannounced_.end() && concerns(at->first.first);
+            at = unannounced_.erase(at))
             if (auto who = at->second.lock()) found.push_back(std::move(who));
     };
-    const auto [first, last] = unannounced_.equal_range(path);
-    take(first, last);
+    take(path, [&](const std::string& its) { return its == path; });
     const auto below = path.empty() ? path : path + '/';
-    auto end = unannounced_.lower_bound(below);
-    const auto begin = end;
-    while (end != unannounced_.end() && end->first.starts_with(below)) ++end;
-    take(begin, end);
+    take(below, [&](const std::string& its) { return its.starts_with(below); });
     for (const auto& who : found) who->announced();
 }
 
@@ -238,6 +235,7 @@ void reader_state::check() {
     }
     check_frame();
     check_group();
+    updated(); // Either may have subscribed to a successor.
 }
 
 // Groups.
@@ -283,6 +281,7 @@ void reader_state::next_frame(const std::shared_ptr<group_source>& group, comple
         here->framing_.abort();
     });
     check_frame();
+    updated();
     of_->wake();
 }
 
@@ -324,6 +323,7 @@ void reader_state::leave() noexcept {
     framing_.abort();
     framer_.reset();
     timeout_.cancel();
+    of_->await_no_more(name_.broadcast, *this);
     of_->release_starting(weak_from_this().lock());
     if (indexed_) {
         static_cast<void>(of_->reading().unsubscribe(*indexed_));
@@ -445,6 +445,7 @@ void fetch_state::leave() noexcept {
     starting_.abort();
     framing_.abort();
     timeout_.cancel();
+    of_->await_no_more(name_.broadcast, *this);
     of_->release_starting(weak_from_this().lock());
     if (!id_) return;
     static_cast<void>(of_->reading().stop(*id_, app_error::cancel));

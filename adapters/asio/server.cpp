@@ -63,9 +63,9 @@ public:
     void shutdown(duration grace, const std::string& uri, completion<> done);
     void close(app_error code, std::string_view reason);
     void end() noexcept;
-    void abandon() noexcept override {
-        serving_.drop();
-        for (auto& done : stopping_) done.drop();
+    void abandon(dropped_handlers& dropped) override {
+        serving_.drop(dropped);
+        for (auto& done : stopping_) done.drop(dropped);
     }
 
     [[nodiscard]] std::vector<std::string> addresses() const {
@@ -249,10 +249,12 @@ void server_state::asked(
         if (!here) return;
         auto answered = admission::refuse(app_error::internal);
         try {
-            answered = here->decide(what);
+            const auto chosen = here->decide; // It may be replaced meanwhile.
+            answered = chosen(what);
         } catch (...) {
             asio::origin{here->of_}.log_exceptions()(std::current_exception());
         }
+        if (answered.allowed.root.empty()) answered.allowed.root = what.path();
         here->answer(s, answered);
     });
 }

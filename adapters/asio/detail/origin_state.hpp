@@ -16,20 +16,23 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 namespace moqlite::asio::detail {
 
 class announcements_state;
+class broadcast_state;
 class fetch_state;
 class reader_state;
 class session_state;
 class writer_state;
 
 struct waiter_tag;
-/// Has pending operations. When the execution context ends, they are destroyed without completing.
+/// Has pending operations. When the execution context ends, their handlers are destroyed without being called, and
+/// after all have been collected: one may own any of these.
 class waiter : public moqlite::detail::list_hook<waiter_tag> {
 public:
-    virtual void abandon() noexcept = 0;
+    virtual void abandon(dropped_handlers&) = 0;
 
 protected:
     ~waiter() = default;
@@ -104,6 +107,9 @@ public:
 
     void watch_all();
     void await_announcement(const std::string& path, const std::shared_ptr<starter>&);
+    void await_no_more(const std::string& path, starter& who) noexcept { unannounced_.erase({path, &who}); }
+    /// Number of those who wait for a broadcast.
+    [[nodiscard]] std::size_t waiting() const noexcept { return unannounced_.size(); }
     void index_path(reader_state&);
     void forget(reader_state&) noexcept;
     void keep_starting(const std::shared_ptr<starter>& s) { starting_.insert(s); }
@@ -151,7 +157,7 @@ private:
     };
     std::map<std::string, maker, std::less<>> on_demand_;
     std::uint64_t makers_ = 0;                                                    ///< So far.
-    std::multimap<std::string, std::weak_ptr<starter>, std::less<>> unannounced_; ///< Who waits for a broadcast.
+    std::map<std::pair<std::string, starter*>, std::weak_ptr<starter>> unannounced_; ///< Who waits for a broadcast.
     std::set<std::shared_ptr<starter>> starting_;
     std::map<subscribe_id, reader_state*> readers_;
     std::multimap<std::string, reader_state*, std::less<>> readers_by_path_;

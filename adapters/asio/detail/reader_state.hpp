@@ -77,10 +77,10 @@ public:
     void leave_group(const group_source&) noexcept;
     [[nodiscard]] moqlite::track_reader<local_session>& core() noexcept { return core_; }
     void leave() noexcept;
-    void abandon() noexcept override {
-        starting_.drop();
-        grouping_.drop();
-        framing_.drop();
+    void abandon(dropped_handlers& dropped) override {
+        starting_.drop(dropped);
+        grouping_.drop(dropped);
+        framing_.drop(dropped);
     }
 
 private:
@@ -124,9 +124,9 @@ public:
     [[nodiscard]] const boost::asio::any_io_executor& executor() const noexcept override { return of_->executor(); }
     void next_frame(completion<std::optional<frame>>) override;
     void leave() noexcept override;
-    void abandon() noexcept override {
-        starting_.drop();
-        framing_.drop();
+    void abandon(dropped_handlers& dropped) override {
+        starting_.drop(dropped);
+        framing_.drop(dropped);
     }
 
 private:
@@ -158,7 +158,7 @@ public:
     void handle(announcement);
     void next(completion<std::optional<announcement>>, const std::shared_ptr<announcements_state>& self);
     void leave() noexcept;
-    void abandon() noexcept override { next_.drop(); }
+    void abandon(dropped_handlers& dropped) override { next_.drop(dropped); }
 
 private:
     struct change {

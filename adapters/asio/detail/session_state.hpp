@@ -26,9 +26,10 @@ public:
 
     void closed(completion<> done) {
         if (how_) return done(*how_);
-        auto& waits = closed_[++waiters_] = std::move(done);
-        waits.on_cancel([self = weak_from_this(), id = waiters_] {
-            if (const auto here = self.lock()) here->closed_.erase(id);
+        const auto n = next_closed_++;
+        closed_.emplace(n, std::move(done)).first->second.on_cancel([self = weak_from_this(), n] {
+            const auto here = self.lock();
+            if (auto its = here ? here->closed_.extract(n) : decltype(closed_)::node_type{}) its.mapped().abort();
         });
     }
     void goaway(completion<std::string> done) {
@@ -45,8 +46,8 @@ public:
         std::erase_if(starters_, [](const auto& each) { return each.expired(); });
         starters_.push_back(s);
     }
-    void left(const std::string& uri) {
-        if (on_goaway && on_goaway(uri)) return;
+    void left(const std::string& uri) { on_goaway ? on_goaway(uri) : report_goaway(uri); }
+    void report_goaway(const std::string& uri) {
         goaway_ = uri;
         if (leaving_) std::exchange(leaving_, {})({}, uri);
     }
@@ -63,7 +64,7 @@ public:
         how_ = error;
         on_lost = nullptr;
         on_goaway = nullptr;
-        for (auto& [id, done] : std::exchange(closed_, {})) done(*how_);
+        for (auto& [n, done] : std::exchange(closed_, {})) done(*how_);
         if (leaving_) std::exchange(leaving_, {})(make_error(errc::closed), {});
         for (const auto& weak : std::exchange(starters_, {}))
             if (const auto s = weak.lock()) s->session_ended(*how_ ? *how_ : make_error(errc::closed));
@@ -77,9 +78,9 @@ public:
             end({});
         of_->wake();
     }
-    void abandon() noexcept override {
-        for (auto& [id, done] : closed_) done.drop();
-        leaving_.drop();
+    void abandon(dropped_handlers& dropped) override {
+        for (auto& [n, done] : closed_) done.drop(dropped);
+        leaving_.drop(dropped);
     }
 
     std::uint64_t key = 0;
@@ -91,7 +92,8 @@ public:
     std::function<void()> on_end;
     /// A client's that reconnects: true if another session is to replace this one.
     std::function<bool()> on_lost;
-    std::function<bool(const std::string& uri)> on_goaway;
+    /// The same: it follows, or reports it.
+    std::function<void(const std::string& uri)> on_goaway;
     /// No other session replaces it when it ends.
     void stay_closed() noexcept { closing_ = true; }
     [[nodiscard]] bool is_closing() const noexcept { return closing_; }
@@ -100,9 +102,9 @@ public:
 private:
     std::shared_ptr<origin_state> of_;
     std::optional<error_code> how_;
-    bool closing_ = false;                         ///< By us.
-    std::map<std::uint64_t, completion<>> closed_; ///< Who waits for the end; erasing one aborts it.
-    std::uint64_t waiters_ = 0;
+    bool closing_ = false; ///< By us.
+    std::map<std::uint64_t, completion<>> closed_;
+    std::uint64_t next_closed_ = 0;
     std::vector<std::weak_ptr<starter>> starters_;
     std::optional<std::string> goaway_;
     completion<std::string> leaving_;

@@ -67,7 +67,7 @@ public:
     void grew();
     void finish();
     void close() noexcept;
-    void abandon() noexcept override { opening_.drop(); }
+    void abandon(dropped_handlers& dropped) override { opening_.drop(dropped); }
 
 private:
     struct waiting {

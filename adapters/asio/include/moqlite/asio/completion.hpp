@@ -14,14 +14,19 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/prefer.hpp>
 #include <boost/system/error_code.hpp>
+#include <memory>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 namespace moqlite::asio {
 
 using boost::system::error_code;
 
 namespace detail {
+
+/// Handlers that are never called.
+using dropped_handlers = std::vector<std::shared_ptr<void>>;
 
 /// A pending operation. It completes exactly once, by a handler that is posted, never inline: with its results, or
 /// with operation_aborted if it is destroyed.
@@ -72,9 +77,10 @@ public:
         boost::asio::post(from, posted{std::exchange(handler_, nullptr), std::exchange(on_, {}), error,
                                     std::tuple<Results...>{std::move(results)...}});
     }
-    /// Destroys it without completing: its execution context is ending.
-    void drop() noexcept {
-        handler_ = nullptr;
+    /// Ends it without completing: its execution context is ending. Its handler, which may own anything, goes with
+    /// `dropped`.
+    void drop(dropped_handlers& dropped) {
+        if (handler_) dropped.push_back(std::make_shared<handler>(std::exchange(handler_, nullptr)));
         on_ = {};
         from_ = {};
     }
