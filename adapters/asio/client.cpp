@@ -135,9 +135,6 @@ void client_state::shutdown(completion<> done) {
     }
     if (!transport_) return done({});
     stopping_ = std::move(done);
-    of_->for_each_session([&](std::uint64_t, link::connection& c, session_state& s) {
-        if (c.side() == role::client) s.stay_closed();
-    });
     transport_->shutdown(app_error::cancel, {}, farewell_time, [weak = weak_from_this()] {
         const auto here = weak.lock();
         if (here && here->stopping_) std::exchange(here->stopping_, {})({});
@@ -268,10 +265,10 @@ void client_state::keep(const url& where, const connect_request& how, const std:
         };
 }
 
-/// False: there is no client any more.
+/// False: the client ends, or has ended. Others of its origin do not.
 bool client_state::replace(const url& where, const connect_request& how, const std::shared_ptr<session_state>& state,
     const origin_of& before) {
-    if (is_over_) return false;
+    if (is_over_ || is_stopping_) return false;
     for (const auto& a : attempts_)
         if (a->replaced == state) return true; // The same, for another reason.
     const auto a = std::make_shared<attempt>(executor());

@@ -94,8 +94,6 @@ public:
     std::function<bool()> on_lost;
     /// The same: it follows, or reports it.
     std::function<void(const std::string& uri)> on_goaway;
-    /// No other session replaces it when it ends.
-    void stay_closed() noexcept { closing_ = true; }
     [[nodiscard]] bool is_closing() const noexcept { return closing_; }
     [[nodiscard]] bool is_open() const noexcept { return !how_; }
 
