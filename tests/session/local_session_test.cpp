@@ -82,10 +82,20 @@ TEST_CASE("stopping an adopted group aborts it, since nobody else ends it", "[lo
         REQUIRE(two.a->stop(opened.group, app_error::old));
         CHECK(g->abort_code() == app_error::old);
     }
-    SECTION("by unsubscribe()") { REQUIRE(two.a->unsubscribe(opened.subscription)); }
     SECTION("by the end of the session") { two.b.reset(); }
     CHECK(g->ended() == group::state::aborted);
     CHECK_FALSE(g->write_frame(timestamp{0}, as_bytes("x")));
+}
+
+TEST_CASE("a subscriber that leaves does not abort a group that it has adopted: others may read it", "[local]") {
+    ends two;
+    REQUIRE(two.a->subscribe({"room/cam", "video"}));
+    const auto request = find<subscribe_requested>(*two.b).request;
+    const auto g = *two.b->open_group(request, group_sequence{0});
+    while (const auto e = two.a->poll_event())
+        if (const auto* is = std::get_if<group_opened>(&*e)) REQUIRE(two.a->adopt(is->group));
+    REQUIRE(two.a->unsubscribe(subscribe_id{0}));
+    CHECK(g->ended() == group::state::open);
 }
 
 TEST_CASE("everything that is open ends with one end of a local session", "[local]") {
