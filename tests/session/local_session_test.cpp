@@ -31,7 +31,8 @@ Event find(local_session& s) {
     return *out;
 }
 
-TEST_CASE("a subscription at one end of a local session is a request at the other, and its groups arrive whole", "[local]") {
+TEST_CASE(
+    "a subscription at one end of a local session is a request at the other, and its groups arrive whole", "[local]") {
     ends two;
     const auto id = two.a->subscribe({"room/cam", "video"}, {.priority = 7, .max_age = 500ms});
     REQUIRE(id);

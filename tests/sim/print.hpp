@@ -122,9 +122,7 @@ private:
                 return line{"frame_data"} << x.group << "frame" << x.object << "at" << x.offset << "of" << x.size
                                           << "time" << static_cast<std::uint64_t>(x.time) << to_hex(x.data);
             },
-            [](const group_grown& x) -> std::string {
-                return "group_grown " + std::to_string(number(x.group));
-            },
+            [](const group_grown& x) -> std::string { return "group_grown " + std::to_string(number(x.group)); },
             [](const group_closed& x) -> std::string {
                 line out{"group_closed"};
                 out << x.group << "of" << x.subscription << "sequence" << x.sequence;

@@ -156,7 +156,7 @@ private:
         std::function<void(track_request)> make;
     };
     std::map<std::string, maker, std::less<>> on_demand_;
-    std::uint64_t makers_ = 0;                                                    ///< So far.
+    std::uint64_t makers_ = 0;                                                       ///< So far.
     std::map<std::pair<std::string, starter*>, std::weak_ptr<starter>> unannounced_; ///< Who waits for a broadcast.
     std::set<std::shared_ptr<starter>> starting_;
     std::map<subscribe_id, reader_state*> readers_;

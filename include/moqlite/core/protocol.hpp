@@ -8,8 +8,8 @@
 
 namespace moqlite {
 
-/// A protocol and its version; or none, between two ends in one process. The capabilities of moq-lite are predicates of `version`, which only lite() returns, so
-/// that they cannot be applied to another protocol by accident.
+/// A protocol and its version; or none, between two ends in one process. The capabilities of moq-lite are predicates of
+/// `version`, which only lite() returns, so that they cannot be applied to another protocol by accident.
 class protocol {
 public:
     /// moq-lite.

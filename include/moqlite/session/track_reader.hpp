@@ -13,6 +13,7 @@
 #include <moqlite/session/reading.hpp>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 
 namespace moqlite {
@@ -80,20 +81,14 @@ public:
     /// The next piece of that group.
     [[nodiscard]] std::optional<piece> next_in_group() {
         auto& g = groups_.at(*next_);
-        while (const auto p = g.cursor.next()) {
-            if (g.skip == 0) {
-                reading_ = next_;
-                return piece{*p, *next_};
-            }
-            skip_payload(g, p->data.size());
-        }
-        return std::nullopt;
+        auto p = g.cursor.next();
+        for (; p && g.skip != 0; p = g.cursor.next()) skip_payload(g, p->data.size());
+        if (!p) return std::nullopt;
+        reading_ = next_;
+        return piece{*p, *next_};
     }
     /// All of that group has been read.
-    [[nodiscard]] bool at_group_end() {
-        auto& g = groups_.at(*next_);
-        return g.complete && !g.cursor.next();
-    }
+    [[nodiscard]] bool at_group_end() { return groups_.at(*next_).complete && !groups_.at(*next_).cursor.next(); }
     /// Its log.
     [[nodiscard]] const group_ref& log() const { return groups_.at(*next_).log; }
     /// Goes on to the group after it. What has not been read of it is lost.
@@ -194,16 +189,11 @@ private:
         if (!g.complete && options_.mode == reading::complete && capped())
             static_cast<void>(session_.release(g.id, bytes));
     }
-    void hold(arriving& g, std::uint64_t bytes) noexcept {
-        held_ += bytes - g.held;
-        g.held = bytes;
-    }
+    void hold(arriving& g, std::uint64_t bytes) noexcept { held_ += bytes - std::exchange(g.held, bytes); }
     /// The group itself, where the session can lend it; else null.
     [[nodiscard]] group_ref lent(group_id id) noexcept {
-        if constexpr (requires { session_.share(id); })
-            return session_.share(id);
-        else
-            return {};
+        if constexpr (requires { session_.share(id); }) return session_.share(id);
+        return {};
     }
     void skip_payload(arriving& g, std::size_t most) {
         const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(g.skip, most));
@@ -346,12 +336,10 @@ private:
         const auto found = groups_.find(e.sequence);
         if (found == groups_.end() || found->second.id != e.group) return;
         if (!e.complete) return drop(found, e.code);
-        if (found->second.is_shared)
-            found->second.size = found->second.log->size();
-        else
-            static_cast<void>(found->second.log->finish());
-        found->second.complete = true;
-        ahead_.group_closed(e.sequence, found->second.size, now_);
+        auto& g = found->second;
+        g.is_shared ? static_cast<void>(g.size = g.log->size()) : static_cast<void>(g.log->finish());
+        g.complete = true;
+        ahead_.group_closed(e.sequence, g.size, now_);
         raise_cap();
     }
     void on(const broadcast_available& e) {

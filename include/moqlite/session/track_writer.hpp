@@ -58,8 +58,8 @@ public:
     [[nodiscard]] bool has_room();
     /// Precondition: !ended(). When memory runs out, the frame and the rest of its group are dropped.
     void write(timestamp, byte_view frame);
-    /// Instead of write(): begins the next group, or group `at`, which the caller fills and finishes; it serves it until
-    /// then, and keeps it for later subscribers while it is the newest. Null: there is no memory for it.
+    /// Instead of write(): begins the next group, or group `at`, which the caller fills and finishes; it serves it
+    /// until then, and keeps it for later subscribers while it is the newest. Null: there is no memory for it.
     group_ref open_group(std::optional<group_sequence> at = {});
     /// Such a group has grown; `hold_max` may abort it.
     void grown() {

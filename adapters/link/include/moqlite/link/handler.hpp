@@ -29,9 +29,9 @@ struct closed {
     [[nodiscard]] app_error app_code() const noexcept { return application ? app_error{code} : app_error::transport; }
 };
 
-/// The inputs of one connection, after its handshake or from early data on. A handler may use commands of any session and
-/// wake() any connection, and credit(); opening, writing, resetting and stopping only in pump().
-/// close() may be called anywhere. It is owned by its connection and destroyed after on_closed().
+/// The inputs of one connection, after its handshake or from early data on. A handler may use commands of any session
+/// and wake() any connection, and credit(); opening, writing, resetting and stopping only in pump(). close() may be
+/// called anywhere. It is owned by its connection and destroyed after on_closed().
 class handler {
 public:
     handler() = default;
