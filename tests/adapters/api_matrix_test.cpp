@@ -66,7 +66,7 @@ struct cast {
     /// All handlers that are ready.
     void settle() {
         io.restart();
-        io.run_for(3ms);
+        io.run_for(1ms);
     }
 };
 
@@ -192,7 +192,7 @@ TEST_CASE("an operation completes once, whatever is destroyed, moved or closed w
             o.start(c, {}, [&] { ++c.completed; });
             a.run(c);
             o.complete(c);
-            static_cast<void>(c.run_until([&] { return c.completed != 0; }, 30ms));
+            static_cast<void>(c.run_until([&] { return c.completed != 0; }, 5ms));
             c.settle();
             CHECK(c.completed <= 1);
             actions().back().run(c);

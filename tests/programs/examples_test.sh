@@ -1,5 +1,6 @@
 # The examples of the application API, each as its source says, by native QUIC and WebTransport, and through moqlite-relay.
 . "$(dirname "$0")/common.sh"
+[ -x "$MOQLITE_BIN/moqlite-clock" ] || { echo "skipped: no examples in this tree (sanitizers)"; exit 77; }
 
 # lines <name> <least>: so many lines of output.
 lines() { [ "$(wc -l <"$1.out")" -ge "$2" ]; }

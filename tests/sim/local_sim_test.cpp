@@ -159,7 +159,7 @@ TEST_CASE(
             must(to.reader->groups_read() == groups && to.lost == 0, "no group is missing");
             return w.hash();
         },
-        8);
+        25);
 }
 
 TEST_CASE("a local reader that stops holds back its publisher, and no other reader", "[sim][local]") {
@@ -209,7 +209,7 @@ TEST_CASE("local ends come and go, and leave nothing behind", "[sim][local]") {
             must(r.a->stats().tracks == 0 && r.b->stats().tracks == 0, "no track is left");
             return w.hash();
         },
-        20);
+        50);
 }
 
 } // namespace moqlite::test::local_sim_test
