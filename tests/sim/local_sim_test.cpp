@@ -118,16 +118,16 @@ struct two_relays {
     explicit two_relays(world& w, const net::network_link& l)
         : first(w),
           second(w),
+          wire(w, first, second, l, w.spoken),
           a(w, relay_options_for<net>({}, hop_id{1})),
-          b(w, relay_options_for<net>({}, hop_id{2})),
-          wire(w, first, second, l, w.spoken) {
+          b(w, relay_options_for<net>({}, hop_id{2})) {
         const bool turned = w.dice.coin(); // Either may have connected.
         key_at_a = (turned ? a.take(wire.client, w.spoken) : a.take(wire.server, w.spoken));
         key_at_b = (turned ? b.take(wire.server, w.spoken) : b.take(wire.client, w.spoken));
     }
     net::machine first, second;
-    relay_node a, b;
     net::connection wire;
+    relay_node a, b;
     std::uint64_t key_at_a = 0, key_at_b = 0;
 };
 
