@@ -17,11 +17,10 @@ announcements_state::announcements_state(std::shared_ptr<origin_state> of, std::
 }
 
 void announcements_state::handle(announcement what) {
-    const bool known = known_.contains(what.path);
-    if (!what.available && !known)
+    if (!what.available && !known_.contains(what.path))
         changes_.erase(what.path); // It has come and gone unread.
     else
-        changes_[what.path] = {what, known};
+        changes_[what.path] = what;
     check();
 }
 
@@ -40,7 +39,7 @@ void announcements_state::next(
 void announcements_state::check() {
     if (!next_ || changes_.empty()) return;
     auto first = changes_.extract(changes_.begin());
-    auto& what = first.mapped().what;
+    auto& what = first.mapped();
     if (what.available)
         known_.insert(what.path);
     else

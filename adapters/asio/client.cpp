@@ -88,7 +88,7 @@ private:
         duration pause = first_pause;
     };
 
-    [[nodiscard]] std::optional<ngtcp2::tls> trusted(std::string& why);
+    [[nodiscard]] std::optional<tls> trusted(std::string& why);
     void dial(const attempt_ref&);
     void limit(const attempt_ref&);
     std::unique_ptr<link::handler> connected(const attempt_ref&, link::connection&, time_point now);
@@ -112,7 +112,7 @@ private:
 
     std::shared_ptr<origin_state> of_;
     client_options options_;
-    std::optional<ngtcp2::tls> tls_;
+    std::optional<tls> tls_;
     std::unique_ptr<quic_client> transport_;
     std::set<attempt_ref> attempts_;
     completion<> stopping_;
@@ -121,8 +121,8 @@ private:
     bool is_over_ = false;
 };
 
-std::optional<ngtcp2::tls> client_state::trusted(std::string& why) {
-    if (!tls_) tls_ = ngtcp2::tls::client(options_.trusted, why);
+std::optional<tls> client_state::trusted(std::string& why) {
+    if (!tls_) tls_ = tls::client(options_.trusted, why);
     return tls_;
 }
 
@@ -198,7 +198,7 @@ void client_state::dial(const attempt_ref& a) {
 #endif
     }
     connect_options to{.host = a->where.host, .port = a->where.port, .alpn = std::move(alpn), .tls = *tls_};
-    if (a->how.early_data) to.resume = ngtcp2::resumption::early_data;
+    if (a->how.early_data) to.resume = resumption::early_data;
     transport_->connect(std::move(to), std::move(accept), fails);
 }
 

@@ -19,7 +19,7 @@ fetch_state::fetch_state(std::shared_ptr<origin_state> of, track_name what, grou
 std::shared_ptr<fetch_state> fetch(const std::shared_ptr<origin_state>& of, const track_name& track,
     group_sequence group, completion<group_reader>::handler handler) {
     completion<group_reader> done{std::move(handler), of->executor()};
-    auto log = moqlite::group::make(of->relay().memory(), group, version::lite_06);
+    auto log = moqlite::group::make(of->fetched(), group, version::lite_06);
     if (!log) return done(make_error(errc::out_of_memory_limit), {}), nullptr;
     auto made = std::make_shared<fetch_state>(of, track, group, std::move(log));
     made->start(of->bounds().request_timeout, std::move(done));
@@ -66,15 +66,15 @@ void fetch_state::handle(const event& e) {
         auto stored = data->offset == 0 ? log_->begin_frame(data->time, data->size, data->data.size()) : result<void>{};
         if (stored) stored = log_->append_payload(data->data);
         if (!stored && id_) {
-            failed_ = wire_code(stored.error());
-            static_cast<void>(of_->reading().stop(*id_, *failed_));
+            failed_ = make_error(stored.error());
+            static_cast<void>(of_->reading().stop(*id_, wire_code(stored.error())));
             of_->remove(*std::exchange(id_, std::nullopt));
         }
     } else if (const auto* closed = std::get_if<group_closed>(&e)) {
         if (closed->complete)
             static_cast<void>(log_->finish());
         else
-            failed_ = closed->code;
+            failed_ = make_error(closed->code);
         if (id_) of_->remove(*std::exchange(id_, std::nullopt));
     }
     if (starting_) {
@@ -82,7 +82,7 @@ void fetch_state::handle(const event& e) {
         const auto self = shared_from_this();
         auto done = std::move(starting_);
         of_->release_starting(self);
-        if (failed_ && log_->frames() == 0) return done(make_error(*failed_), {});
+        if (failed_ && log_->frames() == 0) return done(*failed_, {});
         done({}, group_reader{self});
     }
     check();
@@ -104,7 +104,7 @@ void fetch_state::check() {
             *p, log_, shared_from_this(), [&](std::size_t n) { cursor_.consume(n); }, [&] { return cursor_.next(); });
         return std::exchange(framing_, {})({}, f);
     }
-    if (failed_) return std::exchange(framing_, {})(make_error(*failed_), std::nullopt);
+    if (failed_) return std::exchange(framing_, {})(*failed_, std::nullopt);
     if (!cursor_.at_end()) return;
     is_complete = true;
     std::exchange(framing_, {})({}, std::nullopt);

@@ -79,6 +79,7 @@ origin_state::origin_state(boost::asio::any_io_executor on, const origin_options
       log_(o.log),
       timer_(on_),
       relay_(for_relay(o)),
+      fetched_(o.bounds.memory / 4),
       publishing_({.bounds = o.bounds, .pool = &relay_.memory(), .ready = &ready_}),
       reading_({.bounds = o.bounds, .pool = &relay_.memory(), .ready = &ready_}) {
     relay_.add_local(publishing_);

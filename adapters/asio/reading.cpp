@@ -253,7 +253,7 @@ void reader_state::next_group(completion<std::optional<group_reader>> done) {
     check_frame();
     updated();
     check_group();
-    of_->wake();
+    of_->wake_if_commanded();
 }
 
 void reader_state::check_group() {
@@ -282,7 +282,7 @@ void reader_state::next_frame(const std::shared_ptr<group_source>& group, comple
     });
     check_frame();
     updated();
-    of_->wake();
+    of_->wake_if_commanded();
 }
 
 void reader_state::check_frame() {

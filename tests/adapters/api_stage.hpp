@@ -24,7 +24,10 @@ using boost::system::error_code;
 
 class stage {
 public:
-    stage() : origin(io.get_executor(), logging()), server(origin) { REQUIRE(!server.listen("127.0.0.1:0")); }
+    explicit stage(moq::server_options o = {}, const limits& bounds = {})
+        : origin(io.get_executor(), logging(bounds)), server(origin, std::move(o)) {
+        REQUIRE(!server.listen("127.0.0.1:0"));
+    }
     [[nodiscard]] std::string url(std::string_view scheme, std::string_view path = "") const {
         return std::string(scheme).append("://").append(server.addresses().front()).append(path);
     }
@@ -54,8 +57,8 @@ public:
         net::steady_timer timer{io, time};
         co_await timer.async_wait(net::use_awaitable);
     }
-    [[nodiscard]] moq::origin_options logging() {
-        moq::origin_options o;
+    [[nodiscard]] moq::origin_options logging(const limits& bounds) {
+        moq::origin_options o{.bounds = bounds};
         o.log = [this](link::log_level, std::string_view text) { log.append(text).append("\n"); };
         return o;
     }

@@ -1,59 +1,14 @@
 // The application API: origin, server, client, writers and readers, over real QUIC on loopback.
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/system/system_error.hpp>
-#include <catch2/catch_test_macros.hpp>
+#include "api_stage.hpp"
+
 #include <catch2/generators/catch_generators.hpp>
-#include <chrono>
-#include <exception>
-#include <moqlite/asio/client.hpp>
-#include <moqlite/asio/error.hpp>
-#include <moqlite/asio/server.hpp>
-#include <string>
+#include <memory>
 
 namespace moqlite::test::api {
+
+using namespace api_stage;
+
 namespace {
-
-namespace moq = moqlite::asio;
-namespace net = boost::asio;
-using namespace std::chrono_literals;
-
-/// A server and the means to reach it, on one thread.
-class stage {
-public:
-    explicit stage(moq::server_options o = {}) : origin(io.get_executor()), server(origin, std::move(o)) {
-        REQUIRE(!server.listen("127.0.0.1:0"));
-    }
-    [[nodiscard]] std::string url(std::string_view scheme, std::string_view path = "") const {
-        return std::string(scheme).append("://").append(server.addresses().front()).append(path);
-    }
-    [[nodiscard]] moq::client client() {
-        return moq::client{io.get_executor(), {.trusted = moq::trust::fingerprint(server.fingerprint())}};
-    }
-    /// Runs until `what` has ended, for at most 20 s.
-    template <class F>
-    void run(F what) {
-        std::exception_ptr thrown;
-        bool ended = false;
-        net::co_spawn(io, what(), [&](std::exception_ptr e) {
-            thrown = e;
-            ended = true;
-        });
-        const auto until = std::chrono::steady_clock::now() + 20s;
-        while (!ended && io.run_one_until(until) != 0) {
-        }
-        REQUIRE(ended);
-        if (thrown) std::rethrow_exception(thrown);
-    }
-
-    net::io_context io{1};
-    moq::origin origin;
-    moq::server server;
-};
-
-// A co_await never stands inside CHECK(), which would evaluate it twice.
 
 /// All frames, one a line.
 net::awaitable<std::string> read_all(moq::track_reader reader) {
@@ -61,18 +16,6 @@ net::awaitable<std::string> read_all(moq::track_reader reader) {
     while (auto group = co_await reader.async_next_group())
         while (auto frame = co_await group->async_next_frame()) out.append(frame->text()).append("\n");
     co_return out;
-}
-
-using boost::system::error_code;
-
-template <class T>
-net::awaitable<error_code> failure(net::awaitable<T> what) {
-    try {
-        co_await std::move(what);
-    } catch (const boost::system::system_error& error) {
-        co_return error.code();
-    }
-    co_return error_code{};
 }
 
 TEST_CASE("a client's broadcast is watched through the server by another client, on both transports", "[api]") {
@@ -320,6 +263,31 @@ TEST_CASE("a group of any age that the publisher or a relay still has can be fet
             co_await from.async_fetch({"film", "video"}, 18);
         }(session));
         CHECK(error == errc::not_found);
+    });
+}
+
+TEST_CASE("a fetched group that is too large fails alone, and takes no memory from others", "[api]") {
+    limits bounds;
+    bounds.memory = 16 * 1024 * 1024;
+    bounds.cache = 8 * 1024 * 1024;
+    stage s{{}, bounds};
+    s.run([&]() -> net::awaitable<void> {
+        auto here = s.origin.publish("film");
+        auto video = here.track("video");
+        auto group = video.open_group();
+        for (int i = 0; i != 6; ++i) static_cast<void>(group.write(std::string(1'000'000, 'x')));
+        CHECK(!group.finish());
+        const auto before = s.origin.stats().memory;
+        auto got = co_await s.origin.async_fetch({"film", "video"}, 0);
+        const auto error = co_await failure([](moq::group_reader& g) -> net::awaitable<void> {
+            while (co_await g.async_next_frame()) {
+            }
+        }(got));
+        CHECK(error == errc::out_of_memory_limit);
+        CHECK(s.origin.stats().memory < 2 * before);
+        auto reader = co_await s.origin.async_subscribe({"film", "video"});
+        auto whole = co_await reader.async_next_group();
+        REQUIRE(whole);
     });
 }
 

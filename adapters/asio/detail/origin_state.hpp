@@ -60,6 +60,7 @@ public:
     [[nodiscard]] local_session& publishing() noexcept { return publishing_; }
     [[nodiscard]] local_session& reading() noexcept { return reading_; }
     [[nodiscard]] const limits& bounds() const noexcept { return bounds_; }
+    [[nodiscard]] slab_pool& fetched() noexcept { return fetched_; }
     void log(link::log_level level, const std::string& text) const {
         if (log_) log_(level, text);
     }
@@ -70,6 +71,10 @@ public:
 
     /// Something was commanded: a turn follows soon.
     void wake();
+    /// The same, if an end of ours has commanded anything; most frames are read without.
+    void wake_if_commanded() {
+        if (relay_.has_local_work()) wake();
+    }
     /// Everything that is due: what ends have commanded, events for them, and sessions with something to send.
     void turn(time_point now);
 
@@ -82,10 +87,6 @@ public:
     void disconnected(std::uint64_t key) noexcept;
     [[nodiscard]] link::connection* connection_of(std::uint64_t key) noexcept;
     [[nodiscard]] std::size_t sessions() const noexcept { return connections_.size(); }
-    template <class F>
-    void for_each_session(F&& f) {
-        for (auto& [key, c] : connections_) f(key, *c.on, *c.state);
-    }
 
     // Publishing (publishing.cpp).
 
@@ -143,7 +144,8 @@ private:
     boost::asio::steady_timer timer_;
     std::optional<time_point> timer_at_;
     moqlite::relay relay_;
-    ready_list ready_; ///< Our local ends.
+    slab_pool fetched_; ///< Of groups that were fetched: nothing can evict them, so the relay's memory is not theirs.
+    ready_list ready_;  ///< Our local ends.
     local_session publishing_;
     local_session reading_;
     std::unordered_map<std::uint64_t, connected_peer> connections_;

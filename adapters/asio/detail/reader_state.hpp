@@ -139,7 +139,7 @@ private:
     std::optional<group_id> id_;
     completion<group_reader> starting_;
     completion<std::optional<frame>> framing_;
-    std::optional<app_error> failed_;
+    std::optional<error_code> failed_;
     bool left_ = false;
 };
 
@@ -161,15 +161,11 @@ public:
     void abandon(dropped_handlers& dropped) override { next_.drop(dropped); }
 
 private:
-    struct change {
-        announcement what;
-        bool was_known = false; ///< Our user knows that it is available.
-    };
     void check();
     std::shared_ptr<origin_state> of_;
     std::optional<watch_id> watch_;
-    std::map<std::string, change> changes_; ///< By path: one each.
-    std::set<std::string> known_;           ///< What our user knows to be available.
+    std::map<std::string, announcement> changes_; ///< By path: one each.
+    std::set<std::string> known_;                 ///< Broadcasts that our user knows to be available.
     completion<std::optional<announcement>> next_;
 };
 

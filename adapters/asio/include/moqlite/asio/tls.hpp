@@ -15,6 +15,7 @@ using ngtcp2::endpoint_options;
 using ngtcp2::identity;
 using ngtcp2::library_versions;
 using ngtcp2::reset_key;
+using ngtcp2::resumption;
 using ngtcp2::tls;
 using ngtcp2::tls_client_options;
 using ngtcp2::tls_server_options;
