@@ -66,6 +66,21 @@ TEST_CASE("groups before the cut are read first, then the successor is subscribe
     CHECK(d.lost() == list{"1 to 1 old"});
 }
 
+TEST_CASE(
+    "the first announcement that a reader hears of is that of the publisher who refuses", "[session][reader][follow]") {
+    follower d{following(reading::live)};
+    d.announced();
+    SECTION("and a refusal is its answer") {
+        d.cut(app_error::not_found);
+        CHECK(d.reader.failed() == app_error::not_found);
+    }
+    SECTION("but not one that replaces it") {
+        d.tell(broadcast_available{watch_id{}, "room", {}, true, 0});
+        d.cut(app_error::not_found);
+        CHECK_FALSE(d.reader.failed());
+    }
+}
+
 TEST_CASE("without an announcement a reader waits for one, for a limited time", "[session][reader][follow]") {
     follower d{following(reading::live)};
     d.accepted(0);
@@ -108,6 +123,7 @@ TEST_CASE("an unanswered subscription counts as refused, not cut off, unless its
         CHECK_FALSE(d.subscribed());
     }
     SECTION("another one") {
+        d.unannounced();
         d.announced();
         d.cut();
         CHECK_FALSE(d.reader.failed());

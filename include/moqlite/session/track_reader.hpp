@@ -117,7 +117,7 @@ public:
     [[nodiscard]] std::optional<time_point> deadline() const noexcept {
         if (end_at_) return gap_until_ ? std::min(*gap_until_, *end_at_) : end_at_;
         if (!awaits_successor()) return gap_until_;
-        const auto again = announced_ && groups_.empty() ? std::min(retry_at_, follow_until_) : follow_until_;
+        const auto again = is_announced() && groups_.empty() ? std::min(retry_at_, follow_until_) : follow_until_;
         return gap_until_ ? std::min(*gap_until_, again) : again;
     }
     void tick(time_point now) {
@@ -344,7 +344,9 @@ private:
     }
     void on(const broadcast_available& e) {
         if (e.path != broadcast_) return;
-        announced_ = announced_again_ = true;
+        // What a watch reports first may be the publisher that was asked.
+        announced_again_ = announced_again_ || announced_.has_value() || e.restart;
+        announced_ = true;
         resubscribe();
     }
     void on(const broadcast_ended& e) {
@@ -358,6 +360,7 @@ private:
 
     // Successors of a subscription that was cut off.
 
+    [[nodiscard]] bool is_announced() const noexcept { return announced_.value_or(true); }
     [[nodiscard]] bool awaits_successor() const noexcept { return cut_ && !subscription_; }
     void note_answer() {
         answered_ = true;
@@ -379,7 +382,7 @@ private:
     }
     /// Subscribes to the successor, once it is announced and everything from its predecessor has been read.
     void resubscribe() {
-        if (!awaits_successor() || !announced_ || now_ < retry_at_ || !groups_.empty()) return;
+        if (!awaits_successor() || !is_announced() || now_ < retry_at_ || !groups_.empty()) return;
         stopped_at_ = position();
         next_.reset(), reading_.reset(), cap_.reset(), end_.reset(), gap_until_.reset();
         losses_.clear();
@@ -478,9 +481,9 @@ private:
     std::uint64_t held_ = 0;
     read_ahead ahead_;
     bool ended_ = false;
-    bool announced_ = true;        ///< The broadcast is announced, as far as a watch() reports it.
-    bool announced_again_ = false; ///< It was announced since the last SUBSCRIBE.
-    bool answered_ = false;        ///< The last SUBSCRIBE was answered.
+    std::optional<bool> announced_; ///< The broadcast is announced, as a watch() has last reported.
+    bool announced_again_ = false;  ///< It was announced since the last SUBSCRIBE.
+    bool answered_ = false;         ///< The last SUBSCRIBE was answered.
     std::optional<app_error> cut_;
     time_point follow_until_{};
     time_point retry_at_{}; ///< When we subscribed to the last successor, or may to the next.
