@@ -101,7 +101,7 @@ void origin_state::end_on_demand(const std::string& prefix, std::uint64_t number
 
 void writer_state::begin(const track_options& o) {
     core_.emplace(of_->publishing(), track_ref{name_.broadcast, name_.track}, of_->relay().memory(),
-        track_writer_options{.hold_max = o.hold_max, .info = o.info});
+        track_writer_options{.hold_max = o.hold_max, .patience = of_->bounds().hold_back, .info = o.info});
     for (const auto& [id, options] : std::exchange(waiting_, {}))
         core_->handle(subscribe_requested{id, {name_.broadcast, name_.track}, options});
     of_->wake();
@@ -146,7 +146,21 @@ void writer_state::check() {
         return done(error, std::move(g));
     }
     if (opening_ && is_on_demand_ && !core_->has_subscribers()) opening_.abort();
+    if (opening_) await_room();
     if (finished_ && owned_.empty()) of_->release(shared_from_this());
+}
+
+void writer_state::await_room() {
+    const auto at = core_->deadline();
+    if (!at || at == room_at_) return;
+    room_at_ = at;
+    room_.expires_at(to_steady(*at));
+    room_.async_wait([self = weak_from_this()](const error_code& error) {
+        const auto here = self.lock();
+        if (error || !here) return;
+        here->room_at_.reset();
+        here->check();
+    });
 }
 
 group_writer writer_state::open(std::optional<group_sequence> at) {
@@ -176,6 +190,7 @@ void writer_state::grew() {
 void writer_state::finish() {
     if (!core_ || std::exchange(finished_, true)) return;
     opening_.abort();
+    room_.cancel();
     core_->end();
     unlist();
     if (!owned_.empty()) of_->keep(shared_from_this());
@@ -184,6 +199,7 @@ void writer_state::finish() {
 
 void writer_state::close() noexcept {
     opening_.abort();
+    room_.cancel();
     if (finished_) return;
     finished_ = true;
     refuse(app_error::dropped);

@@ -160,7 +160,7 @@ bool publisher::may_read(time_point now) {
 bool publisher::may_send() {
     const bool waits = options_.wait_subscriber || !pace_.is_paced();
     const bool only_ends = at_end_ && filled_ == 0;
-    blocked_ = waits && !only_ends && !track_->has_room();
+    blocked_ = waits && !only_ends && !track_->has_room(asio::now());
     return !blocked_;
 }
 

@@ -1,5 +1,6 @@
 // Careless applications and unfriendly peers of the application API.
 #include "../../adapters/asio/detail/origin_state.hpp"
+#include "api_stage.hpp"
 
 #include <algorithm>
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -240,6 +241,38 @@ TEST_CASE("a scope without a root is below the path that the peer asked for", "[
     more();
     CHECK(s.run_until([&] { return paths.size() == 2; }));
     CHECK(std::count(paths.begin(), paths.end(), "room/cam") == 1);
+}
+
+TEST_CASE("a complete viewer that stops holds back the others of a file only for a while", "[api][attack]") {
+    api_stage::stage s{{}, {.hold_back = 100ms}};
+    auto stopping = s.client();
+    auto watching = s.client();
+    s.run([&]() -> net::awaitable<void> {
+        auto film = s.origin.publish("film");
+        auto video = film.track("video");
+        auto from = co_await stopping.async_connect(s.url("moqt"));
+        const auto stopped = co_await from.async_subscribe({"film", "video"}, {.mode = reading::complete});
+        auto to = co_await watching.async_connect(s.url("moqt"));
+        auto watched = co_await to.async_subscribe({"film", "video"});
+        int written = 0;
+        net::co_spawn(
+            s.io,
+            [&]() -> net::awaitable<void> {
+                while (written != 100) { // 10 MB: several times what it may read ahead.
+                    auto group = co_await video.async_open_group();
+                    static_cast<void>(group.write(std::string(100'000, 'x')));
+                    static_cast<void>(group.finish());
+                    ++written;
+                }
+                video.finish();
+            },
+            net::detached);
+        const bool all = co_await s.until([&] { return written == 100; });
+        CHECK(all);
+        int got = 0;
+        while (co_await watched.async_next_group()) ++got;
+        CHECK(got > 1);
+    });
 }
 
 TEST_CASE("whoever waits in vain for broadcasts leaves nothing behind", "[api][attack]") {

@@ -76,6 +76,7 @@ struct studio {
 };
 
 const track_writer_options complete{.mode = writing::complete};
+const time_point noon{std::chrono::hours{12}};
 
 TEST_CASE("a live writer holds only the newest group for new subscribers, and every subscriber gets the following ones",
     "[session][writer]") {
@@ -148,9 +149,9 @@ TEST_CASE("a subscriber is served up to its Group End, and further when it raise
     s.subscribed(1, 0, 1);
     s.write(4);
     CHECK(s.said() == list{"accept 1 0", "serve 1 0", "serve 1 1"});
-    CHECK_FALSE(s.writer.has_room()); // The next frame opens group 2.
+    CHECK_FALSE(s.writer.has_room(noon)); // The next frame opens group 2.
     CHECK(s.writer.handle(groups_wanted{request_id{1}, studio::at(2)}));
-    CHECK(s.writer.has_room());
+    CHECK(s.writer.has_room(noon));
     s.write(1);
     CHECK(s.said() == list{"serve 1 2"});
 }
@@ -159,21 +160,78 @@ TEST_CASE("a subscriber has no room while too much is in flight", "[session][wri
     auto o = complete;
     o.groups_max = 2;
     studio s{o};
-    CHECK(s.writer.has_room()); // Of nobody.
+    CHECK(s.writer.has_room(noon)); // Of nobody.
     s.subscribed(1, 0);
     SECTION("in bytes") {
         s.session.waiting = o.unsent_max;
-        CHECK_FALSE(s.writer.has_room());
+        CHECK_FALSE(s.writer.has_room(noon));
         s.session.waiting = o.unsent_max - 1;
-        CHECK(s.writer.has_room());
+        CHECK(s.writer.has_room(noon));
     }
     SECTION("in groups, when the next frame opens one") {
         s.write(3);
-        CHECK(s.writer.has_room());
+        CHECK(s.writer.has_room(noon));
         s.write(1);
-        CHECK_FALSE(s.writer.has_room());
+        CHECK_FALSE(s.writer.has_room(noon));
         CHECK(s.delivered(1, 0));
-        CHECK(s.writer.has_room());
+        CHECK(s.writer.has_room(noon));
+    }
+}
+
+TEST_CASE("the furthest Group End decides when a writer has room", "[session][writer]") {
+    studio s{complete};
+    s.subscribed(1, 0, 0);
+    s.subscribed(2, 0, 1);
+    s.write(2);
+    CHECK(s.writer.has_room(noon)); // The first one does not go on.
+    s.write(2);
+    CHECK_FALSE(s.writer.has_room(noon));
+    CHECK_FALSE(s.writer.has_room(noon + std::chrono::hours{1})); // Nobody wants group 2.
+    CHECK_FALSE(s.writer.deadline());
+    CHECK(s.writer.handle(groups_wanted{request_id{1}, studio::at(9)})); // They change places.
+    CHECK(s.writer.has_room(noon));
+}
+
+TEST_CASE(
+    "a subscriber that stays at its Group End holds back those without one only for a while", "[session][writer]") {
+    auto o = complete;
+    o.patience = std::chrono::seconds{10};
+    studio s{o};
+    s.subscribed(1, 0, 0);
+    s.subscribed(2, 0);
+    s.write(2);
+    CHECK_FALSE(s.writer.has_room(noon));
+    CHECK(s.writer.deadline() == noon + o.patience);
+    CHECK_FALSE(s.writer.has_room(noon + o.patience - std::chrono::nanoseconds{1}));
+    SECTION("then it is served what is held, when it goes on, and counts again when it has caught up") {
+        CHECK(s.writer.has_room(noon + o.patience));
+        s.write(4);
+        CHECK(s.writer.has_room(noon + o.patience));
+        s.said();
+        CHECK(s.writer.handle(groups_wanted{request_id{1}, studio::at(1)}));
+        CHECK(s.said() == list{"serve 1 1"});
+        CHECK(s.writer.has_room(noon + o.patience)); // One step does not buy another pause.
+        CHECK(s.writer.handle(groups_wanted{request_id{1}, studio::at(3)}));
+        CHECK(s.writer.has_room(noon + o.patience));
+        CHECK_FALSE(s.writer.deadline());
+        s.write(2);
+        CHECK_FALSE(s.writer.has_room(noon + o.patience));
+        CHECK(s.writer.deadline() == noon + 2 * o.patience);
+    }
+    SECTION("it may go on before") {
+        CHECK(s.writer.handle(groups_wanted{request_id{1}, studio::at(1)}));
+        CHECK(s.writer.has_room(noon + std::chrono::seconds{9}));
+        s.write(2);
+        CHECK_FALSE(s.writer.has_room(noon + o.patience));
+        CHECK(s.writer.deadline() == noon + 2 * o.patience);
+    }
+    SECTION("alone, it holds back nobody, and is waited for") {
+        CHECK(s.left(2));
+        CHECK_FALSE(s.writer.has_room(noon + o.patience));
+        CHECK_FALSE(s.writer.deadline());
+        s.subscribed(3); // Whose time begins now.
+        CHECK_FALSE(s.writer.has_room(noon + o.patience));
+        CHECK(s.writer.deadline() == noon + 2 * o.patience);
     }
 }
 

@@ -68,7 +68,7 @@ public:
 
 private:
     void give() {
-        while (left_ != 0 && writer->has_subscribers() && writer->has_room()) {
+        while (left_ != 0 && writer->has_subscribers() && writer->has_room(world_.now())) {
             const auto g = writer->open_group();
             must(static_cast<bool>(g), "there is memory for a group");
             const auto n = number(g->sequence());

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <moqlite/asio/broadcast.hpp>
+#include <moqlite/asio/clock.hpp>
 #include <moqlite/session/track_writer.hpp>
 #include <optional>
 #include <set>
@@ -36,7 +37,8 @@ private:
 
 class writer_state final : public std::enable_shared_from_this<writer_state>, public waiter {
 public:
-    writer_state(std::shared_ptr<origin_state> of, track_name what) : of_(std::move(of)), name_(std::move(what)) {
+    writer_state(std::shared_ptr<origin_state> of, track_name what)
+        : of_(std::move(of)), name_(std::move(what)), room_(of_->executor()) {
         of_->add(static_cast<waiter&>(*this));
     }
     ~writer_state() { close(); }
@@ -74,8 +76,9 @@ private:
         request_id id{};
         subscribe_options options;
     };
-    [[nodiscard]] bool may_open() { return core_->has_subscribers() && core_->has_room(); }
+    [[nodiscard]] bool may_open() { return core_->has_subscribers() && core_->has_room(now()); }
     void check();
+    void await_room();
 
     std::shared_ptr<origin_state> of_;
     track_name name_;
@@ -83,6 +86,8 @@ private:
     std::vector<waiting> waiting_; ///< Subscriptions before begin().
     std::set<request_id> owned_;   ///< Open subscriptions.
     completion<group_writer> opening_;
+    boost::asio::steady_timer room_; ///< Until a reader may hold back `opening_` no longer:
+    std::optional<time_point> room_at_;
     bool is_on_demand_ = false;
     bool listed_ = false;
     bool finished_ = false;

@@ -88,6 +88,8 @@ struct limits {
     /// A publisher whose broadcast another has taken over counts as dead when it has been silent for this time, and for
     /// three round trips; its readers are cut off.
     duration takeover_grace = std::chrono::milliseconds{500};
+    /// How long a complete reader that stays at its Group End may hold back a publisher that others want to go on.
+    duration hold_back = std::chrono::seconds{10};
     duration latency_min = std::chrono::milliseconds{500}; ///< A lower Subscriber Max Age counts as this.
 };
 

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <moqlite/core/limits.hpp>
 #include <moqlite/core/result.hpp>
+#include <moqlite/core/time.hpp>
 #include <moqlite/session/event.hpp>
 #include <moqlite/session/group.hpp>
 #include <optional>
@@ -25,8 +27,9 @@ struct track_writer_options {
     std::size_t hold_max = 8 * 1024 * 1024; ///< Bytes of groups held for subscribers.
     /// has_room() is false while one subscriber has this many unsent bytes ...
     std::size_t unsent_max = 4 * 1024 * 1024;
-    std::size_t groups_max = 128; ///< ... or this many unacknowledged groups.
-    track_info info{};            ///< The answer to TRACK.
+    std::size_t groups_max = 128;           ///< ... or this many unacknowledged groups.
+    duration patience = limits{}.hold_back; ///< With subscribers that stay at their Group Ends.
+    track_info info{};                      ///< The answer to TRACK.
 };
 
 /// Works on a session, or any type with its commands: pass it every event, and write frames. It divides them into
@@ -53,9 +56,17 @@ public:
 
     /// There is a subscriber.
     [[nodiscard]] bool has_subscribers() const noexcept { return !subscribers_.empty(); }
-    /// Every subscriber wants the next frame and has little enough in flight. If false, a groups_wanted,
-    /// group_delivered, group_lost or request_ended, or the next pump, makes it true.
-    [[nodiscard]] bool has_room();
+    /// The next frame is wanted, and every subscriber has little enough in flight. If false, a groups_wanted,
+    /// group_delivered, group_lost or request_ended, the next pump, or the deadline() makes it true.
+    ///
+    /// The subscriber with the furthest Group End decides for all that have one: those behind are served what is held.
+    /// It holds back subscribers without one, too, but where it stays there they wait no longer than `patience`; then
+    /// it counts again only once its Group End is where the others are.
+    [[nodiscard]] bool has_room(time_point now);
+    /// When has_room() becomes true by itself.
+    [[nodiscard]] std::optional<time_point> deadline() const noexcept {
+        return held_back_since_ ? std::optional{*held_back_since_ + options_.patience} : std::nullopt;
+    }
     /// Precondition: !ended(). When memory runs out, the frame and the rest of its group are dropped.
     void write(timestamp, byte_view frame);
     /// Instead of write(): begins the next group, or group `at`, which the caller fills and finishes; it serves it
@@ -142,7 +153,8 @@ private:
     std::uint64_t frames_in_group_ = 0;
     group_sequence next_{}; ///< Sequence of the group after the current one.
     std::uint64_t undelivered_ = 0;
-    bool skipping_ = false; ///< The current group was abandoned; its frames are discarded.
+    std::optional<time_point> held_back_since_; ///< By the furthest Group End.
+    bool skipping_ = false;                     ///< The current group was abandoned; its frames are discarded.
     bool ended_ = false;
     bool keeps_recent_ = false;
 };
@@ -248,15 +260,24 @@ void track_writer<Session>::detach() {
 }
 
 template <class Session>
-bool track_writer<Session>::has_room() {
+bool track_writer<Session>::has_room(time_point now) {
     const bool opens_group = !current_ && !skipping_;
-    return std::all_of(subscribers_.begin(), subscribers_.end(), [&](const auto& entry) {
-        const auto& [request, s] = entry;
-        const auto newest = opens_group ? next_ : group_sequence{number(next_) - 1};
-        if (s.up_to && newest > *s.up_to) return false;
+    std::optional<group_sequence> furthest;
+    bool others = false; // Subscribers without a Group End.
+    for (const auto& [request, s] : subscribers_) {
         if (opens_group && s.in_flight.size() >= options_.groups_max) return false;
-        return session_->unsent(request) < options_.unsent_max;
-    });
+        if (session_->unsent(request) >= options_.unsent_max) return false;
+        others = others || !s.up_to;
+        if (s.up_to) furthest = std::max(furthest.value_or(*s.up_to), *s.up_to);
+    }
+    const auto newest = opens_group ? next_ : group_sequence{number(next_) - 1};
+    const bool held_back = furthest && *furthest < newest;
+    if (!held_back || !others) {
+        held_back_since_.reset();
+        return !held_back;
+    }
+    if (!held_back_since_) held_back_since_ = now;
+    return now - *held_back_since_ >= options_.patience;
 }
 
 template <class Session>

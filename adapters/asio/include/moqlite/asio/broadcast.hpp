@@ -72,7 +72,8 @@ public:
     /// Opens the next group at once, for a live source: the newest group is kept for those who come late, and what is
     /// too old for a reader is dropped. `at`: the group's number, if not the next.
     [[nodiscard]] group_writer open_group(std::optional<group_sequence> at = {});
-    /// Opens the next group when somebody wants it, and every reader that accepts no loss has room for it: for a file.
+    /// Opens the next group when somebody wants it, and the furthest reader that accepts no loss has room for it: for
+    /// a file. A reader that stops there holds back the others no longer than limits.hold_back.
     /// void(error_code, group_writer). errc::closed: the track has ended. One at a time: errc::too_many_requests.
     template <class Token = boost::asio::deferred_t>
     auto async_open_group(Token&& token = {}) {
