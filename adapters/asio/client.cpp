@@ -307,7 +307,8 @@ void client_state::again(const attempt_ref& a) {
 } // namespace detail
 
 client::client(asio::origin origin, client_options o)
-    : origin_(std::move(origin)), state_(std::make_shared<detail::client_state>(origin_.state(), std::move(o))) {}
+    : origin_(std::move(origin)),
+      state_(std::make_shared<detail::client_state>(detail::required(origin_.state()), std::move(o))) {}
 
 client& client::operator=(client&& other) noexcept {
     if (state_) state_->end();

@@ -199,15 +199,15 @@ origin::origin(boost::asio::any_io_executor on, const origin_options& o)
     state_->begin();
 }
 
-boost::asio::any_io_executor origin::get_executor() const { return state_->executor(); }
+boost::asio::any_io_executor origin::get_executor() const { return detail::required(state_)->executor(); }
 
 broadcast origin::publish(std::string_view path) {
-    return broadcast{std::make_shared<detail::broadcast_state>(state_, path::normalise(path))};
+    return broadcast{std::make_shared<detail::broadcast_state>(detail::required(state_), path::normalise(path))};
 }
 
 broadcast origin::on_demand(std::string_view prefix, std::function<void(track_request)> make) {
     if (!make) throw boost::system::system_error{make_error(errc::invalid_argument), "no handler"};
-    auto made = std::make_shared<detail::broadcast_state>(state_, path::normalise(prefix));
+    auto made = std::make_shared<detail::broadcast_state>(detail::required(state_), path::normalise(prefix));
     made->on_demand = state_->set_on_demand(made->path(), std::move(make));
     return broadcast{std::move(made)};
 }
@@ -237,9 +237,10 @@ void origin::fetch(const std::shared_ptr<detail::origin_state>& state, const tra
 }
 
 asio::announcements origin::announcements(std::string_view prefix) {
+    if (!state_) return {};
     return asio::announcements{std::make_shared<detail::announcements_state>(state_, prefix)};
 }
 
-relay_stats origin::stats() const { return state_->relay().stats(); }
+relay_stats origin::stats() const { return state_ ? state_->relay().stats() : relay_stats{}; }
 
 } // namespace moqlite::asio

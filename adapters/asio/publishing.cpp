@@ -210,6 +210,12 @@ void writer_state::close() noexcept {
 
 // Handles.
 
+namespace {
+
+const track_name nowhere{"", ""}; ///< Of empty handles.
+
+} // namespace
+
 std::string now_text() {
     const auto now = std::time(nullptr);
     std::tm parts{};
@@ -287,27 +293,35 @@ void track_writer::abort() noexcept {
     if (const auto state = std::exchange(state_, nullptr)) state->close();
 }
 
-const std::string& broadcast::path() const noexcept { return state_->path(); }
+const std::string& broadcast::path() const noexcept { return state_ ? state_->path() : nowhere.broadcast; }
 
 track_writer broadcast::track(std::string_view name, const track_options& options) {
-    const auto made =
-        std::make_shared<detail::writer_state>(state_->of(), track_name{state_->path(), std::string(name)});
+    const auto& state = *detail::required(state_);
+    const auto made = std::make_shared<detail::writer_state>(state.of(), track_name{state.path(), std::string(name)});
     made->begin(options);
     made->list();
     return track_writer{made};
 }
 
-const std::string& track_request::broadcast() const noexcept { return state_->name().broadcast; }
-const std::string& track_request::track() const noexcept { return state_->name().track; }
+track_request& track_request::operator=(track_request&& other) noexcept {
+    reject(app_error::not_found);
+    state_ = std::move(other.state_);
+    is_answered_ = other.is_answered_;
+    return *this;
+}
+
+const std::string& track_request::broadcast() const noexcept { return (state_ ? state_->name() : nowhere).broadcast; }
+const std::string& track_request::track() const noexcept { return (state_ ? state_->name() : nowhere).track; }
 
 track_writer track_request::accept(const track_options& options) {
-    const auto state = std::exchange(state_, nullptr);
-    state->begin(options);
-    return track_writer{state};
+    detail::required(state_);
+    if (std::exchange(is_answered_, true)) throw boost::system::system_error{make_error(errc::already_answered)};
+    state_->begin(options);
+    return track_writer{state_};
 }
 
 void track_request::reject(app_error code) {
-    if (const auto state = std::exchange(state_, nullptr)) state->refuse(code);
+    if (state_ && !std::exchange(is_answered_, true)) state_->refuse(code);
 }
 
 } // namespace moqlite::asio

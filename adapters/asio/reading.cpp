@@ -339,6 +339,7 @@ void reader_state::leave() noexcept {
 // Handles.
 
 shared_frame frame::share() const {
+    if (!from_) return {};
     if (from_->joined && bytes_.data() == from_->joined->data()) return {bytes_, from_->joined};
     return {bytes_, std::make_shared<group_pin>(from_->pinned.get())};
 }
@@ -349,8 +350,8 @@ group_reader& group_reader::operator=(group_reader&& other) noexcept {
     return *this;
 }
 
-group_sequence group_reader::sequence() const noexcept { return state_->sequence(); }
-bool group_reader::is_complete() const noexcept { return state_->is_complete; }
+group_sequence group_reader::sequence() const noexcept { return state_ ? state_->sequence() : group_sequence{}; }
+bool group_reader::is_complete() const noexcept { return state_ && state_->is_complete; }
 
 void group_reader::next_frame(
     const std::shared_ptr<detail::group_source>& state, detail::completion<std::optional<frame>>::handler handler) {
@@ -372,8 +373,8 @@ void track_reader::next_group(const std::shared_ptr<detail::reader_state>& state
     state->next_group({std::move(handler), state->executor()});
 }
 
-std::optional<lost_groups> track_reader::lost() { return state_->core().poll_lost(); }
-std::uint64_t track_reader::restarts() const noexcept { return state_->core().restarts(); }
+std::optional<lost_groups> track_reader::lost() { return state_ ? state_->core().poll_lost() : std::nullopt; }
+std::uint64_t track_reader::restarts() const noexcept { return state_ ? state_->core().restarts() : 0; }
 
 void track_reader::leave() noexcept {
     if (const auto state = std::exchange(state_, nullptr)) state->leave();

@@ -377,7 +377,8 @@ std::string admission::query(std::string_view name) const {
 }
 
 server::server(asio::origin origin, server_options o)
-    : origin_(std::move(origin)), state_(std::make_shared<detail::server_state>(origin_.state(), std::move(o))) {}
+    : origin_(std::move(origin)),
+      state_(std::make_shared<detail::server_state>(detail::required(origin_.state()), std::move(o))) {}
 
 server& server::operator=(server&& other) noexcept {
     if (state_) state_->end();
@@ -391,14 +392,18 @@ server::~server() {
 }
 
 void server::on_admission(std::function<admission_answer(const admission&)> decide) {
-    state_->decide = std::move(decide);
+    if (state_) state_->decide = std::move(decide);
 }
-void server::on_session(std::function<void(session)> f) { state_->on_session = std::move(f); }
-error_code server::listen(std::string_view where) { return state_->listen(where); }
-std::vector<std::string> server::addresses() const { return state_->addresses(); }
-std::string server::fingerprint() const { return state_->fingerprint(); }
-std::size_t server::sessions() const noexcept { return state_->sessions(); }
-void server::close(app_error code, std::string_view reason) { state_->close(code, reason); }
+void server::on_session(std::function<void(session)> f) {
+    if (state_) state_->on_session = std::move(f);
+}
+error_code server::listen(std::string_view where) { return state_ ? state_->listen(where) : make_error(errc::closed); }
+std::vector<std::string> server::addresses() const { return state_ ? state_->addresses() : std::vector<std::string>{}; }
+std::string server::fingerprint() const { return state_ ? state_->fingerprint() : std::string{}; }
+std::size_t server::sessions() const noexcept { return state_ ? state_->sessions() : 0; }
+void server::close(app_error code, std::string_view reason) {
+    if (state_) state_->close(code, reason);
+}
 std::function<void(std::exception_ptr)> server::guard(const session& s) {
     return [weak = std::weak_ptr{s.state_}](const std::exception_ptr& thrown) {
         const auto state = weak.lock();

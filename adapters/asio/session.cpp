@@ -16,22 +16,31 @@ session::~session() {
     if (owner_ && state_) state_->close(app_error::cancel, {});
 }
 
-asio::origin session::origin() const { return asio::origin{state_->of()}; }
+namespace {
 
-void session::close(app_error code, std::string_view reason) { state_->close(code, reason); }
+const std::string none;
+const link::tls_facts no_tls;
+
+} // namespace
+
+asio::origin session::origin() const { return asio::origin{state_ ? state_->of() : nullptr}; }
+
+void session::close(app_error code, std::string_view reason) {
+    if (state_) state_->close(code, reason);
+}
 bool session::is_open() const noexcept { return state_ && state_->is_open(); }
-const std::string& session::protocol() const noexcept { return state_->protocol; }
-bool session::is_webtransport() const noexcept { return state_->is_webtransport; }
-const std::string& session::remote() const noexcept { return state_->remote; }
-const std::string& session::path() const noexcept { return state_->path; }
+const std::string& session::protocol() const noexcept { return state_ ? state_->protocol : none; }
+bool session::is_webtransport() const noexcept { return state_ && state_->is_webtransport; }
+const std::string& session::remote() const noexcept { return state_ ? state_->remote : none; }
+const std::string& session::path() const noexcept { return state_ ? state_->path : none; }
 
 session_stats session::stats() const {
-    const auto* on = state_->of()->connection_of(state_->key);
+    const auto* on = !state_ ? nullptr : state_->of()->connection_of(state_->key);
     return on != nullptr ? on->stats() : session_stats{};
 }
 
-const link::tls_facts& session::tls() const noexcept { return state_->tls; }
-const std::string& session::local() const noexcept { return state_->local; }
+const link::tls_facts& session::tls() const noexcept { return state_ ? state_->tls : no_tls; }
+const std::string& session::local() const noexcept { return state_ ? state_->local : none; }
 
 void session::subscribe(const std::shared_ptr<detail::session_state>& state, const track_name& track,
     const subscribe_request& how, detail::completion<track_reader>::handler handler) {

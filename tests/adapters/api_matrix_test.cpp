@@ -1,17 +1,23 @@
 // Each operation of the application API, with each kind of object destroyed, moved or closed while it waits and within
 // its handler: it completes exactly once, and nothing that was freed is touched (under ASan).
 #include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <chrono>
 #include <functional>
 #include <moqlite/asio/client.hpp>
+#include <moqlite/asio/error.hpp>
 #include <moqlite/asio/server.hpp>
 #include <optional>
 #include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace moqlite::test::api_matrix {
@@ -242,6 +248,144 @@ TEST_CASE("a context that ends while operations wait calls nothing, and leaks no
         }
         CHECK(completed == 0);
     }
+}
+
+// Handles that are empty: made so, or moved from.
+
+using answer = std::function<void(error_code)>;
+
+/// Starts each operation of each of them.
+std::vector<std::pair<std::string, std::function<void(net::io_context&, const answer&)>>> operations_of_the_empty(
+    cast& moved) {
+    const auto on = [](net::io_context& io, const answer& done) {
+        return net::bind_executor(io, [done](error_code error, const auto&...) { done(error); });
+    };
+    return {{"connect", [=, &moved](auto& io, auto& done) { moved.client->async_connect(moved.url, on(io, done)); }},
+        {"end of a client", [=, &moved](auto& io, auto& done) { moved.client->async_shutdown(on(io, done)); }},
+        {"serve", [=, &moved](auto& io, auto& done) { moved.server->async_serve("127.0.0.1:0", on(io, done)); }},
+        {"end of a server", [=, &moved](auto& io, auto& done) { moved.server->async_shutdown(1ms, "", on(io, done)); }},
+        {"subscribe here",
+            [=, &moved](auto& io, auto& done) {
+                moq::origin{moved.client->origin()}.async_subscribe({"b", "t"}, on(io, done));
+            }},
+        {"fetch here",
+            [=, &moved](auto& io, auto& done) {
+                moq::origin{moved.server->origin()}.async_fetch({"b", "t"}, 0, on(io, done));
+            }},
+        {"subscribe", [=](auto& io, auto& done) { moq::session{}.async_subscribe({"b", "t"}, on(io, done)); }},
+        {"fetch", [=, &moved](auto& io, auto& done) { moved.session->async_fetch({"b", "t"}, 0, on(io, done)); }},
+        {"closed", [=](auto& io, auto& done) { moq::session{}.async_closed(on(io, done)); }},
+        {"goaway", [=, &moved](auto& io, auto& done) { moved.session->async_goaway(on(io, done)); }},
+        {"announcement", [=, &moved](auto& io, auto& done) { moved.list->async_next(on(io, done)); }},
+        {"announcement of no session",
+            [=](auto& io, auto& done) { moq::session{}.announcements("list").async_next(on(io, done)); }},
+        {"open group", [=](auto& io, auto& done) { moq::track_writer{}.async_open_group(on(io, done)); }},
+        {"open group, moved", [=, &moved](auto& io, auto& done) { moved.writer->async_open_group(on(io, done)); }},
+        {"next group", [=](auto& io, auto& done) { moq::track_reader{}.async_next_group(on(io, done)); }},
+        {"next group, moved", [=, &moved](auto& io, auto& done) { moved.reader->async_next_group(on(io, done)); }},
+        {"next frame", [=](auto& io, auto& done) { moq::group_reader{}.async_next_frame(on(io, done)); }},
+        {"next frame, moved", [=, &moved](auto& io, auto& done) { moved.group->async_next_frame(on(io, done)); }}};
+}
+
+/// Its error, thrown or returned.
+template <class F>
+error_code error_of(F f) {
+    try {
+        if constexpr (std::is_void_v<std::invoke_result_t<F>>)
+            f();
+        else
+            return f();
+    } catch (const boost::system::system_error& e) {
+        return e.code();
+    }
+    return {};
+}
+
+/// Empties each, into the result.
+auto move_all(cast& c) {
+    return std::tuple{std::move(*c.server), std::move(*c.client), std::move(*c.session), std::move(*c.broadcast),
+        std::move(*c.writer), std::move(*c.open), std::move(*c.reader), std::move(*c.group), std::move(*c.list)};
+}
+
+TEST_CASE("every operation of an empty handle completes once with errc::closed, never inline", "[api][matrix]") {
+    cast c;
+    prepare(c);
+    const auto kept = move_all(c);
+    for (const auto& [name, start] : operations_of_the_empty(c)) {
+        INFO(name);
+        std::vector<error_code> answers;
+        start(c.io, [&](error_code e) { answers.push_back(e); });
+        CHECK(answers.empty());
+        static_cast<void>(c.run_until([&] { return !answers.empty(); }, 2s));
+        c.settle();
+        CHECK(answers == std::vector{make_error(errc::closed)});
+    }
+}
+
+TEST_CASE("a command to an empty handle is errc::closed or does nothing, and its facts are empty", "[api][matrix]") {
+    cast c;
+    prepare(c);
+    const auto kept = move_all(c);
+    auto origin = c.session->origin();
+    CHECK_FALSE(origin);
+    CHECK(error_of([&] { static_cast<void>(origin.publish("b")); }) == errc::closed);
+    CHECK(error_of([&] { static_cast<void>(origin.on_demand("b", [](moq::track_request) {})); }) == errc::closed);
+    CHECK(error_of([&] { static_cast<void>(origin.get_executor()); }) == errc::closed);
+    CHECK(error_of([&] { moq::client{origin}; }) == errc::closed);
+    CHECK(error_of([&] { moq::server{origin}; }) == errc::closed);
+    CHECK(origin.stats().sessions == 0);
+    origin.log_exceptions()(std::make_exception_ptr(1));
+
+    CHECK(c.server->listen("127.0.0.1:0") == errc::closed);
+    c.server->on_admission({}), c.server->on_session(std::function<void(moq::session)>{}), c.server->close();
+    CHECK((c.server->addresses().empty() && c.server->fingerprint().empty() && c.server->sessions() == 0));
+    auto& s = *c.session;
+    s.close();
+    CHECK_FALSE((s.is_open() || s.is_webtransport()));
+    CHECK((s.protocol() + s.remote() + s.local() + s.path() + s.tls().cipher).empty());
+    CHECK_FALSE(s.stats().rtt);
+
+    CHECK(c.broadcast->path().empty());
+    CHECK(error_of([&] { static_cast<void>(c.broadcast->track("t")); }) == errc::closed);
+    CHECK_FALSE(c.writer->open_group());
+    CHECK((c.writer->unwanted() && c.writer->groups() == 0));
+    c.writer->finish(), c.writer->abort();
+    CHECK(c.open->sequence() == group_sequence{});
+    for (const auto error : {c.open->write("x"), c.open->begin_frame(1), c.open->append({}), c.open->finish()})
+        CHECK(error == errc::closed);
+    c.open->abort();
+    CHECK_FALSE(c.reader->lost());
+    CHECK(c.reader->restarts() == 0);
+    CHECK_FALSE(c.group->is_complete());
+    CHECK(c.group->sequence() == group_sequence{});
+    CHECK(moq::frame{}.share().bytes().empty());
+}
+
+TEST_CASE("a track request is answered once, and keeps its name", "[api][matrix]") {
+    net::io_context io{1};
+    moq::origin origin{io.get_executor()};
+    std::vector<moq::track_request> asked;
+    const auto made = origin.on_demand("b", [&](moq::track_request r) { asked.push_back(std::move(r)); });
+    int failed = 0;
+    const auto ask = [&](std::string track) {
+        origin.async_subscribe({"b", std::move(track)}, [&](error_code e, const auto&) { failed += e ? 1 : 0; });
+    };
+    ask("accepted"), ask("rejected"), ask("replaced"), ask("moved");
+    io.poll();
+    REQUIRE(asked.size() == 4);
+    const auto track = asked[0].accept();
+    CHECK(error_of([&] { static_cast<void>(asked[0].accept()); }) == errc::already_answered);
+    asked[0].reject(app_error::cancel);
+    CHECK(track);
+    CHECK(asked[0].track() == "accepted");
+    asked[1].reject(app_error::unauthorized);
+    CHECK(error_of([&] { static_cast<void>(asked[1].accept()); }) == errc::already_answered);
+    asked[2] = std::move(asked[3]); // Refuses the one before.
+    CHECK(asked[2].track() == "moved");
+    CHECK(error_of([&] { static_cast<void>(asked[3].accept()); }) == errc::closed);
+    CHECK((asked[3].broadcast() + asked[3].track()).empty());
+    io.restart(), io.poll();
+    CHECK(failed == 2);
 }
 
 } // namespace

@@ -31,8 +31,8 @@ public:
     /// void(error_code, std::optional<announcement>); nothing: the origin has ended.
     template <class Token = boost::asio::deferred_t>
     auto async_next(Token&& token = {}) {
-        return detail::initiate<std::optional<announcement>>(
-            std::forward<Token>(token), [state = state_](auto handler) { next(state, std::move(handler)); });
+        return detail::initiate<std::optional<announcement>>(std::forward<Token>(token), state_,
+            [](const auto& state, auto handler) { next(state, std::move(handler)); });
     }
 
 private:

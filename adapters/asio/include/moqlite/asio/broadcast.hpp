@@ -38,7 +38,8 @@ public:
 
     /// False: it was finished, aborted or moved from.
     [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(group_); }
-    [[nodiscard]] group_sequence sequence() const noexcept { return group_->sequence(); }
+    /// 0 if it is empty.
+    [[nodiscard]] group_sequence sequence() const noexcept { return group_ ? group_->sequence() : group_sequence{}; }
 
     /// Appends a frame: copies it once, however many read it. errc::group_ended: it has been given up, since nobody may
     /// wait for it any longer, or memory is short; the next group goes on.
@@ -77,8 +78,8 @@ public:
     /// void(error_code, group_writer). errc::closed: the track has ended. One at a time: errc::too_many_requests.
     template <class Token = boost::asio::deferred_t>
     auto async_open_group(Token&& token = {}) {
-        return detail::initiate<group_writer>(std::forward<Token>(token),
-            [state = state_](auto handler) { open_group_when_wanted(state, std::move(handler)); });
+        return detail::initiate<group_writer>(std::forward<Token>(token), state_,
+            [](const auto& state, auto handler) { open_group_when_wanted(state, std::move(handler)); });
     }
 
     /// Nobody is subscribed.
@@ -111,8 +112,10 @@ public:
     ~broadcast() = default;
 
     [[nodiscard]] explicit operator bool() const noexcept { return state_ != nullptr; }
+    /// "" if it is empty.
     [[nodiscard]] const std::string& path() const noexcept;
-    /// A track of it. A second writer of one name replaces the first, whose track ends.
+    /// A track of it. A second writer of one name replaces the first, whose track ends. errc::closed, thrown: it is
+    /// empty.
     [[nodiscard]] track_writer track(std::string_view name, const track_options& options = {});
 
 private:
@@ -124,19 +127,21 @@ class track_request {
 public:
     explicit track_request(std::shared_ptr<detail::writer_state> state) noexcept : state_(std::move(state)) {}
     track_request(track_request&&) noexcept = default;
-    track_request& operator=(track_request&&) noexcept = default;
-    ~track_request() {
-        if (state_ != nullptr) reject(app_error::not_found);
-    }
+    track_request& operator=(track_request&& other) noexcept;
+    ~track_request() { reject(app_error::not_found); }
+    /// Both are "" if it was moved from.
     [[nodiscard]] const std::string& broadcast() const noexcept;
     [[nodiscard]] const std::string& track() const noexcept;
     /// Its writer; the last subscriber's leaving is seen by track_writer::unwanted(), and completes a pending
-    /// async_open_group() with operation_aborted.
+    /// async_open_group() with operation_aborted. errc::already_answered, or errc::closed if it was moved from, is
+    /// thrown.
     [[nodiscard]] track_writer accept(const track_options& options = {});
+    /// Nothing happens if it was answered.
     void reject(app_error code);
 
 private:
     std::shared_ptr<detail::writer_state> state_;
+    bool is_answered_ = false;
 };
 
 } // namespace moqlite::asio

@@ -40,7 +40,8 @@ struct connect_request {
     std::function<bool(const std::string& uri)> follow_goaway{};
 };
 
-/// Its sessions share one socket and one origin. Destroying it ends them silently.
+/// Its sessions share one socket and one origin. Destroying it ends them silently. Operations of one that was moved
+/// from complete with errc::closed.
 class client {
 public:
     /// With an origin of its own.
@@ -57,8 +58,9 @@ public:
     template <class Token = boost::asio::deferred_t>
     auto async_connect(std::string url, const connect_request& how, Token&& token = {}) {
         return detail::initiate<session>(
-            std::forward<Token>(token), [state = state_, url = std::move(url), how](
-                                            auto handler) { connect(state, url, how, std::move(handler)); });
+            std::forward<Token>(token), state_, [url = std::move(url), how](const auto& state, auto handler) {
+                connect(state, url, how, std::move(handler));
+            });
     }
     template <class Token = boost::asio::deferred_t>
         requires(!std::convertible_to<Token, connect_request>)
@@ -69,8 +71,8 @@ public:
     /// void(error_code): ends its sessions, so that the peers know at once; within half a second. It connects no more.
     template <class Token = boost::asio::deferred_t>
     auto async_shutdown(Token&& token = {}) {
-        return detail::initiate<>(
-            std::forward<Token>(token), [state = state_](auto handler) { shutdown(state, std::move(handler)); });
+        return detail::initiate<>(std::forward<Token>(token), state_,
+            [](const auto& state, auto handler) { shutdown(state, std::move(handler)); });
     }
 
 private:

@@ -13,8 +13,11 @@
 #include <boost/asio/execution/outstanding_work.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/prefer.hpp>
+#include <boost/asio/system_executor.hpp>
 #include <boost/system/error_code.hpp>
+#include <boost/system/system_error.hpp>
 #include <memory>
+#include <moqlite/asio/error.hpp>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -100,12 +103,37 @@ private:
     handler handler_;
 };
 
-/// Starts an operation with any completion token: calls start(handler) with its type-erased handler.
-template <class... Results, class Token, class Start>
-auto initiate(Token&& token, Start start) {
+/// The state of a handle; an empty one is errc::closed, thrown.
+template <class State>
+const std::shared_ptr<State>& required(const std::shared_ptr<State>& state) {
+    if (!state) throw boost::system::system_error{make_error(errc::closed), "an empty handle"};
+    return state;
+}
+
+/// Posts to a handler's own executor, also to one that can only dispatch.
+template <class Executor, class F>
+void post_on(const Executor& on, F f) {
+    using namespace boost::asio;
+    if constexpr (can_require_v<Executor, execution::blocking_t::never_t>)
+        post(on, std::move(f));
+    else
+        post(system_executor{}, [to = prefer(on, execution::outstanding_work.tracked), f = std::move(f)]() mutable {
+            dispatch(to, std::move(f));
+        });
+}
+
+/// Starts an operation of a handle with any completion token: calls start(state, handler) with its type-erased handler.
+/// That of an empty handle, which has no executor, completes with errc::closed on its handler's own, or on the
+/// system's.
+template <class... Results, class Token, class State, class Start>
+auto initiate(Token&& token, std::shared_ptr<State> state, Start start) {
     return boost::asio::async_initiate<Token, void(error_code, Results...)>(
-        [start = std::move(start)](auto&& handler) mutable {
-            start(typename completion<Results...>::handler{std::forward<decltype(handler)>(handler)});
+        [state = std::move(state), start = std::move(start)]<class Handler>(Handler&& handler) mutable {
+            if (state) return start(state, typename completion<Results...>::handler{std::forward<Handler>(handler)});
+            const auto on = boost::asio::get_associated_executor(handler);
+            post_on(on, [done = std::decay_t<Handler>(std::forward<Handler>(handler))]() mutable {
+                std::move(done)(make_error(errc::closed), Results{}...);
+            });
         },
         token);
 }

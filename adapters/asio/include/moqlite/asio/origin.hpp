@@ -35,6 +35,9 @@ public:
     explicit origin(boost::asio::any_io_executor on, const origin_options& options = {});
     explicit origin(std::shared_ptr<detail::origin_state> state) noexcept : state_(std::move(state)) {}
 
+    /// False: it was moved from. Then operations complete with errc::closed, and get_executor(), publish() and
+    /// on_demand() throw it.
+    [[nodiscard]] explicit operator bool() const noexcept { return state_ != nullptr; }
     [[nodiscard]] boost::asio::any_io_executor get_executor() const;
 
     /// Announces a broadcast while the handle lives. errc::invalid_argument and others of session::announce() are
@@ -61,8 +64,9 @@ public:
     template <class Token = boost::asio::deferred_t>
     auto async_subscribe(track_name track, const subscribe_request& how, Token&& token = {}) {
         return detail::initiate<track_reader>(
-            std::forward<Token>(token), [state = state_, track = std::move(track), how](
-                                            auto handler) { subscribe(state, track, how, std::move(handler)); });
+            std::forward<Token>(token), state_, [track = std::move(track), how](const auto& state, auto handler) {
+                subscribe(state, track, how, std::move(handler));
+            });
     }
     template <class Token = boost::asio::deferred_t>
         requires(!std::convertible_to<Token, subscribe_request>)
@@ -74,7 +78,7 @@ public:
     template <class Token = boost::asio::deferred_t>
     auto async_fetch(track_name track, std::uint64_t group, Token&& token = {}) {
         return detail::initiate<group_reader>(
-            std::forward<Token>(token), [state = state_, track = std::move(track), group](auto handler) {
+            std::forward<Token>(token), state_, [track = std::move(track), group](const auto& state, auto handler) {
                 fetch(state, track, group_sequence{group}, std::move(handler));
             });
     }

@@ -79,6 +79,8 @@ public:
     group_reader& operator=(group_reader&& other) noexcept;
     ~group_reader() { leave(); }
 
+    [[nodiscard]] explicit operator bool() const noexcept { return state_ != nullptr; }
+    /// 0 if it is empty.
     [[nodiscard]] group_sequence sequence() const noexcept;
     /// After the last frame: none is missing. Else the group was cut off, or the track has gone on without its rest, as
     /// track_reader::lost() reports with a code.
@@ -87,8 +89,8 @@ public:
     /// One at a time: errc::too_many_requests.
     template <class Token = boost::asio::deferred_t>
     auto async_next_frame(Token&& token = {}) {
-        return detail::initiate<std::optional<frame>>(
-            std::forward<Token>(token), [state = state_](auto handler) { next_frame(state, std::move(handler)); });
+        return detail::initiate<std::optional<frame>>(std::forward<Token>(token), state_,
+            [](const auto& state, auto handler) { next_frame(state, std::move(handler)); });
     }
 
 private:
@@ -112,8 +114,8 @@ public:
     /// end. The rest of the previous one is skipped. One at a time: errc::too_many_requests.
     template <class Token = boost::asio::deferred_t>
     auto async_next_group(Token&& token = {}) {
-        return detail::initiate<std::optional<group_reader>>(
-            std::forward<Token>(token), [state = state_](auto handler) { next_group(state, std::move(handler)); });
+        return detail::initiate<std::optional<group_reader>>(std::forward<Token>(token), state_,
+            [](const auto& state, auto handler) { next_group(state, std::move(handler)); });
     }
     /// Groups that will not be read, in the order in which that became known; nullopt: no more at present.
     [[nodiscard]] std::optional<lost_groups> lost();

@@ -97,7 +97,7 @@ private:
     bool webtransport_;
 };
 
-/// Destroying it ends its sessions silently.
+/// Destroying it ends its sessions silently. Operations of one that was moved from complete with errc::closed.
 class server {
 public:
     explicit server(asio::origin origin, server_options o = {});
@@ -133,16 +133,17 @@ public:
     /// void(error_code): listens, and completes when the server has been shut down, or cannot listen.
     template <class Token = boost::asio::deferred_t>
     auto async_serve(std::string where, Token&& token = {}) {
-        return detail::initiate<>(std::forward<Token>(token),
-            [state = state_, where = std::move(where)](auto handler) { serve(state, where, std::move(handler)); });
+        return detail::initiate<>(std::forward<Token>(token), state_,
+            [where = std::move(where)](const auto& state, auto handler) { serve(state, where, std::move(handler)); });
     }
     /// void(error_code): refuses new connections, asks the peers to reconnect, to `uri` or the same address, and waits
     /// until they have left; closes the others after `grace` with goaway_timeout. Ends within `grace` and a second.
     template <class Token = boost::asio::deferred_t>
     auto async_shutdown(duration grace, std::string uri, Token&& token = {}) {
         return detail::initiate<>(
-            std::forward<Token>(token), [state = state_, grace, uri = std::move(uri)](
-                                            auto handler) { shutdown(state, grace, uri, std::move(handler)); });
+            std::forward<Token>(token), state_, [grace, uri = std::move(uri)](const auto& state, auto handler) {
+                shutdown(state, grace, uri, std::move(handler));
+            });
     }
     /// Ends every session at once.
     void close(app_error code = app_error::cancel, std::string_view reason = {});

@@ -30,6 +30,7 @@ public:
     session& operator=(session&& other) noexcept;
     ~session();
 
+    /// False: it is empty. Then operations complete with errc::closed, and facts are empty.
     [[nodiscard]] explicit operator bool() const noexcept { return state_ != nullptr; }
 
     /// What is published at it is announced to the peer; what the peer announces can be read from it.
@@ -40,8 +41,9 @@ public:
     template <class Token = boost::asio::deferred_t>
     auto async_subscribe(track_name track, const subscribe_request& how, Token&& token = {}) {
         return detail::initiate<track_reader>(
-            std::forward<Token>(token), [state = state_, track = std::move(track), how](
-                                            auto handler) { subscribe(state, track, how, std::move(handler)); });
+            std::forward<Token>(token), state_, [track = std::move(track), how](const auto& state, auto handler) {
+                subscribe(state, track, how, std::move(handler));
+            });
     }
     template <class Token = boost::asio::deferred_t>
         requires(!std::convertible_to<Token, subscribe_request>)
@@ -51,7 +53,7 @@ public:
     template <class Token = boost::asio::deferred_t>
     auto async_fetch(track_name track, std::uint64_t group, Token&& token = {}) {
         return detail::initiate<group_reader>(
-            std::forward<Token>(token), [state = state_, track = std::move(track), group](auto handler) {
+            std::forward<Token>(token), state_, [track = std::move(track), group](const auto& state, auto handler) {
                 fetch(state, track, group_sequence{group}, std::move(handler));
             });
     }
@@ -64,14 +66,14 @@ public:
     /// void(error_code): completes when the session is over: with success if it ended without an error.
     template <class Token = boost::asio::deferred_t>
     auto async_closed(Token&& token = {}) {
-        return detail::initiate<>(
-            std::forward<Token>(token), [state = state_](auto handler) { closed(state, std::move(handler)); });
+        return detail::initiate<>(std::forward<Token>(token), state_,
+            [](const auto& state, auto handler) { closed(state, std::move(handler)); });
     }
     /// void(error_code, std::string): the peer asks us to reconnect, to this URI, or if empty to the same address.
     template <class Token = boost::asio::deferred_t>
     auto async_goaway(Token&& token = {}) {
-        return detail::initiate<std::string>(
-            std::forward<Token>(token), [state = state_](auto handler) { goaway(state, std::move(handler)); });
+        return detail::initiate<std::string>(std::forward<Token>(token), state_,
+            [](const auto& state, auto handler) { goaway(state, std::move(handler)); });
     }
 
     [[nodiscard]] bool is_open() const noexcept;
