@@ -371,4 +371,34 @@ TEST_CASE("headers that are made for a reader of another format count as part of
     CHECK(s.kept.bytes() == smallest);
 }
 
+TEST_CASE("a group that is in the logs of two tracks is counted in each, also when the other has gone",
+    "[relay][cache][regression]") {
+    shelf s{2 * smallest};
+    const auto grown = [](const log_entry& e, group_reader& by) {
+        wake_queue wake;
+        std::array<byte_view, 4> ranges;
+        by.attach(e.group, wake, frame_format::lite_leading_ones);
+        REQUIRE(by.lend(ranges, SIZE_MAX).bytes != 0);
+        by.detach();
+    };
+    auto& first = s.whole(s.a, 0);
+    auto& second = s.kept.add(s.b, first.group, {.session = 1, .group = group_id{1}}, t0);
+    s.kept.complete(second, t0);
+    CHECK(s.kept.bytes() == 2 * smallest);
+    group_reader reader;
+    SECTION("both grow") {
+        grown(first, reader);
+        s.kept.enforce(t0, [](auto) {});
+        CHECK(s.kept.bytes() <= s.bounds.cache);
+        CHECK(shelf::numbers(s.a).size() + shelf::numbers(s.b).size() < 2);
+    }
+    SECTION("one has gone") {
+        s.kept.forget(s.b);
+        CHECK(s.kept.bytes() == smallest);
+        grown(first, reader);
+        s.enforce(t0);
+        CHECK((s.kept.bytes() == 0 || s.kept.bytes() > smallest)); // Too large now, or counted as larger.
+    }
+}
+
 } // namespace moqlite::test::cache_test

@@ -138,6 +138,33 @@ TEST_CASE("a local watch reports broadcasts below its prefix, hidden ones only i
     CHECK(heard(*two.a) == list{"broadcast_ended 0 room/cam"});
 }
 
+TEST_CASE("two local watches of one path hear of its end, each for itself", "[local][regression]") {
+    ends two;
+    const auto first = two.a->watch("room");
+    const auto second = two.a->watch("");
+    REQUIRE(second);
+    REQUIRE(two.b->announce("room/cam"));
+    const auto told = without(heard(*two.a), "announcements_synced");
+    CHECK(told == list{"broadcast_available 0 room/cam hops cost 0 0", "broadcast_available 1 room/cam hops cost 0 0"});
+    SECTION("with the session") {
+        two.b.reset();
+        CHECK(without(heard(*two.a), "session_closed") ==
+              list{"broadcast_ended 0 room/cam", "broadcast_ended 1 room/cam"});
+    }
+    SECTION("after the later of them has gone") {
+        REQUIRE(two.a->unwatch(*second));
+        two.b.reset();
+        CHECK(without(heard(*two.a), "session_closed") == list{"broadcast_ended 0 room/cam"});
+    }
+    SECTION("once") {
+        REQUIRE(two.b->unannounce("room/cam"));
+        CHECK(heard(*two.a).size() == 2);
+        REQUIRE(two.a->unwatch(*first));
+        two.b.reset();
+        CHECK(without(heard(*two.a), "session_closed").empty());
+    }
+}
+
 TEST_CASE("a FETCH between local ends gets the frames, or the refusal", "[local]") {
     ends two;
     slab_pool pool;

@@ -32,11 +32,10 @@ struct source {
 struct log_entry : moqlite::detail::list_hook<aged_tag>, moqlite::detail::list_hook<arriving_tag>, memory_watch {
     log_entry(track_log& l, group_ref g, source s, time_point now)
         : log(&l), from(s), group(g), pin(std::move(g)), began(now), arrived(now) {
-        group->watch_memory(this);
+        group->watch_memory(*this);
     }
     log_entry(const log_entry&) = delete;
     log_entry& operator=(const log_entry&) = delete;
-    ~log_entry() { group->watch_memory(nullptr); }
     /// The group has not ended.
     [[nodiscard]] bool arriving() const noexcept { return moqlite::detail::list_hook<arriving_tag>::linked(); }
     track_log* log;

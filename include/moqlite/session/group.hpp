@@ -32,6 +32,7 @@ namespace detail {
 struct reader_tag;
 struct waiting_tag;
 struct resized_tag;
+struct watching_memory_tag;
 } // namespace detail
 
 /// A counted reference to a group. Not atomic: one thread at a time, like everything here.
@@ -59,7 +60,8 @@ private:
 
 /// Is put on a list when the memory of its group changes after the group has ended, so that whoever counts it need not
 /// look at all groups.
-struct memory_watch : detail::list_hook<detail::resized_tag> {
+struct memory_watch : detail::list_hook<detail::resized_tag>, detail::list_hook<detail::watching_memory_tag> {
+    [[nodiscard]] bool is_resized() const noexcept { return detail::list_hook<detail::resized_tag>::linked(); }
     detail::list<memory_watch, detail::resized_tag>* resized = nullptr;
 };
 
@@ -179,8 +181,8 @@ public:
         return sum;
     }
     [[nodiscard]] bool has_readers() const noexcept { return !readers_.empty(); }
-    /// At most one; nullptr: none any more. It must outlive its watch.
-    void watch_memory(memory_watch* who) noexcept { watch_ = who; }
+    /// Until it is destroyed.
+    void watch_memory(memory_watch& who) noexcept { watches_.push_back(who); }
 
 private:
     friend class group_ref;
@@ -228,7 +230,7 @@ private:
     [[nodiscard]] bool make_header(frame_format f, const detail::chain_position& at) noexcept;
 
     void free_front() noexcept {
-        const bool is_watched = watch_ != nullptr && state_ != state::open;
+        const bool is_watched = !watches_.empty() && state_ != state::open;
         const auto before = is_watched ? memory() : 0;
         log_.free_front(pool_);
         // A later reader would need the headers from their beginning.
@@ -237,7 +239,10 @@ private:
         if (is_watched && memory() != before) resized();
     }
     void resized() noexcept {
-        if (watch_ != nullptr && state_ != state::open && !watch_->linked()) watch_->resized->push_back(*watch_);
+        if (state_ == state::open) return;
+        watches_.for_each([](memory_watch& each) {
+            if (!each.is_resized()) each.resized->push_back(each);
+        });
     }
     void wake_readers() noexcept;
     void wake_all() noexcept;
@@ -256,7 +261,7 @@ private:
     timestamp last_time_{};
     detail::list<group_reader, detail::reader_tag> readers_;
     detail::list<group_reader, detail::waiting_tag> waiting_;
-    memory_watch* watch_ = nullptr;
+    detail::list<memory_watch, detail::watching_memory_tag> watches_;
     app_error abort_code_ = app_error::cancel;
     std::uint32_t references_ = 0;
     frame_format format_;

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <moqlite/containers/id_table.hpp>
 #include <moqlite/containers/list.hpp>
 #include <moqlite/containers/object_pool.hpp>
@@ -19,6 +18,7 @@
 #include <moqlite/session/scope.hpp>
 #include <moqlite/session/session.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -239,9 +239,9 @@ private:
     detail::object_pool<watching> watches_;
     detail::pointer_table<watching> watches_by_id_;
     detail::list<announcements::listener, detail::pending_tag> pending_; ///< Watches with something to read.
-    std::map<std::string, watch_id, std::less<>> available_;             ///< Broadcasts that were reported.
-    std::string path_;                                                   ///< Of the last announcement.
-    std::vector<hop_id> hops_;                                           ///< The same.
+    std::set<std::pair<std::string, watch_id>> available_; ///< Broadcasts that were reported, and to which watch.
+    std::string path_;                                     ///< Of the last announcement.
+    std::vector<hop_id> hops_;                             ///< The same.
     std::optional<session_closed> closed_;
     std::string reason_;   ///< Of closed_.
     bool is_over_ = false; ///< session_closed was reported.

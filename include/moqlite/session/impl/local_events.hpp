@@ -133,7 +133,7 @@ inline std::optional<event> local_session::announced(watching& w, announcements:
         announcements::entry& gone = e;
         peer_->table_->set_known(w, gone, 0); // This may destroy it.
         if (before.digest == 0) return std::nullopt;
-        available_.erase(path_);
+        available_.erase({path_, w.id});
         return broadcast_ended{w.id, path_};
     }
     // Which publisher it is, so that a successor is reported as one.
@@ -144,7 +144,7 @@ inline std::optional<event> local_session::announced(watching& w, announcements:
     const auto cost = best->cost;
     peer_->table_->set_known(w, e, digest);
     if (before.digest == digest && !before.retracted) return std::nullopt;
-    available_.insert_or_assign(path_, w.id);
+    available_.emplace(path_, w.id);
     return broadcast_available{w.id, path_, hops_, before.digest != 0, cost};
 }
 
