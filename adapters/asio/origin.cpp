@@ -82,7 +82,7 @@ origin_state::origin_state(boost::asio::any_io_executor on, const origin_options
       fetched_(o.bounds.memory / 4),
       publishing_({.bounds = o.bounds, .pool = &relay_.memory(), .ready = &ready_}),
       reading_({.bounds = o.bounds, .pool = &relay_.memory(), .ready = &ready_}) {
-    relay_.add_local(publishing_);
+    publishing_key_ = relay_.add_local(publishing_);
     relay_.add_local(reading_);
 }
 

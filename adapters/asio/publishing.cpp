@@ -42,8 +42,13 @@ void origin_state::requested(const subscribe_requested& e) {
     if (const auto found = writers_.find(name); found != writers_.end()) return found->second->handle(e);
     for (std::string_view at = name.broadcast;; at = at.substr(0, at.rfind('/') == at.npos ? 0 : at.rfind('/'))) {
         if (const auto made_by = on_demand_.find(at); made_by != on_demand_.end()) {
+            const auto asker = relay_.asker(publishing_key_, e.request);
+            if (!may_ask(asker))
+                return static_cast<void>(publishing_.reject(e.request, wire_code(errc::too_many_requests)));
             const auto writer = std::make_shared<writer_state>(shared_from_this(), std::move(name));
             writer->is_on_demand_ = true;
+            ++unanswered_[asker], ++unanswered_tracks_;
+            writer->ask(asker);
             writer->list();
             writer->handle(e);
             return boost::asio::post(on_, [make = made_by->second.make, writer, self = shared_from_this()]() mutable {
@@ -57,6 +62,13 @@ void origin_state::requested(const subscribe_requested& e) {
         if (at.empty()) break;
     }
     static_cast<void>(publishing_.reject(e.request, app_error::not_found));
+}
+
+/// Whether an on-demand handler may be asked for another track because of that session.
+bool origin_state::may_ask(std::uint64_t asker) const noexcept {
+    const auto found = unanswered_.find(asker);
+    const auto its = found != unanswered_.end() ? found->second : 0;
+    return its < bounds_.unanswered_tracks - unanswered_tracks_;
 }
 
 // Names.
@@ -100,6 +112,7 @@ void origin_state::end_on_demand(const std::string& prefix, std::uint64_t number
 // One writer.
 
 void writer_state::begin(const track_options& o) {
+    answered();
     core_.emplace(of_->publishing(), track_ref{name_.broadcast, name_.track}, of_->relay().memory(),
         track_writer_options{.hold_max = o.hold_max, .patience = of_->bounds().hold_back, .info = o.info});
     for (const auto& [id, options] : std::exchange(waiting_, {}))
@@ -108,6 +121,7 @@ void writer_state::begin(const track_options& o) {
 }
 
 void writer_state::refuse(app_error code) {
+    answered();
     for (const auto id : std::exchange(owned_, {})) {
         of_->disown(id);
         static_cast<void>(of_->publishing().reject(id, code));

@@ -291,6 +291,60 @@ TEST_CASE("whoever waits in vain for broadcasts leaves nothing behind", "[api][a
     CHECK(s.origin.state()->waiting() == 0);
 }
 
+TEST_CASE("tracks that an on-demand handler does not answer are bounded, each peer's by half of what is left",
+    "[api][attack]") {
+    api_stage::stage s{{}, {.unanswered_tracks = 8}};
+    std::vector<moq::track_request> asked;
+    const auto made = s.origin.on_demand("b", [&](moq::track_request r) { asked.push_back(std::move(r)); });
+    auto greedy = s.client();
+    auto modest = s.client();
+    s.run([&]() -> net::awaitable<void> {
+        auto many = co_await greedy.async_connect(s.url("moqt"));
+        auto one = co_await modest.async_connect(s.url("moqt"));
+        std::vector<error_code> refused;
+        const auto ask = [&](moq::session& from, const std::string& track) {
+            from.async_subscribe({"b", track}, [&](error_code e, const auto&) {
+                if (e) refused.push_back(e);
+            });
+        };
+        for (int i = 0; i != 20; ++i) ask(many, std::to_string(i));
+        const bool bounded = co_await s.until([&] { return refused.size() == 16; });
+        CHECK(bounded);
+        CHECK(asked.size() == 4);
+        CHECK(std::ranges::all_of(refused, [](const error_code& e) { return remote_code(e).has_value(); }));
+        ask(one, "modest");
+        const bool heard = co_await s.until([&] { return asked.size() == 5; });
+        CHECK(heard);
+        asked.clear(); // All are answered, and refused.
+        const bool answered = co_await s.until([&] { return refused.size() == 21; });
+        CHECK(answered);
+        ask(many, "again");
+        const bool again = co_await s.until([&] { return asked.size() == 1; });
+        CHECK(again);
+    });
+}
+
+TEST_CASE("several may wait for a session's end and for its GOAWAY", "[api][attack]") {
+    api_stage::stage s;
+    auto client = s.client();
+    s.run([&]() -> net::awaitable<void> {
+        auto session = co_await client.async_connect(s.url("moqt"));
+        int told = 0, aborted = 0;
+        const auto goaway = [&](error_code e, const auto&) { e ? ++aborted : ++told; };
+        net::cancellation_signal signal;
+        session.async_goaway(goaway);
+        session.async_goaway(net::bind_cancellation_slot(signal.slot(), goaway));
+        session.async_goaway(goaway);
+        signal.emit(net::cancellation_type::total);
+        const bool admitted = co_await s.until([&] { return s.server.sessions() == 1; });
+        CHECK(admitted);
+        s.server.async_shutdown(1s, "moqt://other.example", [](error_code) {});
+        const bool all = co_await s.until([&] { return told == 2; });
+        CHECK(all);
+        CHECK(aborted == 1);
+    });
+}
+
 TEST_CASE("an on-demand handler that replaces another of its prefix outlives it", "[api][attack]") {
     stage s;
     int first = 0, second = 0;

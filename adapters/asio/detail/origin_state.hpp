@@ -98,6 +98,12 @@ public:
     [[nodiscard]] std::uint64_t set_on_demand(const std::string& prefix, std::function<void(track_request)>);
     /// Unless another has taken its place.
     void end_on_demand(const std::string& prefix, std::uint64_t number) noexcept;
+    /// A track request that `asker` caused has been answered.
+    void answered(std::uint64_t asker) noexcept {
+        const auto found = unanswered_.find(asker);
+        if (--found->second == 0) unanswered_.erase(found);
+        --unanswered_tracks_;
+    }
     void own(request_id id, writer_state& w) { requests_[id] = &w; }
     void disown(request_id id) noexcept { requests_.erase(id); }
     /// Keeps a finished writer until its readers have what they want.
@@ -133,6 +139,7 @@ private:
     void drain_reading(time_point now);
     void published(const event&);
     void requested(const subscribe_requested&);
+    [[nodiscard]] bool may_ask(std::uint64_t asker) const noexcept;
     void read(const event&, time_point now);
     void announced(const broadcast_available&);
     void run_deadlines(time_point now);
@@ -148,6 +155,7 @@ private:
     ready_list ready_;  ///< Our local ends.
     local_session publishing_;
     local_session reading_;
+    std::uint64_t publishing_key_ = 0;
     std::unordered_map<std::uint64_t, connected_peer> connections_;
     std::map<std::string, unsigned, std::less<>> announced_; ///< How often each path was published.
     std::map<track_name, writer_state*> writers_;
@@ -158,7 +166,9 @@ private:
         std::function<void(track_request)> make;
     };
     std::map<std::string, maker, std::less<>> on_demand_;
-    std::uint64_t makers_ = 0;                                                       ///< So far.
+    std::map<std::uint64_t, std::size_t> unanswered_; ///< Track requests, by the session that caused them.
+    std::size_t unanswered_tracks_ = 0;               ///< All of them.
+    std::uint64_t makers_ = 0;                        ///< So far.
     std::map<std::pair<std::string, starter*>, std::weak_ptr<starter>> unannounced_; ///< Who waits for a broadcast.
     std::set<std::shared_ptr<starter>> starting_;
     std::map<subscribe_id, reader_state*> readers_;

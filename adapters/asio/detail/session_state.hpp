@@ -26,19 +26,12 @@ public:
 
     void closed(completion<> done) {
         if (how_) return done(*how_);
-        const auto n = next_closed_++;
-        closed_.emplace(n, std::move(done)).first->second.on_cancel([self = weak_from_this(), n] {
-            const auto here = self.lock();
-            if (auto its = here ? here->closed_.extract(n) : decltype(closed_)::node_type{}) its.mapped().abort();
-        });
+        closed_->add(std::move(done));
     }
     void goaway(completion<std::string> done) {
         if (goaway_) return done({}, *goaway_);
         if (how_) return done(make_error(errc::closed), {});
-        leaving_ = std::move(done);
-        leaving_.on_cancel([self = weak_from_this()] {
-            if (const auto here = self.lock()) here->leaving_.abort();
-        });
+        leaving_->add(std::move(done));
     }
     /// Whoever waits on this session ends with it.
     void add(const std::shared_ptr<starter>& s) {
@@ -49,7 +42,7 @@ public:
     void left(const std::string& uri) { on_goaway ? on_goaway(uri) : report_goaway(uri); }
     void report_goaway(const std::string& uri) {
         goaway_ = uri;
-        if (leaving_) std::exchange(leaving_, {})({}, uri);
+        (*leaving_)({}, uri);
     }
     /// The session `which` has ended: ours, or one that this has replaced.
     void ended(std::uint64_t which, const session_closed& how) {
@@ -64,8 +57,8 @@ public:
         how_ = error;
         on_lost = nullptr;
         on_goaway = nullptr;
-        for (auto& [n, done] : std::exchange(closed_, {})) done(*how_);
-        if (leaving_) std::exchange(leaving_, {})(make_error(errc::closed), {});
+        (*closed_)(error);
+        (*leaving_)(make_error(errc::closed), {});
         for (const auto& weak : std::exchange(starters_, {}))
             if (const auto s = weak.lock()) s->session_ended(*how_ ? *how_ : make_error(errc::closed));
         if (on_end) on_end();
@@ -79,8 +72,8 @@ public:
         of_->wake();
     }
     void abandon(dropped_handlers& dropped) override {
-        for (auto& [n, done] : closed_) done.drop(dropped);
-        leaving_.drop(dropped);
+        closed_->drop(dropped);
+        leaving_->drop(dropped);
     }
 
     std::uint64_t key = 0;
@@ -101,11 +94,10 @@ private:
     std::shared_ptr<origin_state> of_;
     std::optional<error_code> how_;
     bool closing_ = false; ///< By us.
-    std::map<std::uint64_t, completion<>> closed_;
-    std::uint64_t next_closed_ = 0;
+    std::shared_ptr<completions<>> closed_ = std::make_shared<completions<>>();
     std::vector<std::weak_ptr<starter>> starters_;
     std::optional<std::string> goaway_;
-    completion<std::string> leaving_;
+    std::shared_ptr<completions<std::string>> leaving_ = std::make_shared<completions<std::string>>();
 };
 
 } // namespace moqlite::asio::detail

@@ -52,6 +52,8 @@ public:
     void begin(const track_options&);
     /// Refuses what waits.
     void refuse(app_error code);
+    /// An on-demand handler is asked for it, because of that session.
+    void ask(std::uint64_t asker) noexcept { asker_ = asker; }
     /// Found by its name no more.
     void unlist() noexcept {
         if (std::exchange(listed_, false)) of_->remove(*this);
@@ -78,6 +80,9 @@ private:
     };
     [[nodiscard]] bool may_open() { return core_->has_subscribers() && core_->has_room(now()); }
     void check();
+    void answered() noexcept {
+        if (asker_) of_->answered(*std::exchange(asker_, std::nullopt));
+    }
     void await_room();
 
     std::shared_ptr<origin_state> of_;
@@ -88,6 +93,7 @@ private:
     completion<group_writer> opening_;
     boost::asio::steady_timer room_; ///< Until a reader may hold back `opening_` no longer:
     std::optional<time_point> room_at_;
+    std::optional<std::uint64_t> asker_; ///< While an on-demand handler has not answered.
     bool is_on_demand_ = false;
     bool listed_ = false;
     bool finished_ = false;

@@ -36,6 +36,8 @@ struct limits {
     std::size_t partial_messages = 1024 * 1024; ///< Bytes of control messages that are incomplete or waiting.
     std::size_t parked_streams = 32;            ///< Request streams that wait for admission.
     std::size_t control_unsent = 64 * 1024;     ///< Unsent replies to a peer; above it we stop reading its requests.
+    /// Track requests that on-demand handlers have not answered; one peer may cause half of what is left.
+    std::size_t unanswered_tracks = 1024;
 
     /// Above control_unsent by this much, the session ends. Messages that are written without regard to the backlog are
     /// shorter than this.

@@ -112,6 +112,12 @@ public:
         peer* p = find(key);
         return p != nullptr && p->subscriptions.find(number(id)) != nullptr;
     }
+    /// The session for which the relay has made that request of a local end; 0: none.
+    [[nodiscard]] std::uint64_t asker(std::uint64_t key, request_id id) noexcept {
+        peer* p = find(key);
+        auto* const* its = p != nullptr ? p->subscriptions.find(number(id)) : nullptr;
+        return its != nullptr ? (*its)->asker : 0;
+    }
     /// Whether the relay is fetching that group on that session.
     [[nodiscard]] bool fetches(std::uint64_t key, group_id id) noexcept {
         peer* p = find(key);

@@ -16,6 +16,8 @@
 #include <boost/asio/system_executor.hpp>
 #include <boost/system/error_code.hpp>
 #include <boost/system/system_error.hpp>
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <moqlite/asio/error.hpp>
 #include <tuple>
@@ -101,6 +103,31 @@ private:
     boost::asio::any_io_executor from_;       ///< What it waits for completes here,
     boost::asio::any_completion_executor on_; ///< and its handler runs here.
     handler handler_;
+};
+
+/// Operations that wait for the same, each of which can be cancelled.
+template <class... Results>
+class completions : public std::enable_shared_from_this<completions<Results...>> {
+    using queue = std::map<std::uint64_t, completion<Results...>>; ///< By the order in which they began.
+
+public:
+    void add(completion<Results...> one) {
+        const auto n = added_++;
+        waiting_.emplace(n, std::move(one)).first->second.on_cancel([self = this->weak_from_this(), n] {
+            const auto here = self.lock();
+            if (auto its = here ? here->waiting_.extract(n) : typename queue::node_type{}) its.mapped().abort();
+        });
+    }
+    void operator()(error_code error, const Results&... results) {
+        for (auto& [n, one] : std::exchange(waiting_, {})) one(error, results...);
+    }
+    void drop(dropped_handlers& dropped) {
+        for (auto& [n, one] : waiting_) one.drop(dropped);
+    }
+
+private:
+    queue waiting_;
+    std::uint64_t added_ = 0;
 };
 
 /// The state of a handle; an empty one is errc::closed, thrown.

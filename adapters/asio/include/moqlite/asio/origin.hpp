@@ -47,6 +47,8 @@ public:
     /// `make` is called when somebody subscribes to a track at or below `prefix` that has no writer. The prefix is
     /// announced, as a broadcast that covers all below it. A later handler of the prefix takes the place of this one;
     /// an exception that leaves it refuses its track, and is logged. An empty one is errc::invalid_argument, thrown.
+    /// Requests that wait for an answer are bounded by limits.unanswered_tracks, and each peer's by half of what is
+    /// left; others are refused.
     [[nodiscard]] broadcast on_demand(std::string_view prefix, std::function<void(track_request)> make);
     /// The same with a coroutine. An exception that leaves it ends its track, and is logged.
     template <class F>

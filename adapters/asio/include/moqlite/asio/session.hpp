@@ -69,7 +69,8 @@ public:
         return detail::initiate<>(std::forward<Token>(token), state_,
             [](const auto& state, auto handler) { closed(state, std::move(handler)); });
     }
-    /// void(error_code, std::string): the peer asks us to reconnect, to this URI, or if empty to the same address.
+    /// void(error_code, std::string): the peer asks us to reconnect, to this URI, or if empty to the same address. Like
+    /// async_closed(), several may wait.
     template <class Token = boost::asio::deferred_t>
     auto async_goaway(Token&& token = {}) {
         return detail::initiate<std::string>(std::forward<Token>(token), state_,
