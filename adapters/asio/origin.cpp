@@ -68,6 +68,9 @@ struct origin_state::connection_slot {
     void operator()(const event& e) {
         owner->relay_.handle(key, e, asio::now());
         if (std::holds_alternative<setup_received>(e)) owner->handle_notices();
+        if (detail::session_state::concerns(e))
+            if (const auto found = owner->connections_.find(key); found != owner->connections_.end())
+                found->second.state->handle(e);
     }
     std::shared_ptr<origin_state> owner;
     std::uint64_t key;
@@ -147,10 +150,11 @@ std::unique_ptr<link::handler> origin_state::connected(
     state->local = to_string(c.local());
     state->tls = c.tls();
     state->path = path;
-    const auto key = relay_.add(side, c.alpn(), now, std::move(path));
+    const auto key = relay_.add(side, c.alpn(), now, std::move(path), state->alone());
     if (!key) return nullptr;
     state->key = *key;
     connections_.emplace(*key, connected_peer{&c, state});
+    state->begin_probe();
     return std::make_unique<link::session_handler<any_session*, connection_slot>>(
         relay_.session(*key), connection_slot{shared_from_this(), *key});
 }

@@ -307,7 +307,7 @@ void track_writer::abort() noexcept {
     if (const auto state = std::exchange(state_, nullptr)) state->close();
 }
 
-const std::string& broadcast::path() const noexcept { return state_ ? state_->path() : nowhere.broadcast; }
+const std::string& broadcast::path() const noexcept { return state_ ? state_->shown() : nowhere.broadcast; }
 
 track_writer broadcast::track(std::string_view name, const track_options& options) {
     const auto& state = *detail::required(state_);

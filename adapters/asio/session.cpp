@@ -1,6 +1,8 @@
 #include "detail/reader_state.hpp"
 #include "detail/session_state.hpp"
+#include "detail/writer_state.hpp"
 
+#include <boost/system/system_error.hpp>
 #include <moqlite/asio/session.hpp>
 
 namespace moqlite::asio {
@@ -24,6 +26,11 @@ const link::tls_facts no_tls;
 } // namespace
 
 asio::origin session::origin() const { return asio::origin{state_ ? state_->of() : nullptr}; }
+
+broadcast session::publish(std::string_view path) {
+    if (!state_) throw boost::system::system_error{make_error(errc::closed), "publish"};
+    return broadcast{std::make_shared<detail::broadcast_state>(state_->of(), path::normalise(path), state_->alone())};
+}
 
 void session::close(app_error code, std::string_view reason) {
     if (state_) state_->close(code, reason);

@@ -30,6 +30,9 @@ for scheme in moqt https; do
     start list announcements "$scheme://$at"
     until_true 10 has list '^\+clock' || fail "the clock is not announced"
     until_true 10 lines redirect 1 || fail "redirect reads nothing"
+    start probe probe "$scheme://$at" 1000000
+    until_true 10 has probe 'round trip [1-9][0-9]* ms, ours [0-9.]+ ms$' || fail "no report of the path"
+    ends probe
     start fetch fetch "$scheme://$at" clock seconds 0
     finished fetch 0
     lines fetch 1 || fail "group 0 is empty"

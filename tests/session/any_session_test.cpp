@@ -49,7 +49,7 @@ public:
     result<void> collect(group_id, group_ref) { return done("collect"); }
     result<void> release(group_id, std::uint64_t) { return done("release"); }
     result<void> stop(group_id, app_error) { return done("stop"); }
-    result<void> probe() { return done("probe"); }
+    result<void> probe(std::optional<std::uint64_t>) { return done("probe"); }
     void stop_probe() { note("stop_probe"); }
     result<void> announce(std::string_view, std::vector<hop_id>) { return done("announce"); }
     result<void> unannounce(std::string_view) { return done("unannounce"); }

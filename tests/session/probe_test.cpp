@@ -85,9 +85,9 @@ TEST_CASE("an existing measurement is reported at once", "[session][probe]") {
     CHECK(server.outputs() == list{"credit 0 1", "write 0 020028"});
 }
 
-TEST_CASE("a PROBE from the subscriber changes nothing, nor does its FIN", "[session][probe]") {
+TEST_CASE("a PROBE from the subscriber is reported and changes nothing, nor does its FIN", "[session][probe]") {
     publisher server;
-    CHECK(server.receive(0, "02 4064 00", GENERATE(false, true)).empty());
+    CHECK(server.receive(0, "03 4064 00", GENERATE(false, true)) == list{"bitrate_wanted 100"});
     CHECK(server.outputs() == list{"credit 0 4"});
     CHECK(server.measure(5, 40ms) == list{"write 0 020528"});
 }
@@ -112,6 +112,28 @@ TEST_CASE("a requester that stops reading or leaves gets no more reports", "[ses
         server.writable(0);
         CHECK(server.outputs() == list{"write 0 020528"});
     }
+}
+
+TEST_CASE("what is no PROBE from the subscriber is ignored, and no reason to reset", "[session][probe]") {
+    publisher server;
+    CHECK(server.receive(0, GENERATE("02 4064", "00", "80010001 00", "02 00 00", "04 4064 00 00"), true).empty());
+    CHECK(without(server.outputs(), "credit") == list{});
+    CHECK(server.measure(5, 40ms) == list{"write 0 020528"});
+}
+
+TEST_CASE("probe() tells a target, and another one on the same stream", "[session][probe]") {
+    const bool early = GENERATE(false, true); // Before their SETUP.
+    subscriber client{early ? "" : can_tell};
+    REQUIRE(client->probe(100));
+    if (early) {
+        REQUIRE(client->probe(200));
+        static_cast<void>(client.receive(server_uni(0), can_tell, true));
+    }
+    CHECK(
+        without(client.outputs(), "credit") == list{"open bidi", early ? "write 0 040340c800" : "write 0 0403406400"});
+    REQUIRE(client->probe(1'000'000));
+    CHECK(client->probe().error() == errc::already_answered);
+    CHECK(without(client.outputs(), "credit") == list{"write 0 05800f424000"});
 }
 
 TEST_CASE("probe() is sent once the publisher is known to support it", "[session][probe]") {

@@ -138,6 +138,7 @@ private:
                 if (x.rtt) out << "rtt" << static_cast<std::uint64_t>(x.rtt->count());
                 return out;
             },
+            [](const bitrate_wanted& x) -> std::string { return "bitrate_wanted " + std::to_string(x.bitrate); },
             [](const probe_ended& x) -> std::string { return line{"probe_ended"} << x.code; },
             [](const track_requested& x) -> std::string {
                 return line{"track_requested"} << x.request << text(x.track);

@@ -90,6 +90,7 @@ private:
     void tell(const groups_wanted& x) { say(wanted(x.up_to)); }
     void tell(const fetch_requested& x) { say(fetched(x.track, x.sequence, x.priority, x.frames)); }
     void tell(const path_reported& x) { say(report(x.bitrate, x.rtt)); }
+    void tell(const bitrate_wanted&) {} // The vectors say nothing of it.
     void tell(const probe_ended&) { say("probe ended"); }
     void tell(const announcements_cut_off& x) { say("announcements cut off below '" + std::string{x.prefix} + "'"); }
     void tell(const goaway_received& x) { say("go away to '" + std::string{x.uri} + "'"); }

@@ -23,6 +23,7 @@ namespace moqlite::asio::detail {
 class announcements_state;
 class broadcast_state;
 class fetch_state;
+class probe_state;
 class reader_state;
 class session_state;
 class writer_state;
@@ -86,6 +87,8 @@ public:
         role side, link::connection&, time_point now, std::string path, const std::shared_ptr<session_state>&);
     void disconnected(std::uint64_t key) noexcept;
     [[nodiscard]] link::connection* connection_of(std::uint64_t key) noexcept;
+    /// Above the broadcasts for the next session alone.
+    [[nodiscard]] std::string next_private_root() { return path::private_root(++private_roots_); }
     [[nodiscard]] std::size_t sessions() const noexcept { return connections_.size(); }
 
     // Publishing (publishing.cpp).
@@ -177,6 +180,7 @@ private:
     std::map<group_id, std::shared_ptr<fetch_state>> fetches_;
     std::map<watch_id, announcements_state*> watches_;
     moqlite::detail::list<waiter, waiter_tag> waiters_;
+    std::uint64_t private_roots_ = 0; ///< So far.
     bool watches_all_ = false;
     bool in_turn_ = false;
     bool posted_ = false;

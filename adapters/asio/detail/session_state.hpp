@@ -17,12 +17,15 @@ namespace moqlite::asio::detail {
 
 class session_state final : public std::enable_shared_from_this<session_state>, public waiter {
 public:
-    explicit session_state(std::shared_ptr<origin_state> of) : of_(std::move(of)) {
+    explicit session_state(std::shared_ptr<origin_state> of) : of_(std::move(of)), alone_(of_->next_private_root()) {
         of_->add(static_cast<waiter&>(*this));
     }
 
     [[nodiscard]] const std::shared_ptr<origin_state>& of() const noexcept { return of_; }
     [[nodiscard]] const boost::asio::any_io_executor& executor() const noexcept { return of_->executor(); }
+
+    /// Above the broadcasts for this session alone, also when it is replaced.
+    [[nodiscard]] const std::string& alone() const noexcept { return alone_; }
 
     void closed(completion<> done) {
         if (how_) return done(*how_);
@@ -39,6 +42,18 @@ public:
         std::erase_if(starters_, [](const auto& each) { return each.expired(); });
         starters_.push_back(s);
     }
+    // PROBE (probing.cpp).
+    void add(const std::shared_ptr<probe_state>&, std::optional<std::uint64_t> target);
+    void begin_probe();
+    void leave_probe(const probe_state&) noexcept;
+    void wanted_bitrate(completion<std::uint64_t> done);
+    /// Events of the session that the relay has no use for.
+    [[nodiscard]] static bool concerns(const event& e) noexcept {
+        return std::holds_alternative<path_reported>(e) || std::holds_alternative<bitrate_wanted>(e) ||
+               std::holds_alternative<probe_ended>(e);
+    }
+    void handle(const event&);
+
     void left(const std::string& uri) { on_goaway ? on_goaway(uri) : report_goaway(uri); }
     void report_goaway(const std::string& uri) {
         goaway_ = uri;
@@ -59,6 +74,8 @@ public:
         on_goaway = nullptr;
         (*closed_)(error);
         (*leaving_)(make_error(errc::closed), {});
+        if (wanting_) std::exchange(wanting_, {})(*how_ ? *how_ : make_error(errc::closed), {});
+        end_probes(*how_);
         for (const auto& weak : std::exchange(starters_, {}))
             if (const auto s = weak.lock()) s->session_ended(*how_ ? *how_ : make_error(errc::closed));
         if (on_end) on_end();
@@ -74,6 +91,7 @@ public:
     void abandon(dropped_handlers& dropped) override {
         closed_->drop(dropped);
         leaving_->drop(dropped);
+        wanting_.drop(dropped);
     }
 
     std::uint64_t key = 0;
@@ -91,13 +109,20 @@ public:
     [[nodiscard]] bool is_open() const noexcept { return !how_; }
 
 private:
+    void end_probes(error_code how);
+    void report_wanted();
     std::shared_ptr<origin_state> of_;
+    std::string alone_;
     std::optional<error_code> how_;
     bool closing_ = false; ///< By us.
     std::shared_ptr<completions<>> closed_ = std::make_shared<completions<>>();
     std::vector<std::weak_ptr<starter>> starters_;
     std::optional<std::string> goaway_;
     std::shared_ptr<completions<std::string>> leaving_ = std::make_shared<completions<std::string>>();
+    std::vector<std::weak_ptr<probe_state>> probes_;
+    std::optional<std::uint64_t> probe_target_; ///< Ours; bits a second.
+    std::optional<std::uint64_t> wanted_;       ///< The peer's.
+    completion<std::uint64_t> wanting_;
 };
 
 } // namespace moqlite::asio::detail

@@ -17,7 +17,9 @@ namespace moqlite::asio::detail {
 
 class broadcast_state {
 public:
-    broadcast_state(std::shared_ptr<origin_state> of, std::string path) : of_(std::move(of)), path_(std::move(path)) {
+    /// `above`: put before the path, within this process.
+    broadcast_state(std::shared_ptr<origin_state> of, std::string path, std::string_view above = {})
+        : of_(std::move(of)), path_(path::join(above, path)), shown_(std::move(path)) {
         of_->announce(path_);
     }
     broadcast_state(const broadcast_state&) = delete;
@@ -28,11 +30,13 @@ public:
     }
     [[nodiscard]] const std::shared_ptr<origin_state>& of() const noexcept { return of_; }
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
+    [[nodiscard]] const std::string& shown() const noexcept { return shown_; }
     std::uint64_t on_demand = 0; ///< Of its handler.
 
 private:
     std::shared_ptr<origin_state> of_;
     std::string path_;
+    std::string shown_; ///< The path without what is put before it.
 };
 
 class writer_state final : public std::enable_shared_from_this<writer_state>, public waiter {

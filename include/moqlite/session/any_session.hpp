@@ -129,8 +129,8 @@ public:
     result<void> stop(group_id id, app_error code) {
         return visit([&](auto& s) { return s.stop(id, code); });
     }
-    result<void> probe() {
-        return visit([](auto& s) { return s.probe(); });
+    result<void> probe(std::optional<std::uint64_t> target = {}) {
+        return visit([=](auto& s) { return s.probe(target); });
     }
     void stop_probe() {
         visit([](auto& s) { s.stop_probe(); });

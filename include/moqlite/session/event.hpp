@@ -162,6 +162,11 @@ struct path_reported {
     std::optional<std::chrono::milliseconds> rtt;
     bool operator==(const path_reported&) const = default;
 };
+/// The peer, which asks for such reports, would like to receive this bitrate. Nothing is padded towards it.
+struct bitrate_wanted {
+    std::uint64_t bitrate = 0; ///< Bits per second.
+    bool operator==(const bitrate_wanted&) const = default;
+};
 /// The publisher sends no further reports, or never did.
 struct probe_ended {
     app_error code = app_error::cancel;
@@ -259,8 +264,9 @@ struct session_closed {
 
 using event = std::variant<setup_received, broadcast_available, broadcast_ended, announcements_synced, watch_ended,
     track_info_received, track_refused, subscription_accepted, subscription_end_known, groups_dropped,
-    subscription_ended, group_opened, frame_data, group_grown, group_closed, group_datagram, path_reported, probe_ended,
-    announcements_cut_off, track_requested, subscribe_requested, fetch_requested, subscribe_updated, groups_wanted,
-    request_ended, group_delivered, group_lost, goaway_received, stream_rejected, session_closed>;
+    subscription_ended, group_opened, frame_data, group_grown, group_closed, group_datagram, path_reported,
+    bitrate_wanted, probe_ended, announcements_cut_off, track_requested, subscribe_requested, fetch_requested,
+    subscribe_updated, groups_wanted, request_ended, group_delivered, group_lost, goaway_received, stream_rejected,
+    session_closed>;
 
 } // namespace moqlite

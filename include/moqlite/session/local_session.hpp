@@ -91,7 +91,7 @@ public:
     result<void> collect(group_id, const group_ref&) noexcept { return errc::unsupported; }
     result<void> release(group_id, std::uint64_t) noexcept { return {}; }
     result<void> stop(group_id id, app_error code);
-    result<void> probe() noexcept { return errc::unsupported; }
+    result<void> probe(std::optional<std::uint64_t> = {}) noexcept { return errc::unsupported; }
     void stop_probe() noexcept {}
     result<void> announce(std::string_view path, std::vector<hop_id> hops = {});
     result<void> unannounce(std::string_view path);

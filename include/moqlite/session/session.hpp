@@ -174,8 +174,12 @@ public:
     /// Refuses the rest of a group. No further event reports it.
     result<void> stop(group_id id, app_error code) { return subscribing_.groups().stop(id, code); }
     /// Asks for the publisher's measurements of the path to us: path_reported, from time to time, until probe_ended.
+    /// With `target` (bits a second) the publisher is told how much we would like, again for another target; without
+    /// one errc::already_answered if a probe is open. Publishers by moq-rs end a probe that has a target.
     /// errc::unsupported: the publisher does not measure.
-    result<void> probe() { return open() ? probing_.start() : errc::closed; }
+    result<void> probe(std::optional<std::uint64_t> target = {}) {
+        return open() ? probing_.start(target) : errc::closed;
+    }
     /// Ends without further events.
     void stop_probe() { probing_.stop(); }
 

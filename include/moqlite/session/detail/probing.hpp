@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <moqlite/core/result.hpp>
 #include <moqlite/session/detail/context.hpp>
+#include <moqlite/session/detail/take.hpp>
 #include <moqlite/wire/lite/probe.hpp>
 #include <moqlite/wire/lite/setup.hpp>
 #include <optional>
@@ -26,6 +27,15 @@ public:
         peer_probe_ = &s;
         reported_.reset();
         report();
+    }
+    /// Target bitrates, of which some peers send none; what is no PROBE is ignored, since a reset ends some peers.
+    wire::taken<std::size_t> target_arrived(byte_view in) {
+        const auto used = take_one(c_, in, [&](byte_view body) {
+            const auto m = wire::lite::decode<wire::lite::probe>(c_.dialect, body, c_.bounds);
+            if (m && m->bitrate) c_.emit(bitrate_wanted{*m->bitrate});
+            return errc::ok;
+        });
+        return used.status == wire::progress::error ? wire::taken<std::size_t>{in.size()} : used;
     }
     void peer_left(control_stream& s) {
         if (peer_probe_ == &s) peer_probe_ = nullptr;
@@ -54,8 +64,14 @@ public:
     // The subscriber's side.
 
     /// Asks, once it is known that the publisher reports; errc::unsupported: it does not.
-    result<void> start() {
-        if (our_probe_ != nullptr || start_pending_) return errc::already_answered;
+    result<void> start(std::optional<std::uint64_t> target) {
+        if (our_probe_ != nullptr || start_pending_) {
+            if (!target) return errc::already_answered;
+            target_ = target;
+            if (our_probe_ != nullptr) send_target();
+            return {};
+        }
+        target_ = target;
         if (c_.peer_leaves) return errc::going_away;
         if (!has_setup(c_.dialect) || peer_reports_.value_or(false)) return open(), result<void>{};
         if (peer_reports_.has_value()) return errc::unsupported;
@@ -98,7 +114,14 @@ public:
     }
 
 private:
-    void open() { our_probe_ = &c_.open_control(control_kind::probe_out, wire::lite::bidi_type::probe); }
+    void open() {
+        our_probe_ = &c_.open_control(control_kind::probe_out, wire::lite::bidi_type::probe);
+        if (target_) send_target();
+    }
+    void send_target() {
+        if (our_probe_->out.unsent() < c_.bounds.control_unsent / 2)
+            static_cast<void>(c_.send(*our_probe_, wire::lite::probe{.bitrate = std::min(*target_, wire::varint_max)}));
+    }
     /// A change by a quarter is significant; for the rate the threshold falls as the last report ages (moq-lite-wire
     /// §9.8).
     [[nodiscard]] bool is_significant() const noexcept {
@@ -122,8 +145,9 @@ private:
     std::optional<path_facts> reported_; ///< The last report.
     time_point reported_at_{};
     control_stream* our_probe_ = nullptr;
-    bool start_pending_ = false;       ///< start() was called before it was known whether the publisher reports.
-    std::optional<bool> peer_reports_; ///< From the peer's SETUP.
+    std::optional<std::uint64_t> target_; ///< Of our probe.
+    bool start_pending_ = false;          ///< start() was called before it was known whether the publisher reports.
+    std::optional<bool> peer_reports_;    ///< From the peer's SETUP.
 };
 
 } // namespace moqlite::detail

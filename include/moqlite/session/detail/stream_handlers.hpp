@@ -143,7 +143,7 @@ struct fetch_in : peer_request {
 struct probe_in : stream_handler {
     static constexpr bool is_cancelled_by_stop = true;
 
-    // The peer's target bitrate is ignored.
+    parsed parse(control_stream&, byte_view in) { return probes.target_arrived(in); }
     void cut_off(control_stream& s, app_error) { probes.peer_left(s); }
     void closed(control_stream& s, const std::optional<app_error>&) { probes.peer_left(s); }
 };

@@ -12,6 +12,7 @@ class frame;
 class group_reader;
 class group_writer;
 class origin;
+class probe;
 class server;
 class session;
 class track_reader;

@@ -1,12 +1,15 @@
 // One session with a peer.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <moqlite/asio/completion.hpp>
 #include <moqlite/asio/fwd.hpp>
 #include <moqlite/asio/origin.hpp>
+#include <moqlite/asio/probe.hpp>
 #include <moqlite/core/error.hpp>
 #include <moqlite/link/connection.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -36,6 +39,9 @@ public:
     /// What is published at it is announced to the peer; what the peer announces can be read from it.
     [[nodiscard]] asio::origin origin() const;
 
+    /// As origin::publish(), but announced to this peer alone, for which it takes the place of one of the same path.
+    [[nodiscard]] broadcast publish(std::string_view path);
+
     // As at its origin; an operation that waits ends with the session.
 
     template <class Token = boost::asio::deferred_t>
@@ -59,6 +65,16 @@ public:
     }
     [[nodiscard]] asio::announcements announcements(std::string_view prefix = {}) const {
         return origin().announcements(prefix);
+    }
+
+    /// Asks the peer for its measurements of the path to us; a `target` (bits a second) tells it how much we would
+    /// like, and replaces that of an earlier call. Publishers by moq-rs end a probe that has a target.
+    [[nodiscard]] asio::probe probe(std::optional<std::uint64_t> target = {});
+    /// void(error_code, std::uint64_t): the peer's latest target that was not read yet. Nothing is padded towards it.
+    template <class Token = boost::asio::deferred_t>
+    auto async_wanted_bitrate(Token&& token = {}) {
+        return detail::initiate<std::uint64_t>(
+            std::forward<Token>(token), [state = state_](auto handler) { wanted_bitrate(state, std::move(handler)); });
     }
 
     /// Ends the session; the peer sees the code and the reason.
@@ -96,6 +112,8 @@ private:
         detail::completion<track_reader>::handler);
     static void fetch(const std::shared_ptr<detail::session_state>&, const track_name&, group_sequence,
         detail::completion<group_reader>::handler);
+    static void wanted_bitrate(
+        const std::shared_ptr<detail::session_state>&, detail::completion<std::uint64_t>::handler);
     static void closed(const std::shared_ptr<detail::session_state>&, detail::completion<>::handler);
     static void goaway(const std::shared_ptr<detail::session_state>&, detail::completion<std::string>::handler);
     std::shared_ptr<detail::session_state> state_;

@@ -1,0 +1,163 @@
+// Of one session alone: PROBE, and what is published to its peer only.
+#include "api_stage.hpp"
+
+#include <boost/asio/use_awaitable.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace moqlite::test::api_session {
+namespace {
+
+using namespace api_stage;
+
+/// The next report; nullopt: the end.
+net::awaitable<std::optional<moq::probe_report>> next(moq::probe& reports) {
+    co_return co_await reports.async_next(net::use_awaitable);
+}
+net::awaitable<void> read(moq::probe& reports) { co_await reports.async_next(net::use_awaitable); }
+
+TEST_CASE("a peer reports what it measures of the path, and hears how much we would like", "[api]") {
+    stage s;
+    std::optional<moq::session> theirs;
+    s.server.on_session([&](moq::session x) { theirs = std::move(x); });
+    auto peer = s.client();
+    const auto* const scheme = GENERATE("moqt", "https");
+    s.run([&]() -> net::awaitable<void> {
+        auto session = co_await peer.async_connect(s.url(scheme), net::use_awaitable);
+        auto reports = session.probe(1'000'000);
+        auto report = co_await next(reports);
+        REQUIRE(report);
+        CHECK(report->rtt);
+        REQUIRE(theirs);
+        auto target = co_await theirs->async_wanted_bitrate(net::use_awaitable);
+        CHECK(target == 1'000'000);
+        auto same = session.probe(2'000'000);
+        target = co_await theirs->async_wanted_bitrate(net::use_awaitable);
+        CHECK(target == 2'000'000);
+        reports = {}; // The other goes on, until the session ends.
+        theirs->close();
+        for (report = co_await next(same); report;) report = co_await next(same);
+        const auto over = co_await failure(read(same));
+        CHECK(over == error_code{});
+    });
+}
+
+TEST_CASE("reports go on over the session that replaces a lost one, and end with an error where it is lost", "[api]") {
+    stage s;
+    auto other = std::make_unique<moq::server>(s.origin);
+    REQUIRE(!other->listen("127.0.0.1:0"));
+    const auto port = other->addresses().front();
+    std::optional<moq::session> theirs;
+    const bool reconnects = GENERATE(false, true);
+    s.run([&]() -> net::awaitable<void> {
+        auto peer = s.client();
+        moq::connect_request how;
+        if (reconnects) how.reconnect = 5s;
+        auto session = co_await peer.async_connect("moqt://" + port, how, net::use_awaitable);
+        auto reports = session.probe();
+        auto report = co_await next(reports);
+        REQUIRE(report);
+        other->close(app_error::going_away);
+        if (!reconnects) {
+            auto how_it_ended = error_code{};
+            do how_it_ended = co_await failure(read(reports));
+            while (!how_it_ended);
+            CHECK(remote_code(how_it_ended));
+            co_return;
+        }
+        const auto gone = co_await s.until([&] { return s.origin.stats().sessions == 0; });
+        CHECK(gone);
+        other.reset();
+        other = std::make_unique<moq::server>(s.origin);
+        other->on_session([&](moq::session x) { theirs = std::move(x); });
+        REQUIRE(!other->listen(port));
+        const auto back = co_await s.until([&] { return theirs.has_value(); });
+        REQUIRE(back);
+        auto again = session.probe(500);
+        const auto target = co_await theirs->async_wanted_bitrate(net::use_awaitable);
+        CHECK(target == 500);
+        report = co_await next(again);
+        REQUIRE(report);
+        report = co_await next(reports);
+        REQUIRE(report);
+    });
+}
+
+TEST_CASE("what is published for one session is read by its peer alone, also after it reconnects", "[api]") {
+    stage s;
+    auto other = std::make_unique<moq::server>(s.origin);
+    REQUIRE(!other->listen("127.0.0.1:0"));
+    const auto port = other->addresses().front();
+    const std::string scheme = GENERATE("moqt://", "https://");
+    s.run([&]() -> net::awaitable<void> {
+        auto caller = s.client();
+        auto bystander = s.client();
+        moq::connect_request how;
+        how.reconnect = 5s;
+        auto mine = co_await caller.async_connect(scheme + port, how, net::use_awaitable);
+        auto theirs = co_await bystander.async_connect(s.url("moqt"), net::use_awaitable);
+        auto all = mine.origin().publish("all");
+        auto call = mine.publish("/call/");
+        CHECK(call.path() == "call");
+        auto audio = call.track("audio");
+        put(audio, "for the server alone");
+        auto seen = theirs.announcements();
+        auto told = co_await seen.async_next(net::use_awaitable);
+        CHECK(told->path == "all");
+        auto told_here = s.origin.announcements("call");
+        auto here = co_await told_here.async_next(net::use_awaitable);
+        CHECK(here->available);
+        auto reader = co_await s.origin.async_subscribe({"call", "audio"}, net::use_awaitable);
+        auto got = co_await first(reader);
+        CHECK(got == "for the server alone");
+        other->close(app_error::going_away);
+        here = co_await told_here.async_next(net::use_awaitable);
+        CHECK_FALSE(here->available);
+        other.reset();
+        other = std::make_unique<moq::server>(s.origin);
+        REQUIRE(!other->listen(port));
+        here = co_await told_here.async_next(net::use_awaitable);
+        CHECK(here->available);
+        call = {};
+        here = co_await told_here.async_next(net::use_awaitable);
+        CHECK_FALSE(here->available);
+    });
+}
+
+TEST_CASE("a server publishes for one of its sessions alone, and the other peers hear nothing of it", "[api]") {
+    stage s;
+    std::vector<moq::session> sessions;
+    s.server.on_session([&](moq::session x) { sessions.push_back(std::move(x)); });
+    s.run([&]() -> net::awaitable<void> {
+        auto first_client = s.client();
+        auto second_client = s.client();
+        auto a = co_await first_client.async_connect(s.url("moqt"), net::use_awaitable);
+        auto b = co_await second_client.async_connect(s.url("https"), net::use_awaitable);
+        const auto both = co_await s.until([&] { return sessions.size() == 2; });
+        REQUIRE(both);
+        auto for_a = sessions[0].publish("you");
+        auto for_b = sessions[1].publish("you");
+        auto name_of_a = for_a.track("name");
+        auto name_of_b = for_b.track("name");
+        put(name_of_a, "a");
+        put(name_of_b, "b");
+        auto by_a = co_await a.async_subscribe({"you", "name"}, net::use_awaitable);
+        auto by_b = co_await b.async_subscribe({"you", "name"}, net::use_awaitable);
+        const auto heard_by_a = co_await first(by_a);
+        const auto heard_by_b = co_await first(by_b);
+        CHECK(heard_by_a == "a");
+        CHECK(heard_by_b == "b");
+        moq::subscribe_request brief;
+        brief.timeout = 200ms;
+        const auto refused =
+            co_await failure([](moq::origin here, moq::subscribe_request for_long) -> net::awaitable<void> {
+                co_await here.async_subscribe({"you", "name"}, for_long, net::use_awaitable);
+            }(s.origin, brief));
+        CHECK(refused == net::error::timed_out);
+    });
+}
+
+} // namespace
+} // namespace moqlite::test::api_session
