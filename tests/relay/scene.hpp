@@ -215,6 +215,7 @@ public:
 
     relay r;
     time_point now = t0;
+    std::string alone; ///< Above the broadcasts for the next session alone.
     std::vector<std::uint64_t> pumped; ///< Keys of the relay's sessions, each time.
 
 private:
@@ -223,7 +224,7 @@ private:
         guests_.push_back(std::make_unique<guest>(side, v, std::move(o), busy_, now));
         auto& g = *guests_.back();
         const auto made =
-            r.add(side == role::client ? role::server : role::client, alpn(v), now, std::move(relays_path));
+            r.add(side == role::client ? role::server : role::client, alpn(v), now, std::move(relays_path), alone);
         REQUIRE(made);
         g.key = *made;
         ends_[&g.end] = ends_[&g.relay_end] = &g;

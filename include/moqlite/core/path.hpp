@@ -70,6 +70,11 @@ inline void normalise(std::string_view p, std::string& out) {
     return false;
 }
 
+/// Whether it begins with a zero: names within a process, which no peer may use.
+[[nodiscard]] constexpr bool is_private(std::string_view p) noexcept { return p.starts_with('\0'); }
+/// The path above the broadcasts that are for one session alone.
+[[nodiscard]] inline std::string private_root(std::uint64_t number) { return '\0' + std::to_string(number); }
+
 /// Writes `root` / `name` to `out`; either may be empty. Both are normalised.
 inline void join(std::string_view root, std::string_view name, std::string& out) {
     out.assign(root);

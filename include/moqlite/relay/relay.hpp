@@ -53,8 +53,10 @@ public:
     // Sessions.
 
     /// Adds a session for a new connection with this ALPN; errc::unsupported: unknown ALPN. `path`: on a client that of
-    /// the URL; on a server that of the request that opened the connection.
-    result<std::uint64_t> add(role side, std::string_view alpn, time_point now, std::string path = {});
+    /// the URL; on a server that of the request that opened the connection. `alone`: see session_options; a local end
+    /// announces what is below it.
+    result<std::uint64_t> add(
+        role side, std::string_view alpn, time_point now, std::string path = {}, std::string alone = {});
     /// Adds an application of this process, which publishes and subscribes at `end`, as a session; it ends with `end`.
     /// What it commands is handled by the next tick(), and what is ready for it is on the list of `end`.
     std::uint64_t add_local(local_session& end);
@@ -133,6 +135,7 @@ private:
         std::uint64_t key = 0;
         bool leaving = false;      ///< GOAWAY reported.
         bool ended = false;        ///< session_closed handled.
+        std::string alone;         ///< Above the broadcasts for it alone.
         bool is_relay = false;     ///< It announces broadcasts of others.
         std::size_t announced = 0; ///< Its announcements, by weight().
         hop_id origin{};           ///< Its hop id, if its SETUP has one.
@@ -208,6 +211,7 @@ private:
 
     // impl/relay_announcements.hpp: which publisher serves a name
     [[nodiscard]] static std::size_t weight(std::string_view path) noexcept;
+    [[nodiscard]] static std::string shown_name(std::string_view path);
     bool count_announcement(peer& p, std::string_view path);
     [[nodiscard]] std::vector<hop_id> identified(const peer& p, std::span<const hop_id> hops) const;
     [[nodiscard]] std::optional<route> best_route(std::string_view announced) const;
@@ -264,6 +268,7 @@ private:
     static void store(group& g, const frame_data& e);
 
     // impl/relay_tracks.hpp: readers of tracks
+    [[nodiscard]] std::optional<track_key> asked_for(peer& p, const track_ref& what);
     peer* source_of(std::string_view broadcast, std::uint64_t asker);
     [[nodiscard]] static bool leads_back(const route& way, const peer& to) noexcept;
     relaying::track* known_track(const track_key& about);
@@ -369,10 +374,12 @@ private:
     time_point now_{};
 };
 
-inline result<std::uint64_t> relay::add(role side, std::string_view alpn, time_point now, std::string path) {
+inline result<std::uint64_t> relay::add(
+    role side, std::string_view alpn, time_point now, std::string path, std::string alone) {
     now_ = now;
     auto p = std::make_unique<peer>();
     p->key = next_key_++;
+    p->alone = alone;
     session_options o{.bounds = options_.bounds,
         .path = std::move(path),
         .origin = options_.origin,
@@ -381,7 +388,8 @@ inline result<std::uint64_t> relay::add(role side, std::string_view alpn, time_p
         .table = &table_,
         .ready = &ready_,
         .key = p->key,
-        .reports_path = options_.reports_path};
+        .reports_path = options_.reports_path,
+        .alone = std::move(alone)};
     if (const auto made = acceptor{side}.make(alpn, std::move(o), now, p->session); !made) return made.error();
     const auto key = p->key;
     peers_.emplace(key, std::move(p));
@@ -391,8 +399,12 @@ inline result<std::uint64_t> relay::add(role side, std::string_view alpn, time_p
 inline std::uint64_t relay::add_local(local_session& end) {
     auto p = std::make_unique<peer>();
     const auto key = p->key = next_key_++;
-    p->session.emplace(std::in_place_type<local_session>,
-        local_options{.bounds = options_.bounds, .pool = &pool_, .table = &table_, .ready = &local_ready_, .key = key});
+    p->session.emplace(std::in_place_type<local_session>, local_options{.bounds = options_.bounds,
+                                                              .pool = &pool_,
+                                                              .table = &table_,
+                                                              .ready = &local_ready_,
+                                                              .key = key,
+                                                              .hears_private = true});
     p->session->as<local_session>()->join(end);
     static_cast<void>(p->session->watch_hidden(""));
     peers_.emplace(key, std::move(p));

@@ -135,6 +135,13 @@ public:
         e.routes.insert(std::find_if(e.routes.begin(), e.routes.end(), worse), std::move(r));
         changed(e);
     }
+    /// Listeners read the entry again, since what hides it from some has changed.
+    void touch(std::string_view path) {
+        finish_change();
+        if (entry* found = by_path_.find(path)) changed(*found);
+    }
+    /// Whether there are broadcasts for one session alone.
+    [[nodiscard]] bool has_private() const noexcept { return privates_ != 0; }
     /// False: there was no such route.
     bool remove(std::string_view path, std::uint64_t source) {
         finish_change();
@@ -310,6 +317,7 @@ private:
         if (free_slots_.empty() && slots_.size() == slots_.capacity()) slots_.reserve(2 * slots_.size() + 1);
         if (free_slots_.capacity() <= slots_.size()) free_slots_.reserve(2 * slots_.size() + 1);
         entry& e = by_path_.make(path);
+        privates_ += path::is_private(path) ? 1 : 0;
         if (free_slots_.empty()) {
             e.slot = slots_.size();
             slots_.push_back(&e);
@@ -323,6 +331,7 @@ private:
     }
     void erase(entry& e) noexcept {
         if (unfinished_ == &e) unfinished_ = nullptr;
+        privates_ -= path::is_private(e.path) ? 1 : 0;
         leave_ended(e);
         bytes_ -= e.path.size();
         slots_[e.slot] = nullptr;
@@ -460,6 +469,7 @@ private:
     static constexpr std::size_t ended_bytes_max = 32 * 1024 * 1024;
     detail::tree<entry, std::string_view, path_of> by_path_;
     detail::tree<watched_prefix, std::string_view, path_of> by_prefix_;
+    std::size_t privates_ = 0; ///< Entries of broadcasts for one session alone.
     std::vector<entry*> slots_;
     std::vector<std::size_t> free_slots_;
     entry* unfinished_ = nullptr; ///< A failed allocation kept some listeners from being notified of its change.

@@ -33,6 +33,7 @@ struct local_options {
     announcements* table = nullptr; ///< The broadcasts that it announces; nullptr: its own.
     ready_list* ready = nullptr;    ///< The list on which it asks for its events to be polled.
     std::uint64_t key = 0;          ///< Its key on that list, and the `source` of the routes that its peer announced.
+    bool hears_private = false;     ///< Of broadcasts that its peer announces for one session alone.
 };
 
 /// One of two ends that are joined. An end has the commands and events of a session, and no inputs and outputs: its
@@ -47,6 +48,7 @@ public:
           pool_(options.pool != nullptr ? options.pool : &own_pool_),
           table_(options.table != nullptr ? options.table : &own_table_),
           key_(options.key),
+          hears_private_(options.hears_private),
           ready_(options.ready, options.key) {
         wake_.entry = &ready_;
     }
@@ -218,6 +220,7 @@ private:
     slab_pool* pool_;
     announcements* table_;
     std::uint64_t key_;
+    bool hears_private_;
     ready_entry ready_;
     wake_queue wake_;
     local_session* peer_ = nullptr;

@@ -48,6 +48,9 @@ struct session_options {
     ready_list* ready = nullptr;    ///< The list on which it asks to be pumped.
     std::uint64_t key = 0;          ///< Its key on that list, and the `source` of its routes.
     bool reports_path = false;      ///< Offers the peer reports of path_measured().
+    /// path::private_root(): broadcasts of the table below it are announced to this peer alone, by their names below
+    /// it, in place of those that everyone hears of. "": there are none.
+    std::string alone{};
 };
 
 /// Why a connection ended, as its transport reports it.
@@ -385,6 +388,7 @@ inline session::session(role side, version v, session_options options, time_poin
     c_.own_cost = options.cost;
     c_.epoch = options.epoch;
     c_.admitted = side == role::client;
+    c_.names.alone = options.alone;
     if (side == role::client) c_.names.url_root = path::normalise(options.path.substr(0, options.path.find('?')));
     handshake_.begin(options.path, options.reports_path);
 }

@@ -6,22 +6,32 @@
 
 namespace moqlite {
 
+/// The name by which the one session hears of a broadcast for it alone.
+inline std::string relay::shown_name(std::string_view path) {
+    const auto slash = path.find('/');
+    return std::string(slash == path.npos ? std::string_view{} : path.substr(slash + 1));
+}
+
 inline void relay::on(peer& p, const broadcast_available& e) {
+    const bool is_private = path::is_private(e.path);
+    if (is_private && p.session->as<local_session>() == nullptr) return; // No peer names what is for another alone.
     p.is_relay = p.is_relay || e.hops.size() > 1;
     if (!is_announced_by(e.path, p.key) && !count_announcement(p, e.path)) return;
     const auto before = best_route(e.path);
     const auto cost = p.leaving ? route_cost::highest() : e.cost;
+    if (is_private) table_.touch(shown_name(e.path)); // Which it replaces for one session: ends there first.
     table_.set(e.path, {identified(p, e.hops), p.key, cost});
-    notice(broadcast_changed{p.key, std::string(e.path), true});
+    if (!path::is_private(e.path)) notice(broadcast_changed{p.key, std::string(e.path), true});
     take_over(e.path, before, p.key);
 }
 
 inline void relay::on(peer& p, const broadcast_ended& e) {
     const auto before = best_route(e.path);
     if (!table_.remove(e.path, p.key)) return;
+    if (path::is_private(e.path)) table_.touch(shown_name(e.path));
     p.announced -= weight(e.path);
     announced_ -= weight(e.path);
-    notice(broadcast_changed{p.key, std::string(e.path), false});
+    if (!path::is_private(e.path)) notice(broadcast_changed{p.key, std::string(e.path), false});
     take_over(e.path, before, p.key);
 }
 

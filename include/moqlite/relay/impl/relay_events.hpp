@@ -16,9 +16,12 @@ inline void relay::on(peer& p, const setup_received& e) {
 // TRACK.
 
 inline void relay::on(peer& p, const track_requested& e) {
-    const track_key key{e.track.broadcast, e.track.track};
+    const auto asked = asked_for(p, e.track);
+    if (!asked) return static_cast<void>(p.session->reject(e.request, wire_code(errc::unroutable)));
+    const track_key& key = *asked;
+    const track_ref track{key.first, key.second};
     if (const auto* known = known_info(key)) return static_cast<void>(p.session->answer_track(e.request, *known));
-    peer* source = source_of(e.track.broadcast, p.key);
+    peer* source = source_of(key.first, p.key);
     if (source == nullptr) {
         // A track that is still here although its announcement has ended.
         const auto* t = known_track(key);
@@ -28,11 +31,11 @@ inline void relay::on(peer& p, const track_requested& e) {
     if (source == nullptr) return static_cast<void>(p.session->reject(e.request, wire_code(errc::unroutable)));
     // Only a query to the same publisher is shared: an earlier one may be of another publisher, and may never be
     // answered.
-    if (const auto asked = track_queries_.find(query_key{key, source->key}); asked != track_queries_.end())
-        return await(p, e.request, **asked);
-    if (source->session->features().track_info && !may_ask(*source, p.key, relaying::request_kind::track, e.track))
+    if (const auto same = track_queries_.find(query_key{key, source->key}); same != track_queries_.end())
+        return await(p, e.request, **same);
+    if (source->session->features().track_info && !may_ask(*source, p.key, relaying::request_kind::track, track))
         return static_cast<void>(p.session->reject(e.request, app_error::bounds_exceeded));
-    const auto query = source->session->request_track(e.track);
+    const auto query = source->session->request_track(track);
     if (!query) {
         if (query.error() == errc::unsupported)
             return static_cast<void>(p.session->answer_track(e.request, relaying::default_track_info));
@@ -112,8 +115,9 @@ inline void relay::on(peer& p, const track_refused& e) {
 // The requests of subscribers.
 
 inline void relay::on(peer& p, const subscribe_requested& e) {
-    auto why = errc::ok;
-    relaying::track* t = find_or_open(e.track.broadcast, e.track.track, p.key, e.options, why);
+    auto why = errc::unroutable;
+    const auto asked = asked_for(p, e.track);
+    relaying::track* t = asked ? find_or_open(asked->first, asked->second, p.key, e.options, why) : nullptr;
     if (t == nullptr) return static_cast<void>(p.session->reject(e.request, wire_code(why)));
     auto& r = readers_.make();
     r.session = p.key;

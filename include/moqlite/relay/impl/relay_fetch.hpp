@@ -10,7 +10,9 @@ namespace moqlite {
 /// Answers from the log, or fetches the frames from a publisher, once for all concurrent requests. A fetched group is
 /// not cached, and not served to subscribers.
 inline void relay::on(peer& p, const fetch_requested& e) {
-    const track_key key{e.track.broadcast, e.track.track};
+    const auto asked = asked_for(p, e.track);
+    if (!asked) return static_cast<void>(p.session->reject(e.request, wire_code(errc::unroutable)));
+    const track_key& key = *asked;
     if (relaying::track* known = known_track(key)) {
         for (relaying::track* t : {known, known->live}) {
             auto* entry = t != nullptr ? t->log.find(e.sequence) : nullptr;

@@ -6,6 +6,21 @@
 
 namespace moqlite {
 
+/// What a peer asks for, by the name under which it is here: that of a broadcast for this peer alone, if there is one.
+/// nullopt: no peer can ask so.
+inline std::optional<relay::track_key> relay::asked_for(peer& p, const track_ref& what) {
+    track_key key{what.broadcast, what.track};
+    if (path::is_private(key.first)) {
+        if (p.session->as<local_session>() == nullptr) return std::nullopt;
+        return key;
+    }
+    if (p.alone.empty() || !table_.has_private()) return key;
+    auto alone = path::join(p.alone, key.first);
+    const auto* e = table_.covering(alone);
+    if (e != nullptr && path::is_private(e->path)) key.first = std::move(alone);
+    return key;
+}
+
 /// The publisher to ask for a broadcast: the best route of the most specific announcement that does not lead back to
 /// `asker`. nullptr: there is none.
 inline relay::peer* relay::source_of(std::string_view broadcast, std::uint64_t asker) {

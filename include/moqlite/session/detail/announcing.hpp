@@ -137,8 +137,17 @@ private:
     }
     /// The most specific such entry; nullptr: there is none below the peer's root.
     [[nodiscard]] announcements::entry* cover_of(const announce_reply& r) {
+        if (!c_.names.alone.empty() && table_->has_private()) {
+            auto* its = table_->covering(path::join(c_.names.alone, r.whole));
+            if (its != nullptr && path::is_private(its->path)) return its;
+        }
         auto* e = table_->covering(r.whole);
         return e != nullptr && c_.names.relative(e->path) ? e : nullptr;
+    }
+    /// Whether one for this peer alone takes the place of a broadcast.
+    [[nodiscard]] bool is_replaced(const announcements::entry& e) const {
+        return table_->has_private() && !c_.names.alone.empty() && !path::is_private(e.path) &&
+               table_->find(path::join(c_.names.alone, e.path)) != nullptr;
     }
     /// Whether the peer may hear of a broadcast at `name`, or of one that covers it.
     [[nodiscard]] bool may_hear(std::string_view name, bool covers) const noexcept {
@@ -153,6 +162,7 @@ private:
     const route* visible(const announce_reply& r, const announcements::entry& e) {
         const auto name = c_.names.relative(e.path);
         if (!name || !may_hear(is_above(r, e) ? r.prefix : *name, is_above(r, e))) return nullptr;
+        if (is_replaced(e)) return nullptr;
         bool hidden = false;
         if (!is_above(r, e)) {
             const auto suffix = path::strip(*name, r.prefix);
@@ -188,6 +198,10 @@ private:
                 kept.push_back(p);
         std::vector<std::string> out;
         for (const auto p : kept) out.push_back(path::join(c_.names.allowed.root, p));
+        // The empty path is above those, too.
+        if (!c_.names.alone.empty())
+            for (auto i = out.size(); i-- != 0;)
+                if (!out[i].empty()) out.push_back(path::join(c_.names.alone, out[i]));
         return out;
     }
 

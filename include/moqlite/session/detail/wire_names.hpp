@@ -19,6 +19,7 @@ struct wire_names {
 
     scope allowed;
     std::string url_root; ///< On a client: the path that the server puts in front of our names.
+    std::string alone;    ///< Above the broadcasts for this peer alone; empty: there are none.
     bool slashes;         ///< Names are sent with leading slashes: the peer writes them so, or has written none yet.
 
     /// The whole name of `relative` on the wire; stored in `into`, which the view aliases.
@@ -57,8 +58,13 @@ struct wire_names {
         if (!slashes || name.substr(last).starts_with('.')) return name;
         return name.substr(0, last == 0 ? 0 : last - 1);
     }
-    /// The wire name of `whole_path`; nullopt: not below the root.
+    /// The wire name of `whole_path`; nullopt: not below the root, or for another peer alone.
     [[nodiscard]] std::optional<std::string_view> relative(std::string_view whole_path) const noexcept {
+        if (path::is_private(whole_path)) {
+            const auto its = alone.empty() ? std::nullopt : path::strip(whole_path, alone);
+            if (!its) return std::nullopt;
+            whole_path = *its;
+        }
         return path::strip(whole_path, allowed.root);
     }
     /// True if one of `prefixes` is a prefix of `name`; all are relative to the root.

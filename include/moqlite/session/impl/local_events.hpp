@@ -127,7 +127,7 @@ inline std::optional<event> local_session::announced(watching& w, announcements:
     const auto best =
         std::find_if(e.routes.begin(), e.routes.end(), [&](const route& r) { return r.source != w.source; });
     const bool is_hidden = below && !w.hidden && path::is_hidden(*below);
-    const bool is_there = best != e.routes.end() && !is_hidden;
+    const bool is_there = best != e.routes.end() && !is_hidden && (hears_private_ || !path::is_private(e.path));
     path_ = e.path;
     if (!is_there) {
         announcements::entry& gone = e;
