@@ -97,6 +97,7 @@ void probe::next(const std::shared_ptr<detail::probe_state>& state,
 }
 
 probe session::probe(std::optional<std::uint64_t> target) {
+    if (!state_) return {};
     auto made = std::make_shared<detail::probe_state>(state_);
     state_->add(made, target);
     return asio::probe{std::move(made)};

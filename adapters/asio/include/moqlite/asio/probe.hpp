@@ -34,8 +34,8 @@ public:
     /// the session, has ended without an error. errc::unsupported: the peer measures nothing.
     template <class Token = boost::asio::deferred_t>
     auto async_next(Token&& token = {}) {
-        return detail::initiate<std::optional<probe_report>>(
-            std::forward<Token>(token), [state = state_](auto handler) { next(state, std::move(handler)); });
+        return detail::initiate<std::optional<probe_report>>(std::forward<Token>(token), state_,
+            [](const auto& state, auto handler) { next(state, std::move(handler)); });
     }
 
 private:

@@ -73,8 +73,8 @@ public:
     /// void(error_code, std::uint64_t): the peer's latest target that was not read yet. Nothing is padded towards it.
     template <class Token = boost::asio::deferred_t>
     auto async_wanted_bitrate(Token&& token = {}) {
-        return detail::initiate<std::uint64_t>(
-            std::forward<Token>(token), [state = state_](auto handler) { wanted_bitrate(state, std::move(handler)); });
+        return detail::initiate<std::uint64_t>(std::forward<Token>(token), state_,
+            [](const auto& state, auto handler) { wanted_bitrate(state, std::move(handler)); });
     }
 
     /// Ends the session; the peer sees the code and the reason.
