@@ -163,7 +163,9 @@ private:
         if (vital || notices_.size() < notices_max) notices_.push(std::move(n));
     }
 
+    // impl/relay_local.hpp: applications of this process
     void handle_local(time_point now);
+    [[nodiscard]] static std::optional<request_id> known_request(peer&, const event&) noexcept;
     // impl/relay_events.hpp: events of sessions
     void on(peer&, const setup_received&);
     void on(peer&, const broadcast_available&);
@@ -278,7 +280,7 @@ private:
         const track_ref& which, peer& source, std::uint64_t asker, const subscribe_options& options, errc& why);
     void join(relaying::track& t, relaying::reader& r);
     void accept(relaying::track& t, relaying::reader& r);
-    [[nodiscard]] const track_info* info_of(const relaying::track& t) noexcept;
+    [[nodiscard]] const track_info* info_of(const relaying::track& t);
     [[nodiscard]] std::optional<group_sequence> first_cached(relaying::track& t, const relaying::reader& r);
     [[nodiscard]] bool starts_by_age(std::uint64_t key) noexcept;
     subscribe_options with_start(subscribe_options options, std::uint64_t asker, std::uint64_t source) noexcept;
@@ -396,34 +398,6 @@ inline result<std::uint64_t> relay::add(
     return key;
 }
 
-inline std::uint64_t relay::add_local(local_session& end) {
-    auto p = std::make_unique<peer>();
-    const auto key = p->key = next_key_++;
-    p->session.emplace(std::in_place_type<local_session>, local_options{.bounds = options_.bounds,
-                                                              .pool = &pool_,
-                                                              .table = &table_,
-                                                              .ready = &local_ready_,
-                                                              .key = key,
-                                                              .hears_private = true});
-    p->session->as<local_session>()->join(end);
-    static_cast<void>(p->session->watch_hidden(""));
-    peers_.emplace(key, std::move(p));
-    ++locals_;
-    return key;
-}
-
-/// Handles what local ends have commanded. Each one's events come to an end: they command nothing meanwhile.
-inline void relay::handle_local(time_point now) {
-    while (const auto key = local_ready_.pop()) {
-        peer* p = find(*key);
-        if (p == nullptr) continue;
-        while (const auto e = p->session->poll_event()) handle(*key, *e, now);
-        if (!p->session->is_closed()) continue;
-        remove(*key);
-        --locals_;
-    }
-}
-
 inline result<void> relay::admit(std::uint64_t key, scope allowed) {
     any_session* s = session(key);
     if (s == nullptr) return errc::not_found;
@@ -454,8 +428,8 @@ inline std::optional<time_point> relay::deadline() noexcept {
 
 inline void relay::tick(time_point now) {
     now_ = now;
-    handle_local(now);
     if (std::exchange(needs_repair_, true)) repair();
+    handle_local(now);
     cache_.enforce(now, [this](relaying::source from) { stop_arriving(from); });
     expire_ended(now);
     cut_off_superseded(now);
@@ -487,6 +461,7 @@ inline relay_stats relay::stats() const noexcept {
 #include <moqlite/relay/impl/relay_fetch.hpp>
 #include <moqlite/relay/impl/relay_fill.hpp>
 #include <moqlite/relay/impl/relay_live.hpp>
+#include <moqlite/relay/impl/relay_local.hpp>
 #include <moqlite/relay/impl/relay_repair.hpp>
 #include <moqlite/relay/impl/relay_shares.hpp>
 #include <moqlite/relay/impl/relay_tracks.hpp>

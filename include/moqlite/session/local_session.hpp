@@ -67,6 +67,13 @@ public:
     /// Views in the event are valid until the next call.
     [[nodiscard]] std::optional<event> poll_event();
 
+    /// The event that was polled last comes again, unless it has been withdrawn: std::bad_alloc has left its handler.
+    void put_back(const event& e) noexcept {
+        // A piece of a frame comes again from its group, which is on our list.
+        if (std::exchange(reported_, nullptr) == nullptr) put_back_ = e;
+        ready_.mark();
+    }
+
     // Commands; documented at session. Those that only a transport could carry out return errc::unsupported.
 
     result<void> admit(const scope&) noexcept { return {}; }
@@ -228,6 +235,7 @@ private:
     std::uint64_t next_id_ = 0;
     std::uint64_t inputs_ = 0;
     detail::ring<event> notes_;
+    std::optional<event> put_back_;
     detail::object_pool<subscription> subscriptions_;
     detail::pointer_table<subscription> subscriptions_by_id_;
     detail::object_pool<query> queries_;

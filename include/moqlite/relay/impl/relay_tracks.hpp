@@ -152,7 +152,7 @@ inline void relay::accept(relaying::track& t, relaying::reader& r) {
 }
 
 /// nullptr: its publisher has not been asked, or has not answered yet.
-inline const track_info* relay::info_of(const relaying::track& t) noexcept {
+inline const track_info* relay::info_of(const relaying::track& t) {
     if (const auto* info = infos_.find({t.announced, t.broadcast, t.name})) return info;
     const peer* source = find(t.upstream);
     return source != nullptr && !source->session->features().track_info ? &relaying::default_track_info : nullptr;

@@ -160,9 +160,9 @@ inline result<void> local_session::unannounce(std::string_view path) {
 inline result<void> local_session::answer_track(request_id id, const track_info& info) {
     auto* q = is_open() ? peer_->tracks_by_id_.find(number(id)) : nullptr;
     if (q == nullptr) return errc::not_found;
+    tell(track_info_received{query_id{number(id)}, info});
     peer_->tracks_by_id_.erase(number(id));
     peer_->queries_.destroy(*q);
-    tell(track_info_received{query_id{number(id)}, info});
     return {};
 }
 
@@ -170,31 +170,31 @@ inline result<void> local_session::accept(request_id id, std::optional<group_seq
     auto* s = served(id);
     if (s == nullptr) return errc::not_found;
     if (s->accepted) return errc::already_answered;
+    tell(subscription_accepted{s->id, start.value_or(s->options.start.value_or(group_sequence{}))});
     s->accepted = true;
     if (start) s->options.start = start;
-    tell(subscription_accepted{s->id, start.value_or(s->options.start.value_or(group_sequence{}))});
     return {};
 }
 
 inline result<void> local_session::reject(request_id id, app_error code, std::string_view) {
     if (auto* s = served(id)) {
+        tell(subscription_ended{subscribe_id{number(id)}, false, code}); // First: it may throw std::bad_alloc.
         peer_->end(*s, true);
-        tell(subscription_ended{subscribe_id{number(id)}, false, code});
         return {};
     }
     if (!is_open()) return errc::closed;
     if (query* q = peer_->tracks_by_id_.find(number(id))) {
+        tell(track_refused{query_id{number(id)}, code});
         peer_->tracks_by_id_.erase(number(id));
         peer_->queries_.destroy(*q);
-        tell(track_refused{query_id{number(id)}, code});
         return {};
     }
     query* q = peer_->fetches_by_id_.find(number(id));
     if (q == nullptr) return errc::not_found;
+    tell(group_closed{group_id{number(id)}, no_subscription, {}, false, code});
     if (q->group != nullptr) peer_->forget(*q->group);
     peer_->fetches_by_id_.erase(number(id));
     peer_->queries_.destroy(*q);
-    tell(group_closed{group_id{number(id)}, no_subscription, {}, false, code});
     return {};
 }
 

@@ -8,6 +8,7 @@ namespace moqlite {
 
 inline std::optional<event> local_session::poll_event() {
     if (reported_ != nullptr) std::exchange(reported_, nullptr)->cursor->consume(reported_bytes_);
+    if (auto e = std::exchange(put_back_, std::nullopt); e && complete_names(*e)) return e;
     if (auto e = next_note()) return e;
     if (closed_) {
         if (std::exchange(is_over_, true)) return std::nullopt;
@@ -22,6 +23,10 @@ inline std::optional<event> local_session::next_note() {
     while (!notes_.empty()) {
         auto e = notes_.pop();
         if (!complete_names(e)) continue;
+        if (auto* d = std::get_if<group_datagram>(&e)) {
+            datagram_ = datagrams_.pop();
+            d->data = datagram_;
+        }
         // Its frames, or growth, come next.
         if (const auto* opened = std::get_if<group_opened>(&e))
             if (auto* a = arriving_by_id_.find(number(opened->group))) a->wake();
@@ -42,10 +47,6 @@ inline bool local_session::complete_names(event& e) {
         return is_open() && name(*t, peer_->tracks_by_id_.find(number(t->request)));
     if (auto* f = std::get_if<fetch_requested>(&e))
         return is_open() && name(*f, peer_->fetches_by_id_.find(number(f->request)));
-    if (auto* d = std::get_if<group_datagram>(&e)) {
-        datagram_ = datagrams_.pop();
-        d->data = datagram_;
-    }
     return true;
 }
 
