@@ -125,20 +125,24 @@ TEST_CASE("a request for reports is a stream type and nothing else", "[session][
     CHECK(client.outputs().empty());
 }
 
-TEST_CASE("a PROBE from the requester of reports is ignored, in whatever pieces it arrives",
+TEST_CASE("a PROBE from the requester of reports is reported, in whatever pieces it arrives, and answered by none",
     "[session][dialects §12.14][gomoqt]") {
     const auto v = any_version();
     server_of server{v};
-    SECTION("at once") { CHECK(server.receive(0, "04 02 4064", true).empty()); }
+    const bool has_rtt = has_probe_rtt(v);
+    const std::string body = has_rtt ? "03 4064 00" : "02 4064";
+    const list told{"bitrate_wanted 100"};
+    SECTION("at once") { CHECK(server.receive(0, "04 " + body, true) == told); }
     SECTION("byte by byte") {
-        for (const auto* byte : {"04", "02", "40", "64"}) CHECK(server.receive(0, byte).empty());
+        for (const auto* byte : {"04", has_rtt ? "03" : "02", "40"}) CHECK(server.receive(0, byte).empty());
+        CHECK(server.receive(0, has_rtt ? "64 00" : "64") == told);
     }
     SECTION("again and again") {
-        for (int i = 0; i < 3; ++i) CHECK(server.receive(0, i == 0 ? "04 02 4064" : "02 4064").empty());
+        for (int i = 0; i < 3; ++i) CHECK(server.receive(0, i == 0 ? "04 " + body : body) == told);
     }
     static_cast<void>(server.outputs());
     server->path_measured({.rtt = 40ms, .rate = 5}, server.now);
-    CHECK(server.outputs() == list{has_probe_rtt(v) ? "write 0 020528" : "write 0 0105"});
+    CHECK(server.outputs() == list{has_rtt ? "write 0 020528" : "write 0 0105"});
 }
 
 TEST_CASE("before moq-lite-05 reports are requested at once, without waiting for SETUP",
