@@ -18,6 +18,15 @@ ends() {
     finished "$1" 0
 }
 
+say "a loop of one's own, without an adapter: every line goes through its relay, in order; none is a track that ends"
+seq 1000 >numbers
+input=numbers start loop manual_loop
+finished loop 0
+same numbers loop.out
+start loop manual_loop
+finished loop 0
+[ ! -s loop.out ] || fail "nothing became something"
+
 for scheme in moqt https; do
     say "$scheme: a clock in a server's process is watched"
     serve clock clock serve 127.0.0.1:0
