@@ -279,6 +279,7 @@ bool client_state::replace(const url& where, const connect_request& how, const s
     a->give_up_at = goes_on ? *before.give_up_at : asio::now() + std::max<duration>(how.reconnect, how.timeout);
     if (goes_on) a->pause = before.pause;
     attempts_.insert(a);
+    state->moves();
     // The peer may still be there. And not from within a connection's callbacks.
     boost::asio::post(executor(), [weak = weak_from_this(), a, goes_on] {
         const auto here = weak.lock();

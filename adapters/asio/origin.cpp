@@ -109,6 +109,7 @@ void origin_state::turn(time_point now) {
         ~leaving() { in_turn = false; }
     };
     std::optional<leaving> inside{std::in_place, in_turn_};
+    handle_notices(); // A session that is to be replaced says so before its readers hear of its end.
     run_deadlines(now);
     // What the relay does reaches our ends, and what they answer reaches the relay.
     do {

@@ -248,7 +248,7 @@ void reader_state::next_group(completion<std::optional<group_reader>> done) {
         if (const auto here = self.lock()) here->grouping_.abort();
     });
     // The rest of the previous group is skipped.
-    if (reading_ && core_.next_group() == reading_) core_.pass_group();
+    if (reading_ && (core_.next_group() == reading_ || core_.awaits_rest(*reading_))) core_.pass_group();
     reading_.reset();
     check_frame();
     updated();
@@ -294,6 +294,8 @@ void reader_state::check_frame() {
     };
     framer_->pinned.release();
     const bool is_current = current_.lock() == framer_ && reading_ == framer_->sequence();
+    if (is_current && !core_.next_group() && core_.awaits_rest(*reading_) && !core_.failed() && !core_.finished())
+        return; // The rest comes over another session.
     if (!is_current || core_.next_group() != reading_) return answer({}, std::nullopt); // It was cut off, or skipped.
     if (const auto p = core_.next_in_group(); p && core_.has_frame()) {
         auto f = take_frame(

@@ -3,6 +3,7 @@
 
 #include <boost/asio/use_awaitable.hpp>
 #include <catch2/generators/catch_generators.hpp>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 
@@ -286,6 +287,83 @@ TEST_CASE("an origin publishes and reads on after its server and client have shu
         auto reader = co_await s.origin.async_subscribe({"a", "t"}, net::use_awaitable);
         const auto got = co_await first(reader);
         CHECK(got == "here");
+    });
+}
+
+TEST_CASE("a complete reader of a session that reconnects goes on within its group: every frame once", "[api]") {
+    stage s;
+    auto other = std::make_unique<moq::server>(s.origin);
+    REQUIRE(!other->listen("127.0.0.1:0"));
+    const auto port = other->addresses().front();
+    s.run([&]() -> net::awaitable<void> {
+        auto peer = moq::client{s.io.get_executor(), {.trusted = moq::trust::insecure()}};
+        auto here = s.origin.publish("news");
+        auto news = here.track("t");
+        const moq::subscribe_request whole{.mode = reading::complete};
+        auto stays = co_await s.origin.async_subscribe(
+            {"news", "t"}, whole, net::use_awaitable); // The relay's subscription goes on.
+        moq::connect_request how;
+        how.reconnect = 5s;
+        auto session = co_await peer.async_connect("moqt://" + port, how, net::use_awaitable);
+        auto reader = co_await session.async_subscribe({"news", "t"}, whole, net::use_awaitable);
+        auto writes = news.open_group();
+        CHECK_FALSE(writes.write("a"));
+        CHECK_FALSE(writes.write("b"));
+        auto group = co_await reader.async_next_group(net::use_awaitable);
+        REQUIRE(group);
+        auto got = co_await next(*group);
+        CHECK(got == "a");
+        got = co_await next(*group);
+        CHECK(got == "b");
+        other->close(app_error::going_away);
+        const bool parted = co_await s.until([&] { return session.origin().stats().sessions == 0; });
+        CHECK(parted);
+        other.reset();
+        CHECK_FALSE(writes.write("c"));
+        CHECK_FALSE(writes.finish());
+        put(news, "d");
+        other = std::make_unique<moq::server>(s.origin);
+        REQUIRE(!other->listen(port));
+        got = co_await next(*group);
+        CHECK(got == "c");
+        got = co_await next(*group);
+        CHECK(got == "-");
+        CHECK(group->is_complete());
+        got = co_await first(reader);
+        CHECK(got == "d");
+        CHECK_FALSE(reader.lost());
+        CHECK(reader.restarts() == 0);
+        session.close();
+        co_await session.async_closed();
+    });
+}
+
+TEST_CASE("a reader whose publisher goes in the middle of a group reads the next publisher", "[api]") {
+    stage s;
+    s.run([&]() -> net::awaitable<void> {
+        auto first_peer = s.client();
+        auto one = co_await first_peer.async_connect(s.url("moqt"), net::use_awaitable);
+        auto camera = one.origin().publish("camera");
+        auto video = camera.track("video");
+        auto half = video.open_group();
+        CHECK_FALSE(half.write("half"));
+        auto reader = co_await s.origin.async_subscribe({"camera", "video"}, net::use_awaitable);
+        auto group = co_await reader.async_next_group(net::use_awaitable);
+        REQUIRE(group);
+        auto got = co_await next(*group);
+        CHECK(got == "half");
+        one.close();
+        auto second_peer = s.client();
+        auto two = co_await second_peer.async_connect(s.url("moqt"), net::use_awaitable);
+        auto again = two.origin().publish("camera");
+        auto other = again.track("video");
+        put(other, "whole");
+        got = co_await next(*group);
+        CHECK(got == "-");
+        CHECK_FALSE(group->is_complete());
+        got = co_await first(reader);
+        CHECK(got == "whole");
+        CHECK(reader.restarts() != 0);
     });
 }
 

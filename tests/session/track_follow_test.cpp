@@ -219,4 +219,82 @@ TEST_CASE(
     if (follows) CHECK(d.subscribed());
 }
 
+TEST_CASE("a complete reader whose publisher moves continues where it is: every byte once, and nothing is lost",
+    "[session][reader][follow]") {
+    follower d{following(reading::complete)};
+    d.accepted(3);
+    d.whole(3, "abc");
+    d.opened(4);
+    d.data(4, "de", 0);
+    d.data(4, "fg", 1, 4);
+    d.whole(5, "later");
+    CHECK(d.read() == list{"3.0 abc", "4.0 de", "4.1 fg"});
+    d.reader.expect_move();
+    SECTION("within a group") {
+        d.closed(4, false);
+        CHECK(d.read().empty());
+        CHECK(d.reader.awaits_rest(group_sequence{4}));
+        d.unannounced();
+        d.cut();
+        CHECK(d.read().empty());
+        static_cast<void>(d.said());
+        d.announced();
+        CHECK(d.said().back().starts_with("subscribe room video ordered 4.."));
+        CHECK(d.reader.awaits_rest(group_sequence{4}));
+        d.next_subscription();
+        d.accepted(4);
+        d.opened(4);
+        CHECK_FALSE(d.reader.awaits_rest(group_sequence{4}));
+        d.data(4, "de", 0);
+        d.data(4, "fghi", 1);
+        d.closed(4);
+        d.whole(5, "later");
+        CHECK(d.read() == list{"4.1 hi", "5.0 later"});
+    }
+    SECTION("whose rest is not wanted") {
+        d.closed(4, false);
+        d.cut();
+        d.reader.pass_group();
+        d.next_subscription();
+        d.accepted(4);
+        d.whole(4, "defghi");
+        d.whole(5, "later");
+        CHECK(d.read() == list{"5.0 later"});
+    }
+    SECTION("between groups, of which one is missing") {
+        d.tell(frame_data{
+            group_id{104}, d.id, d.at(4), {}, object_id{1}, 4, 2, timestamp{1}, as_bytes(std::string_view{"hi"})});
+        d.closed(4);
+        d.whole(7, "seven");
+        CHECK(d.read() == list{"4.1 hi", "5.0 later"});
+        static_cast<void>(d.said());
+        d.cut();
+        CHECK(d.said().back().starts_with("subscribe room video ordered 6.."));
+        d.next_subscription();
+        d.accepted(6);
+        d.whole(6, "six");
+        d.whole(7, "seven");
+        CHECK(d.read() == list{"6.0 six", "7.0 seven"});
+    }
+    SECTION("to one that is cut off, too, before it answers") {
+        d.closed(4, false);
+        d.cut();
+        d.next_subscription();
+        d.cut();
+        d.pass(1s);
+        CHECK(d.said().back().starts_with("subscribe room video ordered 4.."));
+        d.next_subscription();
+        d.accepted(4);
+        d.whole(4, "defghi");
+        CHECK(d.read() == list{"4.0 hi"});
+    }
+    CHECK(d.reader.restarts() == 0);
+    CHECK(d.lost().empty());
+    CHECK(d.reader.held() == 0);
+    // Later, another publisher is another track.
+    d.cut();
+    d.pass(1s);
+    CHECK(d.reader.restarts() == 1);
+}
+
 } // namespace moqlite::test::track_follow_test

@@ -46,6 +46,8 @@ public:
     virtual void announced() = 0;
     /// The session on which it waits has ended.
     virtual void session_ended(error_code why) = 0;
+    /// Another session is to replace it.
+    virtual void session_moves() noexcept {}
 };
 
 /// One at a time on its executor. User code never runs within its members: all completions are posted.

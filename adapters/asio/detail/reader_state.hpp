@@ -70,6 +70,7 @@ public:
     void start(completion<track_reader> done);
     void announced() override;
     void session_ended(error_code why) override;
+    void session_moves() noexcept override { core_.expect_move(); }
     void handle(const event&, time_point now);
     void tick(time_point now);
     void next_group(completion<std::optional<group_reader>>);

@@ -54,6 +54,11 @@ public:
     }
     void handle(const event&);
 
+    /// Another session is to replace the present one: whoever reads a track completely goes on there where it is.
+    void moves() {
+        for (const auto& weak : starters_)
+            if (const auto s = weak.lock()) s->session_moves();
+    }
     void left(const std::string& uri) { on_goaway ? on_goaway(uri) : report_goaway(uri); }
     void report_goaway(const std::string& uri) {
         goaway_ = uri;

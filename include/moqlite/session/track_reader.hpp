@@ -31,7 +31,9 @@ public:
         : session_(s),
           options_(std::move(options)),
           pool_(3 * options_.bounds.read_ahead + spare_memory),
-          ahead_(options_.bounds) {}
+          ahead_(options_.bounds) {
+        if (options_.start) resume_ = {*options_.start, options_.skip};
+    }
 
     /// Subscribes. The names are copied.
     result<void> start(const track_ref& track) {
@@ -94,6 +96,7 @@ public:
     /// Goes on to the group after it. What has not been read of it is lost.
     void pass_group() {
         const auto found = groups_.find(*next_);
+        if (found == groups_.end()) return pass_awaited();
         if (!at_group_end()) return drop(found, app_error::cancel);
         last_complete_ = *next_;
         ++groups_read_;
@@ -103,6 +106,12 @@ public:
     }
     /// The frame of the piece that next_in_group() returned is here as a whole.
     [[nodiscard]] bool has_frame() const noexcept { return groups_.at(*next_).cursor.has_frame(); }
+
+    /// The publisher is about to be reached another way, as by another session, and is the same: once the subscription
+    /// is cut off, a complete reader goes on where it is, and not with the newest group.
+    void expect_move() noexcept { moving_ = options_.mode == reading::complete; }
+    /// The group being read was cut off by such a move, and its rest is yet to come.
+    [[nodiscard]] bool awaits_rest(group_sequence s) const noexcept { return next_ == s && !groups_.contains(s); }
 
     /// The first `bytes` of the piece that next() returned have been consumed.
     void consume(std::size_t bytes) {
@@ -159,7 +168,7 @@ public:
     [[nodiscard]] std::optional<track_position> position() const {
         if (stopped_at_ || !next_) return stopped_at_;
         const auto found = groups_.find(*next_);
-        const auto before = options_.start == next_ ? options_.skip : 0;
+        const auto before = resume_ && resume_->sequence == *next_ ? resume_->bytes : 0;
         return track_position{*next_, std::max(before, found != groups_.end() ? found->second.read : 0)};
     }
     /// Payload that has arrived and is not consumed yet, in bytes.
@@ -259,7 +268,7 @@ private:
         // A FIN at the Group End was the end if nothing has followed it, unless another error says otherwise.
         const bool was_ending = std::exchange(end_at_, std::nullopt).has_value();
         const bool was_end = was_ending && (!answered_ || e.code == app_error::cancel);
-        if (!e.finished && !was_end && !has_all()) return cut_off(e.code);
+        if (!e.finished && !was_end && !has_all()) return cut_groups(e.code), cut_off(e.code);
         // Some publishers end a subscription at its Group End: ask for the groups after it.
         const bool at_cap = cap_ && !end_ && !groups_.empty() && groups_.rbegin()->first == *cap_;
         const bool past_cap = cap_ && !end_ && next_ && *next_ > *cap_;
@@ -304,7 +313,7 @@ private:
         ahead_.group_opened(e.sequence, held_ == 0, now_);
         auto& made = groups_.try_emplace(e.sequence, e.group, std::move(log), is_shared).first->second;
         if (is_shared) hold(made, made.cursor.unread()), drop_evicted();
-        if (e.sequence == options_.start && restarts_ == 0) made.skip = options_.skip;
+        if (resume_ && e.sequence == resume_->sequence) made.skip = resume_->bytes;
         if (options_.mode == reading::live && groups_.size() > read_ahead::groups_max) keep_newest();
         // Until the publisher reports its start, the first group serves as the bound.
         if (options_.mode == reading::complete && !next_ && !cap_) {
@@ -335,7 +344,7 @@ private:
         if (!is_ours(e.subscription)) return;
         const auto found = groups_.find(e.sequence);
         if (found == groups_.end() || found->second.id != e.group) return;
-        if (!e.complete) return drop(found, e.code);
+        if (!e.complete) return moving_ ? suspend(found) : drop(found, e.code);
         auto& g = found->second;
         g.is_shared ? static_cast<void>(g.size = g.log->size()) : static_cast<void>(g.log->finish());
         g.complete = true;
@@ -364,32 +373,16 @@ private:
     [[nodiscard]] bool awaits_successor() const noexcept { return cut_ && !subscription_; }
     void note_answer() {
         answered_ = true;
-        if (std::exchange(cut_, std::nullopt)) stopped_at_.reset();
+        if (!std::exchange(cut_, std::nullopt)) return;
+        stopped_at_.reset();
+        moving_ = false;
     }
-    void cut_off(app_error code) {
-        // A publisher that never answered has refused, unless another has replaced it since.
-        const bool was_there = answered_ || announced_again_;
-        if (options_.follow <= duration{} || failed_ || (!was_there && !cut_)) {
-            failed_ = code;
-            return;
-        }
-        if (!cut_ || was_there) follow_until_ = now_ + options_.follow;
-        if (!cut_) cut_ = code;
-        // At once, but with a delay for a peer that keeps cutting off what it has accepted.
-        retry_at_ = std::max(now_, retry_at_ + retry_delay);
-        watch_gap();
-        resubscribe();
-    }
-    /// Subscribes to the successor, once it is announced and everything from its predecessor has been read.
-    void resubscribe() {
-        if (!awaits_successor() || !is_announced() || now_ < retry_at_ || !groups_.empty()) return;
-        stopped_at_ = position();
-        next_.reset(), reading_.reset(), cap_.reset(), end_.reset(), gap_until_.reset();
-        losses_.clear();
-        ++restarts_;
-        retry_at_ = now_;
-        if (!subscribe()) failed_ = std::exchange(cut_, std::nullopt);
-    }
+    // impl/track_reader_successor.hpp
+    void cut_groups(app_error code);
+    void cut_off(app_error code);
+    void resubscribe();
+    void suspend(typename std::map<group_sequence, arriving>::iterator at);
+    void pass_awaited();
 
     // Gaps and losses.
 
@@ -422,7 +415,7 @@ private:
             return true;
         }
         // After a clean end, what is missing and was not reported was never sent.
-        return (ended_ || awaits_successor()) && skip_to_first(false);
+        return (ended_ || (awaits_successor() && !moving_)) && skip_to_first(false);
     }
     bool skip_to_first(bool cut_current) {
         if (cut_current)
@@ -474,6 +467,7 @@ private:
     std::optional<group_sequence> end_;
     std::optional<group_sequence> last_complete_;
     std::optional<track_position> stopped_at_; ///< The first loss since the last consume().
+    std::optional<track_position> resume_;     ///< What is read already of the group at which we began.
     std::map<group_sequence, arriving> groups_;
     std::optional<group_sequence> requested_start_; ///< The start of the last SUBSCRIBE.
     detail::losses losses_;
@@ -485,6 +479,7 @@ private:
     bool announced_again_ = false;  ///< It was announced since the last SUBSCRIBE.
     bool answered_ = false;         ///< The last SUBSCRIBE was answered.
     std::optional<app_error> cut_;
+    bool moving_ = false; ///< After expect_move(), until a successor has answered.
     time_point follow_until_{};
     time_point retry_at_{}; ///< When we subscribed to the last successor, or may to the next.
     std::uint64_t restarts_ = 0;
@@ -496,3 +491,5 @@ private:
 };
 
 } // namespace moqlite
+
+#include <moqlite/session/impl/track_reader_successor.hpp>
