@@ -139,6 +139,30 @@ TEST_CASE("names are relative to a peer's root, and nothing outside is visible",
     CHECK(stranger.heard() == list{"subscription_ended 0 unroutable"});
 }
 
+TEST_CASE("peers whose published names have roots of their own cannot meet or take names", "[relay][admission]") {
+    scene s;
+    auto& ann = s.join({.root = "here", .publish_root = "ann"});
+    auto& bob = s.join({.root = "here", .publish_root = "bob"});
+    auto& us = s.join();
+    for (auto* each : {&ann, &bob}) each->announce("call"), each->watch();
+    us.announce("here/call");
+    s.settle();
+    CHECK(s.r.stats().broadcasts == 3);
+    for (const auto* name : {"ann/call", "bob/call", "here/call"}) CHECK(s.r.broadcasts().find(name) != nullptr);
+    for (auto* each : {&ann, &bob}) CHECK(each->heard() == list{"broadcast_available 0 call hops 0 0"});
+    us.subscribe({"bob/call", "audio"});
+    ann.subscribe({"call", "video"});
+    s.settle();
+    CHECK(bob.heard() == list{"subscribe_requested 0 call audio priority 0 latency 0 ..", "groups_wanted 0 all"});
+    CHECK(ann.heard().empty());
+    CHECK(us.heard() == list{"subscribe_requested 0 here/call video priority 0 latency 0 ..", "groups_wanted 0 all"});
+    s.cut(bob);
+    s.settle();
+    CHECK(s.r.broadcasts().find("bob/call") == nullptr);
+    CHECK(s.r.broadcasts().find("ann/call") != nullptr);
+    CHECK(s.r.admit(s.arrive().key, {.publish_root = "\xff"}).error() == errc::bad_utf8);
+}
+
 TEST_CASE("a peer publishes and subscribes below its prefixes only", "[relay][admission]") {
     scene s;
     auto& camera = s.join({.root = "eu", .publish = {"cams"}, .subscribe = {}});

@@ -75,7 +75,8 @@ public:
         std::visit([&](const auto& what) { on(*p, what); }, e);
         needs_repair_ = before;
     }
-    /// Admits a peer, and starts watching its announcements.
+    /// Admits a peer, and starts watching its announcements. A server to which we connected needs it only to be limited
+    /// to `allowed`, before its first event.
     result<void> admit(std::uint64_t key, scope allowed);
     result<void> refuse(std::uint64_t key, app_error code = app_error::unauthorized, std::string_view reason = {});
     /// Removes a session after its session_closed has been handled, or after handling that failed for lack of memory:
@@ -166,6 +167,10 @@ private:
     // impl/relay_local.hpp: applications of this process
     void handle_local(time_point now);
     [[nodiscard]] static std::optional<request_id> known_request(peer&, const event&) noexcept;
+    static void watch_published(any_session& s) {
+        const scope& allowed = s.allowed();
+        if (!allowed.publish.empty()) static_cast<void>(s.watch_hidden(allowed.root_of_published()));
+    }
     // impl/relay_events.hpp: events of sessions
     void on(peer&, const setup_received&);
     void on(peer&, const broadcast_available&);
@@ -401,10 +406,8 @@ inline result<std::uint64_t> relay::add(
 inline result<void> relay::admit(std::uint64_t key, scope allowed) {
     any_session* s = session(key);
     if (s == nullptr) return errc::not_found;
-    const auto root = allowed.root;
-    const bool may_publish = !allowed.publish.empty();
     if (const auto admitted = s->admit(std::move(allowed)); !admitted) return admitted;
-    if (may_publish) static_cast<void>(s->watch_hidden(root));
+    if (s->side() == role::server) watch_published(*s);
     return {};
 }
 

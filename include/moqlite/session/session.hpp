@@ -129,7 +129,7 @@ public:
     // Commands: admission.
 
     /// Admits the peer; answers setup_received. errc::bad_utf8, name_too_long, too_many_segments: the root is invalid.
-    /// A client's session is admitted from the start.
+    /// A client's session is admitted from the start, to all; it may be limited before its first input.
     result<void> admit(scope allowed);
     /// Closes the session instead; `reason` is the text in CONNECTION_CLOSE or WT_CLOSE_SESSION.
     result<void> refuse(app_error code = app_error::unauthorized, std::string_view reason = {});
@@ -396,11 +396,16 @@ inline session::session(role side, version v, session_options options, time_poin
 inline result<void> session::admit(scope allowed) {
     if (!open()) return errc::closed;
     if (c_.admitted && c_.side == role::server) return errc::already_answered;
-    allowed.root = path::normalise(allowed.root);
     // Every announcement below the root carries the root to other peers.
-    if (!wire::is_utf8(allowed.root)) return errc::bad_utf8;
-    if (!c_.names.fits(allowed.root)) return errc::name_too_long;
-    if (path::segments(allowed.root) > c_.bounds.path_segments) return errc::too_many_segments;
+    const auto check = [&](std::string& root) {
+        root = path::normalise(root);
+        if (!wire::is_utf8(root)) return errc::bad_utf8;
+        if (!c_.names.fits(root)) return errc::name_too_long;
+        return path::segments(root) > c_.bounds.path_segments ? errc::too_many_segments : errc::ok;
+    };
+    if (const auto why = check(allowed.root); why != errc::ok) return why;
+    if (allowed.publish_root)
+        if (const auto why = check(*allowed.publish_root); why != errc::ok) return why;
     for (auto* prefixes : {&allowed.publish, &allowed.subscribe})
         for (auto& p : *prefixes) p = path::normalise(p);
     c_.names.allowed = std::move(allowed);

@@ -9,7 +9,7 @@ namespace moqlite {
 inline void relay::on(peer& p, const setup_received& e) {
     p.origin = e.origin;
     // A server that we connected to needs no admission; we watch its announcements.
-    if (p.session->side() == role::client) return static_cast<void>(p.session->watch_hidden(""));
+    if (p.session->side() == role::client) return watch_published(*p.session);
     notice(admission_wanted{p.key, std::string(e.path)});
 }
 

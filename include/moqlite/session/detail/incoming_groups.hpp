@@ -20,7 +20,7 @@ public:
     /// The returned id identifies the group in events.
     result<group_id> fetch(
         const track_ref& track, group_sequence sequence, moqlite::priority priority, const frame_range& frames) {
-        const auto broadcast = c_.names.relative(track.broadcast);
+        const auto broadcast = c_.names.relative_published(track.broadcast);
         if (!broadcast) return errc::out_of_scope;
         const wire::lite::fetch message{
             c_.names.written_path(*broadcast), track.track, priority, sequence, frames.first, frames.last};

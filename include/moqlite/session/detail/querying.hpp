@@ -13,7 +13,7 @@ public:
 
     result<query_id> request_track(const track_ref& track) {
         if (!has_track_info(c_.dialect)) return errc::unsupported;
-        const auto broadcast = c_.names.relative(track.broadcast);
+        const auto broadcast = c_.names.relative_published(track.broadcast);
         if (!broadcast) return errc::out_of_scope;
         const wire::lite::track message{*broadcast, track.track};
         if (const auto why = c_.encodable(message); why != errc::ok) return why;

@@ -21,7 +21,7 @@ public:
     [[nodiscard]] incoming_groups& groups() noexcept { return groups_; }
 
     result<subscribe_id> subscribe(const track_ref& track, const subscribe_options& options) {
-        const auto broadcast = c_.names.relative(track.broadcast);
+        const auto broadcast = c_.names.relative_published(track.broadcast);
         if (!broadcast) return errc::out_of_scope;
         const wire::lite::subscribe message{
             subscriptions_.next_id(), c_.names.written_path(*broadcast), track.track, options};

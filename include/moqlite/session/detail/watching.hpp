@@ -51,7 +51,7 @@ public:
     explicit watching(context& c) noexcept : c_(c) {}
 
     result<watch_id> start(std::string_view prefix, bool hidden) {
-        const auto wanted = c_.names.relative(prefix);
+        const auto wanted = c_.names.relative_published(prefix);
         if (!wanted) return errc::out_of_scope;
         const wire::lite::announce_request message{
             c_.names.written_prefix(c_.names.asked_prefix(*wanted)), c_.origin, hidden};
@@ -113,7 +113,7 @@ public:
         if (ending_.empty()) return false;
         watch& w = *ending_.back();
         while (auto* first = w.live.first()) {
-            path::join(c_.names.allowed.root, shown(w, *first), c_.path_scratch);
+            path::join(c_.names.allowed.root_of_published(), shown(w, *first), c_.path_scratch);
             if (first->reported) c_.emit(broadcast_ended{w.id, c_.views.keep(c_.path_scratch)}); // Allocates first.
             forget(w, *first);
             if (!c_.events.empty()) return true;
@@ -135,7 +135,9 @@ public:
     void for_each_available(F&& f) {
         by_id_.for_each([&](std::uint64_t, watch& w) {
             w.live.for_each([&](const announced_path& each) {
-                if (each.reported) f(c_.names.whole(shown(w, each), c_.path_scratch));
+                if (!each.reported) return;
+                path::join(c_.names.allowed.root_of_published(), shown(w, each), c_.path_scratch);
+                f(c_.path_scratch);
             });
         });
     }
@@ -197,7 +199,7 @@ private:
         c_.emit(stream_rejected{w.stream->id, why});
         at->chain_known = false;
         if (!std::exchange(at->reported, false)) return errc::ok;
-        path::join(c_.names.allowed.root, at->name, c_.path_scratch);
+        path::join(c_.names.allowed.root_of_published(), at->name, c_.path_scratch);
         c_.emit(broadcast_ended{w.id, c_.views.keep(c_.path_scratch)});
         return errc::ok;
     }
@@ -218,7 +220,7 @@ private:
             return errc::ok;
         }
         if (at != nullptr && !has_announce_restart(c_.dialect)) return errc::duplicate_announce;
-        if (is_above(w, name)) path::join(c_.names.allowed.root, w.prefix, c_.path_scratch);
+        if (is_above(w, name)) path::join(c_.names.allowed.root_of_published(), w.prefix, c_.path_scratch);
         const bool usable = is_usable(w, m->hops);
         if (at == nullptr) {
             if (!usable) return count_initial(w), errc::ok;
@@ -279,7 +281,7 @@ private:
         if (outgrows(*at, hops)) return errc::too_many_announcements;
         keep_chain(w, *at, hops);
         if (at->refused) return errc::ok;
-        path::join(c_.names.allowed.root, at->name, c_.path_scratch);
+        path::join(c_.names.allowed.root_of_published(), at->name, c_.path_scratch);
         if (is_usable(w, hops))
             set_available(w, *at, m.cost);
         else if (std::exchange(at->reported, false))
@@ -358,7 +360,7 @@ private:
     errc name_of(const watch& w, std::string_view suffix, std::string& name) {
         path::normalise(suffix, normal_);
         name = path::join(w.asked, normal_);
-        path::join(c_.names.allowed.root, name, c_.path_scratch);
+        path::join(c_.names.allowed.root_of_published(), name, c_.path_scratch);
         if (!c_.names.fits(suffix)) return errc::name_too_long;
         // A name may be short enough while the whole name is not: it could not be announced to others.
         if (path::segments(c_.path_scratch) > c_.bounds.path_segments) return errc::too_many_segments;
@@ -379,7 +381,7 @@ private:
         // A route through ourselves is a loop.
         if (c_.origin != hop_id{} && std::find(hops_.begin(), hops_.end(), c_.origin) != hops_.end()) return false;
         if (path::has_wildcard(c_.path_scratch)) return false;
-        const auto name = c_.names.relative(c_.path_scratch);
+        const auto name = c_.names.relative_published(c_.path_scratch);
         if (!name || (!w.hidden && path::is_hidden(path::strip(*name, w.prefix).value_or(*name)))) return false;
         return wire_names::covered(c_.names.allowed.publish,
             *name); // Otherwise the peer may not publish it, and it is ignored.
@@ -399,7 +401,7 @@ private:
             broadcast_available{w.id, c_.views.keep(c_.path_scratch), c_.views.keep(hops_), known, said.plus(price)});
     }
     void set_ended(watch& w, announced_path& at) {
-        path::join(c_.names.allowed.root, shown(w, at), c_.path_scratch);
+        path::join(c_.names.allowed.root_of_published(), shown(w, at), c_.path_scratch);
         if (auto* above = at.reported ? covering(w, at) : nullptr; above != nullptr) {
             at.reported = false;
             above->reported = true; // It replaces the nearer one.
@@ -432,7 +434,7 @@ private:
     [[nodiscard]] bool is_full() const noexcept { return announced_ >= c_.bounds.announcements || is_full_of_bytes(); }
     [[nodiscard]] bool is_full_of_bytes() const noexcept { return announced_bytes_ >= c_.bounds.announced_bytes; }
     [[nodiscard]] std::size_t weight(const announced_path& at) const noexcept {
-        return c_.names.allowed.root.size() + at.name.size() + at.chain.size() * sizeof(hop_id);
+        return c_.names.allowed.root_of_published().size() + at.name.size() + at.chain.size() * sizeof(hop_id);
     }
     announced_path& remember(watch& w, std::string name) {
         auto& at = w.live.make(std::move(name));

@@ -67,6 +67,10 @@ struct wire_names {
         }
         return path::strip(whole_path, allowed.root);
     }
+    /// The same for what the peer publishes.
+    [[nodiscard]] std::optional<std::string_view> relative_published(std::string_view whole_path) const noexcept {
+        return path::strip(whole_path, allowed.root_of_published());
+    }
     /// True if one of `prefixes` is a prefix of `name`; all are relative to the root.
     [[nodiscard]] static bool covered(const std::vector<std::string>& prefixes, std::string_view name) noexcept {
         for (const auto& p : prefixes)
