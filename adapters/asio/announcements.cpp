@@ -6,10 +6,10 @@ namespace moqlite::asio {
 
 namespace detail {
 
-announcements_state::announcements_state(std::shared_ptr<origin_state> of, std::string_view prefix)
-    : of_(std::move(of)) {
+announcements_state::announcements_state(std::shared_ptr<origin_state> of, std::string_view prefix, std::string root)
+    : of_(std::move(of)), root_(std::move(root)) {
     of_->add(static_cast<waiter&>(*this));
-    const auto watch = of_->reading().watch(prefix);
+    const auto watch = of_->reading().watch(path::join(root_, path::normalise(prefix)));
     if (!watch) return;
     watch_ = *watch;
     of_->add(*watch, *this);
@@ -17,6 +17,7 @@ announcements_state::announcements_state(std::shared_ptr<origin_state> of, std::
 }
 
 void announcements_state::handle(announcement what) {
+    if (const auto shown = path::strip(what.path, root_); shown && !root_.empty()) what.path = std::string(*shown);
     if (!what.available && !known_.contains(what.path))
         changes_.erase(what.path); // It has come and gone unread.
     else

@@ -1,6 +1,6 @@
 #include "detail/client_line.hpp"
+#include "detail/client_state.hpp"
 #include "detail/connect_error.hpp"
-#include "detail/session_state.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 #include <moqlite/asio/client.hpp>
@@ -20,15 +20,6 @@ namespace detail {
 
 namespace {
 
-constexpr duration first_pause = std::chrono::milliseconds{100};
-constexpr duration longest_pause = std::chrono::seconds{5};
-
-std::vector<std::string> default_protocols() {
-    std::vector<std::string> all;
-    for (const auto v : default_versions) all.emplace_back(alpn(v));
-    return all;
-}
-
 /// The error that a caller can act upon; the log has the whole text.
 error_code connect_failure(const link::closed& how) {
     if (how.is_refusal()) return boost::asio::error::connection_refused;
@@ -42,91 +33,27 @@ error_code connect_failure(const link::closed& how) {
 
 } // namespace
 
-class client_state final : public std::enable_shared_from_this<client_state>, public waiter {
-public:
-    client_state(std::shared_ptr<origin_state> of, client_options o) : of_(std::move(of)), options_(std::move(o)) {
-        if (options_.protocols.empty()) options_.protocols = default_protocols();
-        of_->add(static_cast<waiter&>(*this));
-    }
+client_state::client_state(std::shared_ptr<origin_state> of, client_options o)
+    : of_(std::move(of)), options_(std::move(o)) {
+    if (options_.protocols.empty())
+        for (const auto v : default_versions) options_.protocols.emplace_back(alpn(v));
+    of_->add(static_cast<waiter&>(*this));
+}
 
-    void connect(const std::string& text, const connect_request& how, completion<session> done);
-    void shutdown(completion<> done);
-    void end() noexcept {
-        is_over_ = true;
-        for (const auto& a : std::exchange(attempts_, {})) {
-            a->timer.cancel();
-            a->done.abort();
-            if (a->replaced) a->replaced->end(boost::asio::error::operation_aborted);
-        }
-        stopping_.abort();
-        transport_.reset();
-    }
-    void abandon(dropped_handlers& dropped) override {
-        for (const auto& a : attempts_) a->done.drop(dropped);
-        stopping_.drop(dropped);
-    }
-    [[nodiscard]] const boost::asio::any_io_executor& executor() const noexcept { return of_->executor(); }
-
-private:
-    struct attempt {
-        explicit attempt(const boost::asio::any_io_executor& on) : timer(on) {}
-        url where;
-        connect_request how;
-        completion<session> done;
-        boost::asio::steady_timer timer;
-        unsigned dials = 0;                        ///< Only the last one counts.
-        std::shared_ptr<session_state> replaced{}; ///< It is to go on by another session, until
-        time_point give_up_at{};                   ///< this time,
-        duration pause = first_pause;              ///< after pauses of about this length.
-    };
-    using attempt_ref = std::shared_ptr<attempt>;
-
-    /// How a session came to be: one that ends soon was no success, and its successor goes on with the pauses.
-    struct origin_of {
-        time_point since{};
-        std::optional<time_point> give_up_at{};
-        duration pause = first_pause;
-    };
-
-    [[nodiscard]] std::optional<tls> trusted(std::string& why);
-    void dial(const attempt_ref&);
-    void limit(const attempt_ref&);
-    std::unique_ptr<link::handler> connected(const attempt_ref&, link::connection&, time_point now);
-    void answer(const attempt_ref& a, error_code error, session s = {}) {
-        if (attempts_.erase(a) == 0) return;
-        a->timer.cancel();
-        std::exchange(a->done, {})(error, std::move(s));
-    }
-    void failed(const attempt_ref& a, const link::closed& how) {
-        if (!attempts_.contains(a)) return;
-        if (a->replaced) return again(a);
-        of_->log(link::log_level::warning,
-            "cannot connect to " + a->where.text + ": " + connect_error(a->where, options_.protocols, how));
-        answer(a, connect_failure(how));
-    }
-
-    // Another session in place of one that was lost, or that asked for it.
-    bool replace(const url& where, const connect_request&, const std::shared_ptr<session_state>&, const origin_of&);
-    void again(const attempt_ref&);
-    void keep(const url& where, const connect_request&, const std::shared_ptr<session_state>&, const origin_of&);
-
-    std::shared_ptr<origin_state> of_;
-    client_options options_;
-    std::optional<tls> tls_;
-    std::unique_ptr<quic_client> transport_;
-    std::set<attempt_ref> attempts_;
-    completion<> stopping_;
-    bool is_stopping_ = false;
-    std::minstd_rand random_{std::random_device{}()};
-    bool is_over_ = false;
-};
+void client_state::failed(const attempt_ref& a, const link::closed& how) {
+    if (!attempts_.contains(a)) return;
+    if (a->replaced) return again(a);
+    of_->log(link::log_level::warning,
+        "cannot connect to " + a->where.text + ": " + connect_error(a->where, options_.protocols, how));
+    answer(a, connect_failure(how));
+}
 
 std::optional<tls> client_state::trusted(std::string& why) {
-    if (!tls_) tls_ = tls::client(options_.trusted, why);
+    if (!tls_) tls_ = tls::client({.whom = options_.trusted, .who = options_.who}, why);
     return tls_;
 }
 
-void client_state::shutdown(completion<> done) {
+void client_state::shutdown(std::string_view reason, completion<> done) {
     if (std::exchange(is_stopping_, true)) return done(make_error(errc::too_many_requests));
     for (const auto& a : std::exchange(attempts_, {})) {
         a->timer.cancel();
@@ -135,13 +62,14 @@ void client_state::shutdown(completion<> done) {
     }
     if (!transport_) return done({});
     stopping_ = std::move(done);
-    transport_->shutdown(app_error::cancel, {}, farewell_time, [weak = weak_from_this()] {
+    transport_->shutdown(app_error::cancel, reason, farewell_time, [weak = weak_from_this()] {
         const auto here = weak.lock();
         if (here && here->stopping_) std::exchange(here->stopping_, {})({});
     });
 }
 
-void client_state::connect(const std::string& text, const connect_request& how, completion<session> done) {
+void client_state::connect(
+    const std::string& text, const connect_request& how, completion<session> done, admit_function admit) {
     if (is_stopping_) return done(make_error(errc::closed), {});
     std::string why;
     const auto where = parse_url(text, why);
@@ -153,6 +81,7 @@ void client_state::connect(const std::string& text, const connect_request& how, 
     a->where = *where;
     a->how = how;
     a->done = std::move(done);
+    a->admit = std::move(admit);
     a->done.on_cancel([weak = weak_from_this(), a] {
         if (const auto here = weak.lock()) here->answer(a, boost::asio::error::operation_aborted);
     });
@@ -230,13 +159,17 @@ std::unique_ptr<link::handler> client_state::connected(const attempt_ref& a, lin
         return nullptr;
     }
     state->path = a->where.path;
+    if (a->admit && !a->admit(state)) {
+        answer(a, make_error(errc::unauthorized));
+        return made; // It carries the code with which it was closed.
+    }
     if (auto* old = a->replaced ? of_->relay().session(before) : nullptr) old->close(app_error::cancel, "moved");
     keep(a->where, a->how, state, {now, a->replaced ? std::optional{a->give_up_at} : std::nullopt, a->pause});
     if (a->replaced) {
         attempts_.erase(a);
         a->timer.cancel();
     } else {
-        answer(a, {}, session{state, true});
+        answer(a, {}, session{state, !a->admit});
     }
     of_->wake();
     return made;
@@ -323,7 +256,7 @@ client::~client() {
 }
 
 void client::shutdown(const std::shared_ptr<detail::client_state>& state, detail::completion<>::handler handler) {
-    state->shutdown({std::move(handler), state->executor()});
+    state->shutdown({}, {std::move(handler), state->executor()});
 }
 
 void client::connect(const std::shared_ptr<detail::client_state>& state, const std::string& url,

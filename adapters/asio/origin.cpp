@@ -210,6 +210,8 @@ broadcast origin::publish(std::string_view path) {
     return broadcast{std::make_shared<detail::broadcast_state>(detail::required(state_), path::normalise(path))};
 }
 
+std::vector<std::string> origin::published() const { return state_->published_below({}); }
+
 broadcast origin::on_demand(std::string_view prefix, std::function<void(track_request)> make) {
     if (!make) throw boost::system::system_error{make_error(errc::invalid_argument), "no handler"};
     auto made = std::make_shared<detail::broadcast_state>(detail::required(state_), path::normalise(prefix));

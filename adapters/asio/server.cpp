@@ -1,5 +1,5 @@
 #include "detail/client_line.hpp"
-#include "detail/session_state.hpp"
+#include "detail/server_state.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 #include <exception>
@@ -53,60 +53,6 @@ namespace {
 
 } // namespace
 
-class server_state final : public std::enable_shared_from_this<server_state>, public waiter {
-public:
-    server_state(std::shared_ptr<origin_state> of, server_options o);
-
-    [[nodiscard]] const boost::asio::any_io_executor& executor() const noexcept { return of_->executor(); }
-    [[nodiscard]] error_code listen(std::string_view where);
-    void serve(const std::string& where, completion<> done);
-    void shutdown(duration grace, const std::string& uri, completion<> done);
-    void close(app_error code, std::string_view reason);
-    void end() noexcept;
-    void abandon(dropped_handlers& dropped) override {
-        serving_.drop(dropped);
-        for (auto& done : stopping_) done.drop(dropped);
-    }
-
-    [[nodiscard]] std::vector<std::string> addresses() const {
-        std::vector<std::string> all;
-        for (const auto& s : sockets_) all.push_back(to_string(s->local_address()));
-        return all;
-    }
-    [[nodiscard]] std::string fingerprint() const {
-        return has_certificate_ ? certificates_.current().fingerprint : "";
-    }
-    [[nodiscard]] std::size_t sessions() const noexcept { return sessions_.size(); }
-
-    std::function<admission_answer(const admission&)> decide;
-    std::function<void(session)> on_session;
-
-private:
-    [[nodiscard]] std::unique_ptr<link::handler> accept(
-        link::connection&, time_point now, std::string path, std::optional<http_headers> request);
-    [[nodiscard]] link::accept_function accept_webtransport(bool loopback);
-    void asked(const std::shared_ptr<session_state>&, const std::string& path, const http_headers&);
-    void answer(const std::shared_ptr<session_state>&, const admission_answer&);
-    void session_ended(std::uint64_t key);
-    void close_all(app_error code, std::string_view reason);
-    void ended();
-    void watch_certificates();
-
-    std::shared_ptr<origin_state> of_;
-    server_options options_;
-    certificate_store certificates_;
-    boost::asio::steady_timer renewal_;
-    boost::asio::steady_timer grace_;
-    std::vector<std::unique_ptr<quic_server>> sockets_;
-    std::map<std::uint64_t, std::weak_ptr<session_state>> sessions_;
-    completion<> serving_;
-    std::vector<completion<>> stopping_;
-    bool has_certificate_ = false;
-    bool is_stopping_ = false;
-    bool is_closing_ = false;
-    bool is_stopped_ = false;
-};
-
 namespace {
 
 std::vector<std::string> accepted_protocols(const server_options& o) {
@@ -127,6 +73,7 @@ server_state::server_state(std::shared_ptr<origin_state> of, server_options o)
       certificates_(options_.tls.open(accepted_protocols(options_))),
       renewal_(of_->executor()),
       grace_(of_->executor()) {
+    if (options_.clients) certificates_.options({.clients = options_.clients});
     options_.protocols = accepted_protocols(options_);
     of_->add(static_cast<waiter&>(*this));
 }
@@ -242,6 +189,7 @@ void server_state::asked(
     const std::shared_ptr<session_state>& s, const std::string& path, const http_headers& headers) {
     s->path = path;
     const admission what{path, s->remote, s->is_webtransport, headers, s->tls};
+    if (on_asked) return on_asked(s, what);
     if (!decide) return answer(s, what.accept());
     // The user's code runs by itself; the session waits.
     boost::asio::post(executor(), [weak = weak_from_this(), s, what] {
@@ -309,7 +257,11 @@ void server_state::shutdown(duration grace, const std::string& uri, completion<>
     });
 }
 
-void server_state::close(app_error code, std::string_view reason) {
+void server_state::close(app_error code, std::string_view reason, completion<> done) {
+    if (done) {
+        if (is_stopped_) return done({});
+        stopping_.push_back(std::move(done));
+    }
     is_stopping_ = true;
     close_all(code, reason);
 }
@@ -364,7 +316,14 @@ server_identity server_identity::generated(std::vector<std::string> names) {
     return out;
 }
 
+server_identity server_identity::of(identity who) {
+    server_identity out;
+    out.fixed_ = std::move(who);
+    return out;
+}
+
 certificate_store server_identity::open(std::vector<std::string> alpn) const {
+    if (fixed_) return certificate_store::fixed(*fixed_, std::move(alpn));
     return names_.empty() ? certificate_store::reading(chain_, key_, std::move(alpn))
                           : certificate_store::generating(names_, std::move(alpn));
 }

@@ -49,16 +49,29 @@ session_stats session::stats() const {
 const link::tls_facts& session::tls() const noexcept { return state_ ? state_->tls : no_tls; }
 const std::string& session::local() const noexcept { return state_ ? state_->local : none; }
 
+asio::announcements session::announcements(std::string_view prefix) const {
+    return asio::announcements{std::make_shared<detail::announcements_state>(state_->of(), prefix, state_->read_root)};
+}
+
+namespace {
+
+track_name below(const detail::session_state& s, const track_name& track) {
+    return {path::join(s.read_root, path::normalise(track.broadcast)), track.track};
+}
+
+} // namespace
+
 void session::subscribe(const std::shared_ptr<detail::session_state>& state, const track_name& track,
     const subscribe_request& how, detail::completion<track_reader>::handler handler) {
-    const auto reader = std::make_shared<detail::reader_state>(state->of(), track, how);
+    const auto reader = std::make_shared<detail::reader_state>(state->of(), below(*state, track), how);
     reader->start({std::move(handler), state->executor()});
     state->add(reader);
 }
 
 void session::fetch(const std::shared_ptr<detail::session_state>& state, const track_name& track, group_sequence group,
     detail::completion<group_reader>::handler handler) {
-    if (const auto fetching = detail::fetch(state->of(), track, group, std::move(handler))) state->add(fetching);
+    if (const auto fetching = detail::fetch(state->of(), below(*state, track), group, std::move(handler)))
+        state->add(fetching);
 }
 
 void session::closed(const std::shared_ptr<detail::session_state>& state, detail::completion<>::handler handler) {

@@ -24,6 +24,12 @@ certificate_store certificate_store::reading(
     return made;
 }
 
+certificate_store certificate_store::fixed(identity who, std::vector<std::string> alpn) {
+    certificate_store made{std::move(alpn)};
+    made.fixed_ = std::move(who);
+    return made;
+}
+
 void certificate_store::options(tls_server_options o) {
     o.alpn = std::move(options_.alpn);
     options_ = std::move(o);
@@ -32,6 +38,7 @@ void certificate_store::options(tls_server_options o) {
 certificate_store::outcome certificate_store::load(wall_time now, std::string& why) {
     last_error_.clear();
     unsettled_.reset();
+    if (fixed_) return take(fixed_, why);
     const bool from_files = !chain_file_.empty();
     return take(
         from_files ? load_identity(chain_file_, key_file_, why) : generate_identity({.names = names_, .now = now}, why),
@@ -39,6 +46,7 @@ certificate_store::outcome certificate_store::load(wall_time now, std::string& w
 }
 
 certificate_store::outcome certificate_store::refresh(wall_time now, std::string& why) {
+    if (fixed_) return outcome::same;
     if (chain_file_.empty())
         return is_due(now) ? take(generate_identity({.names = names_, .now = now}, why), why) : outcome::same;
     auto found = load_identity(chain_file_, key_file_, why);

@@ -17,6 +17,7 @@
 #include <string_view>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 namespace moqlite::asio::detail {
 
@@ -96,6 +97,13 @@ public:
     // Publishing (publishing.cpp).
 
     void announce(const std::string& path);
+    /// What is published below `root`, without it.
+    [[nodiscard]] std::vector<std::string> published_below(std::string_view root) const {
+        std::vector<std::string> all;
+        for (const auto& [path, times] : announced_)
+            if (const auto shown = path::strip(path, root)) all.emplace_back(*shown);
+        return all;
+    }
     void unannounce(const std::string& path);
     void add(writer_state&);
     void remove(writer_state&) noexcept;

@@ -150,7 +150,8 @@ std::shared_ptr<fetch_state> fetch(const std::shared_ptr<origin_state>& of, cons
 
 class announcements_state final : public waiter {
 public:
-    announcements_state(std::shared_ptr<origin_state> of, std::string_view prefix);
+    /// `root` is in front of the prefix and the names, and not shown.
+    announcements_state(std::shared_ptr<origin_state> of, std::string_view prefix, std::string root = {});
     ~announcements_state() { leave(); }
     announcements_state(const announcements_state&) = delete;
     announcements_state& operator=(const announcements_state&) = delete;
@@ -164,6 +165,7 @@ public:
 private:
     void check();
     std::shared_ptr<origin_state> of_;
+    std::string root_;
     std::optional<watch_id> watch_;
     std::map<std::string, announcement> changes_; ///< By path: one each.
     std::set<std::string> known_;                 ///< Broadcasts that our user knows to be available.

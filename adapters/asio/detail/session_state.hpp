@@ -101,6 +101,7 @@ public:
 
     std::uint64_t key = 0;
     std::string protocol, path, remote, local;
+    std::string read_root; ///< In front of the names that are read from this peer alone.
     link::tls_facts tls;
     bool is_webtransport = false;
     /// A server's: answers admission_wanted, and counts.
@@ -112,6 +113,8 @@ public:
     std::function<void(const std::string& uri)> on_goaway;
     [[nodiscard]] bool is_closing() const noexcept { return closing_; }
     [[nodiscard]] bool is_open() const noexcept { return !how_; }
+    /// Its end; nullopt: it is open.
+    [[nodiscard]] const std::optional<error_code>& how() const noexcept { return how_; }
 
 private:
     void end_probes(error_code how);

@@ -13,8 +13,8 @@ struct scope {
     std::string root;
     std::vector<std::string> publish{""};
     std::vector<std::string> subscribe{""};
-    /// The root of what the peer publishes, if not `root`: peers with roots of their own cannot take each other's names,
-    /// nor ours.
+    /// The root of what the peer publishes, if not `root`: peers with roots of their own cannot take each other's
+    /// names, nor ours.
     std::optional<std::string> publish_root{};
 
     [[nodiscard]] const std::string& root_of_published() const noexcept { return publish_root ? *publish_root : root; }

@@ -11,6 +11,7 @@
 #include <moqlite/asio/origin.hpp>
 #include <moqlite/asio/session.hpp>
 #include <moqlite/asio/tls.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,7 @@ class client_state;
 
 struct client_options {
     trust trusted = trust::system_roots(); ///< Which servers to trust.
+    std::optional<identity> who{};         ///< Our certificate, for a server that asks.
     std::vector<std::string> protocols{};  ///< Offered, preferred first; empty: all stable versions.
     options transport{};                   ///< Of the socket. before_pump is not used.
 };

@@ -19,6 +19,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace moqlite::asio {
 
@@ -43,6 +44,9 @@ public:
     /// Announces a broadcast while the handle lives. errc::invalid_argument and others of session::announce() are
     /// thrown as boost::system::system_error: the name is the program's.
     [[nodiscard]] broadcast publish(std::string_view path);
+
+    /// The paths that are published here, on_demand() prefixes among them.
+    [[nodiscard]] std::vector<std::string> published() const;
 
     /// `make` is called when somebody subscribes to a track at or below `prefix` that has no writer. The prefix is
     /// announced, as a broadcast that covers all below it. A later handler of the prefix takes the place of this one;

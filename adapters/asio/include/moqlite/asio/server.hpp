@@ -34,16 +34,21 @@ public:
     /// Self-signed, for these names, and renewed in time: for development. Clients pin server::fingerprint().
     [[nodiscard]] static server_identity generated(std::vector<std::string> names = {"localhost", "127.0.0.1", "::1"});
 
+    /// A certificate in memory, which is not renewed.
+    [[nodiscard]] static server_identity of(identity who);
+
     [[nodiscard]] certificate_store open(std::vector<std::string> alpn) const;
 
 private:
     std::string chain_, key_;
+    std::optional<identity> fixed_;
     std::vector<std::string> names_;
 };
 
 struct server_options {
     server_identity tls = server_identity::generated();
-    std::vector<std::string> protocols{}; ///< Accepted; empty: all stable versions.
+    std::optional<client_authentication> clients{}; ///< Ask clients for a certificate (mutual TLS).
+    std::vector<std::string> protocols{};           ///< Accepted; empty: all stable versions.
     /// Origins of pages that may connect by WebTransport, "*" for all; empty: pages of our own host.
     std::vector<std::string> allow_origin{};
     http_function http{}; ///< Answers HTTP/3 requests that are not for sessions; null: 404, and 405 for other methods.

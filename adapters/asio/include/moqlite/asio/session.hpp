@@ -63,9 +63,7 @@ public:
                 fetch(state, track, group_sequence{group}, std::move(handler));
             });
     }
-    [[nodiscard]] asio::announcements announcements(std::string_view prefix = {}) const {
-        return origin().announcements(prefix);
-    }
+    [[nodiscard]] asio::announcements announcements(std::string_view prefix = {}) const;
 
     /// Asks the peer for its measurements of the path to us; a `target` (bits a second) tells it how much we would
     /// like, and replaces that of an earlier call. Publishers by moq-rs end a probe that has a target.
@@ -108,6 +106,7 @@ public:
 
 private:
     friend class server;
+    friend class peers;
     static void subscribe(const std::shared_ptr<detail::session_state>&, const track_name&, const subscribe_request&,
         detail::completion<track_reader>::handler);
     static void fetch(const std::shared_ptr<detail::session_state>&, const track_name&, group_sequence,

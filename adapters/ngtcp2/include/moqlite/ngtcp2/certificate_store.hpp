@@ -26,6 +26,8 @@ public:
     /// PEM files, as load_identity() takes them.
     [[nodiscard]] static certificate_store reading(
         std::string chain_file, std::string key_file, std::vector<std::string> alpn);
+    /// Always this one, also when it has expired: for peers that are known by its fingerprint.
+    [[nodiscard]] static certificate_store fixed(identity who, std::vector<std::string> alpn);
     /// The other options of its configurations, before load(); `alpn` and `who` are not used.
     void options(tls_server_options);
 
@@ -49,6 +51,7 @@ private:
 
     std::vector<std::string> names_; ///< Empty: files.
     std::string chain_file_, key_file_;
+    std::optional<identity> fixed_;
     tls_server_options options_; ///< Without the certificate.
     std::optional<certificate> current_, previous_;
     std::optional<identity> unsettled_; ///< The content of the files when last read.

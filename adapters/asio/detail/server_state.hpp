@@ -1,0 +1,76 @@
+// A server: its sockets, its certificate, and its sessions.
+#pragma once
+
+#include "session_state.hpp"
+
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <moqlite/asio/quic_server.hpp>
+#include <moqlite/asio/server.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace moqlite::asio::detail {
+
+class server_state final : public std::enable_shared_from_this<server_state>, public waiter {
+public:
+    server_state(std::shared_ptr<origin_state> of, server_options o);
+
+    [[nodiscard]] const boost::asio::any_io_executor& executor() const noexcept { return of_->executor(); }
+    [[nodiscard]] error_code listen(std::string_view where);
+    void serve(const std::string& where, completion<> done);
+    void shutdown(duration grace, const std::string& uri, completion<> done);
+    void close(app_error code, std::string_view reason, completion<> done = {});
+    void answer(const std::shared_ptr<session_state>&, const admission_answer&);
+    void end() noexcept;
+    void abandon(dropped_handlers& dropped) override {
+        serving_.drop(dropped);
+        for (auto& done : stopping_) done.drop(dropped);
+    }
+
+    [[nodiscard]] std::vector<std::string> addresses() const {
+        std::vector<std::string> all;
+        for (const auto& s : sockets_) all.push_back(to_string(s->local_address()));
+        return all;
+    }
+    [[nodiscard]] std::string fingerprint() const {
+        return has_certificate_ ? certificates_.current().fingerprint : "";
+    }
+    [[nodiscard]] std::size_t sessions() const noexcept { return sessions_.size(); }
+
+    std::function<admission_answer(const admission&)> decide;
+    std::function<void(session)> on_session;
+    /// Takes each peer that asks, instead of `decide`, and is to answer() in its time.
+    std::function<void(const std::shared_ptr<session_state>&, const admission&)> on_asked;
+
+private:
+    [[nodiscard]] std::unique_ptr<link::handler> accept(
+        link::connection&, time_point now, std::string path, std::optional<http_headers> request);
+    [[nodiscard]] link::accept_function accept_webtransport(bool loopback);
+    void asked(const std::shared_ptr<session_state>&, const std::string& path, const http_headers&);
+    void session_ended(std::uint64_t key);
+    void close_all(app_error code, std::string_view reason);
+    void ended();
+    void watch_certificates();
+
+    std::shared_ptr<origin_state> of_;
+    server_options options_;
+    certificate_store certificates_;
+    boost::asio::steady_timer renewal_;
+    boost::asio::steady_timer grace_;
+    std::vector<std::unique_ptr<quic_server>> sockets_;
+    std::map<std::uint64_t, std::weak_ptr<session_state>> sessions_;
+    completion<> serving_;
+    std::vector<completion<>> stopping_;
+    bool has_certificate_ = false;
+    bool is_stopping_ = false;
+    bool is_closing_ = false;
+    bool is_stopped_ = false;
+};
+
+} // namespace moqlite::asio::detail
