@@ -2,7 +2,6 @@
 #include "detail/peers_state.hpp"
 
 #include <algorithm>
-#include <boost/asio/bind_cancellation_slot.hpp>
 #include <cctype>
 #include <moqlite/asio/error.hpp>
 #include <moqlite/asio/url.hpp>
@@ -69,15 +68,13 @@ void peers_state::wait_for(const std::string& address, const peer_request& how, 
 }
 
 void peers_state::start(const std::string& address, const std::string& url) {
-    auto& d = dials_.at(address);
-    d.stop = std::make_shared<boost::asio::cancellation_signal>();
-    auto ended = [weak = weak_from_this(), address, id = d.id, stop = d.stop](error_code error, const session&) {
+    const auto id = dials_.at(address).id;
+    auto ended = [weak = weak_from_this(), address, id](error_code error, const session&) {
         const auto here = weak.lock();
         if (here && error) here->failed(address, id, error);
     };
-    auto bound = boost::asio::bind_cancellation_slot(d.stop->slot(), std::move(ended));
-    client_->connect(url, {.timeout = no_timeout}, {std::move(bound), executor()},
-        [weak = weak_from_this(), address, id = d.id](const session_ref& by) {
+    client_->connect(url, {.timeout = no_timeout}, {std::move(ended), executor()},
+        [weak = weak_from_this(), address, id](const session_ref& by) {
             const auto here = weak.lock();
             return here && here->reached(address, id, by);
         });
@@ -102,17 +99,14 @@ void peers_state::failed(const std::string& address, std::uint64_t id, error_cod
     for (auto& [n, who] : callers) answer(std::move(who), error);
 }
 
-/// One caller waits no longer; without any the dial ends.
+/// One caller waits no longer; without any the dial is forgotten, and ends by itself.
 void peers_state::give_up(const std::string& address, std::uint64_t id, std::uint64_t n, error_code why) {
     const auto found = dials_.find(address);
     if (found == dials_.end() || found->second.id != id) return;
     auto who = found->second.callers.extract(n);
     if (who.empty()) return;
     answer(std::move(who.mapped()), why);
-    if (!found->second.callers.empty()) return;
-    const auto stop = found->second.stop;
-    forget_dial(address);
-    if (stop) stop->emit(boost::asio::cancellation_type::total);
+    if (found->second.callers.empty()) forget_dial(address);
 }
 
 /// The peer has dialled us meanwhile.
@@ -131,10 +125,7 @@ void peers_state::fulfil(const peer_key& key, const session_ref& with) {
         each = callers.erase(each);
     }
     wanted_.erase(key);
-    if (!callers.empty()) return;
-    const auto stop = found->second.stop;
-    forget_dial(address);
-    if (stop) stop->emit(boost::asio::cancellation_type::total);
+    if (callers.empty()) forget_dial(address);
 }
 
 scope peers_state::scope_of(const peer_key& key) const {
@@ -149,8 +140,13 @@ void peers_state::turn_away(const session_ref& by, app_error code, std::string_v
 /// Our dial has an answer, which has not been sent anything yet.
 bool peers_state::reached(const std::string& address, std::uint64_t id, const session_ref& by) {
     const auto found = dials_.find(address);
-    if (found == dials_.end() || found->second.id != id) return turn_away(by, app_error::cancel, {}), false;
     const peer_key key{by->tls.peer_fingerprint.empty() ? by->remote : by->tls.peer_fingerprint};
+    if (found == dials_.end() || found->second.id != id) { // Nobody waits for it any more.
+        if (!find(key)) return turn_away(by, app_error::cancel, {}), false;
+        // The peer may have seen it, and have closed another one for it: both ends settle by the same rule.
+        static_cast<void>(of_->relay().admit(by->key, scope_of(key)));
+        return join(key, by, true), true;
+    }
     auto callers = std::move(found->second.callers);
     forget_dial(address);
     bool is_wanted = false;

@@ -155,9 +155,11 @@ void peers_state::ended(const peer_key& key, const session_ref& which) {
     const auto code = remote_code(how);
     const bool superseded = code == static_cast<std::uint64_t>(connection_superseded);
     const bool lost = how && !code;
-    if (!superseded && !lost) return end(l, how); // The application of either side has ended the session.
-    if (choose(key, l) != nullptr) return settle(key, l);
-    superseded ? wait(key, l, how) : end(l, how);
+    if (choose(key, l) != nullptr) {
+        if (!superseded && !lost) l.last = how; // If it ends the session, the others end, too.
+        return settle(key, l);
+    }
+    superseded ? wait(key, l, how) : end(l, l.last.value_or(how));
 }
 
 /// The peer prefers a connection that we have not seen yet.

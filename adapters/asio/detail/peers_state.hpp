@@ -4,7 +4,6 @@
 #include "client_state.hpp"
 #include "server_state.hpp"
 
-#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cstdint>
 #include <deque>
@@ -109,6 +108,7 @@ private:
         session_ref session;
         std::vector<connection> connections; ///< In the order in which they came.
         std::set<std::string> addresses;     ///< At which it answered.
+        std::optional<error_code> last;      ///< How the peer has ended one of several connections.
         boost::asio::steady_timer timer;     ///< Of a spare connection, or until another one comes.
     };
     struct caller {
@@ -119,8 +119,6 @@ private:
     struct dial {
         std::uint64_t id = 0;
         std::map<std::uint64_t, caller> callers;
-        /// Outlives the handler that is bound to it.
-        std::shared_ptr<boost::asio::cancellation_signal> stop;
     };
 
     void stop_waiting(error_code);
