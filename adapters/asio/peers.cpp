@@ -102,24 +102,29 @@ peers::peers(boost::asio::any_io_executor on, peers_options o)
     state_->state->begin();
 }
 
-const peer_key& peers::key() const noexcept { return state_->state->own(); }
-error_code peers::listen(std::string_view where) { return state_->state->server().listen(where); }
-std::vector<std::string> peers::addresses() const { return state_->state->server().addresses(); }
-asio::origin peers::origin() const { return asio::origin{state_->state->of()}; }
+const peer_key& peers::key() const noexcept {
+    static const peer_key none;
+    return state_ ? state_->state->own() : none;
+}
+error_code peers::listen(std::string_view where) { return detail::required(state_)->state->server().listen(where); }
+std::vector<std::string> peers::addresses() const { return detail::required(state_)->state->server().addresses(); }
+asio::origin peers::origin() const { return asio::origin{detail::required(state_)->state->of()}; }
 
 session peers::find(const peer_key& peer) const {
-    auto found = state_->state->find(peer);
+    auto found = detail::required(state_)->state->find(peer);
     return found ? session{std::move(found), false} : session{};
 }
-std::vector<peer_key> peers::connected() const { return state_->state->connected(); }
+std::vector<peer_key> peers::connected() const { return detail::required(state_)->state->connected(); }
 peer_key peers::key_of(const session& s) { return peer_key{s.state_ ? s.state_->read_root : ""}; }
-incoming_peers peers::incoming() { return incoming_peers{state_->state->listen_for_peers()}; }
+incoming_peers peers::incoming() { return incoming_peers{detail::required(state_)->state->listen_for_peers()}; }
 
 broadcast peers::publish(std::string_view path) {
     return broadcast{std::make_shared<detail::broadcast_state>(
-        state_->state->of(), path::normalise(path), std::string{detail::here_root})};
+        detail::required(state_)->state->of(), path::normalise(path), std::string{detail::here_root})};
 }
-std::vector<std::string> peers::published() const { return state_->state->of()->published_below(detail::here_root); }
+std::vector<std::string> peers::published() const {
+    return detail::required(state_)->state->of()->published_below(detail::here_root);
+}
 
 void peers::connect(
     handle& h, const std::string& address, const peer_request& how, detail::completion<session>::handler handler) {

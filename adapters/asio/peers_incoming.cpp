@@ -167,20 +167,20 @@ void incoming_state::leave() {
 
 // Handles.
 
-const peer_key& incoming_peer::key() const noexcept { return state_->key; }
-const std::string& incoming_peer::remote() const noexcept { return state_->remote; }
-const std::string& incoming_peer::path() const noexcept { return state_->path; }
-const link::tls_facts& incoming_peer::tls() const noexcept { return state_->tls; }
-bool incoming_peer::is_accepted() const noexcept { return state_->session.lock() != nullptr; }
+const peer_key& incoming_peer::key() const { return detail::required(state_)->key; }
+const std::string& incoming_peer::remote() const { return detail::required(state_)->remote; }
+const std::string& incoming_peer::path() const { return detail::required(state_)->path; }
+const link::tls_facts& incoming_peer::tls() const { return detail::required(state_)->tls; }
+bool incoming_peer::is_accepted() const noexcept { return state_ && state_->session.lock() != nullptr; }
 
 session incoming_peer::accept() {
-    const auto here = state_->of.lock();
+    const auto here = state_ ? state_->of.lock() : nullptr;
     auto its = here ? here->accept(*state_) : nullptr;
     return its ? session{std::move(its), false} : session{};
 }
 
 void incoming_peer::reject() {
-    if (const auto here = state_->of.lock()) here->reject(*state_);
+    if (const auto here = state_ ? state_->of.lock() : nullptr) here->reject(*state_);
 }
 
 incoming_peers& incoming_peers::operator=(incoming_peers&& other) noexcept {

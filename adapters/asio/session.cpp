@@ -3,6 +3,10 @@
 #include "detail/writer_state.hpp"
 
 #include <boost/system/system_error.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <moqlite/asio/error.hpp>
+#include <moqlite/asio/peers.hpp>
 #include <moqlite/asio/session.hpp>
 
 namespace moqlite::asio {
@@ -50,7 +54,8 @@ const link::tls_facts& session::tls() const noexcept { return state_ ? state_->t
 const std::string& session::local() const noexcept { return state_ ? state_->local : none; }
 
 asio::announcements session::announcements(std::string_view prefix) const {
-    return asio::announcements{std::make_shared<detail::announcements_state>(state_->of(), prefix, state_->read_root)};
+    const auto& state = detail::required(state_);
+    return asio::announcements{std::make_shared<detail::announcements_state>(state->of(), prefix, state->read_root)};
 }
 
 namespace {
@@ -61,10 +66,53 @@ track_name below(const detail::session_state& s, const track_name& track) {
 
 } // namespace
 
+namespace {
+
+/// A subscription to a peer that has two connections for a moment: if the one that it waits on is closed in favour of
+/// the other, it is made again there.
+struct peer_subscription final : std::enable_shared_from_this<peer_subscription>, detail::waiter {
+    peer_subscription(std::shared_ptr<detail::session_state> s, track_name w, const subscribe_request& h)
+        : on(std::move(s)), what(std::move(w)), how(h) {
+        on->of()->add(static_cast<detail::waiter&>(*this));
+    }
+    void abandon(detail::dropped_handlers& dropped) override { done.drop(dropped); }
+    void start() {
+        const auto reader = std::make_shared<detail::reader_state>(on->of(), what, how);
+        auto handler = boost::asio::bind_cancellation_slot(stop.slot(), [self = shared_from_this()](
+                                                                            error_code error, track_reader got) {
+            const auto code = remote_code(error);
+            const bool moved = error == errc::closed || error == errc::transport_closed || error == errc::unroutable ||
+                               code == static_cast<std::uint64_t>(connection_superseded);
+            if (!moved || !self->on->is_open() || self->on->is_closing() || self->retries-- == 0)
+                return std::exchange(self->done, {})(error, std::move(got));
+            self->start();
+        });
+        reader->start({std::move(handler), on->executor()});
+        on->add(reader);
+    }
+    std::shared_ptr<detail::session_state> on;
+    track_name what;
+    subscribe_request how;
+    detail::completion<track_reader> done;
+    boost::asio::cancellation_signal stop;
+    unsigned retries = 4;
+};
+
+} // namespace
+
 void session::subscribe(const std::shared_ptr<detail::session_state>& state, const track_name& track,
     const subscribe_request& how, detail::completion<track_reader>::handler handler) {
-    const auto reader = std::make_shared<detail::reader_state>(state->of(), below(*state, track), how);
-    reader->start({std::move(handler), state->executor()});
+    detail::completion<track_reader> done{std::move(handler), state->executor()};
+    if (!state->read_root.empty()) {
+        const auto made = std::make_shared<peer_subscription>(state, below(*state, track), how);
+        made->done = std::move(done);
+        made->done.on_cancel([weak = std::weak_ptr{made}] {
+            if (const auto here = weak.lock()) here->stop.emit(boost::asio::cancellation_type::total);
+        });
+        return made->start();
+    }
+    const auto reader = std::make_shared<detail::reader_state>(state->of(), track, how);
+    reader->start(std::move(done));
     state->add(reader);
 }
 

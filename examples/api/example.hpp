@@ -39,8 +39,10 @@ inline void print(const moq::server& server) {
     std::cout << "MOQLITE_TRUST=" << server.fingerprint() << std::endl;
 }
 
-/// Runs until `what` has ended, or a signal asks to; then tells the client's peers. The exit code of main().
-inline int run(net::io_context& io, net::awaitable<void> what, moq::client* client = nullptr) {
+/// Runs until `what` has ended, or a signal asks to; then tells the peers of a client or of peers. The exit code of
+/// main().
+template <class Client = moq::client>
+int run(net::io_context& io, net::awaitable<void> what, Client* client = nullptr) {
     int code = 0;
     bool ending = false;
     net::signal_set signals{io, SIGINT, SIGTERM};

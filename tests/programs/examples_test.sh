@@ -72,6 +72,23 @@ for scheme in moqt https; do
     for each in ann watch clock relay; do ends "$each"; done
     rm ann_says bob_says
 
+    say "$scheme: two peers call each other"
+    start ann call 127.0.0.1:0 ann
+    until_true 10 has ann '^call me at ' || fail "ann does not listen"
+    at=$(sed -n 's/^call me at \([^ ]*\) .*/\1/p' ann.out)
+    key=$(sed -n 's/^call me at [^ ]* //p' ann.out)
+    start bob call 127.0.0.1:0 bob "$scheme://$at" "$key"
+    until_true 10 has bob 'says ann$' || fail "bob does not hear ann"
+    until_true 10 has ann 'says bob$' || fail "ann does not hear bob"
+    ends bob
+    ends ann
+    start ann call 127.0.0.1:0 ann
+    until_true 10 has ann '^call me at ' || fail "ann does not listen"
+    start eve call 127.0.0.1:0 eve "$scheme://$(sed -n 's/^call me at \([^ ]*\) .*/\1/p' ann.out)" "$key" # Of the ann who has left.
+    finished eve 1
+    said eve unauthorized
+    ends ann
+
     say "$scheme: an echo"
     serve echo echo 127.0.0.1:0
     start say echo "$scheme://$at" "is there anybody?"

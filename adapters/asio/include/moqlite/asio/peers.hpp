@@ -72,11 +72,11 @@ public:
     incoming_peer() = default;
     explicit incoming_peer(std::shared_ptr<detail::peer_arrival> state) noexcept : state_(std::move(state)) {}
 
-    [[nodiscard]] const peer_key& key() const noexcept;
-    [[nodiscard]] const std::string& remote() const noexcept;
+    [[nodiscard]] const peer_key& key() const;
+    [[nodiscard]] const std::string& remote() const;
     /// With the query, as the peer asked for it; names do not depend on it.
-    [[nodiscard]] const std::string& path() const noexcept;
-    [[nodiscard]] const link::tls_facts& tls() const noexcept;
+    [[nodiscard]] const std::string& path() const;
+    [[nodiscard]] const link::tls_facts& tls() const;
     /// We were dialling this peer, too, or another listener has accepted it.
     [[nodiscard]] bool is_accepted() const noexcept;
 
@@ -102,8 +102,8 @@ public:
     /// time: errc::too_many_requests.
     template <class Token = boost::asio::deferred_t>
     auto async_next(Token&& token = {}) {
-        return detail::initiate<std::optional<incoming_peer>>(
-            std::forward<Token>(token), [state = state_](auto handler) { next(state, std::move(handler)); });
+        return detail::initiate<std::optional<incoming_peer>>(std::forward<Token>(token), state_,
+            [](const auto& state, auto handler) { next(state, std::move(handler)); });
     }
     /// Peers that were skipped here since the last call: limits.undecided_peers waited already. The oldest of the
     /// address that has most of them goes first.
@@ -135,8 +135,9 @@ public:
     template <class Token = boost::asio::deferred_t>
     auto async_connect(std::string address, const peer_request& how, Token&& token = {}) {
         return detail::initiate<session>(
-            std::forward<Token>(token), [state = state_, address = std::move(address), how](
-                                            auto handler) { connect(*state, address, how, std::move(handler)); });
+            std::forward<Token>(token), state_, [address = std::move(address), how](const auto& state, auto handler) {
+                connect(*state, address, how, std::move(handler));
+            });
     }
     template <class Token = boost::asio::deferred_t>
         requires(!std::convertible_to<Token, peer_request>)
@@ -157,9 +158,9 @@ public:
     /// void(error_code, track_reader): as session::async_subscribe(); errc::not_found: there is no session with `from`.
     template <class Token = boost::asio::deferred_t>
     auto async_subscribe(peer_key from, track_name track, const subscribe_request& how, Token&& token = {}) {
-        return detail::initiate<track_reader>(
-            std::forward<Token>(token), [state = state_, from = std::move(from), track = std::move(track), how](
-                                            auto handler) { subscribe(*state, from, track, how, std::move(handler)); });
+        return detail::initiate<track_reader>(std::forward<Token>(token), state_,
+            [from = std::move(from), track = std::move(track), how](
+                const auto& state, auto handler) { subscribe(*state, from, track, how, std::move(handler)); });
     }
     template <class Token = boost::asio::deferred_t>
         requires(!std::convertible_to<Token, subscribe_request>)
@@ -171,8 +172,8 @@ public:
     /// half a second. Later sessions are refused, and connects are errc::closed. It may be called again.
     template <class Token = boost::asio::deferred_t>
     auto async_shutdown(Token&& token = {}) {
-        return detail::initiate<>(
-            std::forward<Token>(token), [state = state_](auto handler) { shutdown(*state, std::move(handler)); });
+        return detail::initiate<>(std::forward<Token>(token), state_,
+            [](const auto& state, auto handler) { shutdown(*state, std::move(handler)); });
     }
     /// What is published here is below "here" in it, and each peer's broadcasts are below its key.
     [[nodiscard]] asio::origin origin() const;
