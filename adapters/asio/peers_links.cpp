@@ -107,6 +107,7 @@ void peers_state::settle(const peer_key& key, link& l) {
     const auto on = best->on;
     const bool outbound = best->outbound;
     l.session->key = on->key;
+    l.session->alone(on->alone());
     l.session->protocol = on->protocol;
     l.session->path = on->path;
     l.session->remote = on->remote;

@@ -27,7 +27,7 @@ net::awaitable<void> speak(moq::track_writer voice, std::string name) {
         group.write("it is " + moq::now_text() + ", says " + name);
         group.finish();
         pause.expires_after(std::chrono::milliseconds{200});
-        co_await pause.async_wait();
+        co_await pause.async_wait(net::deferred);
     }
 }
 
@@ -36,7 +36,8 @@ net::awaitable<void> call(moq::peers& peers, std::string name, std::string addre
     auto me = peers.publish("call");
     net::co_spawn(here, speak(me.track("voice"), name), net::detached);
     net::co_spawn(here, answer(peers.incoming()), net::detached);
-    if (address.empty()) co_await net::steady_timer{here, net::steady_timer::time_point::max()}.async_wait();
+    net::steady_timer forever{here, net::steady_timer::time_point::max()};
+    if (address.empty()) co_await forever.async_wait(net::deferred);
     co_await hear(co_await peers.async_connect(address, expected));
 }
 

@@ -26,6 +26,8 @@ public:
 
     /// Above the broadcasts for this session alone, also when it is replaced.
     [[nodiscard]] const std::string& alone() const noexcept { return alone_; }
+    /// That of the connection that this session is on at present.
+    void alone(const std::string& above) { alone_ = above; }
 
     void closed(completion<> done) {
         if (how_) return done(*how_);
