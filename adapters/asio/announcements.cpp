@@ -1,5 +1,6 @@
 #include "detail/reader_state.hpp"
 
+#include <boost/asio/post.hpp>
 #include <moqlite/asio/error.hpp>
 
 namespace moqlite::asio {
@@ -38,7 +39,11 @@ void announcements_state::next(
 }
 
 void announcements_state::check() {
-    if (!next_ || changes_.empty()) return;
+    if (!next_) return;
+    if (changes_.empty()) {
+        if (ended_) std::exchange(next_, {})(*ended_, {});
+        return;
+    }
     auto first = changes_.extract(changes_.begin());
     auto& what = first.mapped();
     if (what.available)
@@ -46,6 +51,16 @@ void announcements_state::check() {
     else
         known_.erase(what.path);
     std::exchange(next_, {})({}, std::move(what));
+}
+
+void announcements_state::session_ended(error_code why) {
+    // Its peer's broadcasts end in the same turn: they are reported first.
+    boost::asio::post(executor(), [weak = weak_from_this(), why] {
+        const auto here = weak.lock();
+        if (!here) return;
+        here->ended_ = why == errc::closed ? error_code{} : why;
+        here->check();
+    });
 }
 
 void announcements_state::leave() noexcept {

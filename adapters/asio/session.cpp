@@ -2,9 +2,9 @@
 #include "detail/session_state.hpp"
 #include "detail/writer_state.hpp"
 
-#include <boost/system/system_error.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
+#include <boost/system/system_error.hpp>
 #include <moqlite/asio/error.hpp>
 #include <moqlite/asio/peers.hpp>
 #include <moqlite/asio/session.hpp>
@@ -55,7 +55,9 @@ const std::string& session::local() const noexcept { return state_ ? state_->loc
 
 asio::announcements session::announcements(std::string_view prefix) const {
     const auto& state = detail::required(state_);
-    return asio::announcements{std::make_shared<detail::announcements_state>(state->of(), prefix, state->read_root)};
+    auto all = std::make_shared<detail::announcements_state>(state->of(), prefix, state->read_root);
+    state->add(all);
+    return asio::announcements{std::move(all)};
 }
 
 namespace {

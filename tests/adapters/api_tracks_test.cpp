@@ -20,6 +20,71 @@ moq::subscribe_request complete() {
     return how;
 }
 
+TEST_CASE("announcements that were asked of a session end with it, after all that it has told", "[api]") {
+    for (const app_error code : {app_error{app_error::cancel}, app_error{79}}) {
+        stage s;
+        s.run([&]() -> net::awaitable<void> {
+            auto peer = s.client();
+            auto here = s.origin.publish("room");
+            auto session = co_await peer.async_connect(s.url("moqt"));
+            auto all = session.announcements();
+            auto a = co_await all.async_next();
+            CHECK(a->available);
+            s.server.close(code, "enough");
+            a = co_await all.async_next();
+            CHECK((a && a->path == "room" && !a->available));
+            std::optional<moq::announcement> none;
+            const auto error = co_await failure([](moq::announcements& from, auto& out) -> net::awaitable<void> {
+                out = co_await from.async_next();
+            }(all, none));
+            CHECK(!none);
+            CHECK(remote_code(error) == (code == app_error::cancel ? std::nullopt : std::optional<std::uint64_t>{79}));
+            CHECK(!error == (code == app_error::cancel));
+        });
+    }
+}
+
+TEST_CASE("a reader in the middle of a group goes on when its publisher is gone", "[api]") {
+    for (const auto mode : {reading::live, reading::complete})
+        for (const bool with_frame : {true, false}) {
+            CAPTURE(int(mode), with_frame);
+            stage s;
+            s.run([&]() -> net::awaitable<void> {
+                std::optional<moq::client> first{s.client()};
+                auto session = co_await first->async_connect(s.url("moqt"));
+                auto film = session.origin().publish("film");
+                auto video = film.track("video");
+                auto whole = video.open_group();
+                whole.write(std::string_view{"0"});
+                whole.finish();
+                auto in = co_await s.origin.async_subscribe({"film", "video"}, {.mode = mode, .follow = 300ms});
+                auto group = co_await in.async_next_group();
+                auto frame = co_await group->async_next_frame();
+                frame = co_await group->async_next_frame();
+                auto half = co_await video.async_open_group();
+                if (with_frame) half.write(std::string_view{"1"});
+                group = co_await in.async_next_group();
+                if (with_frame) {
+                    frame = co_await group->async_next_frame();
+                    CHECK(frame->text() == "1");
+                }
+                net::co_spawn(
+                    s.io,
+                    [&]() -> net::awaitable<void> {
+                        co_await s.pause(20ms);
+                        session.close(app_error{79});
+                    },
+                    net::detached);
+                frame = co_await group->async_next_frame();
+                CHECK_FALSE(frame);
+                CHECK_FALSE(group->is_complete());
+                const auto error = co_await failure(
+                    [](moq::track_reader& from) -> net::awaitable<void> { co_await from.async_next_group(); }(in));
+                CHECK(error);
+            });
+        }
+}
+
 TEST_CASE("a track may have any name", "[api]") {
     stage s;
     const std::string name = GENERATE("", "a b", "video/1080p", "/", ".hidden", "\xE2\x99\xAB ?#%20");

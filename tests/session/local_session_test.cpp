@@ -52,6 +52,22 @@ TEST_CASE(
     CHECK(heard(*two.b) == list{"group_delivered 0 sequence 3", "request_ended 0 delivered"});
 }
 
+TEST_CASE("a subscription that is given up closes its groups first: whole, if they are", "[local]") {
+    ends two;
+    REQUIRE(two.a->subscribe({"room/cam", "video"}));
+    const auto request = find<subscribe_requested>(*two.b).request;
+    const auto whole = *two.b->open_group(request, group_sequence{0});
+    const auto half = *two.b->open_group(request, group_sequence{1});
+    while (const auto e = two.a->poll_event())
+        if (const auto* opened = std::get_if<group_opened>(&*e)) REQUIRE(two.a->share(opened->group));
+    REQUIRE(whole->write_frame(timestamp{0}, as_bytes("0")));
+    REQUIRE(whole->finish());
+    REQUIRE(half->write_frame(timestamp{1}, as_bytes("1")));
+    REQUIRE(two.b->reject(request, app_error{79}));
+    CHECK(heard(*two.a) == list{"group_closed 1 of 0 sequence 0 complete", "group_closed 2 of 0 sequence 1 79",
+                               "subscription_ended 0 79"});
+}
+
 TEST_CASE("a group that is shared is the publisher's own log", "[local]") {
     ends two;
     REQUIRE(two.a->subscribe({"room/cam", "video"}));

@@ -148,16 +148,21 @@ private:
 std::shared_ptr<fetch_state> fetch(const std::shared_ptr<origin_state>& of, const track_name& track,
     group_sequence group, completion<group_reader>::handler handler);
 
-class announcements_state final : public waiter {
+class announcements_state final : public std::enable_shared_from_this<announcements_state>,
+                                  public starter,
+                                  public waiter {
 public:
     /// `root` is in front of the prefix and the names, and not shown.
     announcements_state(std::shared_ptr<origin_state> of, std::string_view prefix, std::string root = {});
-    ~announcements_state() { leave(); }
+    ~announcements_state() override { leave(); }
     announcements_state(const announcements_state&) = delete;
     announcements_state& operator=(const announcements_state&) = delete;
 
     [[nodiscard]] const boost::asio::any_io_executor& executor() const noexcept { return of_->executor(); }
     void handle(announcement);
+    void announced() override {}
+    /// What is known by the end of this turn can still be read.
+    void session_ended(error_code why) override;
     void next(completion<std::optional<announcement>>, const std::shared_ptr<announcements_state>& self);
     void leave() noexcept;
     void abandon(dropped_handlers& dropped) override { next_.drop(dropped); }
@@ -170,6 +175,7 @@ private:
     std::map<std::string, announcement> changes_; ///< By path: one each.
     std::set<std::string> known_;                 ///< Broadcasts that our user knows to be available.
     completion<std::optional<announcement>> next_;
+    std::optional<error_code> ended_; ///< The session that it belongs to.
 };
 
 } // namespace moqlite::asio::detail

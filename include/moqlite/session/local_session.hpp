@@ -214,6 +214,7 @@ private:
     errc open(subscription* of, group_id id, const group_ref& g);
     void forget(arriving& a) noexcept;
     void finish_if_over(subscription& s);
+    void close_groups(subscription& s, app_error code);
     void end(subscription& s, bool aborts_groups) noexcept;
     void part(const session_closed& how);
     void report_requests(local_session& peer, app_error code);

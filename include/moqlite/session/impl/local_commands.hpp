@@ -178,7 +178,8 @@ inline result<void> local_session::accept(request_id id, std::optional<group_seq
 
 inline result<void> local_session::reject(request_id id, app_error code, std::string_view) {
     if (auto* s = served(id)) {
-        tell(subscription_ended{subscribe_id{number(id)}, false, code}); // First: it may throw std::bad_alloc.
+        peer_->close_groups(*s, code); // First, as the next: they may throw std::bad_alloc.
+        tell(subscription_ended{subscribe_id{number(id)}, false, code});
         peer_->end(*s, true);
         return {};
     }
@@ -311,6 +312,14 @@ inline void local_session::finish_if_over(subscription& s) {
     note(subscription_ended{s.id, true});
     if (is_open()) tell(request_ended{request_id{number(s.id)}, true});
     end(s, false);
+}
+
+/// Reports the groups of a subscription that our peer gives up as closed: complete, where the reader has their log.
+inline void local_session::close_groups(subscription& s, app_error code) {
+    s.arriving_groups.for_each([&](arriving& a) {
+        const bool whole = a.how != arriving::use::reported && a.source()->ended() == group::state::finished;
+        note(group_closed{a.id, s.id, a.source()->sequence(), whole, whole ? app_error::cancel : code});
+    });
 }
 
 /// Forgets a subscription of ours, and its groups.

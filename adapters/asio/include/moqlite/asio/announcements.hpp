@@ -28,7 +28,8 @@ public:
     announcements& operator=(announcements&& other) noexcept;
     ~announcements() { leave(); }
 
-    /// void(error_code, std::optional<announcement>); nothing: the origin has ended.
+    /// void(error_code, std::optional<announcement>); nothing: the session they were asked of
+    /// has ended. Those of an origin have no end. An error is that of the session.
     template <class Token = boost::asio::deferred_t>
     auto async_next(Token&& token = {}) {
         return detail::initiate<std::optional<announcement>>(std::forward<Token>(token), state_,
