@@ -10,7 +10,7 @@ net::awaitable<void> send_back(moq::origin origin, std::string name) {
     auto echo = origin.publish("echo/" + name);
     auto to = echo.track("says");
     while (auto group = co_await from.async_next_group()) {
-        auto copy = to.open_group(group->sequence());
+        auto copy = co_await to.async_open_group(); // When somebody wants it: nothing of the echo is lost.
         while (auto frame = co_await group->async_next_frame()) copy.write(frame->bytes(), frame->time());
         if (group->is_complete()) copy.finish();
     }

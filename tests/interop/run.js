@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { apiCases, apiPageCases } from "./cases/api.js";
 import { browserCases } from "./cases/browser.js";
 import { demoCases } from "./cases/demo.js";
 import { goCases } from "./cases/go.js";
@@ -44,7 +45,7 @@ class Stage {
         return relay;
     }
     client = client;
-    certificate = () => certificate(work);
+    certificate = () => (this.made ??= certificate(work));
 
     async tab(url = pages.url, { mayComplain = false } = {}) {
         const tab = await browser.newPage();
@@ -158,10 +159,10 @@ function end(code) {
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => end(1));
 
 const wanted = (cases) => cases.filter(({ name, quick = true }) => (quick || !options.quick) && new RegExp(options.only).test(name));
-const inBrowser = wanted([...browserCases, ...lifeCases, ...demoCases]);
+const inBrowser = wanted([...browserCases, ...lifeCases, ...demoCases, ...apiPageCases]);
 const inNode = wanted(nodeCases);
 const inPython = wanted(pythonCases);
-const inNative = wanted([...nativeCases, ...goCases]);
+const inNative = wanted([...nativeCases, ...goCases, ...apiCases]);
 if (options.list) {
     for (const { name } of [...inBrowser, ...inNode, ...inPython, ...inNative]) console.log(name);
     end(0);

@@ -1,12 +1,9 @@
 // What is gomoqt's own, beside the cases of native.js: its codes, how it closes, and its server.
-import { createHash, X509Certificate } from "node:crypto";
-import { createSocket } from "node:dgram";
 import { readFileSync, writeFileSync } from "node:fs";
-import { file, leave, nativePeer, runClient } from "../lib/native.js";
+import { file, leave, nativePeer, runClient, runServer } from "../lib/native.js";
 import { noise } from "../lib/noise.js";
 import { Program } from "../lib/programs.js";
 import { same } from "../lib/same.js";
-import { until } from "../lib/time.js";
 
 const peer = nativePeer("go");
 const size = 500_000;
@@ -51,18 +48,7 @@ async function closes(stage, scheme) {
     await relay.finished(0, 8);
 }
 
-/// gomoqt's server on a free port, with the hash by which our clients trust it.
-async function server(stage, command, ...words) {
-    const socket = createSocket("udp4");
-    const port = await new Promise((resolve) => socket.bind(0, "127.0.0.1", () => resolve(socket.address().port)));
-    await new Promise((resolve) => socket.close(resolve));
-    const [, chain, , key] = stage.certificate();
-    const at = `127.0.0.1:${port}`;
-    const program = new Program(peer.program, command, at, ...words.map(String), "--certificate", chain, "--key", key);
-    const bound = new RegExp(`0100007F:${port.toString(16).toUpperCase().padStart(4, "0")}`);
-    await until(10, "the server has its port", () => bound.test(readFileSync("/proc/net/udp", "utf8")));
-    return { at, program, hash: createHash("sha256").update(new X509Certificate(readFileSync(chain)).raw).digest("hex") };
-}
+const server = (stage, ...words) => runServer(stage, peer.program, ...words);
 
 const ours = (stage, name, there, scheme, broadcast, ...flags) =>
     stage.client(name, there, { broadcast, url: `${scheme}://${there.at}` }, "--protocol", "moq-lite-04", ...flags);

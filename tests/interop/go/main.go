@@ -2,10 +2,8 @@
 // and beside it:
 //
 //	close URL CODE REASON                    closes the session so
-//	serve ADDRESS BROADCAST TRACK FILE       a server that publishes to everyone, until standard input ends
-//	collect ADDRESS BROADCAST TRACK FILE     a server that watches what the first client announces
+//	serve, collect, relay                    servers: see server.go
 //
-// Servers take --certificate FILE and --key FILE.
 // `watch` takes --size BYTES, for this library does not report the end of a track.
 package main
 
@@ -106,36 +104,6 @@ func publish() {
 	unannounce()
 	time.Sleep(300 * time.Millisecond)
 	session.CloseWithError(0, "")
-}
-
-func listen(handler func(*moqt.Session), fetches moqt.FetchHandler) {
-	certificate, err := tls.LoadX509KeyPair(options["certificate"], options["key"])
-	check(err)
-	server := &moqt.Server{
-		Addr:         words[1],
-		TLSConfig:    &tls.Config{Certificates: []tls.Certificate{certificate}},
-		TrackMux:     mux,
-		FetchHandler: fetches,
-		Handler:      moqt.HandleFunc(handler), // Its return closes the session.
-	}
-	check(server.ListenAndServe())
-}
-
-func serve() {
-	film := readFilm(words[4])
-	film.publish(context.Background(), make(chan error, 1024))
-	go listen(func(session *moqt.Session) { <-session.Context().Done() }, film)
-	toldToLeave()
-}
-
-func collect() {
-	done := make(chan error)
-	go listen(func(session *moqt.Session) {
-		find(session)
-		done <- collectFrom(session)
-	}, nil)
-	check(<-done)
-	time.Sleep(300 * time.Millisecond)
 }
 
 // find waits until the broadcast is announced on this session.
@@ -295,7 +263,7 @@ func main() {
 	readArguments()
 	commands := map[string]func(){
 		"publish": publish, "watch": watch, "announcements": announcements, "fetch": fetch, "refused": refused,
-		"close": closeSession, "serve": serve, "collect": collect,
+		"close": closeSession, "serve": serve, "collect": collect, "relay": relay,
 	}
 	command, known := commands[words[0]]
 	if !known {

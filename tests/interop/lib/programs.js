@@ -17,13 +17,16 @@ export class Program {
     out = "";
     err = "";
 
-    /// `name` is one of our programs without its "moqlite-", or the path of another one, whose standard input stays open.
-    constructor(name, ...flags) {
+    /// `name` is one of our programs without its "moqlite-", or the path of another one, whose standard input stays open: as that of ours with
+    /// `input`. `env` is added to its environment.
+    constructor(what, ...flags) {
+        const { name, env = {}, input = false } = typeof what === "string" ? { name: what } : what;
         const path = name.includes("/") ? name : join(bin, `moqlite-${name}`);
         this.name = basename(path);
         // Also where we are killed: nobody is left behind.
         const command = ["--pdeathsig", "KILL", "--", path, ...flags];
-        this.child = spawn("setpriv", command, { env: environment, stdio: [path === name ? "pipe" : "ignore", "pipe", "pipe"] });
+        const stdin = input || path === name ? "pipe" : "ignore";
+        this.child = spawn("setpriv", command, { env: { ...environment, ...env }, stdio: [stdin, "pipe", "pipe"] });
         this.child.stdin?.on("error", () => {}); // One that has ended says so by `close`.
         this.child.stdout.on("data", (data) => (this.out += data));
         this.child.stderr.on("data", (data) => (this.err += data));

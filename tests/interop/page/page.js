@@ -130,6 +130,15 @@ async function fetchGroup({ broadcast: path, track: name, sequence }) {
     return { frames: frames.length, bytes: whole.size, sha256: await hashed(await whole.arrayBuffer()) };
 }
 
+/// The text of each frame, until there are `count`.
+async function read({ broadcast: path, track: name, count }) {
+    const subscriber = connection.consume(Path.from(path)).track(name).subscribe();
+    const texts = [];
+    for (let frame; texts.length < count && (frame = await subscriber.readFrame()); ) texts.push(new TextDecoder().decode(frame.payload));
+    subscriber.close();
+    return texts;
+}
+
 /// Opens so many WebTransport sessions, `abreast` at a time, and drops each as soon as it is ready.
 async function openAndDrop({ url, hash, version, times, abreast }) {
     const value = Uint8Array.from(hash.match(/../g), (digits) => parseInt(digits, 16));
@@ -152,6 +161,6 @@ async function openAndDrop({ url, hash, version, times, abreast }) {
 const adopt = (made) => void (connection = made);
 
 globalThis.moq = {
-    adopt, connect, disconnect, closed, listen, heard, publish, offer, unpublish, receive, count, counted, fetchGroup, openAndDrop,
+    adopt, connect, disconnect, closed, listen, heard, publish, offer, unpublish, receive, count, counted, fetchGroup, read, openAndDrop,
 };
 globalThis.moqReady = true;

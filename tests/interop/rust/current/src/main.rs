@@ -1,8 +1,9 @@
-//! A client of the newest moq-net, over native QUIC or WebTransport. See arguments.rs for its command line.
+//! The newest moq-net, over native QUIC or WebTransport. See arguments.rs for its command line, and server.rs for its servers.
 #[path = "../../shared/arguments.rs"]
 mod arguments;
 #[path = "../../shared/peer.rs"]
 mod peer;
+mod server;
 
 use anyhow::{Context, bail};
 use arguments::{Arguments, Film, told_to_leave};
@@ -55,30 +56,41 @@ async fn publish(arguments: &Arguments) -> anyhow::Result<()> {
 async fn find(arguments: &Arguments) -> anyhow::Result<(Peer, broadcast::Consumer)> {
     let origin = moq_tokio::origin::spawn();
     let peer = Peer::connect(arguments, |client| client.with_subscriber(origin.clone())).await?;
+    Ok((peer, announced(arguments, &origin).await?))
+}
+
+async fn announced(arguments: &Arguments, origin: &origin::Producer) -> anyhow::Result<broadcast::Consumer> {
     let consumer = origin.consume();
     let broadcast = consumer.routed_broadcast(arguments.word(2, "BROADCAST")?);
-    Ok((
-        peer,
-        timeout(Duration::from_secs(20), broadcast).await.context("it is not announced")??,
-    ))
+    Ok(timeout(Duration::from_secs(20), broadcast).await.context("it is not announced")??)
 }
 
 async fn watch(arguments: &Arguments) -> anyhow::Result<()> {
     let (peer, broadcast) = find(arguments).await?;
+    collect(arguments, &broadcast).await?;
+    peer.close().await;
+    Ok(())
+}
+
+/// Writes the track into the file: all of it, or --enough bytes and what is left of their last group.
+async fn collect(arguments: &Arguments, broadcast: &broadcast::Consumer) -> anyhow::Result<()> {
     let everything = track::Subscription::default().with_max_age(MAX_AGE).with_groups(0..);
     let subscription = if arguments.has("defaults") { None } else { Some(everything) };
     let mut track = broadcast.track(arguments.word(3, "TRACK")?)?.subscribe(subscription).await?;
     println!("subscribed");
     let mut groups = Groups::default();
+    let (mut total, enough) = (0, arguments.option("enough")?.unwrap_or(usize::MAX));
     while let Some(mut group) = track.recv_group().await.context("the track")? {
         let content = groups.of(group.sequence);
         while let Some(frame) = group.read_frame().await.with_context(|| format!("group {}", group.sequence))? {
             content.extend_from_slice(&frame.payload);
+            total += frame.payload.len();
+        }
+        if total >= enough {
+            break;
         }
     }
     groups.save(arguments.word(4, "FILE")?)?;
-    drop(track);
-    peer.close().await;
     Ok(())
 }
 
@@ -130,6 +142,9 @@ async fn main() -> anyhow::Result<()> {
         "announcements" => announcements(&arguments).await,
         "fetch" => fetch(&arguments).await,
         "refused" => refused(&arguments).await,
+        "serve" => server::serve(&arguments).await,
+        "collect" => server::collect(&arguments).await,
+        "relay" => server::relay(&arguments).await,
         other => bail!("there is no command {other}"),
     }
 }
