@@ -5,6 +5,7 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace moqlite::test::api_session {
@@ -101,6 +102,7 @@ TEST_CASE("what is published for one session is read by its peer alone, also aft
         auto all = mine.origin().publish("all");
         auto call = mine.publish("/call/");
         CHECK(call.path() == "call");
+        CHECK(mine.origin().published() == std::vector<std::string>{"all"});
         auto audio = call.track("audio");
         put(audio, "for the server alone");
         auto seen = theirs.announcements();

@@ -76,7 +76,7 @@ TEST_CASE("another peer than the one expected is refused, and harms no other cal
     });
 }
 
-TEST_CASE("a caller that gives up disturbs no other, and the last one ends the dial", "[api][peers]") {
+TEST_CASE("a caller that gives up disturbs no other, and when the last one does, nobody hears of the dial", "[api][peers]") {
     stage s;
     node a{s}, b{s};
     const silent_port silent{s.io};

@@ -101,7 +101,8 @@ public:
     [[nodiscard]] std::vector<std::string> published_below(std::string_view root) const {
         std::vector<std::string> all;
         for (const auto& [path, times] : announced_)
-            if (const auto shown = path::strip(path, root)) all.emplace_back(*shown);
+            if (const auto shown = path::is_private(path) ? std::nullopt : path::strip(path, root))
+                all.emplace_back(*shown);
         return all;
     }
     void unannounce(const std::string& path);
