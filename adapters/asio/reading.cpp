@@ -62,7 +62,8 @@ void origin_state::watch_all() {
 
 void origin_state::await_announcement(const std::string& path, const std::shared_ptr<starter>& who) {
     watch_all();
-    unannounced_.insert_or_assign({path, who.get()}, who);
+    if (who->waits_as == 0) who->waits_as = ++waits_;
+    unannounced_.insert_or_assign({path, who->waits_as}, who);
 }
 
 /// Whoever waits for the path, or for one below it, subscribes.
@@ -70,7 +71,7 @@ void origin_state::announced(const broadcast_available& e) {
     const std::string path{e.path};
     std::vector<std::shared_ptr<starter>> found;
     const auto take = [&](const std::string& from, auto&& concerns) {
-        for (auto at = unannounced_.lower_bound({from, nullptr}); at != unannounced_.end() && concerns(at->first.first);
+        for (auto at = unannounced_.lower_bound({from, 0}); at != unannounced_.end() && concerns(at->first.first);
             at = unannounced_.erase(at))
             if (auto who = at->second.lock()) found.push_back(std::move(who));
     };

@@ -54,9 +54,9 @@ const link::tls_facts& session::tls() const noexcept { return state_ ? state_->t
 const std::string& session::local() const noexcept { return state_ ? state_->local : none; }
 
 asio::announcements session::announcements(std::string_view prefix) const {
-    const auto& state = detail::required(state_);
-    auto all = std::make_shared<detail::announcements_state>(state->of(), prefix, state->read_root);
-    state->add(all);
+    if (!state_) return {};
+    auto all = std::make_shared<detail::announcements_state>(state_->of(), prefix, state_->read_root);
+    state_->add(all);
     return asio::announcements{std::move(all)};
 }
 

@@ -49,6 +49,7 @@ public:
     virtual void session_ended(error_code why) = 0;
     /// Another session is to replace it.
     virtual void session_moves() noexcept {}
+    std::uint64_t waits_as = 0; ///< The order in which they began to wait; 0: not yet.
 };
 
 /// One at a time on its executor. User code never runs within its members: all completions are posted.
@@ -128,7 +129,7 @@ public:
 
     void watch_all();
     void await_announcement(const std::string& path, const std::shared_ptr<starter>&);
-    void await_no_more(const std::string& path, starter& who) noexcept { unannounced_.erase({path, &who}); }
+    void await_no_more(const std::string& path, starter& who) noexcept { unannounced_.erase({path, who.waits_as}); }
     /// Number of those who wait for a broadcast.
     [[nodiscard]] std::size_t waiting() const noexcept { return unannounced_.size(); }
     void index_path(reader_state&);
@@ -183,7 +184,9 @@ private:
     std::map<std::uint64_t, std::size_t> unanswered_; ///< Track requests, by the session that caused them.
     std::size_t unanswered_tracks_ = 0;               ///< All of them.
     std::uint64_t makers_ = 0;                        ///< So far.
-    std::map<std::pair<std::string, starter*>, std::weak_ptr<starter>> unannounced_; ///< Who waits for a broadcast.
+    std::map<std::pair<std::string, std::uint64_t>, std::weak_ptr<starter>>
+        unannounced_;         ///< Who waits for a broadcast, in order.
+    std::uint64_t waits_ = 0; ///< So far.
     std::set<std::shared_ptr<starter>> starting_;
     std::map<subscribe_id, reader_state*> readers_;
     std::multimap<std::string, reader_state*, std::less<>> readers_by_path_;

@@ -21,7 +21,9 @@
 #include <memory>
 #include <moqlite/asio/error.hpp>
 #include <tuple>
+#include <type_traits>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace moqlite::asio {
@@ -33,19 +35,47 @@ namespace detail {
 /// Handlers that are never called.
 using dropped_handlers = std::vector<std::shared_ptr<void>>;
 
+/// The executor that a handler brings along.
+template <class Handler>
+struct own_executor {
+    struct none : boost::asio::system_executor {};
+    using type = boost::asio::associated_executor_t<Handler, none>;
+    static constexpr bool has = !std::is_same_v<type, none>;
+    static constexpr bool fits = !has || std::is_convertible_v<type, boost::asio::any_io_executor>;
+    static boost::asio::any_io_executor get(const Handler& h) {
+        if constexpr (has && fits) return boost::asio::associated_executor<Handler, none>::get(h, none{});
+        return {};
+    }
+};
+
 /// A pending operation. It completes exactly once, by a handler that is posted, never inline: with its results, or
 /// with operation_aborted if it is destroyed.
 template <class... Results>
 class completion {
 public:
     using signature = void(error_code, Results...);
-    using handler = boost::asio::any_completion_handler<signature>;
+    using erased = boost::asio::any_completion_handler<signature>;
+    /// A handler, and where it runs: taken from it while its type is known, since an erased one allocates to tell.
+    struct handler {
+        template <class Handler>
+            requires(!std::is_same_v<Handler, handler>)
+        handler(Handler h) : asks(!own_executor<Handler>::fits), on(own_executor<Handler>::get(h)) {
+            erased{std::move(h)}.swap(call);
+        }
+        bool asks;                       ///< Its executor is of a kind that `on` cannot hold.
+        boost::asio::any_io_executor on; ///< Empty: where the operation completes.
+        erased call;
+    };
 
     completion() = default;
-    completion(handler h, const boost::asio::any_io_executor& from) : handler_(std::move(h)) {
+    completion(handler h, const boost::asio::any_io_executor& from) {
         using boost::asio::execution::outstanding_work;
         from_ = boost::asio::prefer(from, outstanding_work.tracked);
-        on_ = boost::asio::prefer(boost::asio::get_associated_executor(handler_, from), outstanding_work.tracked);
+        handler_.swap(h.call);
+        if (h.asks)
+            on_ = boost::asio::prefer(boost::asio::get_associated_executor(handler_, from), outstanding_work.tracked);
+        else
+            on_ = h.on ? boost::asio::prefer(h.on, outstanding_work.tracked) : from_;
     }
     completion(completion&& other) noexcept { take(other); }
     completion& operator=(completion&& other) noexcept {
@@ -67,15 +97,17 @@ public:
         auto slot = boost::asio::get_associated_cancellation_slot(handler_);
         if (slot.is_connected()) slot.clear();
         struct posted {
-            handler done;
-            boost::asio::any_completion_executor on;
+            erased done;
+            executor on;
             error_code error;
             std::tuple<Results...> all;
             void operator()() {
-                const auto to = std::move(on);
-                boost::asio::dispatch(to, [done = std::move(done), error = error, all = std::move(all)]() mutable {
-                    std::apply([&](auto&... each) { std::move(done)(error, std::move(each)...); }, all);
-                });
+                const auto run = [&](const auto& to) {
+                    boost::asio::dispatch(to, [done = std::move(done), error = error, all = std::move(all)]() mutable {
+                        std::apply([&](auto&... each) { std::move(done)(error, std::move(each)...); }, all);
+                    });
+                };
+                std::visit(run, executor{std::move(on)});
             }
         };
         const auto from = std::exchange(from_, {});
@@ -85,7 +117,7 @@ public:
     /// Ends it without completing: its execution context is ending. Its handler, which may own anything, goes with
     /// `dropped`.
     void drop(dropped_handlers& dropped) {
-        if (handler_) dropped.push_back(std::make_shared<handler>(std::exchange(handler_, nullptr)));
+        if (handler_) dropped.push_back(std::make_shared<erased>(std::exchange(handler_, nullptr)));
         on_ = {};
         from_ = {};
     }
@@ -100,9 +132,10 @@ private:
         handler_ = nullptr;
         handler_.swap(other.handler_); // Its move assignment recurses for ever in Boost 1.81.
     }
-    boost::asio::any_io_executor from_;       ///< What it waits for completes here,
-    boost::asio::any_completion_executor on_; ///< and its handler runs here.
-    handler handler_;
+    using executor = std::variant<boost::asio::any_io_executor, boost::asio::any_completion_executor>;
+    boost::asio::any_io_executor from_; ///< What it waits for completes here,
+    executor on_;                       ///< and its handler runs here.
+    erased handler_;
 };
 
 /// Operations that wait for the same, each of which can be cancelled.
