@@ -142,6 +142,15 @@ void client_state::limit(const attempt_ref& a) {
     });
 }
 
+namespace {
+
+std::vector<std::string> normalised(std::vector<std::string> paths) {
+    for (auto& each : paths) each = path::normalise(each);
+    return paths;
+}
+
+} // namespace
+
 /// Null where nobody waits for it any more: the connection is closed.
 std::unique_ptr<link::handler> client_state::connected(const attempt_ref& a, link::connection& c, time_point now) {
     if (!attempts_.contains(a)) return nullptr;
@@ -159,6 +168,8 @@ std::unique_ptr<link::handler> client_state::connected(const attempt_ref& a, lin
         return nullptr;
     }
     state->path = a->where.path;
+    if (!a->admit && !a->how.interests.empty())
+        static_cast<void>(of_->relay().admit(state->key, {.publish = normalised(a->how.interests)}));
     if (a->admit && !a->admit(state)) {
         answer(a, make_error(errc::unauthorized));
         return made; // It carries the code with which it was closed.

@@ -161,5 +161,31 @@ TEST_CASE("a server publishes for one of its sessions alone, and the other peers
     });
 }
 
+TEST_CASE("a client hears only of the broadcasts that it is interested in", "[api]") {
+    stage s;
+    auto near = s.origin.publish("room/a");
+    auto far = s.origin.publish("hall/b");
+    auto track = near.track("t");
+    put(track, "here");
+    auto peer = s.client();
+    const std::string scheme = GENERATE("moqt", "https");
+    s.run([&]() -> net::awaitable<void> {
+        moq::connect_request how;
+        how.interests = {"/room/", "nowhere"};
+        auto session = co_await peer.async_connect(s.url(scheme), how, net::use_awaitable);
+        auto reader = co_await session.async_subscribe({"room/a", "t"}, net::use_awaitable);
+        const auto got = co_await first(reader);
+        CHECK(got == "here");
+        auto mine = session.origin().publish("mine"); // Which is announced all the same.
+        auto seen = s.origin.announcements("mine");
+        const auto told = co_await seen.async_next(net::use_awaitable);
+        CHECK(told->available);
+        moq::subscribe_request brief;
+        brief.timeout = 100ms;
+        const auto unheard = co_await failure(subscribe(session, {"hall/b", "t"}, brief));
+        CHECK(unheard == net::error::timed_out);
+    });
+}
+
 } // namespace
 } // namespace moqlite::test::api_session
