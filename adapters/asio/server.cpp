@@ -67,6 +67,13 @@ std::vector<std::string> accepted_protocols(const server_options& o) {
 
 } // namespace
 
+struct server_state::http_stats
+#ifdef MOQLITE_WITH_NGHTTP3
+    : nghttp3::stats
+#endif
+{
+};
+
 server_state::server_state(std::shared_ptr<origin_state> of, server_options o)
     : of_(std::move(of)),
       options_(std::move(o)),
@@ -157,7 +164,9 @@ link::accept_function server_state::accept_webtransport([[maybe_unused]] bool lo
         const auto here = weak.lock();
         return here && !here->is_stopping_ ? here->accept(c, now, r.path, to_headers(r.headers)) : nullptr;
     };
+    if (!http_stats_) http_stats_ = std::make_shared<http_stats>();
     nghttp3::server_options o{.log = of_->log_function()};
+    o.counts = http_stats_;
     if (options_.http) o.http = [f = options_.http](const nghttp3::http_request& r) { return answer_http(f, r); };
     return nghttp3::serve(std::move(o), nghttp3::answer_with(std::move(offer)));
 #else
@@ -210,18 +219,52 @@ void server_state::asked(
 void server_state::answer(const std::shared_ptr<session_state>& s, const admission_answer& a) {
     auto& relay = of_->relay();
     of_->wake();
+    ++(a.is_admitted ? admitted_ : refused_);
     if (!a.is_admitted) return static_cast<void>(relay.refuse(s->key, a.code, a.reason));
     auto allowed = a.allowed;
     if (const auto admitted = relay.admit(s->key, std::move(allowed)); !admitted)
         return static_cast<void>(relay.refuse(s->key, wire_code(admitted.error())));
-    if (!on_session) return;
-    boost::asio::post(executor(), [f = on_session, s] {
+    auto handler = handler_of(s->path);
+    if (!handler) return;
+    boost::asio::post(executor(), [f = std::move(handler), s] {
         try {
             f(session{s, false});
         } catch (...) {
             handler_failed(s, std::current_exception());
         }
     });
+}
+
+std::function<void(session)> server_state::handler_of(std::string_view path) const {
+    const auto normal = path::normalise(path.substr(0, path.find('?')));
+    for (std::string_view at = normal;; at = at.substr(0, at.rfind('/') == at.npos ? 0 : at.rfind('/'))) {
+        if (const auto found = by_path.find(at); found != by_path.end()) return found->second;
+        if (at.empty()) return on_session;
+    }
+}
+
+server_stats server_state::stats() const {
+    server_stats all{.sockets = {}, .admitted = admitted_, .refused = refused_};
+    for (const auto& each : sockets_) {
+        const auto& s = each->stats();
+        all.sockets.turns += s.turns;
+        all.sockets.reads += s.reads;
+        all.sockets.datagrams_received += s.datagrams_received;
+        all.sockets.bytes_received += s.bytes_received;
+        all.sockets.writes += s.writes;
+        all.sockets.datagrams_sent += s.datagrams_sent;
+        all.sockets.bytes_sent += s.bytes_sent;
+        all.sockets.full += s.full;
+        all.sockets.dropped += s.dropped;
+    }
+#ifdef MOQLITE_WITH_NGHTTP3
+    if (http_stats_) {
+        all.http_requests = http_stats_->http_requests;
+        all.http_refused = http_stats_->refused_requests;
+        all.http_violations = http_stats_->failed_connections;
+    }
+#endif
+    return all;
 }
 
 void server_state::session_ended(std::uint64_t key) {
@@ -359,6 +402,12 @@ void server::on_session(std::function<void(session)> f) {
 error_code server::listen(std::string_view where) { return state_ ? state_->listen(where) : make_error(errc::closed); }
 std::vector<std::string> server::addresses() const { return state_ ? state_->addresses() : std::vector<std::string>{}; }
 std::string server::fingerprint() const { return state_ ? state_->fingerprint() : std::string{}; }
+void server::on_session(std::string_view path, std::function<void(session)> f) {
+    if (state_) state_->by_path[path::normalise(path)] = std::move(f);
+}
+
+server_stats server::stats() const { return state_ ? state_->stats() : server_stats{}; }
+
 std::size_t server::sessions() const noexcept { return state_ ? state_->sessions() : 0; }
 void server::close(app_error code, std::string_view reason) {
     if (state_) state_->close(code, reason);

@@ -187,5 +187,38 @@ TEST_CASE("a client hears only of the broadcasts that it is interested in", "[ap
     });
 }
 
+TEST_CASE("sessions have the handler of the longest path that covers theirs, and are counted", "[api]") {
+    stage s;
+    std::string whose;
+    s.server.on_session([&](moq::session x) { whose += "any:" + x.path() + " "; });
+    s.server.on_session("/chat/", [&](const moq::session&) { whose += "chat "; });
+    s.server.on_session("chat/admin", [&](moq::session) -> net::awaitable<void> {
+        whose += "admin ";
+        co_return;
+    });
+    s.server.on_admission([](const moq::admission& a) { return a.path() == "/no" ? a.refuse() : a.accept(); });
+    auto peer = s.client();
+    const std::string scheme = GENERATE("moqt", "https");
+    s.run([&]() -> net::awaitable<void> {
+        for (const auto* path : {"/chat", "/chat/room?a=b", "/chat/admin/1", "/chatter", "/no"}) {
+            const auto before = whose.size();
+            auto session = co_await peer.async_connect(s.url(scheme, path), net::use_awaitable);
+            if (path == std::string_view{"/no"}) {
+                const auto how = co_await failure(closed(session));
+                CHECK(how == errc::unauthorized);
+                break;
+            }
+            const auto told = co_await s.until([&] { return whose.size() != before; });
+            INFO(path);
+            REQUIRE(told);
+        }
+    });
+    CHECK(whose.starts_with("chat chat admin any:"));
+    CHECK(s.server.stats().admitted == 4);
+    CHECK(s.server.stats().refused == 1);
+    CHECK(s.server.stats().sockets.datagrams_received != 0);
+    CHECK(s.server.stats().http_violations == 0);
+}
+
 } // namespace
 } // namespace moqlite::test::api_session

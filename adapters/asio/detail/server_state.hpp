@@ -4,6 +4,7 @@
 #include "session_state.hpp"
 
 #include <boost/asio/steady_timer.hpp>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -45,10 +46,14 @@ public:
 
     std::function<admission_answer(const admission&)> decide;
     std::function<void(session)> on_session;
+    std::map<std::string, std::function<void(session)>, std::less<>> by_path; ///< Of on_session() with a path.
+    [[nodiscard]] server_stats stats() const;
     /// Takes each peer that asks, instead of `decide`, and is to answer() in its time.
     std::function<void(const std::shared_ptr<session_state>&, const admission&)> on_asked;
 
 private:
+    struct http_stats;
+    [[nodiscard]] std::function<void(session)> handler_of(std::string_view path) const;
     [[nodiscard]] std::unique_ptr<link::handler> accept(
         link::connection&, time_point now, std::string path, std::optional<http_headers> request);
     [[nodiscard]] link::accept_function accept_webtransport(bool loopback);
@@ -67,6 +72,9 @@ private:
     std::map<std::uint64_t, std::weak_ptr<session_state>> sessions_;
     completion<> serving_;
     std::vector<completion<>> stopping_;
+    std::shared_ptr<http_stats> http_stats_;
+    std::uint64_t admitted_ = 0;
+    std::uint64_t refused_ = 0;
     bool has_certificate_ = false;
     bool is_stopping_ = false;
     bool is_closing_ = false;

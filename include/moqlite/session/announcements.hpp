@@ -317,7 +317,7 @@ private:
         if (free_slots_.empty() && slots_.size() == slots_.capacity()) slots_.reserve(2 * slots_.size() + 1);
         if (free_slots_.capacity() <= slots_.size()) free_slots_.reserve(2 * slots_.size() + 1);
         entry& e = by_path_.make(path);
-        privates_ += path::is_private(path) ? 1 : 0;
+        privates_ += path::is_private(path) ? std::size_t{1} : 0;
         if (free_slots_.empty()) {
             e.slot = slots_.size();
             slots_.push_back(&e);
@@ -331,7 +331,7 @@ private:
     }
     void erase(entry& e) noexcept {
         if (unfinished_ == &e) unfinished_ = nullptr;
-        privates_ -= path::is_private(e.path) ? 1 : 0;
+        privates_ -= path::is_private(e.path) ? std::size_t{1} : 0;
         leave_ended(e);
         bytes_ -= e.path.size();
         slots_[e.slot] = nullptr;

@@ -102,6 +102,16 @@ private:
     bool webtransport_;
 };
 
+/// What a server has done so far.
+struct server_stats {
+    socket_stats sockets;              ///< Of all addresses.
+    std::uint64_t admitted = 0;        ///< Sessions.
+    std::uint64_t refused = 0;         ///< Sessions that on_admission() refused.
+    std::uint64_t http_requests = 0;   ///< Others than WebTransport's that server_options::http answered.
+    std::uint64_t http_refused = 0;    ///< Requests with another status than 200, or no answer.
+    std::uint64_t http_violations = 0; ///< Connections that were closed since the peer violated HTTP/3.
+};
+
 /// Destroying it ends its sessions silently. Operations of one that was moved from complete with errc::closed.
 class server {
 public:
@@ -117,16 +127,30 @@ public:
     void on_admission(std::function<admission_answer(const admission&)> decide);
     /// Called with each session that was admitted; an exception that leaves it closes the session, and is logged.
     void on_session(std::function<void(session)> f);
+    /// The same for sessions whose path is `path` or below it, on both transports; the longest such path has them.
+    void on_session(std::string_view path, std::function<void(session)> f);
     /// The same with a coroutine.
     template <class F>
         requires std::same_as<std::invoke_result_t<F&, session>, boost::asio::awaitable<void>>
+    void on_session(std::string_view path, F f) {
+        on_session(path, started(std::move(f)));
+    }
+    template <class F>
+        requires std::same_as<std::invoke_result_t<F&, session>, boost::asio::awaitable<void>>
     void on_session(F f) {
-        on_session(std::function<void(session)>{[on = origin_.get_executor(), f](session s) {
-            auto guarded = guard(s);
-            boost::asio::co_spawn(on, [f, s = std::move(s)]() mutable { return f(std::move(s)); }, std::move(guarded));
-        }});
+        on_session(std::function<void(session)>{started(std::move(f))});
     }
 
+private:
+    template <class F>
+    [[nodiscard]] std::function<void(session)> started(F f) const {
+        return std::function<void(session)>{[on = origin_.get_executor(), f](session s) {
+            auto guarded = guard(s);
+            boost::asio::co_spawn(on, [f, s = std::move(s)]() mutable { return f(std::move(s)); }, std::move(guarded));
+        }};
+    }
+
+public:
     /// Listens on HOST:PORT, a numeric address or none (any); port 0 takes a free one. Call it for each address.
     [[nodiscard]] error_code listen(std::string_view where);
     /// The addresses: "127.0.0.1:4443".
@@ -134,6 +158,7 @@ public:
     /// SHA-256 of the certificate, in hex; "" before listen().
     [[nodiscard]] std::string fingerprint() const;
     [[nodiscard]] std::size_t sessions() const noexcept;
+    [[nodiscard]] server_stats stats() const;
 
     /// void(error_code): listens, and completes when the server has been shut down, or cannot listen.
     template <class Token = boost::asio::deferred_t>
