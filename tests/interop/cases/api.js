@@ -149,9 +149,8 @@ async function chatByTheirs(stage, { peer, scheme, version }) {
 /// Our server makes tracks for them while they watch, and leaves with a GOAWAY.
 async function onDemand(stage, { peer, ...how }) {
     const cameras = await apiServer("on_demand");
-    const query = { at: `${cameras.at}/?token=s3cret&end=`, hash: cameras.hash };
-    const url = (there) => `${how.scheme}://${there.at}`;
-    const client = (there, command, ...words) => peerClient(peer, { ...there, url: url(there) }, how, command, ...words);
+    const query = { at: `${cameras.at}/?token=s3cret&end=`, hash: cameras.hash }; // runClient() puts a "/" behind it.
+    const client = (there, ...words) => peerClient(peer, there, how, ...words);
     const watch = client(query, "watch", "camera/3", "video", file(stage, "watched"), ...enough(100));
     await watch.finished(0);
     matches(saved(stage), new RegExp(`^(camera/3/video at ${time}){3,}$`), "what the camera has seen");
@@ -235,6 +234,16 @@ export const apiPageCases = missing ? [] : [
     ...inPage("is echoed by our server, and watched by our client", browserIsHeard),
 ];
 
+/// Their server measures the path for our client.
+async function probed(stage, { peer, scheme, version }) {
+    writeFileSync(file(stage, "film"), noise(1000, 1));
+    const there = await runServer(stage, peer.program, "serve", "clock", "seconds", file(stage, "film"), "--hold", "--version", version);
+    const probe = apiClient(there, "probe", `${scheme}://${there.at}`);
+    await probe.printed(/^it sends \d+ bit\/s, round trip \d+ ms, ours [\d.]+ ms$/m);
+    await ends(probe);
+    await leave(there.program);
+}
+
 const by = (body) => ["moqt", "https"].flatMap(body);
 const all = (peer) => peer.versions;
 
@@ -258,5 +267,6 @@ export const apiCases = [
     ...each("as relay joins a chat and a clock of ours", chatByTheirs),
     ...each("gets a camera of our server made for it, with the right token", onDemand, (peer) => peer.versions.slice(0, 2), (peer) => !isGo(peer)),
     ...each("has no token for our server", noToken, newest, isGo),
+    ...each("as server tells our client what it measures", probed, newest, isGo),
     ...each("as server sends our client to another one", redirected, newest, isGo),
 ];

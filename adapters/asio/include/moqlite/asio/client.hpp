@@ -47,7 +47,8 @@ struct connect_request {
     std::function<bool(const std::string& uri)> follow_goaway{};
 };
 
-/// Its sessions share one socket and one origin. Destroying it ends them silently. Operations of one that was moved
+/// Its sessions share one socket and one origin. Destroying it ends them silently; until then, or until
+/// async_shutdown(), its socket keeps the context running. Operations of one that was moved
 /// from complete with errc::closed.
 class client {
 public:
