@@ -356,8 +356,8 @@ list said(guest& g, std::string_view what) {
 }
 
 TEST_CASE("what is published for one session alone is announced to its peer, and to nobody else", "[relay][local]") {
-    const auto v = GENERATE(version::lite_03, version::lite_04, version::lite_05, version::lite_06,
-        version::lite_07_wip);
+    const auto v =
+        GENERATE(version::lite_03, version::lite_04, version::lite_05, version::lite_06, version::lite_07_wip);
     const std::string root = GENERATE("", "rooms");
     const bool before = GENERATE(false, true); // They ask before it is published.
     confidants c{{.root = root}, v};
@@ -397,7 +397,8 @@ TEST_CASE("only its peer can subscribe to it, fetch from it, or ask for its trac
         const std::string name = for_friend("call");
         const auto before = c.s.r.stats().tracks;
         c.s.r.handle(c.stranger->key, subscribe_requested{request_id{9}, {name, "audio"}, {}}, c.s.now);
-        c.s.r.handle(c.stranger->key, fetch_requested{request_id{10}, {name, "audio"}, group_sequence{0}, 0, {}}, c.s.now);
+        c.s.r.handle(
+            c.stranger->key, fetch_requested{request_id{10}, {name, "audio"}, group_sequence{0}, 0, {}}, c.s.now);
         c.s.r.handle(c.stranger->key, track_requested{request_id{11}, {name, "audio"}}, c.s.now);
         c.settle();
         CHECK(c.s.r.stats().tracks == before);
@@ -458,6 +459,56 @@ TEST_CASE("a peer publishes nothing for another alone", "[relay][local]") {
     c.settle();
     CHECK(c.friend_->heard().empty());
     CHECK(c.s.r.stats().broadcasts == 0);
+}
+
+TEST_CASE("a broadcast that everyone hears of, below one for a session alone, is still everyone's", "[relay][local]") {
+    confidants c{{}, GENERATE(version::lite_03, version::lite_06)};
+    auto& everyone = c.s.publisher("call/screen");
+    REQUIRE(c.app.end.announce(for_friend("call")));
+    c.settle();
+    c.friend_->watch("call/screen");
+    c.settle();
+    CHECK(said(*c.friend_, "broadcast_available") == list{"broadcast_available 0 call/screen"});
+    everyone.heard();
+    c.friend_->subscribe({"call/screen", "video"});
+    c.settle();
+    REQUIRE(!everyone.heard().empty());
+}
+
+TEST_CASE(
+    "the initial set has one announcement for what is above or at the prefix, whoever it is for", "[relay][local]") {
+    const auto v = GENERATE(version::lite_05, version::lite_06);
+    confidants c{{}, v};
+    c.s.publisher(GENERATE("", "call"));
+    if (GENERATE(false, true)) REQUIRE(c.app.end.announce(for_friend("call")));
+    c.settle();
+    c.friend_->heard();
+    c.friend_->watch("call");
+    c.settle();
+    CHECK(c.friend_->synced == 1);
+}
+
+TEST_CASE("names take turns at a peer in the right order, whatever else has changed", "[relay][local]") {
+    const auto v =
+        GENERATE(version::lite_03, version::lite_04, version::lite_05, version::lite_06, version::lite_07_wip);
+    confidants c{{}, v};
+    c.friend_->watch();
+    REQUIRE(c.app.end.announce(for_friend("call")));
+    auto& everyone = c.s.publisher("call");
+    c.settle();
+    c.s.pass_for_all(std::chrono::seconds{1});
+    c.friend_->heard();
+    // All of that between two pumps.
+    c.s.r.handle(
+        everyone.key, broadcast_available{watch_id{}, "call", std::vector{hop_id{3}, hop_id{4}}, false, {}}, c.s.now);
+    REQUIRE(c.app.end.unannounce(for_friend("call")));
+    c.s.r.tick(c.s.now);
+    c.settle();
+    c.s.pass_for_all(std::chrono::seconds{1});
+    auto heard = c.friend_->heard();
+    for (auto& h : heard) UNSCOPED_INFO(h);
+    REQUIRE(!heard.empty());
+    CHECK(heard.back().starts_with("broadcast_available 0 call"));
 }
 
 } // namespace

@@ -89,12 +89,15 @@ public:
                 take(*data);
             else if (const auto* closed = std::get_if<group_closed>(&*e))
                 take(*closed);
-            else if (!std::holds_alternative<group_delivered>(*e) && !std::holds_alternative<announcements_synced>(*e))
+            else if (std::holds_alternative<announcements_synced>(*e))
+                ++synced;
+            else if (!std::holds_alternative<group_delivered>(*e))
                 heard_.push_back(text(*e));
         }
     }
 
-    std::uint64_t key = 0; ///< Of the relay's session.
+    std::uint64_t key = 0;  ///< Of the relay's session.
+    std::size_t synced = 0; ///< Watches whose initial set is complete.
     pipe_end end;
     pipe_end relay_end;
 
@@ -215,7 +218,7 @@ public:
 
     relay r;
     time_point now = t0;
-    std::string alone; ///< Above the broadcasts for the next session alone.
+    std::string alone;                 ///< Above the broadcasts for the next session alone.
     std::vector<std::uint64_t> pumped; ///< Keys of the relay's sessions, each time.
 
 private:

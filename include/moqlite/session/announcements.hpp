@@ -180,6 +180,21 @@ public:
     [[nodiscard]] entry* covering(std::string_view path) noexcept {
         return const_cast<entry*>(std::as_const(*this).covering(path));
     }
+    /// The same for one session, for which the broadcasts below `alone` are, by their names below it: the narrower one,
+    /// and of two at one path that for it alone. "": there are none.
+    [[nodiscard]] const entry* covering(std::string_view path, std::string_view alone) const {
+        const entry* everyones = covering(path);
+        if (alone.empty() || !has_private()) return everyones;
+        const entry* its = covering(path::join(alone, path));
+        if (its == nullptr || !path::is_private(its->path)) return everyones;
+        const auto shown = path::strip(its->path, alone).value_or(std::string_view{});
+        return everyones != nullptr && everyones->path.size() > shown.size() ? everyones : its;
+    }
+    [[nodiscard]] entry* covering(std::string_view path, std::string_view alone) {
+        return const_cast<entry*>(std::as_const(*this).covering(path, alone));
+    }
+    /// The same as find(), or one that has ended and is still kept.
+    [[nodiscard]] entry* kept(std::string_view path) noexcept { return by_path_.find(path); }
     /// The number of the last change.
     [[nodiscard]] std::uint64_t newest() const noexcept { return last_change_; }
     /// Number of broadcasts that are announced.

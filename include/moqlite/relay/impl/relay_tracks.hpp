@@ -14,10 +14,8 @@ inline std::optional<relay::track_key> relay::asked_for(peer& p, const track_ref
         if (p.session->as<local_session>() == nullptr) return std::nullopt;
         return key;
     }
-    if (p.alone.empty() || !table_.has_private()) return key;
-    auto alone = path::join(p.alone, key.first);
-    const auto* e = table_.covering(alone);
-    if (e != nullptr && path::is_private(e->path)) key.first = std::move(alone);
+    const auto* e = table_.covering(key.first, p.alone);
+    if (e != nullptr && path::is_private(e->path)) key.first = path::join(p.alone, key.first);
     return key;
 }
 

@@ -137,17 +137,20 @@ private:
     }
     /// The most specific such entry; nullptr: there is none below the peer's root.
     [[nodiscard]] announcements::entry* cover_of(const announce_reply& r) {
-        if (!c_.names.alone.empty() && table_->has_private()) {
-            auto* its = table_->covering(path::join(c_.names.alone, r.whole));
-            if (its != nullptr && path::is_private(its->path)) return its;
-        }
-        auto* e = table_->covering(r.whole);
+        auto* e = table_->covering(r.whole, c_.names.alone);
         return e != nullptr && c_.names.relative(e->path) ? e : nullptr;
     }
     /// Whether one for this peer alone takes the place of a broadcast.
     [[nodiscard]] bool is_replaced(const announcements::entry& e) const {
         return table_->has_private() && !c_.names.alone.empty() && !path::is_private(e.path) &&
                table_->find(path::join(c_.names.alone, e.path)) != nullptr;
+    }
+    /// The entry that the peer hears of by the same name: for it alone, or everyone's. nullptr: there is none.
+    [[nodiscard]] announcements::entry* namesake(const announcements::entry& e) {
+        if (c_.names.alone.empty() || !table_->has_private()) return nullptr;
+        if (!path::is_private(e.path)) return table_->kept(path::join(c_.names.alone, e.path));
+        const auto shown = path::strip(e.path, c_.names.alone);
+        return shown ? table_->kept(*shown) : nullptr;
     }
     /// Whether the peer may hear of a broadcast at `name`, or of one that covers it.
     [[nodiscard]] bool may_hear(std::string_view name, bool covers) const noexcept {
@@ -225,9 +228,12 @@ private:
         std::uint64_t count = 0;
         std::size_t bytes = 0;
         std::size_t seen = 0;
+        bool has_cover = false;
         table_->peek(r, [&](const announcements::entry& e) {
             if (seen++ == entries_per_pump) return false;
-            const auto* shown = is_above(r, e) ? cover_of(r) : &e;
+            const bool above = is_above(r, e);
+            if (above && std::exchange(has_cover, true)) return true; // Several entries, but one announcement.
+            const auto* shown = above ? cover_of(r) : &e;
             const route* way = shown != nullptr ? visible(r, *shown) : nullptr;
             if (way == nullptr) return true;
             bytes += e.path.size() + way->hops.size() * 8 + 16;
@@ -248,6 +254,9 @@ private:
         const auto known = announcements::known(r, e);
         const auto before = known.digest;
         auto now = way != nullptr ? digest(*way) : 0;
+        if (before == 0 && now != 0)
+            if (auto* other = namesake(e); other != nullptr && announcements::known(r, *other).digest != 0)
+                if (!update_peer(r, *other)) return false; // It ends first: the peer hears of one at a time.
         const auto due = now != before ? held_until(r, e, way, known) : std::nullopt;
         if (due && (before == 0 || !known.retracted)) return hold(r, e, known.held, *due), true;
         if (due) now = 0, way = nullptr; // The retraction goes out at once, and only the new route is held back.
