@@ -90,14 +90,15 @@ public:
             else if (const auto* closed = std::get_if<group_closed>(&*e))
                 take(*closed);
             else if (std::holds_alternative<announcements_synced>(*e))
-                ++synced;
+                ++synced, heard_before = heard_.size();
             else if (!std::holds_alternative<group_delivered>(*e))
                 heard_.push_back(text(*e));
         }
     }
 
-    std::uint64_t key = 0;  ///< Of the relay's session.
-    std::size_t synced = 0; ///< Watches whose initial set is complete.
+    std::uint64_t key = 0;        ///< Of the relay's session.
+    std::size_t synced = 0;       ///< Watches whose initial set is complete.
+    std::size_t heard_before = 0; ///< The last of them was complete.
     pipe_end end;
     pipe_end relay_end;
 

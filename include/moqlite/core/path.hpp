@@ -72,6 +72,8 @@ inline void normalise(std::string_view p, std::string& out) {
 
 /// Whether it begins with a zero: names within a process, which no peer may use.
 [[nodiscard]] constexpr bool is_private(std::string_view p) noexcept { return p.starts_with('\0'); }
+/// Sorts after all of those, and before all others.
+inline constexpr std::string_view after_private{"\0\xff", 2};
 /// The path above the broadcasts that are for one session alone.
 [[nodiscard]] inline std::string private_root(std::uint64_t number) { return '\0' + std::to_string(number); }
 

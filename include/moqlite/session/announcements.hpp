@@ -85,6 +85,7 @@ public:
         ready_entry* ready = nullptr;                                 ///< Marked when there is something to read.
         detail::list<listener, detail::pending_tag>* queue = nullptr; ///< Joined then; its owner removes it.
         std::uint64_t source = 0;                                     ///< Routes from this source are not reported.
+        bool hears_private = false;                                   ///< Below the empty prefix, too.
         bool overrun = false; ///< It fell so far behind that the table dropped it; it reads nothing more.
         /// Number of changes to be read. Listeners of one owner may share a count, and thereby its bound.
         std::size_t* waiting = &own_waiting_;
@@ -180,18 +181,13 @@ public:
     [[nodiscard]] entry* covering(std::string_view path) noexcept {
         return const_cast<entry*>(std::as_const(*this).covering(path));
     }
-    /// The same for one session, for which the broadcasts below `alone` are, by their names below it: the narrower one,
-    /// and of two at one path that for it alone. "": there are none.
-    [[nodiscard]] const entry* covering(std::string_view path, std::string_view alone) const {
-        const entry* everyones = covering(path);
-        if (alone.empty() || !has_private()) return everyones;
-        const entry* its = covering(path::join(alone, path));
-        if (its == nullptr || !path::is_private(its->path)) return everyones;
-        const auto shown = path::strip(its->path, alone).value_or(std::string_view{});
-        return everyones != nullptr && everyones->path.size() > shown.size() ? everyones : its;
-    }
+    /// The same for a session, for which alone those below `alone` ("": none) are: the narrower one of it and
+    /// everyone's.
     [[nodiscard]] entry* covering(std::string_view path, std::string_view alone) {
-        return const_cast<entry*>(std::as_const(*this).covering(path, alone));
+        entry* const all = covering(path);
+        entry* const its = alone.empty() || !has_private() ? nullptr : covering(path::join(alone, path));
+        if (its == nullptr || !path::is_private(its->path)) return all;
+        return all != nullptr && all->path.size() > path::strip(its->path, alone).value_or("").size() ? all : its;
     }
     /// The same as find(), or one that has ended and is still kept.
     [[nodiscard]] entry* kept(std::string_view path) noexcept { return by_path_.find(path); }
@@ -395,6 +391,7 @@ private:
     /// Queues an entry for the listener, unless it will reach the entry anyway.
     void note(listener::interest& i, entry& e) {
         listener& l = *i.of;
+        if (!l.hears_private && l.prefixes_[i.rank].empty() && path::is_private(e.path)) return;
         const auto& c = l.initial_;
         if (i.rank > c.rank || (i.rank == c.rank && (!c.begun || c.at < e.path))) return;
         auto* found = l.known_.find(e.slot);
@@ -428,6 +425,7 @@ private:
                 // Ended entries count: a listener may know one.
                 if (entry* above = first_above(prefix, [](const entry&) { return true; })) return above;
             }
+            if (c.at.empty() && !l.hears_private) c.at = path::after_private;
             // Between "a" and "a/b" there may be others, such as "a-b".
             const bool inside = prefix.empty() || c.at.size() != prefix.size();
             entry* found = inside ? by_path_.upper_bound(c.at) : by_path_.lower_bound(prefix + '/');

@@ -201,10 +201,8 @@ private:
                 kept.push_back(p);
         std::vector<std::string> out;
         for (const auto p : kept) out.push_back(path::join(c_.names.allowed.root, p));
-        // The empty path is above those, too.
         if (!c_.names.alone.empty())
-            for (auto i = out.size(); i-- != 0;)
-                if (!out[i].empty()) out.push_back(path::join(c_.names.alone, out[i]));
+            for (auto i = out.size(); i-- != 0;) out.push_back(path::join(c_.names.alone, out[i]));
         return out;
     }
 

@@ -123,6 +123,7 @@ inline result<watch_id> local_session::watch(std::string_view prefix, bool hidde
     w.hidden = hidden;
     w.ready = &ready_;
     w.queue = &pending_;
+    w.hears_private = hears_private_;
     // What our peer learned from us is not reported to us; a table of its own has no sources.
     w.source = peer_->table_ != &peer_->own_table_ ? peer_->key_ : UINT64_MAX;
     watches_by_id_.insert(number(w.id), w);
