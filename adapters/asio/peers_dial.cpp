@@ -144,7 +144,7 @@ bool peers_state::reached(const std::string& address, std::uint64_t id, const se
     if (found == dials_.end() || found->second.id != id) { // Nobody waits for it any more.
         if (!find(key)) return turn_away(by, app_error::cancel, {}), false;
         // The peer may have seen it, and have closed another one for it: both ends settle by the same rule.
-        static_cast<void>(of_->relay().admit(by->key, scope_of(key)));
+        static_cast<void>(let_in(key, by));
         return join(key, by, true), true;
     }
     auto callers = std::move(found->second.callers);
@@ -154,7 +154,7 @@ bool peers_state::reached(const std::string& address, std::uint64_t id, const se
     is_wanted = is_wanted && key != own_;
     session_ref with;
     if (is_wanted) {
-        static_cast<void>(of_->relay().admit(by->key, scope_of(key)));
+        static_cast<void>(let_in(key, by));
         if (const auto waiting = undecided(key)) static_cast<void>(accept(*waiting));
         join(key, by, true);
         with = find(key);

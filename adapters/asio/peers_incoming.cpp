@@ -87,6 +87,7 @@ void peers_state::offer(const std::shared_ptr<peer_arrival>& a) {
 
 /// Admits a connection, and tells who waits for its peer.
 void peers_state::admit(const peer_key& key, const session_ref& by) {
+    of_->relay().alone(by->key, link_of(key).session->alone());
     server_->answer(by, admission::accept(scope_of(key)));
     join(key, by, false);
     if (const auto session = find(key)) fulfil(key, session);

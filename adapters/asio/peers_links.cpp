@@ -37,6 +37,7 @@ peers_state::link& peers_state::link_of(const peer_key& key) {
     auto& made = links_.try_emplace(key, executor()).first->second;
     made.session = std::make_shared<session_state>(of_);
     made.session->read_root = key.text();
+    made.session->publish_root = here_root;
     made.session->on_end = [weak = weak_from_this(), key, whose = made.session.get()] {
         if (const auto here = weak.lock()) here->forget(key, whose);
     };
@@ -64,12 +65,21 @@ void peers_state::close(connection& c, app_error code, std::string_view reason) 
     if (!std::exchange(c.is_closing, true)) c.on->close(code, reason);
 }
 
+/// Whichever connection its session is on, the peer hears of what is for it alone.
+result<void> peers_state::let_in(const peer_key& key, const session_ref& by) {
+    of_->relay().alone(by->key, link_of(key).session->alone());
+    return of_->relay().admit(by->key, scope_of(key));
+}
+
 /// Adds a connection that was admitted.
 void peers_state::join(const peer_key& key, const session_ref& by, bool outbound) {
     auto& l = link_of(key);
     watch(key, by);
     by->on_goaway = [of = std::weak_ptr{l.session}](const std::string& uri) {
         if (const auto s = of.lock()) s->left(uri);
+    };
+    by->on_probe = [of = std::weak_ptr{l.session}, its = by->key](const event& e) {
+        if (const auto s = of.lock(); s && s->key == its) s->handle(e);
     };
     l.connections.push_back({by, outbound, asio::now(), false});
     settle(key, l);
@@ -106,8 +116,7 @@ void peers_state::settle(const peer_key& key, link& l) {
     // Closing may report the end of another at once.
     const auto on = best->on;
     const bool outbound = best->outbound;
-    l.session->key = on->key;
-    l.session->alone(on->alone());
+    const bool moved = std::exchange(l.session->key, on->key) != on->key;
     l.session->protocol = on->protocol;
     l.session->path = on->path;
     l.session->remote = on->remote;
@@ -133,6 +142,7 @@ void peers_state::settle(const peer_key& key, link& l) {
         }
         close(each, connection_superseded, "another connection is kept");
     }
+    if (moved) l.session->begin_probe();
     of_->wake();
 }
 

@@ -51,6 +51,7 @@ void session_state::leave_probe(const probe_state& gone) noexcept {
 }
 
 void session_state::handle(const event& e) {
+    if (on_probe) return on_probe(e);
     if (const auto* r = std::get_if<path_reported>(&e)) {
         for (const auto& each : probes_)
             if (const auto p = each.lock()) p->reported({r->bitrate, r->rtt});

@@ -33,7 +33,8 @@ asio::origin session::origin() const { return asio::origin{state_ ? state_->of()
 
 broadcast session::publish(std::string_view path) {
     if (!state_) throw boost::system::system_error{make_error(errc::closed), "publish"};
-    return broadcast{std::make_shared<detail::broadcast_state>(state_->of(), path::normalise(path), state_->alone())};
+    const auto above = path::join(state_->alone(), state_->publish_root);
+    return broadcast{std::make_shared<detail::broadcast_state>(state_->of(), path::normalise(path), above)};
 }
 
 void session::close(app_error code, std::string_view reason) {

@@ -76,7 +76,8 @@ TEST_CASE("another peer than the one expected is refused, and harms no other cal
     });
 }
 
-TEST_CASE("a caller that gives up disturbs no other, and when the last one does, nobody hears of the dial", "[api][peers]") {
+TEST_CASE(
+    "a caller that gives up disturbs no other, and when the last one does, nobody hears of the dial", "[api][peers]") {
     stage s;
     node a{s}, b{s};
     const silent_port silent{s.io};
@@ -371,6 +372,40 @@ TEST_CASE("sessions live while a copy of the peers does, and what is left is ine
         CHECK_FALSE(session.is_open());
         session.close();
         auto writer = film.track("t");
+    });
+}
+
+TEST_CASE("what is of one session alone works with a peer, too: its broadcasts, and PROBE", "[api][peers]") {
+    stage s;
+    node a{s}, b{s};
+    s.run([&]() -> net::awaitable<void> {
+        auto session = co_await connect(a, b);
+        auto call = session.publish("call");
+        auto track = call.track("audio");
+        put(track, "for b alone");
+        const bool seen = co_await s.until([&] { return b.connected() == std::vector{a.key()}; });
+        REQUIRE(seen);
+        auto there = b.find(a.key());
+        moq::subscribe_request brief;
+        brief.timeout = 1s;
+        std::optional<std::string> got;
+        there.async_subscribe(
+            {"call", "audio"}, brief, [&](error_code e, moq::track_reader) { got = e ? e.message() : ""; });
+        std::optional<bool> reported;
+        auto probe = session.probe();
+        probe.async_next([&](error_code e, std::optional<moq::probe_report> r) { reported = !e && r; });
+        const bool has_got = co_await s.until([&] { return got.has_value(); });
+        CHECK(has_got);
+        CHECK(got == "");
+        const bool answered = co_await s.until([&] { return reported.has_value(); });
+        CHECK(answered);
+        CHECK(reported == true);
+        std::optional<std::uint64_t> wanted;
+        there.async_wanted_bitrate([&](error_code e, std::uint64_t w) { wanted = e ? 0 : w; });
+        auto second = session.probe(1000);
+        const bool told = co_await s.until([&] { return wanted.has_value(); });
+        CHECK(told);
+        CHECK(wanted == 1000u);
     });
 }
 

@@ -138,6 +138,7 @@ private:
 
     // peers_links.cpp
     link& link_of(const peer_key&);
+    result<void> let_in(const peer_key&, const session_ref& by);
     void join(const peer_key&, const session_ref& by, bool outbound);
     void watch(const peer_key&, const session_ref& by);
     void settle(const peer_key&, link&);

@@ -26,8 +26,6 @@ public:
 
     /// Above the broadcasts for this session alone, also when it is replaced.
     [[nodiscard]] const std::string& alone() const noexcept { return alone_; }
-    /// That of the connection that this session is on at present.
-    void alone(const std::string& above) { alone_ = above; }
 
     void closed(completion<> done) {
         if (how_) return done(*how_);
@@ -103,7 +101,8 @@ public:
 
     std::uint64_t key = 0;
     std::string protocol, path, remote, local;
-    std::string read_root; ///< In front of the names that are read from this peer alone.
+    std::string read_root;    ///< In front of the names that are read from this peer alone.
+    std::string publish_root; ///< In front of those that are published for it alone.
     link::tls_facts tls;
     bool is_webtransport = false;
     /// A server's: answers admission_wanted, and counts.
@@ -113,6 +112,8 @@ public:
     std::function<bool()> on_lost;
     /// The same: it follows, or reports it.
     std::function<void(const std::string& uri)> on_goaway;
+    /// A connection's beneath a session with a peer: takes the events of handle().
+    std::function<void(const event&)> on_probe;
     [[nodiscard]] bool is_closing() const noexcept { return closing_; }
     [[nodiscard]] bool is_open() const noexcept { return !how_; }
     /// Its end; nullopt: it is open.

@@ -78,6 +78,13 @@ public:
     /// Admits a peer, and starts watching its announcements. A server to which we connected needs it only to be limited
     /// to `allowed`, before its first event.
     result<void> admit(std::uint64_t key, scope allowed);
+    /// Before it: another path above the broadcasts for this session alone than add() had.
+    void alone(std::uint64_t key, const std::string& above) {
+        peer* p = find(key);
+        if (p == nullptr) return;
+        p->alone = above;
+        p->session->alone(above);
+    }
     result<void> refuse(std::uint64_t key, app_error code = app_error::unauthorized, std::string_view reason = {});
     /// Removes a session after its session_closed has been handled, or after handling that failed for lack of memory:
     /// the next tick() then cleans up after it.

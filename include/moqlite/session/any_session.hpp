@@ -74,6 +74,9 @@ public:
     }
 
     // Commands.
+    void alone(const std::string& above) {
+        visit([&](auto& s) { s.alone(above); });
+    }
     result<void> admit(scope allowed) {
         return visit([&](auto& s) { return s.admit(std::move(allowed)); });
     }

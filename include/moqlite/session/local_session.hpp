@@ -77,6 +77,7 @@ public:
     // Commands; documented at session. Those that only a transport could carry out return errc::unsupported.
 
     result<void> admit(const scope&) noexcept { return {}; }
+    void alone(const std::string&) noexcept {}
     result<void> refuse(app_error code, std::string_view reason) {
         close(code, reason);
         return {};

@@ -131,6 +131,8 @@ public:
     /// Admits the peer; answers setup_received. errc::bad_utf8, name_too_long, too_many_segments: the root is invalid.
     /// A client's session is admitted from the start, to all; it may be limited before its first input.
     result<void> admit(scope allowed);
+    /// Before that: in place of session_options::alone.
+    void alone(const std::string& above) { c_.names.alone = above; }
     /// Closes the session instead; `reason` is the text in CONNECTION_CLOSE or WT_CLOSE_SESSION.
     result<void> refuse(app_error code = app_error::unauthorized, std::string_view reason = {});
 
