@@ -297,4 +297,26 @@ TEST_CASE("a complete reader whose publisher moves continues where it is: every 
     CHECK(d.reader.restarts() == 1);
 }
 
+TEST_CASE("where a move leads to another publisher, a complete reader begins with its newest group",
+    "[session][reader][follow]") {
+    follower d{following(reading::complete)};
+    const std::vector first{hop_id{9}}, second{hop_id{10}};
+    d.tell(broadcast_available{watch_id{}, "room", first, false, {}});
+    d.accepted(4);
+    d.partial(4, "de");
+    CHECK(d.read() == list{"4.0 de"});
+    d.reader.expect_move();
+    d.closed(4, false);
+    d.unannounced();
+    d.cut();
+    static_cast<void>(d.said());
+    d.tell(broadcast_available{watch_id{}, "room", second, false, {}});
+    CHECK(d.said().back() == "subscribe room video ordered ..");
+    d.next_subscription();
+    d.accepted(0);
+    d.whole(0, "new");
+    CHECK(d.read() == list{"0.0 new"});
+    CHECK(d.reader.restarts() == 1);
+}
+
 } // namespace moqlite::test::track_follow_test

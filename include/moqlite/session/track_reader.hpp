@@ -356,6 +356,7 @@ private:
         // What a watch reports first may be the publisher that was asked.
         announced_again_ = announced_again_ || announced_.has_value() || e.restart;
         announced_ = true;
+        note_origin(e.hops);
         resubscribe();
     }
     void on(const broadcast_ended& e) {
@@ -383,6 +384,7 @@ private:
     void resubscribe();
     void suspend(typename std::map<group_sequence, arriving>::iterator at);
     void pass_awaited();
+    void note_origin(std::span<const hop_id> hops);
 
     // Gaps and losses.
 
@@ -475,6 +477,7 @@ private:
     std::uint64_t held_ = 0;
     read_ahead ahead_;
     bool ended_ = false;
+    hop_id origin_{};               ///< Of the broadcast, as last announced; 0: not known.
     std::optional<bool> announced_; ///< The broadcast is announced, as a watch() has last reported.
     bool announced_again_ = false;  ///< It was announced since the last SUBSCRIBE.
     bool answered_ = false;         ///< The last SUBSCRIBE was answered.

@@ -60,6 +60,15 @@ void track_reader<Session>::suspend(typename std::map<group_sequence, arriving>:
     groups_.erase(at);
 }
 
+/// Where another publisher than before is reached after a move, its groups have other numbers. One without a hop id may
+/// be any, also where a relay has put an id of its own in front.
+template <class Session>
+void track_reader<Session>::note_origin(std::span<const hop_id> hops) {
+    const bool is_known = !hops.empty() && (hops.size() == 1 || hops[1] != hop_id{});
+    const auto before = std::exchange(origin_, is_known ? hops.front() : hop_id{});
+    if (before != hop_id{} && origin_ != hop_id{} && before != origin_) moving_ = false;
+}
+
 /// The rest of a group that was suspended is not wanted.
 template <class Session>
 void track_reader<Session>::pass_awaited() {
