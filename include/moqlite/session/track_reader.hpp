@@ -12,6 +12,7 @@
 #include <moqlite/session/read_ahead.hpp>
 #include <moqlite/session/reading.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <variant>
