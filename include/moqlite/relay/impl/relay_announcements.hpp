@@ -19,7 +19,7 @@ inline void relay::on(peer& p, const broadcast_available& e) {
     if (!is_announced_by(e.path, p.key) && !count_announcement(p, e.path)) return;
     const auto before = best_route(e.path);
     const auto cost = p.leaving ? route_cost::highest() : e.cost;
-    if (is_private) table_.touch(shown_name(e.path)); // Which it replaces for one session: ends there first.
+    if (is_private) table_.touch(shown_name(e.path)); // It replaces that one for one session, where that ends first.
     table_.set(e.path, {identified(p, e.hops), p.key, cost});
     if (!path::is_private(e.path)) notice(broadcast_changed{p.key, std::string(e.path), true});
     take_over(e.path, before, p.key);

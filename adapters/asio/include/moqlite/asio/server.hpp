@@ -102,7 +102,7 @@ private:
     bool webtransport_;
 };
 
-/// What a server has done so far.
+/// A server's counters since it began.
 struct server_stats {
     socket_stats sockets;              ///< Of all addresses.
     std::uint64_t admitted = 0;        ///< Sessions.
