@@ -40,7 +40,10 @@ void origin_state::published(const event& e) {
 void origin_state::requested(const subscribe_requested& e) {
     track_name name{std::string(e.track.broadcast), std::string(e.track.track)};
     if (const auto found = writers_.find(name); found != writers_.end()) return found->second->handle(e);
-    for (std::string_view at = name.broadcast;; at = at.substr(0, at.rfind('/') == at.npos ? 0 : at.rfind('/'))) {
+    // Where it is for one session alone, no handler of everyone's knows it.
+    const bool is_private = path::is_private(name.broadcast);
+    for (std::string_view at = name.broadcast; !is_private;
+        at = at.substr(0, at.rfind('/') == at.npos ? 0 : at.rfind('/'))) {
         if (const auto made_by = on_demand_.find(at); made_by != on_demand_.end()) {
             const auto asker = relay_.asker(publishing_key_, e.request);
             if (!may_ask(asker))

@@ -161,6 +161,28 @@ TEST_CASE("a server publishes for one of its sessions alone, and the other peers
     });
 }
 
+TEST_CASE("an on-demand handler of everything is not asked for tracks of one session alone", "[api]") {
+    stage s;
+    std::optional<moq::session> theirs;
+    s.server.on_session([&](moq::session x) { theirs = std::move(x); });
+    std::string asked;
+    const auto all = s.origin.on_demand("", [&](moq::track_request r) { asked = r.broadcast() + r.track(); });
+    auto peer = s.client();
+    s.run([&]() -> net::awaitable<void> {
+        auto session = co_await peer.async_connect(s.url("moqt"), net::use_awaitable);
+        const auto there = co_await s.until([&] { return theirs.has_value(); });
+        REQUIRE(there);
+        auto alone = theirs->publish("you");
+        auto heard = session.announcements("you");
+        static_cast<void>(co_await heard.async_next(net::use_awaitable));
+        const auto refused = co_await failure(subscribe(session, {"you", "no such track"}));
+        CHECK(refused == errc::not_found);
+        const auto other = co_await failure(subscribe(session, {"else", "t"}));
+        CHECK(other);
+    });
+    CHECK(asked == "elset");
+}
+
 TEST_CASE("a client hears only of the broadcasts that it is interested in", "[api]") {
     stage s;
     auto near = s.origin.publish("room/a");
