@@ -14,7 +14,7 @@ track_reader_options following(reading mode) { return {.mode = mode, .follow = 5
 struct follower : desk {
     explicit follower(track_reader_options o) : desk(std::move(o)) { static_cast<void>(said()); }
     void cut(app_error code = app_error::dropped) { tell(subscription_ended{id, false, code}); }
-    void announced(std::string_view path = "room") { tell(broadcast_available{watch_id{}, path, {}, false, 0}); }
+    void announced(std::string_view path = "room") { tell(broadcast_available{watch_id{}, path, {}, false, {}}); }
     void unannounced() { tell(broadcast_ended{watch_id{}, "room"}); }
     void next_subscription() { id = subscribe_id{number(id) + 1}; }
     /// Since the last call.
@@ -75,7 +75,7 @@ TEST_CASE(
         CHECK(d.reader.failed() == app_error::not_found);
     }
     SECTION("but not one that replaces it") {
-        d.tell(broadcast_available{watch_id{}, "room", {}, true, 0});
+        d.tell(broadcast_available{watch_id{}, "room", {}, true, {}});
         d.cut(app_error::not_found);
         CHECK_FALSE(d.reader.failed());
     }
