@@ -34,7 +34,7 @@ void peers_state::begin() {
     };
 }
 
-/// Who waits for anything is answered: nothing follows.
+/// Answers all that wait: nothing follows.
 void peers_state::stop_waiting(error_code why) {
     wanted_.clear();
     for (auto& [address, each] : std::exchange(dials_, {}))

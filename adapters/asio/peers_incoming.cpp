@@ -125,7 +125,7 @@ void incoming_state::offer(const std::shared_ptr<peer_arrival>& a) {
     if (unseen_.size() > most_) skip_one();
 }
 
-/// Of the address that has most, so that one host cannot push out the others.
+/// The oldest of the address that has most, so that one host cannot push out the others.
 void incoming_state::skip_one() {
     const auto count = [&](const auto& a) {
         return std::ranges::count(unseen_, host_of(a->remote), [](const auto& each) { return host_of(each->remote); });

@@ -16,7 +16,7 @@ void probe_state::leave() noexcept {
     if (const auto of = std::exchange(of_, nullptr)) of->leave_probe(*this);
 }
 
-// Of a session.
+// The probes of a session.
 
 void session_state::add(const std::shared_ptr<probe_state>& p, std::optional<std::uint64_t> target) {
     if (how_) return p->end(*how_);
@@ -59,7 +59,7 @@ void session_state::handle(const event& e) {
         wanted_ = w->bitrate;
         report_wanted();
     } else if (const auto* n = std::get_if<probe_ended>(&e)) {
-        // Where the session ends, another may replace it.
+        // Another session may replace one that ends.
         const auto* s = of_->relay().session(key);
         if (s != nullptr && !s->is_closed())
             end_probes(n->code == app_error::cancel ? error_code{} : make_error(n->code));

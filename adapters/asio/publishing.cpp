@@ -40,7 +40,7 @@ void origin_state::published(const event& e) {
 void origin_state::requested(const subscribe_requested& e) {
     track_name name{std::string(e.track.broadcast), std::string(e.track.track)};
     if (const auto found = writers_.find(name); found != writers_.end()) return found->second->handle(e);
-    // Where it is for one session alone, no handler of everyone's knows it.
+    // No handler of everyone knows of one for a single session.
     const bool is_private = path::is_private(name.broadcast);
     for (std::string_view at = name.broadcast; !is_private;
         at = at.substr(0, at.rfind('/') == at.npos ? 0 : at.rfind('/'))) {

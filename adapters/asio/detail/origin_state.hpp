@@ -98,7 +98,7 @@ public:
     // Publishing (publishing.cpp).
 
     void announce(const std::string& path);
-    /// What is published below `root`, without it.
+    /// The broadcasts that are published below `root`, without it.
     [[nodiscard]] std::vector<std::string> published_below(std::string_view root) const {
         std::vector<std::string> all;
         for (const auto& [path, times] : announced_)

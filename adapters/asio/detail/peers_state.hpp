@@ -174,7 +174,7 @@ private:
     bool is_over_ = false;
 };
 
-/// What is published here is below this root.
+/// The root of our own broadcasts.
 inline constexpr std::string_view here_root = "here";
 
 } // namespace moqlite::asio::detail

@@ -175,7 +175,7 @@ public:
         return detail::initiate<>(std::forward<Token>(token), state_,
             [](const auto& state, auto handler) { shutdown(*state, std::move(handler)); });
     }
-    /// What is published here is below "here" in it, and each peer's broadcasts are below its key.
+    /// Our broadcasts are below "here" in it, and each peer's broadcasts are below its key.
     [[nodiscard]] asio::origin origin() const;
 
 private:
