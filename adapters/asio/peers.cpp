@@ -14,7 +14,7 @@ peers_state::peers_state(boost::asio::any_io_executor on, peers_options o)
     : of_(asio::origin{std::move(on), o.node}.state()) {
     std::string why;
     auto who = o.who ? std::move(o.who) : generate_identity({.names = {"peer"}}, why);
-    if (who) own_ = peer_key{ngtcp2::fingerprint(*who, why).value_or("")};
+    if (who) own_ = peer_key{fingerprint(*who, why).value_or("")};
     if (!own_) of_->log(moqlite::link::log_level::error, "a peer's certificate: " + why);
     client_options c{.trusted = trust::any_certificate(), .who = who};
     c.protocols = o.protocols;

@@ -1,4 +1,4 @@
-// Of one session alone: PROBE, and what is published to its peer only.
+// One session alone: PROBE, and broadcasts for its peer only.
 #include "api_stage.hpp"
 
 #include <boost/asio/use_awaitable.hpp>

@@ -1,4 +1,4 @@
-// What a frame, a group and a waiting operation of the application API allocate, within one process.
+// Allocations of a frame that is written and read by the application API, within one process.
 #include "counting.hpp"
 
 #include <boost/asio/awaitable.hpp>

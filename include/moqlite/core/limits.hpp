@@ -60,8 +60,8 @@ struct limits {
     /// Unsent SUBSCRIBE_DROP ranges of one peer, at most a quarter of them for one request; the request that exceeds
     /// this ends.
     std::size_t pending_drops = 4096;
-    std::size_t undecided_peers =
-        16; ///< Incoming sessions that wait in one peers::incoming(); beyond it one is skipped.
+    /// Incoming sessions that wait in one peers::incoming(); beyond it one is skipped.
+    std::size_t undecided_peers = 16;
     std::size_t waiting_requests = 1024; ///< Requests of ours that wait for a stream; further ones are refused.
 
     // Memory.

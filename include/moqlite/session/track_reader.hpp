@@ -354,7 +354,7 @@ private:
     }
     void on(const broadcast_available& e) {
         if (e.path != broadcast_) return;
-        // What a watch reports first may be the publisher that was asked.
+        // The first report of a watch may be of the publisher that was asked.
         announced_again_ = announced_again_ || announced_.has_value() || e.restart;
         announced_ = true;
         note_origin(e.hops);

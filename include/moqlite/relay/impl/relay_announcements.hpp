@@ -21,17 +21,18 @@ inline void relay::on(peer& p, const broadcast_available& e) {
     const auto cost = p.leaving ? route_cost::highest() : e.cost;
     if (is_private) table_.touch(shown_name(e.path)); // It replaces that one for one session, where that ends first.
     table_.set(e.path, {identified(p, e.hops), p.key, cost});
-    if (!path::is_private(e.path)) notice(broadcast_changed{p.key, std::string(e.path), true});
+    if (!is_private) notice(broadcast_changed{p.key, std::string(e.path), true});
     take_over(e.path, before, p.key);
 }
 
 inline void relay::on(peer& p, const broadcast_ended& e) {
     const auto before = best_route(e.path);
     if (!table_.remove(e.path, p.key)) return;
-    if (path::is_private(e.path)) table_.touch(shown_name(e.path));
+    const bool is_private = path::is_private(e.path);
+    if (is_private) table_.touch(shown_name(e.path));
     p.announced -= weight(e.path);
     announced_ -= weight(e.path);
-    if (!path::is_private(e.path)) notice(broadcast_changed{p.key, std::string(e.path), false});
+    if (!is_private) notice(broadcast_changed{p.key, std::string(e.path), false});
     take_over(e.path, before, p.key);
 }
 

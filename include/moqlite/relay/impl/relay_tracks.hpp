@@ -6,7 +6,7 @@
 
 namespace moqlite {
 
-/// What a peer asks for, by the name under which it is here: that of a broadcast for this peer alone, if there is one.
+/// The track that a peer asks for, by its name here: that of a broadcast for this peer alone, if there is one.
 /// nullopt: no peer can ask so.
 inline std::optional<relay::track_key> relay::asked_for(peer& p, const track_ref& what) {
     track_key key{what.broadcast, what.track};

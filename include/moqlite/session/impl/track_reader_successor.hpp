@@ -60,7 +60,7 @@ void track_reader<Session>::suspend(typename std::map<group_sequence, arriving>:
     groups_.erase(at);
 }
 
-/// Where another publisher than before is reached after a move, its groups have other numbers. One without a hop id may
+/// Another publisher than before, reached after a move, numbers its groups differently. One without a hop id may
 /// be any, also where a relay has put an id of its own in front.
 template <class Session>
 void track_reader<Session>::note_origin(std::span<const hop_id> hops) {

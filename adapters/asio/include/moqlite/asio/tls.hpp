@@ -12,6 +12,7 @@ using ngtcp2::certificate_by_name;
 using ngtcp2::certificate_store;
 using ngtcp2::client_authentication;
 using ngtcp2::endpoint_options;
+using ngtcp2::fingerprint;
 using ngtcp2::generate_identity;
 using ngtcp2::identity;
 using ngtcp2::library_versions;
