@@ -42,10 +42,27 @@ client_state::client_state(std::shared_ptr<origin_state> of, client_options o)
 
 void client_state::failed(const attempt_ref& a, const link::closed& how) {
     if (!attempts_.contains(a)) return;
-    if (a->replaced) return again(a);
-    of_->log(link::log_level::warning,
-        "cannot connect to " + a->where.text + ": " + connect_error(a->where, options_.protocols, how));
-    answer(a, connect_failure(how));
+    const auto why = connect_error(a->where, options_.protocols, how);
+    if (a->replaced) return again(a, why);
+    fail(a, connect_failure(how), {how.app_code(), how.by_peer, how.reason, {}}, why);
+}
+
+namespace {
+
+/// The empty-handed answer to a connect().
+session never_made(const std::shared_ptr<origin_state>& of, error_code error, session_end as, const std::string& to,
+    const std::string& why) {
+    as.text = "cannot connect to " + to + ": " + why;
+    of->log(link::log_level::info, as.text);
+    const auto state = std::make_shared<session_state>(of);
+    state->end(error, std::move(as));
+    return {state, false};
+}
+
+} // namespace
+
+void client_state::fail(const attempt_ref& a, error_code error, session_end as, const std::string& why) {
+    if (attempts_.contains(a)) answer(a, error, never_made(of_, error, std::move(as), a->where.text, why));
 }
 
 std::optional<tls> client_state::trusted(std::string& why) {
@@ -74,8 +91,8 @@ void client_state::connect(
     std::string why;
     const auto where = parse_url(text, why);
     if (!where || !trusted(why)) {
-        of_->log(link::log_level::warning, "cannot connect to " + text + ": " + why);
-        return done(make_error(errc::invalid_argument), {});
+        const auto error = make_error(errc::invalid_argument);
+        return done(error, never_made(of_, error, {.code = app_error::transport}, text, why));
     }
     const auto a = std::make_shared<attempt>(executor());
     a->where = *where;
@@ -89,7 +106,11 @@ void client_state::connect(
     a->timer.expires_after(how.timeout);
     a->timer.async_wait([weak = weak_from_this(), a](const error_code& error) {
         const auto here = weak.lock();
-        if (!error && here) here->answer(a, boost::asio::error::timed_out);
+        if (error || !here) return;
+        const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(a->how.timeout).count();
+        const link::closed late{.by_peer = false, .reason = "timeout after " + std::to_string(seconds) + " s"};
+        here->fail(a, boost::asio::error::timed_out, {app_error::transport, false, late.reason, {}},
+            connect_error(a->where, here->options_.protocols, late));
     });
     dial(a);
 }
@@ -123,7 +144,8 @@ void client_state::dial(const attempt_ref& a) {
         for (const auto& [name, value] : a->how.headers) o.headers.push_back({name, value});
         accept = nghttp3::connect(std::move(o), std::move(accept), fails);
 #else
-        return a->replaced ? again(a) : answer(a, make_error(errc::unsupported));
+        const std::string why = "built without WebTransport";
+        return a->replaced ? again(a, why) : fail(a, make_error(errc::unsupported), {app_error::transport}, why);
 #endif
     }
     connect_options to{.host = a->where.host, .port = a->where.port, .alpn = std::move(alpn), .tls = *tls_};
@@ -133,12 +155,12 @@ void client_state::dial(const attempt_ref& a) {
 
 /// A peer that does not answer has failed.
 void client_state::limit(const attempt_ref& a) {
-    a->timer.expires_after(a->how.timeout);
+    a->timer.expires_after(std::min(a->how.timeout, attempt_time));
     a->timer.async_wait([weak = weak_from_this(), a](const error_code& error) {
         const auto here = weak.lock();
         if (error || !here || !here->attempts_.contains(a)) return;
         ++a->dials;
-        here->again(a);
+        here->again(a, "no answer");
     });
 }
 
@@ -164,21 +186,23 @@ std::unique_ptr<link::handler> client_state::connected(const attempt_ref& a, lin
     // The WebTransport request has the path.
     auto made = of_->connected(role::client, c, now, a->where.webtransport ? std::string{} : a->where.path, state);
     if (!made) {
-        a->replaced ? again(a) : answer(a, make_error(errc::unsupported));
+        const std::string why = "no common protocol";
+        a->replaced ? again(a, why) : fail(a, make_error(errc::unsupported), {app_error::transport}, why);
         return nullptr;
     }
     state->path = a->where.path;
     if (!a->admit && !a->how.interests.empty())
         static_cast<void>(of_->relay().admit(state->key, {.publish = normalised(a->how.interests)}));
     if (a->admit && !a->admit(state)) {
-        answer(a, make_error(errc::unauthorized));
+        fail(a, make_error(errc::unauthorized), {app_error::transport}, "it is not wanted");
         return made; // It carries the code with which it was closed.
     }
     if (auto* old = a->replaced ? of_->relay().session(before) : nullptr) old->close(app_error::cancel, "moved");
-    keep(a->where, a->how, state, {now, a->replaced ? std::optional{a->give_up_at} : std::nullopt, a->pause});
+    keep(a->where, a->how, state, {now, a->replaced != nullptr, a->give_up_at, a->pause});
     if (a->replaced) {
         attempts_.erase(a);
         a->timer.cancel();
+        state->has_moved();
     } else {
         answer(a, {}, session{state, !a->admit});
     }
@@ -190,12 +214,12 @@ std::unique_ptr<link::handler> client_state::connected(const attempt_ref& a, lin
 void client_state::keep(const url& where, const connect_request& how, const std::shared_ptr<session_state>& state,
     const origin_of& before) {
     const std::weak_ptr<session_state> its = state;
-    const auto replaces = [weak = weak_from_this(), its, how, before](const url& there) {
+    const auto replaces = [weak = weak_from_this(), its, how, before](const url& there, const session_end* lost) {
         const auto here = weak.lock();
         const auto s = its.lock();
-        return here && s && here->replace(there, how, s, before);
+        return here && s && here->replace(there, how, s, before, lost);
     };
-    if (how.reconnect > duration{}) state->on_lost = [replaces, where] { return replaces(where); };
+    state->on_lost = [replaces, where](const session_end& as) { return replaces(where, &as); };
     if (how.follow_goaway)
         // The user's code runs by itself.
         state->on_goaway = [on = executor(), its, replaces, where, how](const std::string& uri) {
@@ -204,45 +228,60 @@ void client_state::keep(const url& where, const connect_request& how, const std:
                 if (!s || !s->is_open() || s->is_closing()) return;
                 std::string why;
                 const auto there = uri.empty() ? std::optional{where} : parse_url(uri, why);
-                if (!there || !how.follow_goaway(uri) || !replaces(*there)) s->report_goaway(uri);
+                if (!there || !how.follow_goaway(uri) || !replaces(*there, nullptr)) s->report_goaway(uri);
             });
         };
 }
 
-/// False: the client ends, or has ended. Others of its origin do not.
+/// False: it is not wanted, or the client ends, or has ended. Others of its origin do not.
 bool client_state::replace(const url& where, const connect_request& how, const std::shared_ptr<session_state>& state,
-    const origin_of& before) {
+    const origin_of& before, const session_end* as) {
     if (is_over_ || is_stopping_) return false;
     for (const auto& a : attempts_)
-        if (a->replaced == state) return true; // The same, for another reason.
+        if (a->replaced == state) { // The same, for another reason.
+            if (as != nullptr) lost(*a, *as);
+            return true;
+        }
+    if (as != nullptr && how.reconnect <= duration{}) return false;
     const auto a = std::make_shared<attempt>(executor());
     a->where = where;
     a->how = how;
     a->replaced = state;
-    const bool goes_on = before.give_up_at && asio::now() - before.since < longest_pause;
-    a->give_up_at = goes_on ? *before.give_up_at : asio::now() + std::max<duration>(how.reconnect, how.timeout);
-    if (goes_on) a->pause = before.pause;
+    a->at_most = as != nullptr ? std::max<duration>(how.reconnect, how.timeout) : how.follow_for;
+    const bool goes_on = before.replaced_another && asio::now() - before.since < settled;
+    a->pause = goes_on ? before.pause : how.first_pause;
+    if (goes_on) a->give_up_at = before.give_up_at;
+    if (as != nullptr) lost(*a, *as);
     attempts_.insert(a);
     state->moves();
     // The peer may still be there. And not from within a connection's callbacks.
     boost::asio::post(executor(), [weak = weak_from_this(), a, goes_on] {
         const auto here = weak.lock();
-        if (here && here->attempts_.contains(a)) goes_on ? here->again(a) : here->dial(a);
+        if (here && here->attempts_.contains(a)) goes_on ? here->again(a, "the last one ended soon") : here->dial(a);
     });
     return true;
 }
 
-void client_state::again(const attempt_ref& a) {
-    if (a->replaced->is_closing() || asio::now() >= a->give_up_at) {
+void client_state::lost(attempt& a, const session_end& as) {
+    if (std::exchange(a.is_lost, true)) return;
+    if (!a.give_up_at) a.give_up_at = asio::now() + a.at_most;
+    of_->log(link::log_level::warning, as.text + "; reconnecting");
+}
+
+void client_state::again(const attempt_ref& a, const std::string& why) {
+    const auto now = asio::now();
+    if (a->replaced->is_closing() || (a->give_up_at && now >= *a->give_up_at)) {
         attempts_.erase(a);
         // It may have been about to move, and still be there.
-        if (of_->connection_of(a->replaced->key) == nullptr) a->replaced->end(make_error(errc::transport_closed));
-        return;
+        if (of_->connection_of(a->replaced->key) != nullptr) return;
+        const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(a->at_most).count();
+        return a->replaced->end(make_error(errc::transport_closed),
+            {app_error::transport, false, why, "cannot reconnect within " + std::to_string(seconds) + " s: " + why});
     }
     std::uniform_real_distribution<double> part{0.5, 1.0};
     a->timer.expires_after(std::chrono::duration_cast<std::chrono::steady_clock::duration>(
         std::chrono::duration<double>{a->pause} * part(random_)));
-    a->pause = std::min<duration>(2 * a->pause, longest_pause);
+    a->pause = std::min<duration>(2 * a->pause, a->how.longest_pause);
     a->timer.async_wait([weak = weak_from_this(), a](const error_code& error) {
         const auto here = weak.lock();
         if (!error && here && here->attempts_.contains(a)) here->dial(a);

@@ -1,5 +1,8 @@
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <moqlite/asio/error.hpp>
+#include <moqlite/session/event.hpp>
 #include <string>
 
 namespace moqlite {
@@ -55,6 +58,25 @@ boost::system::error_code make_error(app_error sent) noexcept {
 std::optional<std::uint64_t> remote_code(const boost::system::error_code& error) noexcept {
     if (error.category() != error_category() || (error.value() & is_remote) == 0) return std::nullopt;
     return static_cast<std::uint64_t>(error.value()) & number_max;
+}
+
+std::string to_text(app_error code) {
+    const auto name = to_string(code);
+    if (code.registry() == code_registry::ours) return std::string{name};
+    const auto n = static_cast<std::uint64_t>(code);
+    // The registries of moq-lite-06 and of gomoqt are written in hexadecimal.
+    const bool hexadecimal = code.registry() > code_registry::lite && n < 64;
+    std::array<char, 20> digits{};
+    auto* const end = std::to_chars(digits.data(), digits.data() + digits.size(), n, hexadecimal ? 16 : 10).ptr;
+    const auto number = std::string{hexadecimal ? "0x" : ""}.append(digits.data(), end);
+    return name.empty() ? "code " + number : std::string{name} + " (" + number + ')';
+}
+
+std::string to_text(const session_closed& how) {
+    const auto why = how.reason.empty() ? std::string{} : ": " + std::string{how.reason};
+    if (how.by_peer) return "closed by the peer with " + to_text(how.code) + why;
+    if (how.code == app_error::transport) return "connection lost" + why;
+    return "closed with " + to_text(how.code) + why;
 }
 
 } // namespace moqlite

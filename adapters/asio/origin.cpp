@@ -187,7 +187,9 @@ void origin_state::handle_notices() {
         } else if (const auto* l = std::get_if<peer_leaving>(&*notice)) {
             if (auto* s = of(l->session)) s->left(l->uri);
         } else if (const auto* n = std::get_if<session_ended>(&*notice)) {
-            if (auto* s = of(n->session)) s->ended(n->session, n->how);
+            auto how = n->how;
+            how.reason = n->reason;
+            if (auto* s = of(n->session)) s->ended(n->session, how);
         } else if (const auto* m = std::get_if<peer_misbehaved>(&*notice)) {
             log(link::log_level::warning,
                 "session " + std::to_string(m->session) + " violated the protocol: " + std::string(to_string(m->why)));

@@ -41,6 +41,9 @@ void session::close(app_error code, std::string_view reason) {
     if (state_) state_->close(code, reason);
 }
 bool session::is_open() const noexcept { return state_ && state_->is_open(); }
+std::optional<session_end> session::ended() const {
+    return state_ && !state_->is_open() ? std::optional{state_->end_of()} : std::nullopt;
+}
 const std::string& session::protocol() const noexcept { return state_ ? state_->protocol : none; }
 bool session::is_webtransport() const noexcept { return state_ && state_->is_webtransport; }
 const std::string& session::remote() const noexcept { return state_ ? state_->remote : none; }
@@ -127,6 +130,10 @@ void session::fetch(const std::shared_ptr<detail::session_state>& state, const t
 
 void session::closed(const std::shared_ptr<detail::session_state>& state, detail::completion<>::handler handler) {
     state->closed({std::move(handler), state->executor()});
+}
+
+void session::reconnected(const std::shared_ptr<detail::session_state>& state, detail::completion<>::handler handler) {
+    state->reconnected({std::move(handler), state->executor()});
 }
 
 void session::goaway(

@@ -52,21 +52,4 @@ std::string printable(std::string_view text) {
     return all.size() <= longest ? all : std::string{wire::utf8_prefix(all, longest)} + "...";
 }
 
-std::string to_text(app_error code) {
-    const auto name = to_string(code);
-    if (code.registry() == code_registry::ours) return std::string{name};
-    const auto n = static_cast<std::uint64_t>(code);
-    // The registries of moq-lite-06 and of gomoqt are written in hexadecimal.
-    const auto number =
-        code.registry() > code_registry::lite && n < 64 ? fmt::format("{:#x}", n) : fmt::format("{}", n);
-    return name.empty() ? "code " + number : fmt::format("{} ({})", name, number);
-}
-
-std::string to_text(const session_closed& how) {
-    const std::string why = how.reason.empty() ? std::string{} : fmt::format(": {}", how.reason);
-    if (how.by_peer) return fmt::format("closed by the peer with {}{}", to_text(how.code), why);
-    if (how.code == app_error::transport) return fmt::format("connection lost{}", why);
-    return fmt::format("closed with {}{}", to_text(how.code), why);
-}
-
 } // namespace moqlite::programs

@@ -5,7 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <moqlite/core/error.hpp>
+#include <moqlite/asio/error.hpp>
 #include <moqlite/core/time.hpp>
 #include <moqlite/session/event.hpp>
 #include <optional>
@@ -41,11 +41,5 @@ private:
 
 /// A peer's text for one log line: control characters become '?', long text is truncated.
 [[nodiscard]] std::string printable(std::string_view utf8);
-
-/// "lagged (26)", "not_found (0x33)", "code 77": name and number on the wire; a code that was not sent has none.
-[[nodiscard]] std::string to_text(app_error code);
-
-/// Why a session ended: "closed by the peer with unauthorized (6): no such root".
-[[nodiscard]] std::string to_text(const session_closed& how);
 
 } // namespace moqlite::programs

@@ -242,5 +242,85 @@ TEST_CASE("sessions have the handler of the longest path that covers theirs, and
     CHECK(s.server.stats().http_violations == 0);
 }
 
+TEST_CASE("a session that has ended, or was never made, says with which code, by whom, and why", "[api]") {
+    stage s;
+    std::optional<moq::session> theirs;
+    s.server.on_session([&](moq::session x) { theirs = std::move(x); });
+    auto peer = s.client();
+    const auto* const scheme = GENERATE("moqt", "https");
+    s.run([&]() -> net::awaitable<void> {
+        auto session = co_await peer.async_connect(s.url(scheme), net::use_awaitable);
+        CHECK_FALSE(session.ended());
+        const bool there = co_await s.until([&] { return theirs.has_value(); });
+        REQUIRE(there);
+        theirs->close(app_error::unauthorized, "no such root");
+        const bool over = co_await s.until([&] { return session.ended() && theirs->ended(); });
+        REQUIRE(over);
+        CHECK(session.ended()->by_peer);
+        CHECK(session.ended()->code == app_error::unauthorized);
+        CHECK(session.ended()->reason == "no such root");
+        CHECK(session.ended()->text.starts_with("session closed by the peer with unauthorized"));
+        CHECK(session.ended()->text.ends_with(": no such root"));
+        CHECK_FALSE(theirs->ended()->by_peer);
+        CHECK(theirs->ended()->text.starts_with("session closed with unauthorized"));
+        CHECK_FALSE(moq::session{}.ended());
+        std::vector<std::string> texts;
+        for (const std::string nowhere : {"moqt://127.0.0.1:9", "ftp://127.0.0.1"})
+            peer.async_connect(nowhere, [&](error_code error, moq::session none) {
+                CHECK(error);
+                CHECK_FALSE(none.is_open());
+                texts.push_back(none.ended() ? none.ended()->text : "");
+            });
+        const bool both = co_await s.until([&] { return texts.size() == 2; });
+        REQUIRE(both);
+        for (const auto& text : texts) CHECK(text.starts_with("cannot connect to "));
+        CHECK(texts[1].starts_with("cannot connect to moqt://127.0.0.1:9: "));
+    });
+}
+
+TEST_CASE("a session that follows GOAWAY goes on until its successor answers; the time for that begins with its end",
+    "[api]") {
+    stage s;
+    const bool answers = GENERATE(true, false);
+    auto other = std::make_unique<moq::server>(s.origin);
+    auto next = std::make_unique<moq::server>(s.origin);
+    REQUIRE(!other->listen("127.0.0.1:0"));
+    REQUIRE(!next->listen("127.0.0.1:0"));
+    const auto first = other->addresses().front(), second = next->addresses().front();
+    next.reset();
+    s.run([&]() -> net::awaitable<void> {
+        auto peer = s.client();
+        moq::connect_request how;
+        how.follow_goaway = [](const std::string&) { return true; };
+        how.follow_for = answers ? 5s : 300ms;
+        how.first_pause = how.longest_pause = 20ms;
+        auto session = co_await peer.async_connect("moqt://" + first, how, net::use_awaitable);
+        std::optional<error_code> moved;
+        session.async_reconnected([&](error_code error) { moved = error; });
+        const bool there = co_await s.until([&] { return other->sessions() == 1; });
+        REQUIRE(there);
+        other->async_shutdown(answers ? 10s : 600ms, "moqt://" + second, [](error_code) {});
+        co_await s.pause(answers ? 200ms : 500ms); // Longer than follow_for.
+        CHECK(session.is_open());
+        CHECK(other->sessions() == 1);
+        CHECK_FALSE(moved);
+        if (answers) {
+            next = std::make_unique<moq::server>(s.origin);
+            REQUIRE(!next->listen(second));
+        }
+        const bool decided = co_await s.until([&] { return moved.has_value(); });
+        REQUIRE(decided);
+        CHECK(session.is_open() == answers);
+        CHECK((*moved == error_code{}) == answers);
+        if (answers) {
+            const bool left = co_await s.until([&] { return other->sessions() == 0 && next->sessions() == 1; });
+            CHECK(left);
+            CHECK(session.remote() == second);
+        } else {
+            CHECK(session.ended()->text.starts_with("cannot reconnect within 0 s: "));
+        }
+    });
+}
+
 } // namespace
 } // namespace moqlite::test::api_session

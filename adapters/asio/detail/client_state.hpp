@@ -36,7 +36,7 @@ public:
         for (const auto& a : std::exchange(attempts_, {})) {
             a->timer.cancel();
             a->done.abort();
-            if (a->replaced) a->replaced->end(boost::asio::error::operation_aborted);
+            if (a->replaced) a->replaced->end(boost::asio::error::operation_aborted, {});
         }
         stopping_.abort();
         transport_.reset();
@@ -48,8 +48,8 @@ public:
     [[nodiscard]] const boost::asio::any_io_executor& executor() const noexcept { return of_->executor(); }
 
 private:
-    static constexpr duration first_pause = std::chrono::milliseconds{100};
-    static constexpr duration longest_pause = std::chrono::seconds{5};
+    static constexpr duration settled = std::chrono::seconds{5};      ///< A session that lasts as long was a success.
+    static constexpr duration attempt_time = std::chrono::seconds{3}; ///< To connect again, at most.
 
     struct attempt {
         explicit attempt(const boost::asio::any_io_executor& on) : timer(on) {}
@@ -59,17 +59,20 @@ private:
         admit_function admit;
         boost::asio::steady_timer timer;
         unsigned dials = 0;                        ///< Only the last one counts.
-        std::shared_ptr<session_state> replaced{}; ///< It is to go on by another session, until
-        time_point give_up_at{};                   ///< this time,
-        duration pause = first_pause;              ///< after pauses of about this length.
+        std::shared_ptr<session_state> replaced{}; ///< It is to go on by another session,
+        duration at_most{};                        ///< this long after its end:
+        std::optional<time_point> give_up_at{};    ///< until then. nullopt: it goes on.
+        bool is_lost = false;                      ///< It has ended.
+        duration pause{};                          ///< About as long before the next attempt.
     };
     using attempt_ref = std::shared_ptr<attempt>;
 
     /// How a session came to be: one that ends soon was no success, and its successor goes on with the pauses.
     struct origin_of {
         time_point since{};
+        bool replaced_another = false;
         std::optional<time_point> give_up_at{};
-        duration pause = first_pause;
+        duration pause{};
     };
 
     [[nodiscard]] std::optional<tls> trusted(std::string& why);
@@ -81,11 +84,14 @@ private:
         a->timer.cancel();
         std::exchange(a->done, {})(error, std::move(s));
     }
+    void fail(const attempt_ref&, error_code, session_end as, const std::string& why);
     void failed(const attempt_ref&, const link::closed&);
 
     // Another session in place of one that was lost, or that asked for it.
-    bool replace(const url& where, const connect_request&, const std::shared_ptr<session_state>&, const origin_of&);
-    void again(const attempt_ref&);
+    bool replace(const url& where, const connect_request&, const std::shared_ptr<session_state>&, const origin_of&,
+        const session_end* lost);
+    void lost(attempt&, const session_end& as);
+    void again(const attempt_ref&, const std::string& why);
     void keep(const url& where, const connect_request&, const std::shared_ptr<session_state>&, const origin_of&);
 
     std::shared_ptr<origin_state> of_;

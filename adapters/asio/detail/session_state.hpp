@@ -36,6 +36,12 @@ public:
         if (how_) return done(make_error(errc::closed), {});
         leaving_->add(std::move(done));
     }
+    void reconnected(completion<> done) {
+        if (how_) return done(make_error(errc::closed));
+        reconnected_->add(std::move(done));
+    }
+    /// The connection has been replaced.
+    void has_moved() { (*reconnected_)({}); }
     /// Whoever waits on this session ends with it.
     void add(const std::shared_ptr<starter>& s) {
         if (how_) return s->session_ended(*how_ ? *how_ : make_error(errc::closed));
@@ -69,16 +75,20 @@ public:
         if (how_ || which != key) return;
         const bool quiet = how.code == app_error::cancel;
         const auto error = quiet ? error_code{} : how.by_peer ? make_error(how.code) : make_error(how.why);
-        if (on_lost && !closing_ && on_lost()) return;
-        end(error);
+        session_end as{how.code, how.by_peer, std::string{how.reason}, "session " + to_text(how)};
+        if (on_lost && !closing_ && on_lost(as)) return;
+        end(error, std::move(as));
     }
-    void end(error_code error) {
+    void end(error_code error, session_end as = {}) {
         if (how_) return;
         how_ = error;
+        end_ = std::move(as);
+        if (end_.text.empty()) end_.text = "session closed";
         on_lost = nullptr;
         on_goaway = nullptr;
         (*closed_)(error);
         (*leaving_)(make_error(errc::closed), {});
+        (*reconnected_)(make_error(errc::closed));
         if (wanting_) std::exchange(wanting_, {})(*how_ ? *how_ : make_error(errc::closed), {});
         end_probes(*how_);
         for (const auto& weak : std::exchange(starters_, {}))
@@ -96,6 +106,7 @@ public:
     void abandon(dropped_handlers& dropped) override {
         closed_->drop(dropped);
         leaving_->drop(dropped);
+        reconnected_->drop(dropped);
         wanting_.drop(dropped);
     }
 
@@ -109,7 +120,7 @@ public:
     std::function<void(const std::string& path)> on_setup;
     std::function<void()> on_end;
     /// A client's that reconnects: true if another session is to replace this one.
-    std::function<bool()> on_lost;
+    std::function<bool(const session_end&)> on_lost;
     /// The same: it follows, or reports it.
     std::function<void(const std::string& uri)> on_goaway;
     /// A connection's beneath a session with a peer: takes the events of handle().
@@ -118,6 +129,7 @@ public:
     [[nodiscard]] bool is_open() const noexcept { return !how_; }
     /// Its end; nullopt: it is open.
     [[nodiscard]] const std::optional<error_code>& how() const noexcept { return how_; }
+    [[nodiscard]] const session_end& end_of() const noexcept { return end_; }
 
 private:
     void end_probes(error_code how);
@@ -125,11 +137,13 @@ private:
     std::shared_ptr<origin_state> of_;
     std::string alone_;
     std::optional<error_code> how_;
+    session_end end_;      ///< Once how_ is set.
     bool closing_ = false; ///< By us.
     std::shared_ptr<completions<>> closed_ = std::make_shared<completions<>>();
     std::vector<std::weak_ptr<starter>> starters_;
     std::optional<std::string> goaway_;
     std::shared_ptr<completions<std::string>> leaving_ = std::make_shared<completions<std::string>>();
+    std::shared_ptr<completions<>> reconnected_ = std::make_shared<completions<>>();
     std::vector<std::weak_ptr<probe_state>> probes_;
     std::optional<std::uint64_t> probe_target_; ///< Ours; bits a second.
     std::optional<std::uint64_t> wanted_;       ///< The peer's.

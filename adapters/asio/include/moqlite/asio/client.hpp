@@ -44,7 +44,11 @@ struct connect_request {
     /// newest group.
     duration reconnect{};
     /// Whether to follow GOAWAY, to `uri` or, if empty, to the same address; unset: session::async_goaway() reports it.
+    /// The session goes on until its successor answers.
     std::function<bool(const std::string& uri)> follow_goaway{};
+    duration follow_for = std::chrono::seconds{10};        ///< How long to try that after the session has ended.
+    duration first_pause = std::chrono::milliseconds{100}; ///< Between two attempts to connect again; then twice that,
+    duration longest_pause = std::chrono::seconds{5};      ///< up to this; less, by up to half of it, at random.
 };
 
 /// Its sessions share one socket and one origin. Destroying it ends them silently; until then, or until
@@ -62,7 +66,8 @@ public:
 
     [[nodiscard]] const asio::origin& origin() const noexcept { return origin_; }
 
-    /// void(error_code, session). All addresses of a host are tried, IPv6 and IPv4 in turns.
+    /// void(error_code, session). All addresses of a host are tried, IPv6 and IPv4 in turns. Where that fails, the
+    /// session's ended() says why.
     template <class Token = boost::asio::deferred_t>
     auto async_connect(std::string url, const connect_request& how, Token&& token = {}) {
         return detail::initiate<session>(

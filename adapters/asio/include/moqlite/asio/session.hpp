@@ -23,6 +23,15 @@ class session_state;
 /// What is known of the path to the peer; all empty once the connection is gone.
 using session_stats = link::connection_stats;
 
+/// How a session ended, or why it could not be made.
+struct session_end {
+    app_error code{};     ///< app_error::transport: the connection was lost, or could not be made.
+    bool by_peer = false; ///< The peer has sent the code and the reason.
+    std::string reason{};
+    /// One line that says it all: "session closed by the peer with unauthorized (6): no such root".
+    std::string text{};
+};
+
 /// A session of our client, which ends with this handle; or one of our server's, which does not.
 class session {
 public:
@@ -91,7 +100,17 @@ public:
             [](const auto& state, auto handler) { goaway(state, std::move(handler)); });
     }
 
+    /// void(error_code): another connection has taken the place of the present one (connect_request); errc::closed:
+    /// none will. Several may wait.
+    template <class Token = boost::asio::deferred_t>
+    auto async_reconnected(Token&& token = {}) {
+        return detail::initiate<>(std::forward<Token>(token), state_,
+            [](const auto& state, auto handler) { reconnected(state, std::move(handler)); });
+    }
+
     [[nodiscard]] bool is_open() const noexcept;
+    /// nullopt: it is open, or empty.
+    [[nodiscard]] std::optional<session_end> ended() const;
     [[nodiscard]] session_stats stats() const;
     /// "moq-lite-06".
     [[nodiscard]] const std::string& protocol() const noexcept;
@@ -114,6 +133,7 @@ private:
     static void wanted_bitrate(
         const std::shared_ptr<detail::session_state>&, detail::completion<std::uint64_t>::handler);
     static void closed(const std::shared_ptr<detail::session_state>&, detail::completion<>::handler);
+    static void reconnected(const std::shared_ptr<detail::session_state>&, detail::completion<>::handler);
     static void goaway(const std::shared_ptr<detail::session_state>&, detail::completion<std::string>::handler);
     std::shared_ptr<detail::session_state> state_;
     bool owner_ = false;
