@@ -20,15 +20,18 @@ namespace moqlite::programs {
 namespace {
 
 constexpr const char* name = "moqlite-inspect";
-constexpr const char* purpose = "Decodes the bytes of one direction of a moq-lite stream, or of a datagram.";
+constexpr const char* purpose =
+    "Decodes the bytes of one direction of a moq-lite or moq-transport stream, or of a datagram.";
 constexpr const char* examples =
     "  moqlite-inspect --protocol moq-lite-05 --stream uni --sender publisher '01 08 02 01 01 01 05 02 51 11'\n"
     "  moqlite-inspect --protocol moq-lite-04 --stream bidi --sender subscriber 01 07 04 726f6f6d 5111\n"
+    "  moqlite-inspect --protocol moqt-14 --stream bidi 20000a01c0000000ff00000e00\n"
     "  xxd -p stream.bin | moqlite-inspect --protocol moq-lite-05 --stream bidi --sender publisher --type fetch --json "
     "-\n"
     "\n"
     "A stream is shown message by message: offset and length in bytes, name, fields. A publisher's answers on a\n"
     "bidirectional stream do not name the request: without --type the type that fits best is assumed, and printed.\n"
+    "Of moq-transport, bidi is the control stream, and uni one of objects; --sender and --type are not needed.\n"
     "Rules that need more than the bytes of one direction, such as that of duplicate announcements, are not checked.\n"
     "\n"
     "Exit codes: 0 the bytes are whole; 1 they are malformed, or the report cannot be written; 2 usage; 3 they end\n"
@@ -55,15 +58,14 @@ void add_options(command_line& line, inspect_options& o) {
     line.option("HEX,--hex", o.hex, "The bytes, two digits each; white space is ignored. - reads them from stdin")
         ->required()
         ->type_name("");
-    line.option("--protocol", o.protocol, "moq-lite-03 to moq-lite-06, or moq-lite-07-wip")
+    line.option("--protocol", o.protocol, "moq-lite-03 to moq-lite-06, moq-lite-07-wip, or moqt-14")
         ->required()
         ->type_name("PROTOCOL");
     line.option("--stream", o.stream, "What carried the bytes")
         ->required()
         ->check(CLI::IsMember({"bidi", "uni", "datagram"}))
         ->type_name("KIND");
-    line.option("--sender", o.sender, "Who sent the bytes")
-        ->required()
+    line.option("--sender", o.sender, "Who sent the bytes; of moq-lite")
         ->check(CLI::IsMember({"publisher", "subscriber"}))
         ->type_name("SENDER");
     line.option("--type", o.type,
@@ -121,18 +123,32 @@ bool read_hex(const std::vector<std::string>& arguments, hex_reader& to) {
     return to.done();
 }
 
+lite::carrier carrier_of(const inspect_options& o) {
+    return o.stream == "uni"        ? lite::carrier::uni
+           : o.stream == "datagram" ? lite::carrier::datagram
+                                    : lite::carrier::bidi;
+}
+
+/// The draft that --protocol names.
+const moqt::draft* draft_of(const std::string& protocol) {
+    for (const auto& draft : moqt::drafts)
+        if (protocol == "moqt-" + std::to_string(draft.number)) return &draft;
+    return nullptr;
+}
+
 /// Interprets the flags; nullopt: `why`.
 std::optional<lite::inspection> what_is_meant(const inspect_options& o, std::string& why) {
     const auto dialect = version_from_alpn(o.protocol);
     if (!dialect) {
         why = "protocol '" + o.protocol +
-              "' is not supported; supported are moq-lite-03 to moq-lite-06, and moq-lite-07-wip";
+              "' is not supported; supported are moq-lite-03 to moq-lite-06, moq-lite-07-wip, and moqt-14";
         return std::nullopt;
     }
-    lite::inspection out{.dialect = *dialect};
-    out.kind = o.stream == "uni"        ? lite::carrier::uni
-               : o.stream == "datagram" ? lite::carrier::datagram
-                                        : lite::carrier::bidi;
+    if (o.sender.empty()) {
+        why = "--sender is required: subscribers and publishers send different messages";
+        return std::nullopt;
+    }
+    lite::inspection out{.dialect = *dialect, .kind = carrier_of(o)};
     out.from = o.sender == "publisher" ? lite::sender::publisher : lite::sender::subscriber;
     if (o.type.empty()) return out;
     if (out.kind != lite::carrier::bidi || out.from != lite::sender::publisher) {
@@ -150,14 +166,31 @@ std::optional<lite::inspection> what_is_meant(const inspect_options& o, std::str
 }
 
 /// Guesses which request a publisher's bytes answer.
-void assume(report_head& head, byte_view bytes) {
-    const auto readings = lite::read_answers(head.what.dialect, bytes);
+assumption assume(lite::inspection& what, byte_view bytes) {
+    const auto readings = lite::read_answers(what.dialect, bytes);
     const auto& best = readings.best();
-    head.what.answers = best.answers;
-    head.assumed = assumption{type_name(best.answers), best.end.how != lite::ending::malformed, {}};
+    what.answers = best.answers;
+    assumption assumed{type_name(best.answers), best.end.how != lite::ending::malformed, {}};
     for (const auto& other : readings)
-        if (&other != &best && other.end.how == best.end.how && head.assumed->fits)
-            head.assumed->others.push_back(type_name(other.answers));
+        if (&other != &best && other.end.how == best.end.how && assumed.fits)
+            assumed.others.push_back(type_name(other.answers));
+    return assumed;
+}
+
+lite::inspection_end inspect_lite(lite::inspection what, const inspect_options& o, byte_view bytes, report& out) {
+    report_head head{o.protocol, what.kind, what.from};
+    const bool answer = what.kind == lite::carrier::bidi && what.from == lite::sender::publisher;
+    if (answer && o.type.empty() && !bytes.empty()) head.assumed = assume(what, bytes);
+    out.begin(head);
+    return lite::inspect(what, bytes, [&](const lite::inspected& m) { out.add(what.dialect, m); });
+}
+
+/// With all quirks of peers, since a trace may be of any.
+lite::inspection_end inspect_moqt(const moqt::draft& draft, const inspect_options& o, byte_view bytes, report& out) {
+    const moqt::quirks quirks{.namespace_by_request = true, .moqtail_track_status = true, .moqtail_switch = true};
+    const moqt::inspection what{{draft, quirks}, carrier_of(o)};
+    out.begin({o.protocol, what.kind, std::nullopt});
+    return moqt::inspect(what, bytes, [&](const moqt::inspected& m) { out.add(draft, m); });
 }
 
 int inspect(int argc, char** argv) {
@@ -165,18 +198,17 @@ int inspect(int argc, char** argv) {
     inspect_options o;
     add_options(line, o);
     if (const auto code = line.parse(argc, argv)) return *code;
+    const auto* draft = draft_of(o.protocol);
     std::string why;
-    const auto what = what_is_meant(o, why);
-    if (!what) return line.refuse(why);
+    std::optional<lite::inspection> what;
+    if (draft != nullptr && !o.type.empty()) return line.refuse("--type is for moq-lite");
+    if (draft == nullptr && !(what = what_is_meant(o, why))) return line.refuse(why);
     hex_reader hex;
     if (!read_hex(o.hex, hex)) return line.refuse(hex.why());
 
-    report_head head{*what, {}};
-    const bool answer = what->kind == lite::carrier::bidi && what->from == lite::sender::publisher;
-    if (answer && o.type.empty() && !hex.bytes().empty()) assume(head, hex.bytes());
     report out{std::cout, o.json};
-    out.begin(head);
-    const auto end = lite::inspect(head.what, hex.bytes(), [&](const lite::inspected& m) { out.add(m); });
+    const auto end =
+        draft != nullptr ? inspect_moqt(*draft, o, hex.bytes(), out) : inspect_lite(*what, o, hex.bytes(), out);
     out.end(end, hex.bytes().size());
     if (!std::cout.flush()) throw std::runtime_error("cannot write to stdout");
     switch (end.how) {

@@ -5,9 +5,12 @@
 #include <algorithm>
 #include <cctype>
 #include <moqlite/wire/lite/inspect_fields.hpp>
+#include <moqlite/wire/moqt/inspect_fields.hpp>
+#include <moqlite/wire/utf8.hpp>
 #include <spdlog/fmt/fmt.h>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 namespace moqlite::programs {
 
@@ -51,10 +54,48 @@ std::string ascii_of(byte_view bytes) {
     return out;
 }
 
+/// Names of moq-transport may be any bytes.
+json json_of_text(std::string_view text) {
+    if (wire::is_utf8(text)) return text;
+    return {{"hex", hex_of(as_bytes(text))}};
+}
+
+std::string text_of_text(std::string_view text) { return '"' + printable(text) + '"'; }
+
+using names = std::span<const std::string_view>;
+using versions = std::span<const std::uint64_t>;
+
+/// `value` of a number, `bytes` of bytes.
+template <class F>
+void for_each_pair(const moqt::pair_list& list, F f) {
+    moqt::key_value_reader pairs{list.rules, list.pairs};
+    while (const auto pair = pairs.next()) f(*pair);
+}
+
 template <class T>
 json json_of(const T& value) {
     if constexpr (std::is_same_v<T, std::nullopt_t>) {
         return nullptr;
+    } else if constexpr (std::is_same_v<T, std::string_view>) {
+        return json_of_text(value);
+    } else if constexpr (std::is_same_v<T, names>) {
+        auto out = json::array();
+        for (auto name : value) out.push_back(json_of_text(name));
+        return out;
+    } else if constexpr (std::is_same_v<T, versions>) {
+        auto out = json::array();
+        for (auto version : value) out.push_back(fmt::format("{:#x}", version));
+        return out;
+    } else if constexpr (std::is_same_v<T, moqt::location>) {
+        return {{"group", number(value.group)}, {"object", number(value.object)}};
+    } else if constexpr (std::is_same_v<T, moqt::pair_list>) {
+        auto out = json::array();
+        for_each_pair(value, [&](const moqt::key_value& pair) {
+            json one{{"type", pair.type}};
+            moqt::has_bytes(pair.type) ? one["bytes_hex"] = hex_of(pair.bytes) : one["value"] = pair.value;
+            out.push_back(std::move(one));
+        });
+        return out;
     } else if constexpr (std::is_same_v<T, lite::hop_list>) {
         auto out = json::array();
         for (auto hop : value) out.push_back(number(hop));
@@ -73,7 +114,22 @@ std::string text_of(const T& value) {
         for (auto hop : value) out += fmt::format("{}{}", out.empty() ? "" : " ", number(hop));
         return "[" + out + "]";
     } else if constexpr (std::is_same_v<T, std::string_view>) {
-        return '"' + printable(value) + '"';
+        return text_of_text(value);
+    } else if constexpr (std::is_same_v<T, names>) {
+        std::string out;
+        for (auto name : value) out += (out.empty() ? "" : " ") + text_of_text(name);
+        return "(" + out + ")";
+    } else if constexpr (std::is_same_v<T, versions>) {
+        return fmt::format("[{:#x}]", fmt::join(value, " "));
+    } else if constexpr (std::is_same_v<T, moqt::location>) {
+        return fmt::format("{}:{}", number(value.group), number(value.object));
+    } else if constexpr (std::is_same_v<T, moqt::pair_list>) {
+        std::string out;
+        for_each_pair(value, [&](const moqt::key_value& pair) {
+            const auto what = moqt::has_bytes(pair.type) ? hex_of(pair.bytes) : std::to_string(pair.value);
+            out += fmt::format("{}{:#x}={}", out.empty() ? "" : " ", pair.type, what);
+        });
+        return "[" + out + "]";
     } else {
         return fmt::format("{}", value);
     }
@@ -94,10 +150,10 @@ std::string type_name(std::optional<lite::bidi_type> answers) {
 }
 
 void report::begin(const report_head& head) {
-    head_ = head;
-    const auto& what = head.what;
     if (!json_) {
-        out_ << alpn(what.dialect) << ' ' << name_of(what.kind) << ", from the " << name_of(what.from) << '\n';
+        out_ << head.protocol << ' ' << name_of(head.kind);
+        if (head.from) out_ << ", from the " << name_of(*head.from);
+        out_ << '\n';
         if (!head.assumed) return;
         const auto& a = *head.assumed;
         out_ << (a.fits ? "assumed: a stream of type " : "no type fits; longest match: a stream of type ") << a.type;
@@ -105,7 +161,8 @@ void report::begin(const report_head& head) {
         out_ << " (see --type)\n";
         return;
     }
-    json fields{{"protocol", alpn(what.dialect)}, {"stream", name_of(what.kind)}, {"sender", name_of(what.from)}};
+    json fields{{"protocol", head.protocol}, {"stream", name_of(head.kind)}};
+    if (head.from) fields["sender"] = name_of(*head.from);
     if (head.assumed) {
         fields["assumed"] = head.assumed->type;
         fields["would_fit"] = head.assumed->others;
@@ -115,30 +172,42 @@ void report::begin(const report_head& head) {
     out_ << text << ",\"messages\":[";
 }
 
-void report::add(const lite::inspected& message) {
-    json_ ? add_json(message) : add_text(message);
+void report::add(version dialect, const lite::inspected& message) {
+    add(message.offset, message.size, lite::name_of(dialect, message),
+        [&](auto f) { lite::for_each_field(dialect, message, f); });
+}
+
+void report::add(const moqt::draft& rules, const moqt::inspected& message) {
+    add(message.offset, message.size, moqt::name_of(rules, message),
+        [&](auto f) { moqt::for_each_field(rules, message, f); });
+}
+
+template <class Fields>
+void report::add(std::uint64_t offset, std::size_t size, std::string_view type, Fields fields) {
+    json_ ? add_json(offset, size, type, fields) : add_text(offset, size, type, fields);
     any_ = true;
 }
 
-void report::add_json(const lite::inspected& message) {
-    auto fields = json::object();
-    lite::for_each_field(head_.what.dialect, message, [&](std::string_view field, const auto& value) {
+template <class Fields>
+void report::add_json(std::uint64_t offset, std::size_t size, std::string_view type, Fields fields) {
+    auto all = json::object();
+    fields([&](std::string_view field, const auto& value) {
         if constexpr (std::is_same_v<std::decay_t<decltype(value)>, byte_view>) {
             const auto shown = value.first(std::min(value.size(), payload_shown));
-            fields["payload_hex"] = hex_of(shown);
-            fields["payload_text"] = ascii_of(shown);
+            all["payload_hex"] = hex_of(shown);
+            all["payload_text"] = ascii_of(shown);
         } else {
-            fields[std::string{field}] = json_of(value);
+            all[std::string{field}] = json_of(value);
         }
     });
-    const json line{{"offset", message.offset}, {"length", message.size},
-        {"type", lite::name_of(head_.what.dialect, message)}, {"fields", fields}};
+    const json line{{"offset", offset}, {"length", size}, {"type", type}, {"fields", all}};
     out_ << (any_ ? ",\n" : "\n") << line.dump();
 }
 
-void report::add_text(const lite::inspected& message) {
-    out_ << fmt::format("{:>8} {:>6}  {}", message.offset, message.size, lite::name_of(head_.what.dialect, message));
-    lite::for_each_field(head_.what.dialect, message, [&](std::string_view field, const auto& value) {
+template <class Fields>
+void report::add_text(std::uint64_t offset, std::size_t size, std::string_view type, Fields fields) {
+    out_ << fmt::format("{:>8} {:>6}  {}", offset, size, type);
+    fields([&](std::string_view field, const auto& value) {
         if constexpr (std::is_same_v<std::decay_t<decltype(value)>, byte_view>) {
             if (value.empty()) return;
             const auto shown = value.first(std::min(value.size(), payload_shown));

@@ -99,6 +99,24 @@ printf '%s\n' '{"protocol":"moq-lite-05","stream":"uni","sender":"publisher","me
     '],"end":"malformed","error":"timestamp_out_of_range","error_offset":8}' >expected
 same it.out expected
 
+say "moq-transport: the control stream, objects and datagrams"
+moqt() {
+    local want=$1 line=$2
+    shift 2
+    start it inspect --protocol moqt-14 --stream "$@"
+    finished it "$want" 5
+    grep -qF -- "$line" it.out || fail "moqt-14 $*: no '$line' in $(cat it.out)"
+}
+moqt 0 'SUBSCRIBE_ERROR request_id=0 error_code=4 error="TRACK_DOES_NOT_EXIST" reason="Track not available"' bidi \
+    050016000413547261636b206e6f7420617661696c61626c65
+moqt 0 'PUBLISH_NAMESPACE request_id=2 track_namespace=("live" "room1" "cam") parameters=[0x3=0201]' bidi \
+    0600160203046c69766505726f6f6d310363616d0103020201
+moqt 0 'OBJECT object_id=0 status=4' uni 18010480000004
+moqt 0 '"fields":{"track_alias":3,"group_id":7,"object_id":12,"publisher_priority":0,"end_of_group":0,"status":3}' datagram --json 2003070c0003
+moqt 1 'malformed at 9: object_order' uni 05000100020000016101000100000162
+moqt 3 'incomplete at 0' bidi 0600
+refuses '--type is for moq-lite' --protocol moqt-14 --stream bidi --type fetch 00
+
 say "flags that are wrong: exit code 2"
 refuses 'HEX is required' --protocol moq-lite-05 --stream uni --sender publisher
 refuses '--protocol is required' --stream uni --sender publisher 00

@@ -5,10 +5,13 @@
 #include <catch2/catch_test_macros.hpp>
 #include <functional>
 #include <moqlite/relay/relay.hpp>
+#include <moqlite/wire/moqt/inspect.hpp>
 
 namespace moqlite::test::errc_test {
 
 namespace {
+
+namespace moqt = wire::moqt;
 
 /// A client with subscription 0 on stream 0, watch 0 on stream 4, and on moq-lite-05 a TRACK on stream 8.
 struct client : subject {
@@ -48,6 +51,9 @@ errc on_group(std::string_view bytes, bool fin = false) {
 }
 errc on_setup(role side, std::string_view bytes) {
     return named(subject{side}.receive(side == role::server ? 2 : 3, bytes, true));
+}
+errc of_moqt(moqt::carrier kind, std::string_view bytes) {
+    return moqt::inspect({.kind = kind}, hex(bytes), [](const auto&) {}).error;
 }
 limits with(const std::function<void(limits&)>& change) {
     limits l;
@@ -213,6 +219,11 @@ errc provoked(errc rule) {
     case errc::unknown_stream_type: return on_request("3f");
     case errc::bad_utf8: return on_request("06 04 01 ff 01 62");
     case errc::bad_status: return named(client{}.receive(4, sized("03 01 61 00")));
+    case errc::bad_choice: return of_moqt(moqt::carrier::bidi, "1e 0006 00 01 05 00 02 00");
+    case errc::bad_namespace: return of_moqt(moqt::carrier::bidi, "06 0003 00 00 00");
+    case errc::bad_parameter: return of_moqt(moqt::carrier::bidi, "06 0008 00 01 01 61 01 03 01 04");
+    case errc::bad_object_status: return of_moqt(moqt::carrier::uni, "10 01 00 80 00 00 02");
+    case errc::object_order: return of_moqt(moqt::carrier::uni, "05 00 01 00 02 00 00 00 00 01 00 01 00 00 00 00");
     case errc::too_many_hops: return named(client{}.receive(4, sized("01 01 61 21")));
     case errc::duplicate_hop: return named(client{}.receive(4, sized("01 01 61 02 07 07")));
     case errc::too_many_segments: {

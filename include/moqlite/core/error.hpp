@@ -22,13 +22,18 @@ enum class errc : std::uint8_t {
     bad_utf8,
     bad_flag,   ///< A flag that is neither 0 nor 1, where that matters.
     bad_status, ///< The version does not define this ANNOUNCE status.
+    bad_choice,        ///< A value that the field does not have (moq-transport: group order, filter or fetch type).
+    bad_namespace,     ///< A namespace without fields, or with more than 32.
+    bad_parameter,     ///< A known parameter whose value cannot be parsed.
+    bad_object_status, ///< The draft does not define this object status, or not with extensions.
+    object_order,      ///< An object of a FETCH is not after the one before it, in its group.
     too_many_hops,
     duplicate_hop, ///< A hop id, other than 0, twice in one list.
     too_many_segments,
     name_too_long,
     too_many_parameters,
     duplicate_parameter,
-    parameter_size, ///< A varint parameter whose size differs from its Length.
+    parameter_size, ///< A varint parameter whose size differs from its Length; or one of a size that none may have.
     zero_timescale,
     bad_frame_range,        ///< A range of frames that is reversed, or ends in a group that is not named.
     timestamp_out_of_range, ///< The running timestamp leaves 0 .. 2^62-1.
@@ -100,6 +105,11 @@ inline constexpr std::array error_table{
     error_row{errc::bad_utf8, "bad_utf8", app_error::decode},
     error_row{errc::bad_flag, "bad_flag", app_error::decode},
     error_row{errc::bad_status, "bad_status", app_error::decode},
+    error_row{errc::bad_choice, "bad_choice", app_error::decode},
+    error_row{errc::bad_namespace, "bad_namespace", app_error::decode},
+    error_row{errc::bad_parameter, "bad_parameter", app_error::decode},
+    error_row{errc::bad_object_status, "bad_object_status", app_error::decode},
+    error_row{errc::object_order, "object_order", app_error::decode},
     error_row{errc::too_many_hops, "too_many_hops", app_error::bounds_exceeded},
     error_row{errc::duplicate_hop, "duplicate_hop", app_error::decode},
     error_row{errc::too_many_segments, "too_many_segments", app_error::bounds_exceeded},

@@ -52,6 +52,9 @@ public:
     /// All remaining bytes.
     [[nodiscard]] constexpr byte_view rest() noexcept { return bytes(in_.size()); }
 
+    /// The same, without taking them.
+    [[nodiscard]] constexpr byte_view remaining() const noexcept { return in_; }
+
     /// A length, then UTF-8 text.
     [[nodiscard]] std::string_view string() noexcept { return text(bytes(varint())); }
 
