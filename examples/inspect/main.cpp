@@ -31,7 +31,8 @@ constexpr const char* examples =
     "\n"
     "A stream is shown message by message: offset and length in bytes, name, fields. A publisher's answers on a\n"
     "bidirectional stream do not name the request: without --type the type that fits best is assumed, and printed.\n"
-    "Of moq-transport, bidi is the control stream, and uni one of objects; --sender and --type are not needed.\n"
+    "Of moq-transport, bidi is the control stream (in draft-18 a request), and uni has objects (in draft-18 control\n"
+    "messages, too; groups of a FETCH are taken to ascend); --sender and --type are not needed.\n"
     "Rules that need more than the bytes of one direction, such as that of duplicate announcements, are not checked.\n"
     "\n"
     "Exit codes: 0 the bytes are whole; 1 they are malformed, or the report cannot be written; 2 usage; 3 they end\n"
@@ -58,7 +59,7 @@ void add_options(command_line& line, inspect_options& o) {
     line.option("HEX,--hex", o.hex, "The bytes, two digits each; white space is ignored. - reads them from stdin")
         ->required()
         ->type_name("");
-    line.option("--protocol", o.protocol, "moq-lite-03 to moq-lite-06, moq-lite-07-wip, or moqt-14")
+    line.option("--protocol", o.protocol, "moq-lite-03 to moq-lite-06, moq-lite-07-wip, moqt-14 or moqt-18")
         ->required()
         ->type_name("PROTOCOL");
     line.option("--stream", o.stream, "What carried the bytes")
@@ -141,7 +142,7 @@ std::optional<lite::inspection> what_is_meant(const inspect_options& o, std::str
     const auto dialect = version_from_alpn(o.protocol);
     if (!dialect) {
         why = "protocol '" + o.protocol +
-              "' is not supported; supported are moq-lite-03 to moq-lite-06, moq-lite-07-wip, and moqt-14";
+              "' is not supported; supported are moq-lite-03 to moq-lite-06, moq-lite-07-wip, moqt-14 and moqt-18";
         return std::nullopt;
     }
     if (o.sender.empty()) {

@@ -65,13 +65,6 @@ std::string text_of_text(std::string_view text) { return '"' + printable(text) +
 using names = std::span<const std::string_view>;
 using versions = std::span<const std::uint64_t>;
 
-/// `value` of a number, `bytes` of bytes.
-template <class F>
-void for_each_pair(const moqt::pair_list& list, F f) {
-    moqt::key_value_reader pairs{list.rules, list.pairs};
-    while (const auto pair = pairs.next()) f(*pair);
-}
-
 template <class T>
 json json_of(const T& value) {
     if constexpr (std::is_same_v<T, std::nullopt_t>) {
@@ -90,9 +83,12 @@ json json_of(const T& value) {
         return {{"group", number(value.group)}, {"object", number(value.object)}};
     } else if constexpr (std::is_same_v<T, moqt::pair_list>) {
         auto out = json::array();
-        for_each_pair(value, [&](const moqt::key_value& pair) {
-            json one{{"type", pair.type}};
-            moqt::has_bytes(pair.type) ? one["bytes_hex"] = hex_of(pair.bytes) : one["value"] = pair.value;
+        moqt::for_each_pair(value, [&](std::uint64_t type, const auto& what) {
+            json one{{"type", type}};
+            if constexpr (std::is_same_v<std::decay_t<decltype(what)>, byte_view>)
+                one["bytes_hex"] = hex_of(what);
+            else
+                one["value"] = what;
             out.push_back(std::move(one));
         });
         return out;
@@ -125,9 +121,12 @@ std::string text_of(const T& value) {
         return fmt::format("{}:{}", number(value.group), number(value.object));
     } else if constexpr (std::is_same_v<T, moqt::pair_list>) {
         std::string out;
-        for_each_pair(value, [&](const moqt::key_value& pair) {
-            const auto what = moqt::has_bytes(pair.type) ? hex_of(pair.bytes) : std::to_string(pair.value);
-            out += fmt::format("{}{:#x}={}", out.empty() ? "" : " ", pair.type, what);
+        moqt::for_each_pair(value, [&](std::uint64_t type, const auto& what) {
+            out += fmt::format("{}{:#x}=", out.empty() ? "" : " ", type);
+            if constexpr (std::is_same_v<std::decay_t<decltype(what)>, byte_view>)
+                out += hex_of(what);
+            else
+                out += std::to_string(what);
         });
         return "[" + out + "]";
     } else {

@@ -103,9 +103,9 @@ say "moq-transport: the control stream, objects and datagrams"
 moqt() {
     local want=$1 line=$2
     shift 2
-    start it inspect --protocol moqt-14 --stream "$@"
+    start it inspect --protocol "moqt-${draft:-14}" --stream "$@"
     finished it "$want" 5
-    grep -qF -- "$line" it.out || fail "moqt-14 $*: no '$line' in $(cat it.out)"
+    grep -qF -- "$line" it.out || fail "moqt-${draft:-14} $*: no '$line' in $(cat it.out)"
 }
 moqt 0 'SUBSCRIBE_ERROR request_id=0 error_code=4 error="TRACK_DOES_NOT_EXIST" reason="Track not available"' bidi \
     050016000413547261636b206e6f7420617661696c61626c65
@@ -115,6 +115,10 @@ moqt 0 'OBJECT object_id=0 status=4' uni 18010480000004
 moqt 0 '"fields":{"track_alias":3,"group_id":7,"object_id":12,"publisher_priority":0,"end_of_group":0,"status":3}' datagram --json 2003070c0003
 moqt 1 'malformed at 9: object_order' uni 05000100020000016101000100000162
 moqt 3 'incomplete at 0' bidi 0600
+draft=18 moqt 0 'SETUP options=[0x1=2f61 0x7=78]' uni af000007 01022f61 060178
+draft=18 moqt 0 'SUBSCRIBE request_id=200 track_namespace=("moqtail" "demo") track_name="video" parameters=[0x10=1 0x20=128 0x21=02 0x22=2]' bidi \
+    03002080c802076d6f717461696c0464656d6f05766964656f04100110800101020102
+draft=18 moqt 0 'missing="unknown"' uni 0504 1f0903020700 810c0914
 refuses '--type is for moq-lite' --protocol moqt-14 --stream bidi --type fetch 00
 
 say "flags that are wrong: exit code 2"

@@ -222,6 +222,8 @@ errc provoked(errc rule) {
     case errc::bad_choice: return of_moqt(moqt::carrier::bidi, "1e 0006 00 01 05 00 02 00");
     case errc::bad_namespace: return of_moqt(moqt::carrier::bidi, "06 0003 00 00 00");
     case errc::bad_parameter: return of_moqt(moqt::carrier::bidi, "06 0008 00 01 01 61 01 03 01 04");
+    case errc::unexpected_parameter:
+        return moqt::inspect({{moqt::draft_18}}, hex("02 0004 06 01 11 00"), [](const auto&) {}).error;
     case errc::bad_object_status: return of_moqt(moqt::carrier::uni, "10 01 00 80 00 00 02");
     case errc::object_order: return of_moqt(moqt::carrier::uni, "05 00 01 00 02 00 00 00 00 01 00 01 00 00 00 00");
     case errc::too_many_hops: return named(client{}.receive(4, sized("01 01 61 21")));

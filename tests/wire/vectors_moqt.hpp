@@ -1,6 +1,7 @@
 // Recorded messages, streams and datagrams of moq-transport: what the codec makes of them.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <hex.hpp>
 #include <moqlite/wire/moqt/inspect_fields.hpp>
@@ -29,29 +30,27 @@ struct found {
     wire::moqt::inspection_end end;
 };
 
-[[nodiscard]] inline found read(byte_view bytes, moqt::carrier kind, const moqt::quirks& reads) {
+[[nodiscard]] inline found read(
+    const moqt::draft& rules, byte_view bytes, moqt::carrier kind, const moqt::quirks& reads) {
     found out;
-    out.end = moqt::inspect(
-        {{.rules = moqt::draft_14, .reads = reads}, kind}, bytes, [&](const auto& m) { out.what.push_back(m); });
+    out.end =
+        moqt::inspect({{.rules = rules, .reads = reads}, kind}, bytes, [&](const auto& m) { out.what.push_back(m); });
     return out;
 }
 
-[[nodiscard]] inline json pairs_of(const moqt::draft& rules, byte_view pairs) {
+[[nodiscard]] inline json pairs_of(const moqt::pair_list& list) {
     auto out = json::array();
-    moqt::key_value_reader in{rules, pairs};
-    while (const auto pair = in.next()) {
-        json one{{"type", pair->type}};
-        if (moqt::has_bytes(pair->type))
-            one["bytes_hex"] = to_hex(pair->bytes);
+    moqt::for_each_pair(list, [&](std::uint64_t type, const auto& value) {
+        if constexpr (std::is_same_v<std::decay_t<decltype(value)>, byte_view>)
+            out.push_back({{"type", type}, {"bytes_hex", to_hex(value)}});
         else
-            one["value"] = pair->value;
-        out.push_back(one);
-    }
+            out.push_back({{"type", type}, {"value", value}});
+    });
     return out;
 }
 
 /// The fields as JSON; text and payloads as hex, since they may be any bytes.
-[[nodiscard]] inline json fields_of(const moqt::inspected& m) {
+[[nodiscard]] inline json fields_of(const moqt::draft& rules, const moqt::inspected& m) {
     const auto value_of = [](const auto& value) -> json {
         using type = std::decay_t<decltype(value)>;
         if constexpr (std::is_same_v<type, std::string_view>) {
@@ -61,7 +60,7 @@ struct found {
         } else if constexpr (std::is_same_v<type, moqt::location>) {
             return {{"group", number(value.group)}, {"object", number(value.object)}};
         } else if constexpr (std::is_same_v<type, moqt::pair_list>) {
-            return pairs_of(value.rules, value.pairs);
+            return pairs_of(value);
         } else if constexpr (std::is_same_v<type, std::span<const std::string_view>>) {
             auto out = json::array();
             for (auto field : value) out.push_back({{"hex", to_hex(as_bytes(field))}});
@@ -105,8 +104,8 @@ struct found {
 
 /// Where the fields of `m` differ from those told; "": nowhere. Fields of `apart` are checked elsewhere.
 [[nodiscard]] inline std::string differs(
-    const json& told, const moqt::inspected& m, const std::set<std::string>& apart) {
-    const auto is = fields_of(m);
+    const moqt::draft& rules, const json& told, const moqt::inspected& m, const std::set<std::string>& apart) {
+    const auto is = fields_of(rules, m);
     for (const auto& [name, value] : told.items()) {
         if (apart.contains(name)) continue;
         // An empty list of extensions is none.
@@ -118,11 +117,11 @@ struct found {
 }
 
 /// The same bytes again.
-[[nodiscard]] inline std::string encoded(const std::vector<moqt::inspected>& found) {
+[[nodiscard]] inline std::string encoded(const moqt::draft& rules, const std::vector<moqt::inspected>& found) {
     std::vector<std::byte> out;
-    const auto& rules = moqt::draft_14;
     const moqt::subgroup_header* subgroup = nullptr;
     std::optional<object_id> before;
+    moqt::fetch_cursor cursor;
     auto error = errc::ok;
     for (const auto& m : found) {
         wire::writer to{out, rules.form};
@@ -134,13 +133,14 @@ struct found {
             moqt::write(to, rules, *header);
             subgroup = header;
         } else if (const auto* object = std::get_if<moqt::subgroup_object>(&m.what)) {
-            moqt::write(to, *subgroup, before, object->header);
+            moqt::write(to, rules, *subgroup, before, object->header);
             to.bytes(object->payload);
             before = object->header.object;
         } else if (const auto* fetch = std::get_if<moqt::fetch_header>(&m.what)) {
             moqt::write(to, rules, *fetch);
         } else if (const auto* fetched = std::get_if<moqt::fetch_object>(&m.what)) {
-            moqt::write(to, rules, fetched->header);
+            moqt::write(to, rules, cursor, fetched->header);
+            cursor.note(fetched->header);
             to.bytes(fetched->payload);
         }
         if (error == errc::ok) error = to.error();
@@ -182,14 +182,14 @@ struct primitive {
     } else if (kind == "KEY_VALUE_PAIR") {
         moqt::key_value_reader pairs{rules, in.rest()};
         if (const auto pair = pairs.next()) {
-            p.fields = pairs_of(rules, bytes).at(0);
+            p.fields = pairs_of({rules, bytes}).at(0);
             to.bytes(moqt::key_value_writer{rules}.add(*pair).bytes());
         }
         if (pairs.error() != errc::ok) in.fail(pairs.error());
         if (pairs.left() != 0) in.fail(errc::message_too_long);
     } else if (kind == "PARAMETERS") {
         const auto list = moqt::detail::read_parameters(in, rules);
-        p.fields["parameters"] = pairs_of(rules, list.pairs);
+        p.fields["parameters"] = pairs_of({rules, list.pairs});
         moqt::detail::write_parameters(to, list);
     } else if (kind == "AUTH_TOKEN") {
         const auto token = moqt::decode_token(rules, in.rest());
@@ -212,7 +212,8 @@ struct primitive {
 }
 
 /// Of what was told to be right.
-[[nodiscard]] inline std::string accepted_verdict(const json& data, const moqt::quirks& reads, bool exactly) {
+[[nodiscard]] inline std::string accepted_verdict(
+    const moqt::draft& rules, const json& data, const moqt::quirks& reads, bool exactly) {
     const std::string message = data.at("message");
     const auto bytes = hex(data.at("hex").get<std::string>());
     const auto& told = data.at("fields");
@@ -229,7 +230,7 @@ struct primitive {
         }
         return !encodes || p->encoded == data.at("hex") ? "" : "encodes as " + p->encoded;
     }
-    const auto out = read(bytes, carrier_of(message), reads);
+    const auto out = read(rules, bytes, carrier_of(message), reads);
     if (out.end.how != moqt::ending::whole)
         return out.end.how == moqt::ending::malformed ? "refused with " + std::string{to_string(out.end.error)}
                                                       : "incomplete";
@@ -240,20 +241,20 @@ struct primitive {
         const auto& messages = told.at("messages");
         if (messages.size() != out.what.size()) return "other messages";
         for (std::size_t i = 0; i < messages.size(); ++i) {
-            if (moqt::name_of(moqt::draft_14, out.what[i]) != messages[i].at("message")) return "another message";
-            if (auto problem = differs(messages[i], out.what[i], {"message"}); !problem.empty()) return problem;
+            if (moqt::name_of(rules, out.what[i]) != messages[i].at("message")) return "another message";
+            if (auto problem = differs(rules, messages[i], out.what[i], {"message"}); !problem.empty()) return problem;
         }
     } else {
         if (carrier_of(message) == moqt::carrier::bidi &&
-            (out.what.size() != 1 || moqt::name_of(moqt::draft_14, out.what[0]) != message))
-            return "another message: " + std::string{moqt::name_of(moqt::draft_14, out.what[0])};
-        if (auto problem = differs(told, out.what[0], apart); !problem.empty()) return problem;
+            (out.what.size() != 1 || moqt::name_of(rules, out.what[0]) != message))
+            return "another message: " + std::string{moqt::name_of(rules, out.what[0])};
+        if (auto problem = differs(rules, told, out.what[0], apart); !problem.empty()) return problem;
         const auto objects = told.value("objects", json::array());
         if (told.contains("objects") && objects.size() + 1 != out.what.size()) return "other objects";
         for (std::size_t i = 0; i < objects.size(); ++i)
-            if (auto problem = differs(objects[i], out.what[i + 1], {}); !problem.empty()) return problem;
+            if (auto problem = differs(rules, objects[i], out.what[i + 1], {}); !problem.empty()) return problem;
     }
-    const auto again = encoded(out.what);
+    const auto again = encoded(rules, out.what);
     return !encodes || again == data.at("hex") ? "" : "encodes again as " + again;
 }
 
@@ -266,7 +267,7 @@ struct primitive {
     if (const auto p = read_primitive(message, bytes)) {
         error = p->error;
     } else {
-        const auto out = read(bytes, carrier_of(message), none);
+        const auto out = read(moqt::draft_14, bytes, carrier_of(message), none);
         error = out.end.how == moqt::ending::incomplete ? errc::stream_ended_early : out.end.error;
     }
     const std::string name = expect.value("name", "");
@@ -289,26 +290,36 @@ struct primitive {
                : "refused with " + std::string{to_string(error)} + ", " + std::string{to_string(code)};
 }
 
+/// An entry of a later draft tells of them by their names in draft-14.
+[[nodiscard]] inline json without_parameters(json data) {
+    for (const auto* name : {"subscriber_priority", "group_order", "forward", "filter"}) data.at("fields").erase(name);
+    if (data.at("message") == "SUBSCRIBE_OK") data.at("fields").erase("request_id");
+    return data;
+}
+
 /// The error of one entry; "": none.
 [[nodiscard]] inline std::string verdict(const json& data, std::string& skipped) {
     const std::string kind = data.at("kind");
-    const auto draft = data.at("draft").get<int>();
-    if (draft != moqt::draft_14.number) {
+    const auto number = data.at("draft").get<int>();
+    const auto* rules = std::ranges::find(moqt::drafts, number, &moqt::draft::number);
+    if (rules == moqt::drafts.end()) {
         skipped = "moq-transport has no codec of this draft yet";
         return {};
     }
+    // Fields of draft-14 that are parameters or properties since.
+    if (kind == "other-draft") return accepted_verdict(*rules, without_parameters(data), {}, true);
     if (kind == "negative") return refused_verdict(data, skipped);
     if (kind == "positive" || kind == "observed") {
-        moqt::quirks reads;
-        return accepted_verdict(data, reads, true);
+        return accepted_verdict(*rules, data, {}, true);
     }
-    if (kind == "private") return accepted_verdict(data, all, true);
+    if (kind == "private") return accepted_verdict(*rules, data, all, true);
     if (kind != "deviation") return "no check is known for the kind " + kind;
     // What only a quirk reads is refused without it.
-    auto problem = accepted_verdict(data, all, false);
+    auto problem = accepted_verdict(*rules, data, all, false);
     const std::string message = data.at("message");
     const bool by_quirk = message.starts_with("TRACK_STATUS") || message == "UNSUBSCRIBE_NAMESPACE";
-    if (problem.empty() && by_quirk && accepted_verdict(data, none, false).empty()) return "accepted without its quirk";
+    if (problem.empty() && by_quirk && accepted_verdict(*rules, data, none, false).empty())
+        return "accepted without its quirk";
     return problem;
 }
 

@@ -25,6 +25,7 @@ enum class errc : std::uint8_t {
     bad_choice,        ///< A value that the field does not have (moq-transport: group order, filter or fetch type).
     bad_namespace,     ///< A namespace without fields, or with more than 32.
     bad_parameter,     ///< A known parameter whose value cannot be parsed.
+    unexpected_parameter, ///< A parameter that the draft does not know, or not in this message.
     bad_object_status, ///< The draft does not define this object status, or not with extensions.
     object_order,      ///< An object of a FETCH is not after the one before it, in its group.
     too_many_hops,
@@ -108,6 +109,7 @@ inline constexpr std::array error_table{
     error_row{errc::bad_choice, "bad_choice", app_error::decode},
     error_row{errc::bad_namespace, "bad_namespace", app_error::decode},
     error_row{errc::bad_parameter, "bad_parameter", app_error::decode},
+    error_row{errc::unexpected_parameter, "unexpected_parameter", app_error::decode},
     error_row{errc::bad_object_status, "bad_object_status", app_error::decode},
     error_row{errc::object_order, "object_order", app_error::decode},
     error_row{errc::too_many_hops, "too_many_hops", app_error::bounds_exceeded},

@@ -71,6 +71,19 @@ enum class request_kind : std::uint8_t {
     fetch,
     publish_namespace,
     subscribe_namespace,
+    subscribe_tracks,
 };
+
+namespace detail {
+
+/// Answers name their request where they share a stream.
+[[nodiscard]] inline std::uint64_t read_answered(reader& in, const dialect& d) noexcept {
+    return d.rules.request_streams ? 0 : in.varint();
+}
+inline void write_answered(writer& out, const draft& d, std::uint64_t request) {
+    if (!d.request_streams) out.varint(request);
+}
+
+} // namespace detail
 
 } // namespace moqlite::wire::moqt

@@ -1,4 +1,4 @@
-// The numbers of errors on the wire and their names, draft-14 §13.
+// The numbers of errors on the wire and their names, draft-14 §13, draft-18 §15.
 #pragma once
 
 #include <cstdint>
@@ -69,6 +69,16 @@ inline constexpr code_name done_codes[] = {{0x0, "INTERNAL_ERROR"}, {0x1, "UNAUT
     {0x3, "SUBSCRIPTION_ENDED"}, {0x4, "GOING_AWAY"}, {0x5, "EXPIRED"}, {0x6, "TOO_FAR_BEHIND"},
     {0x7, "MALFORMED_TRACK"}};
 
+// Draft-18 §15.11: one list for all requests.
+inline constexpr code_name request_codes_18[] = {{0x0, "INTERNAL_ERROR"}, {0x1, "UNAUTHORIZED"}, {0x2, "TIMEOUT"},
+    {0x3, "NOT_SUPPORTED"}, {0x4, "MALFORMED_AUTH_TOKEN"}, {0x5, "EXPIRED_AUTH_TOKEN"}, {0x6, "GOING_AWAY"},
+    {0x9, "EXCESSIVE_LOAD"}, {0x10, "DOES_NOT_EXIST"}, {0x11, "INVALID_RANGE"}, {0x12, "MALFORMED_TRACK"},
+    {0x19, "DUPLICATE_SUBSCRIPTION"}, {0x20, "UNINTERESTED"}, {0x30, "PREFIX_OVERLAP"}, {0x31, "NAMESPACE_TOO_LARGE"},
+    {0x32, "INVALID_JOINING_REQUEST_ID"}, {0x33, "UNSUPPORTED_EXTENSION"}, {0x34, "REDIRECT"}};
+inline constexpr code_name done_codes_18[] = {{0x0, "INTERNAL_ERROR"}, {0x1, "UNAUTHORIZED"}, {0x2, "TRACK_ENDED"},
+    {0x3, "SUBSCRIPTION_ENDED"}, {0x4, "GOING_AWAY"}, {0x5, "TOO_FAR_BEHIND"}, {0x6, "EXPIRED"}, {0x8, "UPDATE_FAILED"},
+    {0x9, "EXCESSIVE_LOAD"}, {0x12, "MALFORMED_TRACK"}};
+
 } // namespace detail
 
 // "": it is on no list.
@@ -78,6 +88,14 @@ inline constexpr code_name done_codes[] = {{0x0, "INTERNAL_ERROR"}, {0x1, "UNAUT
 [[nodiscard]] constexpr std::string_view done_status_name(std::uint64_t status) noexcept {
     return detail::name_in(detail::done_codes, status);
 }
+[[nodiscard]] constexpr std::string_view done_status_name_18(std::uint64_t status) noexcept {
+    return detail::name_in(detail::done_codes_18, status);
+}
+/// Of REQUEST_ERROR.
+[[nodiscard]] constexpr std::string_view request_error_name(std::uint64_t code) noexcept {
+    return detail::name_in(detail::request_codes_18, code);
+}
+/// Of the answers that draft-14 has for each kind.
 [[nodiscard]] constexpr std::string_view error_name(request_kind of, std::uint64_t code) noexcept {
     if (const auto common = detail::name_in(detail::request_codes, code); !common.empty()) return common;
     switch (of) {
@@ -86,7 +104,8 @@ inline constexpr code_name done_codes[] = {{0x0, "INTERNAL_ERROR"}, {0x1, "UNAUT
     case request_kind::fetch: return detail::name_in(detail::fetch_codes, code);
     case request_kind::publish:
     case request_kind::publish_namespace: return detail::name_in(detail::publish_codes, code);
-    case request_kind::subscribe_namespace: return detail::name_in(detail::prefix_codes, code);
+    case request_kind::subscribe_namespace:
+    case request_kind::subscribe_tracks: return detail::name_in(detail::prefix_codes, code);
     }
     return {};
 }

@@ -6,6 +6,7 @@
 #include <moqlite/wire/moqt/location.hpp>
 #include <moqlite/wire/moqt/parameters.hpp>
 #include <moqlite/wire/moqt/track_namespace.hpp>
+#include <moqlite/wire/moqt/typed_parameters.hpp>
 
 namespace moqlite::wire::moqt {
 
@@ -38,8 +39,12 @@ struct fetch_ok {
     bool end_of_track = false; ///< `end` is that of the track.
     location end{};
     parameter_list parameters{};
+    byte_view properties = {}; ///< Draft-18: of the track, as pairs.
 
-    friend bool operator==(const fetch_ok&, const fetch_ok&) = default;
+    friend bool operator==(const fetch_ok& a, const fetch_ok& b) noexcept {
+        return a.request == b.request && a.order == b.order && a.end_of_track == b.end_of_track && a.end == b.end &&
+               a.parameters == b.parameters && as_text(a.properties) == as_text(b.properties);
+    }
 };
 
 [[nodiscard]] constexpr std::uint64_t message_type(const draft&, const fetch&) noexcept { return 0x16; }
@@ -47,8 +52,10 @@ struct fetch_ok {
 
 inline void read(reader& in, const dialect& d, fetch& m, const limits& bounds) noexcept {
     m.request = in.varint();
-    m.priority = in.u8();
-    m.order = detail::read_order(in, group_order::publishers);
+    if (!d.rules.typed_parameters) {
+        m.priority = in.u8();
+        m.order = detail::read_order(in, group_order::publishers);
+    }
     const auto type = in.varint();
     if (type < 1 || type > 3) in.fail(errc::bad_choice);
     if (in.error() != errc::ok) return;
@@ -61,12 +68,20 @@ inline void read(reader& in, const dialect& d, fetch& m, const limits& bounds) n
         m.joined = in.varint();
         m.joining_start = in.varint();
     }
-    m.parameters = detail::read_parameters(in, d.rules);
+    m.parameters = detail::read_parameters(in, d.rules, parameter_scope::fetch);
+    if (!d.rules.typed_parameters) return;
+    typed_parameter_reader all{d.rules, m.parameters.pairs, m.parameters.count};
+    while (const auto p = all.next()) {
+        if (p->type == message_parameter::subscriber_priority) m.priority = static_cast<std::uint8_t>(p->value);
+        if (p->type == message_parameter::group_order) m.order = static_cast<group_order>(p->value);
+    }
 }
-inline void write(writer& out, const draft&, const fetch& m) {
+inline void write(writer& out, const draft& d, const fetch& m) {
     out.varint(m.request);
-    out.u8(m.priority);
-    detail::write_order(out, m.order, group_order::publishers);
+    if (!d.typed_parameters) {
+        out.u8(m.priority);
+        detail::write_order(out, m.order, group_order::publishers);
+    }
     out.varint(static_cast<std::uint64_t>(m.type));
     if (m.type == fetch_type::standalone) {
         detail::write_track_name(out, m.track);
@@ -76,22 +91,29 @@ inline void write(writer& out, const draft&, const fetch& m) {
         out.varint(m.joined);
         out.varint(m.joining_start);
     }
-    detail::write_parameters(out, m.parameters);
+    if (!d.typed_parameters) return detail::write_parameters(out, m.parameters);
+    detail::parameter_writer all{d, {message_parameter::subscriber_priority, message_parameter::group_order}};
+    all.byte(message_parameter::subscriber_priority, m.priority);
+    all.order(m.order);
+    all.write(out, m.parameters);
 }
 
 inline void read(reader& in, const dialect& d, fetch_ok& m, const limits&) noexcept {
-    m.request = in.varint();
-    m.order = detail::read_order(in, group_order::ascending);
+    m.request = detail::read_answered(in, d);
+    if (!d.rules.typed_parameters) m.order = detail::read_order(in, group_order::ascending);
     m.end_of_track = detail::read_flag(in);
     m.end = detail::read_location(in);
-    m.parameters = detail::read_parameters(in, d.rules);
+    m.parameters = detail::read_parameters(in, d.rules, parameter_scope::fetch_ok);
+    m.properties = detail::read_properties(in, d.rules);
 }
-inline void write(writer& out, const draft&, const fetch_ok& m) {
-    out.varint(m.request);
-    detail::write_order(out, m.order, group_order::ascending);
+/// Where there are typed parameters, the order is that of the FETCH, and is not written.
+inline void write(writer& out, const draft& d, const fetch_ok& m) {
+    detail::write_answered(out, d, m.request);
+    if (!d.typed_parameters) detail::write_order(out, m.order, group_order::ascending);
     out.boolean(m.end_of_track);
     detail::write_location(out, m.end);
-    detail::write_parameters(out, m.parameters);
+    detail::write_parameters(out, d, m.parameters);
+    detail::write_properties(out, d, m.properties);
 }
 
 } // namespace moqlite::wire::moqt

@@ -19,7 +19,8 @@ using lite::inspection_end;
 
 struct inspection {
     dialect read{};
-    carrier kind = carrier::bidi; ///< The control stream, a stream of objects, or a datagram.
+    /// bidi: the control stream, or (draft-18) a request's; uni: objects, or (draft-18) a control stream.
+    carrier kind = carrier::bidi;
 };
 
 /// An object of a subgroup with its payload.
@@ -67,6 +68,7 @@ private:
         case carrier::datagram: return take_datagram(in);
         case carrier::uni: break;
         }
+        if (is_control_) return take_control(in);
         if (subgroup_) return take_object(in);
         return fetch_ ? take_fetched(in) : take_header(in);
     }
@@ -87,6 +89,9 @@ private:
     }
 
     [[nodiscard]] taken<inspected> take_header(byte_view in) {
+        auto rest = in;
+        const auto type = read_integer(rules().form, rest);
+        if (type == setup::type && rules().request_streams) return is_control_ = true, take_control(in);
         if (const auto header = take_fetch_header(rules(), in); header.error != errc::unknown_stream_type) {
             if (!header) return {};
             fetch_ = *header;
@@ -118,9 +123,9 @@ private:
     }
 
     [[nodiscard]] taken<inspected> take_fetched(byte_view in) {
-        const auto header = take_fetched_object(rules(), where_, in, bounds_);
+        const auto header = take_fetched_object(rules(), before_, in, bounds_);
         const auto found = with_payload<fetch_object>(header, in);
-        if (found) where_ = header->where;
+        if (found) before_.note(*header);
         return found;
     }
 
@@ -130,7 +135,8 @@ private:
     std::optional<subgroup_header> subgroup_;
     std::optional<fetch_header> fetch_;
     std::optional<object_id> object_; ///< The last one.
-    std::optional<location> where_;   ///< Of the last one.
+    fetch_cursor before_;
+    bool is_control_ = false; ///< A control stream in one direction.
 };
 
 /// Calls `each` with everything in `in`, in order, and returns how the bytes end.

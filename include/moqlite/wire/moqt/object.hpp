@@ -1,4 +1,5 @@
-// What objects have in common on streams and in datagrams, draft-14 §10.2.
+// What objects have in common on streams and in datagrams, draft-14 §10.2, draft-18 §11.2 ("extensions" are
+// "properties" there).
 #pragma once
 
 #include <cstddef>
@@ -89,20 +90,26 @@ template <class T>
     return pairs;
 }
 
+/// Only normal objects have extensions where none can be missing; else only missing ones have none.
+[[nodiscard]] constexpr bool may_have_extensions(const draft& d, object_status status) noexcept {
+    return d.missing_objects ? status != object_status::does_not_exist : status == object_status::normal;
+}
+
 /// The status, which only an object without payload has.
-[[nodiscard]] constexpr object_status read_status(std::uint64_t status, byte_view extensions, errc& error) noexcept {
-    const bool is_known = status == 0 || status == 1 || status == 3 || status == 4;
+[[nodiscard]] constexpr object_status read_status(
+    const draft& d, std::uint64_t status, byte_view extensions, errc& error) noexcept {
+    const bool is_known = status == 0 || (status == 1 && d.missing_objects) || status == 3 || status == 4;
     const auto known = is_known ? static_cast<object_status>(status) : object_status::normal;
-    if (!is_known || (known == object_status::does_not_exist && !extensions.empty())) error = errc::bad_object_status;
+    if (!is_known || (!extensions.empty() && !may_have_extensions(d, known))) error = errc::bad_object_status;
     return known;
 }
 
 /// After the payload's length.
 [[nodiscard]] constexpr object_status read_status_of(
-    stream_reader& in, std::uint64_t size, byte_view extensions) noexcept {
+    stream_reader& in, const draft& d, std::uint64_t size, byte_view extensions) noexcept {
     if (size != 0) return object_status::normal;
     auto error = errc::ok;
-    const auto status = read_status(in.varint(), extensions, error);
+    const auto status = read_status(d, in.varint(), extensions, error);
     if (error != errc::ok) in.fail(error);
     return status;
 }
@@ -114,9 +121,10 @@ struct object_body {
     object_status status = object_status::normal;
 };
 
-inline void write_body(writer& out, const object_body& o, bool has_extensions) {
+inline void write_body(writer& out, const draft& d, const object_body& o, bool has_extensions) {
     if (o.status != object_status::normal && o.size != 0) out.fail(errc::bad_object_status);
-    if (o.status == object_status::does_not_exist && !o.extensions.empty()) out.fail(errc::bad_object_status);
+    if (o.status == object_status::does_not_exist && !d.missing_objects) out.fail(errc::bad_object_status);
+    if (!o.extensions.empty() && !may_have_extensions(d, o.status)) out.fail(errc::bad_object_status);
     if (!has_extensions && !o.extensions.empty()) out.fail(errc::unsupported);
     if (has_extensions) {
         out.varint(o.extensions.size());

@@ -3,10 +3,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <moqlite/core/bytes.hpp>
+#include <moqlite/core/result.hpp>
 #include <moqlite/wire/moqt/key_values.hpp>
 #include <moqlite/wire/reader.hpp>
 #include <moqlite/wire/writer.hpp>
+#include <vector>
 
 namespace moqlite::wire::moqt {
 
@@ -92,10 +95,9 @@ inline constexpr auto once_in_setup = set_of({setup_parameter::path, setup_param
 inline constexpr auto once_in_messages =
     set_of({message_parameter::delivery_timeout, message_parameter::max_cache_duration});
 
-/// A count, then the pairs. Unknown types are allowed, and may repeat.
-[[nodiscard]] inline parameter_list read_parameters(
-    reader& in, const draft& d, type_set once = once_in_messages) noexcept {
-    const auto count = in.varint();
+/// At most `count` pairs, or exactly if `counted`. Unknown types are allowed, and may repeat.
+[[nodiscard]] inline byte_view read_pairs(
+    reader& in, const draft& d, type_set once, std::uint64_t count, bool counted) noexcept {
     key_value_reader pairs{d, in.remaining()};
     type_set seen = 0;
     std::uint64_t read = 0;
@@ -109,9 +111,16 @@ inline constexpr auto once_in_messages =
         seen |= bit;
     }
     if (pairs.error() != errc::ok) in.fail(pairs.error());
-    if (read < count) in.fail(errc::message_too_short);
-    if (in.error() != errc::ok) return {};
-    return {static_cast<std::size_t>(count), in.bytes(in.remaining().size() - pairs.left())};
+    if (counted && read < count) in.fail(errc::message_too_short);
+    return in.bytes(in.remaining().size() - pairs.left());
+}
+
+/// A count, then the pairs.
+[[nodiscard]] inline parameter_list read_parameters(
+    reader& in, const draft& d, type_set once = once_in_messages) noexcept {
+    const auto count = in.varint();
+    const auto pairs = read_pairs(in, d, once, count, true);
+    return in.error() == errc::ok ? parameter_list{as_size(count), pairs} : parameter_list{};
 }
 
 inline void write_parameters(writer& out, const parameter_list& list) {

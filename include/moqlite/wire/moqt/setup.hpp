@@ -1,6 +1,8 @@
-// CLIENT_SETUP and SERVER_SETUP, draft-14 §9.3: the first messages of a session, which choose its version.
+// CLIENT_SETUP and SERVER_SETUP, draft-14 §9.3: the first messages of a session, which choose its version. SETUP,
+// draft-18 §10.3: where the connection has chosen it.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -33,6 +35,16 @@ struct server_setup {
     friend bool operator==(const server_setup&, const server_setup&) = default;
 };
 
+/// The first message of each side's control stream, and its stream type.
+struct setup {
+    static constexpr std::uint64_t type = 0x2f00;
+
+    byte_view options = {}; ///< Pairs.
+
+    friend bool operator==(const setup& a, const setup& b) noexcept { return as_text(a.options) == as_text(b.options); }
+};
+
+[[nodiscard]] constexpr std::uint64_t message_type(const draft&, const setup&) noexcept { return setup::type; }
 [[nodiscard]] constexpr std::uint64_t message_type(const draft&, const client_setup&) noexcept { return 0x20; }
 [[nodiscard]] constexpr std::uint64_t message_type(const draft&, const server_setup&) noexcept { return 0x21; }
 
@@ -49,6 +61,11 @@ inline void write(writer& out, const draft&, const client_setup& m) {
     for (auto version : m.list()) out.varint(version);
     detail::write_parameters(out, m.parameters);
 }
+
+inline void read(reader& in, const dialect& d, setup& m, const limits&) noexcept {
+    m.options = detail::read_pairs(in, d.rules, detail::once_in_setup, UINT64_MAX, false);
+}
+inline void write(writer& out, const draft&, const setup& m) { out.bytes(m.options); }
 
 inline void read(reader& in, const dialect& d, server_setup& m, const limits&) noexcept {
     m.version = in.varint();

@@ -19,6 +19,8 @@ struct subgroup_header {
     subgroup_id subgroup{};      ///< Of the form `first_object` the id of the first object, which follows.
     bool has_extensions = false; ///< Each object has a field for them.
     bool ends_group = false;     ///< The last object before the FIN is the group's.
+    bool is_first = false;       ///< Draft-18: the first object here is the first of the subgroup.
+    bool has_priority = true;    ///< Else it is that of the track (draft-18).
     std::uint8_t priority = 128; ///< Of the publisher; 0 is the most urgent.
     std::size_t consumed = 0;    ///< Bytes of the header, its type included.
 
@@ -39,11 +41,14 @@ inline constexpr std::uint64_t subgroup_type = 0x10;
 inline constexpr std::uint64_t with_extensions = 0x01;
 inline constexpr std::uint64_t with_end_of_group = 0x08;
 inline constexpr std::uint64_t form_mask = 0x06;
+inline constexpr std::uint64_t with_default_priority = 0x20;
+inline constexpr std::uint64_t with_first_object = 0x40;
 
 } // namespace detail
 
 /// A unidirectional stream of this type is one of a subgroup.
-[[nodiscard]] constexpr bool is_subgroup(std::uint64_t type) noexcept {
+[[nodiscard]] constexpr bool is_subgroup(const draft& d, std::uint64_t type) noexcept {
+    if (d.default_priority) type &= ~(detail::with_default_priority | detail::with_first_object);
     return type >= detail::subgroup_type && type <= 0x1d && (type & detail::form_mask) != detail::form_mask;
 }
 
@@ -51,25 +56,29 @@ inline constexpr std::uint64_t form_mask = 0x06;
 [[nodiscard]] constexpr taken<subgroup_header> take_subgroup_header(const draft& d, byte_view in) noexcept {
     detail::stream_reader from{d, in};
     const auto type = from.varint();
-    if (!is_subgroup(type)) from.fail(errc::unknown_stream_type);
+    if (!is_subgroup(d, type)) from.fail(errc::unknown_stream_type);
     if (from.missing() || from.error() != errc::ok) return detail::taken_from(from, subgroup_header{});
     subgroup_header h{.form = static_cast<subgroup_form>(type & detail::form_mask),
         .has_extensions = (type & detail::with_extensions) != 0,
-        .ends_group = (type & detail::with_end_of_group) != 0};
+        .ends_group = (type & detail::with_end_of_group) != 0,
+        .is_first = (type & detail::with_first_object) != 0,
+        .has_priority = (type & detail::with_default_priority) == 0};
     h.alias = from.varint();
     h.group = group_sequence{from.varint()};
     if (h.form == subgroup_form::field) h.subgroup = subgroup_id{from.varint()};
-    h.priority = from.u8();
+    if (h.has_priority) h.priority = from.u8();
     return detail::taken_from(from, h);
 }
 
-inline void write(writer& out, const draft&, const subgroup_header& h) {
+inline void write(writer& out, const draft& d, const subgroup_header& h) {
+    if (!d.default_priority && (h.is_first || !h.has_priority)) return out.fail(errc::unsupported);
     out.varint(detail::subgroup_type | static_cast<std::uint64_t>(h.form) |
-               (h.has_extensions ? detail::with_extensions : 0) | (h.ends_group ? detail::with_end_of_group : 0));
+               (h.has_extensions ? detail::with_extensions : 0) | (h.ends_group ? detail::with_end_of_group : 0) |
+               (h.is_first ? detail::with_first_object : 0) | (h.has_priority ? 0 : detail::with_default_priority));
     out.varint(h.alias);
     out.varint(number(h.group));
     if (h.form == subgroup_form::field) out.varint(number(h.subgroup));
-    out.u8(h.priority);
+    if (h.has_priority) out.u8(h.priority);
 }
 
 /// Parses the header of an object. `before`: the one before it on the stream.
@@ -84,14 +93,15 @@ inline void write(writer& out, const draft&, const subgroup_header& h) {
     if (of.has_extensions) o.extensions = detail::read_extensions(from, d, bounds);
     o.size = from.varint();
     if (o.size > bounds.frame) from.fail(errc::frame_too_large);
-    o.status = detail::read_status_of(from, o.size, o.extensions);
+    o.status = detail::read_status_of(from, d, o.size, o.extensions);
     return detail::taken_from(from, o);
 }
 
 /// Precondition: `before` is below the object.
-inline void write(writer& out, const subgroup_header& of, std::optional<object_id> before, const object_header& o) {
+inline void write(
+    writer& out, const draft& d, const subgroup_header& of, std::optional<object_id> before, const object_header& o) {
     out.varint(before ? number(o.object) - number(*before) - 1 : number(o.object));
-    detail::write_body(out, {o.extensions, o.size, o.status}, of.has_extensions);
+    detail::write_body(out, d, {o.extensions, o.size, o.status}, of.has_extensions);
 }
 
 } // namespace moqlite::wire::moqt
