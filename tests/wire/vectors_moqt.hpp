@@ -73,7 +73,7 @@ struct found {
     };
     json out;
     moqt::for_each_field(
-        moqt::draft_14, m, [&](std::string_view name, const auto& value) { out[std::string{name}] = value_of(value); });
+        rules, m, [&](std::string_view name, const auto& value) { out[std::string{name}] = value_of(value); });
     return out;
 }
 
@@ -83,7 +83,8 @@ struct found {
         return is.is_array() && told.size() == is.size() &&
                std::equal(
                    told.begin(), told.end(), is.begin(), [](const auto& a, const auto& b) { return same(a, b); });
-    if (told.is_string() && is.is_number()) return std::stoull(told.get<std::string>(), nullptr, 0) == is;
+    if (told.is_string() && is.is_number())
+        return std::stoull(told.get<std::string>(), nullptr, 0) == is.get<std::uint64_t>();
     if (told.is_string())
         return is.is_object() && is.contains("hex") &&
                is.at("hex") == to_hex(as_bytes(told.get_ref<const std::string&>()));
@@ -228,7 +229,7 @@ struct primitive {
                                       : !same(value, p->fields.at(name)))
                 return name + " is " + p->fields.at(name).dump();
         }
-        return !encodes || p->encoded == data.at("hex") ? "" : "encodes as " + p->encoded;
+        return !encodes || p->encoded == data.at("hex").get<std::string>() ? "" : "encodes as " + p->encoded;
     }
     const auto out = read(rules, bytes, carrier_of(message), reads);
     if (out.end.how != moqt::ending::whole)
@@ -241,7 +242,8 @@ struct primitive {
         const auto& messages = told.at("messages");
         if (messages.size() != out.what.size()) return "other messages";
         for (std::size_t i = 0; i < messages.size(); ++i) {
-            if (moqt::name_of(rules, out.what[i]) != messages[i].at("message")) return "another message";
+            if (moqt::name_of(rules, out.what[i]) != messages[i].at("message").get<std::string>())
+                return "another message";
             if (auto problem = differs(rules, messages[i], out.what[i], {"message"}); !problem.empty()) return problem;
         }
     } else {
@@ -255,7 +257,7 @@ struct primitive {
             if (auto problem = differs(rules, objects[i], out.what[i + 1], {}); !problem.empty()) return problem;
     }
     const auto again = encoded(rules, out.what);
-    return !encodes || again == data.at("hex") ? "" : "encodes again as " + again;
+    return !encodes || again == data.at("hex").get<std::string>() ? "" : "encodes again as " + again;
 }
 
 /// Of what was told to be refused. `skipped`: why this cannot be seen in these bytes alone.

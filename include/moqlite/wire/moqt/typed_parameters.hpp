@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <moqlite/wire/message.hpp>
 #include <moqlite/wire/moqt/location.hpp>
 #include <moqlite/wire/moqt/parameters.hpp>
 #include <moqlite/wire/moqt/track_namespace.hpp>
@@ -246,7 +247,6 @@ public:
         while (const auto p = all.next())
             if (std::ranges::find(of_fields_, p->type) == of_fields_.end()) add(*p);
         if (all.error() != errc::ok) out.fail(all.error());
-        std::ranges::stable_sort(parameters_, {}, &entry::type);
         out.varint(parameters_.size());
         std::uint64_t before = 0;
         for (const auto& p : parameters_) {
@@ -263,10 +263,11 @@ private:
     };
     template <class Write>
     void add(std::uint64_t type, Write write) {
-        auto& value = parameters_.emplace_back(entry{type, {}}).value;
-        writer to{value, rules_.form};
+        entry made{type, {}};
+        writer to{made.value, rules_.form};
         write(to);
         if (to.error() != errc::ok) error_ = to.error();
+        parameters_.insert(std::ranges::upper_bound(parameters_, type, {}, &entry::type), std::move(made));
     }
     void add(const typed_parameter& p) {
         switch (rule_of(p.type)->form) { // It was read by its rule.
@@ -280,7 +281,7 @@ private:
 
     draft rules_;
     std::vector<std::uint64_t> of_fields_;
-    std::vector<entry> parameters_;
+    std::vector<entry> parameters_; ///< By type.
     errc error_ = errc::ok;
 };
 
