@@ -191,6 +191,7 @@ std::unique_ptr<link::handler> client_state::connected(const attempt_ref& a, lin
         return nullptr;
     }
     state->path = a->where.path;
+    state->asks_parts = a->how.interests.size() > 1;
     if (!a->admit && !a->how.interests.empty())
         static_cast<void>(of_->relay().admit(state->key, {.publish = normalised(a->how.interests)}));
     if (a->admit && !a->admit(state)) {

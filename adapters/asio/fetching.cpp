@@ -88,26 +88,39 @@ void fetch_state::handle(const event& e) {
     check();
 }
 
-void fetch_state::next_frame(completion<std::optional<frame>> done) {
-    if (framing_) return done(make_error(errc::too_many_requests), {});
-    framing_ = std::move(done);
-    framing_.on_cancel([self = weak_from_this()] {
+void fetch_state::next(group_wait wait) {
+    if (framing_) return wait.end(make_error(errc::too_many_requests));
+    framing_ = std::move(wait);
+    const auto cancel = [self = weak_from_this()] {
         if (const auto here = self.lock()) here->framing_.abort();
-    });
+    };
+    framing_.whole ? framing_.whole.on_cancel(cancel) : framing_.part.on_cancel(cancel);
     check();
+}
+
+std::optional<frame_part> fetch_state::ready_part() {
+    const auto p = framing_ ? std::nullopt : cursor_.next();
+    if (!p) return std::nullopt;
+    return take_part(*p, log_, *this, [&](std::size_t n) { cursor_.consume(n); });
 }
 
 void fetch_state::check() {
     if (!framing_) return;
-    if (const auto p = cursor_.next(); p && cursor_.has_frame()) {
-        auto f = take_frame(
-            *p, log_, shared_from_this(), [&](std::size_t n) { cursor_.consume(n); }, [&] { return cursor_.next(); });
-        return std::exchange(framing_, {})({}, f);
+    const auto take = [&](std::size_t n) { cursor_.consume(n); };
+    for (auto p = cursor_.next(); p; p = cursor_.next()) {
+        if (framing_.part) return std::exchange(framing_.part, {})({}, take_part(*p, log_, *this, take));
+        if (p->offset != 0) {
+            take(p->data.size()); // The rest of a frame that was read in parts.
+            continue;
+        }
+        if (!cursor_.has_frame()) break;
+        auto f = take_frame(*p, log_, shared_from_this(), take, [&] { return cursor_.next(); });
+        return std::exchange(framing_.whole, {})({}, f);
     }
-    if (failed_) return std::exchange(framing_, {})(*failed_, std::nullopt);
+    if (failed_) return framing_.end(*failed_);
     if (!cursor_.at_end()) return;
     is_complete = true;
-    std::exchange(framing_, {})({}, std::nullopt);
+    framing_.end();
 }
 
 void fetch_state::leave() noexcept {

@@ -68,9 +68,11 @@ struct origin_state::connection_slot {
     void operator()(const event& e) {
         owner->relay_.handle(key, e, asio::now());
         if (std::holds_alternative<setup_received>(e)) owner->handle_notices();
-        if (detail::session_state::concerns(e))
-            if (const auto found = owner->connections_.find(key); found != owner->connections_.end())
-                found->second.state->handle(e);
+        if (!detail::session_state::concerns(e)) return;
+        const auto found = owner->connections_.find(key);
+        if (found == owner->connections_.end()) return;
+        const auto& state = found->second.state;
+        if (state->key == key || state->on_probe) state->handle(e); // Else another connection has taken its place.
     }
     std::shared_ptr<origin_state> owner;
     std::uint64_t key;

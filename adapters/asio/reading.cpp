@@ -22,6 +22,9 @@ void origin_state::read(const event& e, time_point now) {
                 found->second
             } -> handle(e);
     };
+    const auto informed = [&](query_id id, error_code error, const track_info& info) {
+        if (const auto found = queries_.find(id); found != queries_.end()) found->second->informed(error, info);
+    };
     const auto to_watch = [&](watch_id id, std::string_view path, bool available, bool restart) {
         if (const auto found = watches_.find(id); found != watches_.end())
             found->second->handle({std::string(path), available, restart});
@@ -51,6 +54,10 @@ void origin_state::read(const event& e, time_point now) {
         to_reader(g->subscription);
     } else if (const auto* f = std::get_if<frame_data>(&e)) {
         f->subscription == no_subscription ? to_fetch(f->group) : to_reader(f->subscription);
+    } else if (const auto* i = std::get_if<track_info_received>(&e)) {
+        informed(i->query, {}, i->info);
+    } else if (const auto* r = std::get_if<track_refused>(&e)) {
+        informed(r->query, make_error(r->code), {});
     } else if (const auto* c = std::get_if<group_closed>(&e)) {
         c->subscription == no_subscription ? to_fetch(c->group) : to_reader(c->subscription);
     }
@@ -126,7 +133,8 @@ track_reader_options core_options(const subscribe_request& how, const limits& bo
         .priority = how.priority,
         .bounds = bounds,
         .patience = how.patience,
-        .follow = how.follow};
+        .follow = how.follow,
+        .answer = how.answer};
 }
 
 } // namespace
@@ -140,8 +148,12 @@ public:
 
     [[nodiscard]] const boost::asio::any_io_executor& executor() const noexcept override { return of_->executor(); }
     void next_frame(completion<std::optional<frame>> done) override {
-        of_->next_frame(shared_from_this(), std::move(done));
+        of_->next_in(shared_from_this(), {std::move(done), {}});
     }
+    void next_part(completion<std::optional<frame_part>> done) override {
+        of_->next_in(shared_from_this(), {{}, std::move(done)});
+    }
+    std::optional<frame_part> ready_part() override { return of_->ready_part(*this); }
     void leave() noexcept override { of_->leave_group(*this); }
 
 private:
@@ -153,7 +165,8 @@ reader_state::reader_state(std::shared_ptr<origin_state> of, track_name what, co
       name_(path::normalise(what.broadcast), std::move(what.track)),
       core_(of_->reading(), core_options(how, of_->bounds())),
       timeout_(of_->executor()),
-      timeout_at_most_(how.timeout) {
+      timeout_at_most_(how.timeout),
+      has_answer_limit_(how.answer > duration{}) {
     of_->add(static_cast<waiter&>(*this));
 }
 
@@ -182,12 +195,21 @@ void reader_state::announced() {
     if (left_ || std::exchange(subscribed_, true)) return;
     of_->watch_all(); // For successors.
     of_->index_path(*this);
+    if (has_answer_limit_) timeout_.cancel();
     static_cast<void>(core_.start({name_.broadcast, name_.track}));
+    core_.tick(asio::now());
     updated();
     of_->wake();
 }
 
+/// Its broadcast is awaited there as it was at first.
+void reader_state::session_moved() {
+    core_.end_move(asio::now());
+    updated();
+}
+
 void reader_state::session_ended(error_code why) {
+    session_moved();
     if (!starting_) return;
     auto starting = std::move(starting_);
     leave();
@@ -210,6 +232,10 @@ void reader_state::tick(time_point now) {
 
 /// Registers what the core awaits.
 void reader_state::updated() {
+    if (restarting_ && core_.restarts() != restarts_told_) {
+        restarts_told_ = core_.restarts();
+        std::exchange(restarting_, {})({});
+    }
     if (const auto now = core_.subscription(); now != indexed_) of_->index(*this, std::exchange(indexed_, now), now);
     const auto at = core_.deadline();
     if (at == deadline_) return;
@@ -271,44 +297,68 @@ void reader_state::check_group() {
     if (const auto failed = why()) std::exchange(grouping_, {})(failed, std::nullopt);
 }
 
-void reader_state::next_frame(const std::shared_ptr<group_source>& group, completion<std::optional<frame>> done) {
-    if (framing_) return done(make_error(errc::too_many_requests), {});
-    framing_ = std::move(done);
+void reader_state::next_in(const std::shared_ptr<group_source>& group, group_wait wait) {
+    if (framing_) return wait.end(make_error(errc::too_many_requests));
+    framing_ = std::move(wait);
     framer_ = group;
-    framing_.on_cancel([self = weak_from_this()] {
+    const auto cancel = [self = weak_from_this()] {
         const auto here = self.lock();
         if (!here) return;
         here->framer_.reset();
         here->framing_.abort();
-    });
+    };
+    framing_.whole ? framing_.whole.on_cancel(cancel) : framing_.part.on_cancel(cancel);
     check_frame();
     updated();
     of_->wake_if_commanded();
 }
 
+bool reader_state::is_current(const group_source& g) { return current_.lock().get() == &g && reading_ == g.sequence(); }
+
+std::optional<frame_part> reader_state::ready_part(group_source& group) {
+    if (framing_) return std::nullopt;
+    group.pinned.release();
+    if (left_ || !is_current(group) || core_.next_group() != reading_) return std::nullopt;
+    const auto p = core_.next_in_group();
+    if (!p) return std::nullopt;
+    const auto part = take_part(*p, core_.log(), group, [&](std::size_t n) { core_.consume(n); });
+    updated();
+    of_->wake_if_commanded();
+    return part;
+}
+
 void reader_state::check_frame() {
     if (!framing_) return;
-    const auto answer = [&](error_code error, std::optional<frame> f) {
-        auto done = std::move(framing_);
+    const auto group = framer_;
+    const auto waiting = [&] {
         framer_.reset();
-        done(error, std::move(f));
+        return std::exchange(framing_, {});
     };
-    framer_->pinned.release();
-    const bool is_current = current_.lock() == framer_ && reading_ == framer_->sequence();
-    if (is_current && !core_.next_group() && core_.awaits_rest(*reading_) && !core_.failed() && !core_.finished())
-        return; // The rest comes over another session.
-    if (!is_current || core_.next_group() != reading_) return answer({}, std::nullopt); // It was cut off, or skipped.
-    if (const auto p = core_.next_in_group(); p && core_.has_frame()) {
-        auto f = take_frame(
-            *p, core_.log(), framer_, [&](std::size_t n) { core_.consume(n); }, [&] { return core_.next_in_group(); });
-        return answer({}, f);
+    group->pinned.release();
+    const bool is_ours = is_current(*group);
+    if (is_ours && !core_.next_group() && core_.awaits_rest(*reading_) && !core_.failed() && !core_.finished())
+        return;                                                             // The rest comes over another session.
+    if (!is_ours || core_.next_group() != reading_) return waiting().end(); // It was cut off, or skipped.
+    const auto take = [&](std::size_t n) { core_.consume(n); };
+    for (auto p = core_.next_in_group(); p; p = core_.next_in_group()) {
+        if (framing_.part) {
+            const auto part = take_part(*p, core_.log(), *group, take);
+            return waiting().part({}, part);
+        }
+        if (p->offset != 0) {
+            take(p->data.size()); // The rest of a frame that was read in parts.
+            continue;
+        }
+        if (!core_.has_frame()) return core_.want_frame();
+        auto f = take_frame(*p, core_.log(), group, take, [&] { return core_.next_in_group(); });
+        return waiting().whole({}, std::move(f));
     }
     if (core_.at_group_end()) {
-        framer_->is_complete = true;
+        group->is_complete = true;
         core_.pass_group();
         reading_.reset();
         updated();
-        answer({}, std::nullopt);
+        waiting().end();
     }
 }
 
@@ -324,6 +374,8 @@ void reader_state::leave() noexcept {
     starting_.abort();
     grouping_.abort();
     framing_.abort();
+    restarting_.abort();
+    stop_asking();
     framer_.reset();
     timeout_.cancel();
     of_->await_no_more(name_.broadcast, *this);
@@ -361,6 +413,13 @@ void group_reader::next_frame(
     state->next_frame({std::move(handler), state->executor()});
 }
 
+void group_reader::next_part(const std::shared_ptr<detail::group_source>& state,
+    detail::completion<std::optional<frame_part>>::handler handler) {
+    state->next_part({std::move(handler), state->executor()});
+}
+
+std::optional<frame_part> group_reader::next_part() { return state_ ? state_->ready_part() : std::nullopt; }
+
 void group_reader::leave() noexcept {
     if (const auto state = std::exchange(state_, nullptr)) state->leave();
 }
@@ -375,9 +434,6 @@ void track_reader::next_group(const std::shared_ptr<detail::reader_state>& state
     detail::completion<std::optional<group_reader>>::handler handler) {
     state->next_group({std::move(handler), state->executor()});
 }
-
-std::optional<lost_groups> track_reader::lost() { return state_ ? state_->core().poll_lost() : std::nullopt; }
-std::uint64_t track_reader::restarts() const noexcept { return state_ ? state_->core().restarts() : 0; }
 
 void track_reader::leave() noexcept {
     if (const auto state = std::exchange(state_, nullptr)) state->leave();

@@ -349,4 +349,42 @@ TEST_CASE("a group outlives the pool that its memory comes from", "[group]") {
     CHECK(g->frames() == 2);
 }
 
+TEST_CASE(
+    "a group has room for what the furthest reader that holds it back has taken, or when others read it", "[group]") {
+    struct counting final : group_feed {
+        void taken() noexcept override { ++calls; }
+        int calls = 0;
+    } feed;
+    slab_pool pool;
+    wake_queue wake;
+    auto g = group::make(pool, group_sequence{0}, v);
+    g->fed_by(&feed);
+    group_reader event, cursor; // Of a local end, and of its track_reader.
+    event.attach(g, wake);
+    cursor.attach(g, wake);
+    CHECK(g->has_room(1000, 10));
+    CHECK(feed.calls == 0);
+    g->hold_back(true);
+    CHECK(g->has_room(10, 10));
+    CHECK_FALSE(g->has_room(11, 10));
+    g->took(5);
+    CHECK(feed.calls == 2);
+    g->took(3); // By a slower one.
+    CHECK(feed.calls == 2);
+    CHECK(g->has_room(15, 10));
+    CHECK_FALSE(g->has_room(16, 10));
+    {
+        group_reader peer;
+        peer.attach(g, wake);
+        CHECK(feed.calls == 3);
+        CHECK(g->has_room(1000, 10));
+    }
+    CHECK_FALSE(g->has_room(16, 10));
+    g->hold_back(false);
+    CHECK(g->has_room(1000, 10));
+    g->fed_by(nullptr);
+    g->took(100);
+    CHECK(feed.calls == 5);
+}
+
 } // namespace moqlite::test::group_test

@@ -52,6 +52,59 @@ TEST_CASE(
     CHECK(d.lost().empty());
 }
 
+TEST_CASE("a subscription, or that to a successor, which is not answered in time has failed, and is left",
+    "[session][reader][follow]") {
+    auto o = following(reading::live);
+    o.answer = 2s;
+    follower d{o};
+    d.reader.tick(d.now);
+    CHECK(d.reader.deadline() == d.now + 2s);
+    if (GENERATE(false, true)) {
+        d.accepted(7);
+        CHECK(d.reader.first_group() == group_sequence{7});
+        CHECK_FALSE(d.reader.deadline());
+        d.cut();
+        d.reader.tick(d.now);
+        CHECK(d.reader.following());
+    }
+    static_cast<void>(d.said());
+    d.reader.tick(d.now + 2s - 1ms);
+    CHECK_FALSE(d.reader.failed());
+    d.reader.tick(d.now + 2s);
+    CHECK(d.reader.failed() == app_error::timeout);
+    CHECK_FALSE(d.reader.following());
+    CHECK_FALSE(d.reader.deadline());
+    CHECK(d.said().size() == 1); // unsubscribe
+}
+
+TEST_CASE("a reader that is cut off while its session is being replaced does not fail; then it waits as it is told",
+    "[session][reader][follow]") {
+    const auto mode = GENERATE(reading::live, reading::complete);
+    const duration longest = GENERATE(duration{}, duration{2s});
+    follower d{{.mode = mode, .follow = 50ms}};
+    d.announced();
+    d.accepted(7);
+    d.reader.await_move(longest);
+    d.unannounced();
+    d.cut();
+    d.pass(1h);
+    CHECK(d.reader.following());
+    CHECK_FALSE(d.reader.deadline());
+    d.reader.end_move(d.now);
+    if (longest == duration{}) {
+        CHECK_FALSE(d.reader.deadline());
+        d.pass(1h);
+        CHECK_FALSE(d.reader.failed());
+        static_cast<void>(d.said());
+        d.announced();
+        CHECK(d.subscribed());
+    } else {
+        CHECK(d.reader.deadline() == d.now + longest);
+        d.pass(longest);
+        CHECK(d.reader.failed() == app_error::dropped);
+    }
+}
+
 TEST_CASE("groups before the cut are read first, then the successor is subscribed", "[session][reader][follow]") {
     follower d{following(reading::complete)};
     d.accepted(0);

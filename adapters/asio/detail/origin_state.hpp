@@ -47,8 +47,12 @@ public:
     virtual void announced() = 0;
     /// The session on which it waits has ended.
     virtual void session_ended(error_code why) = 0;
+    /// The peer of that session announces nothing more.
+    virtual void announcements_refused(error_code why) { session_ended(why); }
     /// Another session is to replace it.
     virtual void session_moves() noexcept {}
+    /// It has.
+    virtual void session_moved() {}
     std::uint64_t waits_as = 0; ///< The order in which they began to wait; 0: not yet.
 };
 
@@ -78,7 +82,7 @@ public:
     void wake();
     /// The same, if an end of ours has commanded anything; most frames are read without.
     void wake_if_commanded() {
-        if (relay_.has_local_work()) wake();
+        if (relay_.has_local_work() || relay_.has_ready()) wake();
     }
     /// Everything that is due: what ends have commanded, events for them, and sessions with something to send.
     void turn(time_point now);
@@ -140,6 +144,8 @@ public:
     void set_deadline(reader_state&, std::optional<time_point> before, std::optional<time_point> at);
     void add(group_id, const std::shared_ptr<fetch_state>&);
     void remove(group_id) noexcept;
+    void add(query_id id, reader_state& r) { queries_[id] = &r; }
+    void remove(query_id id) noexcept { queries_.erase(id); }
     void add(watch_id, announcements_state&);
     void remove(watch_id) noexcept;
 
@@ -192,6 +198,7 @@ private:
     std::multimap<std::string, reader_state*, std::less<>> readers_by_path_;
     std::multimap<time_point, reader_state*> deadlines_;
     std::map<group_id, std::shared_ptr<fetch_state>> fetches_;
+    std::map<query_id, reader_state*> queries_; ///< TRACK requests.
     std::map<watch_id, announcements_state*> watches_;
     moqlite::detail::list<waiter, waiter_tag> waiters_;
     std::uint64_t private_roots_ = 0; ///< So far.

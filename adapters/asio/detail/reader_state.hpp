@@ -24,6 +24,8 @@ public:
     [[nodiscard]] group_sequence sequence() const noexcept { return sequence_; }
     [[nodiscard]] virtual const boost::asio::any_io_executor& executor() const noexcept = 0;
     virtual void next_frame(completion<std::optional<frame>>) = 0;
+    virtual void next_part(completion<std::optional<frame_part>>) = 0;
+    [[nodiscard]] virtual std::optional<frame_part> ready_part() = 0;
     virtual void leave() noexcept = 0;
 
     // The last frame, while it may be looked at: its slab, or its bytes if they were not contiguous.
@@ -56,6 +58,35 @@ frame take_frame(Piece piece, group_ref log, const std::shared_ptr<group_source>
     return {first.object, first.time, joined, from};
 }
 
+/// Takes a piece of `log`: `take(bytes)` consumes.
+template <class Piece, class Take>
+frame_part take_part(const Piece& piece, group_ref log, group_source& from, Take take) {
+    from.joined.reset();
+    from.pinned = group_pin{std::move(log)};
+    take(piece.data.size());
+    return {piece.object, piece.time, piece.size, piece.offset, piece.data};
+}
+
+/// The operation that waits on a group: for a frame, or for a part of one.
+struct group_wait {
+    completion<std::optional<frame>> whole;
+    completion<std::optional<frame_part>> part;
+    [[nodiscard]] explicit operator bool() const noexcept { return whole || part; }
+    void abort() {
+        whole.abort();
+        part.abort();
+    }
+    void drop(dropped_handlers& dropped) {
+        whole.drop(dropped);
+        part.drop(dropped);
+    }
+    /// There is none.
+    void end(error_code why = {}) {
+        if (whole) std::exchange(whole, {})(why, std::nullopt);
+        if (part) std::exchange(part, {})(why, std::nullopt);
+    }
+};
+
 class reader_state final : public std::enable_shared_from_this<reader_state>, public starter, public waiter {
 public:
     reader_state(std::shared_ptr<origin_state> of, track_name what, const subscribe_request& how);
@@ -70,22 +101,34 @@ public:
     void start(completion<track_reader> done);
     void announced() override;
     void session_ended(error_code why) override;
-    void session_moves() noexcept override { core_.expect_move(); }
+    void announcements_refused(error_code why) override {
+        if (!subscribed_) session_ended(why);
+    }
+    void session_moves() noexcept override { core_.await_move(timeout_at_most_); }
+    void session_moved() override;
     void handle(const event&, time_point now);
     void tick(time_point now);
     void next_group(completion<std::optional<group_reader>>);
-    void next_frame(const std::shared_ptr<group_source>&, completion<std::optional<frame>>);
+    void next_in(const std::shared_ptr<group_source>&, group_wait);
+    [[nodiscard]] std::optional<frame_part> ready_part(group_source&);
     void leave_group(const group_source&) noexcept;
+    void restarted(completion<>);
+    void info(completion<track_info>);
+    void informed(error_code, const track_info&);
     [[nodiscard]] moqlite::track_reader<local_session>& core() noexcept { return core_; }
     void leave() noexcept;
     void abandon(dropped_handlers& dropped) override {
         starting_.drop(dropped);
         grouping_.drop(dropped);
         framing_.drop(dropped);
+        restarting_.drop(dropped);
+        asking_.drop(dropped);
     }
 
 private:
     class track_group;
+    [[nodiscard]] bool is_current(const group_source&);
+    void stop_asking() noexcept;
     void check();
     void check_group();
     void check_frame();
@@ -97,11 +140,16 @@ private:
     moqlite::track_reader<local_session> core_;
     boost::asio::steady_timer timeout_;
     duration timeout_at_most_;
+    bool has_answer_limit_;
     std::optional<subscribe_id> indexed_;
     std::optional<time_point> deadline_;
     completion<track_reader> starting_;
     completion<std::optional<group_reader>> grouping_;
-    completion<std::optional<frame>> framing_;
+    group_wait framing_;
+    completion<> restarting_;
+    std::uint64_t restarts_told_ = 0;
+    completion<track_info> asking_;
+    std::optional<query_id> query_;
     std::weak_ptr<group_source> current_;  ///< The group that is being read.
     std::shared_ptr<group_source> framer_; ///< The group whose next frame is awaited.
     std::optional<group_sequence> reading_;
@@ -121,9 +169,14 @@ public:
     void start(duration timeout, completion<group_reader> done);
     void announced() override;
     void session_ended(error_code why) override;
+    void announcements_refused(error_code why) override {
+        if (!id_) session_ended(why);
+    }
     void handle(const event&);
     [[nodiscard]] const boost::asio::any_io_executor& executor() const noexcept override { return of_->executor(); }
-    void next_frame(completion<std::optional<frame>>) override;
+    void next_frame(completion<std::optional<frame>> done) override { next({std::move(done), {}}); }
+    void next_part(completion<std::optional<frame_part>> done) override { next({{}, std::move(done)}); }
+    [[nodiscard]] std::optional<frame_part> ready_part() override;
     void leave() noexcept override;
     void abandon(dropped_handlers& dropped) override {
         starting_.drop(dropped);
@@ -131,6 +184,7 @@ public:
     }
 
 private:
+    void next(group_wait);
     void check();
     std::shared_ptr<origin_state> of_;
     track_name name_;
@@ -139,7 +193,7 @@ private:
     frame_cursor cursor_;
     std::optional<group_id> id_;
     completion<group_reader> starting_;
-    completion<std::optional<frame>> framing_;
+    group_wait framing_;
     std::optional<error_code> failed_;
     bool left_ = false;
 };

@@ -41,7 +41,20 @@ public:
         reconnected_->add(std::move(done));
     }
     /// The connection has been replaced.
-    void has_moved() { (*reconnected_)({}); }
+    void has_moved() {
+        is_moving_ = false;
+        for (const auto& weak : std::vector{starters_})
+            if (const auto s = weak.lock()) s->session_moved();
+        (*reconnected_)({});
+    }
+    /// The peer has refused to announce its broadcasts, or stopped: those who wait for one wait in vain, unless a
+    /// successor is asked, too.
+    void announcements_refused(app_error code) {
+        const auto* s = of_->relay().session(key);
+        if (how_ || is_moving_ || asks_parts || s == nullptr || s->is_closed()) return;
+        for (const auto& weak : std::vector{starters_})
+            if (const auto one = weak.lock()) one->announcements_refused(make_error(code));
+    }
     /// Whoever waits on this session ends with it.
     void add(const std::shared_ptr<starter>& s) {
         if (how_) return s->session_ended(*how_ ? *how_ : make_error(errc::closed));
@@ -56,12 +69,13 @@ public:
     /// Events of the session that the relay has no use for.
     [[nodiscard]] static bool concerns(const event& e) noexcept {
         return std::holds_alternative<path_reported>(e) || std::holds_alternative<bitrate_wanted>(e) ||
-               std::holds_alternative<probe_ended>(e);
+               std::holds_alternative<probe_ended>(e) || std::holds_alternative<watch_ended>(e);
     }
     void handle(const event&);
 
     /// Another session is to replace the present one: whoever reads a track completely goes on there where it is.
     void moves() {
+        is_moving_ = true;
         for (const auto& weak : starters_)
             if (const auto s = weak.lock()) s->session_moves();
     }
@@ -116,6 +130,7 @@ public:
     std::string publish_root; ///< In front of those that are published for it alone.
     link::tls_facts tls;
     bool is_webtransport = false;
+    bool asks_parts = false; ///< Several prefixes: one may be refused, and the others not.
     /// A server's: answers admission_wanted, and counts.
     std::function<void(const std::string& path)> on_setup;
     std::function<void()> on_end;
@@ -139,6 +154,7 @@ private:
     std::optional<error_code> how_;
     session_end end_;      ///< Once how_ is set.
     bool closing_ = false; ///< By us.
+    bool is_moving_ = false;
     std::shared_ptr<completions<>> closed_ = std::make_shared<completions<>>();
     std::vector<std::weak_ptr<starter>> starters_;
     std::optional<std::string> goaway_;

@@ -111,6 +111,8 @@ public:
     void tick(time_point now);
     /// Local ends have commanded something that the next tick() handles.
     [[nodiscard]] bool has_local_work() const noexcept { return !local_ready_.empty(); }
+    /// poll_ready() has something.
+    [[nodiscard]] bool has_ready() const noexcept { return !ready_.empty(); }
     /// Returns memory kept for reuse to the heap.
     void trim() noexcept { pool_.trim(); }
     /// The memory of all groups here; for those of local ends, too.

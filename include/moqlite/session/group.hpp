@@ -65,6 +65,15 @@ struct memory_watch : detail::list_hook<detail::resized_tag>, detail::list_hook<
     detail::list<memory_watch, detail::resized_tag>* resized = nullptr;
 };
 
+/// What brings the bytes of a group, held back by its readers; told when they have taken some, or no longer hold back.
+class group_feed {
+public:
+    virtual void taken() noexcept = 0;
+
+protected:
+    ~group_feed() = default;
+};
+
 /// An append-only log of the frames of one group, in the wire image of one format (the body of a group stream after
 /// its header); it is lent unchanged to readers of that format. The frame headers of another format are made once per
 /// group and format, by the first reader that comes to them, and kept beside the log. Memory is freed from the front
@@ -181,6 +190,27 @@ public:
         return sum;
     }
     [[nodiscard]] bool has_readers() const noexcept { return !readers_.empty(); }
+    // Holding back: by readers in this process, as long as nobody else reads it.
+
+    /// Begins, or ends, with one that is attached twice.
+    void hold_back(bool begins) noexcept {
+        begins ? ++holders_ : --holders_;
+        if (feed_ != nullptr) feed_->taken();
+    }
+    /// One of them has taken that much of the payload, or needs it before it can take any.
+    void took(std::uint64_t payload) noexcept {
+        if (payload <= taken_) return;
+        taken_ = payload;
+        if (feed_ != nullptr) feed_->taken();
+    }
+    /// With that much payload it has no more than `most` that the fastest of them has not taken.
+    [[nodiscard]] bool has_room(std::uint64_t payload, std::uint64_t most) const noexcept {
+        return holders_ == 0 || attached_ > 2 * holders_ || payload <= taken_ + most;
+    }
+    /// nullptr: none any more.
+    void fed_by(group_feed* feed) noexcept { feed_ = feed; }
+    [[nodiscard]] const group_feed* feed() const noexcept { return feed_; }
+
     /// Until it is destroyed.
     void watch_memory(memory_watch& who) noexcept { watches_.push_back(who); }
 
@@ -246,6 +276,10 @@ private:
     }
     void wake_readers() noexcept;
     void wake_all() noexcept;
+    void attached(bool begins) noexcept {
+        begins ? ++attached_ : --attached_;
+        if (feed_ != nullptr && holders_ != 0) feed_->taken();
+    }
 
     detail::slab_store& pool_;
     detail::slab_chain log_;
@@ -262,6 +296,10 @@ private:
     detail::list<group_reader, detail::reader_tag> readers_;
     detail::list<group_reader, detail::waiting_tag> waiting_;
     detail::list<memory_watch, detail::watching_memory_tag> watches_;
+    group_feed* feed_ = nullptr;
+    std::uint64_t taken_ = 0;    ///< Payload, by the fastest reader that holds back.
+    std::uint32_t attached_ = 0; ///< Number of readers,
+    std::uint32_t holders_ = 0;  ///< and of those that hold back.
     app_error abort_code_ = app_error::cancel;
     std::uint32_t references_ = 0;
     frame_format format_;

@@ -83,6 +83,7 @@ public:
         if (image_ == image::own_headers) written_.headers.in = headers().pin_front();
         acked_ = written_;
         group_->readers_.push_back(*this);
+        group_->attached(true);
     }
     /// The same for all frames of the log.
     void attach(group_ref g, wake_queue& wake, frame_format format) noexcept {
@@ -121,6 +122,7 @@ public:
         group_->log_.unpin(acked_.log.in);
         if (image_ == image::own_headers) headers().unpin(acked_.headers.in);
         group_->free_front();
+        group_->attached(false);
         group_ = {};
         written_ = acked_ = {};
         evicted_.reset();

@@ -99,7 +99,8 @@ public:
     /// read it.
     [[nodiscard]] group_ref adopt(group_id id) noexcept;
     result<void> collect(group_id, const group_ref&) noexcept { return errc::unsupported; }
-    result<void> release(group_id, std::uint64_t) noexcept { return {}; }
+    /// Of a lent group, on a subscription with a Group End: others are not held back.
+    result<void> release(group_id id, std::uint64_t bytes) noexcept;
     result<void> stop(group_id id, app_error code);
     result<void> probe(std::optional<std::uint64_t> = {}) noexcept { return errc::unsupported; }
     void stop_probe() noexcept {}
@@ -174,6 +175,12 @@ private:
         std::uint64_t seen = 0;             ///< Bytes of the log at the last group_grown.
         std::optional<frame_cursor> cursor; ///< While its frames are reported.
         std::optional<app_error> cut;       ///< Our peer has given it up.
+        std::uint64_t released = 0;         ///< Payload.
+        bool holds = false;                 ///< It holds the group back.
+        /// The lent group goes on only as far as we release it.
+        void hold() noexcept {
+            if (how == use::shared && of->options.end && !std::exchange(holds, true)) source()->hold_back(true);
+        }
         void pass() noexcept {
             wrote(group_reader::unsent());
             acked(unacked());

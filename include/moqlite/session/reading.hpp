@@ -29,6 +29,9 @@ struct track_reader_options {
     /// How long a subscription that was cut off waits for a successor, which starts at its newest group. A successor
     /// needs the broadcast to be announced, still or again, to a watch() of this session. 0: a cut-off is a failure.
     duration follow{};
+    /// How long a subscription may stay unanswered, from the next handle() or tick() on; then failed() is
+    /// app_error::timeout. 0: as long as the session lets it.
+    duration answer{};
 };
 
 /// How far a track has been read.

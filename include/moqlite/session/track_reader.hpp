@@ -49,6 +49,7 @@ public:
         now_ = now;
         std::visit([this](const auto& what) { this->on(what); }, e);
         watch_gap();
+        limit_answer();
     }
 
     /// The next piece to read; the same until consume(). Its view is valid until handle() or tick(). nullopt: nothing
@@ -108,9 +109,16 @@ public:
     /// The frame of the piece that next_in_group() returned is here as a whole.
     [[nodiscard]] bool has_frame() const noexcept { return groups_.at(*next_).cursor.has_frame(); }
 
+    /// The rest of that frame is wanted before any of it is consumed: it is released now, where the group is lent.
+    void want_frame();
+
     /// The publisher is about to be reached another way, as by another session, and is the same: once the subscription
     /// is cut off, a complete reader goes on where it is, and not with the newest group.
     void expect_move() noexcept { moving_ = options_.mode == reading::complete; }
+    /// The same, for both modes, and what is cut off does not fail before end_move(). From then on the successor has
+    /// `longest` instead of `follow`; 0: for ever.
+    void await_move(duration longest) noexcept;
+    void end_move(time_point now) noexcept;
     /// The group being read was cut off by such a move, and its rest is yet to come.
     [[nodiscard]] bool awaits_rest(group_sequence s) const noexcept { return next_ == s && !groups_.contains(s); }
 
@@ -125,32 +133,16 @@ public:
 
     /// When to call tick(), which may make more pieces readable: read after it.
     [[nodiscard]] std::optional<time_point> deadline() const noexcept {
-        if (end_at_) return gap_until_ ? std::min(*gap_until_, *end_at_) : end_at_;
-        if (!awaits_successor()) return gap_until_;
-        const auto again = is_announced() && groups_.empty() ? std::min(retry_at_, follow_until_) : follow_until_;
-        return gap_until_ ? std::min(*gap_until_, again) : again;
+        const auto at = reading_deadline();
+        return answer_by_ && (!at || *answer_by_ < *at) ? answer_by_ : at;
     }
-    void tick(time_point now) {
-        now_ = now;
-        if (gap_until_ && now >= *gap_until_) {
-            gap_until_.reset();
-            if (next_) skip_to_first(options_.mode == reading::live);
-            watch_gap();
-        }
-        if (end_at_ && now >= *end_at_) {
-            end_at_.reset();
-            const auto left = *std::exchange(subscription_, std::nullopt);
-            if constexpr (requires { session_.unsubscribe(left); }) static_cast<void>(session_.unsubscribe(left));
-            ended_ = true;
-            watch_gap();
-        }
-        resubscribe();
-        if (awaits_successor() && now >= follow_until_) failed_ = std::exchange(cut_, std::nullopt);
-    }
+    void tick(time_point now);
 
     /// Wanted groups that will not arrive, in the order in which that became known.
     [[nodiscard]] std::optional<lost_groups> poll_lost() { return losses_.poll(); }
     [[nodiscard]] std::optional<group_sequence> last_complete_group() const noexcept { return last_complete_; }
+    /// The first group of the current subscription, as its publisher has reported it; nullopt: not yet.
+    [[nodiscard]] std::optional<group_sequence> first_group() const noexcept { return first_; }
     [[nodiscard]] std::uint64_t groups_read() const noexcept { return groups_read_; }
     /// The track has ended and all of it has been read.
     [[nodiscard]] bool finished() const noexcept { return ended_ && groups_.empty(); }
@@ -184,8 +176,9 @@ private:
         std::uint64_t size = 0;
         std::uint64_t held = 0; ///< Payload bytes not consumed yet.
         std::uint64_t read = 0;
-        std::uint64_t skip = 0; ///< Payload bytes still to skip.
-        bool is_shared;         ///< The publisher, in this process, writes the log.
+        std::uint64_t skip = 0;  ///< Payload bytes still to skip.
+        std::uint64_t ahead = 0; ///< Payload bytes that were released before they are consumed.
+        bool is_shared;          ///< The publisher, in this process, writes the log.
         bool complete = false;
     };
 
@@ -196,8 +189,10 @@ private:
         g.cursor.consume(bytes);
         g.read += bytes;
         hold(g, g.is_shared ? g.cursor.unread() : g.held - bytes);
+        const auto released = std::min<std::uint64_t>(g.ahead, bytes);
+        g.ahead -= released;
         if (!g.complete && options_.mode == reading::complete && capped())
-            static_cast<void>(session_.release(g.id, bytes));
+            static_cast<void>(session_.release(g.id, bytes - released));
     }
     void hold(arriving& g, std::uint64_t bytes) noexcept { held_ += bytes - std::exchange(g.held, bytes); }
     /// The group itself, where the session can lend it; else null.
@@ -213,6 +208,7 @@ private:
 
     result<void> subscribe() {
         answered_ = announced_again_ = false;
+        answer_by_.reset();
         requested_start_ = next_;
         requested_ = {.priority = options_.priority, .start = next_};
         if (options_.mode == reading::complete) {
@@ -250,6 +246,7 @@ private:
     void on(const subscription_accepted& e) {
         if (!is_ours(e.subscription)) return;
         note_answer();
+        first_ = e.start;
         if (end_at_) end_at_ = now_ + options_.bounds.end_at_cap;
         if (requested_start_ && e.start > *requested_start_)
             on(groups_dropped{
@@ -378,8 +375,14 @@ private:
         if (!std::exchange(cut_, std::nullopt)) return;
         stopped_at_.reset();
         moving_ = false;
+        after_move_.reset();
     }
     // impl/track_reader_successor.hpp
+    [[nodiscard]] std::optional<time_point> reading_deadline() const noexcept;
+    [[nodiscard]] time_point follow_limit() const noexcept;
+    void watch_gap();
+    void limit_answer() noexcept;
+    void leave();
     void cut_groups(app_error code);
     void cut_off(app_error code);
     void resubscribe();
@@ -440,20 +443,8 @@ private:
         while (groups_.size() > 1) drop(groups_.begin(), app_error::lagged);
         if (!groups_.empty()) next_ = groups_.begin()->first;
     }
-    /// Starts or clears the timer of a group that delays later ones.
-    void watch_gap() {
-        if (!next_ || groups_.empty() || ended_ || awaits_successor()) return gap_until_.reset();
-        const auto current = groups_.find(*next_);
-        const bool live = options_.mode == reading::live;
-        bool stuck = false;
-        if (current == groups_.end())
-            stuck = true;
-        else
-            stuck = live && groups_.size() > 1 && !current->second.complete && !current->second.cursor.next();
-        if (!stuck) return gap_until_.reset();
-        if (!gap_until_) gap_until_ = now_ + (live ? options_.patience : options_.gap_patience);
-    }
 
+    static constexpr time_point never = time_point::max();
     static constexpr duration retry_delay = std::chrono::milliseconds{200};
     static constexpr std::size_t spare_memory = 40 * 1024 * 1024; ///< One and a quarter frames of the largest size.
 
@@ -468,6 +459,7 @@ private:
     std::optional<group_sequence> reading_; ///< The group of the piece that next() returned last.
     std::optional<group_sequence> cap_;     ///< The Group End that we requested.
     std::optional<group_sequence> end_;
+    std::optional<group_sequence> first_; ///< With which the current subscription begins.
     std::optional<group_sequence> last_complete_;
     std::optional<track_position> stopped_at_; ///< The first loss since the last consume().
     std::optional<track_position> resume_;     ///< What is read already of the group at which we began.
@@ -478,12 +470,15 @@ private:
     std::uint64_t held_ = 0;
     read_ahead ahead_;
     bool ended_ = false;
-    hop_id origin_{};               ///< Of the broadcast, as last announced; 0: not known.
-    std::optional<bool> announced_; ///< The broadcast is announced, as a watch() has last reported.
-    bool announced_again_ = false;  ///< It was announced since the last SUBSCRIBE.
-    bool answered_ = false;         ///< The last SUBSCRIBE was answered.
+    hop_id origin_{};                     ///< Of the broadcast, as last announced; 0: not known.
+    std::optional<bool> announced_;       ///< The broadcast is announced, as a watch() has last reported.
+    bool announced_again_ = false;        ///< It was announced since the last SUBSCRIBE.
+    bool answered_ = false;               ///< The last SUBSCRIBE was answered.
+    std::optional<time_point> answer_by_; ///< When the last SUBSCRIBE must have been answered.
     std::optional<app_error> cut_;
     bool moving_ = false; ///< After expect_move(), until a successor has answered.
+    bool awaits_move_ = false;
+    std::optional<duration> after_move_; ///< Between await_move() and a successor's answer: its argument.
     time_point follow_until_{};
     time_point retry_at_{}; ///< When we subscribed to the last successor, or may to the next.
     std::uint64_t restarts_ = 0;

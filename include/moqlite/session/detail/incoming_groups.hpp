@@ -49,7 +49,7 @@ public:
         if (number(log->first_object()) != g->first) return errc::invalid_argument;
         if (has_timestamps(c_.frames) && !has_timestamps(log->format())) return errc::unsupported;
         if (g->frame != g->first || g->at != incoming_group::stage::header) return errc::invalid_argument;
-        g->log = std::move(log);
+        g->collect(std::move(log), c_);
         return {};
     }
 
@@ -260,7 +260,9 @@ private:
         in = in.subspan(n);
         if (g.log) {
             if (const auto done = g.log->append_payload(data); !done) return reject(g, done.error()), in = {}, false;
-            credit_read(g, n);
+            g.collected += n;
+            g.unreleased += n;
+            g.taken();
         } else {
             c_.emit(
                 frame_data{g.name, g.subscriber(), g.sequence, {}, object_id{g.frame}, g.size, g.offset, g.time, data});
@@ -312,7 +314,7 @@ private:
     void leave(incoming_group& g) {
         g.at = incoming_group::stage::ended;
         g.list_hook<silent_tag>::unlink();
-        g.log = {};
+        g.release_log();
         if (g.of != nullptr) g.of->by_sequence.erase(number(g.sequence));
         g.of = nullptr;
         g.list_hook<of_subscription_tag>::unlink();

@@ -68,7 +68,7 @@ struct subscription : list_hook<owned_tag>, list_hook<quiet_tag>, list_hook<upda
 };
 
 /// A group that is arriving on its stream.
-struct incoming_group : receiving, list_hook<owned_tag>, list_hook<of_subscription_tag> {
+struct incoming_group final : receiving, list_hook<owned_tag>, list_hook<of_subscription_tag>, group_feed {
     enum class stage : std::uint8_t { prefix, header, payload, ended };
     stage at = stage::prefix;
     bool fin_arrived = false;
@@ -83,10 +83,31 @@ struct incoming_group : receiving, list_hook<owned_tag>, list_hook<of_subscripti
     std::uint64_t last = UINT64_MAX; ///< For a FETCH: the last that was requested.
     std::uint64_t size = 0;          ///< Size of its payload.
     std::uint64_t offset = 0;        ///< Offset of the next byte in it.
-    std::uint64_t unreleased = 0;    ///< Bytes of a capped subscription that the application holds.
+    std::uint64_t unreleased = 0;    ///< Bytes whose credit is withheld, as the application holds them.
+    std::uint64_t collected = 0;     ///< Payload bytes in the log.
     group_ref log;
+    context* of_session = nullptr;                             ///< While there is a log.
     std::array<std::byte, 5 * wire::integer_size_max> partial; ///< An incomplete prefix or frame header.
     std::size_t partial_size = 0;
+
+    incoming_group() = default;
+    incoming_group(const incoming_group&) = delete;
+    incoming_group& operator=(const incoming_group&) = delete;
+    ~incoming_group() { release_log(); }
+    void collect(group_ref into, context& c) noexcept {
+        log = std::move(into);
+        log->fed_by(this);
+        of_session = &c;
+    }
+    void release_log() noexcept {
+        if (log && log->feed() == this) log->fed_by(nullptr);
+        log = {};
+    }
+    /// What the readers of the log hold back is not credited.
+    void taken() noexcept override {
+        if (unreleased != 0 && log->has_room(collected, of_session->bounds.read_ahead))
+            of_session->out.give_credit(*this, std::exchange(unreleased, 0));
+    }
 
     /// The kept bytes of a prefix or header, followed by `in`; the first `kept` bytes of the view are old.
     byte_view join(byte_view in, std::size_t& kept) noexcept {

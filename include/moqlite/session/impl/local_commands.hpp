@@ -30,6 +30,7 @@ inline result<void> local_session::update(subscribe_id id, const subscribe_chang
     const request_id request{number(id)};
     tell(subscribe_updated{request, s->options});
     if (before.end != s->options.end) tell(groups_wanted{request, s->options.end});
+    if (!before.end && s->options.end) s->arriving_groups.for_each([](arriving& a) { a.hold(); });
     return {};
 }
 
@@ -87,12 +88,24 @@ inline group_ref local_session::share(group_id id) noexcept {
     if (a == nullptr || a->cursor || a->of == nullptr) return {};
     a->how = arriving::use::shared;
     a->seen = a->source()->size();
+    a->hold();
     return a->source();
+}
+
+inline result<void> local_session::release(group_id id, std::uint64_t bytes) noexcept {
+    auto* a = arriving_by_id_.find(number(id));
+    if (a == nullptr) return errc::not_found;
+    a->released += bytes;
+    if (a->holds) a->source()->took(a->released);
+    return {};
 }
 
 inline group_ref local_session::adopt(group_id id) noexcept {
     auto g = share(id);
-    if (g) arriving_by_id_.find(number(id))->how = arriving::use::adopted;
+    if (!g) return g;
+    auto& a = *arriving_by_id_.find(number(id));
+    a.how = arriving::use::adopted;
+    if (std::exchange(a.holds, false)) g->hold_back(false);
     return g;
 }
 
@@ -302,6 +315,7 @@ inline bool local_session::takes_more(request_id id) noexcept {
 
 inline void local_session::forget(arriving& a) noexcept {
     if (reported_ == &a) reported_ = nullptr;
+    if (std::exchange(a.holds, false)) a.source()->hold_back(false);
     if (a.of != nullptr) --a.of->waiting;
     arriving_by_id_.erase(number(a.id));
     arriving_.destroy(a);

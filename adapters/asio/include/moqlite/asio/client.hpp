@@ -39,9 +39,9 @@ struct connect_request {
     /// what is sent first may then be replayed by an attacker, and the session may end where it would not have begun.
     bool early_data = false;
     /// How long to try to connect again, with growing, random pauses, after the session was lost; 0: it ends then. The
-    /// handle stays: what is published is announced again, and readers continue within their `follow`: those of the
-    /// session that read completely where they are, within a group, as long as the new peer has it; others with the
-    /// newest group.
+    /// handle stays: what is published is announced again, and readers of the session wait for their broadcasts as at
+    /// first (subscribe_request::timeout); those that read completely continue where they are, within a group, as long
+    /// as the new peer has it; others with the newest group.
     duration reconnect{};
     /// Whether to follow GOAWAY, to `uri` or, if empty, to the same address; unset: session::async_goaway() reports it.
     /// The session goes on until its successor answers.

@@ -8,6 +8,7 @@
 #include <moqlite/asio/fwd.hpp>
 #include <moqlite/core/bytes.hpp>
 #include <moqlite/core/ids.hpp>
+#include <moqlite/core/track_info.hpp>
 #include <moqlite/session/detail/losses.hpp>
 #include <moqlite/session/reading.hpp>
 #include <optional>
@@ -27,9 +28,12 @@ struct subscribe_request {
     std::optional<group_sequence> start{}; ///< nullopt: the newest group.
     moqlite::priority priority = 128;
     duration patience = std::chrono::milliseconds{500}; ///< Live: how long a late group may delay later ones.
-    /// How long the track may be missing, at first and after its publisher went. 0: for ever at first, and no
-    /// successor.
+    /// How long the broadcast may be missing at first; then boost::asio::error::timed_out. 0: for ever. Without
+    /// `answer` it limits the publisher's answer, too.
     duration timeout{};
+    /// How long its publisher, and each successor, may take to answer; then errc::stream_timeout, without a code of the
+    /// peer. 0: as long as limits.request_timeout.
+    duration answer{};
     duration follow = std::chrono::seconds{5}; ///< How long to wait for a successor of its publisher.
 };
 
@@ -70,6 +74,17 @@ private:
     std::shared_ptr<detail::group_source> from_;
 };
 
+/// A part of a frame: the bytes of it that have arrived, as far as they lie together. Its view is valid until the next
+/// call on its group's reader, or the reader's end.
+struct frame_part {
+    object_id object{}; ///< The frame's number in the group.
+    timestamp time{};
+    std::uint64_t size = 0;   ///< Of the whole frame, in bytes.
+    std::uint64_t offset = 0; ///< Where the part begins in it.
+    byte_view bytes{};        ///< Empty only for a frame without bytes.
+    [[nodiscard]] bool ends_frame() const noexcept { return offset + bytes.size() == size; }
+};
+
 /// Reads one group. Destroying it skips the rest.
 class group_reader {
 public:
@@ -93,9 +108,23 @@ public:
             [](const auto& state, auto handler) { next_frame(state, std::move(handler)); });
     }
 
+    // The same in parts, so that a large frame needs little memory. async_next_frame() skips the rest of a frame that
+    // was begun.
+
+    /// The next part, if it is here, at once; nullopt: async_next_part() waits for it, or tells the end.
+    [[nodiscard]] std::optional<frame_part> next_part();
+    /// void(error_code, std::optional<frame_part>): nothing: no more follow. One at a time, as above.
+    template <class Token = boost::asio::deferred_t>
+    auto async_next_part(Token&& token = {}) {
+        return detail::initiate<std::optional<frame_part>>(std::forward<Token>(token), state_,
+            [](const auto& state, auto handler) { next_part(state, std::move(handler)); });
+    }
+
 private:
     static void next_frame(
         const std::shared_ptr<detail::group_source>&, detail::completion<std::optional<frame>>::handler);
+    static void next_part(
+        const std::shared_ptr<detail::group_source>&, detail::completion<std::optional<frame_part>>::handler);
     void leave() noexcept;
     std::shared_ptr<detail::group_source> state_;
 };
@@ -121,10 +150,31 @@ public:
     [[nodiscard]] std::optional<lost_groups> lost();
     /// Publishers that have succeeded the first one.
     [[nodiscard]] std::uint64_t restarts() const noexcept;
+    /// void(error_code): a successor has been subscribed to since the last of these operations began. One at a time.
+    template <class Token = boost::asio::deferred_t>
+    auto async_restarted(Token&& token = {}) {
+        return detail::initiate<>(std::forward<Token>(token), state_,
+            [](const auto& state, auto handler) { restarted(state, std::move(handler)); });
+    }
+    /// The publisher was cut off, and no successor has answered.
+    [[nodiscard]] bool is_cut_off() const noexcept;
+    /// The first group of the subscription, as its publisher, or the latest successor, has reported it.
+    [[nodiscard]] std::optional<group_sequence> first_group() const noexcept;
+    /// Groups read to their end, and the last of them.
+    [[nodiscard]] std::uint64_t groups_read() const noexcept;
+    [[nodiscard]] std::optional<group_sequence> last_complete_group() const noexcept;
+    /// void(error_code, track_info): the publisher's settings, such as the units of frame::time(). One at a time.
+    template <class Token = boost::asio::deferred_t>
+    auto async_info(Token&& token = {}) {
+        return detail::initiate<track_info>(std::forward<Token>(token), state_,
+            [](const auto& state, auto handler) { info(state, std::move(handler)); });
+    }
 
 private:
     static void next_group(
         const std::shared_ptr<detail::reader_state>&, detail::completion<std::optional<group_reader>>::handler);
+    static void restarted(const std::shared_ptr<detail::reader_state>&, detail::completion<>::handler);
+    static void info(const std::shared_ptr<detail::reader_state>&, detail::completion<track_info>::handler);
     void leave() noexcept;
     std::shared_ptr<detail::reader_state> state_;
 };

@@ -51,7 +51,8 @@ public:
     /// As origin::publish(), but announced to this peer alone, for which it takes the place of one of the same path.
     [[nodiscard]] broadcast publish(std::string_view path);
 
-    // As at its origin; an operation that waits ends with the session.
+    // As at its origin; an operation that waits ends with the session, and one that waits for a broadcast when the peer
+    // refuses to announce any.
 
     template <class Token = boost::asio::deferred_t>
     auto async_subscribe(track_name track, const subscribe_request& how, Token&& token = {}) {

@@ -1,0 +1,140 @@
+// A client's connections that end at a bad moment. Real sockets on loopback.
+#include "api_stage.hpp"
+
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/ip/udp.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace moqlite::test::api_connect {
+namespace {
+
+using namespace api_stage;
+
+/// What async_connect() was answered.
+struct answers {
+    void operator()(error_code error, moq::session s) {
+        errors.push_back(error);
+        session = std::move(s);
+    }
+    [[nodiscard]] auto handler() {
+        return [this](error_code error, moq::session s) { (*this)(error, std::move(s)); };
+    }
+    std::vector<error_code> errors;
+    moq::session session;
+};
+
+/// True: `done` within the limit.
+bool run(net::io_context& context, const std::function<bool()>& done, std::chrono::milliseconds limit = 20s) {
+    const auto end = std::chrono::steady_clock::now() + limit;
+    context.restart();
+    while (!done() && std::chrono::steady_clock::now() < end)
+        if (context.run_one_for(10ms) == 0) context.restart();
+    return done();
+}
+bool never() { return false; }
+
+moq::client client_on(net::io_context& context) {
+    return moq::client{context.get_executor(), {.trusted = moq::trust::insecure()}};
+}
+moq::connect_request within(duration timeout) {
+    moq::connect_request how;
+    how.timeout = timeout;
+    return how;
+}
+
+const std::string nowhere = "moqt://127.0.0.1:9";
+
+TEST_CASE("a client that is destroyed after its connect timeout has passed answers once", "[api][attack]") {
+    net::io_context context;
+    answers got;
+    std::optional<moq::client> client{client_on(context)};
+    net::steady_timer sooner{context, std::chrono::steady_clock::time_point::min()};
+    sooner.async_wait([&](const auto&) { client.reset(); });
+    client->async_connect(nowhere, within({}), got.handler());
+    run(context, never, 50ms);
+    CHECK(got.errors == std::vector<error_code>{net::error::operation_aborted});
+}
+
+TEST_CASE("a client may be destroyed right after async_shutdown(), which is aborted with it", "[api][attack]") {
+    net::io_context context;
+    answers got;
+    std::vector<error_code> done;
+    std::optional<moq::client> client{client_on(context)};
+    client->async_connect(nowhere, got.handler());
+    client->async_shutdown([&](error_code error) { done.push_back(error); });
+    client.reset();
+    run(context, never, 50ms);
+    CHECK(done == std::vector<error_code>{net::error::operation_aborted});
+    CHECK(got.errors == std::vector<error_code>{net::error::operation_aborted});
+}
+
+TEST_CASE(
+    "a server that cannot be reached is reported once, though the connect timeout passes afterwards", "[api][attack]") {
+    net::io_context context;
+    answers got;
+    auto client = client_on(context);
+    client.async_connect(nowhere, within(300ms), got.handler());
+    REQUIRE(run(context, [&] { return !got.errors.empty(); }));
+    run(context, never, 400ms);
+    CHECK(got.errors.size() == 1);
+    CHECK(got.session.ended()->text.find("refused") != std::string::npos);
+}
+
+TEST_CASE("after the connect timeout was reported an answer makes no session", "[api][attack]") {
+    net::io_context near;
+    stage far;
+    answers got;
+    auto client = client_on(near);
+    client.async_connect(far.url("moqt"), within(50ms), got.handler());
+    REQUIRE(run(near, [&] { return !got.errors.empty(); }));
+    for (int i = 0; i != 20; ++i) {
+        run(far.io, never, 10ms);
+        run(near, never, 10ms);
+    }
+    CHECK(got.errors == std::vector<error_code>{net::error::timed_out});
+    CHECK_FALSE(got.session.is_open());
+    CHECK(got.session.ended()->text.find("no answer (timeout after 0 s)") != std::string::npos);
+    CHECK(far.server.sessions() == 0);
+}
+
+TEST_CASE(
+    "an answer that is read in the same round as the connect timeout makes a session and no failure", "[api][attack]") {
+    net::io_context near;
+    stage far;
+    answers got;
+    auto client = client_on(near);
+    const auto passed = std::chrono::steady_clock::now() + 2100ms;
+    client.async_connect(far.url("moqt"), within(2s), got.handler());
+    run(near, never, 50ms);
+    run(far.io, [&] { return std::chrono::steady_clock::now() > passed; }); // The client's thread is busy.
+    REQUIRE(run(near, [&] { return !got.errors.empty(); }));
+    run(near, never, 50ms);
+    CHECK(got.errors == std::vector<error_code>{{}});
+    CHECK(got.session.is_open());
+}
+
+TEST_CASE("a session that is closed while it follows GOAWAY is not connected again", "[api][attack]") {
+    stage s;
+    answers got;
+    auto client = s.client();
+    moq::server successor{s.origin};
+    REQUIRE(!successor.listen("127.0.0.1:0"));
+    moq::connect_request how;
+    how.follow_goaway = [&](const std::string&) {
+        net::post(s.io, [&] { got.session.close(); });
+        return true;
+    };
+    client.async_connect(s.url("moqt"), how, got.handler());
+    REQUIRE(run(s.io, [&] { return s.server.sessions() == 1 && got.session.is_open(); }));
+    s.server.async_shutdown(5s, "moqt://" + successor.addresses().front(), [](error_code) {});
+    REQUIRE(run(s.io, [&] { return !got.session.is_open() && s.server.sessions() == 0; }));
+    run(s.io, never, 200ms);
+    CHECK(successor.sessions() == 0);
+    CHECK(got.errors.size() == 1);
+}
+
+} // namespace
+} // namespace moqlite::test::api_connect
