@@ -47,6 +47,7 @@ int client_program::run() {
 
 boost::asio::awaitable<void> client_program::connect() {
     asio::connect_request how;
+    how.interests = {options_.broadcast};
     // A draining relay refuses at once; one that has gone is silent or unreachable.
     how.longest_pause = std::chrono::milliseconds{500};
     how.follow_for = to_duration(options_.reconnect);

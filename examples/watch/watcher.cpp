@@ -1,216 +1,159 @@
 #include "watcher.hpp"
 
-#include "exit_code.hpp"
-#include "text.hpp"
-
+#include <algorithm>
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <moqlite/asio/clock.hpp>
+#include <moqlite/asio/error.hpp>
 #include <nlohmann/json.hpp>
 #include <utility>
-#include <variant>
 
 namespace moqlite::programs {
 
 namespace {
 
-constexpr std::size_t slice = 1024 * 1024; ///< Bytes written before returning to the loop.
+namespace net = boost::asio;
+constexpr auto result = net::as_tuple(net::use_awaitable);
+
+constexpr std::size_t slice = 1024 * 1024; ///< Bytes written before others run.
 constexpr std::uint64_t microseconds = 1'000'000;
-/// A loss may be the first sign of the session's end, which is a different failure: wait for it.
+/// A loss may be the first sign of the end of the publisher, or of the session, which is a different failure: wait.
 constexpr auto loss_delay = std::chrono::milliseconds{200};
 /// Seconds to wait for a new publisher without --timeout: the broadcast's end may be reported a moment after its
 /// subscription's.
 constexpr double replacement_time = 0.05;
 
+limits bounds_of(const watch_options& o) {
+    limits bounds;
+    bounds.read_ahead = o.read_ahead;
+    bounds.memory = std::max<std::size_t>(bounds.memory, 4 * bounds.read_ahead);
+    bounds.cache = 1024 * 1024; // It serves nobody else.
+    return bounds;
+}
+
 } // namespace
 
 watcher::watcher(const watch_options& options)
-    : options_{options},
-      link_{options.client, {}, *this},
-      output_{link_.io().get_executor()},
-      wait_timer_{link_.io()},
-      timer_{link_.io()},
-      answer_timer_{link_.io()},
-      progress_{link_.io().get_executor(), !options.client.quiet, [this] { return progress(); }} {}
+    : client_program{options.client, bounds_of(options)},
+      options_{options},
+      output_{io().get_executor()},
+      wait_{io()},
+      progress_{io().get_executor(), !options.client.quiet, [this] { return progress(); }} {}
 
 int watcher::run() {
-    if (!output_.open_output(options_.output)) {
-        progress_.stop();
-        spdlog::error("{}", output_.why());
-        return exit_failure;
-    }
-    return link_.run();
+    if (output_.open_output(options_.output)) return client_program::run();
+    progress_.stop();
+    spdlog::error("{}", output_.why());
+    return exit_failure;
 }
 
-void watcher::connected() {
-    connected_ = true;
-    limit_wait();
-    if (const auto watching = link_.get().watch(options_.client.broadcast); !watching)
-        link_.finish(exit_failure,
-            "cannot watch " + options_.client.broadcast + ": " + std::string{to_string(watching.error())});
-}
-
-/// Writes what has arrived, as far as the output takes it; the rest will be requested again.
-void watcher::parted() {
-    while (const auto piece = reader_ && !gap_ ? reader_->next() : std::nullopt)
-        if (!write_piece(*piece)) break;
-    if (reader_) {
-        resume_ = reader_->position();
-        groups_before_ += reader_->groups_read();
-        if (const auto last = reader_->last_complete_group()) last_complete_ = last;
-    }
-    reader_.reset();
-    asked_.reset();
-    timer_at_.reset();
-    asked_for_.reset();
-    gap_ = connected_ = false;
-    restarts_ = 0;
-    for (auto* timer : {&wait_timer_, &timer_, &answer_timer_}) timer->cancel();
-}
-
-void watcher::limit_wait() {
-    if (options_.timeout <= 0) return;
-    wait_timer_.expires_after(to_duration(options_.timeout));
-    wait_timer_.async_wait([this](const boost::system::error_code& error) {
-        if (!error)
-            link_.finish(exit_failure,
-                fmt::format("{} was not announced within {} s", options_.client.broadcast, options_.timeout));
+net::awaitable<void> watcher::work() {
+    asio::subscribe_request how{.mode = options_.live ? reading::live : reading::complete};
+    if (options_.max_age) how.patience = std::chrono::milliseconds{*options_.max_age};
+    if (options_.from) how.start = group_sequence{*options_.from};
+    how.timeout = to_duration(options_.timeout);
+    how.answer = to_duration(options_.request_timeout);
+    how.follow = to_duration(options_.timeout > 0 ? options_.timeout : replacement_time);
+    const asio::track_name track{options_.client.broadcast, options_.client.track};
+    auto [error, reader] = co_await session().async_subscribe(track, how, result);
+    if (error) co_return not_subscribed(error);
+    reader_ = std::move(reader);
+    subscribed_ = true;
+    reader_.async_info([this](const asio::error_code& failed, const track_info& info) {
+        if (!failed) timescale_ = info.timescale;
     });
+    tell_restarts();
+    co_await write_groups();
 }
 
-void watcher::on_event(const event& e, time_point now) {
-    if (reader_) {
-        reader_->handle(e, now);
-        follow();
-    }
-    report_losses();
-    if (!link_.finishing()) std::visit([this](const auto& what) { on(what); }, e);
+void watcher::not_subscribed(const asio::error_code& error) {
+    if (const auto end = session().ended()) return finish(exit_failure, end->text);
+    if (error == net::error::timed_out)
+        return finish(
+            exit_failure, fmt::format("{} was not announced within {} s", options_.client.broadcast, options_.timeout));
+    subscribed_ = true;
+    cut_off(error);
 }
 
-/// A publisher that was cut off is replaced by another: losses at its end are no gaps.
-void watcher::follow() {
-    if (gap_ && reader_->following() && !link_.moving()) {
-        gap_ = false;
-        wait_timer_.cancel();
-    }
-    if (reader_->restarts() == restarts_) return;
-    restarts_ = reader_->restarts();
-    if (!link_.moving())
+void watcher::cut_off(const asio::error_code& error) {
+    const bool unanswered = error == errc::stream_timeout && (!reader_ || !remote_code(error));
+    if (!unanswered || remote_code(error) || options_.request_timeout <= 0)
+        return finish(unanswered ? exit_no_answer : exit_failure, "the subscription ended: " + error.message());
+    finish(exit_no_answer,
+        fmt::format("request timeout: no answer to the subscription to {} {} within {} s",
+            printable(options_.client.broadcast), printable(options_.client.track), options_.request_timeout));
+}
+
+void watcher::tell_restarts() {
+    if (const auto first = reader_.first_group())
+        spdlog::info(
+            "subscribed to {} {} from group {}", options_.client.broadcast, options_.client.track, number(*first));
+    reader_.async_restarted([this](const asio::error_code& error) {
+        if (error || finishing()) return;
         spdlog::info("{} was cut off; subscribing to the new broadcast of that name", options_.client.broadcast);
-}
-
-/// Limits the time until a subscription is answered.
-void watcher::limit_request() {
-    if (options_.request_timeout <= 0 || reader_->answered() || asked_for_ == reader_->restarts()) {
-        if (reader_->answered() && std::exchange(asked_for_, std::nullopt)) answer_timer_.cancel();
-        return;
-    }
-    asked_for_ = reader_->restarts();
-    answer_timer_.expires_after(to_duration(options_.request_timeout));
-    answer_timer_.async_wait([this](const boost::system::error_code& error) {
-        if (!error && reader_ && !reader_->answered())
-            link_.finish(exit_no_answer,
-                fmt::format("request timeout: no answer to the subscription to {} {} within {} s",
-                    printable(options_.client.broadcast), printable(options_.client.track), options_.request_timeout));
+        tell_restarts();
     });
 }
 
-void watcher::on(const broadcast_available& e) {
-    // Subscribe only when announced: the relay's cache may still have an earlier broadcast of that name.
-    // A session whose peer has sent GOAWAY takes no request; its successor reports the broadcast, too.
-    if (reader_ || link_.moving() || e.path != options_.client.broadcast) return;
-    wait_timer_.cancel();
-    subscribe();
-}
-
-void watcher::on(const subscription_accepted& e) {
-    spdlog::info(
-        "subscribed to {} {} from group {}", options_.client.broadcast, options_.client.track, number(e.start));
-    if (e.publisher)
-        spdlog::debug("the publisher's priority {}, {}, max latency {} ms", e.publisher->priority,
-            e.publisher->ordered ? "ordered" : "unordered", e.publisher->max_age.count());
-}
-
-void watcher::subscribe() {
-    track_reader_options o{.mode = options_.live ? reading::live : reading::complete};
-    if (options_.max_age) o.patience = std::chrono::milliseconds{*options_.max_age};
-    if (options_.from) o.start = group_sequence{*options_.from};
-    if (resume_ && !options_.live) {
-        o.start = resume_->sequence;
-        o.skip = resume_->bytes;
+net::awaitable<void> watcher::write_groups() {
+    while (!finishing()) {
+        auto [error, group] = co_await reader_.async_next_group(result);
+        ++steps_;
+        if (auto line = gap(); line && !co_await passes(*std::move(line))) co_return;
+        if (error) co_return cut_off(error);
+        restarts_ = reader_.restarts();
+        if (!group) {
+            const bool written = output_.close();
+            co_return finish(written ? exit_ok : exit_failure, output_.why());
+        }
+        co_await write_group(*group);
     }
-    o.follow = to_duration(options_.timeout > 0 ? options_.timeout : replacement_time);
-    o.bounds.read_ahead = options_.read_ahead;
-    reader_.emplace(link_.get(), std::move(o));
-    if (const auto query = link_.get().request_track(track())) asked_ = *query;
-    if (const auto started = reader_->start(track()); !started)
-        link_.finish(exit_failure, "cannot subscribe: " + std::string{to_string(started.error())});
 }
 
-void watcher::on(const watch_ended& e) {
-    // session_closed reports the reason; the successor of a session is asked again.
-    if (reader_ || link_.moving() || link_.get().is_closed()) return;
-    link_.finish(exit_failure, fmt::format("the relay refused to report whether {} is announced: {}",
-                                   printable(options_.client.broadcast), to_text(e.code)));
-}
-
-void watcher::on(const track_info_received& e) {
-    if (asked_ == e.query) timescale_ = e.info.timescale;
-}
-
-/// Writes what has arrived completely. A track that had ended by then is complete.
-void watcher::on(const session_closed&) {
-    while (const auto piece = reader_ && !gap_ ? reader_->next() : std::nullopt)
-        if (!write_piece(*piece)) break;
-    report_losses();
-    if (reader_ && reader_->finished()) end_if_over();
-}
-
-void watcher::turn(time_point) {
-    if (!reader_) return;
-    if (!scheduled_) write_out();
-    follow();
-    limit_request();
-    end_if_over();
-}
-
-/// Writes what has arrived in order, as far as the output takes it.
-void watcher::write_out() {
-    for (std::size_t written = 0; written < slice;) {
-        const auto piece = reader_->next();
-        report_losses();
-        if (!piece || gap_ || !write_piece(*piece)) return set_timer();
-        written += piece->data.size();
+/// Writes what has arrived in order, as fast as the output takes it. Most parts are here when the one before has been
+/// written, so that nothing is waited for.
+net::awaitable<void> watcher::write_group(asio::group_reader& group) {
+    while (!finishing()) {
+        auto part = group.next_part();
+        if (!part) {
+            auto [error, next] = co_await group.async_next_part(result);
+            if (error || !next) co_return;
+            part = next;
+        }
+        ++steps_;
+        if (auto line = gap(); line && !co_await passes(*std::move(line))) co_return;
+        for (auto bytes = part->bytes; !write(bytes);) {
+            if (finishing()) co_return;
+            co_await wait_for_output();
+        }
+        if (part->ends_frame()) frame_done(part->time);
     }
-    later([this](auto resume) { boost::asio::post(link_.io(), resume); });
 }
 
-/// Lets `when` call write_out() again.
-template <class When>
-void watcher::later(When when) {
-    if (std::exchange(scheduled_, true)) return;
-    when([this] {
-        scheduled_ = false;
-        if (link_.finishing() || !reader_) return;
-        write_out();
-        end_if_over();
-        link_.wake(); // Written bytes return credit.
-    });
+/// True: all of it is written. Else the output is full or has failed, or others are to run.
+bool watcher::write(byte_view& bytes) {
+    while (!bytes.empty() && written_ < slice) {
+        const auto done = output_.write(bytes);
+        if (done.what == transfer::state::failed) finish(exit_failure, output_.why());
+        is_full_ = done.what == transfer::state::waiting;
+        if (done.what != transfer::state::done) return false;
+        bytes = bytes.subspan(done.bytes);
+        stats_.bytes += done.bytes;
+        written_ += done.bytes;
+    }
+    return bytes.empty();
 }
 
-/// False: the output is blocked or has failed.
-bool watcher::write_piece(const reader::piece& piece) {
-    auto done = transfer{};
-    if (!piece.data.empty()) done = output_.write(piece.data);
-    if (done.what == transfer::state::failed) link_.finish(exit_failure, output_.why());
-    if (done.what == transfer::state::waiting) later([this](auto resume) { output_.when_ready(resume); });
-    if (done.what != transfer::state::done) return false;
-    stats_.bytes += done.bytes;
-    if (piece.offset + done.bytes == piece.size) frame_done(piece.time);
-    reader_->consume(done.bytes);
-    return true;
+net::awaitable<void> watcher::wait_for_output() {
+    written_ = 0;
+    if (!std::exchange(is_full_, false)) co_return co_await net::post(io(), net::use_awaitable);
+    wait_.expires_at(std::chrono::steady_clock::time_point::max());
+    output_.when_ready([this] { wait_.cancel(); });
+    co_await wait_.async_wait(result);
 }
 
 void watcher::frame_done(timestamp time) {
@@ -222,76 +165,59 @@ void watcher::frame_done(timestamp time) {
     stats_.latency_us.add(us > 0 ? static_cast<std::uint64_t>(us) : 0); // Clocks may differ.
 }
 
-void watcher::end_if_over() {
-    if (link_.finishing()) return;
-    if (const auto code = reader_->failed()) {
-        if (link_.moving()) return; // The successor may have the track.
-        const bool unanswered = !reader_->answered() && *code == app_error::timeout;
-        link_.finish(unanswered ? exit_no_answer : exit_failure, "the subscription ended: " + to_text(*code));
-    } else if (reader_->finished() && !gap_) {
-        const bool written = output_.close();
-        link_.finish(written ? exit_ok : exit_failure, output_.why());
-    }
-}
-
-void watcher::report_losses() {
-    while (const auto lost = reader_ && !link_.finishing() ? reader_->poll_lost() : std::nullopt) report(*lost);
-}
-
 /// The track begins later than requested: no loss, as the publisher may never have had earlier groups.
 bool watcher::precedes_track(const lost_groups& lost) const {
-    return lost.code == app_error::not_found && options_.from && !resume_ && reader_->restarts() == 0 &&
-           reader_->groups_read() == 0 && number(lost.first) == *options_.from;
+    return lost.code == app_error::not_found && options_.from && reader_.restarts() == 0 &&
+           reader_.groups_read() == 0 && number(lost.first) == *options_.from;
 }
 
-void watcher::report(const lost_groups& lost) {
-    if (precedes_track(lost))
-        return spdlog::info("{} {} begins with group {}, the oldest available", printable(options_.client.broadcast),
-            printable(options_.client.track), number(lost.last) + 1);
-    const auto first = number(lost.first);
-    const auto last = number(lost.last);
-    stats_.lost += last - first + 1;
-    const auto which = first == last ? fmt::format("group {}", first) : fmt::format("groups {} to {}", first, last);
-    const auto line = fmt::format("{} lost: {}", which, to_text(lost.code));
-    if (options_.live || (reader_->following() && !link_.moving())) return spdlog::info("{}", line);
-    // The output ends before the gap.
-    if (std::exchange(gap_, true) || link_.moving()) return;
-    wait_timer_.expires_after(loss_delay);
-    wait_timer_.async_wait([this, line](const boost::system::error_code& error) {
-        if (!error) link_.finish(exit_groups_lost, line);
-    });
+/// Reports what was lost, up to a gap that the output must not have.
+std::optional<std::string> watcher::gap() {
+    while (const auto lost = reader_.lost()) {
+        if (precedes_track(*lost)) {
+            spdlog::info("{} {} begins with group {}, the oldest available", printable(options_.client.broadcast),
+                printable(options_.client.track), number(lost->last) + 1);
+            continue;
+        }
+        const auto first = number(lost->first);
+        const auto last = number(lost->last);
+        stats_.lost += last - first + 1;
+        const auto which = first == last ? fmt::format("group {}", first) : fmt::format("groups {} to {}", first, last);
+        auto line = fmt::format("{} lost: {}", which, to_text(lost->code));
+        if (!options_.live && !is_cut_off()) return line;
+        spdlog::info("{}", line);
+    }
+    return std::nullopt;
+}
+
+/// A publisher that was cut off is replaced by another: losses at its end are no gaps. False: the output ends.
+net::awaitable<bool> watcher::passes(std::string gap) {
+    wait_.expires_after(loss_delay);
+    co_await wait_.async_wait(result);
+    if (!is_cut_off()) finish(exit_groups_lost, gap);
+    if (!finishing()) spdlog::info("{}", gap);
+    co_return !finishing();
+}
+
+/// What has arrived completely is written; a track that had ended by then is complete.
+void watcher::over(const asio::session_end& how) { wait_for_the_rest(how.text, 0, steps_); }
+
+void watcher::wait_for_the_rest(const std::string& why, unsigned idle, std::uint64_t steps_before) {
+    constexpr unsigned most = 16; // Turns of the loop in which nothing was written.
+    if (finishing()) return;
+    if (steps_ != steps_before) idle = 0;
+    if (idle == most) return finish(exit_failure, why);
+    net::post(io(), [this, why, idle, steps = steps_] { wait_for_the_rest(why, idle + 1, steps); });
 }
 
 std::string watcher::last_group() const {
-    auto last = last_complete_;
-    if (reader_ && reader_->last_complete_group()) last = reader_->last_complete_group();
-    if (!reader_ && !last) return {};
+    if (!subscribed_) return {};
+    const auto last = reader_.last_complete_group();
     return last ? fmt::format("; the last complete group is {}", number(*last)) : "; no group is complete";
 }
 
-void watcher::set_timer() {
-    const auto at = reader_->deadline();
-    if (at == timer_at_) return;
-    timer_at_ = at;
-    timer_.cancel();
-    if (!at) return;
-    timer_.expires_at(asio::to_steady(*at));
-    timer_.async_wait([this](const boost::system::error_code& error) {
-        if (error) return; // Rescheduled.
-        timer_at_.reset();
-        if (link_.finishing() || !reader_) return;
-        reader_->tick(asio::now());
-        report_losses();
-        if (!scheduled_) write_out();
-        end_if_over();
-        link_.wake();
-    });
-}
-
 void watcher::ending(int code, const std::string& why) {
-    wait_timer_.cancel();
-    timer_.cancel();
-    answer_timer_.cancel();
+    wait_.cancel();
     progress_.stop();
     if (code != exit_ok) spdlog::error("{}{}", why, last_group());
     if (options_.stats) print_statistics();
@@ -302,20 +228,20 @@ void watcher::print_statistics() const {
         if (!us) return nullptr;
         return std::round(*us) / 1000;
     };
-    const nlohmann::ordered_json all{{"groups", groups_before_ + (reader_ ? reader_->groups_read() : 0)},
-        {"frames", stats_.frames}, {"bytes", stats_.bytes}, {"lost", stats_.lost},
+    const nlohmann::ordered_json all{{"groups", reader_.groups_read()}, {"frames", stats_.frames},
+        {"bytes", stats_.bytes}, {"lost", stats_.lost},
         {"latency_ms", {{"p50", milliseconds(stats_.latency_us.quantile(0.5))},
                            {"p99", milliseconds(stats_.latency_us.quantile(0.99))}}}};
     std::fprintf(stderr, "%s\n", all.dump().c_str());
 }
 
 std::string watcher::progress() {
-    if (!connected_) return "connecting to " + options_.client.url;
+    if (!session()) return "connecting to " + options_.client.url;
     if (!reader_) return "waiting for " + options_.client.broadcast;
     const auto size = size_text(static_cast<double>(stats_.bytes));
     const auto lost = stats_.lost != 0 ? fmt::format(", {} lost", stats_.lost) : std::string{};
-    return fmt::format("{}  {}  {} groups{}", size, speed_.text(stats_.bytes, asio::now()),
-        groups_before_ + reader_->groups_read(), lost);
+    return fmt::format(
+        "{}  {}  {} groups{}", size, speed_.text(stats_.bytes, asio::now()), reader_.groups_read(), lost);
 }
 
 } // namespace moqlite::programs
