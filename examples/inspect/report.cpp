@@ -73,7 +73,7 @@ json json_of(const T& value) {
         return json_of_text(value);
     } else if constexpr (std::is_same_v<T, names>) {
         auto out = json::array();
-        for (auto name : value) out.push_back(json_of_text(name));
+        for (auto field : value) out.push_back(json_of_text(field));
         return out;
     } else if constexpr (std::is_same_v<T, versions>) {
         auto out = json::array();
@@ -113,7 +113,7 @@ std::string text_of(const T& value) {
         return text_of_text(value);
     } else if constexpr (std::is_same_v<T, names>) {
         std::string out;
-        for (auto name : value) out += (out.empty() ? "" : " ") + text_of_text(name);
+        for (auto field : value) out += (out.empty() ? "" : " ") + text_of_text(field);
         return "(" + out + ")";
     } else if constexpr (std::is_same_v<T, versions>) {
         return fmt::format("[{:#x}]", fmt::join(value, " "));
