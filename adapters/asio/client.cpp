@@ -192,8 +192,11 @@ std::unique_ptr<link::handler> client_state::connected(const attempt_ref& a, lin
     }
     state->path = a->where.path;
     state->asks_parts = a->how.interests.size() > 1;
-    if (!a->admit && !a->how.interests.empty())
-        static_cast<void>(of_->relay().admit(state->key, {.publish = normalised(a->how.interests)}));
+    if (!a->admit && (!a->how.listens || !a->how.interests.empty())) {
+        scope heard{.publish = {}};
+        if (a->how.listens) heard.publish = normalised(a->how.interests);
+        static_cast<void>(of_->relay().admit(state->key, std::move(heard)));
+    }
     if (a->admit && !a->admit(state)) {
         fail(a, make_error(errc::unauthorized), {app_error::transport}, "it is not wanted");
         return made; // It carries the code with which it was closed.

@@ -121,6 +121,7 @@ void origin_state::turn(time_point now) {
         drain_publishing();
         drain_reading(now);
     } while (relay_.has_local_work() || !ready_.empty());
+    check_room();
     handle_notices();
     while (const auto key = relay_.poll_ready())
         if (const auto found = connections_.find(*key); found != connections_.end()) found->second.on->wake();

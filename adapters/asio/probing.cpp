@@ -53,6 +53,7 @@ void session_state::leave_probe(const probe_state& gone) noexcept {
 void session_state::handle(const event& e) {
     if (on_probe) return on_probe(e);
     if (const auto* refused = std::get_if<watch_ended>(&e)) return announcements_refused(refused->code);
+    if (const auto* refused = std::get_if<announcements_cut_off>(&e)) return handle(*refused);
     if (const auto* r = std::get_if<path_reported>(&e)) {
         for (const auto& each : probes_)
             if (const auto p = each.lock()) p->reported({r->bitrate, r->rtt});

@@ -1,5 +1,6 @@
 #include "detail/writer_state.hpp"
 
+#include <algorithm>
 #include <boost/system/system_error.hpp>
 #include <chrono>
 #include <ctime>
@@ -34,6 +35,8 @@ void origin_state::published(const event& e) {
     if (const auto* w = std::get_if<groups_wanted>(&e)) return to_owner(w->request);
     if (const auto* d = std::get_if<group_delivered>(&e)) return to_owner(d->request);
     if (const auto* l = std::get_if<group_lost>(&e)) return to_owner(l->request);
+    if (const auto* j = std::get_if<reader_joined>(&e)) return to_owner(j->request);
+    if (const auto* l = std::get_if<reader_left>(&e)) return to_owner(l->request);
     if (const auto* r = std::get_if<request_ended>(&e)) return to_owner(r->request);
 }
 
@@ -116,8 +119,10 @@ void origin_state::end_on_demand(const std::string& prefix, std::uint64_t number
 
 void writer_state::begin(const track_options& o) {
     answered();
+    mode_ = o.mode;
     core_.emplace(of_->publishing(), track_ref{name_.broadcast, name_.track}, of_->relay().memory(),
-        track_writer_options{.hold_max = o.hold_max, .patience = of_->bounds().hold_back, .info = o.info});
+        track_writer_options{
+            .mode = o.mode, .hold_max = o.hold_max, .patience = of_->bounds().hold_back, .info = o.info});
     for (const auto& [id, options] : std::exchange(waiting_, {}))
         core_->handle(subscribe_requested{id, {name_.broadcast, name_.track}, options});
     of_->wake();
@@ -150,24 +155,36 @@ void writer_state::handle(const event& e) {
         std::erase_if(waiting_, [&](const waiting& w) { return w.id == r->request; });
     }
     if (core_) core_->handle(e);
+    if (const auto* j = std::get_if<reader_joined>(&e)) {
+        ++subscribers_;
+        changed({.came = true, .from = number(j->first)});
+    } else if (const auto* l = std::get_if<reader_left>(&e)) {
+        subscribers_ -= std::min<std::size_t>(subscribers_, 1);
+        returning_ = returning_ || (moving_ && l->with_session && !l->delivered);
+        changed({.delivered = l->delivered, .code = l->code});
+    }
     check();
+    end_if_over();
 }
 
-/// The next group may be wanted now, or no more.
+/// The next group, or frame, may be wanted now, or no more.
 void writer_state::check() {
     if (!core_) return;
     if (opening_ && may_open()) {
         auto g = open({});
         auto done = std::move(opening_);
         const auto error = g ? error_code{} : make_error(errc::out_of_memory_limit);
-        return done(error, std::move(g));
+        done(error, std::move(g));
     }
     if (opening_ && is_on_demand_ && !core_->has_subscribers()) opening_.abort();
-    if (opening_) await_room();
-    if (finished_ && owned_.empty()) of_->release(shared_from_this());
+    if (rooming_ && has_room()) {
+        of_->leave_room(*this);
+        std::exchange(rooming_, {})({});
+    }
+    if (opening_ || rooming_) await_deadline();
 }
 
-void writer_state::await_room() {
+void writer_state::await_deadline() {
     const auto at = core_->deadline();
     if (!at || at == room_at_) return;
     room_at_ = at;
@@ -208,16 +225,23 @@ void writer_state::finish() {
     if (!core_ || std::exchange(finished_, true)) return;
     opening_.abort();
     room_.cancel();
+    of_->leave_room(*this);
+    rooming_.abort();
     core_->end();
-    unlist();
-    if (!owned_.empty()) of_->keep(shared_from_this());
+    if (mode_ == writing::live) unlist();
+    of_->keep(shared_from_this());
+    end_if_over();
     of_->wake();
 }
 
 void writer_state::close() noexcept {
     opening_.abort();
     room_.cancel();
-    if (finished_) return;
+    of_->leave_room(*this);
+    rooming_.abort();
+    changing_.abort();
+    delivering_.abort();
+    if (finished_) return unlist();
     finished_ = true;
     refuse(app_error::dropped);
     core_.reset();

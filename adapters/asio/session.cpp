@@ -128,6 +128,11 @@ void session::fetch(const std::shared_ptr<detail::session_state>& state, const t
         state->add(fetching);
 }
 
+void session::refused(
+    const std::shared_ptr<detail::session_state>& state, detail::completion<app_error>::handler handler) {
+    state->refused({std::move(handler), state->executor()});
+}
+
 void session::closed(const std::shared_ptr<detail::session_state>& state, detail::completion<>::handler handler) {
     state->closed({std::move(handler), state->executor()});
 }

@@ -29,8 +29,10 @@ asio::client_options for_client(const client_options& from) {
 
 } // namespace
 
-client_program::client_program(const client_options& options, const limits& bounds)
-    : options_{options}, client_{asio::origin{io_.get_executor(), for_origin(bounds)}, for_client(options)} {}
+client_program::client_program(const client_options& options, const limits& bounds, bool listens)
+    : options_{options},
+      listens_{listens},
+      client_{asio::origin{io_.get_executor(), for_origin(bounds)}, for_client(options)} {}
 
 int client_program::run() {
     watch_signals();
@@ -48,6 +50,7 @@ int client_program::run() {
 boost::asio::awaitable<void> client_program::connect() {
     asio::connect_request how;
     how.interests = {options_.broadcast};
+    how.listens = listens_;
     // A draining relay refuses at once; one that has gone is silent or unreachable.
     how.longest_pause = std::chrono::milliseconds{500};
     how.follow_for = to_duration(options_.reconnect);

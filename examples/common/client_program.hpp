@@ -15,7 +15,8 @@ namespace moqlite::programs {
 
 class client_program {
 public:
-    explicit client_program(const client_options&, const limits& bounds = {});
+    /// `listens`: see asio::connect_request.
+    explicit client_program(const client_options&, const limits& bounds = {}, bool listens = true);
     client_program(const client_program&) = delete;
     client_program& operator=(const client_program&) = delete;
     virtual ~client_program() = default;
@@ -45,6 +46,7 @@ private:
     void watch_session();
 
     client_options options_;
+    bool listens_;
     boost::asio::io_context io_{1};
     boost::asio::signal_set signals_{io_};
     asio::client client_;

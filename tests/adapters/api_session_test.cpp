@@ -322,5 +322,153 @@ TEST_CASE("a session that follows GOAWAY goes on until its successor answers; th
     });
 }
 
+/// From the first group.
+moq::subscribe_request whole() {
+    moq::subscribe_request how;
+    how.mode = reading::complete;
+    how.start = group_sequence{};
+    return how;
+}
+net::awaitable<void> delivered(moq::track_writer& of) { co_await of.async_delivered(net::use_awaitable); }
+
+TEST_CASE("a writer hears who comes and leaves, and is told when its peers have everything", "[api]") {
+    stage s;
+    auto here = s.origin.publish("film");
+    moq::track_options o;
+    o.mode = writing::complete;
+    auto track = here.track("t", o);
+    CHECK_FALSE(track.has_room()); // A file waits for somebody.
+    put(track, "0");
+    CHECK(track.undelivered() == 1);
+    const std::string scheme = GENERATE("moqt", "https");
+    s.run([&]() -> net::awaitable<void> {
+        auto peer = s.client();
+        auto session = co_await peer.async_connect(s.url(scheme), net::use_awaitable);
+        auto reader = co_await session.async_subscribe({"film", "t"}, whole(), net::use_awaitable);
+        co_await track.async_room(net::use_awaitable);
+        auto change = co_await track.async_subscriber_changed(net::use_awaitable);
+        CHECK((change.came && change.from == 0));
+        CHECK(track.subscribers() == 1);
+        auto got = co_await first(reader);
+        CHECK(got == "0");
+        put(track, "1");
+        track.finish();
+        std::optional<error_code> over;
+        track.async_delivered([&](error_code error) { over = error; });
+        const auto again = co_await failure(delivered(track));
+        CHECK(again == errc::too_many_requests);
+        const bool all = co_await s.until([&] { return over.has_value(); });
+        REQUIRE(all);
+        CHECK(*over == error_code{});
+        CHECK(track.undelivered() == 0);
+        CHECK(track.subscribers() == 0);
+        got = co_await first(reader);
+        CHECK(got == "1");
+        change = co_await track.async_subscriber_changed(net::use_awaitable);
+        CHECK((!change.came && change.delivered));
+        co_await track.async_delivered(net::use_awaitable); // It stays so.
+        auto late = co_await session.async_subscribe({"film", "t"}, net::use_awaitable);
+        got = co_await first(late); // What is kept.
+        CHECK(got == "1");
+        got = co_await first(late);
+        CHECK(got == "-");
+    });
+}
+
+TEST_CASE("a writer is told of a subscriber that leaves, with its code", "[api]") {
+    stage s;
+    auto here = s.origin.publish("film");
+    auto track = here.track("t");
+    s.run([&]() -> net::awaitable<void> {
+        auto peer = s.client();
+        auto session = co_await peer.async_connect(s.url("moqt"), net::use_awaitable);
+        auto reader = co_await session.async_subscribe({"film", "t"}, net::use_awaitable);
+        auto local = co_await s.origin.async_subscribe({"film", "t"}, net::use_awaitable);
+        put(track, "0");
+        auto got = co_await first(local);
+        CHECK(got == "0");
+        CHECK(track.undelivered() == 0);
+        for (int n = 0; n != 2; ++n) {
+            const auto change = co_await track.async_subscriber_changed(net::use_awaitable);
+            CHECK(change.came);
+        }
+        CHECK(track.subscribers() == 2);
+        reader = {};
+        auto change = co_await track.async_subscriber_changed(net::use_awaitable);
+        CHECK((!change.came && !change.delivered && change.code == app_error::cancel));
+        local = {};
+        change = co_await track.async_subscriber_changed(net::use_awaitable);
+        CHECK(track.subscribers() == 0);
+        track.finish();
+        co_await track.async_delivered(net::use_awaitable); // Nobody waits for it.
+    });
+}
+
+TEST_CASE(
+    "a writer that can wait finds no room within a group before its subscriber has got what was written", "[api]") {
+    stage s;
+    auto here = s.origin.publish("film");
+    auto track = here.track("t");
+    s.run([&]() -> net::awaitable<void> {
+        auto peer = s.client();
+        auto session = co_await peer.async_connect(s.url("moqt"), net::use_awaitable);
+        auto reader = co_await session.async_subscribe({"film", "t"}, net::use_awaitable);
+        auto filling = track.open_group();
+        REQUIRE(!filling.write("first"));
+        auto group = co_await reader.async_next_group(net::use_awaitable);
+        const auto got = co_await api_stage::next(*group);
+        CHECK(got == "first");
+        const std::string piece(64 * 1024, 'x');
+        std::size_t written = 0;
+        for (; track.has_room() && written < 32'000'000; written += piece.size()) REQUIRE(!filling.write(piece));
+        CHECK(written >= 4'000'000);
+        CHECK(written < 5'000'000);
+        co_await track.async_room(net::use_awaitable);
+        CHECK(track.has_room());
+        REQUIRE(!filling.write("there is room again"));
+    });
+}
+
+TEST_CASE("a complete track is kept for subscribers that follow a GOAWAY, and is waited for", "[api]") {
+    stage s;
+    moq::origin elsewhere{s.io.get_executor()};
+    limits bounds;
+    bounds.return_time = 1s;
+    moq::origin mine{s.io.get_executor(), s.logging(bounds)};
+    auto successor = std::make_unique<moq::server>(elsewhere);
+    REQUIRE(!successor->listen("127.0.0.1:0"));
+    const auto uri = "moqt://" + successor->addresses().front();
+    s.run([&]() -> net::awaitable<void> {
+        auto peer = moq::client{mine, {.trusted = moq::trust::insecure()}};
+        bool moves = false;
+        moq::connect_request how;
+        how.follow_goaway = [&](const std::string&) { return moves = true; };
+        how.listens = false;
+        auto session = co_await peer.async_connect(s.url("moqt"), how, net::use_awaitable);
+        auto film = session.origin().publish("film");
+        moq::track_options o;
+        o.mode = writing::complete;
+        auto track = film.track("t", o);
+        auto reader = co_await s.origin.async_subscribe({"film", "t"}, whole(), net::use_awaitable);
+        s.server.async_shutdown(5s, uri, [](error_code) {});
+        while (!moves) co_await s.pause(1ms);
+        put(track, "0");
+        put(track, "1");
+        track.finish();
+        int over = 0;
+        track.async_delivered([&](error_code error) { over = error ? 2 : 1; });
+        auto again = co_await elsewhere.async_subscribe({"film", "t"}, whole(), net::use_awaitable);
+        auto got = co_await first(again); // Although a subscriber may have got it before.
+        CHECK(got == "0");
+        CHECK(over == 0);
+        got = co_await first(again);
+        CHECK(got == "1");
+        got = co_await first(again);
+        CHECK(got == "-");
+        while (over == 0) co_await s.pause(1ms); // It waits for others that may come back.
+        CHECK(over == 1);
+    });
+}
+
 } // namespace
 } // namespace moqlite::test::api_session

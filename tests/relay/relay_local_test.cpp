@@ -1,6 +1,7 @@
 // Applications in the relay's own process: they publish and subscribe at local ends.
 #include "local_guest.hpp"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
@@ -259,6 +260,106 @@ TEST_CASE("a live viewer that leaves takes nothing from a complete one of a loca
     static_cast<void>(g->finish());
     settle(s, {&app});
     CHECK(whole.groups() == list{"4: one two"});
+}
+
+TEST_CASE("a local publisher hears of each reader, and its track lasts until all have acknowledged everything",
+    "[relay][local]") {
+    scene s;
+    local_guest app(s);
+    REQUIRE(app.end.announce("room/cam"));
+    auto& writer = app.write({"room/cam", "video"});
+    settle(s, {&app});
+    const auto heard = [&](std::string_view what) { return std::count(app.heard.begin(), app.heard.end(), what); };
+    auto& slow = s.viewer();
+    settle(s, {&app});
+    slow.end.acknowledges = false;
+    put(writer, "a");
+    settle(s, {&app});
+    CHECK(slow.groups() == list{"0: a"});
+    CHECK(heard("reader_joined 1 from 0") == 1);
+    CHECK(writer.undelivered() == 1);
+    auto& second = s.viewer();
+    settle(s, {&app});
+    CHECK(second.groups() == list{"0: a"});
+    CHECK(heard("reader_joined 1 from 0") == 2);
+    CHECK(writer.undelivered() == 0);
+    writer.end();
+    settle(s, {&app});
+    CHECK(heard("reader_left 1 delivered") == 1);
+    CHECK(writer.has_subscribers());
+    slow.end.acknowledges = true;
+    slow.end.resume();
+    settle(s, {&app});
+    CHECK(heard("reader_left 1 delivered") == 2);
+    CHECK(app.heard.back() == "request_ended 1 delivered");
+    CHECK_FALSE(writer.has_subscribers());
+}
+
+TEST_CASE("a reader that leaves is reported with its code, and its track ends with the last one", "[relay][local]") {
+    scene s;
+    local_guest app(s);
+    REQUIRE(app.end.announce("room/cam"));
+    auto& writer = app.write({"room/cam", "video"});
+    settle(s, {&app});
+    auto& viewer = s.viewer();
+    settle(s, {&app});
+    REQUIRE(viewer->unsubscribe(subscribe_id{0}, app_error{79}));
+    settle(s, {&app});
+    const auto before_last = app.heard.at(app.heard.size() - 2);
+    CHECK(before_last == "reader_left 1 79");
+    CHECK(app.heard.back() == "request_ended 1 79");
+    writer.end(); // Nobody has to be waited for.
+    CHECK_FALSE(writer.has_subscribers());
+}
+
+TEST_CASE("a complete local publisher keeps what no reader has acknowledged", "[relay][local]") {
+    scene s;
+    local_guest app(s);
+    REQUIRE(app.end.announce("room/cam"));
+    auto& writer = app.write({"room/cam", "video"}, {.mode = writing::complete});
+    settle(s, {&app});
+    auto& lost = s.viewer();
+    settle(s, {&app});
+    put(writer, "has this");
+    settle(s, {&app});
+    lost.end.acknowledges = false;
+    for (const auto* payload : {"lost", "lost, too"}) put(writer, payload), settle(s, {&app});
+    CHECK(writer.undelivered() == 2);
+    s.cut(lost);
+    settle(s, {&app});
+    put(writer, "newest");
+    CHECK_FALSE(writer.find(at(0)));
+    auto& next = s.viewer({.ordered = true, .max_age = complete_age, .start = at(0)});
+    settle(s, {&app});
+    CHECK(next.groups().front() == "1: lost");
+    CHECK(writer.undelivered() == 0);
+}
+
+TEST_CASE("there is room for a local publisher while the reader that has come furthest has it", "[relay][local]") {
+    scene s;
+    local_guest app(s);
+    REQUIRE(app.end.announce("room/cam"));
+    auto& writer = app.write({"room/cam", "video"});
+    settle(s, {&app});
+    const auto has_room = [&] { return s.r.has_room(app.key, request_id{1}, 1000); };
+    CHECK(has_room()); // Of nobody.
+    auto& first = s.viewer();
+    settle(s, {&app});
+    CHECK(has_room());
+    first.relay_end.takes = false;
+    const auto g = writer.open_group();
+    REQUIRE(g->write_frame(timestamp{1}, as_bytes(std::string(2000, 'x'))));
+    settle(s, {&app});
+    CHECK_FALSE(has_room());
+    SECTION("another one") {
+        s.viewer();
+        settle(s, {&app});
+        CHECK(has_room());
+    }
+    SECTION("it has sent it") {
+        s.open_window(first);
+        CHECK(has_room());
+    }
 }
 
 } // namespace

@@ -167,6 +167,15 @@ private:
             [](const group_delivered& x) -> std::string {
                 return line{"group_delivered"} << x.request << "sequence" << x.sequence;
             },
+            [](const reader_joined& x) -> std::string {
+                return line{"reader_joined"} << x.request << "from" << x.first;
+            },
+            [](const reader_left& x) -> std::string {
+                line out{"reader_left"};
+                out << x.request;
+                if (x.with_session) out << "with its session";
+                return x.delivered ? out << "delivered" : out << x.code;
+            },
             [](const group_lost& x) -> std::string {
                 return line{"group_lost"} << x.request << "sequence" << x.sequence << x.code;
             },

@@ -125,6 +125,15 @@ public:
     }
     void own(request_id id, writer_state& w) { requests_[id] = &w; }
     void disown(request_id id) noexcept { requests_.erase(id); }
+    /// The relay's local end publishes; its key there.
+    [[nodiscard]] std::uint64_t publishing_key() const noexcept { return publishing_key_; }
+    /// Checks it once a turn, while it waits for room.
+    void await_room(writer_state& w) { rooming_.insert(&w); }
+    void leave_room(writer_state& w) noexcept { rooming_.erase(&w); }
+    /// A session is to be replaced: subscribers that it takes along will be back.
+    void sessions_move();
+    /// It has been, or has ended.
+    void sessions_moved(duration return_time);
     /// Keeps a finished writer until its readers have what they want.
     void keep(const std::shared_ptr<writer_state>& w) { finishing_.insert(w); }
     void release(const std::shared_ptr<writer_state>& w) noexcept { finishing_.erase(w); }
@@ -160,6 +169,9 @@ private:
     void drain_reading(time_point now);
     void published(const event&);
     void requested(const subscribe_requested&);
+    void check_room();
+    template <class F>
+    void for_each_writer(F&& f);
     [[nodiscard]] bool may_ask(std::uint64_t asker) const noexcept;
     void read(const event&, time_point now);
     void announced(const broadcast_available&);
@@ -182,6 +194,7 @@ private:
     std::map<track_name, writer_state*> writers_;
     std::map<request_id, writer_state*> requests_;
     std::set<std::shared_ptr<writer_state>> finishing_;
+    std::set<writer_state*> rooming_; ///< Those that wait for room.
     struct maker {
         std::uint64_t number = 0;
         std::function<void(track_request)> make;

@@ -45,6 +45,7 @@ public:
         is_moving_ = false;
         for (const auto& weak : std::vector{starters_})
             if (const auto s = weak.lock()) s->session_moved();
+        of_->sessions_moved(of_->bounds().return_time);
         (*reconnected_)({});
     }
     /// The peer has refused to announce its broadcasts, or stopped: those who wait for one wait in vain, unless a
@@ -61,6 +62,20 @@ public:
         std::erase_if(starters_, [](const auto& each) { return each.expired(); });
         starters_.push_back(s);
     }
+    void refused(completion<app_error> done) {
+        if (how_) return done(*how_ ? *how_ : make_error(errc::closed), {});
+        if (refusing_) return done(make_error(errc::too_many_requests), {});
+        if (refusal_) return done({}, *std::exchange(refusal_, std::nullopt));
+        refusing_ = std::move(done);
+        refusing_.on_cancel([self = weak_from_this()] {
+            if (const auto here = self.lock()) here->refusing_.abort();
+        });
+    }
+    void handle(const announcements_cut_off& e) {
+        if (is_moving_ || how_) return;
+        if (refusing_) return std::exchange(refusing_, {})({}, e.code);
+        refusal_ = e.code;
+    }
     // PROBE (probing.cpp).
     void add(const std::shared_ptr<probe_state>&, std::optional<std::uint64_t> target);
     void begin_probe();
@@ -69,13 +84,15 @@ public:
     /// Events of the session that the relay has no use for.
     [[nodiscard]] static bool concerns(const event& e) noexcept {
         return std::holds_alternative<path_reported>(e) || std::holds_alternative<bitrate_wanted>(e) ||
-               std::holds_alternative<probe_ended>(e) || std::holds_alternative<watch_ended>(e);
+               std::holds_alternative<probe_ended>(e) || std::holds_alternative<announcements_cut_off>(e) ||
+               std::holds_alternative<watch_ended>(e);
     }
     void handle(const event&);
 
     /// Another session is to replace the present one: whoever reads a track completely goes on there where it is.
     void moves() {
         is_moving_ = true;
+        of_->sessions_move();
         for (const auto& weak : starters_)
             if (const auto s = weak.lock()) s->session_moves();
     }
@@ -104,6 +121,8 @@ public:
         (*leaving_)(make_error(errc::closed), {});
         (*reconnected_)(make_error(errc::closed));
         if (wanting_) std::exchange(wanting_, {})(*how_ ? *how_ : make_error(errc::closed), {});
+        if (refusing_) std::exchange(refusing_, {})(*how_ ? *how_ : make_error(errc::closed), {});
+        if (std::exchange(is_moving_, false)) of_->sessions_moved({});
         end_probes(*how_);
         for (const auto& weak : std::exchange(starters_, {}))
             if (const auto s = weak.lock()) s->session_ended(*how_ ? *how_ : make_error(errc::closed));
@@ -122,6 +141,7 @@ public:
         leaving_->drop(dropped);
         reconnected_->drop(dropped);
         wanting_.drop(dropped);
+        refusing_.drop(dropped);
     }
 
     std::uint64_t key = 0;
@@ -164,6 +184,8 @@ private:
     std::optional<std::uint64_t> probe_target_; ///< Ours; bits a second.
     std::optional<std::uint64_t> wanted_;       ///< The peer's.
     completion<std::uint64_t> wanting_;
+    std::optional<app_error> refusal_; ///< Of an announcement.
+    completion<app_error> refusing_;
 };
 
 } // namespace moqlite::asio::detail

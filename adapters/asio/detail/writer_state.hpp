@@ -3,10 +3,12 @@
 
 #include "origin_state.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <moqlite/asio/broadcast.hpp>
 #include <moqlite/asio/clock.hpp>
+#include <moqlite/containers/ring.hpp>
 #include <moqlite/session/track_writer.hpp>
 #include <optional>
 #include <set>
@@ -68,6 +70,8 @@ public:
     }
 
     void handle(const event&);
+    /// A reader that waits for room may have it now.
+    void check();
     [[nodiscard]] group_writer open(std::optional<group_sequence> at);
     void open_when_wanted(completion<group_writer> done);
     [[nodiscard]] bool is_wanted() const noexcept { return core_ && core_->has_subscribers(); }
@@ -75,7 +79,25 @@ public:
     void grew();
     void finish();
     void close() noexcept;
-    void abandon(dropped_handlers& dropped) override { opening_.drop(dropped); }
+    void abandon(dropped_handlers& dropped) override {
+        opening_.drop(dropped);
+        rooming_.drop(dropped);
+        changing_.drop(dropped);
+        delivering_.drop(dropped);
+    }
+
+    // Subscribers (subscribers.cpp).
+
+    [[nodiscard]] bool has_room();
+    void await_room(completion<> done);
+    void await_change(completion<subscriber_change> done);
+    void await_delivery(completion<> done);
+    [[nodiscard]] std::size_t subscribers() const noexcept { return subscribers_; }
+    [[nodiscard]] std::uint64_t undelivered() const noexcept { return core_ ? core_->undelivered() : 0; }
+    /// A session of the origin is to be replaced: subscribers that it takes along will be back.
+    void session_moves();
+    /// It has been, or has ended: they are back within this time.
+    void session_moved(duration return_time);
 
 private:
     struct waiting {
@@ -83,11 +105,14 @@ private:
         subscribe_options options;
     };
     [[nodiscard]] bool may_open() { return core_->has_subscribers() && core_->has_room(now()); }
-    void check();
+    void changed(const subscriber_change&);
+    void await_deadline();
+    /// Everything that was written has been received.
+    [[nodiscard]] bool is_over() const noexcept { return finished_ && owned_.empty() && !returning_; }
+    void end_if_over();
     void answered() noexcept {
         if (asker_) of_->answered(*std::exchange(asker_, std::nullopt));
     }
-    void await_room();
 
     std::shared_ptr<origin_state> of_;
     track_name name_;
@@ -95,7 +120,16 @@ private:
     std::vector<waiting> waiting_; ///< Subscriptions before begin().
     std::set<request_id> owned_;   ///< Open subscriptions.
     completion<group_writer> opening_;
-    boost::asio::steady_timer room_; ///< Until a reader may hold back `opening_` no longer:
+    completion<> rooming_;
+    completion<subscriber_change> changing_;
+    completion<> delivering_;
+    moqlite::detail::ring<subscriber_change> changes_; ///< Unread.
+    std::size_t subscribers_ = 0;
+    bool moving_ = false;    ///< A session is being replaced, or was, and subscribers may come back,
+    bool returning_ = false; ///< and one has left with its session: it is expected back,
+    std::optional<boost::asio::steady_timer> moved_; ///< until then.
+    writing mode_ = writing::live;
+    boost::asio::steady_timer room_; ///< Until a reader may hold back the others no longer:
     std::optional<time_point> room_at_;
     std::optional<std::uint64_t> asker_; ///< While an on-demand handler has not answered.
     bool is_on_demand_ = false;

@@ -38,6 +38,7 @@ struct limits {
     std::size_t control_unsent = 64 * 1024;     ///< Unsent replies to a peer; above it we stop reading its requests.
     /// Track requests that on-demand handlers have not answered; one peer may cause half of what is left.
     std::size_t unanswered_tracks = 1024;
+    std::size_t subscriber_changes = 64; ///< Of one track_writer, unread; beyond it the oldest is dropped.
 
     /// Above control_unsent by this much, the session ends. Messages that are written without regard to the backlog are
     /// shorter than this.
@@ -94,6 +95,8 @@ struct limits {
     duration takeover_grace = std::chrono::milliseconds{500};
     /// How long a complete reader that stays at its Group End may hold back a publisher that others want to go on.
     duration hold_back = std::chrono::seconds{10};
+    /// How long a publisher whose session has been replaced waits for its former subscribers.
+    duration return_time = std::chrono::seconds{3};
     duration latency_min = std::chrono::milliseconds{500}; ///< A lower Subscriber Max Age counts as this.
 };
 

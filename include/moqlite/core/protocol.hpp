@@ -43,6 +43,7 @@ struct protocol_features {
     bool subscribe_end = false; ///< A publisher sends the end of a track before the end of the subscription.
     bool frame_ranges = false;  ///< Some frames of a group can be requested, in fetch() and at the ends of subscribe().
     bool start_by_age = false;  ///< Without a Group Start, Max Age decides where a subscription begins.
+    bool passes_on = false;     ///< The peer serves groups on: that it has one does not mean that a subscriber has it.
     bool operator==(const protocol_features&) const = default;
 };
 

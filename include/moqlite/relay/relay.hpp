@@ -130,6 +130,17 @@ public:
         auto* const* its = p != nullptr ? p->subscriptions.find(number(id)) : nullptr;
         return its != nullptr ? (*its)->asker : 0;
     }
+    /// Whether a reader of the track that the relay has requested so of a local end has room: less than `most` unsent
+    /// bytes, and not too many groups. The furthest decides; where there is none, there is room.
+    [[nodiscard]] bool has_room(std::uint64_t key, request_id id, std::uint64_t most) {
+        peer* p = find(key);
+        auto* const* its = p != nullptr ? p->subscriptions.find(number(id)) : nullptr;
+        if (its == nullptr || (*its)->readers.empty()) return true;
+        return (*its)->readers.find_first(SIZE_MAX, [&](relaying::reader& r) {
+            any_session* s = session(r.session);
+            return s == nullptr || (s->takes_more(r.request) && s->unsent(r.request) < most);
+        }) != nullptr;
+    }
     /// Whether the relay is fetching that group on that session.
     [[nodiscard]] bool fetches(std::uint64_t key, group_id id) noexcept {
         peer* p = find(key);
@@ -306,7 +317,10 @@ private:
     void finish_if_served(relaying::track& t, relaying::reader& r);
     void attach(relaying::track& t, relaying::reader& r);
     static void detach(relaying::reader& r) noexcept;
-    void leave(relaying::reader& r, app_error code = app_error::cancel);
+    void leave(relaying::reader& r, app_error code = app_error::cancel, bool delivered = false);
+    template <class F>
+    void tell_publisher(const relaying::track& t, F&& tell);
+    void release(relaying::track& t);
     void set_options(relaying::reader& r, const subscribe_options& now);
     void abandon(relaying::track& t, app_error code = app_error::cancel);
     void unsubscribe(relaying::track& t, app_error code = app_error::cancel);

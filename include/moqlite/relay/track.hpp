@@ -122,7 +122,8 @@ struct track : upstream_request,
     track_stage stage = track_stage::live;
     track_standing standing = track_standing::found;
     std::optional<subscribe_id> subscription;
-    subscribe_options requested; ///< The options that we sent to its publisher.
+    std::optional<subscribe_id> finished; ///< A local publisher's, which lasts until the readers have everything.
+    subscribe_options requested;          ///< The options that we sent to its publisher.
     milliseconds start_age{}; ///< Where Max Age decides about the start: the largest of a reader that begins so, too.
     std::vector<group_sequence> requested_ends; ///< Earlier Group Ends: the publisher may have ended at one of them.
     std::optional<group_sequence> start;        ///< The publisher's first group, once reported.

@@ -231,6 +231,20 @@ struct group_delivered {
     group_sequence sequence{};
     bool operator==(const group_delivered&) const = default;
 };
+/// Only from a local_session: the relay serves the track of that request to a reader, from this group on.
+struct reader_joined {
+    request_id request{};
+    group_sequence first{};
+    bool operator==(const reader_joined&) const = default;
+};
+/// That reader has left: because it has everything (`delivered`), with its session, or with a code.
+struct reader_left {
+    request_id request{};
+    bool delivered = false;
+    bool with_session = false;
+    app_error code = app_error::cancel;
+    bool operator==(const reader_left&) const = default;
+};
 /// A served group will not be delivered: it fell behind, was evicted or aborted, or the peer stopped it.
 struct group_lost {
     request_id request{};
@@ -266,7 +280,7 @@ using event = std::variant<setup_received, broadcast_available, broadcast_ended,
     track_info_received, track_refused, subscription_accepted, subscription_end_known, groups_dropped,
     subscription_ended, group_opened, frame_data, group_grown, group_closed, group_datagram, path_reported,
     bitrate_wanted, probe_ended, announcements_cut_off, track_requested, subscribe_requested, fetch_requested,
-    subscribe_updated, groups_wanted, request_ended, group_delivered, group_lost, goaway_received, stream_rejected,
-    session_closed>;
+    subscribe_updated, groups_wanted, request_ended, group_delivered, reader_joined, reader_left, group_lost,
+    goaway_received, stream_rejected, session_closed>;
 
 } // namespace moqlite

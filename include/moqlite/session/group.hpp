@@ -6,6 +6,7 @@
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <moqlite/containers/list.hpp>
 #include <moqlite/core/bytes.hpp>
 #include <moqlite/core/error.hpp>
@@ -190,6 +191,13 @@ public:
         return sum;
     }
     [[nodiscard]] bool has_readers() const noexcept { return !readers_.empty(); }
+    /// A subscriber, at a peer or in this process, has all of it.
+    [[nodiscard]] bool is_delivered() const noexcept { return is_delivered_; }
+    void note_delivered() noexcept {
+        if (!std::exchange(is_delivered_, true) && deliveries_) ++*deliveries_;
+    }
+    /// Counts it among the delivered groups of its track, once it is.
+    void count_delivery(std::shared_ptr<std::uint64_t> of_track) noexcept { deliveries_ = std::move(of_track); }
     // Holding back: by readers in this process, as long as nobody else reads it.
 
     /// Begins, or ends, with one that is attached twice.
@@ -305,6 +313,8 @@ private:
     frame_format format_;
     state state_ = state::open;
     bool is_torn_ = false; ///< There was no memory for a part of it.
+    bool is_delivered_ = false;
+    std::shared_ptr<std::uint64_t> deliveries_; ///< Delivered groups of its track.
 };
 
 inline group_ref::group_ref(group* g) noexcept : group_(g) {

@@ -34,6 +34,9 @@ struct local_options {
     ready_list* ready = nullptr;    ///< The list on which it asks for its events to be polled.
     std::uint64_t key = 0;          ///< Its key on that list, and the `source` of the routes that its peer announced.
     bool hears_private = false;     ///< Of broadcasts that its peer announces for one session alone.
+    /// It serves others what it gets: a subscription that its publisher has finished lasts until unsubscribe(), which
+    /// says that all of them have everything. Until then joined() and left() tell the publisher of them.
+    bool passes_on = false;
 };
 
 /// One of two ends that are joined. An end has the commands and events of a session, and no inputs and outputs: its
@@ -49,6 +52,7 @@ public:
           table_(options.table != nullptr ? options.table : &own_table_),
           key_(options.key),
           hears_private_(options.hears_private),
+          passes_on_(options.passes_on),
           ready_(options.ready, options.key) {
         wake_.entry = &ready_;
     }
@@ -89,6 +93,10 @@ public:
     result<void> update(subscribe_id id, const subscribe_changes& changes);
     result<void> repeat_update(subscribe_id id) noexcept;
     result<void> unsubscribe(subscribe_id id, app_error code = app_error::cancel);
+    /// A reader of ours is served the track of that subscription, from this group on.
+    void joined(subscribe_id id, group_sequence first);
+    /// It is no more. `how.request` is not used.
+    void left(subscribe_id id, reader_left how);
     result<query_id> request_track(const track_ref& track);
     result<void> cancel(query_id id);
     result<group_id> fetch(
@@ -133,7 +141,10 @@ public:
     [[nodiscard]] bool is_closed() const noexcept { return closed_.has_value(); }
     [[nodiscard]] protocol negotiated() const noexcept { return protocol::local(); }
     [[nodiscard]] protocol_features features() const noexcept {
-        return {.frames = frames_of(version::lite_06), .track_info = true, .subscribe_end = true};
+        return {.frames = frames_of(version::lite_06),
+            .track_info = true,
+            .subscribe_end = true,
+            .passes_on = peer_ != nullptr && peer_->passes_on_};
     }
     /// Neither end waits to be admitted.
     [[nodiscard]] role side() const noexcept { return role::client; }
@@ -158,6 +169,7 @@ private:
         std::size_t waiting = 0; ///< Number of them.
         bool accepted = false;
         bool finishing = false; ///< It ends once its groups have.
+        bool over = false;      ///< It has ended, and waits for unsubscribe().
         std::optional<group_sequence> end;
         std::optional<group_sequence> highest; ///< The highest group served.
     };
@@ -237,6 +249,7 @@ private:
     announcements* table_;
     std::uint64_t key_;
     bool hears_private_;
+    bool passes_on_;
     ready_entry ready_;
     wake_queue wake_;
     local_session* peer_ = nullptr;

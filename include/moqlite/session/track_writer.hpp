@@ -4,22 +4,19 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <moqlite/core/limits.hpp>
 #include <moqlite/core/result.hpp>
 #include <moqlite/core/time.hpp>
 #include <moqlite/session/event.hpp>
 #include <moqlite/session/group.hpp>
+#include <moqlite/session/writing.hpp>
 #include <optional>
 #include <set>
 #include <string>
 #include <variant>
 
 namespace moqlite {
-
-enum class writing : std::uint8_t {
-    complete, ///< Groups wait for a subscriber; check has_room() before each write.
-    live,     ///< Only the newest group waits.
-};
 
 struct track_writer_options {
     writing mode = writing::live;
@@ -45,7 +42,8 @@ public:
           track_(track.track),
           pool_(memory),
           options_(options),
-          format_(on.features().frames) {}
+          format_(on.features().frames),
+          passes_on_(on.features().passes_on) {}
 
     /// Handles an event; false: it does not concern this track.
     bool handle(const event& e) {
@@ -94,7 +92,7 @@ public:
     /// Groups begun so far.
     [[nodiscard]] std::uint64_t groups() const noexcept { return number(next_); }
     /// Groups that no subscriber has received.
-    [[nodiscard]] std::uint64_t undelivered() const noexcept;
+    [[nodiscard]] std::uint64_t undelivered() const noexcept { return begun_ - *delivered_; }
     /// The next group to serve to a subscriber; nullopt: there is no such subscriber.
     [[nodiscard]] std::optional<group_sequence> next_for(request_id) const;
     /// A group that is held from its beginning; null: it is gone, or never existed.
@@ -108,9 +106,11 @@ private:
         bool finished = false;
     };
     struct held_group {
-        group_pin pin; ///< Empty: it can no longer be served from its beginning.
+        group_ref group; ///< Null: there was no memory for it.
+        group_pin pin;   ///< Empty: it can no longer be served from its beginning.
         unsigned served = 0;
-        bool delivered = false;
+        bool passed_on = false; ///< Served to subscribers that the session does not know.
+        [[nodiscard]] bool may_be_received() const noexcept { return served != 0 || passed_on; }
     };
 
     [[nodiscard]] bool is_ours(const track_ref& t) const { return t.broadcast == broadcast_ && t.track == track_; }
@@ -146,15 +146,17 @@ private:
     std::string broadcast_, track_;
     slab_pool& pool_;
     track_writer_options options_;
-    frame_format format_; ///< Of the first session, in which all groups are held.
+    frame_format format_;    ///< Of the first session, in which all groups are held.
+    bool passes_on_ = false; ///< What the session calls delivered is not received by a subscriber yet.
     std::map<request_id, subscriber> subscribers_;
     std::map<group_sequence, held_group> held_; ///< Groups that are pinned or in flight.
     group_ref current_;
     std::uint64_t frames_in_group_ = 0;
-    group_sequence next_{}; ///< Sequence of the group after the current one.
-    std::uint64_t undelivered_ = 0;
-    std::optional<time_point> held_back_since_; ///< By the furthest Group End.
-    bool skipping_ = false;                     ///< The current group was abandoned; its frames are discarded.
+    group_sequence next_{};   ///< Sequence of the group after the current one.
+    std::uint64_t begun_ = 0; ///< Groups.
+    std::shared_ptr<std::uint64_t> delivered_ = std::make_shared<std::uint64_t>(0); ///< Groups.
+    std::optional<time_point> held_back_since_;                                     ///< By the furthest Group End.
+    bool skipping_ = false; ///< The current group was abandoned; its frames are discarded.
     bool ended_ = false;
     bool keeps_recent_ = false;
 };
@@ -242,7 +244,7 @@ bool track_writer<Session>::settle(request_id request, group_sequence sequence, 
     if (found == subscribers_.end() || found->second.in_flight.erase(sequence) == 0) return false;
     auto& g = held_.at(sequence);
     --g.served;
-    g.delivered = g.delivered || delivered;
+    if (delivered) passes_on_ ? static_cast<void>(g.passed_on = true) : g.group->note_delivered();
     trim();
     return true;
 }
@@ -261,7 +263,7 @@ void track_writer<Session>::detach() {
 
 template <class Session>
 bool track_writer<Session>::has_room(time_point now) {
-    const bool opens_group = !current_ && !skipping_;
+    const bool opens_group = !skipping_ && (!current_ || current_->ended() != group::state::open);
     std::optional<group_sequence> furthest;
     bool others = false; // Subscribers without a Group End.
     for (const auto& [request, s] : subscribers_) {
@@ -310,8 +312,11 @@ void track_writer<Session>::begin_group() {
     current_ = group::make(pool_, next_, format_);
     auto& g = held_[next_];
     next_ = next(next_);
+    ++begun_;
     skipping_ = !current_;
     if (skipping_) return;
+    current_->count_delivery(delivered_);
+    g.group = current_;
     g.pin = group_pin{current_};
     feed_all();
     trim();
@@ -369,7 +374,8 @@ void track_writer<Session>::feed_all() {
 template <class Session>
 bool track_writer<Session>::is_needed(group_sequence sequence, const held_group& g) const {
     if (keeps_recent_) return true;
-    if (options_.mode == writing::complete && !g.delivered && (g.served != 0 || subscribers_.empty())) return true;
+    const bool is_missed = g.group && !g.group->is_delivered() && (g.may_be_received() || subscribers_.empty());
+    if (options_.mode == writing::complete && is_missed) return true;
     return std::any_of(
         subscribers_.begin(), subscribers_.end(), [&](const auto& entry) { return entry.second.next <= sequence; });
 }
@@ -388,17 +394,8 @@ void track_writer<Session>::trim() {
     }
     std::erase_if(held_, [&](const auto& entry) {
         const auto& [sequence, g] = entry;
-        if (g.pin || g.served != 0 || (current_ && current_->sequence() == sequence)) return false;
-        undelivered_ += g.delivered ? 0 : 1;
-        return true;
+        return !g.pin && g.served == 0 && !(current_ && current_->sequence() == sequence);
     });
-}
-
-template <class Session>
-std::uint64_t track_writer<Session>::undelivered() const noexcept {
-    const auto waiting =
-        std::count_if(held_.begin(), held_.end(), [](const auto& entry) { return !entry.second.delivered; });
-    return undelivered_ + static_cast<std::uint64_t>(waiting);
 }
 
 template <class Session>

@@ -167,7 +167,7 @@ inline void relay::on(peer& p, const request_ended& e) {
     if (found == nullptr) return;
     relaying::reader* r = *found;
     p.requests.erase(number(e.request));
-    leave(*r, code);
+    leave(*r, code, e.delivered);
     resume_behind(p, e.request);
 }
 
@@ -248,6 +248,7 @@ inline void relay::on(peer& p, const subscription_ended& e) {
     relaying::track* t = upstream_track(p, e.subscription);
     if (t == nullptr) return;
     p.subscriptions.erase(number(e.subscription));
+    if (e.finished && p.session->as<local_session>() != nullptr) t->finished = t->subscription;
     t->subscription.reset();
     relaying::clear_timer(suspected_ends_, t->end_timer);
     discharge(*t);
@@ -264,6 +265,7 @@ inline void relay::on(peer& p, const subscription_ended& e) {
     if (e.finished && !t->end && at_cap) {
         t->stage = relaying::track_stage::paused;
         t->end_suspected = !p.session->features().subscribe_end;
+        release(*t);
         return ask_upstream(*t);
     }
     if (e.finished || t->end_suspected || relaying::has_all_groups(*t, relaying::resets::may_be_cuts))
@@ -289,6 +291,7 @@ inline void relay::end_cleanly(relaying::track& t) {
             note_gap(t, {.first = first, .last = last, .code = app_error::dropped});
         });
     t.readers.for_each([&](relaying::reader& r) { finish_if_served(t, r); });
+    if (t.wanted.readers() == 0) release(t);
     if (t.main != nullptr) return retire(t); // Later readers find more in the log of the first subscription.
     destroy_if_unused(t);
 }

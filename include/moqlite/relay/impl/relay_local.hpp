@@ -13,7 +13,8 @@ inline std::uint64_t relay::add_local(local_session& end) {
                                                               .table = &table_,
                                                               .ready = &local_ready_,
                                                               .key = key,
-                                                              .hears_private = true});
+                                                              .hears_private = true,
+                                                              .passes_on = true});
     p->session->as<local_session>()->join(end);
     static_cast<void>(p->session->watch_hidden(""));
     peers_.emplace(key, std::move(p));
@@ -60,6 +61,23 @@ inline std::optional<request_id> relay::known_request(peer& p, const event& e) n
     if (const auto* t = std::get_if<track_requested>(&e)) return known(p.waiting_queries, t->request);
     if (const auto* f = std::get_if<fetch_requested>(&e)) return known(p.waiting_fetches, f->request);
     return std::nullopt;
+}
+
+/// Calls tell(end, id) if a local end publishes the track, with our subscription to it.
+template <class F>
+void relay::tell_publisher(const relaying::track& t, F&& tell) {
+    peer* p = find(t.upstream);
+    auto* end = p != nullptr ? p->session->as<local_session>() : nullptr;
+    const auto id = t.subscription ? t.subscription : t.finished;
+    if (end != nullptr && id) tell(*end, *id);
+}
+
+/// The readers of a track that its publisher has finished have everything, or are gone.
+inline void relay::release(relaying::track& t) {
+    if (!t.finished) return;
+    const auto ended = *t.finished;
+    tell_publisher(t, [&](local_session& end, subscribe_id) { static_cast<void>(end.unsubscribe(ended)); });
+    t.finished.reset();
 }
 
 } // namespace moqlite

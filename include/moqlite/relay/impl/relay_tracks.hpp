@@ -146,6 +146,7 @@ inline void relay::accept(relaying::track& t, relaying::reader& r) {
     if (info != nullptr) publisher = info->priority;
     if (any_session* s = session(r.session)) static_cast<void>(s->accept(r.request, r.first, publisher));
     r.accepted = true;
+    tell_publisher(t, [&](local_session& end, subscribe_id id) { end.joined(id, *r.first); });
     if (info != nullptr) set_timescale(r, *info);
 }
 
@@ -245,9 +246,14 @@ inline void relay::detach(relaying::reader& r) noexcept {
     r.moqlite::detail::list_hook<relaying::of_track_tag>::unlink();
 }
 
-inline void relay::leave(relaying::reader& r, app_error code) {
+inline void relay::leave(relaying::reader& r, app_error code, bool delivered) {
     auto& t = *r.of;
     const auto whose = r.session;
+    if (r.accepted)
+        tell_publisher(t, [&](local_session& end, subscribe_id id) {
+            const any_session* its = session(whose);
+            end.left(id, {.delivered = delivered, .with_session = its == nullptr || its->is_closed(), .code = code});
+        });
     detach(r);
     readers_.destroy(r);
     revalue(t, t.delivered, t.sessions_reading.size());
@@ -265,6 +271,7 @@ inline void relay::abandon(relaying::track& t, app_error code) {
         if (t.end_suspected && table_.covering(t.broadcast) == nullptr) return end_cleanly(t);
         return retire(t);
     }
+    release(t);
     if (!t.subscription) return destroy_if_unused(t);
     pass_charge(t);
     unsubscribe(t, code);
@@ -391,6 +398,7 @@ inline void relay::destroy_if_unused(relaying::track& t) {
     relaying::clear_timer(suspected_ends_, t.end_timer);
     if (t.main != nullptr) t.main->live = nullptr;
     if (t.live != nullptr) t.live->main = nullptr;
+    release(t);
     stop_filling(t);
     cache_.forget(t.log);
     tracks_.destroy(t);

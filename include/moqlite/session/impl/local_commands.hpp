@@ -44,10 +44,21 @@ inline result<void> local_session::repeat_update(subscribe_id id) noexcept {
 inline result<void> local_session::unsubscribe(subscribe_id id, app_error code) {
     auto* s = subscriptions_by_id_.find(number(id));
     if (!is_open() || s == nullptr) return is_open() ? errc::not_found : errc::closed;
-    tell(request_ended{request_id{number(id)}, false, code == app_error::cancel ? std::nullopt : std::optional{code}});
+    const auto why = code == app_error::cancel || s->over ? std::nullopt : std::optional{code};
+    tell(request_ended{request_id{number(id)}, s->over, why});
     // Its groups may have other readers, now or later: their publisher goes on.
     end(*s, false);
     return {};
+}
+
+inline void local_session::joined(subscribe_id id, group_sequence first) {
+    if (is_open() && subscriptions_by_id_.find(number(id)) != nullptr)
+        tell(reader_joined{request_id{number(id)}, first});
+}
+
+inline void local_session::left(subscribe_id id, reader_left how) {
+    how.request = request_id{number(id)};
+    if (is_open() && subscriptions_by_id_.find(number(id)) != nullptr) tell(how);
 }
 
 inline result<query_id> local_session::request_track(const track_ref& track) {
@@ -323,8 +334,9 @@ inline void local_session::forget(arriving& a) noexcept {
 
 /// A subscription of ours that its publisher has finished ends with its last group.
 inline void local_session::finish_if_over(subscription& s) {
-    if (!s.finishing || !s.arriving_groups.empty()) return;
+    if (!s.finishing || !s.arriving_groups.empty() || s.over) return;
     note(subscription_ended{s.id, true});
+    if (passes_on_) return static_cast<void>(s.over = true);
     if (is_open()) tell(request_ended{request_id{number(s.id)}, true});
     end(s, false);
 }

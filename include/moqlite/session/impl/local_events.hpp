@@ -92,6 +92,7 @@ inline std::optional<event> local_session::ended(arriving& a, bool complete, app
     const group_closed e{
         a.id, s != nullptr ? s->id : no_subscription, sequence, complete, complete ? app_error::cancel : code};
     const request_id request{s != nullptr ? number(s->id) : number(a.id)};
+    if (complete && a.how != arriving::use::adopted) a.source()->note_delivered();
     if (complete)
         tell(group_delivered{request, sequence});
     else

@@ -9,6 +9,7 @@
 #include <moqlite/core/error.hpp>
 #include <moqlite/core/track_info.hpp>
 #include <moqlite/session/group.hpp>
+#include <moqlite/session/writing.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -59,6 +60,14 @@ private:
     group_ref group_;
 };
 
+/// A subscriber of a track, here or at a peer, has come or has left.
+struct subscriber_change {
+    bool came = false;
+    std::uint64_t from = 0;             ///< The first group that it is served, if it came.
+    bool delivered = false;             ///< It left because it has everything,
+    app_error code = app_error::cancel; ///< or else with this code.
+};
+
 /// Writes one track for everybody who subscribes to it, here and at peers. Destroying it ends the track.
 class track_writer {
 public:
@@ -82,6 +91,37 @@ public:
             [](const auto& state, auto handler) { open_group_when_wanted(state, std::move(handler)); });
     }
 
+    /// For a source that can wait, within a group too: the subscriber that has come furthest wants the next frame, and
+    /// has less than 4 MiB unsent. Without subscribers it is true with writing::live, unless some are expected back
+    /// from a session that is being replaced; with writing::complete it is not.
+    [[nodiscard]] bool has_room() const;
+    /// void(error_code): completes when has_room(). One at a time: errc::too_many_requests.
+    template <class Token = boost::asio::deferred_t>
+    auto async_room(Token&& token = {}) {
+        return detail::initiate<>(std::forward<Token>(token), state_,
+            [](const auto& state, auto handler) { await_room(state, std::move(handler)); });
+    }
+
+    /// Those that are served the track now, here and at peers.
+    [[nodiscard]] std::size_t subscribers() const noexcept;
+    /// void(error_code, subscriber_change): the next change of subscribers(). Changes wait to be read, the latest
+    /// limits.subscriber_changes of them. One operation at a time: errc::too_many_requests.
+    template <class Token = boost::asio::deferred_t>
+    auto async_subscriber_changed(Token&& token = {}) {
+        return detail::initiate<subscriber_change>(std::forward<Token>(token), state_,
+            [](const auto& state, auto handler) { await_change(state, std::move(handler)); });
+    }
+    /// Groups that no subscriber has received, as its peer acknowledges.
+    [[nodiscard]] std::uint64_t undelivered() const noexcept;
+    /// void(error_code): completes after finish(), when each subscriber has everything, as its peer acknowledges, or is
+    /// gone. Those of a session that is being replaced, by GOAWAY or after a loss, are expected back for
+    /// limits.return_time. Cancel it to wait no longer. One at a time: errc::too_many_requests.
+    template <class Token = boost::asio::deferred_t>
+    auto async_delivered(Token&& token = {}) {
+        return detail::initiate<>(std::forward<Token>(token), state_,
+            [](const auto& state, auto handler) { await_delivery(state, std::move(handler)); });
+    }
+
     /// Nobody is subscribed.
     [[nodiscard]] bool unwanted() const noexcept;
     /// Groups begun so far.
@@ -94,12 +134,19 @@ public:
 private:
     static void open_group_when_wanted(
         const std::shared_ptr<detail::writer_state>&, detail::completion<group_writer>::handler);
+    static void await_room(const std::shared_ptr<detail::writer_state>&, detail::completion<>::handler);
+    static void await_change(
+        const std::shared_ptr<detail::writer_state>&, detail::completion<subscriber_change>::handler);
+    static void await_delivery(const std::shared_ptr<detail::writer_state>&, detail::completion<>::handler);
     std::shared_ptr<detail::writer_state> state_;
 };
 
 struct track_options {
     track_info info{};                      ///< The answer to TRACK.
     std::size_t hold_max = 8 * 1024 * 1024; ///< Bytes of groups kept for subscribers.
+    /// writing::complete, for a file: groups are kept until a subscriber has them, also for subscribers that follow a
+    /// GOAWAY; and who subscribes after finish() gets what is kept.
+    writing mode = writing::live;
 };
 
 /// A name that is announced while this lives.

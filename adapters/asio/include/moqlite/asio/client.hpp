@@ -35,6 +35,7 @@ struct connect_request {
     /// Prefixes of the broadcasts to hear of, which alone can be read; empty: all. Where a server has more of them than
     /// a viewer should be told of, or may hold (limits.announced_bytes), name some.
     std::vector<std::string> interests{};
+    bool listens = true; ///< False: hear of no broadcasts, for a program that only publishes.
     /// Resume an earlier session with the server; by native QUIC with early data (0-RTT), which saves a round trip:
     /// what is sent first may then be replayed by an attacker, and the session may end where it would not have begun.
     bool early_data = false;

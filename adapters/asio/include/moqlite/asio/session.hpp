@@ -85,6 +85,15 @@ public:
             [](const auto& state, auto handler) { wanted_bitrate(state, std::move(handler)); });
     }
 
+    /// void(error_code, app_error): the peer has refused an announcement of ours with that code, and is told of no
+    /// others until it asks again: the latest refusal that was not read yet. None is reported while another session is
+    /// to replace this one. One at a time: errc::too_many_requests.
+    template <class Token = boost::asio::deferred_t>
+    auto async_announcement_refused(Token&& token = {}) {
+        return detail::initiate<app_error>(std::forward<Token>(token), state_,
+            [](const auto& state, auto handler) { refused(state, std::move(handler)); });
+    }
+
     /// Ends the session; the peer sees the code and the reason.
     void close(app_error code = app_error::cancel, std::string_view reason = {});
     /// void(error_code): completes when the session is over: with success if it ended without an error.
@@ -133,6 +142,7 @@ private:
         detail::completion<group_reader>::handler);
     static void wanted_bitrate(
         const std::shared_ptr<detail::session_state>&, detail::completion<std::uint64_t>::handler);
+    static void refused(const std::shared_ptr<detail::session_state>&, detail::completion<app_error>::handler);
     static void closed(const std::shared_ptr<detail::session_state>&, detail::completion<>::handler);
     static void reconnected(const std::shared_ptr<detail::session_state>&, detail::completion<>::handler);
     static void goaway(const std::shared_ptr<detail::session_state>&, detail::completion<std::string>::handler);

@@ -241,7 +241,10 @@ inline void publishing::stream_gone(control_stream& stream, const std::optional<
     // Some peers reset their side of a FETCH once they have the whole group.
     const bool fetched = fetched_whole(*r) && (!code || !r->groups.front().is_lent());
     const bool delivered = fetched || (!code && r->finishing && r->group_count == 0);
-    if (delivered && r->group_count != 0) c_.emit(group_delivered{r->id, r->groups.front().sequence()});
+    if (delivered && r->group_count != 0) {
+        r->groups.front().source()->note_delivered();
+        c_.emit(group_delivered{r->id, r->groups.front().sequence()});
+    }
     lose_all(*r, app_error::cancel);
     end(*r, delivered ? std::nullopt : code, delivered);
 }

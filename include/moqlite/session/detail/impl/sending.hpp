@@ -126,9 +126,10 @@ inline void publishing::writable(served_group& s) {
 inline void publishing::closed(served_group& s, std::optional<app_error> code) {
     auto& r = *s.request;
     if (!s.lost) {
-        if (!code && s.fin_written)
+        if (!code && s.fin_written) {
+            s.source()->note_delivered();
             c_.emit(group_delivered{r.id, s.sequence()});
-        else
+        } else
             c_.emit(group_lost{r.id, s.sequence(), code.value_or(app_error::cancel)});
     }
     destroy(s);
