@@ -1,15 +1,17 @@
 // Reads frames from a file or pipe and publishes them as one track.
 #pragma once
 
-#include "client_link.hpp"
+#include "client_program.hpp"
 #include "descriptor.hpp"
 #include "log.hpp"
 #include "pace.hpp"
 #include "text.hpp"
 
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <cstddef>
-#include <moqlite/session/track_writer.hpp>
-#include <optional>
+#include <cstdint>
+#include <moqlite/asio/broadcast.hpp>
 #include <string>
 #include <vector>
 
@@ -25,7 +27,7 @@ struct publish_options {
     bool wait_subscriber = false;
 };
 
-class publisher final : public client_user {
+class publisher final : public client_program {
 public:
     explicit publisher(const publish_options&);
 
@@ -33,49 +35,33 @@ public:
     [[nodiscard]] int run();
 
 private:
-    void connected() override;
-    void parted() override;
-    void on_event(const event&, time_point now) override;
-    void turn(time_point now) override;
+    boost::asio::awaitable<void> work() override;
     void ending(int code, const std::string& why) override;
 
-    void announcement_refused(const announcements_cut_off&);
-    void report(const event&);
-    void refuse_other(const event&);
-
-    void schedule_step();
-    void step();
-    [[nodiscard]] bool may_read(time_point now);
-    [[nodiscard]] bool may_send();
-    [[nodiscard]] bool fill(time_point now);
-    void wait_for_input(time_point now);
+    void watch_subscribers();
+    void watch_refusals();
+    [[nodiscard]] bool fill();
     [[nodiscard]] time_point latest() const noexcept;
-    [[nodiscard]] bool send(time_point now);
-    void finish_if_done();
-    void await_resubscription();
+    boost::asio::awaitable<void> input();
+    boost::asio::awaitable<void> turn_of_next();
+    void send();
     [[nodiscard]] std::string progress();
 
     publish_options options_;
-    slab_pool memory_; ///< Must outlive the session and the track.
-    client_link link_;
     descriptor input_;
-    boost::asio::steady_timer timer_;             ///< Until a frame is due.
-    boost::asio::steady_timer flush_timer_;       ///< Until an incomplete frame is sent.
-    boost::asio::steady_timer resubscribe_timer_; ///< Time for subscribers to return.
+    boost::asio::steady_timer timer_; ///< Until a frame is due, or input is there.
     progress_line progress_;
-    std::optional<track_writer<session>> track_;
+    asio::broadcast broadcast_;
+    asio::track_writer track_;
+    asio::group_writer group_;
     pace pace_;
     std::vector<std::byte> frame_;
     std::size_t filled_ = 0;
-    time_point begun_{}; ///< When the frame's first byte was read.
+    time_point begun_{};  ///< When the frame's first byte was read.
+    bool at_end_ = false; ///< Of the input.
     std::uint64_t frames_ = 0;
     std::uint64_t bytes_ = 0;
     speed speed_;
-    bool scheduled_ = false;             ///< step() will be called.
-    bool blocked_ = false;               ///< By flow control, or without a subscriber.
-    bool idle_ = false;                  ///< There was no subscriber or no input.
-    bool at_end_ = false;                ///< Of the input.
-    bool awaits_resubscription_ = false; ///< Subscribers left with their session, and may return.
 };
 
 } // namespace moqlite::programs
