@@ -1,9 +1,10 @@
 // A client's connections that end at a bad moment. Real sockets on loopback.
 #include "api_stage.hpp"
+#include "memory_pair.hpp"
 
-#include <boost/asio/bind_executor.hpp>
-#include <boost/asio/ip/udp.hpp>
+#include <array>
 #include <memory>
+#include <moqlite/asio/quic_server.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -46,6 +47,63 @@ moq::connect_request within(duration timeout) {
 }
 
 const std::string nowhere = "moqt://127.0.0.1:9";
+
+/// A moq-lite-05 server that resets every request.
+class refusing final : public link::handler {
+public:
+    explicit refusing(link::connection& c) : connection_{c} { connection_.wake(); }
+    void stream_received(stream_id id, byte_view bytes, bool, time_point) override {
+        if (!bytes.empty()) connection_.credit(id, bytes.size());
+        if ((number(id) & 2) == 0 && last_ != id) last_ = id, is_asked_ = true;
+        connection_.wake();
+    }
+    void pump(link::connection& to, time_point) override {
+        if (!greeted_) {
+            static constexpr std::array setup{std::byte{1}, std::byte{1}, std::byte{0}};
+            const std::array<byte_view, 1> data{setup};
+            const auto id = to.open(direction::uni);
+            greeted_ = id && to.write({.stream = *id, .data = data, .size = setup.size(), .fin = false});
+        }
+        if (std::exchange(is_asked_, false)) {
+            to.reset(*last_, app_error{11});
+            to.stop(*last_, app_error{11});
+        }
+        to.flush();
+    }
+    void stream_reset(stream_id, app_error, time_point) override {}
+    void stream_stopped(stream_id, app_error, time_point) override {}
+    void stream_writable(stream_id, time_point) override {}
+    void stream_acked(stream_id, std::uint64_t, time_point) override {}
+    void stream_closed(stream_id, std::optional<app_error>, time_point) override {}
+    void streams_available(direction, time_point) override { connection_.wake(); }
+    void on_closed(const link::closed&, time_point) override {}
+
+private:
+    link::connection& connection_;
+    std::optional<stream_id> last_;
+    bool is_asked_ = false, greeted_ = false;
+};
+
+TEST_CASE("a peer that refuses to announce its broadcasts ends what waits for one, with its code", "[api][attack]") {
+    net::io_context context;
+    asio::quic_server server{context.get_executor()};
+    std::string why;
+    REQUIRE(server.listen(
+        "127.0.0.1:0", server_tls(), [](link::connection& c, time_point) { return std::make_unique<refusing>(c); },
+        why));
+    moq::client client{context.get_executor(), {.trusted = moq::trust::insecure(), .protocols = {"moq-lite-05"}}};
+    answers got;
+    client.async_connect("moqt://" + to_string(server.local_address()), got.handler());
+    REQUIRE(run(context, [&] { return got.session.is_open(); }));
+    std::optional<error_code> refused, ended;
+    got.session.async_subscribe({"film", "t"}, [&](error_code error, moq::track_reader) { refused = error; });
+    auto all = got.session.announcements();
+    all.async_next([&](error_code error, const auto&) { ended = error; });
+    REQUIRE(run(context, [&] { return refused && ended; }));
+    CHECK(remote_code(*refused) == 11);
+    CHECK(remote_code(*ended) == 11);
+    CHECK(got.session.is_open());
+}
 
 TEST_CASE("a client that is destroyed after its connect timeout has passed answers once", "[api][attack]") {
     net::io_context context;
