@@ -132,7 +132,9 @@ void origin_state::turn(time_point now) {
 void origin_state::set_timer() {
     auto at = relay_.deadline();
     if (!deadlines_.empty() && (!at || deadlines_.begin()->first < *at)) at = deadlines_.begin()->first;
-    if (at == timer_at_) return;
+    // A timer that fires too early costs a turn; moving it to each later deadline would cost more.
+    if (at && timer_at_ && *timer_at_ <= *at) return;
+    if (!at && !timer_at_) return;
     timer_at_ = at;
     timer_.cancel();
     if (!at) return;
