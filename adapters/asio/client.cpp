@@ -1,6 +1,6 @@
-#include "detail/client_line.hpp"
 #include "detail/client_state.hpp"
 #include "detail/connect_error.hpp"
+#include "detail/farewell.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 #include <moqlite/asio/client.hpp>

@@ -1,4 +1,4 @@
-#include "detail/client_line.hpp"
+#include "detail/farewell.hpp"
 #include "detail/server_state.hpp"
 
 #include <boost/asio/steady_timer.hpp>
