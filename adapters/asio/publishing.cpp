@@ -57,9 +57,13 @@ void origin_state::requested(const subscribe_requested& e) {
             writer->ask(asker);
             writer->list();
             writer->handle(e);
-            return boost::asio::post(on_, [make = made_by->second.make, writer, self = shared_from_this()]() mutable {
+            return boost::asio::post(on_, [prefix = made_by->first, writer, self = shared_from_this()]() mutable {
+                track_request request{std::move(writer)};
+                const auto found = self->on_demand_.find(prefix);
+                if (found == self->on_demand_.end()) return; // With what it captured, perhaps.
+                const auto make = found->second.make;        // It may be replaced meanwhile.
                 try {
-                    make(track_request{std::move(writer)});
+                    make(std::move(request));
                 } catch (...) {
                     asio::origin{self}.log_exceptions()(std::current_exception());
                 }

@@ -80,7 +80,9 @@ server_state::server_state(std::shared_ptr<origin_state> of, server_options o)
       certificates_(options_.tls.open(accepted_protocols(options_))),
       renewal_(of_->executor()),
       grace_(of_->executor()) {
-    if (options_.clients) certificates_.options({.clients = options_.clients});
+    if (options_.clients || options_.tickets)
+        certificates_.options(
+            {.clients = options_.clients, .tickets = options_.tickets, .early_data = options_.early_data});
     options_.protocols = accepted_protocols(options_);
     of_->add(static_cast<waiter&>(*this));
 }
@@ -226,7 +228,8 @@ void server_state::answer(const std::shared_ptr<session_state>& s, const admissi
         return static_cast<void>(relay.refuse(s->key, wire_code(admitted.error())));
     auto handler = handler_of(s->path);
     if (!handler) return;
-    boost::asio::post(executor(), [f = std::move(handler), s] {
+    boost::asio::post(executor(), [weak = weak_from_this(), f = std::move(handler), s] {
+        if (weak.expired()) return; // What it captured may have gone with the server.
         try {
             f(session{s, false});
         } catch (...) {

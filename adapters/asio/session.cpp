@@ -54,7 +54,14 @@ session_stats session::stats() const {
     return on != nullptr ? on->stats() : session_stats{};
 }
 
-const link::tls_facts& session::tls() const noexcept { return state_ ? state_->tls : no_tls; }
+const link::tls_facts& session::tls() const noexcept {
+    if (!state_) return no_tls;
+    // What becomes of early data is known later.
+    if (const auto* on = state_->of()->connection_of(state_->key);
+        on != nullptr && state_->tls.early != on->tls().early)
+        state_->tls = on->tls();
+    return state_->tls;
+}
 const std::string& session::local() const noexcept { return state_ ? state_->local : none; }
 
 asio::announcements session::announcements(std::string_view prefix) const {
@@ -89,18 +96,25 @@ struct peer_subscription final : std::enable_shared_from_this<peer_subscription>
             const auto code = remote_code(error);
             const bool moved = error == errc::closed || error == errc::transport_closed || error == errc::unroutable ||
                                code == static_cast<std::uint64_t>(connection_superseded);
-            if (!moved || !self->on->is_open() || self->on->is_closing() || self->retries-- == 0)
-                return std::exchange(self->done, {})(error, std::move(got));
-            self->start();
+            if (moved && !self->is_cancelled && self->on->is_open() && !self->on->is_closing() && self->retries-- != 0)
+                return self->start();
+            const bool aborted = error && self->is_cancelled;
+            std::exchange(self->done, {})(
+                aborted ? error_code{boost::asio::error::operation_aborted} : error, std::move(got));
         });
         reader->start({std::move(handler), on->executor()});
         on->add(reader);
+    }
+    void cancel() {
+        is_cancelled = true; // Also between two of its subscriptions.
+        stop.emit(boost::asio::cancellation_type::total);
     }
     std::shared_ptr<detail::session_state> on;
     track_name what;
     subscribe_request how;
     detail::completion<track_reader> done;
     boost::asio::cancellation_signal stop;
+    bool is_cancelled = false;
     unsigned retries = 4;
 };
 
@@ -113,7 +127,7 @@ void session::subscribe(const std::shared_ptr<detail::session_state>& state, con
         const auto made = std::make_shared<peer_subscription>(state, below(*state, track), how);
         made->done = std::move(done);
         made->done.on_cancel([weak = std::weak_ptr{made}] {
-            if (const auto here = weak.lock()) here->stop.emit(boost::asio::cancellation_type::total);
+            if (const auto here = weak.lock()) here->cancel();
         });
         return made->start();
     }

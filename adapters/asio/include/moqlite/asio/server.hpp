@@ -49,6 +49,11 @@ struct server_options {
     server_identity tls = server_identity::generated();
     std::optional<client_authentication> clients{}; ///< Ask clients for a certificate (mutual TLS).
     std::vector<std::string> protocols{};           ///< Accepted; empty: all stable versions.
+    /// Clients resume their sessions with tickets under these keys; unset: none does. Not with `clients`.
+    std::optional<ticket_keys> tickets{};
+    /// With a ticket, take a client's first requests by native QUIC before its handshake is complete (0-RTT): they may
+    /// be a replay, or come from a forged address. See tls_server_options.
+    bool early_data = false;
     /// Origins of pages that may connect by WebTransport, "*" for all; empty: pages of our own host.
     std::vector<std::string> allow_origin{};
     http_function http{}; ///< Answers HTTP/3 requests that are not for sessions; null: 404, and 405 for other methods.

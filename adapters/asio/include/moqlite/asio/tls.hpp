@@ -19,6 +19,7 @@ using ngtcp2::library_versions;
 using ngtcp2::load_identity;
 using ngtcp2::reset_key;
 using ngtcp2::resumption;
+using ngtcp2::ticket_keys;
 using ngtcp2::tls;
 using ngtcp2::tls_client_options;
 using ngtcp2::tls_server_options;
