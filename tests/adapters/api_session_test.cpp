@@ -189,15 +189,24 @@ TEST_CASE("a client hears only of the broadcasts that it is interested in", "[ap
     auto far = s.origin.publish("hall/b");
     auto track = near.track("t");
     put(track, "here");
+    moq::track_writer made;
+    auto cameras = s.origin.on_demand("camera", [&](moq::track_request request) {
+        made = request.accept();
+        put(made, "seen");
+    });
     auto peer = s.client();
     const std::string scheme = GENERATE("moqt", "https");
     s.run([&]() -> net::awaitable<void> {
         moq::connect_request how;
-        how.interests = {"/room/", "nowhere"};
+        how.interests = {"/room/", "nowhere", "camera/3"};
         auto session = co_await peer.async_connect(s.url(scheme), how, net::use_awaitable);
         auto reader = co_await session.async_subscribe({"room/a", "t"}, net::use_awaitable);
         const auto got = co_await first(reader);
         CHECK(got == "here");
+        // Announced by the name above it.
+        auto camera = co_await session.async_subscribe({"camera/3", "video"}, net::use_awaitable);
+        const auto picture = co_await first(camera);
+        CHECK(picture == "seen");
         auto mine = session.origin().publish("mine"); // Which is announced all the same.
         auto seen = s.origin.announcements("mine");
         const auto told = co_await seen.async_next(net::use_awaitable);

@@ -187,9 +187,19 @@ private:
     // impl/relay_local.hpp: applications of this process
     void handle_local(time_point now);
     [[nodiscard]] static std::optional<request_id> known_request(peer&, const event&) noexcept;
+    /// A client is asked for everything that it publishes, a server for what is wanted of it alone: it may have much
+    /// more, and it may announce that by a name above.
     static void watch_published(any_session& s) {
         const scope& allowed = s.allowed();
-        if (!allowed.publish.empty()) static_cast<void>(s.watch_hidden(allowed.root_of_published()));
+        if (s.side() == role::client) {
+            for (const auto& prefix : allowed.publish) {
+                std::string whole;
+                path::join(allowed.root_of_published(), prefix, whole);
+                static_cast<void>(s.watch_hidden(whole));
+            }
+        } else if (!allowed.publish.empty()) {
+            static_cast<void>(s.watch_hidden(allowed.root_of_published()));
+        }
     }
     // impl/relay_events.hpp: events of sessions
     void on(peer&, const setup_received&);
