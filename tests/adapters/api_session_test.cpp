@@ -218,6 +218,25 @@ TEST_CASE("a client hears only of the broadcasts that it is interested in", "[ap
     });
 }
 
+TEST_CASE("a session that is closed as its client shuts down tells its own reason", "[api]") {
+    stage s;
+    std::optional<moq::session> theirs;
+    s.server.on_session([&](moq::session x) { theirs = std::move(x); });
+    auto peer = s.client();
+    const std::string scheme = GENERATE("moqt", "https");
+    s.run([&]() -> net::awaitable<void> {
+        auto session = co_await peer.async_connect(s.url(scheme), net::use_awaitable);
+        const auto there = co_await s.until([&] { return theirs.has_value(); });
+        REQUIRE(there);
+        session.close(app_error::unauthorized, "done");
+        co_await peer.async_shutdown(net::use_awaitable);
+        const auto over = co_await s.until([&] { return theirs->ended().has_value(); });
+        REQUIRE(over);
+        CHECK(theirs->ended()->reason == "done");
+        CHECK(theirs->ended()->code == app_error::unauthorized);
+    });
+}
+
 TEST_CASE("sessions have the handler of the longest path that covers theirs, and are counted", "[api]") {
     stage s;
     std::string whose;
