@@ -1,8 +1,10 @@
 // Admission, and which broadcasts a relay announces to which peer.
+#include "local_guest.hpp"
 #include "scene.hpp"
 
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 namespace moqlite::test::relay_announce_test {
 
@@ -203,27 +205,16 @@ TEST_CASE("announcements of all peers are bounded together, and those of some le
     o.bounds.announced_by_all = 256 * 1024;
     scene s{o};
     std::vector<guest*> hogs;
-    const auto announce_many = [&](int who) {
-        auto& hog = s.join();
-        for (int n = 0; n != 1000; ++n) hog.announce("hog/" + std::to_string(who) + "/" + std::to_string(n));
-        s.settle();
-        return hog.heard();
-    };
     for (int k = 0; k != 6; ++k) {
-        const auto heard = announce_many(k);
-        REQUIRE_FALSE(heard.empty());
-        CHECK(heard.back() == "session_closed bounds_exceeded peer_closed by peer");
-    }
-    CHECK(s.r.stats().broadcasts == 0);
-    // Those below their share stay.
-    for (int k = 0; k != 6; ++k) {
-        auto& hog = s.join();
-        const int share = 200 >> k;
-        for (int n = 0; n != share; ++n) hog.announce("hog/" + std::to_string(k) + "/" + std::to_string(n));
+        auto& hog = *hogs.emplace_back(&s.join());
+        for (int n = 0; n != 1000; ++n) hog.announce("hog/" + std::to_string(k) + "/" + std::to_string(n));
         s.settle();
-        CHECK(hog.heard().empty());
-        hogs.push_back(&hog);
+        CHECK(hog.heard().empty()); // Only what exceeds its share is refused.
+        CHECK(s.r.broadcasts().find("hog/" + std::to_string(k) + "/0") != nullptr);
     }
+    CHECK(s.r.stats().broadcasts > 400);
+    CHECK(s.r.stats().broadcasts * 512 < o.bounds.announced_by_all * 7 / 8);
+    CHECK(std::ranges::count(s.notices(), "peer_misbehaved 1 too_many_announcements") == 1);
     auto& camera = s.publisher();
     auto& reader = s.viewer();
     camera.accept(0, 0);
@@ -236,6 +227,60 @@ TEST_CASE("announcements of all peers are bounded together, and those of some le
     s.settle();
     CHECK(late.heard().empty());
     CHECK(s.r.stats().broadcasts == 201);
+}
+
+TEST_CASE("a publisher that announces as much as a peer takes leaves room for the broadcasts of others on every link",
+    "[relay][announce][bounds][attack]") {
+    const auto v = GENERATE(version::lite_05, version::lite_06, version::lite_07_wip);
+    CAPTURE(alpn(v));
+    relay_options o{.origin = hop_id{77}};
+    o.bounds.announcements = 64;
+    scene s{o};
+    auto& hog = s.join({}, v);
+    for (int n = 0; n != 200; ++n) hog.announce("hog/" + std::to_string(n));
+    s.settle();
+    CHECK(s.r.stats().broadcasts == 64);
+    auto& link = s.join({}, v, hop_id{8});
+    link.watch();
+    s.settle();
+    const auto first = link.heard();
+    CHECK(first.size() == 28); // Half of what is shared.
+    CHECK(link.synced == 1);   // ANNOUNCE_OK counts those that follow.
+    std::vector<guest*> honest;
+    for (int n = 0; n != 30; ++n) honest.push_back(&s.publisher("room/" + std::to_string(n)));
+    CHECK(link.heard().size() == honest.size());
+    // Others take the room of those that end.
+    int ended = 0;
+    for (int n = 0; n != 64; ++n) {
+        const auto name = "hog/" + std::to_string(n);
+        const auto is_it = [&](const std::string& line) {
+            return line.starts_with("broadcast_available 0 " + name + " ");
+        };
+        if (std::ranges::none_of(first, is_it)) continue;
+        hog.unannounce(name);
+        ++ended;
+    }
+    s.settle();
+    CHECK(ended == 28);
+    const auto second = link.heard();
+    CHECK(std::ranges::count_if(second, [](auto& line) { return line.starts_with("broadcast_ended"); }) == ended);
+    const auto begun =
+        std::ranges::count_if(second, [](auto& line) { return line.starts_with("broadcast_available"); });
+    CHECK(begun == (56 - 30) / 2); // Half of what those of the others leave.
+    for (auto* each : honest) CHECK(each->heard().empty());
+}
+
+TEST_CASE("an application's own broadcasts are announced up to what a peer takes", "[relay][announce][local]") {
+    relay_options o{.origin = hop_id{77}};
+    o.bounds.announcements = 64;
+    scene s{o};
+    local_guest app{s};
+    for (int n = 0; n != 64; ++n) REQUIRE(app.end.announce("app/" + std::to_string(n)));
+    settle(s, {&app});
+    auto& link = s.join();
+    link.watch();
+    s.settle();
+    CHECK(link.heard().size() == 64);
 }
 
 TEST_CASE("a relay that connects to a server watches its broadcasts, and announces its own", "[relay][upstream]") {

@@ -21,7 +21,8 @@ std::string count(std::size_t n) {
 
 /// A client that watches everything on stream 0, where "good" is announced.
 struct watcher : subject {
-    explicit watcher(version v) : subject(role::client, v, {.origin = hop_id{5}}) {
+    explicit watcher(version v, const limits& bounds = {})
+        : subject(role::client, v, {.bounds = bounds, .origin = hop_id{5}}) {
         begin(*this);
         REQUIRE((*this)->watch(""));
         static_cast<void>(outputs());
@@ -31,6 +32,8 @@ struct watcher : subject {
     /// An announcement; `suffix` in hexadecimal with its length, `hops` with their number.
     [[nodiscard]] std::string raw(std::string_view suffix, std::string_view hops) const {
         const auto v = (*this).negotiated();
+        if (has_announce_bases(v))
+            return "00" + sized("00 00" + std::string(suffix) + "00" + std::string(hops) + "00 00 00");
         if (has_typed_announces(v)) return "00" + sized(std::string(suffix) + std::string(hops) + "00 00");
         return sized("01" + std::string(suffix) + std::string(hops));
     }
@@ -40,6 +43,11 @@ struct watcher : subject {
         return count(static_cast<std::size_t>(n)) + (has_hop_ids(negotiated()) ? many("00", n) : "");
     }
     [[nodiscard]] version negotiated() const { return const_cast<watcher&>(*this)->negotiated(); }
+    /// The end of the broadcast that was announced with this number.
+    [[nodiscard]] std::string ended(std::string_view name, std::size_t id) const {
+        if (has_typed_announces(negotiated())) return "01" + sized(count(id));
+        return sized("00" + wire_text(name) + "00");
+    }
     void check_alive() {
         CHECK(receive(0, announced("later")).front().starts_with("broadcast_available 0 later"));
         CHECK_FALSE((*this)->is_closed());
@@ -120,9 +128,9 @@ TEST_CASE("a refused announcement keeps its id, and updates or ends of it have n
     CHECK(client.receive(0, "01 01 01").back() == "session_closed protocol_violation unknown_announce");
 }
 
-TEST_CASE("refused announcements count against the peer's limit", "[session][announce]") {
+TEST_CASE("a peer with more refused announcements than any relay has is disconnected", "[session][announce]") {
     limits small;
-    small.announcements = 10;
+    small.refused_announcements = 10;
     subject client{role::client, version::lite_06, {.bounds = small}};
     begin(client);
     REQUIRE(client->watch(""));
@@ -131,6 +139,66 @@ TEST_CASE("refused announcements count against the peer's limit", "[session][ann
     const auto bad = "00" + sized("02 61 ff 00 00 00");
     for (int i = 0; i < 10; ++i) CHECK(client.receive(0, bad).size() == 1);
     CHECK(client.receive(0, bad).back() == "session_closed bounds_exceeded too_many_announcements");
+}
+
+TEST_CASE("an announcement beyond a bound is refused alone, the session stays, and others take the room of ended ones",
+    "[session][announce][bounds]") {
+    const auto v = GENERATE(from_range(all_versions));
+    const bool of_bytes = GENERATE(false, true);
+    CAPTURE(alpn(v), of_bytes);
+    limits small;
+    if (of_bytes)
+        small.announced_bytes = 12; // "good", "next", and the hop of each where the version keeps it.
+    else
+        small.announcements = 2;
+    watcher client{v, small};
+    const bool two = !of_bytes || !has_announce_bases(v);
+    if (two) CHECK(client.receive(0, client.announced("second_name")).size() == 1);
+    const std::size_t id = two ? 2 : 1;
+    CHECK(client.receive(0, client.announced("refused")) == list{"stream_rejected 0 too_many_announcements"});
+    CHECK(client.receive(0, client.announced("third")).empty()); // Reported once.
+    CHECK_FALSE(client->is_closed());
+    // The peer ends one that we know, and one that we do not.
+    CHECK(client.receive(0, client.ended("good", 0)) == list{"broadcast_ended 0 good"});
+    CHECK(client.receive(0, client.ended("refused", id)).empty());
+    if (two) CHECK(client.receive(0, client.ended("second_name", 1)).size() == 1);
+    CHECK(client.receive(0, client.announced("last")).front().starts_with("broadcast_available 0 last"));
+    CHECK(without(client.outputs(), "credit").empty());
+    CHECK_FALSE(client->is_closed());
+}
+
+TEST_CASE("a broadcast that the application declines takes no room, and its end is not reported",
+    "[session][announce][bounds]") {
+    const auto v = GENERATE(from_range(all_versions));
+    CAPTURE(alpn(v));
+    limits small;
+    small.announcements = 30;
+    watcher client{v, small};
+    for (int i = 0; i < 40; ++i) {
+        const auto name = "n" + std::to_string(i);
+        CHECK(client.receive(0, client.announced(name)).front().starts_with("broadcast_available 0 " + name));
+        REQUIRE(client->decline(watch_id{0}, name));
+        CHECK(client->decline(watch_id{0}, name).error() == errc::not_found);
+    }
+    CHECK(client.receive(0, client.ended("n0", 1)).empty());
+    CHECK(client.receive(0, client.ended("n39", 40)).empty());
+    CHECK(client.receive(0, client.ended("good", 0)) == list{"broadcast_ended 0 good"});
+    client.check_alive();
+}
+
+TEST_CASE("an announcement may build on one that was refused for want of room", "[session][announce][bounds]") {
+    limits small;
+    small.announcements = 2;
+    watcher client{version::lite_07_wip, small};
+    CHECK(client.receive(0, client.announced("room/1")).size() == 1);
+    const auto on_the_last = [](std::string_view name) {
+        return "00" + sized("01 01" + wire_text(name) + "01 00 01 00 00");
+    };
+    CHECK(client.receive(0, on_the_last("first")) == list{"stream_rejected 0 too_many_announcements"});
+    for (int i = 1; i < 20; ++i) CHECK(client.receive(0, on_the_last("x" + std::to_string(i))).empty());
+    CHECK(client.receive(0, client.ended("good", 0)).size() == 1);
+    for (int id = 6; id < 22; ++id) CHECK(client.receive(0, "01" + sized(count(static_cast<std::size_t>(id)))).empty());
+    CHECK_FALSE(client->is_closed());
 }
 
 TEST_CASE(

@@ -266,7 +266,8 @@ errc provoked(errc rule) {
     case errc::too_many_requests: return named(server{with([](limits& l) { l.requests = 1; })}.receive(4, "02"));
     case errc::too_many_announcements:
         return named(
-            client{version::lite_05, with([](limits& l) { l.announcements = 0; })}.receive(4, sized("01 01 61 00")));
+            client{version::lite_05, with([](limits& l) { l.announcements = l.refused_announcements = 0; })}.receive(
+                4, sized("01 01 61 00")));
     case errc::control_backlog: return half_messages();
     case errc::unexpected_stream: return own_uni();
     case errc::duplicate_goaway: return second_goaway();

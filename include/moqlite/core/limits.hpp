@@ -25,9 +25,14 @@ struct limits {
     /// when it is received, and one of this length is not forwarded.
     std::size_t route_hops = 32;
     std::size_t watches = 256;                     ///< ANNOUNCE_REQUESTs among them.
-    std::size_t announcements = 65536;             ///< Paths that one peer may announce.
+    /// Paths that one peer may announce; further ones are refused. No more are announced to a peer in answer to one
+    /// request: one session's may use half of what is left, and those beyond wait until others end.
+    std::size_t announcements = 65536;
     std::size_t announced_bytes = 8 * 1024 * 1024; ///< Total bytes of these paths.
-    /// Total bytes of the announcements of all peers of a relay; one peer may use half of what is left.
+    /// Announcements of one peer that were refused and that it has not ended; beyond it the session ends.
+    std::size_t refused_announcements = 1 << 20;
+    /// Total bytes of the announcements of all peers of a relay; one peer may use half of what is left, and further ones
+    /// are refused.
     std::size_t announced_by_all = 256 * 1024 * 1024;
     /// Broadcasts reported to one peer, over all its ANNOUNCE_REQUESTs; or four times the number of all broadcasts, if
     /// that is more.

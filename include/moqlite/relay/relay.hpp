@@ -159,6 +159,7 @@ private:
         std::string alone;         ///< Above the broadcasts for it alone.
         bool is_relay = false;     ///< It announces broadcasts of others.
         std::size_t announced = 0; ///< Its announcements, by weight().
+        bool over_share = false;   ///< The latest of them was refused.
         hop_id origin{};           ///< Its hop id, if its SETUP has one.
         relaying::shares shares;   ///< Our requests to it, by the session for which they were made.
         moqlite::detail::list<relaying::upstream_request, relaying::unanswered_tag>

@@ -13,12 +13,12 @@
 #include <moqlite/core/bytes.hpp>
 #include <moqlite/core/ids.hpp>
 #include <moqlite/core/path.hpp>
-#include <moqlite/core/route_cost.hpp>
 #include <moqlite/core/time.hpp>
 #include <moqlite/session/detail/held_changes.hpp>
 #include <moqlite/session/detail/retractions.hpp>
 #include <moqlite/session/detail/route_hash.hpp>
 #include <moqlite/session/ready.hpp>
+#include <moqlite/session/route.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,21 +33,6 @@ struct listener_tag;
 struct pending_tag;
 struct ended_tag;
 } // namespace detail
-
-/// A route to a broadcast.
-struct route {
-    std::vector<hop_id> hops; ///< Origin first; empty for our own broadcast.
-    std::uint64_t source = 0; ///< Key of the session that announced it; 0 for our own broadcast.
-    route_cost cost{};        ///< With all links so far.
-    std::uint64_t since = 0; ///< Set by the table: the number of the change with which its source began to announce it.
-    /// It was announced here by its publisher: one hop, or one without an id and the id that it got here.
-    [[nodiscard]] bool is_direct() const noexcept {
-        return hops.size() <= 1 || (hops.size() == 2 && hops.back() == hop_id{});
-    }
-    bool operator==(const route& other) const noexcept {
-        return hops == other.hops && source == other.source && cost == other.cost;
-    }
-};
 
 /// A table of broadcasts. A listener reads the broadcasts below its prefixes, and those above them, since an
 /// announcement covers every path beneath it. First it reads the initial set: the one above, then those below in path
@@ -70,6 +55,7 @@ public:
     /// The state of an entry with one listener.
     struct known_state {
         std::uint32_t digest = 0;                ///< As set_known() recorded it; 0: not known to exist.
+        std::uint32_t source = 0;                ///< The same.
         detail::hold_id held = detail::not_held; ///< Its change is held back; or has been, and may be passed on.
         bool changed = false;                    ///< It is waiting to be read again.
         bool retracted = false;                  ///< Since then it has had no route for a time.
@@ -230,6 +216,8 @@ public:
         if (auto* known = l.known_.find(e->slot)) known->changed = false;
         return e;
     }
+    /// next() returns the whole table again.
+    static void read_again(listener& l) noexcept { l.missed_ = true; }
     /// Calls f(const entry&) on the entries that next() would return if nothing changed, until f returns false.
     template <class F>
     void peek(const listener& l, F&& f) const {
@@ -263,16 +251,17 @@ public:
         found->held = detail::hold_passed;
         if (!found->changed) queue(l, *slots_[slot], found);
     }
-    /// The listener now knows an entry under `digest`; 0: it knows that there is none. This may destroy the entry.
-    void set_known(listener& l, entry& e, std::uint32_t digest) {
+    /// The listener now knows an entry under `digest`, and `source` as it likes; digest 0: it knows that there is none.
+    /// This may destroy the entry.
+    void set_known(listener& l, entry& e, std::uint32_t digest, std::uint32_t source = 0) {
         auto* found = l.known_.find(e.slot);
         if (found == nullptr) {
             if (digest == 0) return;
-            l.known_.insert(e.slot, {.digest = digest});
+            l.known_.insert(e.slot, {.digest = digest, .source = source});
             ++e.known_by;
             return;
         }
-        *found = {.digest = digest, .changed = found->changed};
+        *found = {.digest = digest, .source = source, .changed = found->changed};
         if (digest != 0 || found->changed) return;
         l.known_.erase(e.slot);
         if (l.known_.empty()) l.known_ = {};

@@ -92,6 +92,9 @@ public:
     result<void> unwatch(watch_id id) {
         return visit([&](auto& s) { return s.unwatch(id); });
     }
+    result<void> decline(watch_id id, std::string_view path) {
+        return visit([&](auto& s) { return s.decline(id, path); });
+    }
     result<subscribe_id> subscribe(const track_ref& track, const subscribe_options& options = {}) {
         return visit([&](auto& s) { return s.subscribe(track, options); });
     }

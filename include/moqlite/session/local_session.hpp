@@ -89,6 +89,7 @@ public:
     result<watch_id> watch(std::string_view prefix) { return watch(prefix, false); }
     result<watch_id> watch_hidden(std::string_view prefix) { return watch(prefix, true); }
     result<void> unwatch(watch_id id);
+    result<void> decline(watch_id id, std::string_view path);
     result<subscribe_id> subscribe(const track_ref& track, const subscribe_options& options = {});
     result<void> update(subscribe_id id, const subscribe_changes& changes);
     result<void> repeat_update(subscribe_id id) noexcept;

@@ -150,6 +150,9 @@ public:
     }
     /// Ends without further events.
     result<void> unwatch(watch_id id) { return watching_.stop(id); }
+    /// Refuses a broadcast that has just been reported: it is forgotten, and its end is not reported. The peer is not
+    /// told, since no message does.
+    result<void> decline(watch_id id, std::string_view path) { return watching_.decline(id, path); }
     result<subscribe_id> subscribe(const track_ref& track, const subscribe_options& options = {});
     /// What `changes` does not set is unchanged. Updates between two pumps are sent as one SUBSCRIBE_UPDATE with the
     /// latest options.

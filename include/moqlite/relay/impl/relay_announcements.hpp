@@ -16,11 +16,16 @@ inline void relay::on(peer& p, const broadcast_available& e) {
     const bool is_private = path::is_private(e.path);
     if (is_private && p.session->as<local_session>() == nullptr) return; // No peer names what is for another alone.
     p.is_relay = p.is_relay || e.hops.size() > 1;
-    if (!is_announced_by(e.path, p.key) && !count_announcement(p, e.path)) return;
+    if (!is_announced_by(e.path, p.key) && !count_announcement(p, e.path)) {
+        static_cast<void>(p.session->decline(e.watch, e.path));
+        if (!std::exchange(p.over_share, true)) notice(peer_misbehaved{p.key, {}, errc::too_many_announcements});
+        return;
+    }
     const auto before = best_route(e.path);
     const auto cost = p.leaving ? route_cost::highest() : e.cost;
     if (is_private) table_.touch(shown_name(e.path)); // It replaces that one for one session, where that ends first.
-    table_.set(e.path, {identified(p, e.hops), p.key, cost});
+    const bool is_local = p.session->as<local_session>() != nullptr;
+    table_.set(e.path, {identified(p, e.hops), p.key, cost, is_local});
     if (!is_private) notice(broadcast_changed{p.key, std::string(e.path), true});
     take_over(e.path, before, p.key);
 }
@@ -75,7 +80,7 @@ inline std::vector<hop_id> relay::identified(const peer& p, std::span<const hop_
 /// The approximate cost of an announcement: its entry, its route, and the listeners' state.
 inline std::size_t relay::weight(std::string_view path) noexcept { return path.size() + 512; }
 
-/// Counts another path of this peer. False: it exceeds the peer's share, and the session ends.
+/// Counts another path of this peer. False: it exceeds the peer's share.
 inline bool relay::count_announcement(peer& p, std::string_view path) {
     const auto all = options_.bounds.announced_by_all;
     const auto of_others = announced_ - p.announced;
@@ -84,13 +89,10 @@ inline bool relay::count_announcement(peer& p, std::string_view path) {
     const auto shared = all - all / 8;
     const bool small = p.announced == 0 || with_this <= all / 32768;
     const auto most = small ? all - std::min(all, of_others) : (shared - std::min(shared, of_others)) / 2;
-    if (with_this > most) {
-        constexpr auto why = errc::too_many_announcements;
-        p.session->close(wire_code(why), "too many announcements by all sessions together");
-        return false;
-    }
+    if (with_this > most) return false;
     p.announced += weight(path);
     announced_ += weight(path);
+    p.over_share = false;
     return true;
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <moqlite/session/announcements.hpp>
 #include <moqlite/session/detail/announce_bases.hpp>
+#include <moqlite/session/detail/announce_shares.hpp>
 #include <moqlite/session/detail/context.hpp>
 #include <moqlite/session/detail/held_changes.hpp>
 #include <moqlite/wire/lite/announce.hpp>
@@ -27,6 +28,9 @@ struct announce_reply : announcements::listener, list_hook<owned_tag> {
     std::uint32_t cover_digest = 0;
     hold_id cover_held = not_held; ///< A change of it is held back.
     std::size_t announced = 0;     ///< Broadcasts that are active at the peer.
+    announce_shares shares;        ///< Of these, the cover aside.
+    bool withheld = false;         ///< Some broadcasts did not fit,
+    std::size_t freed = 0;         ///< and so many have ended since the table was read.
     id_table<std::uint64_t> ids{}; ///< Announce ids by slot, where the version has them.
     std::uint64_t next_id = 0;
     announce_bases bases; ///< Where the version has them.
@@ -214,11 +218,21 @@ private:
         if (r.cover_held == hold_passed && !update_cover(r, nullptr)) return progress::too_many;
         for (std::size_t i = 0; i != most_at_once && entries_left_ != 0 && has_room(); ++i) {
             auto* e = table_->next(r);
-            if (e == nullptr) return progress::done;
+            if (e == nullptr && !read_again(r)) return progress::done;
+            if (e == nullptr) break;
             --entries_left_;
             if (!update_peer(r, *e)) return progress::too_many;
         }
         return progress::more;
+    }
+    /// Announcements have ended since others did not fit. Enough of them, so that reading the table for the others
+    /// costs a few entries for each.
+    bool read_again(announce_reply& r) {
+        if (!r.withheld || r.freed <= table_->size() / 64) return false;
+        r.withheld = false;
+        r.freed = 0;
+        announcements::read_again(r);
+        return true;
     }
     /// ANNOUNCE_OK gives the number of announcements that follow at once: all, or as many as fit. False: too many.
     bool begin(announce_reply& r) {
@@ -227,6 +241,7 @@ private:
         std::size_t bytes = 0;
         std::size_t seen = 0;
         bool has_cover = false;
+        announce_shares fitting; // As the broadcasts will be counted that follow.
         table_->peek(r, [&](const announcements::entry& e) {
             if (seen++ == entries_per_pump) return false;
             const bool above = is_above(r, e);
@@ -236,6 +251,7 @@ private:
             if (way == nullptr) return true;
             bytes += e.path.size() + way->hops.size() * 8 + 16;
             if (bytes > c_.bounds.control_unsent / 2) return false;
+            if (!above && !fitting.add(c_.bounds, charged(*way), weight(e))) return true;
             ++count;
             return true;
         });
@@ -258,13 +274,30 @@ private:
         const auto due = now != before ? held_until(r, e, way, known) : std::nullopt;
         if (due && (before == 0 || !known.retracted)) return hold(r, e, known.held, *due), true;
         if (due) now = 0, way = nullptr; // The retraction goes out at once, and only the new route is held back.
+        auto source = known.source;
+        if (before == 0 && now != 0) {
+            source = charged(*way);
+            if (!r.shares.add(c_.bounds, source, weight(e))) {
+                r.withheld = true;
+                return table_->set_known(r, e, 0), true;
+            }
+        } else if (before != 0 && now == 0) {
+            r.shares.remove(source, weight(e));
+            ++r.freed;
+        }
         const auto name = c_.names.relative(e.path).value_or(std::string_view{});
         const auto suffix = path::strip(name, r.prefix).value_or(std::string_view{});
         if (before != now && !write_change(r, before, now, e.slot, suffix, way)) return false;
-        table_->set_known(r, e, now);
+        table_->set_known(r, e, now, source);
         if (due) hold(r, e, not_held, *due);
         return true;
     }
+    /// The source whose share a broadcast uses, also when another route to it is announced later.
+    static std::uint32_t charged(const route& way) noexcept {
+        return way.is_local ? 0 : static_cast<std::uint32_t>(way.source);
+    }
+    /// What a peer that reads hops keeps of an announcement, for most routes.
+    static std::size_t weight(const announcements::entry& e) noexcept { return e.path.size() + 4 * sizeof(hop_id); }
     /// Until when a route that differs from what the peer knows is held back; nullopt: it is not. New announcements and
     /// retractions go out at once, changed routes later, in case more changes follow (moq-lite-wire §10), except those
     /// of our own broadcasts: a command makes them, and has no time.

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <algorithm>
-#include <moqlite/containers/tree.hpp>
 #include <moqlite/core/result.hpp>
 #include <moqlite/session/detail/context.hpp>
+#include <moqlite/session/detail/watch.hpp>
 #include <moqlite/wire/lite/announce.hpp>
 #include <string>
 #include <string_view>
@@ -12,39 +12,6 @@
 #include <vector>
 
 namespace moqlite::detail {
-
-/// A path that the peer has announced and not ended.
-struct announced_path : tree_hook {
-    explicit announced_path(std::string n) noexcept : name(std::move(n)) {}
-    std::string name;        ///< Relative to the root.
-    bool reported = false;   ///< As available.
-    bool refused = false;    ///< Its name is beyond our bounds: it is never reported, but others may build on it.
-    bool chain_known = true; ///< Its last update was not refused.
-    /// Its hops without the peer, where later announcements may build on them; or all hops of one above the prefix.
-    std::vector<hop_id> chain;
-};
-struct name_of_path {
-    std::string_view operator()(const announced_path& p) const noexcept { return p.name; }
-};
-
-/// Our interest in the broadcasts below a prefix.
-struct watch : list_hook<owned_tag> {
-    watch_id id{};
-    control_stream* stream = nullptr;
-    std::string prefix;    ///< Relative to the root.
-    std::string asked;     ///< The prefix in our request: the same, or the one above it (wire_names::asked_prefix()).
-    bool hidden = false;   ///< It wants hidden broadcasts, too.
-    bool answered = false; ///< ANNOUNCE_OK has arrived.
-    bool synced = false;
-    std::uint64_t initial_left = 0; ///< Announcements of the initial set that have not arrived yet.
-    hop_id publisher{};             ///< The peer's own hop, which its announcements omit.
-    tree<announced_path, std::string_view, name_of_path> live;
-    std::size_t live_bytes = 0;                 ///< Bytes of these paths, each with the root.
-    pointer_table<announced_path> ids;          ///< The same by announce id, where the version has them.
-    announced_path refused_path{std::string{}}; ///< What `ids` has for an ANNOUNCE_START of which nothing is known.
-    std::size_t refused = 0;                    ///< Number of such ids.
-    std::uint64_t next_announce = 0;            ///< The id of the next ANNOUNCE_START.
-};
 
 class watching {
 public:
@@ -76,10 +43,23 @@ public:
         watch* w = find(number(id));
         if (w == nullptr) return errc::not_found;
         c_.drop_control(*w->stream, app_error::cancel);
-        announced_ -= w->live.size() + w->refused;
+        announced_ -= w->live.size() - w->refused_count;
         announced_bytes_ -= w->live_bytes;
+        forgotten_ -= w->forgotten;
         by_id_.erase(number(id));
         watches_.destroy(*w);
+        return {};
+    }
+
+    /// Forgets a broadcast that has just been reported, as if it had been refused.
+    result<void> decline(watch_id id, std::string_view whole) {
+        watch* w = find(number(id));
+        const auto name = c_.names.relative_published(whole);
+        if (w == nullptr || !name) return errc::not_found;
+        auto* at = w->live.find(*name);
+        if ((at == nullptr || !at->reported) && *name == w->prefix) at = w->live.find(w->asked);
+        if (at == nullptr || !at->reported) return errc::not_found;
+        refuse(*w, *at);
         return {};
     }
 
@@ -94,7 +74,7 @@ public:
         if (!message) return {};
         if (const auto why = announced(*w, message->body); why != errc::ok) {
             if (is_fatal(why)) return why;
-            refuse_named(*w, message->body, why);
+            if (const auto flood = refuse_named(*w, message->body, why); flood != errc::ok) return flood;
         }
         return message->size;
     }
@@ -119,7 +99,7 @@ public:
             if (!c_.events.empty()) return true;
         }
         c_.emit(watch_ended{w.id, ending_code_});
-        announced_ -= w.refused;
+        forgotten_ -= w.forgotten;
         ending_.pop_back();
         watches_.destroy(w);
         return true;
@@ -162,15 +142,41 @@ private:
         w.synced = true;
         c_.emit(announcements_synced{w.id});
     }
-    // An announcement that breaks a rule is refused alone: it is reported, and the others stay. The session ends where
-    // later announcements could not be interpreted, because its broadcasts would be silently wrong.
+    // An announcement that breaks a rule or exceeds a bound is refused alone: it is reported, and the others stay. The
+    // session ends where later announcements could not be interpreted, because its broadcasts would be silently wrong.
+    // Nothing is kept of a refused one, except where others may build on it; of these the latest few are kept. A peer
+    // that has more refused ones than any relay announces ends.
 
     static bool is_fatal(errc why) noexcept {
-        return why == errc::duplicate_announce || why == errc::unknown_announce ||
-               why == errc::too_many_announcements || why == errc::bad_announce_base;
+        return why == errc::duplicate_announce || why == errc::unknown_announce || why == errc::bad_announce_base;
     }
-    void refuse_named(watch& w, byte_view body, errc why) {
+    /// Of announcements that exceed a bound only the first, until one is accepted again.
+    void report(watch& w, errc why) {
+        if (why == errc::too_many_announcements && std::exchange(w.is_full, true)) return;
         c_.emit(stream_rejected{w.stream->id, why});
+    }
+    errc forgot_one(watch& w) noexcept {
+        ++w.forgotten;
+        return ++forgotten_ > c_.bounds.refused_announcements ? errc::too_many_announcements : errc::ok;
+    }
+    void found_forgotten(watch& w, std::size_t n) noexcept {
+        w.forgotten -= n;
+        forgotten_ -= n;
+    }
+    errc refuse(watch& w, announced_path& at) {
+        at.reported = false;
+        uncount(w, at);
+        w.refused.push_back(at);
+        ++w.refused_count;
+        if (w.refused_count <= (has_announce_bases(c_.dialect) ? refused_max : 0)) return errc::ok;
+        announced_path& oldest = w.refused.front();
+        w.ids.erase(oldest.id);
+        forget(w, oldest);
+        return forgot_one(w);
+    }
+    /// errc::ok: only this announcement was refused.
+    errc refuse_named(watch& w, byte_view body, errc why) {
+        report(w, why);
         wire::reader in{body};
         const bool active = in.u8() != 0;
         const auto suffix = in.string();
@@ -178,25 +184,26 @@ private:
         std::string name;
         if (in.error() == errc::ok && name_of(w, suffix, name) == errc::ok)
             if (auto* at = w.live.find(name)) set_ended(w, *at);
-        if (active) count_initial(w);
+        if (!active) return errc::ok;
+        count_initial(w);
+        return forgot_one(w);
     }
-    /// errc::ok: only this announcement was refused.
+    /// The same.
     errc refuse_typed(watch& w, const wire::typed_framed& message, errc why) {
         if (is_fatal(why)) return why;
         if (message.type == 0) {
-            if (is_full()) return errc::too_many_announcements;
-            w.ids.make_room();
-            c_.emit(stream_rejected{w.stream->id, why});
-            w.ids.insert(w.next_announce++, w.refused_path); // The peer has counted it.
-            ++w.refused;
-            ++announced_;
-            return count_initial(w), errc::ok;
+            report(w, why);
+            ++w.next_announce; // The peer has counted it.
+            count_initial(w);
+            return forgot_one(w);
         }
         wire::reader in{message.body, wire::integers_of(c_.dialect)};
-        auto* at = w.ids.find(in.varint());
+        announced_path* at = nullptr;
+        const auto id = in.varint();
         if (message.type != 2 || in.error() != errc::ok) return why;
-        if (at == nullptr) return errc::unknown_announce;
-        c_.emit(stream_rejected{w.stream->id, why});
+        if (const auto unknown = find_id(w, id, at); unknown != errc::ok) return unknown;
+        report(w, why);
+        if (at == nullptr) return errc::ok;
         at->chain_known = false;
         if (!std::exchange(at->reported, false)) return errc::ok;
         path::join(c_.names.allowed.root_of_published(), at->name, c_.path_scratch);
@@ -216,7 +223,10 @@ private:
         auto* at = w.live.find(name);
         if (m->status == wire::lite::announce_status::ended) {
             // An unknown path is ignored, as other implementations do.
-            if (at != nullptr) set_ended(w, *at);
+            if (at != nullptr)
+                set_ended(w, *at);
+            else if (w.forgotten != 0)
+                found_forgotten(w, 1);
             return errc::ok;
         }
         if (at != nullptr && !has_announce_restart(c_.dialect)) return errc::duplicate_announce;
@@ -225,6 +235,8 @@ private:
         if (at == nullptr) {
             if (!usable) return count_initial(w), errc::ok;
             if (is_full()) return errc::too_many_announcements;
+            w.is_full = false;
+            found_forgotten(w, w.forgotten); // There is room: a refused one may have been announced again.
         }
         auto& here = at == nullptr ? remember(w, std::move(name)) : *at;
         if (usable)
@@ -251,36 +263,40 @@ private:
         std::string_view suffix = m.suffix;
         if (const auto why = resolve_path(w, m, suffix); why != errc::ok) return why;
         std::string name;
-        const auto refusal = name_of(w, suffix, name);
-        // The peer does not know of the refusal of a name, and may build on it. One that grew from base to base is
-        // forgotten all the same.
+        auto refusal = name_of(w, suffix, name);
+        if (refusal == errc::ok && is_full()) refusal = errc::too_many_announcements;
+        // The peer does not know of the refusal, and may build on it. A name that grew from base to base is forgotten
+        // all the same.
         if (refusal != errc::ok && (!has_announce_bases(c_.dialect) || name.size() > c_.bounds.control_message))
             return refusal;
         if (w.live.find(name) != nullptr) return errc::duplicate_announce;
         auto hops = m.hops;
         if (const auto why = resolve_hops(w, m.hop_base, hops); why != errc::ok) return why;
-        if (is_full()) return errc::too_many_announcements;
         // An unusable route has its id too: an update may make it usable.
         w.ids.make_room();
         auto& at = remember(w, std::move(name));
-        w.ids.insert(w.next_announce++, at);
+        at.id = w.next_announce++;
+        w.ids.insert(at.id, at);
         keep_chain(w, at, hops);
-        at.refused = refusal != errc::ok;
-        if (at.refused)
-            c_.emit(stream_rejected{w.stream->id, refusal});
-        else if (is_usable(w, hops))
-            set_available(w, at, m.cost);
-        return count_initial(w), errc::ok;
+        auto flood = errc::ok;
+        if (refusal != errc::ok) {
+            report(w, refusal);
+            flood = refuse(w, at);
+        } else {
+            w.is_full = false;
+            if (is_usable(w, hops)) set_available(w, at, m.cost);
+        }
+        return count_initial(w), flood;
     }
     errc announced(watch& w, const wire::lite::announce_update& m) {
-        auto* at = w.ids.find(m.id);
-        if (at == nullptr) return errc::unknown_announce;
+        announced_path* at = nullptr;
+        if (const auto why = find_id(w, m.id, at); why != errc::ok) return why;
         auto hops = m.hops;
         if (const auto why = resolve_hops(w, m.hop_base, hops); why != errc::ok) return why;
-        if (at == &w.refused_path) return errc::ok; // A refused announcement was never reported.
+        if (at == nullptr) return errc::ok; // A refused announcement was never reported.
         if (outgrows(*at, hops)) return errc::too_many_announcements;
         keep_chain(w, *at, hops);
-        if (at->refused) return errc::ok;
+        if (at->refused()) return errc::ok;
         path::join(c_.names.allowed.root_of_published(), at->name, c_.path_scratch);
         if (is_usable(w, hops))
             set_available(w, *at, m.cost);
@@ -289,31 +305,32 @@ private:
         return errc::ok;
     }
     errc announced(watch& w, const wire::lite::announce_end& m) {
-        auto* at = w.ids.find(m.id);
-        if (at == nullptr) return errc::unknown_announce;
+        announced_path* at = nullptr;
+        if (const auto why = find_id(w, m.id, at); why != errc::ok) return why;
+        if (at == nullptr) return found_forgotten(w, 1), errc::ok;
         w.ids.erase(m.id);
-        if (at == &w.refused_path) {
-            --w.refused;
-            --announced_;
-            return errc::ok;
-        }
         set_ended(w, *at);
         return errc::ok;
     }
 
     // Bases.
 
-    /// The live announcement that a base names; why: there is none, or what is kept of it is not known.
-    errc find_base(watch& w, const wire::lite::announce_base& base, announced_path*& at) {
-        at = base.distance <= w.next_announce ? w.ids.find(w.next_announce - base.distance) : nullptr;
-        if (at == nullptr) return errc::unknown_announce;
-        return base.keep != 0 && at == &w.refused_path ? errc::base_refused : errc::ok;
+    /// The live announcement with this id; nullptr: a refused one that is forgotten.
+    static errc find_id(watch& w, std::uint64_t id, announced_path*& at) noexcept {
+        at = w.ids.find(id);
+        return at != nullptr || (w.forgotten != 0 && id < w.next_announce) ? errc::ok : errc::unknown_announce;
+    }
+    /// The live announcement that a base names; nullptr: a forgotten one, of which nothing is kept.
+    static errc find_base(watch& w, const wire::lite::announce_base& base, announced_path*& at) noexcept {
+        if (base.distance > w.next_announce) return errc::unknown_announce;
+        if (const auto why = find_id(w, w.next_announce - base.distance, at); why != errc::ok) return why;
+        return base.keep != 0 && at == nullptr ? errc::base_refused : errc::ok;
     }
     /// Puts the segments kept before `suffix`, which then aliases based_.
     errc resolve_path(watch& w, const wire::lite::announce_start& m, std::string_view& suffix) {
         if (m.path_base.distance == 0) return errc::ok;
         announced_path* at = nullptr;
-        if (const auto why = find_base(w, m.path_base, at); why != errc::ok) return why;
+        if (const auto why = find_base(w, m.path_base, at); why != errc::ok || m.path_base.keep == 0) return why;
         auto kept = path::strip(at->name, w.prefix).value_or(std::string_view{});
         if (m.path_base.keep > path::segments(kept)) return errc::bad_announce_base;
         kept = path::first_segments(kept, static_cast<std::size_t>(m.path_base.keep));
@@ -327,8 +344,8 @@ private:
     errc resolve_hops(watch& w, const wire::lite::announce_base& base, wire::lite::hop_list& hops) {
         if (base.distance == 0) return errc::ok;
         announced_path* at = nullptr;
-        if (const auto why = find_base(w, base, at); why != errc::ok) return why;
-        if (base.keep != 0 && !at->chain_known) return errc::base_refused;
+        if (const auto why = find_base(w, base, at); why != errc::ok || base.keep == 0) return why;
+        if (!at->chain_known) return errc::base_refused;
         if (base.keep > at->chain.size()) return errc::bad_announce_base;
         for (auto i = at->chain.size() - static_cast<std::size_t>(base.keep); i != at->chain.size(); ++i) {
             const auto hop = at->chain[i];
@@ -347,9 +364,10 @@ private:
     }
     template <class Hops>
     void keep_hops(watch& w, announced_path& at, const Hops& hops) {
-        const auto before = weight(at);
+        const auto before = at.refused() ? 0 : weight(at);
         if (hops.size() < at.chain.size()) at.chain = {}; // Otherwise it keeps more memory than is counted.
         at.chain.assign(hops.begin(), hops.end());
+        if (at.refused()) return;
         w.live_bytes += weight(at) - before;
         announced_bytes_ += weight(at) - before;
     }
@@ -443,13 +461,20 @@ private:
         ++announced_;
         return at;
     }
-    void forget(watch& w, announced_path& at) {
+    void uncount(watch& w, const announced_path& at) noexcept {
         w.live_bytes -= weight(at);
         announced_bytes_ -= weight(at);
         --announced_;
+    }
+    void forget(watch& w, announced_path& at) {
+        if (at.refused())
+            --w.refused_count;
+        else
+            uncount(w, at);
         w.live.erase(at);
     }
 
+    static constexpr std::size_t refused_max = 16; ///< Refused announcements kept by one watch.
     context& c_;
     object_pool<watch> watches_;
     pointer_table<watch> by_id_;
@@ -457,6 +482,7 @@ private:
     app_error ending_code_ = app_error::cancel;
     std::size_t announced_ = 0;
     std::size_t announced_bytes_ = 0;
+    std::size_t forgotten_ = 0; ///< Over all watches.
     std::vector<hop_id> hops_;
     std::string normal_; ///< Scratch: a normalised suffix.
     std::string based_;  ///< Scratch: a suffix with the segments kept of its base.

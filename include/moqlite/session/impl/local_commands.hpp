@@ -164,6 +164,11 @@ inline result<void> local_session::unwatch(watch_id id) {
     return {};
 }
 
+inline result<void> local_session::decline(watch_id id, std::string_view path) {
+    if (available_.erase({std::string(path), id}) == 0) return errc::not_found;
+    return {};
+}
+
 // Answers to the peer.
 
 inline result<void> local_session::announce(std::string_view path, std::vector<hop_id> hops) {
