@@ -9,6 +9,7 @@
 #include <moqlite/asio/clock.hpp>
 #include <moqlite/asio/error.hpp>
 #include <moqlite/asio/random_hop.hpp>
+#include <new>
 
 namespace moqlite::asio {
 
@@ -94,23 +95,31 @@ origin_state::origin_state(boost::asio::any_io_executor on, const origin_options
 origin_state::~origin_state() = default;
 
 void origin_state::wake() {
-    if (in_turn_ || std::exchange(posted_, true)) return;
+    if (in_turn_ || posted_) return;
     boost::asio::post(on_, [weak = weak_from_this()] {
         const auto self = weak.lock();
         if (!self) return;
         self->posted_ = false;
         self->turn(asio::now());
     });
+    posted_ = true; // Last: nothing is posted where std::bad_alloc is thrown.
 }
 
 void origin_state::turn(time_point now) {
     if (std::exchange(in_turn_, true)) return;
     const auto self = shared_from_this();
-    struct leaving { // Also by an exception.
-        bool& in_turn;
-        ~leaving() { in_turn = false; }
-    };
-    std::optional<leaving> inside{std::in_place, in_turn_};
+    // After std::bad_alloc another turn goes on; where that cannot be posted either, the next command's.
+    struct unfinished {
+        origin_state& of;
+        bool done = false;
+        ~unfinished() {
+            of.in_turn_ = false;
+            try {
+                if (!done) of.wake();
+            } catch (const std::bad_alloc&) {
+            }
+        }
+    } rest{*this};
     handle_notices(); // A session that is to be replaced says so before its readers hear of its end.
     run_deadlines(now);
     // What the relay does reaches our ends, and what they answer reaches the relay.
@@ -125,8 +134,8 @@ void origin_state::turn(time_point now) {
     handle_notices();
     while (const auto key = relay_.poll_ready())
         if (const auto found = connections_.find(*key); found != connections_.end()) found->second.on->wake();
-    inside.reset();
     set_timer();
+    rest.done = true;
 }
 
 void origin_state::set_timer() {
@@ -135,7 +144,7 @@ void origin_state::set_timer() {
     // A timer that fires too early costs a turn; moving it to each later deadline would cost more.
     if (at && timer_at_ && *timer_at_ <= *at) return;
     if (!at && !timer_at_) return;
-    timer_at_ = at;
+    timer_at_.reset();
     timer_.cancel();
     if (!at) return;
     timer_.expires_at(to_steady(*at));
@@ -145,6 +154,7 @@ void origin_state::set_timer() {
         here->timer_at_.reset();
         here->turn(asio::now());
     });
+    timer_at_ = at;
 }
 
 // Sessions.

@@ -9,6 +9,9 @@
 #include <moqlite/session/track_reader.hpp>
 #include <moqlite/session/track_writer.hpp>
 #include <new>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace moqlite::test {
 namespace {
@@ -21,18 +24,29 @@ struct local_play {
         REQUIRE(from.announce("room/cam"));
     }
     void tick() {
+        if (ends_fail) return r.tick(now);
         try {
             const fallible from_here;
             r.tick(now);
         } catch (const std::bad_alloc&) { // The next turn goes on.
         }
     }
+    std::optional<event> poll(local_session& end) {
+        if (!ends_fail) return end.poll_event();
+        while (true) try {
+                const fallible from_here;
+                return end.poll_event();
+            } catch (const std::bad_alloc&) { // The event comes again.
+            }
+    }
     void settle() {
         for (bool busy = true; busy || r.has_local_work();) {
             tick();
             busy = false;
-            for (; const auto e = from.poll_event(); busy = true) writer.handle(*e);
-            for (; const auto e = to.poll_event(); busy = true) {
+            for (; const auto e = poll(from); busy = true) writer.handle(*e);
+            for (; const auto e = poll(to); busy = true) {
+                if (const auto* a = std::get_if<broadcast_available>(&*e)) announced.emplace_back(a->path);
+                if (const auto* b = std::get_if<broadcast_ended>(&*e)) announced.push_back("-" + std::string(b->path));
                 reader.handle(*e, now);
                 if (std::holds_alternative<track_info_received>(*e) || std::holds_alternative<track_refused>(*e))
                     ++answers;
@@ -60,6 +74,8 @@ struct local_play {
     track_writer<local_session> writer{from, {"room/cam", "a-track-with-a-long-name"}, r.memory(), {}};
     track_reader<local_session> reader{to, track_reader_options{}};
     int answers = 0;
+    std::vector<std::string> announced;
+    bool ends_fail = false; ///< Allocations of the ends fail as they report events, and not those of the relay.
 };
 
 } // namespace
@@ -108,6 +124,38 @@ TEST_CASE("an allocation that fails while a relay serves local ends delays or re
     INFO(nth << " allocations, " << refused << " refused, " << lost << " without a group");
     CHECK(nth > 20);
     CHECK(lost < nth / 2);
+}
+
+TEST_CASE(
+    "an event of a local end whose report fails for lack of memory is reported again, once", "[out_of_memory][local]") {
+    std::size_t nth = 0;
+    for (bool all_failed = false; !all_failed;) {
+        CAPTURE(++nth);
+        local_play p;
+        p.ends_fail = true;
+        fail_allocation(nth);
+        p.settle();
+        REQUIRE(p.to.watch(""));
+        const track_ref track{"room/cam", "a-track-with-a-long-name"};
+        REQUIRE(p.reader.start(track));
+        REQUIRE(p.to.request_track(track));
+        REQUIRE(p.to.fetch(track, group_sequence{9}));
+        p.settle();
+        for (int n = 0; n != 20; ++n) p.put("one");
+        p.settle();
+        p.writer.end();
+        p.settle();
+        REQUIRE(p.from.unannounce("room/cam"));
+        p.settle();
+        all_failed = !has_failed();
+        fail_allocation(0);
+        CHECK(p.answers == 2);
+        CHECK(p.read() == 20);
+        p.settle();
+        CHECK(p.reader.finished());
+        CHECK(p.announced == std::vector<std::string>{"room/cam", "-room/cam"});
+    }
+    CHECK(nth > 3);
 }
 
 } // namespace moqlite::test

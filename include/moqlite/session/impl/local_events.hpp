@@ -53,8 +53,19 @@ inline bool local_session::complete_names(event& e) {
 // Groups.
 
 inline std::optional<event> local_session::next_of_groups() {
-    while (group_reader* woken = wake_.woken.pop_front())
-        if (auto e = grown(static_cast<arriving&>(*woken))) return e;
+    while (group_reader* woken = wake_.woken.pop_front()) {
+        auto& a = static_cast<arriving&>(*woken);
+        // If an allocation fails, it is looked at again.
+        struct unseen {
+            arriving* group;
+            ~unseen() {
+                if (group != nullptr) group->wake();
+            }
+        } guard{&a};
+        auto e = grown(a);
+        guard.group = nullptr; // It may be gone.
+        if (e) return e;
+    }
     return std::nullopt;
 }
 
@@ -87,6 +98,8 @@ inline std::optional<event> local_session::grown(arriving& a) {
 
 /// The last event of a group of ours.
 inline std::optional<event> local_session::ended(arriving& a, bool complete, app_error code) {
+    notes_.make_room(1); // Allocates first: what follows must happen completely.
+    peer_->notes_.make_room(2);
     const auto sequence = a.source()->sequence();
     subscription* const s = a.of;
     const group_closed e{
@@ -114,8 +127,21 @@ inline std::optional<event> local_session::ended(arriving& a, bool complete, app
 inline std::optional<event> local_session::next_announcement() {
     while (!pending_.empty()) {
         auto& w = static_cast<watching&>(pending_.front());
-        while (auto* e = peer_->table_->next(w))
-            if (auto reported = announced(w, *e)) return reported;
+        while (auto* e = peer_->table_->next(w)) {
+            // If an allocation fails, the table is read again.
+            struct unread {
+                watching* by;
+                ready_entry& reader;
+                ~unread() {
+                    if (by == nullptr) return;
+                    announcements::read_again(*by);
+                    reader.mark();
+                }
+            } guard{&w, ready_};
+            auto reported = announced(w, *e);
+            guard.by = nullptr;
+            if (reported) return reported;
+        }
         w.detail::list_hook<detail::pending_tag>::unlink();
         if (!std::exchange(w.synced, true)) return announcements_synced{w.id};
     }
@@ -131,11 +157,12 @@ inline std::optional<event> local_session::announced(watching& w, announcements:
     const bool is_hidden = below && !w.hidden && path::is_hidden(*below);
     const bool is_there = best != e.routes.end() && !is_hidden && (hears_private_ || !path::is_private(e.path));
     path_ = e.path;
+    const std::pair key{path_, w.id};
     if (!is_there) {
         announcements::entry& gone = e;
         peer_->table_->set_known(w, gone, 0); // This may destroy it.
+        available_.erase(key);
         if (before.digest == 0) return std::nullopt;
-        available_.erase({path_, w.id});
         return broadcast_ended{w.id, path_};
     }
     // Which publisher it is, so that a successor is reported as one.
@@ -144,9 +171,9 @@ inline std::optional<event> local_session::announced(watching& w, announcements:
     const auto digest = static_cast<std::uint32_t>(who ^ (who >> 32)) | 1;
     hops_ = best->hops;
     const auto cost = best->cost;
+    available_.insert(key); // First, as it may throw.
     peer_->table_->set_known(w, e, digest);
     if (before.digest == digest && !before.retracted) return std::nullopt;
-    available_.emplace(path_, w.id);
     return broadcast_available{w.id, path_, hops_, before.digest != 0, cost};
 }
 
