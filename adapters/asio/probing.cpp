@@ -1,13 +1,16 @@
 #include "detail/probe_state.hpp"
 #include "detail/session_state.hpp"
 
+#include <algorithm>
 #include <moqlite/asio/error.hpp>
+#include <new>
 
 namespace moqlite::asio {
 
 namespace detail {
 
-probe_state::probe_state(std::shared_ptr<session_state> of) : of_(std::move(of)), executor_(of_->executor()) {
+probe_state::probe_state(std::shared_ptr<session_state> of, std::optional<std::uint64_t> target)
+    : of_(std::move(of)), executor_(of_->executor()), target_(target) {
     of_->of()->add(static_cast<waiter&>(*this));
 }
 
@@ -18,18 +21,28 @@ void probe_state::leave() noexcept {
 
 // The probes of a session.
 
-void session_state::add(const std::shared_ptr<probe_state>& p, std::optional<std::uint64_t> target) {
+void session_state::add(const std::shared_ptr<probe_state>& p) {
     if (how_) return p->end(*how_);
     probes_.push_back(p);
-    if (target) probe_target_ = target;
-    begin_probe();
+    const auto before = std::exchange(probe_target_, largest_target());
+    ask_probe(before != probe_target_ ? probe_target_ : std::nullopt);
 }
 
-/// Also on a session that replaces a lost one.
-void session_state::begin_probe() {
+/// On a session that replaces a lost one.
+void session_state::begin_probe() { ask_probe(probe_target_); }
+
+/// The largest target of the live probes; nullopt: none has one.
+std::optional<std::uint64_t> session_state::largest_target() const noexcept {
+    std::optional<std::uint64_t> most;
+    for (const auto& each : probes_)
+        if (const auto p = each.lock()) most = std::max(most, p->target());
+    return most;
+}
+
+void session_state::ask_probe(std::optional<std::uint64_t> target) {
     auto* s = of_->relay().session(key);
     if (probes_.empty() || s == nullptr || s->is_closed()) return;
-    const auto begun = s->probe(probe_target_);
+    const auto begun = s->probe(target);
     if (!begun && begun.error() != errc::already_answered) end_probes(make_error(begun.error()));
     of_->wake();
 }
@@ -44,9 +57,16 @@ void session_state::leave_probe(const probe_state& gone) noexcept {
         const auto p = each.lock();
         return !p || p.get() == &gone;
     });
-    if (left == 0 || !probes_.empty()) return;
-    probe_target_.reset();
-    if (auto* s = of_->relay().session(key)) s->stop_probe();
+    const auto before = std::exchange(probe_target_, largest_target());
+    if (left == 0 || (!probes_.empty() && before == probe_target_)) return;
+    try {
+        // No message takes a target back: where none is left, the probe begins again without one.
+        auto* s = of_->relay().session(key);
+        if (s != nullptr && !probe_target_) s->stop_probe();
+        ask_probe(probe_target_);
+    } catch (const std::bad_alloc&) {
+        // The peer keeps the earlier target.
+    }
     of_->wake();
 }
 
@@ -101,8 +121,8 @@ void probe::next(const std::shared_ptr<detail::probe_state>& state,
 
 probe session::probe(std::optional<std::uint64_t> target) {
     if (!state_) return {};
-    auto made = std::make_shared<detail::probe_state>(state_);
-    state_->add(made, target);
+    auto made = std::make_shared<detail::probe_state>(state_, target);
+    state_->add(made);
     return asio::probe{std::move(made)};
 }
 

@@ -37,6 +37,14 @@ TEST_CASE("a peer reports what it measures of the path, and hears how much we wo
         auto same = session.probe(2'000'000);
         target = co_await theirs->async_wanted_bitrate(net::use_awaitable);
         CHECK(target == 2'000'000);
+        {
+            auto largest = session.probe(3'000'000);
+            auto smaller = session.probe(500'000);
+            target = co_await theirs->async_wanted_bitrate(net::use_awaitable);
+            CHECK(target == 3'000'000);
+        }
+        target = co_await theirs->async_wanted_bitrate(net::use_awaitable); // Of those that are left.
+        CHECK(target == 2'000'000);
         reports = {}; // The other goes on, until the session ends.
         theirs->close();
         for (report = co_await next(same); report;) report = co_await next(same);

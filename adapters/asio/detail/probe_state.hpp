@@ -3,6 +3,7 @@
 
 #include "origin_state.hpp"
 
+#include <cstdint>
 #include <memory>
 #include <moqlite/asio/error.hpp>
 #include <moqlite/asio/probe.hpp>
@@ -13,7 +14,8 @@ namespace moqlite::asio::detail {
 
 class probe_state final : public std::enable_shared_from_this<probe_state>, public waiter {
 public:
-    explicit probe_state(std::shared_ptr<session_state> of);
+    probe_state(std::shared_ptr<session_state> of, std::optional<std::uint64_t> target);
+    [[nodiscard]] const std::optional<std::uint64_t>& target() const noexcept { return target_; }
     [[nodiscard]] const boost::asio::any_io_executor& executor() const noexcept { return executor_; }
     void next(completion<std::optional<probe_report>> done) {
         if (next_) return done(make_error(errc::too_many_requests), {});
@@ -42,6 +44,7 @@ private:
     }
     std::shared_ptr<session_state> of_;
     boost::asio::any_io_executor executor_;
+    std::optional<std::uint64_t> target_; ///< Bits a second.
     std::optional<probe_report> latest_;
     std::optional<error_code> how_;
     completion<std::optional<probe_report>> next_;

@@ -77,7 +77,7 @@ public:
         refusal_ = e.code;
     }
     // PROBE (probing.cpp).
-    void add(const std::shared_ptr<probe_state>&, std::optional<std::uint64_t> target);
+    void add(const std::shared_ptr<probe_state>&);
     void begin_probe();
     void leave_probe(const probe_state&) noexcept;
     void wanted_bitrate(completion<std::uint64_t> done);
@@ -168,6 +168,8 @@ public:
 
 private:
     void end_probes(error_code how);
+    [[nodiscard]] std::optional<std::uint64_t> largest_target() const noexcept;
+    void ask_probe(std::optional<std::uint64_t> target);
     void report_wanted();
     std::shared_ptr<origin_state> of_;
     std::string alone_;
@@ -181,7 +183,7 @@ private:
     std::shared_ptr<completions<std::string>> leaving_ = std::make_shared<completions<std::string>>();
     std::shared_ptr<completions<>> reconnected_ = std::make_shared<completions<>>();
     std::vector<std::weak_ptr<probe_state>> probes_;
-    std::optional<std::uint64_t> probe_target_; ///< Ours; bits a second.
+    std::optional<std::uint64_t> probe_target_; ///< The largest of these, as the peer was told; bits a second.
     std::optional<std::uint64_t> wanted_;       ///< The peer's.
     completion<std::uint64_t> wanting_;
     std::optional<app_error> refusal_; ///< Of an announcement.

@@ -76,7 +76,7 @@ public:
     [[nodiscard]] asio::announcements announcements(std::string_view prefix = {}) const;
 
     /// Asks the peer for its measurements of the path to us; a `target` (bits a second) tells it how much we would
-    /// like, and replaces that of an earlier call. Publishers by moq-rs end a probe that has a target.
+    /// like: the largest of all probes that live. Publishers by moq-rs end a probe that has a target.
     [[nodiscard]] asio::probe probe(std::optional<std::uint64_t> target = {});
     /// void(error_code, std::uint64_t): the peer's latest target that was not read yet. Nothing is padded towards it.
     template <class Token = boost::asio::deferred_t>
