@@ -10,6 +10,7 @@
 #include <moqlite/core/path.hpp>
 #include <moqlite/core/version.hpp>
 #include <moqlite/webtransport/target.hpp>
+#include <new>
 #ifdef MOQLITE_WITH_NGHTTP3
 #include <moqlite/nghttp3/router.hpp>
 #endif
@@ -111,7 +112,8 @@ error_code server_state::listen(std::string_view where) {
         where, certificates_.current().configuration,
         [weak = weak_from_this(), by_http3](link::connection& c, time_point now) -> std::unique_ptr<link::handler> {
             const auto here = weak.lock();
-            if (!here || here->is_stopping_) return nullptr;
+            if (!here) return nullptr;
+            if (here->is_stopping_) return c.close(here->end_code_, here->end_reason_), nullptr;
             return c.alpn() == http3 ? by_http3(c, now) : here->accept(c, now, {}, std::nullopt);
         },
         why);
@@ -314,16 +316,19 @@ void server_state::close(app_error code, std::string_view reason, completion<> d
 
 void server_state::close_all(app_error code, std::string_view reason) {
     if (std::exchange(is_closing_, true)) return;
+    end_code_ = code;
+    end_reason_ = reason;
+    is_farewell_due_ = true;
     grace_.cancel();
     renewal_.cancel();
     // Not from within a connection's own callbacks.
-    boost::asio::post(executor(), [weak = weak_from_this(), code, reason = std::string{reason}] {
+    boost::asio::post(executor(), [weak = weak_from_this()] {
         const auto here = weak.lock();
-        if (!here) return;
+        if (!here || !std::exchange(here->is_farewell_due_, false)) return;
         if (here->sockets_.empty()) return here->ended();
         const auto left = std::make_shared<std::size_t>(here->sockets_.size());
         for (const auto& s : here->sockets_)
-            s->shutdown(code, reason, farewell_time, [weak, left] {
+            s->shutdown(here->end_code_, here->end_reason_, farewell_time, [weak, left] {
                 const auto server = weak.lock();
                 if (--*left == 0 && server) server->ended();
             });
@@ -342,6 +347,17 @@ void server_state::end() noexcept {
     grace_.cancel();
     serving_.abort();
     stopping_.clear();
+    // It was closed in this very turn: the peers are told now, since the sockets go. A turn of theirs that is under way
+    // would tell nobody, but no code of users runs within one.
+    try {
+        for (const auto& s : sockets_) {
+            if (!is_farewell_due_) break;
+            s->shutdown(end_code_, end_reason_, {}, {});
+            s->resume();
+        }
+    } catch (const std::bad_alloc&) {
+    }
+    is_farewell_due_ = false;
     sockets_.clear();
 }
 

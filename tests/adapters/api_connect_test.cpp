@@ -3,6 +3,8 @@
 #include "memory_pair.hpp"
 
 #include <array>
+#include <boost/asio/use_awaitable.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <memory>
 #include <moqlite/asio/quic_server.hpp>
 #include <optional>
@@ -192,6 +194,44 @@ TEST_CASE("a session that is closed while it follows GOAWAY is not connected aga
     run(s.io, never, 200ms);
     CHECK(successor.sessions() == 0);
     CHECK(got.errors.size() == 1);
+}
+
+TEST_CASE("the peers of a server that is closed and destroyed at once hear why", "[api]") {
+    stage s;
+    const std::string scheme = GENERATE("moqt://", "https://");
+    auto other = std::make_unique<moq::server>(s.origin);
+    REQUIRE(!other->listen("127.0.0.1:0"));
+    s.run([&]() -> net::awaitable<void> {
+        auto peer = s.client();
+        auto session = co_await peer.async_connect(scheme + other->addresses().front(), net::use_awaitable);
+        other->close(app_error::going_away, "so long");
+        other.reset();
+        const auto over = co_await failure(closed(session));
+        CHECK(remote_code(over)); // Which no time-out has.
+    });
+}
+
+TEST_CASE("a client that dials a server as it closes never hears that it is unauthorized", "[api]") {
+    bool connects = false;
+    for (int handlers = 0; !connects; ++handlers) {
+        CAPTURE(handlers);
+        stage s;
+        auto peer = s.client();
+        std::optional<error_code> how;
+        moq::session session;
+        peer.async_connect(s.url("moqt"), [&](error_code error, moq::session made) {
+            how = error;
+            session = std::move(made);
+        });
+        for (int i = 0; i != handlers && !how && s.io.run_one_for(1s) != 0; ++i) {
+        }
+        connects = how.has_value();
+        s.server.close();
+        while (!how && s.io.run_one_for(5s) != 0) {
+        }
+        REQUIRE(how);
+        CHECK(*how != errc::unauthorized);
+    }
 }
 
 } // namespace

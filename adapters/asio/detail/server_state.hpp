@@ -78,6 +78,9 @@ private:
     bool has_certificate_ = false;
     bool is_stopping_ = false;
     bool is_closing_ = false;
+    app_error end_code_ = app_error::going_away;             ///< Told to peers as it ends,
+    std::string end_reason_ = "the server is shutting down"; ///< and to those who come meanwhile.
+    bool is_farewell_due_ = false;                           ///< They are about to be told.
     bool is_stopped_ = false;
 };
 

@@ -180,7 +180,7 @@ public:
                 shutdown(state, grace, uri, std::move(handler));
             });
     }
-    /// Ends every session at once.
+    /// Ends every session at once; the peers hear why, also where the server is destroyed right afterwards.
     void close(app_error code = app_error::cancel, std::string_view reason = {});
 
 private:
