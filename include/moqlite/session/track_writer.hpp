@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <moqlite/core/limits.hpp>
@@ -14,6 +15,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <variant>
 
 namespace moqlite {
@@ -106,8 +108,9 @@ private:
         bool finished = false;
     };
     struct held_group {
-        group_ref group; ///< Null: there was no memory for it.
-        group_pin pin;   ///< Empty: it can no longer be served from its beginning.
+        group_ref group;       ///< Null: there was no memory for it.
+        group_pin pin;         ///< Empty: it can no longer be served from its beginning.
+        std::size_t bytes = 0; ///< Its memory, once another has begun.
         unsigned served = 0;
         bool passed_on = false; ///< Served to subscribers that the session does not know.
         [[nodiscard]] bool may_be_received() const noexcept { return served != 0 || passed_on; }
@@ -138,6 +141,8 @@ private:
     void feed_all();
     void report_gap(request_id, subscriber&, group_sequence up_to);
     bool settle(request_id, group_sequence, bool delivered);
+    void let_go(held_group&) noexcept;
+    void release_received();
     void unserve(const subscriber&);
     [[nodiscard]] bool is_needed(group_sequence, const held_group&) const;
     void trim();
@@ -152,8 +157,9 @@ private:
     std::map<group_sequence, held_group> held_; ///< Groups that are pinned or in flight.
     group_ref current_;
     std::uint64_t frames_in_group_ = 0;
-    group_sequence next_{};   ///< Sequence of the group after the current one.
-    std::uint64_t begun_ = 0; ///< Groups.
+    group_sequence next_{};      ///< Sequence of the group after the current one.
+    std::size_t held_bytes_ = 0; ///< The bytes of all that are held.
+    std::uint64_t begun_ = 0;    ///< Groups.
     std::shared_ptr<std::uint64_t> delivered_ = std::make_shared<std::uint64_t>(0); ///< Groups.
     std::optional<time_point> held_back_since_;                                     ///< By the furthest Group End.
     bool skipping_ = false; ///< The current group was abandoned; its frames are discarded.
@@ -244,7 +250,8 @@ bool track_writer<Session>::settle(request_id request, group_sequence sequence, 
     if (found == subscribers_.end() || found->second.in_flight.erase(sequence) == 0) return false;
     auto& g = held_.at(sequence);
     --g.served;
-    if (delivered) passes_on_ ? static_cast<void>(g.passed_on = true) : g.group->note_delivered();
+    if (delivered && passes_on_) return g.passed_on = true; // Still needed: begin_group() looks.
+    if (delivered) g.group->note_delivered();
     trim();
     return true;
 }
@@ -319,7 +326,11 @@ void track_writer<Session>::begin_group() {
     g.group = current_;
     g.pin = group_pin{current_};
     feed_all();
-    trim();
+    if (!passes_on_) return trim();
+    if (auto before = std::prev(held_.end()); before != held_.begin() && (--before)->second.pin)
+        held_bytes_ += before->second.bytes = before->second.group->memory();
+    release_received();
+    if (held_bytes_ > options_.hold_max) trim();
 }
 
 template <class Session>
@@ -335,7 +346,7 @@ void track_writer<Session>::close_group() {
 template <class Session>
 void track_writer<Session>::abandon_group() {
     current_->abort(app_error::dropped);
-    held_.at(current_->sequence()).pin.release();
+    let_go(held_.at(current_->sequence()));
     current_ = {};
     skipping_ = true;
 }
@@ -381,6 +392,24 @@ bool track_writer<Session>::is_needed(group_sequence sequence, const held_group&
 }
 
 template <class Session>
+void track_writer<Session>::let_go(held_group& g) noexcept {
+    held_bytes_ -= std::exchange(g.bytes, 0);
+    g.pin.release();
+}
+
+/// The same as trim(), as long as the oldest one is not needed: with many in flight, not all are looked at for each.
+template <class Session>
+void track_writer<Session>::release_received() {
+    while (!held_.empty()) {
+        auto& [sequence, g] = *held_.begin();
+        if (next(sequence) == next_ || (g.pin && is_needed(sequence, g))) return;
+        let_go(g);
+        if (g.served != 0) return;
+        held_.erase(held_.begin());
+    }
+}
+
+template <class Session>
 void track_writer<Session>::trim() {
     std::size_t bytes = 0;
     for (auto it = held_.rbegin(); it != held_.rend(); ++it) {
@@ -389,7 +418,7 @@ void track_writer<Session>::trim() {
         bytes += g.pin.get()->memory();
         const bool newest = next(sequence) == next_;
         if (bytes <= options_.hold_max && (newest || is_needed(sequence, g))) continue;
-        g.pin.release();
+        let_go(g);
         if (current_ && newest && g.served == 0) abandon_group();
     }
     std::erase_if(held_, [&](const auto& entry) {

@@ -127,8 +127,10 @@ inline result<void> publishing::finish(request_id id) {
 }
 
 inline std::uint64_t publishing::unsent(request_id id) {
-    std::uint64_t sum = 0;
-    if (incoming_request* r = find(id)) r->groups.for_each([&](served_group& g) { sum += g.lost ? 0 : g.unsent(); });
+    incoming_request* r = find(id);
+    if (r == nullptr) return 0;
+    std::uint64_t sum = r->unsent;
+    r->growing.for_each([&](served_group& g) { sum += (g.lost ? 0 : g.unsent()) - g.counted; });
     return sum;
 }
 
