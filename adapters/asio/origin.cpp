@@ -5,6 +5,7 @@
 #include <boost/asio/execution/context.hpp>
 #include <boost/asio/execution_context.hpp>
 #include <boost/system/system_error.hpp>
+#include <concepts>
 #include <exception>
 #include <moqlite/asio/clock.hpp>
 #include <moqlite/asio/error.hpp>
@@ -16,6 +17,8 @@ namespace moqlite::asio {
 namespace detail {
 
 namespace {
+
+constexpr std::size_t notices_max = 4096;
 
 relay_options for_relay(const origin_options& o) {
     return {.bounds = o.bounds,
@@ -83,6 +86,7 @@ origin_state::origin_state(boost::asio::any_io_executor on, const origin_options
     : on_(std::move(on)),
       bounds_(o.bounds),
       log_(o.log),
+      on_notice_(o.on_notice),
       timer_(on_),
       relay_(for_relay(o)),
       fetched_(o.bounds.memory / 4),
@@ -102,7 +106,7 @@ void origin_state::wake() {
         self->posted_ = false;
         self->turn(asio::now());
     });
-    posted_ = true; // Last: nothing is posted where std::bad_alloc is thrown.
+    posted_ = true; // Last: post() may throw.
 }
 
 void origin_state::turn(time_point now) {
@@ -154,7 +158,7 @@ void origin_state::set_timer() {
         here->timer_at_.reset();
         here->turn(asio::now());
     });
-    timer_at_ = at;
+    timer_at_ = at; // Last: async_wait() may throw.
 }
 
 // Sessions.
@@ -167,23 +171,40 @@ std::unique_ptr<link::handler> origin_state::connected(
     state->tls = c.tls();
     state->path = path;
     const auto key = relay_.add(side, c.alpn(), now, std::move(path), state->alone());
-    if (!key) return nullptr;
+    if (!key) {
+        log(link::log_level::warning, "rejected " + state->remote + ": " + state->protocol + " is not supported");
+        return nullptr;
+    }
+    connection_slot slot{shared_from_this(), *key}; // First: the rest may throw std::bad_alloc.
     state->key = *key;
     connections_.emplace(*key, connected_peer{&c, state});
     state->begin_probe();
+    if (reports()) report(session_opened{*key, state->remote, state->protocol, state->is_webtransport});
     return std::make_unique<link::session_handler<any_session*, connection_slot>>(
-        relay_.session(*key), connection_slot{shared_from_this(), *key});
+        relay_.session(*key), std::move(slot));
 }
 
 void origin_state::disconnected(std::uint64_t key) noexcept {
-    handle_notices();
-    const auto found = connections_.find(key);
-    if (found == connections_.end()) return;
-    const auto state = found->second.state;
-    connections_.erase(found);
+    // Without memory nobody is told of its end; but it has ended.
+    const auto unless_out_of_memory = [](const auto& f) {
+        try {
+            f();
+        } catch (const std::bad_alloc&) {
+        }
+    };
+    unless_out_of_memory([&] { handle_notices(); });
+    std::shared_ptr<session_state> state;
+    if (const auto found = connections_.find(key); found != connections_.end()) {
+        state = std::move(found->second.state);
+        connections_.erase(found);
+    }
     relay_.remove(key);
-    state->ended(key, {.code = app_error::transport, .why = errc::transport_closed, .by_peer = false, .reason = {}});
-    wake();
+    unless_out_of_memory([&] {
+        if (state)
+            state->ended(
+                key, {.code = app_error::transport, .why = errc::transport_closed, .by_peer = false, .reason = {}});
+        wake();
+    });
 }
 
 link::connection* origin_state::connection_of(std::uint64_t key) noexcept {
@@ -196,7 +217,7 @@ void origin_state::handle_notices() {
         const auto found = connections_.find(key);
         return found != connections_.end() ? found->second.state.get() : nullptr;
     };
-    while (const auto notice = relay_.poll_notice()) {
+    while (auto notice = relay_.poll_notice()) {
         if (const auto* a = std::get_if<admission_wanted>(&*notice)) {
             if (auto* s = of(a->session); s != nullptr && s->on_setup) s->on_setup(a->path);
         } else if (const auto* l = std::get_if<peer_leaving>(&*notice)) {
@@ -205,9 +226,40 @@ void origin_state::handle_notices() {
             auto how = n->how;
             how.reason = n->reason;
             if (auto* s = of(n->session)) s->ended(n->session, how);
-        } else if (const auto* m = std::get_if<peer_misbehaved>(&*notice)) {
+        } else if (const auto* m = std::get_if<peer_misbehaved>(&*notice); m != nullptr && !reports()) {
             log(link::log_level::warning,
                 "session " + std::to_string(m->session) + " violated the protocol: " + std::string(to_string(m->why)));
+        }
+        if (!reports()) continue;
+        std::visit(
+            [this]<class What>(What& what) {
+                if constexpr (!std::same_as<What, admission_wanted>) report(std::move(what));
+            },
+            *notice);
+    }
+}
+
+void origin_state::report(notice what) {
+    if (!reports()) return;
+    const bool vital = std::holds_alternative<session_opened>(what) || std::holds_alternative<session_admitted>(what) ||
+                       std::holds_alternative<session_ended>(what);
+    if (!vital && notices_.size() >= notices_max) return;
+    notices_.push(std::move(what));
+    if (delivers_) return;
+    boost::asio::post(on_, [weak = weak_from_this()] {
+        if (const auto self = weak.lock()) self->deliver_notices();
+    });
+    delivers_ = true; // Last: post() may throw.
+}
+
+void origin_state::deliver_notices() {
+    delivers_ = false;
+    while (!notices_.empty()) {
+        const auto each = notices_.pop();
+        try {
+            on_notice_(each);
+        } catch (...) {
+            asio::origin{shared_from_this()}.log_exceptions()(std::current_exception());
         }
     }
 }
@@ -263,6 +315,10 @@ void origin::fetch(const std::shared_ptr<detail::origin_state>& state, const tra
 asio::announcements origin::announcements(std::string_view prefix) {
     if (!state_) return {};
     return asio::announcements{std::make_shared<detail::announcements_state>(state_, prefix)};
+}
+
+void origin::trim() noexcept {
+    if (state_) state_->relay().trim();
 }
 
 relay_stats origin::stats() const { return state_ ? state_->relay().stats() : relay_stats{}; }

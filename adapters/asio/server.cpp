@@ -1,4 +1,3 @@
-#include "detail/farewell.hpp"
 #include "detail/server_state.hpp"
 
 #include <boost/asio/steady_timer.hpp>
@@ -22,15 +21,6 @@ namespace detail {
 namespace {
 
 constexpr std::string_view http3 = "h3";
-constexpr auto certificate_checks = std::chrono::seconds{5};
-
-[[nodiscard]] wall_time wall_now() {
-    return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-}
-
-} // namespace
-
-namespace {
 
 [[nodiscard]] bool is_on_loopback(std::string_view where) noexcept {
     const auto host = where.substr(0, where.rfind(':'));
@@ -61,7 +51,7 @@ std::vector<std::string> accepted_protocols(const server_options& o) {
     if (all.empty())
         for (const auto v : default_versions) all.emplace_back(alpn(v));
 #ifdef MOQLITE_WITH_NGHTTP3
-    all.emplace_back(http3);
+    if (o.webtransport) all.emplace_back(http3);
 #endif
     return all;
 }
@@ -88,20 +78,21 @@ server_state::server_state(std::shared_ptr<origin_state> of, server_options o)
     of_->add(static_cast<waiter&>(*this));
 }
 
-error_code server_state::listen(std::string_view where) {
+error_code server_state::listen(std::string_view where, const listen_options& how) {
     if (is_stopping_) return make_error(errc::closed);
     std::string why;
     const auto failed = [&](error_code error) {
-        of_->log(link::log_level::error, "cannot listen on " + std::string(where) + ": " + why);
+        of_->log(link::log_level::error, why);
         return error;
     };
-    if (!has_certificate_) {
-        if (certificates_.load(wall_now(), why) == certificate_store::outcome::failed)
-            return failed(make_error(errc::invalid_argument));
-        has_certificate_ = true;
-        watch_certificates();
-    }
+    if (!has_certificate_ && !load_certificate(why)) return failed(make_error(errc::invalid_argument));
     auto o = options_.transport;
+    o.socket.ipv6_only = o.socket.ipv6_only || how.ipv6_only;
+    // A free port differs after a restart, and may then be another server's.
+    if (!o.quic.reset_key && o.socket.native_handle < 0 && !where.ends_with(":0")) {
+        o.quic.reset_key = reset_key(certificates_.current().who, where, why);
+        if (!o.quic.reset_key) of_->log(link::log_level::warning, "after a restart no client is reset: " + why);
+    }
     if (!o.quic.log) o.quic.log = of_->log_function();
     o.before_pump = [weak = std::weak_ptr{of_}](time_point now) {
         if (const auto of = weak.lock()) of->turn(now);
@@ -120,23 +111,6 @@ error_code server_state::listen(std::string_view where) {
     if (!listens) return failed(boost::asio::error::address_in_use);
     sockets_.push_back(std::move(socket));
     return {};
-}
-
-void server_state::watch_certificates() {
-    renewal_.expires_after(certificate_checks);
-    renewal_.async_wait([weak = weak_from_this()](const error_code& error) {
-        const auto here = weak.lock();
-        if (error || !here || here->is_stopping_) return;
-        std::string why;
-        switch (here->certificates_.refresh(wall_now(), why)) {
-        case certificate_store::outcome::same: break;
-        case certificate_store::outcome::renewed:
-            for (const auto& s : here->sockets_) s->renew(here->certificates_.current().configuration);
-            break;
-        case certificate_store::outcome::failed: here->of_->log(link::log_level::error, "certificate: " + why); break;
-        }
-        here->watch_certificates();
-    });
 }
 
 // Sessions.
@@ -160,7 +134,7 @@ link::accept_function server_state::accept_webtransport([[maybe_unused]] bool lo
         .own_names =
             [weak = weak_from_this()] {
                 const auto here = weak.lock();
-                return here ? here->certificates_.current().names : std::vector<std::string>{};
+                return here ? here->own_names() : std::vector<std::string>{};
             },
         .loopback = loopback};
     offer.accept = [weak = weak_from_this()](link::connection& c, const nghttp3::request& r,
@@ -228,6 +202,7 @@ void server_state::answer(const std::shared_ptr<session_state>& s, const admissi
     auto allowed = a.allowed;
     if (const auto admitted = relay.admit(s->key, std::move(allowed)); !admitted)
         return static_cast<void>(relay.refuse(s->key, wire_code(admitted.error())));
+    if (of_->reports()) of_->report(session_admitted{s->key, relay.session(s->key)->allowed().root});
     auto handler = handler_of(s->path);
     if (!handler) return;
     boost::asio::post(executor(), [weak = weak_from_this(), f = std::move(handler), s] {
@@ -252,6 +227,7 @@ server_stats server_state::stats() const {
     server_stats all{.sockets = {}, .admitted = admitted_, .refused = refused_};
     for (const auto& each : sockets_) {
         const auto& s = each->stats();
+        all.connections += each->endpoint().connections();
         all.sockets.turns += s.turns;
         all.sockets.reads += s.reads;
         all.sockets.datagrams_received += s.datagrams_received;
@@ -267,6 +243,9 @@ server_stats server_state::stats() const {
         all.http_requests = http_stats_->http_requests;
         all.http_refused = http_stats_->refused_requests;
         all.http_violations = http_stats_->failed_connections;
+        all.webtransport_sessions = http_stats_->sessions;
+        all.webtransport_streams = http_stats_->rejected_streams;
+        all.webtransport_datagrams = http_stats_->dropped_datagrams;
     }
 #endif
     return all;
@@ -315,12 +294,9 @@ void server_state::close(app_error code, std::string_view reason, completion<> d
 }
 
 void server_state::close_all(app_error code, std::string_view reason) {
-    if (std::exchange(is_closing_, true)) return;
+    if (is_closing_) return;
     end_code_ = code;
     end_reason_ = reason;
-    is_farewell_due_ = true;
-    grace_.cancel();
-    renewal_.cancel();
     // Not from within a connection's own callbacks.
     boost::asio::post(executor(), [weak = weak_from_this()] {
         const auto here = weak.lock();
@@ -328,11 +304,20 @@ void server_state::close_all(app_error code, std::string_view reason) {
         if (here->sockets_.empty()) return here->ended();
         const auto left = std::make_shared<std::size_t>(here->sockets_.size());
         for (const auto& s : here->sockets_)
-            s->shutdown(here->end_code_, here->end_reason_, farewell_time, [weak, left] {
+            s->shutdown(here->end_code_, here->end_reason_, here->options_.farewell, [weak, left] {
                 const auto server = weak.lock();
                 if (--*left == 0 && server) server->ended();
             });
     });
+    is_closing_ = is_farewell_due_ = true; // After what may throw std::bad_alloc.
+    grace_.cancel();
+    renewal_.cancel();
+}
+
+void server_state::resume() {
+    for (const auto& s : sockets_) s->resume();
+    if (has_certificate_ && !is_stopping_) watch_certificate();
+    of_->wake();
 }
 
 void server_state::ended() {
@@ -418,9 +403,21 @@ void server::on_admission(std::function<admission_answer(const admission&)> deci
 void server::on_session(std::function<void(session)> f) {
     if (state_) state_->on_session = std::move(f);
 }
-error_code server::listen(std::string_view where) { return state_ ? state_->listen(where) : make_error(errc::closed); }
+error_code server::listen(std::string_view where, const listen_options& how) {
+    return state_ ? state_->listen(where, how) : make_error(errc::closed);
+}
 std::vector<std::string> server::addresses() const { return state_ ? state_->addresses() : std::vector<std::string>{}; }
 std::string server::fingerprint() const { return state_ ? state_->fingerprint() : std::string{}; }
+std::vector<std::string> server::fingerprints() const {
+    return state_ ? state_->fingerprints() : std::vector<std::string>{};
+}
+validity server::certificate_validity() const { return state_ ? state_->certificate_validity() : validity{}; }
+void server::reload_certificate() {
+    if (state_) state_->reload_certificate();
+}
+void server::resume() {
+    if (state_) state_->resume();
+}
 void server::on_session(std::string_view path, std::function<void(session)> f) {
     if (state_) state_->by_path[path::normalise(path)] = std::move(f);
 }

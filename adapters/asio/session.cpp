@@ -40,6 +40,7 @@ broadcast session::publish(std::string_view path) {
 void session::close(app_error code, std::string_view reason) {
     if (state_) state_->close(code, reason);
 }
+std::uint64_t session::number() const noexcept { return state_ ? state_->key : 0; }
 bool session::is_open() const noexcept { return state_ && state_->is_open(); }
 std::optional<session_end> session::ended() const {
     return state_ && !state_->is_open() ? std::optional{state_->end_of()} : std::nullopt;

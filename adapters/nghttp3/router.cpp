@@ -15,12 +15,23 @@ std::string origin_policy::objection(const request& r) const {
     return {};
 }
 
+namespace {
+
+std::string list_of(const std::vector<std::string>& protocols) {
+    std::string all;
+    for (const auto& each : protocols) all += (all.empty() ? "" : ", ") + each;
+    return all.empty() ? "nothing" : all;
+}
+
+} // namespace
+
 answer_function answer_with(session_offer offer) {
     return [offer = std::make_shared<const session_offer>(std::move(offer))](const request& r) -> answer {
         if (auto objection = offer->origins.objection(r); !objection.empty())
             return {.status = 403, .reason = std::move(objection)};
         const auto* chosen = webtransport::select_protocol(r.protocols, offer->protocols);
-        if (chosen == nullptr && !offer->protocols.empty()) return {.status = 400, .reason = "no common protocol"};
+        if (chosen == nullptr && !offer->protocols.empty())
+            return {.status = 400, .reason = "no common protocol: the client offers " + list_of(r.protocols)};
         return {.status = 200,
             .protocol = chosen != nullptr ? *chosen : std::string{},
             .accept = [offer, r](link::connection& c, time_point now) {

@@ -92,6 +92,24 @@ TEST_CASE("only its peer can subscribe to it, fetch from it, or ask for its trac
     }
 }
 
+TEST_CASE("the operator reads its name as its peer knows it, and of this process as session 0", "[relay][local]") {
+    confidants c;
+    CHECK(c.friend_->key == 1);
+    c.s.notices();
+    REQUIRE(c.app.end.announce(for_friend("call")));
+    REQUIRE(c.app.end.announce("open"));
+    auto& writer = c.app.write({for_friend("call"), "audio"});
+    c.settle();
+    c.friend_->subscribe({"call", "audio"});
+    c.settle();
+    put(writer, "secret");
+    c.settle();
+    CHECK(c.s.notices() == list{"broadcast_changed 0 open"});
+    for (std::uint64_t request = 0; request != 4; ++request)
+        c.s.r.handle(c.friend_->key, group_lost{request_id{request}, group_sequence{0}, app_error::lagged}, c.s.now);
+    CHECK(c.s.notices() == list{"reader_lost_group 1 call audio 0 lagged"});
+}
+
 TEST_CASE("it takes the place of a broadcast of the same name for its peer alone, while it lives", "[relay][local]") {
     const auto v = GENERATE(version::lite_03, version::lite_05, version::lite_06);
     confidants c{{}, v};

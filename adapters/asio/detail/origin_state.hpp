@@ -6,7 +6,9 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <moqlite/asio/notice.hpp>
 #include <moqlite/asio/origin.hpp>
+#include <moqlite/containers/ring.hpp>
 #include <moqlite/link/connection.hpp>
 #include <moqlite/link/session_handler.hpp>
 #include <moqlite/relay/relay.hpp>
@@ -74,6 +76,9 @@ public:
         if (log_) log_(level, text);
     }
     [[nodiscard]] const link::log_function& log_function() const noexcept { return log_; }
+    [[nodiscard]] bool reports() const noexcept { return on_notice_ != nullptr; }
+    /// For origin_options::on_notice, soon.
+    void report(notice);
     void begin();
     void add(waiter& w) { waiters_.push_back(w); }
     void abandon() noexcept;
@@ -165,6 +170,7 @@ private:
         std::shared_ptr<session_state> state;
     };
     void handle_notices();
+    void deliver_notices();
     void drain_publishing();
     void drain_reading(time_point now);
     void published(const event&);
@@ -181,6 +187,8 @@ private:
     boost::asio::any_io_executor on_;
     limits bounds_;
     link::log_function log_;
+    std::function<void(const notice&)> on_notice_;
+    moqlite::detail::ring<notice> notices_; ///< Not yet delivered.
     boost::asio::steady_timer timer_;
     std::optional<time_point> timer_at_;
     moqlite::relay relay_;
@@ -218,6 +226,7 @@ private:
     bool watches_all_ = false;
     bool in_turn_ = false;
     bool posted_ = false;
+    bool delivers_ = false; ///< deliver_notices() is posted.
 };
 
 } // namespace moqlite::asio::detail

@@ -23,7 +23,8 @@ public:
     server_state(std::shared_ptr<origin_state> of, server_options o);
 
     [[nodiscard]] const boost::asio::any_io_executor& executor() const noexcept { return of_->executor(); }
-    [[nodiscard]] error_code listen(std::string_view where);
+    [[nodiscard]] error_code listen(std::string_view where, const listen_options& = {});
+    void resume();
     void serve(const std::string& where, completion<> done);
     void shutdown(duration grace, const std::string& uri, completion<> done);
     void close(app_error code, std::string_view reason, completion<> done = {});
@@ -44,6 +45,14 @@ public:
     }
     [[nodiscard]] std::size_t sessions() const noexcept { return sessions_.size(); }
 
+    // The certificate (server_certificate.cpp).
+
+    void reload_certificate();
+    [[nodiscard]] std::vector<std::string> fingerprints() const;
+    [[nodiscard]] validity certificate_validity() const {
+        return has_certificate_ ? certificates_.current().good : validity{};
+    }
+
     std::function<admission_answer(const admission&)> decide;
     std::function<void(session)> on_session;
     std::map<std::string, std::function<void(session)>, std::less<>> by_path; ///< Of on_session() with a path.
@@ -61,11 +70,17 @@ private:
     void session_ended(std::uint64_t key);
     void close_all(app_error code, std::string_view reason);
     void ended();
-    void watch_certificates();
+    [[nodiscard]] bool load_certificate(std::string& why);
+    void watch_certificate();
+    void certificate_changed(certificate_store::outcome, const std::string& why);
+    void check_dates();
+    /// Ours, by which pages may reach us.
+    [[nodiscard]] std::vector<std::string> own_names() const;
 
     std::shared_ptr<origin_state> of_;
     server_options options_;
     certificate_store certificates_;
+    std::string date_warning_; ///< The last one; empty: the certificate is valid.
     boost::asio::steady_timer renewal_;
     boost::asio::steady_timer grace_;
     std::vector<std::unique_ptr<quic_server>> sockets_;

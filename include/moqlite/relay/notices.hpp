@@ -10,6 +10,9 @@
 
 namespace moqlite {
 
+// Sessions and publishers are named by their keys, which are numbers from 1; 0 stands for an application of this
+// process. A broadcast for one session alone has the name by which its peer knows it.
+
 /// A peer requests admission with this path; answer with relay::admit() or relay::refuse().
 struct admission_wanted {
     std::uint64_t session = 0;

@@ -175,12 +175,24 @@ private:
         moqlite::detail::id_table<relaying::group_fetch*> waiting_fetches; ///< Its FETCHes that are being served.
     };
 
+    /// Local ends have numbers of their own, so that those of peers begin with 1.
+    static constexpr std::uint64_t first_local_key = std::uint64_t{1} << 63;
+    [[nodiscard]] static std::uint64_t shown_key(std::uint64_t key) noexcept { return key < first_local_key ? key : 0; }
+
     peer* find(std::uint64_t key) noexcept {
         const auto found = peers_.find(key);
         return found == peers_.end() ? nullptr : found->second.get();
     }
     /// Unread notices are dropped, except arrivals and departures.
     void notice(relay_notice n) {
+        std::visit(
+            [](auto& what) {
+                if constexpr (requires { what.session; }) what.session = shown_key(what.session);
+                if constexpr (requires { what.publisher; }) what.publisher = shown_key(what.publisher);
+                if constexpr (requires { what.broadcast; })
+                    if (path::is_private(what.broadcast)) what.broadcast = shown_name(what.broadcast);
+            },
+            n);
         const bool vital = std::holds_alternative<admission_wanted>(n) || std::holds_alternative<session_ended>(n);
         if (vital || notices_.size() < notices_max) notices_.push(std::move(n));
     }
@@ -401,7 +413,8 @@ private:
     /// When to cut off the readers of superseded publishers.
     relaying::track_timers superseded_;
     relaying::track_timers suspected_ends_; ///< When a suspected end becomes certain.
-    std::uint64_t next_key_ = 1;
+    std::uint64_t next_key_ = 1;            ///< Of a session.
+    std::uint64_t next_local_key_ = first_local_key;
     std::size_t announced_ = 0; ///< Announcements of all peers, by weight().
     std::uint64_t groups_lost_ = 0;
     std::uint64_t groups_too_old_ = 0;

@@ -7,7 +7,7 @@ namespace moqlite {
 
 inline std::uint64_t relay::add_local(local_session& end) {
     auto p = std::make_unique<peer>();
-    const auto key = p->key = next_key_++;
+    const auto key = p->key = next_local_key_++;
     p->session.emplace(std::in_place_type<local_session>, local_options{.bounds = options_.bounds,
                                                               .pool = &pool_,
                                                               .table = &table_,

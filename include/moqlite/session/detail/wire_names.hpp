@@ -14,7 +14,7 @@ namespace moqlite::detail {
 
 struct wire_names {
     /// `longest`: maximum bytes of a name.
-    wire_names(version v, std::size_t longest) noexcept
+    wire_names(version v, std::size_t longest)
         : slashes(has_slash_dialect(v)), dialect_(v), longest_(longest) {}
 
     scope allowed;

@@ -22,5 +22,6 @@ class session;
 class track_reader;
 class track_request;
 class track_writer;
+struct notice;
 
 } // namespace moqlite::asio

@@ -27,6 +27,9 @@ struct origin_options {
     limits bounds{};
     hop_id hop{};             ///< Unique among all nodes; 0: random.
     link::log_function log{}; ///< Of its clients and servers, too.
+    /// Called with each notice (moqlite/asio/notice.hpp), in a handler of its own. While 4096 wait, further ones are
+    /// dropped, but for those of sessions that come and go. An exception that leaves it is logged.
+    std::function<void(const notice&)> on_notice{};
 };
 
 /// A relay with ends in this process: what is published here reaches every peer, and what peers publish can be read
@@ -92,6 +95,8 @@ public:
     [[nodiscard]] asio::announcements announcements(std::string_view prefix = {});
 
     [[nodiscard]] relay_stats stats() const;
+    /// Returns memory that is kept for reuse to the heap.
+    void trim() noexcept;
     /// Logs an exception that left a handler, for co_spawn().
     [[nodiscard]] std::function<void(std::exception_ptr)> log_exceptions() const;
     [[nodiscard]] const std::shared_ptr<detail::origin_state>& state() const noexcept { return state_; }

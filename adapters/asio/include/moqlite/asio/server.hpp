@@ -5,6 +5,8 @@
 #include <boost/asio/co_spawn.hpp>
 #include <chrono>
 #include <concepts>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <moqlite/asio/completion.hpp>
@@ -49,15 +51,25 @@ struct server_options {
     server_identity tls = server_identity::generated();
     std::optional<client_authentication> clients{}; ///< Ask clients for a certificate (mutual TLS).
     std::vector<std::string> protocols{};           ///< Accepted; empty: all stable versions.
+    bool webtransport = true;                       ///< Accept them also by WebTransport.
     /// Clients resume their sessions with tickets under these keys; unset: none does. Not with `clients`.
     std::optional<ticket_keys> tickets{};
     /// With a ticket, take a client's first requests by native QUIC before its handshake is complete (0-RTT): they may
     /// be a replay, or come from a forged address. See tls_server_options.
     bool early_data = false;
-    /// Origins of pages that may connect by WebTransport, "*" for all; empty: pages of our own host.
+    /// Origins of pages that may connect by WebTransport, "*" for all; empty: pages of our own hosts, which are the
+    /// certificate's names, `hosts`, and localhost where it is listened on.
     std::vector<std::string> allow_origin{};
+    std::vector<std::string> hosts{}; ///< Our names besides those of the certificate.
     http_function http{}; ///< Answers HTTP/3 requests that are not for sessions; null: 404, and 405 for other methods.
     options transport{};  ///< Of each socket. before_pump is not used.
+    /// For the peers to be told that their sessions are closed, at the end; less where they have been.
+    std::chrono::milliseconds farewell{500};
+};
+
+/// Of one address of a server.
+struct listen_options {
+    bool ipv6_only = false; ///< An IPv6 wildcard leaves IPv4 to another address with its port.
 };
 
 /// The answer to a peer that asks to be admitted.
@@ -109,12 +121,16 @@ private:
 
 /// A server's counters since it began.
 struct server_stats {
-    socket_stats sockets;              ///< Of all addresses.
-    std::uint64_t admitted = 0;        ///< Sessions.
-    std::uint64_t refused = 0;         ///< Sessions that on_admission() refused.
-    std::uint64_t http_requests = 0;   ///< Others than WebTransport's that server_options::http answered.
-    std::uint64_t http_refused = 0;    ///< Requests with another status than 200, or no answer.
-    std::uint64_t http_violations = 0; ///< Connections that were closed since the peer violated HTTP/3.
+    socket_stats sockets;                     ///< Of all addresses.
+    std::size_t connections = 0;              ///< Now, with those that have no session yet.
+    std::uint64_t admitted = 0;               ///< Sessions.
+    std::uint64_t refused = 0;                ///< Sessions that on_admission() refused.
+    std::uint64_t http_requests = 0;          ///< Others than WebTransport's that server_options::http answered.
+    std::uint64_t http_refused = 0;           ///< Requests with another status than 200, or no answer.
+    std::uint64_t http_violations = 0;        ///< Connections that were closed since the peer violated HTTP/3.
+    std::uint64_t webtransport_sessions = 0;  ///< Established.
+    std::uint64_t webtransport_streams = 0;   ///< Rejected: of an unknown session, or too many or too early for theirs.
+    std::uint64_t webtransport_datagrams = 0; ///< Dropped, for the same reasons.
 };
 
 /// Destroying it ends its sessions silently. Operations of one that was moved from complete with errc::closed.
@@ -156,12 +172,22 @@ private:
     }
 
 public:
-    /// Listens on HOST:PORT, a numeric address or none (any); port 0 takes a free one. Call it for each address.
-    [[nodiscard]] error_code listen(std::string_view where);
+    /// Listens on HOST:PORT, a numeric address or none (any); port 0 takes a free one. Call it for each address. Why it
+    /// fails is logged. With another port than 0, clients of an earlier server there with the same certificate are
+    /// reset at once (stateless resets), where endpoint_options::reset_key has no other key.
+    [[nodiscard]] error_code listen(std::string_view where, const listen_options& = {});
     /// The addresses: "127.0.0.1:4443".
     [[nodiscard]] std::vector<std::string> addresses() const;
     /// SHA-256 of the certificate, in hex; "" before listen().
     [[nodiscard]] std::string fingerprint() const;
+    /// For clients that pin: that one, then its predecessor's while that is valid.
+    [[nodiscard]] std::vector<std::string> fingerprints() const;
+    [[nodiscard]] validity certificate_validity() const;
+    /// Reads the certificate's files again, or generates another, now. It is also renewed in time by itself; both are
+    /// logged, and connections stay. If that fails, the old one stays.
+    void reload_certificate();
+    /// After std::bad_alloc has left the executor's run(): restores waits that were lost. It may throw it again.
+    void resume();
     [[nodiscard]] std::size_t sessions() const noexcept;
     [[nodiscard]] server_stats stats() const;
 
@@ -172,7 +198,8 @@ public:
             [where = std::move(where)](const auto& state, auto handler) { serve(state, where, std::move(handler)); });
     }
     /// void(error_code): refuses new connections, asks the peers to reconnect, to `uri` or the same address, and waits
-    /// until they have left; closes the others after `grace` with goaway_timeout. Ends within `grace` and a second.
+    /// until they have left; closes the others after `grace` with goaway_timeout. Ends within `grace` and
+    /// server_options::farewell. After close() it completes when that is done.
     template <class Token = boost::asio::deferred_t>
     auto async_shutdown(duration grace, std::string uri, Token&& token = {}) {
         return detail::initiate<>(

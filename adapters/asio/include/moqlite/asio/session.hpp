@@ -121,6 +121,8 @@ public:
     [[nodiscard]] bool is_open() const noexcept;
     /// nullopt: it is open, or empty.
     [[nodiscard]] std::optional<session_end> ended() const;
+    /// Its name in notices and in the log, from 1; another one after a reconnection. 0: it is empty, or not connected.
+    [[nodiscard]] std::uint64_t number() const noexcept;
     [[nodiscard]] session_stats stats() const;
     /// "moq-lite-06".
     [[nodiscard]] const std::string& protocol() const noexcept;
