@@ -75,9 +75,4 @@ std::optional<std::vector<listener>> resolve_listeners(
     return all;
 }
 
-bool is_on_loopback(std::string_view where) noexcept {
-    const auto host = where.substr(0, where.rfind(':'));
-    return host.empty() || host.starts_with("127.") || host == "0.0.0.0" || host == "[::1]" || host == "[::]";
-}
-
 } // namespace moqlite::programs

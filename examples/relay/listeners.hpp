@@ -5,13 +5,12 @@
 #include <moqlite/link/address.hpp>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace moqlite::programs {
 
 struct listener {
-    std::string where;         ///< HOST:PORT as asio::quic_server::listen() takes it; without HOST every address.
+    std::string where;         ///< HOST:PORT as asio::server::listen() takes it; without HOST every address.
     bool ipv6_only = false;    ///< A wildcard that leaves IPv4 to another listener of the same port.
     bool follows_port = false; ///< Port 0: use the free port of the listener before it.
 };
@@ -24,8 +23,5 @@ struct listener {
 /// nullopt: `why` names the one that cannot be resolved.
 [[nodiscard]] std::optional<std::vector<listener>> resolve_listeners(
     const std::vector<std::string>& listen, std::uint16_t default_port, std::string& why);
-
-/// True: localhost reaches a listener at `where`, a result of numeric_addresses(): a loopback address or a wildcard.
-[[nodiscard]] bool is_on_loopback(std::string_view where) noexcept;
 
 } // namespace moqlite::programs

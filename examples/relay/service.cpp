@@ -1,7 +1,12 @@
 #include "service.hpp"
 
+#include "client_options.hpp"
 #include "command_line.hpp"
 #include "exit_code.hpp"
+#include "listeners.hpp"
+#include "log.hpp"
+#include "notice_log.hpp"
+#include "qlog_files.hpp"
 #include "text.hpp"
 
 #include <algorithm>
@@ -24,22 +29,47 @@ constexpr const char* no_page = "The demo page was not built, or is not in --web
 constexpr auto memory_retry_delay = std::chrono::milliseconds{50}; ///< Between two attempts to recover.
 constexpr std::size_t trim_threshold = 64; ///< Ended connections after which memory is returned.
 
-asio::certificate_store store_for(const relay_program_options& o) {
-    if (o.tls_generate.empty()) return asio::certificate_store::reading(o.cert, o.key, o.protocols);
-    return asio::certificate_store::generating(o.tls_generate, o.protocols);
+constexpr auto farewell = std::chrono::seconds{4};            ///< For sessions to close at shutdown.
+constexpr std::size_t memory_beside_cache = 48 * 1024 * 1024; ///< Bytes for readers and arriving groups.
+
+asio::origin_options for_origin(const relay_program_options& o) {
+    asio::origin_options made;
+    made.bounds.cache = o.cache_bytes;
+    made.bounds.memory = o.cache_bytes + std::max<std::uint64_t>(memory_beside_cache, 4 * o.live_backlog);
+    made.bounds.live_backlog = o.live_backlog;
+    made.bounds.cache_age = to_duration(o.cache_age);
+    made.bounds.route_hops = static_cast<std::size_t>(o.max_hops);
+    made.log = adapter_log(log_style::service);
+    made.on_notice = [log = std::make_shared<notice_log>()](const asio::notice& n) { (*log)(n); };
+    return made;
+}
+
+asio::server_options for_server(const relay_program_options& o) {
+    asio::server_options made;
+    made.tls = o.tls_generate.empty() ? asio::server_identity::files(o.cert, o.key)
+                                      : asio::server_identity::generated(o.tls_generate);
+    made.protocols = o.protocols;
+    made.webtransport = std::erase(made.protocols, http3) != 0;
+    made.allow_origin = o.allow_origin;
+    made.hosts = o.hosts;
+    made.farewell = farewell;
+    auto& quic = made.transport.quic;
+    quic.idle_timeout = to_duration(o.idle_timeout);
+    quic.retry = o.retry;
+    quic.per_address = o.per_address;
+    quic.qlog = qlog_into(o.qlog);
+    return made;
 }
 
 } // namespace
 
 service::service(const relay_program_options& options)
-    : options_{options}, certificates_{store_for(options)}, shard_{io_.get_executor(), options, [this] {
-                                                                       if (stopped_) drain_timer_.cancel();
-                                                                   }} {}
+    : options_{options}, origin_{io_.get_executor(), for_origin(options)}, server_{origin_, for_server(options)} {}
 
 int service::run() {
     std::string why;
     if (!start(why)) {
-        spdlog::error("{}", why);
+        if (!why.empty()) spdlog::error("{}", why);
         return exit_failure;
     }
     watch_signals();
@@ -57,7 +87,7 @@ int service::run() {
 
 bool service::recover() {
     try {
-        shard_.resume();
+        server_.resume();
         if (web_) web_->resume();
         schedule_housekeeping();
         wait_for_signal();
@@ -68,18 +98,22 @@ bool service::recover() {
 }
 
 bool service::start(std::string& why) {
-    if (certificates_.load(wall_clock(), why) == asio::certificate_store::outcome::failed) return false;
-    check_dates();
     const auto listeners = resolve_listeners(options_.listen, 443, why);
     if (!listeners) return false;
-    for (const auto& each : *listeners)
-        if (!shard_.listen(each, certificates_.current(), [this] { return own_names(); }, why)) return false;
+    for (const auto& each : *listeners) {
+        auto where = each.where;
+        if (each.follows_port) { // All addresses of a name share a port.
+            const auto before = server_.addresses().back();
+            where.replace(where.rfind(':'), where.npos, before, before.rfind(':'), before.npos);
+        }
+        if (server_.listen(where, {.ipv6_only = each.ipv6_only})) return false; // It has said why.
+    }
     if (!options_.web.empty() && !open_web(why)) return false;
     spdlog::info("moqlite-relay " MOQLITE_VERSION ", {}", asio::library_versions());
     const auto protocols = CLI::detail::join(options_.protocols, ",");
-    for (const auto& address : shard_.addresses())
-        std::printf("listening %s protocols %s sha256 %s\n", to_string(address).c_str(), protocols.c_str(),
-            certificates_.current().fingerprint.c_str());
+    for (const auto& address : server_.addresses())
+        std::printf(
+            "listening %s protocols %s sha256 %s\n", address.c_str(), protocols.c_str(), server_.fingerprint().c_str());
     if (web_) std::printf("web %s\n", to_string(web_->local_address()).c_str());
     std::fflush(stdout);
     return true;
@@ -91,12 +125,6 @@ bool service::open_web(std::string& why) {
     o.warn = [](const std::string& line) { spdlog::warn("{}", line); };
     web_.emplace(io_.get_executor(), std::move(o), [this](std::string_view path) { return page(path); });
     return !addresses.empty() && web_->listen(addresses.front(), why);
-}
-
-std::vector<std::string> service::own_names() const {
-    auto names = certificates_.current().names;
-    names.insert(names.end(), options_.hosts.begin(), options_.hosts.end());
-    return names;
 }
 
 // Signals.
@@ -118,45 +146,32 @@ void service::wait_for_signal() {
 void service::on_signal(int signal) {
     wait_for_signal();
     if (signal == SIGUSR1) return log_statistics();
-    if (signal == SIGHUP) return reload_certificate();
-    if (stopped_) { // A second signal ends the drain; a third, or one without a drain, exits at once.
-        if (drain_timer_.cancel() == 0) std::_Exit(exit_by_signal(signal));
-        return;
-    }
-    stop(signal);
+    if (signal == SIGHUP) return server_.reload_certificate();
+    if (!stopped_) return stop(signal);
+    // A second signal ends the drain; a third, or one without a drain, exits at once.
+    if (!std::exchange(drains_, false)) std::_Exit(exit_by_signal(signal));
+    end_sessions();
 }
 
 void service::stop(int signal) {
     stopped_ = true;
     const auto* why = signal == SIGINT ? "SIGINT" : "SIGTERM";
-    if (options_.drain <= 0 || shard_.sessions() == 0) {
-        spdlog::info("{}: ending {} sessions", why, shard_.sessions());
-        return end_sessions(app_error::cancel);
-    }
-    spdlog::info("{}: asking {} sessions to leave within {} s", why, shard_.sessions(), options_.drain);
-    drain();
+    drains_ = options_.drain > 0 && server_.sessions() != 0;
+    if (drains_)
+        spdlog::info("{}: asking {} sessions to leave within {} s", why, server_.sessions(), options_.drain);
+    else
+        end_sessions();
+    server_.async_shutdown(to_duration(options_.drain), options_.drain_uri, [this](const auto&) { io_.stop(); });
 }
 
-/// New connections are refused; existing ones get GOAWAY and may finish.
-void service::drain() {
-    shard_.drain();
-    drain_timer_.expires_after(std::chrono::duration_cast<std::chrono::nanoseconds>(to_duration(options_.drain)));
-    drain_timer_.async_wait([this](const boost::system::error_code& cancelled) {
-        spdlog::info("ending {} sessions", shard_.sessions());
-        end_sessions(cancelled ? app_error::cancel : app_error::goaway_timeout);
-    });
-}
-
-void service::end_sessions(app_error code) {
-    shard_.end_sessions(code, [this] { io_.stop(); });
+void service::end_sessions() {
+    spdlog::info("ending {} sessions", server_.sessions());
+    server_.close(app_error::cancel, "the relay is shutting down");
 }
 
 void service::housekeeping() {
     schedule_housekeeping(); // First: the rest may throw std::bad_alloc.
-    std::string why;
-    certificate_changed(certificates_.refresh(wall_clock(), why), why);
-    check_dates();
-    const auto here = shard_.connections();
+    const auto here = server_.stats().connections;
     peak_connections_ = std::max(peak_connections_, here);
     const bool leaving = here < last_connections_; // Wait until no more are leaving, so as to trim once.
     last_connections_ = here;
@@ -174,10 +189,10 @@ void service::schedule_housekeeping() {
 }
 
 void service::log_statistics() {
-    shard_.trim();
+    origin_.trim();
     ::malloc_trim(0);
-    const auto s = shard_.stats();
-    const auto& w = shard_.http3_stats();
+    const auto s = origin_.stats();
+    const auto w = server_.stats();
     spdlog::info(
         "{} sessions, {} broadcasts, {} tracks, {} readers; {} cached, {} in use; {} groups not delivered, {} of "
         "them too old; {} "
@@ -185,8 +200,8 @@ void service::log_statistics() {
         "streams, {} datagrams, {} connections",
         s.sessions, s.broadcasts, s.tracks, s.readers, size_text(static_cast<double>(s.cached_bytes)),
         size_text(static_cast<double>(s.memory)), s.groups_lost, s.groups_too_old, s.requests_refused,
-        s.requests_overdue, w.sessions, w.refused_requests, w.rejected_streams, w.dropped_datagrams,
-        w.failed_connections);
+        s.requests_overdue, w.webtransport_sessions, w.http_refused, w.webtransport_streams, w.webtransport_datagrams,
+        w.http_violations);
 }
 
 } // namespace moqlite::programs

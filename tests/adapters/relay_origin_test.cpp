@@ -81,7 +81,7 @@ TEST_CASE("a page is accepted under a name of the relay, not under its own that 
     CHECK(relay.ask("http://192.0.2.1:8080", "192.0.2.1").empty());
     CHECK(relay.ask("https://evil.example", "evil.example") == refused); // Its name resolves to the relay.
     CHECK(relay.says_once("evil.example:"));
-    CHECK(relay.says_once("is not a name of this relay (--host)"));
+    CHECK(relay.says_once("is not a name of this server"));
     CHECK(relay.ask("http://evil.example:8080", "relay.example") == refused);
     CHECK(relay.ask("http://relay.example", "evil.example") == refused);
     CHECK(relay.ask("null", "relay.example") == refused);

@@ -126,9 +126,9 @@ start_watch looks film --reconnect 2
 for n in stays old looks; do until_true 10 has_said $n 'connected to' || fail "$n is not connected"; done
 kill -TERM "${pid_of[relay]}"
 finished stays 1 5
-said stays 'closed by the peer with goaway_timeout \(0x10\): the relay is shutting down'
+said stays 'closed by the peer with goaway_timeout \(0x10\): the server is shutting down'
 finished old 1 5
-said old 'closed by the peer with cancel \(0\): the relay is shutting down'
+said old 'closed by the peer with cancel \(0\): the server is shutting down'
 finished relay 0 6
 finished looks 1 10
 said looks 'cannot reconnect within 2 s: '

@@ -1,5 +1,5 @@
-// The relay's notices: admissions are answered, the others are logged.
-#include "shard.hpp"
+#include "notice_log.hpp"
+
 #include "text.hpp"
 
 #include <moqlite/asio/clock.hpp>
@@ -15,32 +15,25 @@ constexpr unsigned announcements_per_interval = 32;    ///< Lines per session in
 
 } // namespace
 
-void shard::handle_notices() {
-    while (const auto notice = relay_.poll_notice()) std::visit([this](const auto& what) { on(what); }, *notice);
+void notice_log::on(const asio::session_opened& e) {
+    const auto* how = e.is_webtransport ? " by WebTransport" : "";
+    spdlog::info("#{} connected from {}, {}{}", e.session, e.remote, e.protocol, how);
 }
 
-void shard::on(const admission_wanted& e) {
-    const auto root = path::normalise(std::string_view{e.path}.substr(0, e.path.find('?')));
-    if (root.size() > limits{}.name || path::segments(root) > limits{}.path_segments)
-        return static_cast<void>(relay_.refuse(e.session, app_error::bounds_exceeded));
-    if (const auto admitted = relay_.admit(e.session, {.root = root}); !admitted)
-        return static_cast<void>(relay_.refuse(e.session, wire_code(admitted.error())));
-    spdlog::info("#{} admitted to /{}", e.session, printable(root));
+void notice_log::on(const asio::session_admitted& e) {
+    spdlog::info("#{} admitted to /{}", e.session, printable(e.root));
 }
 
-void shard::on(const session_ended& e) {
+void notice_log::on(const session_ended& e) {
     auto how = e.how;
     how.reason = e.reason;
-    const auto broken = broken_rules_.extract(e.session); // The session's last notice.
-    if (broken && broken.mapped().count != 0)
-        spdlog::warn("#{} violated the protocol {} more times", e.session, broken.mapped().count);
-    lost_groups_.erase(e.session);
-    refused_requests_.erase(e.session);
-    announcements_.erase(e.session);
+    const auto its = sessions_.extract(e.session); // This is its last notice.
+    if (its && its.mapped().broken_rules.count != 0)
+        spdlog::warn("#{} violated the protocol {} more times", e.session, its.mapped().broken_rules.count);
     spdlog::info("#{} ended: {}", e.session, to_text(how));
 }
 
-bool shard::tally::add(time_point now, unsigned burst) {
+bool notice_log::tally::add(time_point now, unsigned burst) {
     ++count;
     if (since == time_point{} || now - since >= log_interval) {
         since = now;
@@ -49,42 +42,42 @@ bool shard::tally::add(time_point now, unsigned burst) {
     return lines++ < burst;
 }
 
-void shard::on(const peer_misbehaved& e) {
-    auto& broken = broken_rules_[e.session];
+void notice_log::on(const peer_misbehaved& e) {
+    auto& broken = sessions_[e.session].broken_rules;
     if (!broken.add(asio::now())) return;
     const auto n = std::exchange(broken.count, 0);
     const auto more = n > 1 ? fmt::format(", and {} times before that", n - 1) : std::string{};
     spdlog::warn("#{} violated the protocol on stream {}: {}{}", e.session, number(e.stream), to_string(e.why), more);
 }
 
-void shard::on(const peer_leaving& e) {
+void notice_log::on(const peer_leaving& e) {
     const auto where = e.uri.empty() ? std::string{} : ", to " + std::string{printable(e.uri)};
     spdlog::info("#{} asks us to reconnect (GOAWAY){}", e.session, where);
 }
 
-void shard::on(const broadcast_changed& e) {
-    auto& logged = announcements_[e.session];
+void notice_log::on(const broadcast_changed& e) {
+    auto& logged = sessions_[e.session].announcements;
     if (!logged.add(asio::now(), announcements_per_interval)) return;
     const auto n = std::exchange(logged.count, 0);
     const auto more = n > 1 ? fmt::format(", after {} changes that were not logged", n - 1) : std::string{};
     spdlog::info("#{} {} {}{}", e.session, e.available ? "announces" : "no longer announces", printable(e.path), more);
 }
 
-void shard::on(const reader_lost_group& e) {
-    auto& lost = lost_groups_[e.session];
+void notice_log::on(const reader_lost_group& e) {
+    auto& lost = sessions_[e.session].lost_groups;
     if (!lost.add(asio::now())) return;
     spdlog::warn("#{} missed {} groups, the last one {} of {} {}: {}", e.session, std::exchange(lost.count, 0),
         number(e.sequence), printable(e.broadcast), printable(e.track), to_text(e.code));
 }
 
-void shard::on(const request_refused& e) {
-    auto& refused = refused_requests_[e.session];
+void notice_log::on(const request_refused& e) {
+    auto& refused = sessions_[e.session].refused_requests;
     if (!refused.add(asio::now())) return;
     spdlog::warn("#{} was refused {} requests, the last one for {} {}: more than its share of the requests to #{}",
         e.session, std::exchange(refused.count, 0), printable(e.broadcast), printable(e.track), e.publisher);
 }
 
-void shard::on(const group_outgrew_cache& e) {
+void notice_log::on(const group_outgrew_cache& e) {
     spdlog::warn(
         "{} {} of #{} cannot be joined until its next group: group {} has grown to {}, more than the cache holds",
         printable(e.broadcast), printable(e.track), e.publisher, number(e.sequence),
