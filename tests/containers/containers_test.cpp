@@ -8,8 +8,10 @@
 #include <moqlite/containers/id_table.hpp>
 #include <moqlite/containers/indexed_heap.hpp>
 #include <moqlite/containers/list.hpp>
+#include <moqlite/containers/node_map.hpp>
 #include <moqlite/containers/object_pool.hpp>
 #include <moqlite/containers/ring.hpp>
+#include <string>
 #include <vector>
 
 namespace moqlite::test::containers_test {
@@ -188,6 +190,22 @@ TEST_CASE("an object_pool destroys each object once, and reuses memory", "[conta
         CHECK(alive == 1);
     }
     CHECK(alive == 0);
+}
+
+TEST_CASE("a node_map takes the memory of its elements from those that were erased", "[containers]") {
+    spare_memory memory;
+    node_map<int, std::string> a{memory}, b{memory};
+    const auto* const first = &a.try_emplace(1, "one").first->second;
+    const auto* const second = &a.try_emplace(2, "two").first->second;
+    a.erase(1);
+    a.erase(2);
+    CHECK(&b.try_emplace(3, "three").first->second == second);
+    CHECK(&a.try_emplace(4, "four").first->second == first);
+    for (int n = 0; n != 100; ++n) a[n] = std::to_string(n); // More than is kept.
+    a.clear();
+    for (int n = 0; n != 100; ++n) a[n] = std::to_string(n);
+    CHECK(a.at(99) == "99");
+    CHECK(b.at(3) == "three");
 }
 
 } // namespace moqlite::test::containers_test

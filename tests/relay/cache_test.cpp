@@ -53,7 +53,7 @@ struct shelf {
     limits bounds;
     slab_pool pool;
     relaying::cache kept;
-    track_log a, b;
+    track_log a{kept.memory_of_entries()}, b{kept.memory_of_entries()};
     std::uint64_t publisher = 1;                                  ///< Of the next group.
     std::vector<std::pair<std::uint64_t, std::uint64_t>> stopped; ///< Publisher and group.
 };
@@ -284,7 +284,7 @@ TEST_CASE("a cache with age 0 terminates", "[relay][cache][regression]") {
     s.bounds.cache_age = 0s;
     relaying::cache brief{s.pool, s.bounds};
     auto g = group::make(s.pool, group_sequence{0}, version::lite_05);
-    track_log log;
+    track_log log{brief.memory_of_entries()};
     brief.add(log, g, {}, t0);
     brief.enforce(t0, [](relaying::source) {});
     CHECK(brief.deadline() > t0);

@@ -3,7 +3,7 @@
 
 #include <cstddef>
 #include <moqlite/containers/list.hpp>
-#include <moqlite/core/poison.hpp>
+#include <moqlite/containers/spare_memory.hpp>
 #include <new>
 #include <utility>
 
@@ -15,24 +15,18 @@ struct owned_tag;
 template <class T>
 class object_pool {
 public:
-    object_pool() = default;
+    /// Keeps the memory of `kept` objects.
+    explicit object_pool(std::size_t kept = 32) noexcept : memory_(kept) {}
     object_pool(const object_pool&) = delete;
     object_pool& operator=(const object_pool&) = delete;
     ~object_pool() {
         while (T* item = live_.pop_front()) delete item;
-        while (spare_ != nullptr) ::operator delete(take_spare());
     }
     /// After this the next make() does not allocate, unless the constructor does.
-    void make_room() {
-        if (spare_ != nullptr) return;
-        spare_ = new (::operator new(sizeof(T))) spare{nullptr};
-        poison(spare_ + 1, sizeof(T) - sizeof(spare));
-        ++spares_;
-    }
+    void make_room() { memory_.make_room(sizeof(T)); }
     template <class... Args>
     T& make(Args&&... args) {
-        void* memory = spare_ != nullptr ? take_spare() : ::operator new(sizeof(T));
-        T* item = new (memory) T(std::forward<Args>(args)...);
+        T* item = new (memory_.take(sizeof(T))) T(std::forward<Args>(args)...);
         live_.push_back(*item);
         ++size_;
         return *item;
@@ -40,10 +34,7 @@ public:
     void destroy(T& item) noexcept {
         item.~T();
         --size_;
-        if (spares_ == spares_max) return ::operator delete(static_cast<void*>(&item));
-        spare_ = new (&item) spare{spare_};
-        poison(spare_ + 1, sizeof(T) - sizeof(spare));
-        ++spares_;
+        memory_.give_back(&item, sizeof(T));
     }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] T* first() noexcept { return live_.empty() ? nullptr : &live_.front(); }
@@ -53,19 +44,8 @@ public:
     }
 
 private:
-    struct spare {
-        spare* next;
-    };
-    static_assert(sizeof(T) >= sizeof(spare));
-    static constexpr std::size_t spares_max = 32;
-    void* take_spare() noexcept {
-        --spares_;
-        unpoison(spare_ + 1, sizeof(T) - sizeof(spare));
-        return std::exchange(spare_, spare_->next);
-    }
     list<T, owned_tag> live_;
-    spare* spare_ = nullptr;
-    std::size_t spares_ = 0;
+    spare_memory memory_;
     std::size_t size_ = 0;
 };
 

@@ -34,6 +34,11 @@ public:
         assert(!empty());
         return items_[first_];
     }
+    /// Calls f(const T&) on each, first the front.
+    template <class F>
+    void for_each(F&& f) const {
+        for (std::size_t i = 0; i != size_; ++i) f(items_[(first_ + i) & (items_.size() - 1)]);
+    }
     void clear() noexcept { first_ = size_ = 0; }
     /// After this the next `n` pushes do not allocate.
     void make_room(std::size_t n) {

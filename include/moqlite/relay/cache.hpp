@@ -5,10 +5,11 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <moqlite/containers/indexed_heap.hpp>
 #include <moqlite/containers/list.hpp>
+#include <moqlite/containers/node_map.hpp>
+#include <moqlite/containers/ring.hpp>
 #include <moqlite/core/limits.hpp>
 #include <moqlite/session/group.hpp>
 #include <moqlite/session/slab.hpp>
@@ -54,6 +55,8 @@ struct log_entry : moqlite::detail::list_hook<aged_tag>, moqlite::detail::list_h
 /// The cached groups of one track, by sequence.
 class track_log {
 public:
+    /// Takes the memory of its entries, not that of their groups, from `memory`.
+    explicit track_log(moqlite::detail::spare_memory& memory) : entries_{memory} {}
     [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
     [[nodiscard]] log_entry* find(group_sequence s) noexcept {
         const auto found = entries_.find(s);
@@ -93,17 +96,20 @@ public:
 
 private:
     friend class cache;
-    std::map<group_sequence, log_entry> entries_;
+    moqlite::detail::node_map<group_sequence, log_entry> entries_;
 };
 
 /// Bounds all logs together. Call forget() before destroying a log.
 class cache {
 public:
-    cache(slab_pool& pool, const limits& bounds) noexcept : pool_(pool), bounds_(bounds) {
+    cache(slab_pool& pool, const limits& bounds) noexcept
+        : pool_(pool), bounds_(bounds), memory_of_entries_(bounds.live_groups) {
         // A minimum age prevents spinning: a spared group counts as new again.
         bounds_.cache_age = std::max<duration>(bounds.cache_age, std::chrono::milliseconds{1});
     }
 
+    /// Of the entries of all logs.
+    [[nodiscard]] moqlite::detail::spare_memory& memory_of_entries() noexcept { return memory_of_entries_; }
     /// Precondition: the log has no group of this sequence.
     log_entry& add(track_log& log, group_ref g, source from, time_point now) {
         const auto sequence = g->sequence();
@@ -139,7 +145,7 @@ public:
     /// Tracks a group that is read but not cached, so that its readers can be evicted near the memory limit.
     void track_uncached(group_ref g) {
         forget_released();
-        lingering_.push_back(std::move(g));
+        lingering_.push(std::move(g));
     }
     /// Drops all groups of a log.
     void forget(track_log& log) {
@@ -240,7 +246,7 @@ private:
         auto& log = *e.log;
         const bool newest = is_newest(e);
         make_room();
-        if (e.group->has_readers()) lingering_.push_back(e.group);
+        if (e.group->has_readers()) lingering_.push(e.group);
         unqueue(e);
         const auto sequence = e.group->sequence();
         if (!log.floor || *log.floor <= sequence) log.floor = next(sequence);
@@ -252,9 +258,8 @@ private:
     }
     void forget_released() {
         for (std::size_t i = std::min(lingering_.size(), checks_per_call); i != 0; --i) {
-            auto g = std::move(lingering_.front());
-            lingering_.pop_front();
-            if (g->has_readers()) lingering_.push_back(std::move(g));
+            auto g = lingering_.pop();
+            if (g->has_readers()) lingering_.push(std::move(g));
         }
     }
 
@@ -288,7 +293,7 @@ private:
         shortage s{used, high - bounds_.memory / 32};
         auto all = all_unfinished();
         std::size_t held = 0;
-        for (const auto& g : lingering_) held += footprint(*g);
+        lingering_.for_each([&](const group_ref& g) { held += footprint(*g); });
         if (all.empty() || held >= all.front().bytes) evict_lingering(s);
         for (std::size_t i = 0; i != all.size() && s; ++i) {
             const auto share = i + 1 != all.size() ? all[i + 1].bytes : 0;
@@ -324,9 +329,10 @@ private:
         void freed(std::size_t n) noexcept { left -= std::min(left, n); }
     };
     void evict_lingering(shortage& s) {
-        for (; s && !lingering_.empty(); lingering_.pop_front()) {
-            s.freed(footprint(*lingering_.front()));
-            lingering_.front()->evict_readers(app_error::evicted);
+        while (s && !lingering_.empty()) {
+            const auto g = lingering_.pop();
+            s.freed(footprint(*g));
+            g->evict_readers(app_error::evicted);
         }
     }
     /// Reduces one publisher's groups: first their heads, then the readers that are far behind, then, while it has more
@@ -377,15 +383,16 @@ private:
     static constexpr std::size_t group_bytes_min = 512; ///< Counted per group at least: an empty one has no slab.
     slab_pool& pool_;
     limits bounds_;
+    moqlite::detail::spare_memory memory_of_entries_;
     std::size_t bytes_ = 0;   ///< Bytes of complete groups.
     std::size_t count_ = 0;   ///< Number of complete groups.
     std::uint64_t added_ = 0; ///< Number of entries ever added.
     moqlite::detail::list<memory_watch, moqlite::detail::resized_tag> resized_;
     entries arriving_;
-    by_age aged_;                     ///< Complete groups that are not the newest of their tracks.
-    entries newest_;                  ///< Complete groups that are the newest of their tracks, longest kept first.
-    by_size largest_;                 ///< The same, by size.
-    std::deque<group_ref> lingering_; ///< Not cached, but held by readers.
+    by_age aged_;     ///< Complete groups that are not the newest of their tracks.
+    entries newest_;  ///< Complete groups that are the newest of their tracks, longest kept first.
+    by_size largest_; ///< The same, by size.
+    moqlite::detail::ring<group_ref> lingering_; ///< Not cached, but held by readers.
 };
 
 } // namespace moqlite::relaying

@@ -5,6 +5,7 @@
 #include <map>
 #include <moqlite/session/event.hpp>
 #include <optional>
+#include <utility>
 
 namespace moqlite::relaying {
 
@@ -12,11 +13,17 @@ namespace moqlite::relaying {
 template <class T>
 class counted {
 public:
-    void add(const T& value) { ++counts_[value]; }
+    void add(const T& value) {
+        if (const auto found = counts_.find(value); found != counts_.end()) return static_cast<void>(++found->second);
+        if (!spare_) return static_cast<void>(counts_.emplace(value, 1));
+        spare_.key() = value;
+        spare_.mapped() = 1;
+        counts_.insert(std::move(spare_));
+    }
     /// Precondition: the value is present.
     void remove(const T& value) noexcept {
         const auto found = counts_.find(value);
-        if (--found->second == 0) counts_.erase(found);
+        if (--found->second == 0) spare_ = counts_.extract(found);
     }
     /// Adds a value, and removes it again unless keep() is called.
     class addition {
@@ -41,6 +48,7 @@ public:
 
 private:
     std::map<T, std::size_t> counts_;
+    typename std::map<T, std::size_t>::node_type spare_; ///< Of the last value that went: readers often replace theirs.
 };
 
 /// A live reader accepts loss when it is too slow. A complete reader that does not know its start yet has no Group End

@@ -114,7 +114,8 @@ struct track : upstream_request,
                moqlite::detail::list_hook<moqlite::detail::owned_tag>,
                moqlite::detail::list_hook<route_tag>,
                moqlite::detail::list_hook<ended_tag> {
-    track() noexcept : upstream_request(request_kind::subscribe) {}
+    explicit track(moqlite::detail::spare_memory& memory_of_entries)
+        : upstream_request(request_kind::subscribe), log(memory_of_entries) {}
     std::string broadcast;
     std::string name;
     std::string announced;        ///< The announced path that covers it: the broadcast's, or one above it.

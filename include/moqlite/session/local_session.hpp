@@ -53,7 +53,8 @@ public:
           key_(options.key),
           hears_private_(options.hears_private),
           passes_on_(options.passes_on),
-          ready_(options.ready, options.key) {
+          ready_(options.ready, options.key),
+          arriving_(options.bounds.live_groups) {
         wake_.entry = &ready_;
     }
     local_session(const local_session&) = delete;

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <map>
+#include <moqlite/containers/node_map.hpp>
 #include <moqlite/core/result.hpp>
 #include <moqlite/session/detail/losses.hpp>
 #include <moqlite/session/event.hpp>
@@ -181,6 +181,7 @@ private:
         bool is_shared;          ///< The publisher, in this process, writes the log.
         bool complete = false;
     };
+    using groups = detail::node_map<group_sequence, arriving>;
 
     [[nodiscard]] bool is_ours(subscribe_id id) const noexcept { return subscription_ && *subscription_ == id; }
     [[nodiscard]] bool capped() const noexcept { return cap_.has_value(); }
@@ -386,14 +387,14 @@ private:
     void cut_groups(app_error code);
     void cut_off(app_error code);
     void resubscribe();
-    void suspend(typename std::map<group_sequence, arriving>::iterator at);
+    void suspend(typename groups::iterator at);
     void pass_awaited();
     void note_origin(std::span<const hop_id> hops);
 
     // Gaps and losses.
 
     /// Gives up a group: its unread rest is lost.
-    void drop(typename std::map<group_sequence, arriving>::iterator at, app_error code) {
+    void drop(typename groups::iterator at, app_error code) {
         auto& g = at->second;
         if (!g.complete) static_cast<void>(session_.stop(g.id, code));
         held_ -= g.held;
@@ -463,7 +464,8 @@ private:
     std::optional<group_sequence> last_complete_;
     std::optional<track_position> stopped_at_; ///< The first loss since the last consume().
     std::optional<track_position> resume_;     ///< What is read already of the group at which we began.
-    std::map<group_sequence, arriving> groups_;
+    detail::spare_memory memory_of_groups_{read_ahead::groups_max / 4}; ///< As many as are asked for at once.
+    groups groups_{memory_of_groups_};
     std::optional<group_sequence> requested_start_; ///< The start of the last SUBSCRIBE.
     detail::losses losses_;
     std::uint64_t groups_read_ = 0;

@@ -6,6 +6,7 @@
 #include <iterator>
 #include <map>
 #include <memory>
+#include <moqlite/containers/node_map.hpp>
 #include <moqlite/core/limits.hpp>
 #include <moqlite/core/result.hpp>
 #include <moqlite/core/time.hpp>
@@ -13,10 +14,10 @@
 #include <moqlite/session/group.hpp>
 #include <moqlite/session/writing.hpp>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 namespace moqlite {
 
@@ -45,7 +46,8 @@ public:
           pool_(memory),
           options_(options),
           format_(on.features().frames),
-          passes_on_(on.features().passes_on) {}
+          passes_on_(on.features().passes_on),
+          memory_of_held_(options.groups_max) {}
 
     /// Handles an event; false: it does not concern this track.
     bool handle(const event& e) {
@@ -104,7 +106,7 @@ private:
     struct subscriber {
         std::optional<group_sequence> up_to;
         group_sequence next{};
-        std::set<group_sequence> in_flight;
+        std::vector<group_sequence> in_flight; ///< In order.
         bool finished = false;
     };
     struct held_group {
@@ -154,7 +156,8 @@ private:
     frame_format format_;    ///< Of the first session, in which all groups are held.
     bool passes_on_ = false; ///< What the session calls delivered is not received by a subscriber yet.
     std::map<request_id, subscriber> subscribers_;
-    std::map<group_sequence, held_group> held_; ///< Groups that are pinned or in flight.
+    detail::spare_memory memory_of_held_;
+    detail::node_map<group_sequence, held_group> held_{memory_of_held_}; ///< Groups that are pinned or in flight.
     group_ref current_;
     std::uint64_t frames_in_group_ = 0;
     group_sequence next_{};      ///< Sequence of the group after the current one.
@@ -247,7 +250,11 @@ bool track_writer<Session>::on(const request_ended& e) {
 template <class Session>
 bool track_writer<Session>::settle(request_id request, group_sequence sequence, bool delivered) {
     const auto found = subscribers_.find(request);
-    if (found == subscribers_.end() || found->second.in_flight.erase(sequence) == 0) return false;
+    if (found == subscribers_.end()) return false;
+    auto& in_flight = found->second.in_flight;
+    const auto here = std::lower_bound(in_flight.begin(), in_flight.end(), sequence);
+    if (here == in_flight.end() || *here != sequence) return false;
+    in_flight.erase(here);
     auto& g = held_.at(sequence);
     --g.served;
     if (delivered && passes_on_) return g.passed_on = true; // Still needed: begin_group() looks.
@@ -365,7 +372,7 @@ void track_writer<Session>::feed(request_id request, subscriber& s) {
         if (s.up_to && sequence > *s.up_to) return;
         if (!g.pin || !session_->serve(request, g.pin.get())) continue;
         ++g.served;
-        s.in_flight.insert(sequence);
+        s.in_flight.push_back(sequence);
         report_gap(request, s, sequence);
         s.next = next(sequence);
     }

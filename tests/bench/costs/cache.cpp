@@ -30,8 +30,9 @@ void loud_beside_quiet(std::size_t n) {
         now += 1ms;
         kept.enforce(now, [](relaying::source) {});
     };
-    for (std::size_t i = 0; i != n; ++i) add(*quiet.emplace_back(std::make_unique<relaying::track_log>()), 0);
-    relaying::track_log loud;
+    for (std::size_t i = 0; i != n; ++i)
+        add(*quiet.emplace_back(std::make_unique<relaying::track_log>(kept.memory_of_entries())), 0);
+    relaying::track_log loud{kept.memory_of_entries()};
     std::uint64_t next = 0;
     for (int i = 0; i != 500; ++i) add(loud, next++);
     {

@@ -65,7 +65,7 @@ inline relaying::track* relay::open(
     const track_ref& which, peer& source, std::uint64_t asker, const subscribe_options& options, errc& why) {
     if (!may_ask(source, asker, relaying::request_kind::subscribe, which))
         return why = errc::too_many_requests, nullptr;
-    auto& t = tracks_.make();
+    auto& t = tracks_.make(cache_.memory_of_entries());
     t.broadcast = which.broadcast;
     t.name = which.track;
     const auto* e = table_.covering(t.broadcast);

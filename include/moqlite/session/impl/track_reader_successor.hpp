@@ -151,7 +151,7 @@ void track_reader<Session>::resubscribe() {
 
 /// Lets go of a group that will come again.
 template <class Session>
-void track_reader<Session>::suspend(typename std::map<group_sequence, arriving>::iterator at) {
+void track_reader<Session>::suspend(typename groups::iterator at) {
     if (!at->second.complete) static_cast<void>(session_.stop(at->second.id, app_error::cancel));
     if (!stopped_at_ && next_ == at->first) stopped_at_ = position();
     held_ -= at->second.held;
