@@ -100,7 +100,7 @@ bool loop::one_turn(time_point t) {
 
 void loop::post_turn() {
     if (posted_) return;
-    net::post(executor_, [self = shared_from_this()] {
+    post_operation(executor_, [self = shared_from_this()] {
         self->posted_ = false;
         self->turn();
     });
@@ -110,11 +110,11 @@ void loop::post_turn() {
 // One wait at a time; other turns read, too, and may leave nothing.
 void loop::wait_readable() {
     if (reading_ || posted_ || stopped_) return;
-    waiter_.async_wait(
-        net::posix::descriptor_base::wait_read, [self = shared_from_this()](const boost::system::error_code& error) {
+    waiter_.async_wait(net::posix::descriptor_base::wait_read,
+        in_kept_memory([self = shared_from_this()](const boost::system::error_code& error) {
             self->reading_ = false;
             if (!error) self->turn();
-        });
+        }));
     reading_ = true;
 }
 
@@ -138,11 +138,11 @@ void loop::wait_deadline(time_point t) {
     timer_at_ = *next;
     timer_set_ = false; // The previous wait is cancelled, and the next call may throw.
     timer_.expires_at(to_steady(*next));
-    timer_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
+    timer_.async_wait(in_kept_memory([self = shared_from_this()](const boost::system::error_code& error) {
         if (error) return; // Rescheduled or stopped.
         self->timer_set_ = false;
         self->turn();
-    });
+    }));
     timer_set_ = true;
 }
 

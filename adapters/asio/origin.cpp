@@ -100,7 +100,7 @@ origin_state::~origin_state() = default;
 
 void origin_state::wake() {
     if (in_turn_ || posted_) return;
-    boost::asio::post(on_, [weak = weak_from_this()] {
+    post_operation(on_, [weak = weak_from_this()] {
         const auto self = weak.lock();
         if (!self) return;
         self->posted_ = false;
@@ -152,12 +152,12 @@ void origin_state::set_timer() {
     timer_.cancel();
     if (!at) return;
     timer_.expires_at(to_steady(*at));
-    timer_.async_wait([weak = weak_from_this()](const error_code& error) {
+    timer_.async_wait(in_kept_memory([weak = weak_from_this()](const error_code& error) {
         const auto here = weak.lock();
         if (error || !here) return;
         here->timer_at_.reset();
         here->turn(asio::now());
-    });
+    }));
     timer_at_ = at; // Last: async_wait() may throw.
 }
 

@@ -143,8 +143,13 @@ track_reader_options core_options(const subscribe_request& how, const limits& bo
 class reader_state::track_group final : public group_source, public std::enable_shared_from_this<track_group> {
 public:
     track_group(std::shared_ptr<reader_state> of, group_sequence sequence)
-        : group_source(sequence), of_(std::move(of)) {}
-    ~track_group() override { leave(); }
+        : group_source(sequence), of_(std::move(of)) {
+        joined = std::move(of_->joined_);
+    }
+    ~track_group() override {
+        leave();
+        if (can_join_again()) of_->joined_ = std::move(joined);
+    }
 
     [[nodiscard]] const boost::asio::any_io_executor& executor() const noexcept override { return of_->executor(); }
     void next_frame(completion<std::optional<frame>> done) override {
@@ -287,7 +292,7 @@ void reader_state::check_group() {
     if (!grouping_) return;
     if (const auto next = core_.next_group()) {
         reading_ = next;
-        auto group = std::make_shared<track_group>(shared_from_this(), *next);
+        auto group = std::allocate_shared<track_group>(operation_allocator<track_group>{}, shared_from_this(), *next);
         current_ = group;
         auto done = std::move(grouping_);
         return done({}, group_reader{std::move(group)});

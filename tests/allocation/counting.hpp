@@ -1,14 +1,16 @@
-// Counts allocations while a counter is alive: operator new and malloc.
+// Counts allocations while a counter is alive: operator new, malloc, and what Asio uses.
 #pragma once
 
 #include <cstddef>
 
 namespace moqlite::test {
 
-/// Allocations since the program began, while counting was on.
+/// Allocations of this thread so far, while counting was on.
 [[nodiscard]] std::size_t allocations() noexcept;
+/// Those among them by malloc, calloc and realloc: of libraries in C.
+[[nodiscard]] std::size_t allocations_in_c() noexcept;
 
-/// Counting is on during its lifetime.
+/// Counting is on in this thread during its lifetime.
 class counting {
 public:
     counting() noexcept;

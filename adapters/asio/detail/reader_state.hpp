@@ -28,12 +28,17 @@ public:
     [[nodiscard]] virtual std::optional<frame_part> ready_part() = 0;
     virtual void leave() noexcept = 0;
 
-    // The last frame, while it may be looked at: its slab, or its bytes if they were not contiguous.
+    // The last frame, while it may be looked at: its slab, or its bytes if they were not contiguous, whose memory is
+    // used again unless somebody keeps it, or it is large.
     group_pin pinned;
     std::shared_ptr<std::vector<std::byte>> joined;
+    [[nodiscard]] bool can_join_again() const noexcept {
+        return joined.use_count() == 1 && joined->capacity() <= joined_max;
+    }
     bool is_complete = false; ///< All of it has been read.
 
 private:
+    static constexpr std::size_t joined_max = 256 * 1024;
     group_sequence sequence_;
 };
 
@@ -41,12 +46,13 @@ private:
 template <class Piece, class Take, class Next>
 frame take_frame(Piece piece, group_ref log, const std::shared_ptr<group_source>& from, Take take, Next next) {
     const auto first = piece;
-    from->joined.reset();
+    if (!from->can_join_again()) from->joined.reset();
     from->pinned = group_pin{std::move(log)};
     take(piece.data.size());
     if (piece.data.size() == piece.size) return {first.object, first.time, first.data, from};
-    from->joined = std::make_shared<std::vector<std::byte>>();
+    if (!from->joined) from->joined = std::make_shared<std::vector<std::byte>>();
     auto& joined = *from->joined;
+    joined.clear();
     joined.reserve(as_size(first.size));
     joined.insert(joined.end(), piece.data.begin(), piece.data.end());
     while (joined.size() != first.size) {
@@ -150,8 +156,9 @@ private:
     std::uint64_t restarts_told_ = 0;
     completion<track_info> asking_;
     std::optional<query_id> query_;
-    std::weak_ptr<group_source> current_;  ///< The group that is being read.
-    std::shared_ptr<group_source> framer_; ///< The group whose next frame is awaited.
+    std::weak_ptr<group_source> current_;            ///< The group that is being read.
+    std::shared_ptr<group_source> framer_;           ///< The group whose next frame is awaited.
+    std::shared_ptr<std::vector<std::byte>> joined_; ///< Of a group that was left, for the next.
     std::optional<group_sequence> reading_;
     bool subscribed_ = false;
     bool left_ = false;

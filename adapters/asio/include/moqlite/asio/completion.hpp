@@ -4,6 +4,7 @@
 #include <boost/asio/any_completion_executor.hpp>
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/associated_allocator.hpp>
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
@@ -20,6 +21,7 @@
 #include <map>
 #include <memory>
 #include <moqlite/asio/error.hpp>
+#include <moqlite/asio/operation_memory.hpp>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -60,7 +62,11 @@ public:
         template <class Handler>
             requires(!std::is_same_v<Handler, handler>)
         handler(Handler h) : asks(!own_executor<Handler>::fits), on(own_executor<Handler>::get(h)) {
-            erased{std::move(h)}.swap(call);
+            using allocator = operation_allocator<void>;
+            if constexpr (std::is_same_v<boost::asio::associated_allocator_t<Handler, allocator>, allocator>)
+                erased{in_kept_memory(std::move(h))}.swap(call);
+            else
+                erased{std::move(h)}.swap(call);
         }
         bool asks;                       ///< Its executor is of a kind that `on` cannot hold.
         boost::asio::any_io_executor on; ///< Empty: where the operation completes.
@@ -111,8 +117,8 @@ public:
             }
         };
         const auto from = std::exchange(from_, {});
-        boost::asio::post(from, posted{std::exchange(handler_, nullptr), std::exchange(on_, {}), error,
-                                    std::tuple<Results...>{std::move(results)...}});
+        post_operation(from, posted{std::exchange(handler_, nullptr), std::exchange(on_, {}), error,
+                                 std::tuple<Results...>{std::move(results)...}});
     }
     /// Ends it without completing: its execution context is ending. Its handler, which may own anything, goes with
     /// `dropped`.
