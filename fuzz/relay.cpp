@@ -125,8 +125,8 @@ public:
             };
             drain(g);
             if (i == raw) continue;
-            g.program.emplace(role::client, v, session_options{.origin = hop_id{11 + i}, .ready = &ready_, .key = i},
-                finished_, exact, now_);
+            g.program.emplace(finished_, exact, role::client, v,
+                session_options{.origin = hop_id{11 + i}, .ready = &ready_, .key = i}, now_);
             g.here.hear = [this, &g](const fact& f) {
                 tell(**g.program, f, now_);
                 g.program->drain();

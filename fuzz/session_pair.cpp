@@ -71,13 +71,13 @@ private:
     struct side {
         side(stage& s, role r, version v)
             : wire(r),
-              program(r, v,
-                  {.bounds = small(),
+              program(s.finished_, true, r, v,
+                  session_options{.bounds = small(),
                       .origin = hop_id{r == role::client ? 11u : 22u},
                       .ready = &s.ready_,
                       .key = r == role::client ? 0u : 1u,
                       .reports_path = r == role::server},
-                  s.finished_, true, s.now_) {
+                  s.now_) {
             wire.hear = [this, &s](const fact& f) {
                 tell(*program, f, s.now_);
                 program.drain();

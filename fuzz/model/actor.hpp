@@ -1,4 +1,4 @@
-// A program that gives its session commands from the input, and checks all events.
+// A program that gives its session, or its end of a local one, commands from the input, and checks all events.
 #pragma once
 
 #include "input.hpp"
@@ -7,8 +7,10 @@
 
 #include <algorithm>
 #include <checker.hpp>
+#include <concepts>
 #include <map>
 #include <moqlite/session/frame_cursor.hpp>
+#include <moqlite/session/local_session.hpp>
 #include <moqlite/session/session.hpp>
 #include <optional>
 #include <set>
@@ -17,24 +19,36 @@
 
 namespace moqlite::fuzz {
 
-class actor {
+template <class Session>
+class actor_of {
 public:
-    /// `exact_times`: received timestamps equal the written ones.
-    actor(role side, version v, session_options o, finished_groups& finished, bool exact_times, time_point now)
-        : session_(side, v, std::move(o), now), finished_(finished), exact_times_(exact_times) {}
-    session* operator->() { return &session_; }
-    session& operator*() { return session_; }
+    /// `exact_times`: received timestamps equal the written ones. The others are the session's.
+    template <class... Args>
+    actor_of(finished_groups& finished, bool exact_times, Args&&... args)
+        : session_(std::forward<Args>(args)...), finished_(finished), exact_times_(exact_times) {}
+    Session* operator->() { return &session_; }
+    Session& operator*() { return session_; }
 
     /// One command, if possible.
     void command(input& in);
     static constexpr std::size_t commands = 30;
 
     void drain() {
-        while (const auto e = session_.poll_event()) {
-            checker_.see(*e);
-            std::visit([this](const auto& what) { on(what); }, *e);
+        while (poll()) {
         }
     }
+    /// One event, if there is one.
+    bool poll() {
+        const auto e = session_.poll_event();
+        if (!e) return false;
+        if (std::visit([this](const auto& what) { return is_withdrawn(what); }, *e)) return true;
+        checker_.see(*e);
+        std::visit([this](const auto& what) { on(what); }, *e);
+        return true;
+    }
+    /// Leaves events unread while it goes on, so that what its commands are about may have ended.
+    void be_late(bool late) noexcept { late_ = late; }
+    [[nodiscard]] bool is_late() const noexcept { return late_; }
     /// Ends cleanly: groups are finished, nothing is held back any more.
     void finish_all();
     /// Everything served has arrived, or was reported lost.
@@ -42,7 +56,7 @@ public:
     /// After the connection has ended.
     void check_ended() const {
         must(checker_.closed(), "the session tells of its end");
-        must(watches_.empty(), "every watch ends with an event");
+        must(watches_.empty() || is_local, "every watch ends with an event");
         must(subscriptions_.empty(), "every subscription ends with an event");
         must(queries_.empty(), "every question ends with an event");
         must(requests_.empty() && questions_.empty() && fetches_.empty(), "every request ends with an event");
@@ -124,6 +138,16 @@ private:
         while (n-- != 0 && session_.release(id, 1)) --g.held;
     }
 
+    /// A local request that was withdrawn before it was reported; its end is.
+    template <class Event>
+    bool is_withdrawn([[maybe_unused]] const Event& e) {
+        if constexpr (is_local && requires { e.request; }) {
+            if constexpr (requires { e.track; }) reported_.insert(e.request);
+            return !reported_.contains(e.request);
+        }
+        return false;
+    }
+
     void on(const setup_received&) {
         if (session_.side() == role::server) static_cast<void>(session_.admit({}));
     }
@@ -141,9 +165,13 @@ private:
         arriving_[e.group] = {e.sequence, e.subscription, number(e.first)};
         if (collecting_) collect(e.group, e.sequence, e.first);
     }
-    void collect(group_id id, group_sequence sequence, object_id first) {
-        auto log = group::make(session_.pool(), sequence, with_timestamps(session_.features().frames), {}, first);
-        if (log && session_.collect(id, log)) collected_[id] = log;
+    void collect(group_id id, [[maybe_unused]] group_sequence sequence, [[maybe_unused]] object_id first) {
+        if constexpr (is_local) {
+            if (auto log = session_.share(id)) collected_[id] = std::move(log);
+        } else {
+            auto log = group::make(session_.pool(), sequence, with_timestamps(session_.features().frames), {}, first);
+            if (log && session_.collect(id, log)) collected_[id] = log;
+        }
     }
     void on(const frame_data& e) {
         must(arriving_.contains(e.group), "a group that goes on has begun");
@@ -190,8 +218,8 @@ private:
     void on(const group_lost& e) { off_the_way(e.request, e.sequence); }
     void off_the_way(request_id id, group_sequence g) {
         const auto found = served_.find({id, g});
-        must(found != served_.end(), "only what was served is delivered or lost");
-        served_.erase(found);
+        must(found != served_.end() || late_, "only what was served is delivered or lost");
+        if (found != served_.end()) served_.erase(found);
     }
     void on(const stream_rejected& e) { understood(e.why); }
     void on(const session_closed& e) { understood(e.why); }
@@ -202,14 +230,17 @@ private:
     void on(const Other&) {}
 
     static constexpr std::string_view elsewhere = "moqt://elsewhere";
+    static constexpr bool is_local = std::same_as<Session, local_session>;
 
-    session session_;
+    Session session_;
     finished_groups& finished_;
     bool exact_times_;
     sim::hasher said_;
     sim::checker checker_{said_};
     bool collecting_ = false;
     bool at_once_ = false; ///< Stream credit is returned as soon as bytes arrive.
+    bool late_ = false;
+    std::set<request_id> reported_; ///< At a local end.
     std::set<watch_id> watches_;
     std::map<subscribe_id, wishes> subscriptions_;
     std::set<query_id> queries_;
@@ -223,7 +254,8 @@ private:
     std::vector<writing> writing_;
 };
 
-inline void actor::command(input& in) {
+template <class Session>
+void actor_of<Session>::command(input& in) {
     const auto which = in.below(commands);
     if (which < 10)
         command_as_subscriber(which, in);
@@ -233,10 +265,11 @@ inline void actor::command(input& in) {
         fetch_or_probe(which, in);
     else
         answer_fetch(which, in);
-    drain();
+    if (!late_) drain();
 }
 
-inline void actor::command_as_subscriber(std::size_t which, input& in) {
+template <class Session>
+void actor_of<Session>::command_as_subscriber(std::size_t which, input& in) {
     const auto k = in.byte();
     switch (which) {
     case 0:
@@ -246,7 +279,8 @@ inline void actor::command_as_subscriber(std::size_t which, input& in) {
     case 1:
         if (watches_.empty()) break;
         checker_.unwatched(pick(watches_, k));
-        must(session_.unwatch(pick(watches_, k)).has_value() || session_.is_closed(), "what is watched can be left");
+        must(session_.unwatch(pick(watches_, k)).has_value() || session_.is_closed() || late_,
+            "what is watched can be left");
         watches_.erase(pick(watches_, k));
         break;
     case 2:
@@ -265,7 +299,7 @@ inline void actor::command_as_subscriber(std::size_t which, input& in) {
     case 4: {
         if (subscriptions_.empty()) break;
         const auto id = pick(subscriptions_, k).first;
-        must(session_.unsubscribe(id).has_value(), "what is subscribed to can be left");
+        if (!session_.unsubscribe(id)) return must(late_, "what is subscribed to can be left");
         checker_.unsubscribed(id);
         subscriptions_.erase(id);
         std::erase_if(arriving_, [&](const auto& g) {
@@ -299,7 +333,8 @@ inline void actor::command_as_subscriber(std::size_t which, input& in) {
     }
 }
 
-inline void actor::command_as_publisher(std::size_t which, input& in) {
+template <class Session>
+void actor_of<Session>::command_as_publisher(std::size_t which, input& in) {
     const auto k = in.byte();
     const auto request = requests_.empty() ? request_id{UINT64_MAX} : pick(requests_, k);
     switch (which) {
@@ -364,7 +399,8 @@ inline void actor::command_as_publisher(std::size_t which, input& in) {
     }
 }
 
-inline void actor::fetch_or_probe(std::size_t which, input& in) {
+template <class Session>
+void actor_of<Session>::fetch_or_probe(std::size_t which, input& in) {
     const auto k = in.byte();
     switch (which) {
     case 22: {
@@ -388,7 +424,8 @@ inline void actor::fetch_or_probe(std::size_t which, input& in) {
     }
 }
 
-inline void actor::answer_fetch(std::size_t which, input& in) {
+template <class Session>
+void actor_of<Session>::answer_fetch(std::size_t which, input& in) {
     const auto k = in.byte();
     switch (which) {
     case 25: {
@@ -406,7 +443,7 @@ inline void actor::answer_fetch(std::size_t which, input& in) {
     case 27: {
         if (fetches_.empty()) break;
         const auto id = pick(fetches_, k).first;
-        must(session_.reject(id, app_error::not_found).has_value(), "what is asked for can be refused");
+        if (!session_.reject(id, app_error::not_found)) return must(late_, "what is asked for can be refused");
         forget(id);
         break;
     }
@@ -422,7 +459,8 @@ inline void actor::answer_fetch(std::size_t which, input& in) {
     }
 }
 
-inline void actor::write(writing& w, std::size_t most) {
+template <class Session>
+void actor_of<Session>::write(writing& w, std::size_t most) {
     if (w.log->ended() != group::state::open) return;
     const auto g = w.log->sequence();
     const auto size = frame_size(g, w.frame);
@@ -443,14 +481,21 @@ inline void actor::write(writing& w, std::size_t most) {
     ++w.frame;
 }
 
-inline void actor::finish_all() {
+template <class Session>
+void actor_of<Session>::finish_all() {
     for (auto& w : writing_) {
         if (w.inside) write(w, SIZE_MAX);
-        if (w.log->finish()) finished_.add(w.log->sequence(), w.frame);
+        if (w.log->finish())
+            finished_.add(w.log->sequence(), w.frame);
+        else if (w.log->ended() == group::state::open)
+            w.log->abort(app_error::evicted); // There was no memory for the rest of a frame.
     }
     at_once_ = true;
     for (auto& [id, g] : arriving_) release(id, g, UINT64_MAX);
     drain();
 }
+
+using actor = actor_of<session>;
+using local_actor = actor_of<local_session>;
 
 } // namespace moqlite::fuzz

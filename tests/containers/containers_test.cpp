@@ -164,6 +164,15 @@ TEST_CASE("a ring yields what was pushed, in order, through every growth", "[con
     CHECK(in == out);
 }
 
+TEST_CASE("what is erased from a ring is gone, and the rest keeps its order", "[containers]") {
+    ring<int> queue;
+    for (int i = 0; i < 7; ++i) queue.push(-1), static_cast<void>(queue.pop()); // It wraps around.
+    for (int i = 0; i < 6; ++i) queue.push(i);
+    queue.erase_if([](int i) { return i % 3 == 0; });
+    for (const int left : {1, 2, 4, 5}) CHECK(queue.pop() == left);
+    CHECK(queue.empty());
+}
+
 namespace {
 
 struct counted : list_hook<owned_tag> {

@@ -141,6 +141,34 @@ TEST_CASE("a request that was withdrawn before it was polled is not reported", "
     for (const auto& line : heard(*two.b)) CHECK_FALSE(line.starts_with("subscribe_requested"));
 }
 
+TEST_CASE("nothing is reported of a subscription that was left, whatever was noted of it", "[local][regression]") {
+    ends two;
+    const auto id = two.a->subscribe({"room/cam", "video"});
+    const auto other = two.a->subscribe({"room/mic", "audio"});
+    std::vector<request_id> asked;
+    while (const auto e = two.b->poll_event())
+        if (const auto* s = std::get_if<subscribe_requested>(&*e)) asked.push_back(s->request);
+    REQUIRE(asked.size() == 2);
+    for (const auto request : asked) {
+        REQUIRE(two.b->accept(request));
+        REQUIRE(two.b->open_group(request, group_sequence{0}));
+        REQUIRE(two.b->serve_datagram(
+            request, group_sequence{1}, timestamp{0}, as_bytes(number(request) == 0 ? "a" : "b")));
+        REQUIRE(two.b->drop(request, group_sequence{2}, group_sequence{3}, app_error::old));
+        REQUIRE(two.b->end_track(request, group_sequence{4}));
+    }
+    REQUIRE(two.a->unsubscribe(*id));
+    std::vector<subscribe_id> about;
+    while (const auto e = two.a->poll_event())
+        std::visit(
+            [&](const auto& what) {
+                if constexpr (requires { what.subscription; }) about.push_back(what.subscription);
+                if constexpr (std::is_same_v<decltype(what), const group_datagram&>) CHECK(as_text(what.data) == "b");
+            },
+            *e);
+    CHECK(about == std::vector(5, *other)); // Accepted, a group, a datagram, a drop, and its end.
+}
+
 TEST_CASE("a local watch reports broadcasts below its prefix, hidden ones only if it asks for them", "[local]") {
     ends two;
     REQUIRE(two.a->watch("room"));

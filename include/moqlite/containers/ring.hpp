@@ -40,6 +40,18 @@ public:
         for (std::size_t i = 0; i != size_; ++i) f(items_[(first_ + i) & (items_.size() - 1)]);
     }
     void clear() noexcept { first_ = size_ = 0; }
+    /// The others keep their order.
+    template <class F>
+    void erase_if(F&& is_unwanted) {
+        std::size_t kept = 0;
+        for (std::size_t i = 0; i != size_; ++i) {
+            auto& item = items_[(first_ + i) & (items_.size() - 1)];
+            if (is_unwanted(std::as_const(item))) continue;
+            if (kept != i) items_[(first_ + kept) & (items_.size() - 1)] = std::move(item);
+            ++kept;
+        }
+        size_ = kept;
+    }
     /// After this the next `n` pushes do not allocate.
     void make_room(std::size_t n) {
         while (items_.size() - size_ < n) grow();

@@ -21,7 +21,9 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace moqlite {
@@ -216,6 +218,17 @@ private:
     void tell(event e) {
         ++peer_->inputs_;
         peer_->note(std::move(e));
+    }
+    /// A datagram's bytes wait beside it, and go with it.
+    [[nodiscard]] static bool is_about(const event& e, subscribe_id id) noexcept {
+        return std::visit(
+            [&]<class Event>(const Event& what) {
+                if constexpr (!std::is_same_v<Event, group_datagram> && requires { what.subscription; })
+                    return what.subscription == id;
+                else
+                    return false;
+            },
+            e);
     }
     /// The peer's subscription that we serve; nullptr: none.
     [[nodiscard]] subscription* served(request_id id) noexcept {

@@ -46,6 +46,7 @@ inline result<void> local_session::unsubscribe(subscribe_id id, app_error code) 
     if (!is_open() || s == nullptr) return is_open() ? errc::not_found : errc::closed;
     const auto why = code == app_error::cancel || s->over ? std::nullopt : std::optional{code};
     tell(request_ended{request_id{number(id)}, s->over, why});
+    notes_.erase_if([&](const event& e) { return is_about(e, id); });
     // Its groups may have other readers, now or later: their publisher goes on.
     end(*s, false);
     return {};

@@ -25,6 +25,7 @@ inline std::optional<event> local_session::next_note() {
         if (!complete_names(e)) continue;
         if (auto* d = std::get_if<group_datagram>(&e)) {
             datagram_ = datagrams_.pop();
+            if (subscriptions_by_id_.find(number(d->subscription)) == nullptr) continue; // It was left, or is over.
             d->data = datagram_;
         }
         // Its frames, or growth, come next.
