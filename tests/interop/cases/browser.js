@@ -150,7 +150,7 @@ export const browserCases = [
     ...each("a track of a few groups that a browser publishes ends for moqlite-watch soon after its FIN", shortTracksEnd),
     ...each("what moqlite-publish publishes over native QUIC, a browser receives, byte for byte", browserReceives),
     ...each("what one tab publishes, another receives", twoTabs),
-    ...each("600 groups of one frame go from tab to tab", smallGroups),
+    ...each("600 groups of one frame go from tab to tab", smallGroups).map((one) => ({ ...one, quick: one.name.startsWith("moq-lite-05") })),
     ...each("a broadcast that comes and goes is announced and un-announced", comesAndGoes),
     { name: "moq-lite-05: a browser fetches groups, from the relay and from another browser",
         body: (stage) => fetches(stage, "moq-lite-05") },
