@@ -28,9 +28,9 @@ void notice_log::on(const session_ended& e) {
     auto how = e.how;
     how.reason = e.reason;
     const auto its = sessions_.extract(e.session); // This is its last notice.
-    if (its && its.mapped().broken_rules.count != 0)
-        spdlog::warn("#{} violated the protocol {} more times", e.session, its.mapped().broken_rules.count);
-    spdlog::info("#{} ended: {}", e.session, to_text(how));
+    const auto n = its ? its.mapped().broken_rules.count : 0;
+    const auto more = n != 0 ? fmt::format(", after {} violations that were not logged", n) : std::string{};
+    spdlog::info("#{} ended: {}{}", e.session, to_text(how), more);
 }
 
 bool notice_log::tally::add(time_point now, unsigned burst) {
