@@ -63,9 +63,11 @@ public:
     }
     void leave(connection& from, app_error code, std::string_view reason) override {
         // A session that is closing says why.
-        if (session_->is_closed())
-            while (const auto next = session_->poll_output())
-                if (const auto* end = std::get_if<close_connection>(&*next)) return from.close(end->code, end->reason);
+        if constexpr (requires { session_->is_closed(); })
+            if (session_->is_closed())
+                while (const auto next = session_->poll_output())
+                    if (const auto* end = std::get_if<close_connection>(&*next))
+                        return from.close(end->code, end->reason);
         if constexpr (requires { session_->close_code(code); }) code = session_->close_code(code);
         from.close(code, reason);
     }
