@@ -107,9 +107,10 @@ private:
     void pass(duration d) {
         now_ += d;
         const auto due = relay_.deadline();
-        turn();
+        relay_.tick(now_);
         const auto next = relay_.deadline();
         must(!due || *due > now_ || !next || *next > now_, "tick() moves the deadline on");
+        turn();
     }
 
     time_point now_{1s};

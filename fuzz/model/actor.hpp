@@ -41,9 +41,9 @@ public:
     bool poll() {
         const auto e = session_.poll_event();
         if (!e) return false;
-        if (std::visit([this](const auto& what) { return is_withdrawn(what); }, *e)) return true;
+        if (std::visit([this](const auto& what) { return this->is_withdrawn(what); }, *e)) return true;
         checker_.see(*e);
-        std::visit([this](const auto& what) { on(what); }, *e);
+        std::visit([this](const auto& what) { this->on(what); }, *e);
         return true;
     }
     /// Leaves events unread while it goes on, so that what its commands are about may have ended.
@@ -200,7 +200,7 @@ private:
         must(cursor.at_end(), "a complete log is read to its end");
         return frames;
     }
-    [[nodiscard]] bool timed() const { return exact_times_ && has_timestamps(session_.negotiated()); }
+    [[nodiscard]] bool timed() const { return exact_times_ && has_timestamps(session_.features().frames); }
 
     void on(const subscribe_requested& e) { requests_.insert(e.request); }
     void on(const track_requested& e) { questions_.insert(e.request); }

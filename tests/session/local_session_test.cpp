@@ -216,7 +216,12 @@ TEST_CASE("a FETCH between local ends gets the frames, or the refusal", "[local]
     REQUIRE(g->write_frame(timestamp{1}, as_bytes("x")));
     REQUIRE(g->finish());
     REQUIRE(two.a->fetch({"room/cam", "video"}, group_sequence{9}));
-    REQUIRE(two.b->serve(find<fetch_requested>(*two.b).request, g));
+    const auto request = find<fetch_requested>(*two.b).request;
+    CHECK(two.b->serve(request, group::make(pool, group_sequence{8}, version::lite_05)).error() ==
+          errc::before_group_start);
+    CHECK(two.b->serve(request, group::make(pool, group_sequence{10}, version::lite_05)).error() ==
+          errc::beyond_group_end);
+    REQUIRE(two.b->serve(request, g));
     CHECK(heard(*two.a).size() == 2);
     CHECK(heard(*two.b).back() == "request_ended 0 delivered");
     REQUIRE(two.a->fetch({"room/cam", "video"}, group_sequence{10}));

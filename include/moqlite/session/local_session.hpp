@@ -180,7 +180,8 @@ private:
     /// A TRACK or FETCH of ours.
     struct query : detail::list_hook<detail::owned_tag> {
         std::string broadcast, track;
-        arriving* group = nullptr; ///< FETCH: once it is being served.
+        group_sequence sequence{}; ///< Of a FETCH,
+        arriving* group = nullptr; ///< and its group once it is being served.
     };
     /// A group that our peer serves us.
     struct arriving : group_reader, detail::list_hook<detail::owned_tag>, detail::list_hook<of_subscription_tag> {

@@ -89,6 +89,7 @@ inline result<group_id> local_session::fetch(
     auto& q = queries_.make();
     q.broadcast = path::normalise(track.broadcast);
     q.track = track.track;
+    q.sequence = sequence;
     const auto id = next_id_++;
     fetches_by_id_.insert(id, q);
     tell(fetch_requested{request_id{id}, {}, sequence, urgency});
@@ -249,6 +250,8 @@ inline result<void> local_session::serve(request_id id, const group_ref& g) {
     query* q = peer_->fetches_by_id_.find(number(id));
     if (q == nullptr) return errc::not_found;
     if (q->group != nullptr) return errc::already_answered;
+    if (g->sequence() != q->sequence)
+        return g->sequence() < q->sequence ? errc::before_group_start : errc::beyond_group_end;
     if (const auto why = peer_->open(nullptr, group_id{number(id)}, g); why != errc::ok) return why;
     q->group = peer_->arriving_by_id_.find(number(id));
     return {};
