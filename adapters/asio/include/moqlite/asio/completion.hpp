@@ -96,7 +96,8 @@ public:
     template <class F>
     void on_cancel(F cancel) {
         auto slot = boost::asio::get_associated_cancellation_slot(handler_);
-        if (slot.is_connected()) slot.assign([cancel](boost::asio::cancellation_type) { cancel(); });
+        // A copy: when the operation completes, the slot is cleared, and what it holds destroyed.
+        if (slot.is_connected()) slot.assign([cancel](boost::asio::cancellation_type) { F{cancel}(); });
     }
     void operator()(error_code error, Results... results) {
         if (!handler_) return;
